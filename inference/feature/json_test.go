@@ -1,0 +1,107 @@
+package feature
+
+import (
+	"strings"
+	"testing"
+)
+
+func sameRequest(a, b Request) bool {
+	for _, s := range sources() {
+		if s.text != nil && s.text(&a) != s.text(&b) || s.number != nil && !same(s.number(&a), s.number(&b)) {
+			return false
+		}
+	}
+	return a.ID == b.ID
+}
+
+const whole = `{"id":"7","at":2,"tmax":120,"imp":[{"id":"1","tagid":"top","instl":0,"secure":1,"rwdd":0,"bidfloor":0.35,
+ "banner":{"w":300,"h":250,"pos":1,"format":[{"w":9,"h":9}]}},{"id":"2","video":{}}],
+ "site":{"id":"s1","domain":"a.example","cat":["IAB2","IAB3"],"publisher":{"id":"p1","name":"P"}},
+ "device":{"ua":"M","devicetype":4,"make":"Acme","model":"X","os":"Android","osv":"14","language":"de","carrier":"T","connectiontype":2,"lmt":1,
+ "geo":{"country":"DEU","region":"BE","city":"Berlin"}},"user":{"id":"u","yob":1990,"gender":"F"},"ext":{"x":[1]}}`
+
+func wholeRequest() Request {
+	return Request{
+		ID: "7", At: 2, Hour: nan(), DayOfWeek: nan(),
+		Format: "banner", ImpTagID: "top", ImpInstl: 0, ImpSecure: 1, ImpRwdd: 0, ImpBidfloor: .35, ImpCount: 2, Width: 300, Height: 250, Pos: 1,
+		SiteID: "s1", SiteDomain: "a.example", SiteCat: "IAB2", PublisherID: "p1",
+		DeviceUA: "M", DeviceType: 4, DeviceMake: "Acme", DeviceModel: "X", DeviceOS: "Android", DeviceOSV: "14", DeviceLanguage: "de",
+		DeviceCarrier: "T", ConnectionType: 2, DeviceLmt: 1, GeoCountry: "DEU", GeoRegion: "BE", GeoCity: "Berlin",
+		UserID: "u", UserYob: 1990, UserGender: "F",
+	}
+}
+
+func TestParseJSON(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		want     func(*Request)
+	}{
+		{"nothing", `{}`, func(*Request) {}},
+		{"no impression", `{"imp":[]}`, func(r *Request) { r.ImpCount = 0 }},
+		{"numbers as texts and flags", `{"at":"1","imp":[{"instl":true,"secure":false,"bidfloor":"0.5"}]}`, func(r *Request) {
+			r.At, r.ImpInstl, r.ImpSecure, r.ImpBidfloor, r.ImpCount = 1, 1, 0, .5, 1
+		}},
+		{"texts as numbers", `{"id":12,"site":{"publisher":{"id":3e2}}}`, func(r *Request) { r.ID, r.PublisherID = "12", "3e2" }},
+		{"nulls", `{"id":null,"imp":null,"site":null,"device":{"devicetype":null,"ua":null,"geo":null}}`, func(*Request) {}},
+		{"size of the banner's format", `{"imp":[{"banner":{"pos":3,"format":[{"w":728,"h":90}]}}]}`, func(r *Request) {
+			r.ImpCount, r.Format, r.Width, r.Height, r.Pos = 1, "banner", 728, 90, 3
+		}},
+		{"video", `{"imp":[{"video":{"w":640,"h":360,"mimes":["video/mp4"]}}]}`, func(r *Request) {
+			r.ImpCount, r.Format, r.Width, r.Height = 1, "video", 640, 360
+		}},
+		{"banner before video", `{"imp":[{"video":{"w":640},"banner":{"w":300}}]}`, func(r *Request) { r.ImpCount, r.Format, r.Width = 1, "banner", 300 }},
+		{"native", `{"imp":[{"native":{"request":"{}"}}]}`, func(r *Request) { r.ImpCount, r.Format = 1, "native" }},
+		{"app", `{"app":{"id":"a","bundle":"b.c","cat":["IAB9"],"publisher":{"id":"p"}}}`, func(r *Request) {
+			r.AppID, r.AppBundle, r.SiteCat, r.PublisherID = "a", "b.c", "IAB9", "p"
+		}},
+		{"whole", whole, func(r *Request) { *r = wholeRequest() }},
+	} {
+		want := Absent()
+		tt.want(&want)
+		got, err := ParseJSON([]byte(tt.in))
+		if err != nil || !sameRequest(got, want) {
+			t.Errorf("%s: got %+v, %v, want %+v", tt.name, got, err, want)
+		}
+		if tt.name == "banner before video" {
+			continue
+		}
+		back, err := ParseJSON(MarshalOpenRTB(want))
+		if err != nil || !sameRequest(back, want) {
+			t.Errorf("%s: comes back as %+v, %v from %s", tt.name, back, err, MarshalOpenRTB(want))
+		}
+	}
+}
+
+func TestParseJSONRefuses(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{`{`, "unexpected end"},
+		{`{"at":{}}`, "read {} where a number belongs"},
+		{`{"at":"much"}`, `read "much" where a number belongs`},
+		{`{"at":1e99}`, "where a number belongs"},
+		{`{"at":"NaN"}`, "where a number belongs"},
+		{`{"id":[1]}`, "where a text belongs"},
+		{`{"imp":{}}`, "cannot unmarshal object"},
+		{`{"imp":[` + strings.Repeat("{},", MaxImps) + `{}]}`, "257 impressions, at most 256"},
+		{`"` + strings.Repeat("x", MaxRequestBytes) + `"`, "at most 1048576"},
+	} {
+		if _, err := ParseJSON([]byte(tt.in)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%.40s: got %v, want %q", tt.in, err, tt.want)
+		}
+	}
+}
+
+// What has been read once is read again as the same from what we write.
+func FuzzParseJSON(f *testing.F) {
+	f.Add([]byte(whole))
+	f.Add([]byte(`{"imp":[{"bidfloor":"-0"},{}],"app":{"bundle":"x"},"site":{"cat":[""]}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		once, err := ParseJSON(b)
+		if err != nil {
+			return
+		}
+		twice, err := ParseJSON(MarshalOpenRTB(once))
+		if err != nil || !sameRequest(once, twice) {
+			t.Fatalf("%+v\ncame back as %+v, %v\nfrom %s", once, twice, err, MarshalOpenRTB(once))
+		}
+	})
+}
