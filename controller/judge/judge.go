@@ -1,0 +1,151 @@
+// Package judge compares what a candidate filters with what stable filters,
+// from counts, under continuous looking and clumped traffic. It gives
+// verdicts; what is done about them is not its business, and it knows no
+// clock, no network and no phase.
+package judge
+
+import "time"
+
+// Outcome is the answer to "may the candidate go on?". Having seen nothing is
+// an answer of its own, never a good one.
+type Outcome string
+
+// The outcomes, from worst to best.
+const (
+	Worse      Outcome = "worse"      // outside a band or margin beyond doubt: latched
+	Invalid    Outcome = "invalid"    // the data contradict themselves; say how
+	NoData     Outcome = "no_data"    // nothing to compare yet
+	Unsure     Outcome = "unsure"     // not enough yet
+	Acceptable Outcome = "acceptable" // every required proof is there
+)
+
+// Arm says which release answered the requests that a report counts.
+type Arm string
+
+// The arms.
+const (
+	Candidate Arm = "candidate"
+	Control   Arm = "control" // stable
+)
+
+// Report is what one task has counted since it began to serve a release in a
+// generation. Counters only grow; a report with a new Boot or Generation
+// starts from zero. Slices hold one number per bucket; all slices of a report
+// have the same length, or are nil where nothing was counted.
+type Report struct {
+	Task       string `json:"task"`
+	Boot       string `json:"boot"`
+	Generation int64  `json:"generation"`
+	Arm        Arm    `json:"arm"`
+
+	Requests []int64 `json:"requests"` // answered
+	Errors   []int64 `json:"errors"`   // of those, answered degraded because scoring failed
+	Invalid  []int64 `json:"invalid"`  // (request, partner) pairs without a score in [0, 1]
+
+	// Of the other release, where one is scored in the shadow of the answer.
+	ShadowRequests []int64 `json:"shadow_requests"`
+	ShadowInvalid  []int64 `json:"shadow_invalid"`
+
+	Partners map[string]Columns `json:"partners"`
+}
+
+// Columns are the counts of one partner. CandidateOnly and StableOnly speak of
+// the two releases, whichever of them answered.
+type Columns struct {
+	Scored   []int64 `json:"scored"`   // served (request, partner) pairs
+	Filtered []int64 `json:"filtered"` // of those
+
+	Pairs         []int64 `json:"pairs"`          // scored by both releases
+	CandidateOnly []int64 `json:"candidate_only"` // of those, filtered by the candidate only
+	StableOnly    []int64 `json:"stable_only"`    // of those, filtered by stable only
+}
+
+// Look is everything there was to see at one moment.
+type Look struct {
+	At      time.Time
+	Reports []Report
+
+	// Served says whether arms are being compared: true in a canary step,
+	// false in the shadow phase, where only pairs count.
+	Served bool
+
+	// Expected is how many tasks of each arm should report.
+	Expected map[Arm]int
+
+	// Silent names tasks that should have reported and did not.
+	Silent []string
+}
+
+// Policy holds what an operator may tune. Rates and margins are in points of a
+// share: 0.02 is two percentage points. Zero values take the defaults.
+type Policy struct {
+	Margin         float64 `yaml:"margin" json:"margin"`                   // overall filter rate, default 0.02
+	PartnerMargin  float64 `yaml:"partner_margin" json:"partner_margin"`   // tier-1 partners, default 0.03
+	TailMargin     float64 `yaml:"tail_margin" json:"tail_margin"`         // other partners, default 0.05
+	TierOneShare   float64 `yaml:"tier_one_share" json:"tier_one_share"`   // traffic that tier-1 partners cover, default 0.8
+	ErrorRatio     float64 `yaml:"error_ratio" json:"error_ratio"`         // candidate's errors against stable's, default 1.5
+	ErrorFloor     float64 `yaml:"error_floor" json:"error_floor"`         // an error rate below it is always fine, default 0.001
+	MinTasks       int     `yaml:"min_tasks" json:"min_tasks"`             // per arm in a canary step, default 1
+	WindowRequests int     `yaml:"window_requests" json:"window_requests"` // smallest arm of a window, default 400
+	WindowBuckets  int     `yaml:"window_buckets" json:"window_buckets"`   // active buckets per arm of a window, default 20
+
+	// Intended shift of the filter rate (JUDGE theta0): the bands move there.
+	Intended         float64            `yaml:"-" json:"intended,omitempty"`
+	IntendedPartners map[string]float64 `yaml:"-" json:"intended_partners,omitempty"`
+}
+
+// Gate is one question put to the judge.
+type Gate string
+
+// The gates.
+const (
+	GateData             Gate = "data"
+	GateFilterRatePaired Gate = "filter_rate_paired"
+	GateFilterRateServed Gate = "filter_rate_served"
+	GatePartnersPaired   Gate = "partners_paired"
+	GatePartnersServed   Gate = "partners_served"
+	GateErrors           Gate = "errors"
+	GateInvalidScores    Gate = "invalid_scores"
+)
+
+// Finding is the state of one gate. Rates are shares in [0, 1]; NaN never
+// appears: what is not known is nil or zero with Requests zero.
+type Finding struct {
+	Gate    Gate    `json:"gate"`
+	Partner string  `json:"partner,omitempty"` // the one that speaks loudest, for partner gates
+	Outcome Outcome `json:"outcome"`
+
+	CandidateRate float64 `json:"candidate_rate"`
+	StableRate    float64 `json:"stable_rate"`
+	Difference    float64 `json:"difference"`
+	Low           float64 `json:"low"` // anytime-valid 95 % confidence sequence of Difference
+	High          float64 `json:"high"`
+	BandLow       float64 `json:"band_low"` // differences that are fine
+	BandHigh      float64 `json:"band_high"`
+
+	Evidence  float64 `json:"evidence"`  // e-value against the candidate, largest so far
+	Threshold float64 `json:"threshold"` // at which it is Worse
+	Proof     float64 `json:"proof"`     // e-value for the candidate, smaller side
+	Required  float64 `json:"required"`  // at which it is Acceptable; 0 where no proof is asked
+
+	Requests int64  `json:"requests"` // pairs or requests behind it, smaller arm
+	Clusters int    `json:"clusters"` // active task x bucket clusters, both arms
+	Windows  int    `json:"windows"`  // closed
+	Sentence string `json:"sentence"`
+}
+
+// Verdict is the judge's answer after a look.
+type Verdict struct {
+	Outcome  Outcome   `json:"outcome"`
+	Gate     Gate      `json:"gate,omitempty"`     // that decided
+	Partner  string    `json:"partner,omitempty"`  // named by a partner gate
+	Culprits []string  `json:"culprits,omitempty"` // partners named by e-BH
+	Sentence string    `json:"sentence"`           // for a person
+	Looks    int       `json:"looks"`
+	At       time.Time `json:"at"`
+	Findings []Finding `json:"findings"`
+	// Progress in [0, 1] towards the least advanced required proof, and how
+	// long it will still take at the present pace; 0 when unknown.
+	Progress float64       `json:"progress"`
+	ETA      time.Duration `json:"eta"`
+}

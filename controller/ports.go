@@ -1,0 +1,97 @@
+// Package controller is the loop that carries out what package rollout
+// decides: load, look, decide, save, apply. It speaks to the world through
+// the small interfaces below and knows neither AWS nor Thrift.
+package controller
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// What the adapters report besides success.
+var (
+	// ErrNotFound means that there is no such object, or none yet.
+	ErrNotFound = errors.New("not found")
+	// ErrStale means that somebody else wrote first: load again, decide again.
+	ErrStale = errors.New("somebody else wrote first")
+	// ErrChanged means that an artifact is no longer the one that was pinned.
+	ErrChanged = errors.New("the object is no longer the one that was pinned")
+	// ErrTooLarge means that an object is larger than the caller takes.
+	ErrTooLarge = errors.New("the object is too large")
+	// ErrStaleEpoch means that a task has seen a newer controller.
+	ErrStaleEpoch = errors.New("a newer controller is in charge")
+)
+
+// Documents are the controller's memory: S3 objects written conditionally.
+type Documents interface {
+	// Get returns a document and its ETag, or ErrNotFound.
+	Get(ctx context.Context, key string) (body []byte, etag string, err error)
+
+	// Put replaces the document whose ETag is etag and returns the new one;
+	// an empty etag creates a document that must not exist yet. ErrStale when
+	// that is not what is stored. A reply that was lost may leave the new
+	// document stored: the next Get shows it.
+	Put(ctx context.Context, key string, body []byte, etag string) (newEtag string, err error)
+
+	// Replace writes a document whatever was there before.
+	Replace(ctx context.Context, key string, body []byte) error
+
+	// List returns up to limit keys under prefix, newest first.
+	List(ctx context.Context, prefix string, limit int) ([]string, error)
+}
+
+// Artifacts are what training jobs leave in S3.
+type Artifacts interface {
+	// Pin looks at an artifact and returns source with the version and ETag it
+	// has now, and its size in bytes. ErrNotFound while it is not there.
+	Pin(ctx context.Context, source release.Source) (pinned release.Source, bytes int64, err error)
+
+	// Fetch reads the pinned bytes, at most limit of them: ErrTooLarge when
+	// there are more, ErrChanged when the object was overwritten meanwhile.
+	Fetch(ctx context.Context, pinned release.Source, limit int64) ([]byte, error)
+}
+
+// Jobs are the training jobs.
+type Jobs interface {
+	// Completed returns the jobs whose names match one of the patterns (as in
+	// path.Match) and that completed after since, oldest first.
+	Completed(ctx context.Context, patterns []string, since time.Time) ([]rollout.Job, error)
+}
+
+// Tasks are the ECS tasks of one fleet.
+type Tasks interface {
+	// List returns the running tasks: ID, Address, Tag, Protected and
+	// StartedAt are filled in; and how many ECS is to keep running.
+	List(ctx context.Context) (tasks []rollout.Task, desired int, err error)
+
+	// Tag shows which release a task serves.
+	Tag(ctx context.Context, task, release string) error
+
+	// Protect spares a task from scale-in (or no longer does).
+	Protect(ctx context.Context, task string, on bool) error
+}
+
+// Control speaks to the control ports of tasks.
+type Control interface {
+	// Status returns t with everything the task says of itself filled in.
+	Status(ctx context.Context, t rollout.Task) (rollout.Task, error)
+
+	// Assign asks the task at address for an end state. ErrStaleEpoch when
+	// the task has seen a newer controller.
+	Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error
+
+	// Counts returns what the task has counted while one of the two releases
+	// answered under the generation, and nothing else.
+	Counts(ctx context.Context, address string, c Comparison) ([]judge.Report, error)
+}
+
+// Comparison names the two sides of a rollout.
+type Comparison struct {
+	Candidate, Stable string
+	Generation        int64
+}

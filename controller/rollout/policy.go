@@ -1,0 +1,141 @@
+package rollout
+
+import (
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+// Policy holds what an operator may tune of a rollout. Durations are written
+// as in "90s" or "1h30m". Zero values take the defaults of Defaults.
+type Policy struct {
+	Name string   `yaml:"name"` // shown with every rollout it governs
+	Jobs []string `yaml:"jobs"` // training job names it is for, as in path.Match
+
+	Shadow  ShadowPolicy `yaml:"shadow"`
+	Steps   []Step       `yaml:"steps"`
+	Explore float64      `yaml:"explore"` // share of requests scored and filtered for nobody, in [0, 1]
+	Buckets int          `yaml:"buckets"` // clusters per compared task, 1 to 64
+
+	Settle       time.Duration `yaml:"settle"`        // how long a candidate waits for a newer one before it starts
+	MaxCoalesced int           `yaml:"max_coalesced"` // a candidate that replaced so many others gets its full run
+	Preempt      bool          `yaml:"preempt"`       // a newer candidate ends one in shadow or canary
+	ArtifactWait time.Duration `yaml:"artifact_wait"` // for an artifact that is missing or torn
+	PhaseWait    time.Duration `yaml:"phase_wait"`    // for a verdict in shadow, or in a canary step, before it is held
+	HoldFor      time.Duration `yaml:"hold_for"`      // before a held rollout takes its way out: back
+	DataGrace    time.Duration `yaml:"data_grace"`    // for which the data gate may fail before the rollout is held
+	PromoteWait  time.Duration `yaml:"promote_wait"`  // for every task to move over
+	PromoteBatch int           `yaml:"promote_batch"` // tasks that may be moving over at once
+
+	Judge judge.Policy `yaml:"judge"`
+}
+
+// ShadowPolicy governs the shadow phase and shadow scoring in canary steps.
+type ShadowPolicy struct {
+	Skip   bool          `yaml:"skip"`   // no shadow scoring at all: served counts decide alone
+	Sample float64       `yaml:"sample"` // share of requests scored by both releases, in [0, 1]
+	Soak   time.Duration `yaml:"soak"`   // least time in the phase
+}
+
+// Step is one canary step: by number of tasks or by percent of them. A percent
+// is rounded down, but to one task at least; one task always stays stable.
+type Step struct {
+	Tasks    int           `yaml:"tasks"`
+	Percent  float64       `yaml:"percent"`
+	Soak     time.Duration `yaml:"soak"`     // least time that the cohorts stand
+	Margin   float64       `yaml:"margin"`   // of the overall filter rate in this step; 0: the judge's own
+	Approval bool          `yaml:"approval"` // a person must resume before the step after this one
+}
+
+// Policies are those of one fleet: the first whose Jobs match governs, else
+// Default.
+type Policies struct {
+	Default Policy   `yaml:"policy"`
+	Special []Policy `yaml:"policies"`
+}
+
+// For returns the policy that governs a rollout of the training job (or try)
+// of that name.
+func (p Policies) For(job string) Policy {
+	for _, s := range p.Special {
+		for _, pattern := range s.Jobs {
+			if ok, _ := path.Match(pattern, job); ok { // patterns are checked by Check
+				return s
+			}
+		}
+	}
+	return p.Default
+}
+
+// Defaults is the policy of a fleet whose file says nothing else.
+func Defaults() Policy {
+	return Policy{
+		Name:         "default",
+		Shadow:       ShadowPolicy{Sample: 0.02, Soak: 2 * time.Minute},
+		Steps:        []Step{{Percent: 5, Soak: 5 * time.Minute, Margin: 0.05}, {Percent: 25, Soak: 10 * time.Minute}},
+		Explore:      0.02,
+		Buckets:      64,
+		Settle:       30 * time.Second,
+		MaxCoalesced: 5,
+		ArtifactWait: 30 * time.Minute,
+		PhaseWait:    2 * time.Hour,
+		HoldFor:      24 * time.Hour,
+		DataGrace:    time.Minute,
+		PromoteWait:  30 * time.Minute,
+		PromoteBatch: 8,
+	}
+}
+
+// Check returns what is wrong with p, naming the setting and what it may be.
+func (p Policy) Check() error {
+	share := func(name string, v float64) error {
+		if !(v >= 0 && v <= 1) {
+			return fmt.Errorf("%s is %v: want a share from 0 to 1", name, v)
+		}
+		return nil
+	}
+	for _, err := range []error{share("shadow.sample", p.Shadow.Sample), share("explore", p.Explore)} {
+		if err != nil {
+			return err
+		}
+	}
+	for _, pattern := range p.Jobs {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("jobs: pattern %q: %w", pattern, err)
+		}
+	}
+	if !p.Shadow.Skip && p.Shadow.Sample == 0 {
+		return fmt.Errorf("shadow.sample is 0: say shadow.skip: true to do without the shadow phase")
+	}
+	if p.Buckets < 16 || p.Buckets > 64 {
+		return fmt.Errorf("buckets is %d: want 16 to 64", p.Buckets)
+	}
+	if len(p.Steps) == 0 || len(p.Steps) > 20 {
+		return fmt.Errorf("steps has %d entries: want 1 to 20 canary steps", len(p.Steps))
+	}
+	for i, s := range p.Steps {
+		if (s.Tasks > 0) == (s.Percent > 0) || s.Tasks < 0 || s.Percent < 0 || s.Percent > 50 {
+			return fmt.Errorf("steps[%d]: want tasks (1 or more) or percent (up to 50), and not both", i)
+		}
+		if s.Margin < 0 || s.Margin > 0.5 {
+			return fmt.Errorf("steps[%d].margin is %v: want a share from 0 to 0.5", i, s.Margin)
+		}
+	}
+	for _, d := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"artifact_wait", p.ArtifactWait}, {"phase_wait", p.PhaseWait}, {"hold_for", p.HoldFor},
+		{"promote_wait", p.PromoteWait},
+	} {
+		if d.d <= 0 {
+			return fmt.Errorf("%s is %v: want a positive duration such as 30m", d.name, d.d)
+		}
+	}
+	if p.PromoteBatch < 1 {
+		return fmt.Errorf("promote_batch is %d: want 1 or more tasks", p.PromoteBatch)
+	}
+	return nil
+}

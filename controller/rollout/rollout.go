@@ -1,0 +1,275 @@
+// Package rollout decides what should happen to the releases of one fleet. It
+// does no I/O and reads no clock, so a week of canarying replays in a
+// millisecond. How a candidate compares with stable is package judge's word;
+// whether an artifact may be tried at all is package admit's.
+package rollout
+
+import (
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// Phase is where a rollout stands.
+type Phase string
+
+// The phases. The last four are final.
+const (
+	Queued      Phase = "queued"       // waits for its turn, or for a newer candidate to take its place
+	Admitting   Phase = "admitting"    // its artifact is awaited, pinned and checked
+	Shadow      Phase = "shadow"       // tasks score a sample with both releases; it answers nobody
+	Canary      Phase = "canary"       // a few tasks answer with it
+	Held        Phase = "held"         // stands still, with a deadline and a declared way out
+	Promoting   Phase = "promoting"    // every task moves over
+	RollingBack Phase = "rolling_back" // every task moves back
+	Live        Phase = "live"
+	RolledBack  Phase = "rolled_back"
+	Refused     Phase = "refused"
+	Superseded  Phase = "superseded"
+)
+
+// Final reports whether nothing more will happen.
+func (p Phase) Final() bool {
+	return p == Live || p == RolledBack || p == Refused || p == Superseded
+}
+
+// Reason says in one word why a phase was entered. Log, history, API and
+// dashboard all show this same word. Refusals carry the word of package admit.
+type Reason string
+
+// The reasons.
+const (
+	Found           Reason = "found"            // a training job completed
+	Asked           Reason = "asked"            // a person asked; Rollout.By says who
+	Turn            Reason = "turn"             // its turn has come
+	AwaitArtifact   Reason = "artifact_awaited" // not there yet, or torn
+	Admitted        Reason = "admitted"
+	FirstRelease    Reason = "first_release" // nothing to compare with
+	AlreadyLive     Reason = "already_live"  // the same bytes serve already
+	Accepted        Reason = "accepted"      // every required proof is there
+	CandidateWorse  Reason = "candidate_worse"
+	Inconclusive    Reason = "inconclusive" // no verdict before the deadline
+	DataInvalid     Reason = "data"         // the judge cannot trust what it sees
+	DataBack        Reason = "data_back"
+	Approval        Reason = "approval" // a step waits for a person
+	Paused          Reason = "paused"
+	Resumed         Reason = "resumed"
+	HoldExpired     Reason = "hold_expired"
+	Aborted         Reason = "aborted"
+	PromotedByHand  Reason = "promoted_by_hand"
+	RollbackByHand  Reason = "rollback_by_hand"
+	Newer           Reason = "newer" // a newer candidate took its place
+	ArtifactTimeout Reason = "artifact_timeout"
+	LoadFailed      Reason = "load_failed" // tasks could not make it ready
+	TimedOut        Reason = "timed_out"   // promotion did not end in time
+	AllMoved        Reason = "all_moved"
+	AllMovedBack    Reason = "all_moved_back"
+)
+
+// State is all that is remembered of one fleet: the document that is saved
+// before anything is done.
+type State struct {
+	Fleet string `json:"fleet"`
+
+	// Epoch is the lease under which the state was last written. A controller
+	// whose own is older must not write.
+	Epoch int64 `json:"epoch"`
+
+	// Generation grows whenever cohorts are formed anew. Tasks refuse to go
+	// back to an older one.
+	Generation int64 `json:"generation"`
+
+	Stable   string `json:"stable"`   // digest of the release the fleet trusts; empty before the first
+	Previous string `json:"previous"` // the one it trusted before
+	Default  string `json:"default"`  // what a fresh task loads
+
+	Active *Rollout  `json:"active"` // the one being carried out; nil when idle
+	Queue  []Rollout `json:"queue"`  // waiting, oldest first
+
+	// Finished rollouts stay here until they are seen in the archive.
+	Finished []Rollout `json:"finished"`
+
+	// Seen holds the training jobs already taken up, with their completion
+	// time, for as long as a listing may show them again.
+	Seen map[string]time.Time `json:"seen"`
+
+	Pause    *Pause    `json:"pause"`    // nothing starts or advances while set
+	Requests []Request `json:"requests"` // of people, not yet acted on
+
+	// Events are the latest things that happened, oldest first.
+	Events    []Event `json:"events"`
+	LastEvent int64   `json:"last_event"` // sequence number
+}
+
+// Pause is a person's wish that nothing advances.
+type Pause struct {
+	By  string    `json:"by"`
+	Why string    `json:"why,omitempty"`
+	At  time.Time `json:"at"`
+}
+
+// Rollout is one attempt to make a candidate stable.
+type Rollout struct {
+	ID          string         `json:"id"` // the training job's name, or "try-…", "rollback-…"
+	Source      release.Source `json:"source"`
+	FoundAt     time.Time      `json:"found_at"`
+	CompletedAt time.Time      `json:"completed_at"` // of the training job
+
+	Candidate string `json:"candidate"` // digest; empty until admitted
+	Against   string `json:"against"`   // digest of stable when it started
+	Policy    string `json:"policy"`    // name of the policy that governs it
+
+	Phase    Phase     `json:"phase"`
+	Reason   Reason    `json:"reason"`
+	Sentence string    `json:"sentence"`     // the reason for a person, with numbers
+	Since    time.Time `json:"since"`        // when Phase was entered
+	By       string    `json:"by,omitempty"` // who asked, where a person did
+
+	Step         int       `json:"step"` // of the canary steps, from 0
+	Steps        int       `json:"steps"`
+	Generation   int64     `json:"generation"`   // of the cohorts
+	CanaryTasks  []string  `json:"canary_tasks"` // task ids; saved before they are asked
+	ControlTasks []string  `json:"control_tasks"`
+	StepSince    time.Time `json:"step_since"` // when the cohorts of this step were in place; zero before
+
+	HeldFrom     Phase     `json:"held_from,omitempty"` // to return to
+	HeldUntil    time.Time `json:"held_until,omitzero"`
+	Approved     int       `json:"approved"`               // steps approved by a person
+	InvalidSince time.Time `json:"invalid_since,omitzero"` // the data gate has been failing since
+	Coalesced    int       `json:"coalesced"`              // older candidates it has replaced
+
+	Predicted release.Predicted `json:"predicted"`
+	Intended  *release.Change   `json:"intended_change,omitempty"`
+	Verdict   *judge.Verdict    `json:"verdict"` // the last one that mattered
+	History   []Event           `json:"history"` // every phase change, oldest first
+
+	// Exposed is how many auctions the candidate has answered so far.
+	Exposed int64 `json:"exposed"`
+}
+
+// Event is something that happened to a fleet, for people.
+type Event struct {
+	Seq       int64          `json:"seq"`
+	At        time.Time      `json:"at"`
+	Rollout   string         `json:"rollout,omitempty"`
+	Candidate string         `json:"candidate,omitempty"`
+	From      Phase          `json:"from,omitempty"`
+	To        Phase          `json:"to,omitempty"`
+	Step      int            `json:"step,omitempty"`
+	Reason    Reason         `json:"reason"`
+	Sentence  string         `json:"sentence"`
+	By        string         `json:"by,omitempty"`
+	Verdict   *judge.Verdict `json:"verdict,omitempty"` // behind it, where one was
+}
+
+// Verb is something a person may ask.
+type Verb string
+
+// The verbs.
+const (
+	VerbPause    Verb = "pause"
+	VerbResume   Verb = "resume"   // also approves a step that waits for it
+	VerbAbort    Verb = "abort"    // give the rollout up; stable stays
+	VerbPromote  Verb = "promote"  // make the candidate stable now, without further proof
+	VerbRollback Verb = "rollback" // back to a release, at once, without steps or judge
+	VerbTry      Verb = "try"      // take up an artifact that no training job announced
+)
+
+// Request is a person's wish, written into the state before it is acted on.
+type Request struct {
+	ID      string          `json:"id"`
+	Verb    Verb            `json:"verb"`
+	By      string          `json:"by"`
+	Why     string          `json:"why,omitempty"`
+	At      time.Time       `json:"at"`
+	Rollout string          `json:"rollout,omitempty"` // empty: the active one
+	Release string          `json:"release,omitempty"` // rollback: digest; empty: the previous one
+	Source  *release.Source `json:"source,omitempty"`  // try
+}
+
+// Observation is what the outside world showed just now.
+type Observation struct {
+	Jobs      []Job          `json:"-"`       // completed training jobs that the fleet listens to
+	Admission *Admission     `json:"-"`       // of the rollout in Admitting
+	Published []string       `json:"-"`       // releases known to be stored whole
+	Archived  []string       `json:"-"`       // finished rollouts known to be in the archive
+	Tasks     []Task         `json:"tasks"`   // running ones, in any order
+	Desired   int            `json:"desired"` // tasks that ECS is to keep running
+	Verdict   *judge.Verdict `json:"verdict"` // of the active rollout; nil when nothing is judged
+	Exposed   int64          `json:"exposed"` // auctions answered by the active candidate
+}
+
+// Job is a completed training job.
+type Job struct {
+	Source      release.Source
+	CompletedAt time.Time
+}
+
+// Admission is what looking at an artifact came to.
+type Admission struct {
+	Rollout   string
+	Outcome   AdmissionOutcome
+	Reason    Reason // word of package admit
+	Sentence  string
+	Source    release.Source // with the version and ETag that were pinned
+	Digest    string
+	Predicted release.Predicted
+	Intended  *release.Change
+}
+
+// AdmissionOutcome is what admission says of an artifact.
+type AdmissionOutcome string
+
+// The outcomes of admission.
+const (
+	AdmissionOK      AdmissionOutcome = "ok"
+	AdmissionWait    AdmissionOutcome = "wait" // not there, still changing, or torn
+	AdmissionRefused AdmissionOutcome = "refused"
+)
+
+// Task is one running inference task. What it says of releases is what it has
+// proven; all of it is empty while it cannot be reached.
+type Task struct {
+	ID        string `json:"id"`      // last part of the ECS task ARN
+	Address   string `json:"address"` // host:port of its control port
+	Boot      string `json:"boot"`
+	Reachable bool   `json:"reachable"`
+	Ready     bool   `json:"ready"`
+
+	Serving    string  `json:"serving"` // digest
+	Shadow     string  `json:"shadow"`
+	Sample     float64 `json:"sample"`
+	Explore    float64 `json:"explore"`
+	Buckets    int     `json:"buckets"`
+	Epoch      int64   `json:"epoch"`
+	Generation int64   `json:"generation"`
+	Preparing  string  `json:"preparing"`
+
+	// Failure of the newest assignment: reason and sentence, empty when none.
+	FailedRelease string `json:"failed_release,omitempty"`
+	Failure       string `json:"failure,omitempty"`
+
+	Tag       string `json:"tag"`       // release it is tagged with in ECS
+	Protected bool   `json:"protected"` // from scale-in
+
+	MemoryBytes int64     `json:"memory_bytes"`
+	Connections int       `json:"connections"`
+	StartedAt   time.Time `json:"started_at"`
+	Requests    int64     `json:"requests"` // answered since the process started
+	Filtered    int64     `json:"filtered"` // pairs, under the release it serves now
+	Scored      int64     `json:"scored"`
+	Error       string    `json:"error,omitempty"` // why it cannot be reached
+}
+
+// Look is what the leader saw in its last pass, kept for people to see.
+type Look struct {
+	At     time.Time     `json:"at"`
+	Leader string        `json:"leader"`
+	Epoch  int64         `json:"epoch"`
+	Seen   Observation   `json:"seen"`
+	Wanted []string      `json:"wanted"` // actions still to be done, as text
+	Errors []string      `json:"errors"` // of this pass
+	Took   time.Duration `json:"took"`
+	Every  time.Duration `json:"every"` // the pace of the loop
+}

@@ -1,0 +1,105 @@
+/*
+ * What the controller asks of a task, on the task's control port.
+ * Framed transport, binary protocol.
+ */
+namespace go control
+namespace java com.sluicehq.control
+namespace py sluice.control
+
+/* An end state: what the task is to serve. Sending it twice changes nothing. */
+struct Assignment {
+  1: string release              // SHA-256, lower-case hex: answers auctions
+  2: string shadow               // SHA-256: scores a sample beside it, answers nobody; empty for none
+  3: double sample               // share of requests scored by both, in [0, 1]
+  4: i32 buckets                 // clusters counted per partner, 1 to 64
+  5: i64 epoch                   // the controller's lease; a task refuses one older than the newest it has seen
+  6: i64 generation              // within an epoch-independent history of assignments, newer ones are greater;
+                                 // a change of generation alone swaps the same release in afresh
+  7: double explore              // share of requests that are filtered for nobody, in [0, 1]
+}
+
+/* A release that could not be made ready. The task goes on with what it serves. */
+struct Failure {
+  1: string release
+  2: string reason               // one word: download, digest, golden, memory, format
+  3: string detail               // a sentence for a person
+  4: i64 generation
+}
+
+struct Status {
+  1: string task                 // ECS task ARN, or the name given at start
+  2: string boot                 // new for every process
+  3: string release              // proven and serving; empty before the first
+  4: string shadow
+  5: double sample
+  6: i64 epoch                   // newest seen
+  7: i64 generation              // of the assignment that is in force
+  8: string preparing            // release being made ready; empty when idle
+  9: optional Failure failure    // of the newest assignment, until one succeeds
+  10: bool ready
+  11: i64 memory_bytes           // resident
+  12: i64 started_ms             // unix milliseconds
+  13: i32 connections            // open on the data port
+  14: i32 buckets
+  15: i64 serving_since_ms       // unix milliseconds of the swap to release under generation
+  16: double explore
+}
+
+/* Counts of one partner under one release: cumulative since the release was swapped in under its generation.
+ * Every list has one number per bucket. */
+struct PartnerCounts {
+  1: string partner
+  2: list<i64> scored            // served (request, partner) pairs
+  3: list<i64> filtered          // of those, filtered; explored ones are counted as they would have been
+  4: list<i64> pairs             // scored by both releases
+  5: list<i64> served_only       // of pairs: filtered by the serving release only
+  6: list<i64> shadow_only       // of pairs: filtered by the shadow release only
+  7: list<i64> bids              // reported bids on explored pairs that both releases scored
+  8: list<i64> bids_served_only  // of those: the serving release alone would have filtered them
+  9: list<i64> bids_shadow_only
+}
+
+/* Everything counted while `release` answered and `shadow` scored beside it. */
+struct ReleaseCounts {
+  1: string release
+  2: string shadow
+  3: i64 generation
+  4: i32 buckets
+  5: list<i64> requests          // answered, per bucket
+  6: list<i64> errors            // answered degraded because scoring failed, per bucket
+  7: list<i64> invalid           // (request, partner) pairs whose score was no number in [0, 1], per bucket
+  8: list<i64> shadow_invalid    // the same for the shadow release
+  9: list<PartnerCounts> partners
+  10: list<i64> scores           // 64 equal bins of [0, 1]
+  11: list<i64> latency          // server microseconds, bin i counts [2^(i/4), 2^((i+1)/4)); 96 bins
+  12: i64 since_ms
+  13: list<i64> shadow_requests  // requests scored by both, per bucket
+}
+
+struct Counts {
+  1: string task
+  2: string boot
+  3: i64 at_ms                   // unix milliseconds by the task's clock
+  4: list<ReleaseCounts> releases
+}
+
+struct CountsQuery {
+  1: bool totals                 // one bucket per list: sums only
+  2: string release              // empty for all
+}
+
+/* epoch is older than one the task has seen, or the assignment makes no sense. */
+exception Refused {
+  1: string reason               // stale_epoch, stale_generation, bad_assignment
+  2: string detail
+  3: i64 epoch                   // newest seen
+}
+
+service Control {
+  Status status()
+
+  /* Answers at once; the release is made ready in the background. Watch status. */
+  Status assign(1: Assignment assignment) throws (1: Refused refused)
+
+  Counts counts(1: CountsQuery query)
+}
