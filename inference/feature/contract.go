@@ -18,7 +18,7 @@ type Feature struct {
 	//           joined by "|"); an absent source reads as "", and what is not
 	//           there gives Default
 	// A source that is a number is looked up by value: "3" and "3.0" are the
-	// same key.
+	// same key. Of two sources, the first must not have values with a "|".
 	Kind Kind `json:"kind"`
 
 	// Source names what is read: "hour", "dayofweek", "partner", or an OpenRTB
