@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Makes the models that inference/model is tested with.
+
+    python fixtures.py OUTPUT_FOLDER
+
+writes models of the installed XGBoost in every format that it can save, and
+for each of them rows with XGBoost's own answers. Run it once per version, each
+in a virtual environment of its own:
+
+    xgboost==0.90, 1.0.2, 1.2.1, 1.3.3, 1.5.2, 1.7.6, 2.0.3 (numpy<2), 2.1.4, 3.0.5, 3.2.0
+
+The rows sit where mistakes hide: on thresholds, beside them, on integers, on
+zeros of both signs, at infinities, and nowhere (missing). Numbers are written
+as the eight hex digits of a float32, so that no parser can round them.
+"""
+
+import json
+import pathlib
+import pickle
+import struct
+import sys
+
+import numpy as np
+import xgboost as xgb
+
+FEATURES = 6
+VERSION = tuple(int(part) for part in xgb.__version__.split(".")[:2])
+
+# Parameters of the models that must be read. Each asks something different.
+CASES = {
+    "ties": dict(max_depth=4, rounds=6),
+    "base": dict(max_depth=3, rounds=7, base_score=0.0371),
+    "deep": dict(max_depth=0, rounds=5, grow_policy="lossguide", max_leaves=24, tree_method="hist", min_child_weight=0),
+    "forest": dict(max_depth=3, rounds=2, num_parallel_tree=3, subsample=0.6),
+    "stump": dict(max_depth=3, rounds=1, min_child_weight=1e6),
+    "extreme": dict(max_depth=2, rounds=6, eta=40.0, **{"lambda": 0.0}),
+    "named": dict(max_depth=2, rounds=4, names=["hour", "floor", "geo|country", "größe", "a b", "partner"]),
+}
+
+# Every version trains the first three of them, these versions train all.
+THOROUGH = ((0, 90), (1, 0), (1, 7), (3, 2))
+
+# Parameters of the models that must be refused.
+REFUSED = {
+    "dart": dict(max_depth=2, rounds=2, booster="dart"),
+    "linear": dict(rounds=2, booster="gblinear"),
+    "squared": dict(max_depth=2, rounds=2, objective="reg:squarederror"),
+    "raw": dict(max_depth=2, rounds=2, objective="binary:logitraw"),
+    "classes": dict(max_depth=2, rounds=2, objective="multi:softprob", num_class=3),
+}
+
+
+def training_rows(seed):
+    """Few distinct values per column, a fifth of them missing."""
+    rng = np.random.RandomState(seed)
+    x = np.stack(
+        [
+            rng.randint(0, 24, 600),
+            rng.randint(0, 40, 600) / np.float32(8),
+            rng.randint(-3, 4, 600),
+            rng.randint(0, 2, 600),
+            np.round(rng.randn(600), 1),
+            rng.rand(600),
+        ],
+        axis=1,
+    ).astype(np.float32)
+    x[rng.rand(*x.shape) < 0.2] = np.nan
+    logit = np.nan_to_num(x[:, 2], nan=1.5) + np.sin(np.nan_to_num(x[:, 0])) + np.nan_to_num(x[:, 4]) - 0.5
+    return x, (rng.rand(600) < 1 / (1 + np.exp(-logit))).astype(np.float32)
+
+
+def questions(x, thresholds, seed):
+    """Rows to ask: known ones, thresholds and their neighbours, and extremes."""
+    rng = np.random.RandomState(seed)
+    rows = x[:30].copy()
+    exact = x[30:70].copy()
+    for row in exact:
+        for f in range(FEATURES):
+            if thresholds[f]:
+                at = np.float32(thresholds[f][rng.randint(len(thresholds[f]))])
+                beside = [at, np.nextafter(at, np.float32(np.inf)), np.nextafter(at, np.float32(-np.inf)), np.float32(np.nan)]
+                row[f] = beside[rng.randint(4)]
+    odd = np.float32([0.0, -0.0, np.inf, -np.inf, np.nan, 3.4028235e38, -3.4028235e38, 1e-45, 1, -1])
+    extremes = odd[rng.randint(0, len(odd), (30, FEATURES))]
+    return np.concatenate([rows, exact, extremes, np.full((1, FEATURES), np.nan)]).astype(np.float32)
+
+
+def thresholds_of(booster):
+    found = [[] for _ in range(FEATURES)]
+    for tree in booster.get_dump(dump_format="json"):
+        stack = [json.loads(tree)]
+        while stack:
+            node = stack.pop()
+            if "split" in node:
+                found[column(node["split"], booster.feature_names)].append(float(node["split_condition"]))
+                stack += node["children"]
+    return found
+
+
+def column(name, names):
+    return names.index(name) if names and name in names else int(str(name).lstrip("f"))
+
+
+def train(params, x, y):
+    params = dict(params)
+    rounds, names = params.pop("rounds"), params.pop("names", None)
+    if params.get("objective", "").startswith("multi"):
+        y = np.arange(len(y)) % 3
+    given = {"objective": "binary:logistic", "nthread": 1, "seed": 7, "verbosity": 0, **params}
+    if given.get("booster") != "gblinear":
+        given.setdefault("tree_method", "exact")
+    return xgb.train(given, xgb.DMatrix(x, label=y, feature_names=names), rounds)
+
+
+def answers(booster, rows):
+    """XGBoost's margins and probabilities. From 1.4 on a DMatrix takes no
+    infinities; predicting in place does."""
+    if VERSION >= (1, 4):
+        kind = dict(validate_features=False)
+        return (
+            booster.inplace_predict(rows, predict_type="margin", **kind),
+            booster.inplace_predict(rows, predict_type="value", **kind),
+        )
+    data = xgb.DMatrix(rows, feature_names=booster.feature_names)
+    return booster.predict(data, output_margin=True), booster.predict(data)
+
+
+def hexes(values):
+    return "".join(struct.pack(">f", v).hex() for v in np.asarray(values, dtype=np.float32).ravel())
+
+
+def formats():
+    """File endings by which this version saves in another format."""
+    if VERSION < (1, 0):
+        return ["bin"]
+    if VERSION < (1, 6):
+        return ["bin", "json"]
+    if VERSION < (3, 1):
+        return ["deprecated", "json", "ubj"]
+    return ["json", "ubj"]
+
+
+def write_answered(out, name, params):
+    x, y = training_rows(seed=len(name))
+    booster = train(params, x, y)
+    stem = "v%s-%s" % (xgb.__version__, name)
+    endings = formats()
+    for ending in endings:
+        booster.save_model(str(out / (stem + "." + ending)))
+    for path in out.glob(stem + ".deprecated"):
+        path.rename(path.with_suffix(".bin"))
+    # What is served is what was saved, so that is what answers.
+    loaded = xgb.Booster()
+    loaded.load_model(str(next(p for p in sorted(out.glob(stem + ".*")) if p.suffix in (".bin", ".json"))))
+    loaded.feature_names = booster.feature_names
+    rows = questions(x, thresholds_of(booster), seed=99)
+    margin, score = answers(loaded, rows)
+    if not np.array_equal(margin, answers(booster, rows)[0]):
+        print("note: %s answers otherwise once it is loaded" % stem)
+    lines = [" ".join([hexes(row), hexes([m]), hexes([s])]) for row, m, s in zip(rows, margin, score)]
+    (out / (stem + ".rows")).write_text("\n".join(lines) + "\n")
+
+
+def write_refused(out):
+    x, y = training_rows(seed=1)
+    for name, params in REFUSED.items():
+        booster = train(params, x, y)
+        for ending in formats():
+            booster.save_model(str(out / ("refused-%s-v%s.%s" % (name, xgb.__version__, ending))))
+    if VERSION >= (1, 6):
+        cats = xgb.DMatrix(np.floor(np.nan_to_num(np.abs(x))), label=y, feature_types=["c"] * FEATURES, enable_categorical=True)
+        params = {"objective": "binary:logistic", "tree_method": "hist", "max_cat_to_onehot": 1, "max_depth": 2, "nthread": 1}
+        booster = xgb.train(params, cats, 2)
+        for ending in ["json", "ubj"]:
+            booster.save_model(str(out / ("refused-categorical-v%s.%s" % (xgb.__version__, ending))))
+    for path in out.glob("refused-*.deprecated"):
+        path.rename(path.with_suffix(".bin"))
+    booster = train(CASES["stump"], x, y)
+    for protocol in (0, 1, 2, 4):
+        (out / ("refused-pickle%d-v%s.pkl" % (protocol, xgb.__version__))).write_bytes(pickle.dumps(booster, protocol=protocol))
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    for name in list(CASES)[: None if VERSION in THOROUGH else 3]:
+        write_answered(out, name, CASES[name])
+    if VERSION in ((1, 7), (3, 2)):
+        write_refused(out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,533 @@
+package model
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// answer is a row and what XGBoost said about it.
+type answer struct {
+	row           []float32
+	margin, score float32
+}
+
+// Every version in every format that it can save gives the same bits.
+func TestScoresAsXGBoost(t *testing.T) {
+	stems, err := filepath.Glob("testdata/v*.rows")
+	if err != nil || len(stems) < 40 {
+		t.Fatalf("found %d models: %v", len(stems), err)
+	}
+	for _, path := range stems {
+		answers := readAnswers(t, path)
+		for _, file := range savedAs(t, strings.TrimSuffix(path, ".rows")) {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				m, err := Parse(read(t, file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				compare(t, m, answers)
+			})
+		}
+	}
+}
+
+func compare(t *testing.T, m *Model, answers []answer) {
+	t.Helper()
+	wrong, apart := 0, 0
+	for i, a := range answers {
+		got := m.Margin(a.row)
+		if math.Float32bits(got) != math.Float32bits(a.margin) {
+			wrong++
+			t.Logf("row %d %v: margin %v, XGBoost says %v", i, a.row, got, a.margin)
+		}
+		if d := ulps(m.Score(a.row), a.score); d > 1 {
+			t.Errorf("row %d %v: score %v, XGBoost says %v", i, a.row, m.Score(a.row), a.score)
+		} else {
+			apart += d
+		}
+	}
+	if wrong > 0 {
+		t.Errorf("%d of %d margins differ", wrong, len(answers))
+	}
+	if apart > len(answers)/10 {
+		t.Errorf("%d of %d scores differ in the last bit", apart, len(answers))
+	}
+}
+
+func TestSaysWhatItIs(t *testing.T) {
+	for _, tt := range []struct {
+		file, format   string
+		features, size int
+		names          string
+	}{
+		{"v0.90-ties.bin", "xgboost-binary", 6, 6, ""},
+		{"v1.7.6-forest.json", "xgboost-json", 6, 6, ""},
+		{"v3.2.0-stump.ubj", "xgboost-ubjson", 6, 1, ""},
+		{"v1.7.6-named.bin", "xgboost-binary", 6, 4, ""},
+		{"v1.7.6-named.json", "xgboost-json", 6, 4, "hour floor geo|country größe a b partner"},
+		{"v3.2.0-named.ubj", "xgboost-ubjson", 6, 4, "hour floor geo|country größe a b partner"},
+	} {
+		m, err := Parse(read(t, "testdata/"+tt.file))
+		if err != nil {
+			t.Fatalf("%s: %v", tt.file, err)
+		}
+		names := strings.Join(m.FeatureNames(), " ")
+		if m.Format() != tt.format || m.NumFeature() != tt.features || m.Trees() != tt.size || names != tt.names || m.Objective() != "binary:logistic" {
+			t.Errorf("%s: %s, %d features %q, %d trees, %s", tt.file, m.Format(), m.NumFeature(), names, m.Trees(), m.Objective())
+		}
+		if least := int64(m.Trees()) * 16; m.MemoryBytes() < least {
+			t.Errorf("%s: %d bytes for %d trees", tt.file, m.MemoryBytes(), m.Trees())
+		}
+	}
+}
+
+// What cannot be scored rightly is refused, with the reason.
+func TestRefuses(t *testing.T) {
+	files, err := filepath.Glob("testdata/refused-*")
+	if err != nil || len(files) < 30 {
+		t.Fatalf("found %d models: %v", len(files), err)
+	}
+	for _, file := range files {
+		want := map[string]Reason{
+			"dart": Booster, "linear": Booster, "categorical": Booster,
+			"squared": Objective, "raw": Objective, "classes": Objective,
+			"pickle0": Pickle, "pickle1": Pickle, "pickle2": Pickle, "pickle4": Pickle,
+		}[strings.Split(filepath.Base(file), "-")[1]]
+		if filepath.Base(file) == "refused-categorical-v1.7.6.json" {
+			want = Format // it holds NaN
+		}
+		if got := reason(t, read(t, file)); got != want {
+			t.Errorf("%s: refused as %q, want %q", file, got, want)
+		}
+	}
+}
+
+func TestRefusesByContent(t *testing.T) {
+	for _, tt := range []struct {
+		name, bytes string
+		want        Reason
+	}{
+		{"empty", "", Torn},
+		{"one brace", "{", Torn},
+		{"half a prefix", "bi", Torn},
+		{"pickle that calls os.system", "cos\nsystem\n(S'touch /tmp/owned'\ntR.", Pickle},
+		{"pickle, protocol 4", "\x80\x04\x95\x1e\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix", Pickle},
+		{"gzip", "\x1f\x8b\x08\x00", Format},
+		{"base64 text of old", "bs64\tAAAA", Format},
+		{"LightGBM", "tree\nversion=v4\n", Format},
+		{"words", "hello, world, this is no model", Format},
+		{"other JSON", `{"a": 1}`, Format},
+		{"empty object", `{}`, Format},
+		{"broken JSON", `{"learner": nil}`, Format},
+		{"two documents", string(read(t, "testdata/v3.2.0-stump.json")) + "{}", Format},
+		{"bytes after UBJSON", string(read(t, "testdata/v3.2.0-stump.ubj")) + "}", Format},
+		{"bytes after binary", string(read(t, "testdata/v1.7.6-stump.bin")) + "\x00", Format},
+		{"UBJSON list of nothing", "{i\x01a[$Z#L\x7f\xff\xff\xff\xff\xff\xff\xff}", Format},
+		{"UBJSON that claims 2^63 floats", "{i\x01a[$d#L\x7f\xff\xff\xff\xff\xff\xff\xff}", Torn},
+		{"UBJSON nested too deep", "{i\x01a" + strings.Repeat("[", 1000), Format},
+	} {
+		if got := reason(t, []byte(tt.bytes)); got != tt.want {
+			t.Errorf("%s: refused as %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A prefix of a model is a torn model, wherever it ends, except where it is
+// too short to be told from noise.
+func TestTornEverywhere(t *testing.T) {
+	for _, file := range []string{"v0.90-stump.bin", "v1.0.2-stump.bin", "v1.7.6-stump.bin", "v1.7.6-named.bin", "v1.7.6-stump.json", "v3.2.0-stump.ubj", "v3.2.0-named.ubj"} {
+		whole := read(t, "testdata/"+file)
+		for n := range whole {
+			got := reason(t, whole[:n])
+			if tooShort := n < 20; got != Torn && (got != Format || !tooShort) {
+				t.Fatalf("%s: its first %d of %d bytes are refused as %q", file, n, len(whole), got)
+			}
+		}
+	}
+}
+
+// Trees that are no trees.
+func TestRefusesImpossibleTrees(t *testing.T) {
+	const good = `"left_children":[1,-1,-1],"right_children":[2,-1,-1],"split_indices":[0,0,0],"split_conditions":[1,2,3],"default_left":[1,0,0]`
+	if _, err := Parse(document1(good)); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, old, new string
+		want           Reason
+	}{
+		{"its own child", `"left_children":[1,`, `"left_children":[0,`, Format},
+		{"twice the same child", `"right_children":[2,`, `"right_children":[1,`, Format},
+		{"child beyond the end", `"left_children":[1,`, `"left_children":[3,`, Format},
+		{"negative child", `"left_children":[1,`, `"left_children":[-7,`, Format},
+		{"cycle", `"left_children":[1,-1,-1],"right_children":[2,-1,-1]`, `"left_children":[1,2,-1],"right_children":[2,1,-1]`, Format},
+		{"half a leaf", `"right_children":[2,-1,`, `"right_children":[2,1,`, Format},
+		{"feature it does not have", `"split_indices":[0,`, `"split_indices":[2,`, Format},
+		{"negative feature", `"split_indices":[0,`, `"split_indices":[-1,`, Format},
+		{"short list", `[1,2,3]`, `[1,2]`, Format},
+		{"number beyond float32", `[1,2,3]`, `[1,2,1e99]`, Format},
+		{"flag that is none", `"default_left":[1,`, `"default_left":[2,`, Format},
+		{"categories", `"default_left"`, `"split_type":[1,0,0],"default_left"`, Booster},
+		{"leaf vectors", `"default_left"`, `"tree_param":{"size_leaf_vector":"3"},"default_left"`, Booster},
+		{"no nodes", good, `"left_children":[],"right_children":[],"split_indices":[],"split_conditions":[],"default_left":[]`, Format},
+	} {
+		if got := reason(t, document1(strings.Replace(good, tt.old, tt.new, 1))); got != tt.want {
+			t.Errorf("%s: refused as %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// The same holds for what stands around the trees.
+func TestRefusesImpossibleHeaders(t *testing.T) {
+	good := string(document1(`"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[1],"default_left":[0]`))
+	for _, tt := range []struct {
+		old, new string
+		want     Reason
+	}{
+		{`"base_score":"[5E-1]"`, `"base_score":"[5E-1,1E-1]"`, Format},
+		{`"base_score":"[5E-1]"`, `"base_score":"0"`, Format},
+		{`"base_score":"[5E-1]"`, `"base_score":"nan"`, Format},
+		{`"num_feature":"2"`, `"num_feature":"0"`, TooLarge},
+		{`"num_feature":"2"`, `"num_feature":"99999999999"`, TooLarge},
+		{`"num_feature":"2"`, `"num_feature":"two"`, Format},
+		{`"num_target":"1"`, `"num_target":"2"`, Objective},
+		{`"feature_names":[]`, `"feature_names":["only one"]`, Format},
+		{`"binary:logistic"`, `"rank:pairwise"`, Objective},
+		{`"gbtree"`, `"dart"`, Booster},
+		{`"trees":[`, `"trees":[{},`, Format},
+		{`"trees":[`, `"trees":[7,`, Format},
+	} {
+		if got := reason(t, []byte(strings.Replace(good, tt.old, tt.new, 1))); got != tt.want {
+			t.Errorf("%s: refused as %q, want %q", tt.new, got, tt.want)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		tree *tree
+		want Reason
+	}{
+		{"4096 leaves", bushy(MaxLeaves), ""},
+		{"4097 leaves", bushy(MaxLeaves + 1), TooLarge},
+		{"256 steps deep", vine(MaxDepth), ""},
+		{"257 steps deep", vine(MaxDepth + 1), TooLarge},
+	} {
+		var refusal Refusal
+		errors.As((&builder{}).add(tt.tree), &refusal)
+		if refusal.Reason != tt.want {
+			t.Errorf("%s: refused as %q, want %q", tt.name, refusal.Reason, tt.want)
+		}
+	}
+	var b builder
+	for range MaxTrees {
+		if err := b.add(vine(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.add(vine(0)); err == nil {
+		t.Errorf("took one tree more than %d", MaxTrees)
+	}
+}
+
+// A file that claims much and holds little costs what it holds.
+func TestMemoryInProportion(t *testing.T) {
+	empties := `"trees":[` + strings.Repeat("{},", 1<<16)
+	for name, b := range map[string][]byte{
+		"binary nodes":   claimNodes(t, 1<<20),
+		"binary trees":   claimTrees(t, math.MaxUint32),
+		"UBJSON floats":  []byte("{i\x01a[$d#L\x00\x00\x00\x02\x00\x00\x00\x00"),
+		"empty trees":    []byte(strings.Replace(string(document1("")), `"trees":[`, empties, 1)),
+		"UBJSON no tree": []byte("{i\x07learner{i\x10gradient_booster{i\x05model{i\x05trees[" + strings.Repeat("{}", 1<<16)),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := Parse(b); err == nil {
+			t.Errorf("%s: parsed", name)
+		}
+		runtime.ReadMemStats(&after)
+		if per := after.TotalAlloc - before.TotalAlloc; per > uint64(40*len(b)+1<<16) {
+			t.Errorf("%s: %d bytes in, %d bytes allocated", name, len(b), per)
+		}
+	}
+}
+
+func TestScoreDoesNotAllocate(t *testing.T) {
+	for _, file := range []string{"v0.90-ties.bin", "v3.2.0-deep.ubj"} {
+		m, err := Parse(read(t, "testdata/"+file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(100, func() {
+			row := [6]float32{1, 2, 3}
+			if m.Score(row[:]) == 0 {
+				t.Error("score 0")
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations a score", file, n)
+		}
+	}
+}
+
+// A row of another length is no row.
+func TestWrongLengthIsNaN(t *testing.T) {
+	m, err := Parse(read(t, "testdata/v3.2.0-ties.ubj"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 2, 5, 7} {
+		if s := m.Score(make([]float32, n)); s == s {
+			t.Errorf("%d features score %v", n, s)
+		}
+	}
+}
+
+func TestWithBaseMargin(t *testing.T) {
+	m, err := Parse(read(t, "testdata/v3.2.0-stump.ubj"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := make([]float32, 6)
+	before := m.Margin(row)
+	other := m.WithBaseMargin(m.BaseMargin() + 1)
+	if d := other.Margin(row) - before; math.Abs(float64(d)-1) > 1e-6 || m.Margin(row) != before {
+		t.Errorf("margin moved by %v, the original is at %v instead of %v", d, m.Margin(row), before)
+	}
+}
+
+// FuzzParse holds what Parse promises for any bytes: a refusal or a model
+// whose score is what a plain walk gives.
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("testdata/*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Size() < 5000 && !strings.HasSuffix(file, ".rows") {
+			f.Add(read(f, file), uint32(0x3f800000), uint32(0x7fc00000))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte, x0, x1 uint32) {
+		m, err := Parse(b)
+		if err != nil {
+			if refusal := (Refusal{}); !errors.As(err, &refusal) || refusal.Reason == "" || refusal.Detail == "" {
+				t.Fatalf("not a refusal: %v", err)
+			}
+			return
+		}
+		if most := int64(100*len(b) + 1<<16); m.MemoryBytes() > most {
+			t.Fatalf("%d bytes make a model of %d", len(b), m.MemoryBytes())
+		}
+		row := make([]float32, m.NumFeature())
+		for i := range row {
+			row[i] = math.Float32frombits([]uint32{x0, x1}[i%2])
+		}
+		got, want := m.Margin(row), m.naive(row)
+		if math.Float32bits(got) != math.Float32bits(want) && (got == got || want == want) {
+			t.Fatalf("margin %v, a plain walk gives %v", got, want)
+		}
+	})
+}
+
+// naive walks one tree after the other the way one would write it down first.
+// It is what faster walks are measured against.
+func (m *Model) naive(x []float32) float32 {
+	s := m.base
+	if m.baseLast {
+		s = 0
+	}
+	for _, root := range m.forest.roots {
+		at := root
+		for m.forest.nodes[at].left != at {
+			n := m.forest.nodes[at]
+			v := x[n.slot/2]
+			switch {
+			case v != v && n.slot%2 == 0, v < n.threshold:
+				at = n.left
+			default:
+				at = n.left + 1
+			}
+		}
+		s += m.forest.nodes[at].value
+	}
+	if m.baseLast {
+		s += m.base
+	}
+	return s
+}
+
+// BenchmarkScore compares a walk of 200 trees of depth 6 with the plain one.
+// Compare the two with each other, not with another machine.
+func BenchmarkScore(b *testing.B) {
+	const features, rows = 25, 1024
+	m, x := bench200x6(features, rows)
+	for _, walk := range []struct {
+		name  string
+		score func(x []float32) float32
+	}{{"forest", m.Score}, {"naive", func(x []float32) float32 { return sigmoid(m.naive(x)) }}} {
+		b.Run(walk.name, func(b *testing.B) {
+			b.ReportAllocs()
+			i, sum := 0, float32(0)
+			for b.Loop() {
+				sum += walk.score(x[i%rows*features:][:features])
+				i++
+			}
+			if sum == 0 {
+				b.Fatal("all scores are 0")
+			}
+		})
+	}
+}
+
+// bench200x6 is a model with random complete trees, and rows of which every
+// tenth number is missing.
+func bench200x6(features, rows int) (*Model, []float32) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var b builder
+	for range 200 {
+		t := bushy(64)
+		for i := range t.Left {
+			t.Feature[i], t.Value[i], t.DefaultLeft[i] = int32(rng.IntN(features)), float32(rng.NormFloat64()), rng.IntN(2) == 0
+		}
+		if err := b.add(t); err != nil {
+			panic(err)
+		}
+	}
+	x := make([]float32, rows*features)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+		if rng.IntN(10) == 0 {
+			x[i] = float32(math.NaN())
+		}
+	}
+	return &Model{features: features, forest: b.forest()}, x
+}
+
+// document1 is a model of two features with one tree.
+func document1(tree string) []byte {
+	return []byte(`{"learner":{"feature_names":[],"gradient_booster":{"model":{"trees":[{` + tree + `}]},"name":"gbtree"},` +
+		`"learner_model_param":{"base_score":"[5E-1]","num_class":"0","num_feature":"2","num_target":"1"},` +
+		`"objective":{"name":"binary:logistic"}},"version":[3,2,0]}`)
+}
+
+// bushy is a tree with so many leaves, as shallow as can be.
+func bushy(leaves int) *tree {
+	t := &tree{}
+	for i := range 2*leaves - 1 {
+		if i < leaves-1 {
+			t.node(int32(2*i+1), int32(2*i+2))
+		} else {
+			t.node(leaf, leaf)
+		}
+	}
+	return t
+}
+
+// vine is a tree whose every right child is a split, to that depth.
+func vine(depth int) *tree {
+	t := &tree{}
+	for i := range depth {
+		t.node(int32(2*i+1), int32(2*i+2))
+		t.node(leaf, leaf)
+	}
+	t.node(leaf, leaf)
+	return t
+}
+
+func (t *tree) node(left, right int32) {
+	t.Left, t.Right = append(t.Left, left), append(t.Right, right)
+	t.Feature, t.Value, t.DefaultLeft = append(t.Feature, 0), append(t.Value, 0), append(t.DefaultLeft, false)
+}
+
+// claimNodes is a binary model whose first tree claims to have n nodes.
+func claimNodes(t *testing.T, n uint32) []byte {
+	b := read(t, "testdata/v0.90-stump.bin")
+	binary.LittleEndian.PutUint32(b[learnerBytes+8+len("binary:logistic")+8+len("gbtree")+forestBytes+4:], n)
+	return b
+}
+
+// claimTrees is a binary model that claims to have n trees.
+func claimTrees(t *testing.T, n uint32) []byte {
+	b := read(t, "testdata/v0.90-stump.bin")
+	binary.LittleEndian.PutUint32(b[learnerBytes+8+len("binary:logistic")+8+len("gbtree"):], n)
+	return b
+}
+
+func reason(t *testing.T, b []byte) Reason {
+	t.Helper()
+	_, err := Parse(b)
+	if err == nil {
+		return ""
+	}
+	var refusal Refusal
+	if !errors.As(err, &refusal) {
+		t.Fatalf("not a refusal: %v", err)
+	}
+	return refusal.Reason
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func savedAs(t *testing.T, stem string) []string {
+	t.Helper()
+	var files []string
+	for _, ending := range []string{".bin", ".json", ".ubj"} {
+		if _, err := os.Stat(stem + ending); err == nil {
+			files = append(files, stem+ending)
+		}
+	}
+	if len(files) == 0 {
+		t.Fatalf("no model beside %s.rows", stem)
+	}
+	return files
+}
+
+func readAnswers(t *testing.T, path string) []answer {
+	t.Helper()
+	var answers []answer
+	for line := range strings.Lines(string(read(t, path))) {
+		parts := strings.Fields(line)
+		if len(parts) != 3 {
+			t.Fatalf("%s: %q", path, line)
+		}
+		answers = append(answers, answer{floats(t, parts[0]), floats(t, parts[1])[0], floats(t, parts[2])[0]})
+	}
+	return answers
+}
+
+func floats(t *testing.T, digits string) []float32 {
+	t.Helper()
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make([]float32, len(b)/4)
+	for i := range list {
+		list[i] = math.Float32frombits(binary.BigEndian.Uint32(b[4*i:]))
+	}
+	return list
+}
+
+func ulps(a, b float32) int {
+	d := int(int32(math.Float32bits(a))) - int(int32(math.Float32bits(b)))
+	if d < 0 {
+		return -d
+	}
+	return d
+}

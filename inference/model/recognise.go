@@ -1,0 +1,110 @@
+package model
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+)
+
+// reader reads one format: it adds the trees and returns the rest.
+type reader func(b []byte, trees *builder) (header, error)
+
+// recognise returns what reads b, going by content alone.
+func recognise(b []byte) (reader, error) {
+	switch {
+	case len(b) == 0 || len(b) < 4 && bytes.HasPrefix([]byte("binf"), b):
+		return nil, torn(len(b))
+	case bytes.HasPrefix(b, []byte("binf")):
+		return func(b []byte, trees *builder) (header, error) { return readBinary(b[4:], trees) }, nil
+	case b[0] == '{' && len(b) == 1:
+		return nil, torn(len(b))
+	case b[0] == '{' && bytes.IndexByte([]byte("iUIlL$#N"), b[1]) >= 0: // of a key's length
+		return readUBJSON, nil
+	case bytes.HasPrefix(bytes.TrimLeft(b[:min(len(b), 64)], " \t\r\n"), []byte("{")):
+		return readJSON, nil
+	case isBinary(b):
+		return readBinary, nil
+	case IsPickle(b):
+		return nil, refuse(Pickle, "the model is a Python pickle, and to read one is to run the program inside; it was not opened. Save it with booster.save_model(\"xgboost-model\") instead")
+	}
+	return nil, refuse(Format, "the model is %s, not XGBoost's JSON, UBJSON or binary format; save it with booster.save_model", guess(b))
+}
+
+// isBinary tells whether b begins as XGBoost's binary format without the
+// leading "binf", which 0.90 to 1.1 leave out. There is no magic number, so
+// every field is looked at, as far as the bytes go.
+func isBinary(b []byte) bool {
+	const fields = 20
+	if len(b) < fields {
+		return false
+	}
+	word := func(i int) uint32 { return binary.LittleEndian.Uint32(b[4*i:]) }
+	base := math.Float32frombits(word(0))
+	if !finite(base) || word(1) == 0 || word(1) > MaxFeatures || word(2) > 1<<20 || word(3) > 1 || word(4) > 1 {
+		return false
+	}
+	const name = learnerBytes + 8
+	if len(b) < name {
+		return true
+	}
+	length := binary.LittleEndian.Uint64(b[learnerBytes:])
+	return length > 0 && length <= maxNameBytes && isName(b[name:min(uint64(len(b)), name+length)])
+}
+
+// isName tells whether b could be the name of an objective.
+func isName(b []byte) bool {
+	for _, c := range b {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != ':' && c != '_' && c != '@' {
+			return false
+		}
+	}
+	return true
+}
+
+// IsPickle tells whether b begins like a Python pickle of any protocol. It
+// looks at the first bytes only.
+func IsPickle(b []byte) bool {
+	if len(b) >= 2 && b[0] == 0x80 { // PROTO, from protocol 2 on
+		return b[1] >= 1 && b[1] <= 5
+	}
+	// Protocols 0 and 1: marks and pushes, then GLOBAL with module and name on
+	// lines of their own.
+	head := b[:min(len(b), 256)]
+	head = bytes.TrimLeft(head, "(]})")
+	if len(head) == 0 || head[0] != 'c' {
+		return false
+	}
+	module, rest, found := bytes.Cut(head[1:], []byte("\n"))
+	name, _, ended := bytes.Cut(rest, []byte("\n"))
+	return found && ended && isIdentifier(module) && isIdentifier(name)
+}
+
+func isIdentifier(b []byte) bool {
+	for _, c := range b {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// guess names what b looks like, for a person.
+func guess(b []byte) string {
+	for _, known := range []struct{ magic, name string }{
+		{"bs64", "XGBoost's base64 text, which 1.0 dropped"},
+		{"CONFIG-offset:", "a snapshot of XGBoost's memory"},
+		{"\x1f\x8b", "compressed with gzip"},
+		{"BZh", "compressed with bzip2"},
+		{"\xfd7zXZ", "compressed with xz"},
+		{"x\x9c", "compressed with zlib, as joblib does"},
+		{"PK\x03\x04", "a zip archive"},
+		{"\x89HDF", "an HDF5 file"},
+		{"tree\nversion", "a LightGBM model"},
+		{"booster[", "a text dump, which loses precision"},
+	} {
+		if bytes.HasPrefix(b, []byte(known.magic)) {
+			return known.name
+		}
+	}
+	return "something unknown"
+}

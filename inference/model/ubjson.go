@@ -1,0 +1,304 @@
+package model
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// readUBJSON reads a model in Universal Binary JSON (draft 12), which is JSON
+// with types and lengths in front, all big-endian.
+func readUBJSON(b []byte, trees *builder) (header, error) {
+	u := ubjson{cursor: cursor{b: b}}
+	var d document
+	u.value(func(key string) { u.document(&d, key, trees) })
+	if rest := len(u.b) - u.at; u.err == nil && rest > 0 {
+		return header{}, refuse(Format, "%d bytes follow the model; save it again", rest)
+	}
+	if u.err != nil {
+		return header{}, u.err
+	}
+	return d.header("xgboost-ubjson")
+}
+
+// document reads the value of one key on the outermost level.
+func (u *ubjson) document(d *document, key string, trees *builder) {
+	switch key {
+	case "learner":
+		u.value(func(key string) { u.learner(d, key, trees) })
+	case "version":
+		d.Version = u.ints()
+	default:
+		u.value(nil)
+	}
+}
+
+func (u *ubjson) learner(d *document, key string, trees *builder) {
+	l := &d.Learner
+	switch key {
+	case "feature_names":
+		u.each(func(kind byte) { l.Names = append(l.Names, u.text(kind)) })
+	case "gradient_booster":
+		u.fields(map[string]func(){
+			"name": func() { l.Booster.Name = u.text(u.kind()) },
+			"model": func() {
+				u.fields(map[string]func(){"trees": func() { u.each(func(kind byte) { u.tree(kind, trees) }) }})
+			},
+		})
+	case "learner_model_param":
+		u.fields(map[string]func(){
+			"base_score":  func() { l.Param.BaseScore = u.text(u.kind()) },
+			"num_class":   func() { l.Param.Classes = u.text(u.kind()) },
+			"num_feature": func() { l.Param.Features = u.text(u.kind()) },
+			"num_target":  func() { l.Param.Targets = u.text(u.kind()) },
+		})
+	case "objective":
+		u.fields(map[string]func(){"name": func() { l.Objective.Name = u.text(u.kind()) }})
+	default:
+		u.value(nil)
+	}
+}
+
+func (u *ubjson) tree(kind byte, trees *builder) {
+	var t tree
+	u.object(kind, func(key string) {
+		switch key {
+		case "left_children":
+			t.Left = u.ints()
+		case "right_children":
+			t.Right = u.ints()
+		case "split_indices":
+			t.Feature = u.ints()
+		case "split_conditions":
+			u.each(func(kind byte) { t.Value = append(t.Value, float32(u.number(kind))) })
+		case "default_left":
+			u.each(func(kind byte) { t.DefaultLeft = append(t.DefaultLeft, u.number(kind) != 0) })
+		case "split_type":
+			t.Kind = u.ints()
+		case "categories_nodes":
+			t.Categories = u.ints()
+		case "tree_param":
+			u.fields(map[string]func(){"size_leaf_vector": func() { t.Param.LeafVector = u.text(u.kind()) }})
+		default:
+			u.value(nil)
+		}
+	})
+	if u.err == nil {
+		u.err = trees.add(&t)
+	}
+}
+
+// ubjson reads values from front to back. Like a cursor, it stands still after
+// the first error.
+type ubjson struct {
+	cursor
+	depth int
+}
+
+const maxNesting = 64
+
+func (u *ubjson) fail(format string, args ...any) {
+	if u.err == nil {
+		u.err = refuse(Format, "the model is broken UBJSON: "+format+"; save it again", args...)
+	}
+}
+
+func (u *ubjson) byte() byte {
+	if b := u.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+// kind returns the type marker of the next value.
+func (u *ubjson) kind() byte {
+	for u.err == nil {
+		if k := u.byte(); k != 'N' { // no-op
+			return k
+		}
+	}
+	return 0
+}
+
+// number reads the number of a kind. Flags are 1 and 0.
+func (u *ubjson) number(kind byte) float64 {
+	switch kind {
+	case 'd':
+		return float64(math.Float32frombits(uint32(u.big(4))))
+	case 'D':
+		return math.Float64frombits(u.big(8))
+	case 'T':
+		return 1
+	case 'F':
+		return 0
+	}
+	return float64(u.integer(kind))
+}
+
+func (u *ubjson) integer(kind byte) int64 {
+	switch kind {
+	case 'i':
+		return int64(int8(u.big(1)))
+	case 'U':
+		return int64(u.big(1))
+	case 'I':
+		return int64(int16(u.big(2)))
+	case 'l':
+		return int64(int32(u.big(4)))
+	case 'L':
+		return int64(u.big(8))
+	}
+	u.fail("a number is marked %q at byte %d", kind, u.at)
+	return 0
+}
+
+func (u *ubjson) big(n uint64) uint64 {
+	var wide [8]byte
+	copy(wide[8-n:], u.take(n))
+	return binary.BigEndian.Uint64(wide[:])
+}
+
+// count reads a length. It is a claim: nothing is allocated by it.
+func (u *ubjson) count() uint64 {
+	n := u.integer(u.kind())
+	if n < 0 {
+		u.fail("a length is %d", n)
+	}
+	if u.err != nil {
+		return 0
+	}
+	return uint64(n)
+}
+
+// text reads a string whose marker has been read.
+func (u *ubjson) text(kind byte) string {
+	if kind != 'S' {
+		u.fail("a text is marked %q at byte %d", kind, u.at)
+		return ""
+	}
+	return string(u.take(u.count()))
+}
+
+func (u *ubjson) ints() []int32 {
+	var list []int32
+	u.each(func(kind byte) {
+		n := u.integer(kind)
+		if n != int64(int32(n)) {
+			u.fail("%d is no 32-bit number", n)
+		}
+		list = append(list, int32(n))
+	})
+	return list
+}
+
+// fields reads an object and skips all keys but those named.
+func (u *ubjson) fields(known map[string]func()) {
+	u.value(func(key string) {
+		if read, ok := known[key]; ok {
+			read()
+		} else {
+			u.value(nil)
+		}
+	})
+}
+
+// value reads any value: an object by its fields, everything else is passed
+// over. A nil field skips objects too.
+func (u *ubjson) value(field func(key string)) { u.object(u.kind(), field) }
+
+// object reads a value whose marker has been read. Where a field is expected
+// the value must be an object.
+func (u *ubjson) object(kind byte, field func(key string)) {
+	if u.depth++; u.depth > maxNesting {
+		u.fail("it is nested deeper than %d", maxNesting)
+	}
+	defer func() { u.depth-- }()
+	if field != nil && kind != '{' {
+		u.fail("an object is marked %q at byte %d", kind, u.at)
+	}
+	if u.err != nil {
+		return
+	}
+	if kind != '{' {
+		u.pass(kind)
+		return
+	}
+	if field == nil {
+		field = func(string) { u.value(nil) }
+	}
+	u.members(field)
+}
+
+// members reads an object after its opening brace. XGBoost writes neither
+// count nor common type for objects.
+func (u *ubjson) members(field func(key string)) {
+	for u.err == nil {
+		kind := u.kind()
+		if kind == '}' {
+			return
+		}
+		n := u.integer(kind)
+		if n < 0 {
+			u.fail("a key has length %d", n)
+			return
+		}
+		if key := u.take(uint64(n)); u.err == nil {
+			field(string(key))
+		}
+	}
+}
+
+// pass skips a value that is no object.
+func (u *ubjson) pass(kind byte) {
+	switch kind {
+	case 'Z':
+	case 'S', 'H':
+		u.skip(u.count())
+	case 'C':
+		u.skip(1)
+	case '[':
+		u.items(func(kind byte) { u.object(kind, nil) })
+	default:
+		u.number(kind)
+	}
+}
+
+// each reads an array and calls item for every one of its values, with the
+// marker that says of which kind it is.
+func (u *ubjson) each(item func(kind byte)) {
+	if kind := u.kind(); kind != '[' {
+		u.fail("a list is marked %q at byte %d", kind, u.at)
+		return
+	}
+	u.items(item)
+}
+
+// items reads an array after its opening bracket: with a common type and a
+// count, with a count alone, or up to the closing bracket.
+func (u *ubjson) items(item func(kind byte)) {
+	kind := u.kind()
+	common := byte(0)
+	if kind == '$' {
+		if common = u.byte(); len(u.b) > u.at && u.b[u.at] != '#' {
+			u.fail("a list has a type and no length at byte %d", u.at)
+		}
+		kind = u.kind()
+	}
+	if kind != '#' {
+		for ; u.err == nil && kind != ']'; kind = u.kind() {
+			item(kind)
+		}
+		return
+	}
+	switch common {
+	case 'Z', 'N', 'T', 'F':
+		u.fail("a list has values of type %q, which take no bytes, so that it could claim any number of them", common)
+	}
+	for n := u.count(); n > 0 && u.err == nil; n-- {
+		if common == 0 {
+			kind = u.kind()
+		} else {
+			kind = common
+		}
+		item(kind)
+	}
+}
