@@ -6,8 +6,9 @@ import (
 )
 
 // Action names an end state to reach, never a step to take, so that carrying
-// it out twice is harmless. Actions are carried out in order; the rest of a
-// list waits when one fails.
+// it out twice is harmless. What Publish wants must hold before anything is
+// assigned; otherwise the order does not matter, and one that fails does not
+// hold up the others.
 type Action interface {
 	fmt.Stringer
 	action()

@@ -35,6 +35,7 @@ type Policy struct {
 // ShadowPolicy governs the shadow phase and shadow scoring in canary steps.
 type ShadowPolicy struct {
 	Skip   bool          `yaml:"skip"`   // no shadow scoring at all: served counts decide alone
+	Tasks  int           `yaml:"tasks"`  // that score with both in the shadow phase, at most
 	Sample float64       `yaml:"sample"` // share of requests scored by both releases, in [0, 1]
 	Soak   time.Duration `yaml:"soak"`   // least time in the phase
 }
@@ -57,11 +58,12 @@ type Policies struct {
 }
 
 // For returns the policy that governs a rollout of the training job (or try)
-// of that name.
+// of that name. Exploration is the fleet's, whatever is tried on it.
 func (p Policies) For(job string) Policy {
 	for _, s := range p.Special {
 		for _, pattern := range s.Jobs {
 			if ok, _ := path.Match(pattern, job); ok { // patterns are checked by Check
+				s.Explore = p.Default.Explore
 				return s
 			}
 		}
@@ -73,7 +75,7 @@ func (p Policies) For(job string) Policy {
 func Defaults() Policy {
 	return Policy{
 		Name:         "default",
-		Shadow:       ShadowPolicy{Sample: 0.02, Soak: 2 * time.Minute},
+		Shadow:       ShadowPolicy{Tasks: 16, Sample: 0.02, Soak: 2 * time.Minute},
 		Steps:        []Step{{Percent: 5, Soak: 5 * time.Minute, Margin: 0.05}, {Percent: 25, Soak: 10 * time.Minute}},
 		Explore:      0.02,
 		Buckets:      64,
@@ -108,6 +110,9 @@ func (p Policy) Check() error {
 	}
 	if !p.Shadow.Skip && p.Shadow.Sample == 0 {
 		return fmt.Errorf("shadow.sample is 0: say shadow.skip: true to do without the shadow phase")
+	}
+	if !p.Shadow.Skip && p.Shadow.Tasks < 1 {
+		return fmt.Errorf("shadow.tasks is %d: want 1 or more", p.Shadow.Tasks)
 	}
 	if p.Buckets < 16 || p.Buckets > 64 {
 		return fmt.Errorf("buckets is %d: want 16 to 64", p.Buckets)

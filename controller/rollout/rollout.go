@@ -63,8 +63,6 @@ const (
 	ArtifactTimeout Reason = "artifact_timeout"
 	LoadFailed      Reason = "load_failed" // tasks could not make it ready
 	TimedOut        Reason = "timed_out"   // promotion did not end in time
-	AllMoved        Reason = "all_moved"
-	AllMovedBack    Reason = "all_moved_back"
 )
 
 // State is all that is remembered of one fleet: the document that is saved
@@ -89,6 +87,9 @@ type State struct {
 
 	// Finished rollouts stay here until they are seen in the archive.
 	Finished []Rollout `json:"finished"`
+
+	// JobsSince is the moment from which completed training jobs count.
+	JobsSince time.Time `json:"jobs_since,omitzero"`
 
 	// Seen holds the training jobs already taken up, with their completion
 	// time, for as long as a listing may show them again.
@@ -137,7 +138,9 @@ type Rollout struct {
 	HeldUntil    time.Time `json:"held_until,omitzero"`
 	Approved     int       `json:"approved"`               // steps approved by a person
 	InvalidSince time.Time `json:"invalid_since,omitzero"` // the data gate has been failing since
-	Coalesced    int       `json:"coalesced"`              // older candidates it has replaced
+	InvalidWhy   string    `json:"invalid_why,omitempty"`
+	Coalesced    int       `json:"coalesced"` // older candidates it has replaced
+	Asked        *Request  `json:"asked"`     // a person's wish not yet carried out
 
 	Predicted release.Predicted `json:"predicted"`
 	Intended  *release.Change   `json:"intended_change,omitempty"`
@@ -246,8 +249,9 @@ type Task struct {
 	Generation int64   `json:"generation"`
 	Preparing  string  `json:"preparing"`
 
-	// Failure of the newest assignment: reason and sentence, empty when none.
+	// Failure of the newest assignment: a word and a sentence, empty when none.
 	FailedRelease string `json:"failed_release,omitempty"`
+	FailureReason string `json:"failure_reason,omitempty"` // download, digest, golden, memory, format
 	Failure       string `json:"failure,omitempty"`
 
 	Tag       string `json:"tag"`       // release it is tagged with in ECS

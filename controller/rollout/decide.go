@@ -1,0 +1,302 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+// Decide returns the state that follows s and what must change in the world
+// while in it. Once the world is as wanted, Decide asks for nothing.
+func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Action) {
+	next := s.clone()
+	next.takeUp(seen.Jobs, p, now)
+	next.hear(p, now)
+	next.forget(seen.Archived, now)
+	next.coalesce(p, now)
+	next.start(p, now)
+	if next.Active != nil {
+		next.carryOn(seen, p.For(next.Active.ID), now)
+	}
+	return next, corrections(next, seen, p)
+}
+
+// carryOn follows the active rollout's arrow, if one is due, and keeps its
+// cohorts filled.
+func (s *State) carryOn(seen Observation, p Policy, now time.Time) {
+	r := s.Active
+	r.Exposed = max(r.Exposed, seen.Exposed)
+	r.watchData(seen.Verdict, now)
+	if m := transition(*s, seen, p, now); m.why != "" && (m.to != r.Phase || m.step != r.Step || m.say != r.Sentence) {
+		s.enter(m, seen, p, now)
+	}
+	if s.Active != nil {
+		s.formCohorts(seen, p, now)
+	}
+}
+
+// move is where an arrow leads and why it is taken; without a reason, nothing
+// happens.
+type move struct {
+	to   Phase
+	step int
+	why  Reason
+	say  string // for a person
+}
+
+// transition holds every arrow of the state diagram and nothing else. Danger
+// is tested before success.
+func transition(s State, seen Observation, p Policy, now time.Time) move {
+	r := *s.Active
+	if m, ok := s.wished(); ok {
+		return m
+	}
+	switch r.Phase {
+	case Queued:
+		return move{Admitting, 0, Turn, "looking at " + place(r.Source)}
+	case Admitting:
+		return s.afterAdmission(seen, p, now)
+	case Shadow, Canary:
+		if m, ok := harmed(r, seen); ok {
+			return m
+		}
+		if m, ok := s.halted(r, p, now); ok {
+			return m
+		}
+		if accepted(r, seen, p, now) {
+			return advance(r, seen.Verdict, p)
+		}
+		if now.Sub(r.Since) >= p.PhaseWait {
+			return move{Held, r.Step, Inconclusive, undecided(seen.Verdict, p)}
+		}
+	case Held:
+		return s.whileHeld(seen, p, now)
+	case Promoting:
+		if s.Pause != nil {
+			return move{Held, r.Step, Paused, pausedBy(s.Pause)}
+		}
+		return s.whilePromoting(seen, p, now)
+	case RollingBack:
+		if count(seen.Tasks, mightServe(s.Stable)) > 0 {
+			break
+		}
+		if r.Reason == Newer {
+			return move{Superseded, r.Step, r.Reason, r.Sentence}
+		}
+		return move{RolledBack, r.Step, r.Reason, r.Sentence}
+	case Live, RolledBack, Refused, Superseded:
+	default:
+		panic(fmt.Sprintf("rollout: unknown phase %q", r.Phase)) // State is checked when it is loaded
+	}
+	return stay(r)
+}
+
+func stay(r Rollout) move { return move{to: r.Phase, step: r.Step} }
+
+// wished is what a person asked of the rollout, if anything.
+func (s State) wished() (move, bool) {
+	r := *s.Active
+	if r.Asked == nil {
+		return move{}, false
+	}
+	say := string(r.Asked.Verb) + " asked by " + r.Asked.By
+	if r.Asked.Why != "" {
+		say += ": " + r.Asked.Why
+	}
+	switch r.Asked.Verb {
+	case VerbRollback:
+		return move{RollingBack, r.Step, RollbackByHand, say}, r.Phase != RollingBack || r.Asked.Release != s.Stable
+	case VerbAbort:
+		if r.Phase == Queued || r.Phase == Admitting {
+			return move{Refused, r.Step, Aborted, say}, true
+		}
+		return move{RollingBack, r.Step, Aborted, say}, r.Phase != RollingBack
+	case VerbPromote:
+		ready := r.Phase == Shadow || r.Phase == Canary || r.Phase == Held && r.HeldFrom != Promoting
+		return move{Promoting, r.Step, PromotedByHand, say}, ready
+	case VerbResume:
+		return move{r.HeldFrom, r.Step, Resumed, say}, r.Phase == Held && r.Reason != Paused
+	case VerbPause, VerbTry: // wishes about the fleet, heard before
+	}
+	return move{}, false
+}
+
+func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
+	r, a := *s.Active, seen.Admission
+	if a == nil || a.Rollout != r.ID {
+		return stay(r)
+	}
+	switch a.Outcome {
+	case AdmissionRefused:
+		return move{Refused, 0, a.Reason, a.Sentence}
+	case AdmissionWait:
+		switch {
+		case len(s.Queue) > 0 && s.Queue[0].By == "":
+			return move{Superseded, 0, Newer, "gave way to " + s.Queue[0].ID + " while its artifact was awaited"}
+		case now.Sub(r.Since) >= p.ArtifactWait:
+			return move{Refused, 0, ArtifactTimeout, fmt.Sprintf("after %v (artifact_wait): %s", p.ArtifactWait, a.Sentence)}
+		}
+		return move{Admitting, 0, AwaitArtifact, a.Sentence}
+	case AdmissionOK:
+	}
+	switch {
+	case a.Digest == s.Stable:
+		return move{Live, 0, AlreadyLive, "its bytes are those of the live release " + Short(s.Stable)}
+	case s.Pause != nil:
+		return move{Admitting, 0, Paused, pausedBy(s.Pause)}
+	case s.Stable == "":
+		return move{Promoting, 0, FirstRelease, "nothing serves yet, so there is nothing to compare it with: live without a rollout"}
+	case p.Shadow.Skip:
+		return move{Canary, 0, Admitted, a.Sentence}
+	}
+	return move{Shadow, 0, Admitted, a.Sentence}
+}
+
+// harmed reports what ends a rollout in shadow, canary or hold at once.
+func harmed(r Rollout, seen Observation) (move, bool) {
+	if v := seen.Verdict; v != nil && v.Outcome == judge.Worse {
+		return move{RollingBack, r.Step, CandidateWorse, v.Sentence}, true
+	}
+	for _, t := range seen.Tasks {
+		if t.FailedRelease == r.Candidate && t.Failure != "" && !transient(t) {
+			return move{RollingBack, r.Step, LoadFailed, "task " + t.ID + " cannot serve it: " + t.Failure}, true
+		}
+	}
+	return move{}, false
+}
+
+// halted reports what stops a rollout in shadow or canary for now, or makes it
+// give way.
+func (s State) halted(r Rollout, p Policy, now time.Time) (move, bool) {
+	switch {
+	case s.Pause != nil:
+		return move{Held, r.Step, Paused, pausedBy(s.Pause)}, true
+	case !r.InvalidSince.IsZero() && now.Sub(r.InvalidSince) >= p.DataGrace:
+		return move{Held, r.Step, DataInvalid, r.InvalidWhy}, true
+	case p.Preempt && len(s.Queue) > 0 && r.By == "" && r.Coalesced < p.MaxCoalesced:
+		say := "gave way to " + s.Queue[0].ID
+		if r.Phase == Shadow {
+			return move{Superseded, r.Step, Newer, say}, true
+		}
+		return move{RollingBack, r.Step, Newer, say}, true
+	}
+	return move{}, false
+}
+
+// accepted reports whether the verdict of this very phase lets the rollout go
+// on: cohorts in place, soaked, and every proof there.
+func accepted(r Rollout, seen Observation, p Policy, now time.Time) bool {
+	soak := p.Shadow.Soak
+	if r.Phase == Canary {
+		soak = p.Steps[min(r.Step, len(p.Steps)-1)].Soak
+	}
+	v := seen.Verdict
+	return v != nil && v.Outcome == judge.Acceptable && !r.StepSince.IsZero() &&
+		v.At.After(r.StepSince) && now.Sub(r.StepSince) >= soak
+}
+
+// advance is the arrow out of an accepted shadow phase or canary step.
+func advance(r Rollout, v *judge.Verdict, p Policy) move {
+	if r.Phase == Shadow {
+		return move{Canary, 0, Accepted, v.Sentence}
+	}
+	if p.Steps[min(r.Step, len(p.Steps)-1)].Approval && r.Approved <= r.Step {
+		return move{Held, r.Step, Approval, fmt.Sprintf("step %d is accepted and waits for a person: sluice resume. %s", r.Step+1, v.Sentence)}
+	}
+	if r.Step+1 < len(p.Steps) {
+		return move{Canary, r.Step + 1, Accepted, v.Sentence}
+	}
+	return move{Promoting, r.Step, Accepted, v.Sentence}
+}
+
+func (s State) whileHeld(seen Observation, p Policy, now time.Time) move {
+	r, v := *s.Active, seen.Verdict
+	if m, ok := harmed(r, seen); ok && r.HeldFrom != Promoting {
+		return m
+	}
+	back := func(why Reason, say string) move { return move{r.HeldFrom, r.Step, why, say} }
+	if s.Pause == nil {
+		switch r.Reason { //nolint:exhaustive // the reasons for which enter holds a rollout
+		case Paused:
+			return back(Resumed, "no longer paused")
+		case DataInvalid:
+			if v != nil && v.Outcome != judge.Invalid && v.Outcome != judge.NoData {
+				return back(DataBack, "the data can be trusted again")
+			}
+		case Inconclusive:
+			if v != nil && v.Outcome == judge.Acceptable {
+				return back(Accepted, v.Sentence)
+			}
+		}
+	}
+	if !now.Before(r.HeldUntil) {
+		return move{RollingBack, r.Step, HoldExpired, fmt.Sprintf("held for %v (hold_for) and nobody came; before that: %s", p.HoldFor, r.Sentence)}
+	}
+	return stay(r)
+}
+
+func (s State) whilePromoting(seen Observation, p Policy, now time.Time) move {
+	r := *s.Active
+	on := count(seen.Tasks, func(t Task) bool { return t.Serving == r.Candidate && t.Shadow == "" })
+	left := len(seen.Tasks) - on
+	why, say := r.promotedFor()
+	if left == 0 && (on > 0 || seen.Desired == 0) {
+		return move{Live, r.Step, why, say}
+	}
+	if now.Sub(r.Since) < p.PromoteWait {
+		return stay(r)
+	}
+	if silent := count(seen.Tasks, func(t Task) bool { return t.Serving == "" }); silent == left && on > 0 {
+		return move{Live, r.Step, why, fmt.Sprintf("%s; %d tasks cannot be reached or are starting, and will be asked again", say, silent)}
+	}
+	return move{RollingBack, r.Step, TimedOut, fmt.Sprintf("%d of %d tasks did not take it within %v (promote_wait)", left, len(seen.Tasks), p.PromoteWait)}
+}
+
+// promotedFor is why the promotion began, whatever held it up since.
+func (r Rollout) promotedFor() (Reason, string) {
+	for _, e := range slices.Backward(r.History) {
+		if e.To == Promoting && e.From != Held {
+			return e.Reason, e.Sentence
+		}
+	}
+	return r.Reason, r.Sentence
+}
+
+// mightServe reports whether a task answers with something else than stable,
+// or might: one that cannot be reached. A task that has not begun to answer
+// will begin with the fleet's default.
+func mightServe(stable string) func(Task) bool {
+	return func(t Task) bool {
+		return !t.Reachable || stable != "" && t.Serving != "" && (t.Serving != stable || t.Shadow != "")
+	}
+}
+
+func count(tasks []Task, is func(Task) bool) (n int) {
+	for _, t := range tasks {
+		if is(t) {
+			n++
+		}
+	}
+	return n
+}
+
+// transient reports whether a task's failure may go away by itself.
+func transient(t Task) bool { return t.FailureReason == "download" }
+
+func pausedBy(p *Pause) string {
+	say := "paused by " + p.By
+	if p.Why != "" {
+		say += ": " + p.Why
+	}
+	return say
+}
+
+func undecided(v *judge.Verdict, p Policy) string {
+	say := "nothing was counted"
+	if v != nil {
+		say = v.Sentence
+	}
+	return fmt.Sprintf("no verdict within %v (phase_wait): %s", p.PhaseWait, say)
+}

@@ -1,0 +1,287 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// history is what a fuzzed fleet has lived through so far.
+type history struct {
+	t        *testing.T
+	w        *world
+	s        State
+	p        Policies
+	now      time.Time
+	trusted  map[string]bool // releases that have been a default: promoted, or gone back to
+	releases int
+	newest   int  // name of the newest task
+	lenient  bool // spares the checks of decide, which are slow
+}
+
+// FuzzDecide drives a fleet through arbitrary histories - jobs, verdicts,
+// people's wishes, tasks that die, get lost or cannot load, and controllers
+// that crash between any two actions - and checks what must never happen.
+func FuzzDecide(f *testing.F) {
+	f.Add([]byte{0, 40, 1, 40, 2, 41, 12, 41, 12, 42})
+	f.Add([]byte{0, 40, 0, 40, 22, 90, 8, 41, 9, 44, 16, 1, 12, 41, 3, 41})
+	f.Add([]byte{0, 40, 1, 40, 12, 45, 12, 45, 12, 45, 12, 45, 200, 12, 45})
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		h := &history{t: t, w: newWorld("a", "b", "c", "d", "e"), s: State{Fleet: "f"}, p: storyPolicies(), now: start, trusted: map[string]bool{"": true}}
+		for len(bytes) >= 2 && len(bytes) < 400 {
+			h.happen(bytes[0], bytes[1])
+			h.pass(int(bytes[1] >> 4))
+			bytes = bytes[2:]
+		}
+		h.restores()
+		h.ends()
+	})
+}
+
+// happen changes the world.
+func (h *history) happen(what, how byte) {
+	h.now = h.now.Add([]time.Duration{time.Second, 40 * time.Second, 10 * time.Minute, 3 * time.Hour}[how&3])
+	ids := slices.Sorted(maps.Keys(h.w.tasks))
+	task := func() string { return ids[int(how>>2)%len(ids)] }
+	switch what % 32 {
+	case 0, 1, 2, 3:
+		h.releases++
+		id := []string{"", "quick-", "careful-", ""}[what%4] + fmt.Sprint("job", h.releases)
+		h.w.jobs = append(h.w.jobs, Job{Source: release.Source{Job: id, Bucket: "b", Key: id}, CompletedAt: h.now})
+		outcome := []AdmissionOutcome{AdmissionOK, AdmissionOK, AdmissionOK, AdmissionWait, AdmissionRefused}[how%5]
+		h.w.admission[id] = &Admission{Rollout: id, Outcome: outcome, Reason: "torn", Sentence: "s", Digest: fmt.Sprint("v", h.releases%4)}
+	case 4:
+		for _, a := range h.w.admission { // what was torn is complete now
+			a.Outcome = AdmissionOK
+		}
+	case 5, 6:
+		if len(ids) > 1 {
+			delete(h.w.tasks, task())
+		}
+	case 7, 8:
+		h.newest++
+		h.w.fresh = h.s.Default
+		h.w.start(fmt.Sprintf("%c%d", 'a'+how%5, h.newest)) // may sort anywhere
+	case 9:
+		h.w.tasks[task()].Reachable = false
+	case 10:
+		h.w.tasks[task()].Reachable = true
+	case 11:
+		h.w.failing[task()] = []string{"golden", "download"}[how&1]
+	case 12, 13, 14, 15, 16:
+		h.w.verdict = judge.Acceptable
+	case 17:
+		h.w.verdict = judge.Worse
+	case 18:
+		h.w.verdict = judge.NoData
+	case 19:
+		h.w.verdict = judge.Invalid
+	case 20, 21:
+		h.w.verdict = judge.Unsure
+	case 22, 23, 24, 25, 26, 27:
+		h.ask([]Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}[what%32-22], how)
+	case 28:
+		clear(h.w.failing)
+	}
+}
+
+func (h *history) ask(v Verb, how byte) {
+	q := Request{ID: fmt.Sprint("q", h.s.LastEvent), Verb: v, By: "ann", At: h.now}
+	if v == VerbRollback && how&4 != 0 {
+		q.Release = fmt.Sprint("v", how%4)
+	}
+	if v == VerbAbort && how&4 != 0 && len(h.s.Queue) > 0 {
+		q.Rollout = h.s.Queue[0].ID
+	}
+	if v == VerbTry {
+		h.releases++
+		q.Rollout, q.Source = fmt.Sprint("try", h.releases), &release.Source{Bucket: "b", Key: "k"}
+		h.w.admission[q.Rollout] = &Admission{Rollout: q.Rollout, Outcome: AdmissionOK, Sentence: "s", Digest: fmt.Sprint("v", how%4)}
+	}
+	if next, err := Accept(h.s, q, func(d string) bool { return h.w.published[d] }); err == nil {
+		h.s = next
+	}
+}
+
+// pass decides and acts, as far as the controller lives.
+func (h *history) pass(dieAfter int) {
+	seen := h.w.observe(h.s, h.now)
+	next, actions := h.decide(seen)
+	h.checkStep(next, seen)
+	h.s = next
+	h.trusted[next.Default] = true
+	for i, a := range actions {
+		if i == dieAfter {
+			break
+		}
+		h.w.apply(a)
+		h.w.apply(a) // a repeated message changes nothing
+		h.checkExposure()
+	}
+}
+
+// decide checks that Decide keeps its hands off what it is given, and that it
+// gives the same answer twice.
+func (h *history) decide(seen Observation) (State, []Action) {
+	if h.lenient {
+		return Decide(h.s, seen, h.p, h.now)
+	}
+	before, _ := json.Marshal(h.s)
+	next, actions := Decide(h.s, seen, h.p, h.now)
+	if after, _ := json.Marshal(h.s); string(before) != string(after) {
+		h.t.Fatalf("changed the state it was given\n%s\n%s", before, after)
+	}
+	var restored State
+	if err := json.Unmarshal(before, &restored); err != nil {
+		h.t.Fatal(err)
+	}
+	again, same := Decide(restored, seen, h.p, h.now)
+	a, _ := json.Marshal(next)
+	b, _ := json.Marshal(again)
+	if string(a) != string(b) || fmt.Sprint(actions) != fmt.Sprint(same) {
+		h.t.Fatalf("a controller that starts anew decides otherwise\n%s\n%s", a, b)
+	}
+	return next, actions
+}
+
+// checkStep checks what a decision must never be.
+func (h *history) checkStep(next State, seen Observation) {
+	for _, e := range next.Events {
+		if e.Seq <= h.s.LastEvent {
+			continue
+		}
+		if e.Reason == "" || e.Sentence == "" || e.At.IsZero() {
+			h.t.Fatalf("a decision without a reason: %+v", e)
+		}
+		if byHand := e.Reason == Aborted || e.Reason == PromotedByHand || e.Reason == RollbackByHand; byHand && e.By == "" {
+			h.t.Fatalf("nobody knows who asked: %+v", e)
+		}
+		good := seen.Verdict != nil && seen.Verdict.Outcome == judge.Acceptable
+		if e.Reason == Accepted && e.To != Live && !good {
+			h.t.Fatalf("accepted without a good verdict: %+v after %+v", e, seen.Verdict)
+		}
+		if e.To == Promoting && e.Reason != Accepted && e.Reason != PromotedByHand && e.Reason != FirstRelease && e.From != Held {
+			h.t.Fatalf("promoted for no good reason: %+v", e)
+		}
+	}
+	if r := next.Active; r != nil && (r.Phase == Canary || r.Phase == Held && r.HeldFrom == Canary) {
+		p := h.p.For(r.ID)
+		if most := canaryTasks(p.Steps[r.Step], len(seen.Tasks)); len(r.CanaryTasks) > most {
+			h.t.Fatalf("%d canary tasks of %d in step %d, want %d at most", len(r.CanaryTasks), len(seen.Tasks), r.Step, most)
+		}
+		for _, id := range r.ControlTasks {
+			if slices.Contains(r.CanaryTasks, id) {
+				h.t.Fatalf("task %s is in both cohorts", id)
+			}
+		}
+	}
+	if next.Generation < h.s.Generation || next.LastEvent < h.s.LastEvent {
+		h.t.Fatal("time runs backwards")
+	}
+}
+
+// checkExposure checks that no task answers with a release that nobody has
+// promoted, unless it was chosen for it.
+func (h *history) checkExposure() {
+	for id, t := range h.w.tasks {
+		if !h.trusted[t.Serving] && t.Generation == h.s.Generation && !slices.Contains(h.s.Active.CanaryTasks, id) {
+			h.t.Fatalf("task %s serves %s, which is not promoted, in generation %d: %+v", id, t.Serving, t.Generation, h.s.Active)
+		}
+		if !h.w.published[t.Serving] && t.Serving != "" {
+			h.t.Fatalf("task %s serves %s, which is not stored", id, t.Serving)
+		}
+	}
+}
+
+// restores checks that stable is back after one pass, once a person asks.
+func (h *history) restores() {
+	clear(h.w.failing)
+	for _, t := range h.w.tasks {
+		t.Reachable = true
+	}
+	h.s.Requests = nil
+	asked, err := Accept(h.s, Request{ID: "last", Verb: VerbRollback, By: "ann", At: h.now}, func(d string) bool { return h.w.published[d] })
+	if err != nil {
+		return // there is nothing to go back to
+	}
+	h.s = asked
+	want := h.s.backTo()
+	h.pass(1 << 30)
+	for id, t := range h.w.tasks {
+		if t.Serving != want || t.Shadow != "" {
+			h.t.Fatalf("asked to go back to %q, task %s serves %q with %q in its shadow", want, id, t.Serving, t.Shadow)
+		}
+	}
+	if h.s.Stable != want || h.s.Default != want {
+		h.t.Fatalf("asked to go back to %q, but stable is %q and the default %q", want, h.s.Stable, h.s.Default)
+	}
+}
+
+// ends checks that a rollout left alone ends, that the world is then as the
+// state says, and that nothing is left to do.
+func (h *history) ends() {
+	h.s.Pause = nil
+	h.w.verdict = judge.Unsure
+	for range 2000 {
+		h.now = h.now.Add(20 * time.Minute)
+		h.pass(1 << 30)
+		if h.s.Active == nil && len(h.s.Queue) == 0 {
+			break
+		}
+	}
+	if h.s.Active != nil || len(h.s.Queue) > 0 {
+		h.t.Fatalf("stuck in %+v", h.s.Active)
+	}
+	h.pass(1 << 30)
+	h.pass(1 << 30)
+	seen := h.w.observe(h.s, h.now)
+	if _, actions := h.decide(seen); len(actions) > 0 {
+		h.t.Fatalf("still wants %v", actions)
+	}
+	for id, t := range h.w.tasks {
+		if h.s.Stable != "" && t.Serving != h.s.Stable {
+			h.t.Fatalf("all is done, but task %s serves %q and stable is %q", id, t.Serving, h.s.Stable)
+		}
+	}
+	if len(h.s.Finished) > 0 || h.s.Default != h.s.Stable {
+		h.t.Fatalf("left behind: %+v, default %q, stable %q", h.s.Finished, h.s.Default, h.s.Stable)
+	}
+}
+
+// TestEveryArrowIsWalked walks random histories and checks that every arrow that may be
+// taken is taken by one.
+func TestEveryArrowIsWalked(t *testing.T) {
+	walked := map[Arrow]bool{}
+	seed := uint64(1)
+	random := func() byte {
+		seed ^= seed << 13
+		seed ^= seed >> 7
+		seed ^= seed << 17
+		return byte(seed >> 32)
+	}
+	for range 1500 {
+		h := &history{t: t, w: newWorld("a", "b", "c", "d", "e"), s: State{Fleet: "f"}, p: storyPolicies(), now: start, trusted: map[string]bool{"": true}, lenient: true}
+		for range 60 {
+			before := h.s.LastEvent
+			how := random()
+			h.happen(random(), how)
+			h.pass(15)
+			for _, e := range h.s.Events {
+				if e.Seq > before && e.From != "" {
+					walked[Arrow{e.From, e.To}] = true
+				}
+			}
+		}
+	}
+	for _, a := range Arrows() {
+		if !walked[a] {
+			t.Errorf("nothing ever leads from %s to %s", a.From, a.To)
+		}
+	}
+}

@@ -1,0 +1,277 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// Bounds on what a state remembers.
+const (
+	maxEvents  = 200
+	maxHistory = 200
+	maxQueue   = 16
+)
+
+// JobsKept is how long a training job counts as new, and how long it is
+// remembered as taken up after that: a listing may show it again for a while.
+const JobsKept = 72 * time.Hour
+
+// clone returns a copy of s that shares nothing with it that Decide changes.
+func (s State) clone() State {
+	s.Queue, s.Finished = cloneRollouts(s.Queue), cloneRollouts(s.Finished)
+	s.Requests, s.Events = slices.Clone(s.Requests), slices.Clone(s.Events)
+	s.Seen = maps.Clone(s.Seen)
+	if s.Active != nil {
+		active := s.Active.clone()
+		s.Active = &active
+	}
+	return s
+}
+
+func (r Rollout) clone() Rollout {
+	r.CanaryTasks, r.ControlTasks = slices.Clone(r.CanaryTasks), slices.Clone(r.ControlTasks)
+	r.History = slices.Clone(r.History)
+	return r
+}
+
+func cloneRollouts(rs []Rollout) []Rollout {
+	rs = slices.Clone(rs)
+	for i := range rs {
+		rs[i] = rs[i].clone()
+	}
+	return rs
+}
+
+// takeUp puts newly completed training jobs into the queue.
+func (s *State) takeUp(jobs []Job, p Policies, now time.Time) {
+	if s.JobsSince.IsZero() {
+		s.JobsSince = now.Add(-JobsKept)
+	}
+	for _, j := range jobs {
+		if _, seen := s.Seen[j.Source.Job]; seen || j.CompletedAt.Before(s.JobsSince) || len(s.Queue) >= maxQueue {
+			continue
+		}
+		if s.Seen == nil {
+			s.Seen = map[string]time.Time{}
+		}
+		s.Seen[j.Source.Job] = j.CompletedAt
+		s.enqueue(Rollout{ID: j.Source.Job, Source: j.Source, CompletedAt: j.CompletedAt, Reason: Found,
+			Sentence: "training job " + j.Source.Job + " completed"}, p, now)
+	}
+}
+
+func (s *State) enqueue(r Rollout, p Policies, now time.Time) {
+	governs := p.For(r.ID)
+	r.Phase, r.Since, r.FoundAt = Queued, now, now
+	r.Policy, r.Steps = governs.Name, len(governs.Steps)
+	s.note(&r, "", now, nil)
+	s.Queue = append(s.Queue, r)
+}
+
+// hear turns what people asked into the fleet's pause, a place in the queue,
+// or a wish that the active rollout will meet.
+func (s *State) hear(p Policies, now time.Time) {
+	for _, q := range s.Requests {
+		switch q.Verb {
+		case VerbPause:
+			s.Pause = &Pause{By: q.By, Why: q.Why, At: q.At}
+			s.tell(Event{At: now, Reason: Paused, By: q.By, Sentence: pausedBy(s.Pause)})
+		case VerbResume:
+			if s.Pause == nil {
+				s.ask(q)
+				continue
+			}
+			s.Pause = nil
+			s.tell(Event{At: now, Reason: Resumed, By: q.By, Sentence: "resumed by " + q.By})
+		case VerbTry:
+			s.enqueue(Rollout{ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At,
+				Reason: Asked, Sentence: "try asked by " + q.By}, p, now)
+		case VerbRollback:
+			s.askBack(q, now)
+		case VerbAbort, VerbPromote:
+			s.ask(q)
+		}
+	}
+	s.Requests = nil
+}
+
+// ask leaves a wish with the rollout it is about.
+func (s *State) ask(q Request) {
+	if s.Active != nil && (q.Rollout == "" || q.Rollout == s.Active.ID) {
+		s.Active.Asked, s.Active.By = &q, q.By
+		return
+	}
+	for i := range s.Queue {
+		if s.Queue[i].ID == q.Rollout {
+			s.Queue[i].Asked, s.Queue[i].By = &q, q.By
+		}
+	}
+}
+
+// askBack makes sure that there is a rollout to be rolled back.
+func (s *State) askBack(q Request, now time.Time) {
+	if q.Release == "" {
+		q.Release = s.backTo()
+	}
+	if s.Active == nil {
+		s.Active = &Rollout{ID: "rollback-" + q.ID, Candidate: s.Stable, Against: q.Release, Phase: Queued, Reason: Asked,
+			CompletedAt: q.At, FoundAt: now, Since: now}
+	}
+	s.Active.Asked, s.Active.By = &q, q.By
+}
+
+// forget drops what the archive and the listing no longer need.
+func (s *State) forget(archived []string, now time.Time) {
+	s.Finished = slices.DeleteFunc(s.Finished, func(r Rollout) bool { return slices.Contains(archived, r.ID) })
+	for job, at := range s.Seen {
+		if now.Sub(at) > 2*JobsKept {
+			delete(s.Seen, job)
+		}
+	}
+	if oldest := now.Add(-JobsKept); s.JobsSince.Before(oldest) {
+		s.JobsSince = oldest
+	}
+}
+
+// coalesce leaves of the waiting candidates the newest, those that people
+// asked for, and one that has given way to nobody often enough.
+func (s *State) coalesce(p Policies, now time.Time) {
+	var kept []Rollout
+	for i, r := range s.Queue {
+		if r.Asked != nil && r.Asked.Verb == VerbAbort {
+			s.drop(r, Refused, Aborted, "abort asked by "+r.Asked.By, now)
+			continue
+		}
+		newer := slices.IndexFunc(s.Queue[i+1:], func(o Rollout) bool { return o.By == "" })
+		if r.By != "" || newer < 0 || r.Coalesced >= p.For(r.ID).MaxCoalesced {
+			kept = append(kept, r)
+			continue
+		}
+		heir := &s.Queue[i+1+newer]
+		heir.Coalesced = max(heir.Coalesced, r.Coalesced+1)
+		s.drop(r, Superseded, Newer, heir.ID+" is newer", now)
+	}
+	s.Queue = kept
+}
+
+// drop ends a rollout that never became active.
+func (s *State) drop(r Rollout, to Phase, why Reason, say string, now time.Time) {
+	from := r.Phase
+	checkArrow(from, to)
+	r.Phase, r.Reason, r.Sentence, r.Since = to, why, say, now
+	s.note(&r, from, now, nil)
+	s.Finished = append(s.Finished, r)
+}
+
+// start makes the oldest waiting candidate the active one, once it has waited
+// for newer ones.
+func (s *State) start(p Policies, now time.Time) {
+	if s.Active != nil || s.Pause != nil || len(s.Queue) == 0 {
+		return
+	}
+	first := s.Queue[0]
+	if first.By == "" && now.Sub(first.FoundAt) < p.For(first.ID).Settle {
+		return
+	}
+	governs := p.For(first.ID)
+	first.Policy, first.Steps = governs.Name, len(governs.Steps)
+	s.Active, s.Queue = &first, slices.Delete(s.Queue, 0, 1)
+}
+
+// enter is the one place where the phase of an active rollout changes.
+func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
+	r := s.Active
+	from := r.Phase
+	checkArrow(from, m.to)
+	if a := seen.Admission; from == Admitting && a != nil && a.Outcome != AdmissionWait {
+		r.Source, r.Candidate, r.Against = a.Source, a.Digest, s.Stable
+		r.Predicted, r.Intended = a.Predicted, a.Intended
+	}
+	if from == Held && m.why == Resumed && r.Reason == Approval {
+		r.Approved = r.Step + 1
+	}
+	switch m.to {
+	case Shadow, Canary:
+		if from != Held {
+			s.reform(r)
+		}
+	case Held:
+		r.HeldFrom, r.HeldUntil = from, now.Add(p.HoldFor)
+	case Promoting:
+		s.Default = r.Candidate
+		s.reform(r)
+	case RollingBack:
+		if m.why == RollbackByHand && r.Asked.Release != s.Stable {
+			s.Previous, s.Stable = s.Stable, r.Asked.Release
+		}
+		s.Default = s.Stable
+		s.reform(r)
+	case Live:
+		if m.why != AlreadyLive {
+			s.Previous, s.Stable = s.Stable, r.Candidate
+		}
+	case Queued, Admitting, RolledBack, Refused, Superseded:
+	}
+	if m.to != from || m.step != r.Step {
+		r.Since = now
+	}
+	if seen.Verdict != nil {
+		r.Verdict = seen.Verdict
+	}
+	r.Phase, r.Step, r.Reason, r.Sentence, r.Asked = m.to, m.step, m.why, m.say, nil
+	s.note(r, from, now, seen.Verdict)
+	if m.to.Final() {
+		s.Finished = append(s.Finished, *r)
+		s.Active = nil
+	}
+}
+
+// reform dissolves the cohorts: whatever is formed next starts together,
+// under a new generation.
+func (s *State) reform(r *Rollout) {
+	s.Generation++
+	r.Generation, r.StepSince, r.InvalidSince = s.Generation, time.Time{}, time.Time{}
+	if r.Phase != Canary {
+		r.CanaryTasks, r.ControlTasks = nil, nil
+	}
+}
+
+// watchData remembers since when the data gate has been failing.
+func (r *Rollout) watchData(v *judge.Verdict, now time.Time) {
+	switch {
+	case v == nil:
+	case v.Outcome != judge.Invalid:
+		r.InvalidSince, r.InvalidWhy = time.Time{}, ""
+	case r.InvalidSince.IsZero():
+		r.InvalidSince, r.InvalidWhy = now, v.Sentence
+	}
+}
+
+// note adds to the rollout's history and to the fleet's events what has become
+// of r.
+func (s *State) note(r *Rollout, from Phase, now time.Time, v *judge.Verdict) {
+	e := s.tell(Event{At: now, Rollout: r.ID, Candidate: r.Candidate, From: from, To: r.Phase, Step: r.Step,
+		Reason: r.Reason, Sentence: r.Sentence, By: r.By})
+	e.Verdict = v // kept with the rollout only
+	if len(r.History) < maxHistory || r.Phase.Final() {
+		r.History = append(r.History, e)
+	}
+}
+
+func (s *State) tell(e Event) Event {
+	s.LastEvent++
+	e.Seq = s.LastEvent
+	s.Events = append(s.Events, e)
+	if extra := len(s.Events) - maxEvents; extra > 0 {
+		s.Events = slices.Delete(s.Events, 0, extra)
+	}
+	return e
+}
+
+// place is where an artifact lies, as people write it.
+func place(source release.Source) string { return fmt.Sprintf("s3://%s/%s", source.Bucket, source.Key) }

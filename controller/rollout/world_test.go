@@ -1,0 +1,150 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// world is what a controller sees and moves: tasks, a store, training jobs.
+type world struct {
+	tasks     map[string]*Task
+	fresh     string // what a new task loads: the saved default
+	published map[string]bool
+	archived  map[string]bool
+	jobs      []Job
+	admission map[string]*Admission // by rollout
+	verdict   judge.Outcome
+	failing   map[string]string // task -> why it can load nothing
+	epoch     map[string]int64
+	desired   int
+}
+
+func newWorld(tasks ...string) *world {
+	w := &world{tasks: map[string]*Task{}, published: map[string]bool{}, archived: map[string]bool{}, admission: map[string]*Admission{},
+		failing: map[string]string{}, epoch: map[string]int64{}, desired: len(tasks)}
+	for _, id := range tasks {
+		w.start(id)
+	}
+	return w
+}
+
+func (w *world) start(id string) {
+	t := &Task{ID: id, Reachable: true, Buckets: 1}
+	if w.published[w.fresh] {
+		t.Serving, t.Ready = w.fresh, true
+	}
+	w.tasks[id] = t
+}
+
+func (w *world) observe(s State, now time.Time) Observation {
+	seen := Observation{Jobs: w.jobs, Desired: w.desired, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived))}
+	for _, id := range slices.Sorted(maps.Keys(w.tasks)) {
+		t := *w.tasks[id]
+		if !t.Reachable { // nothing is known of it
+			t = Task{ID: t.ID, Protected: t.Protected, Tag: t.Tag}
+		}
+		seen.Tasks = append(seen.Tasks, t)
+	}
+	if s.Active != nil {
+		if a := w.admission[s.Active.ID]; a != nil {
+			seen.Admission = a
+		}
+		if c := s.Active.comparing(); w.verdict != "" && (c == Shadow || c == Canary) {
+			seen.Verdict = &judge.Verdict{Outcome: w.verdict, At: now, Sentence: "the judge says " + string(w.verdict)}
+		}
+	}
+	return seen
+}
+
+func (w *world) apply(a Action) {
+	switch a := a.(type) {
+	case Publish:
+		w.published[a.Digest] = true
+	case Archive:
+		w.archived[a.Rollout] = true
+	case Tag:
+		if t := w.tasks[a.Task]; t != nil {
+			t.Tag = a.Release
+		}
+	case Protect:
+		if t := w.tasks[a.Task]; t != nil {
+			t.Protected = a.On
+		}
+	case Assign:
+		w.assign(a)
+	}
+}
+
+func (w *world) assign(a Assign) {
+	t := w.tasks[a.Task]
+	switch {
+	case t == nil || !t.Reachable || a.Generation < t.Generation || !w.published[a.Release]:
+	case w.failing[a.Task] != "":
+		t.FailedRelease, t.FailureReason, t.Failure = a.Release, w.failing[a.Task], "it says "+w.failing[a.Task]
+	default:
+		t.Serving, t.Shadow, t.Sample, t.Explore, t.Buckets, t.Generation, t.Ready = a.Release, a.Shadow, a.Sample, a.Explore, a.Buckets, a.Generation, true
+		t.FailedRelease, t.FailureReason, t.Failure = "", "", ""
+	}
+}
+
+// serving counts the tasks, reachable or not, that answer with the release.
+func (w *world) serving(digest string) (n int) {
+	for _, t := range w.tasks {
+		if t.Serving == digest {
+			n++
+		}
+	}
+	return n
+}
+
+// hear changes the world as a word of a story says, or returns the request in
+// it.
+func (w *world) hear(word string, s State, now time.Time) (*Request, error) {
+	verb, arg, _ := strings.Cut(word, "=")
+	name, rest, _ := strings.Cut(arg, ":")
+	switch verb {
+	case "job":
+		w.jobs = append(w.jobs, Job{Source: release.Source{Job: name, Bucket: "b", Key: name}, CompletedAt: now})
+	case "artifact": // artifact=ROLLOUT:ok:DIGEST, :wait:REASON, :refused:REASON
+		outcome, detail, _ := strings.Cut(rest, ":")
+		a := &Admission{Rollout: name, Outcome: AdmissionOutcome(outcome), Sentence: "admission says " + detail}
+		if a.Outcome == AdmissionOK {
+			a.Digest = detail
+		} else {
+			a.Reason = Reason(detail)
+		}
+		w.admission[name] = a
+	case "verdict":
+		w.verdict = judge.Outcome(name)
+	case "die":
+		delete(w.tasks, name)
+	case "start":
+		w.fresh = s.Default
+		w.start(name)
+	case "lose":
+		w.tasks[name].Reachable = false
+	case "find":
+		w.tasks[name].Reachable = true
+	case "break":
+		w.failing[name] = rest
+	case "mend":
+		delete(w.failing, name)
+	case "ask":
+		q := Request{ID: "q" + fmt.Sprint(s.LastEvent), Verb: Verb(name), By: "ann", At: now}
+		if q.Verb == VerbTry {
+			q.Rollout, q.Source = rest, &release.Source{Bucket: "b", Key: rest}
+		} else {
+			q.Release = rest
+		}
+		return &q, nil
+	default:
+		return nil, fmt.Errorf("no such word: %s", word)
+	}
+	return nil, nil
+}
