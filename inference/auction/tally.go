@@ -1,0 +1,233 @@
+package auction
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/sluicehq/sluice/idl/gen/adfilter"
+	"github.com/sluicehq/sluice/inference/auction/world"
+)
+
+// failure says why an auction went on without the filter.
+type failure string
+
+const (
+	timedOut         failure = "timeout"    // no answer by the deadline
+	queueFull        failure = "queue_full" // too many auctions waited for a connection
+	connectionBroken failure = "connection" // the connection of the last try broke
+	answerBad        failure = "bad_answer" // the answer to the last try did not fit the question
+)
+
+// ending says what became of a connection.
+type ending string
+
+const (
+	refused ending = "refused" // it could not be opened
+	closed  ending = "closed"  // by the server, between auctions
+	broken  ending = "broken"  // with an auction in hand
+	rotated ending = "rotated" // by us, for its age
+)
+
+// maxReleases bounds what servers can make us remember; answers of further
+// releases are counted under otherRelease.
+const (
+	maxReleases  = 64
+	otherRelease = "other"
+)
+
+// tally counts. A single lock is enough: one auction holds it for a
+// microsecond.
+type tally struct {
+	config Config
+
+	mu        sync.Mutex
+	started   time.Time
+	ended     time.Time // zero while auctions run
+	total     Auctions
+	failures  map[failure]int64
+	endings   map[ending]int64
+	reports   Reports
+	releases  map[string]*release
+	latency   *hdrhistogram.Histogram // microseconds, of all auctions
+	recent    *hdrhistogram.Histogram // of those since the last second began
+	late      *hdrhistogram.Histogram // how long after its moment an auction began
+	lastTotal Auctions
+	lastBy    map[string]int64 // answers per release when the last second began
+}
+
+// release is what one release decided, and what that was worth.
+type release struct {
+	answers, explored int64
+	partners          map[string]*Worth
+}
+
+func newTally(c Config) *tally {
+	return &tally{
+		config:   c,
+		failures: map[failure]int64{},
+		endings:  map[ending]int64{},
+		releases: map[string]*release{},
+		lastBy:   map[string]int64{},
+		latency:  newHistogram(),
+		recent:   newHistogram(),
+		late:     newHistogram(),
+	}
+}
+
+const maxMicroseconds = 60_000_000
+
+func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, maxMicroseconds, 3) }
+
+func record(h *hdrhistogram.Histogram, d time.Duration) {
+	us := min(max(d.Microseconds(), 1), maxMicroseconds)
+	_ = h.RecordValue(us) // within its bounds it cannot fail
+}
+
+func (t *tally) begin(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.started = now
+}
+
+func (t *tally) end(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = now
+}
+
+func (t *tally) sent(late time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.total.Sent++
+	record(t.late, late)
+}
+
+func (t *tally) failed(after time.Duration, why failure) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.total.Failed++
+	t.failures[why]++
+	t.took(after)
+}
+
+func (t *tally) retried() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.total.Retried++
+}
+
+func (t *tally) connection(e ending) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endings[e]++
+}
+
+func (t *tally) reported(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reports.Outcomes += int64(n)
+	t.reports.Batches++
+}
+
+func (t *tally) dropped(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reports.Dropped += int64(n)
+}
+
+func (t *tally) took(d time.Duration) {
+	record(t.latency, d)
+	record(t.recent, d)
+}
+
+// answered counts a decision against the truth and returns who bid among the
+// partners who were called.
+func (t *tally) answered(after time.Duration, w world.Auction, d *adfilter.Decision) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.took(after)
+	if d.Degraded {
+		t.total.Degraded++
+		return asked(w)
+	}
+	t.total.Answered++
+	r := t.release(d.Release)
+	r.answers++
+	if d.Explored {
+		r.explored++
+	}
+	for _, p := range d.Partners {
+		r.worth(p.Partner).decided(p.Filtered, d.Explored)
+	}
+	var bid []string
+	for _, b := range w.Bidders {
+		i := slices.Index(w.Partners, b)
+		if i < 0 {
+			continue
+		}
+		r.worth(b).bid(d.Partners[i].Filtered, d.Explored)
+		if d.Explored || !d.Partners[i].Filtered {
+			bid = append(bid, b)
+		}
+	}
+	return bid
+}
+
+// asked returns the bidders among the partners of an auction.
+func asked(w world.Auction) []string {
+	var bid []string
+	for _, b := range w.Bidders {
+		if slices.Contains(w.Partners, b) {
+			bid = append(bid, b)
+		}
+	}
+	return bid
+}
+
+func (t *tally) release(name string) *release {
+	r := t.releases[name]
+	if r == nil && len(t.releases) >= maxReleases {
+		name = otherRelease
+		r = t.releases[name]
+	}
+	if r == nil {
+		r = &release{partners: map[string]*Worth{}}
+		t.releases[name] = r
+	}
+	return r
+}
+
+func (r *release) worth(partner string) *Worth {
+	w := r.partners[partner]
+	if w == nil {
+		w = &Worth{}
+		r.partners[partner] = w
+	}
+	return w
+}
+
+func (w *Worth) decided(filtered, explored bool) {
+	w.Pairs++
+	if filtered {
+		w.Filtered++
+		if !explored {
+			w.Saved++
+		}
+	}
+}
+
+func (w *Worth) bid(filtered, explored bool) {
+	w.Bids++
+	if explored {
+		w.ExploredBids++
+	}
+	switch {
+	case filtered && explored:
+		w.ExploredBidsFiltered++
+	case filtered:
+		w.BidsLost++
+	}
+}
