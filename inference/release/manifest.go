@@ -1,10 +1,15 @@
-// Package release is the format in which a model travels from a training job
-// to the tasks: an archive with a booster and a manifest, named by its
-// SHA-256. Here it is opened, checked and proven; nothing is fetched, and
-// nothing inside an archive is ever executed.
 package release
 
-import "github.com/sluicehq/sluice/inference/feature"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/sluicehq/sluice/inference/feature"
+)
 
 // Manifest is manifest.json of an artifact: what the training job promises.
 type Manifest struct {
@@ -27,9 +32,29 @@ type Manifest struct {
 
 // Golden is one row and what the training library itself answered for it.
 type Golden struct {
-	Features []*float32 `json:"features"` // null is missing
+	Features []*float32 `json:"features"` // in the order of the contract; null is missing
 	Margin   float32    `json:"margin"`   // before the link function
 	Score    float32    `json:"score"`
+
+	// The auction that the row was made from, so that the way from request to
+	// row is proven as well; without it only the booster is. A booster whose
+	// columns are in another order than the contract says can agree with rows
+	// of its own making, never with auctions.
+	Auction json.RawMessage `json:"auction,omitempty"` // OpenRTB 2.6 BidRequest
+	Partner string          `json:"partner,omitempty"`
+	TS      int64           `json:"ts,omitempty"` // milliseconds since 1970, UTC
+}
+
+// row returns the features with NaN for missing.
+func (g *Golden) row() []float32 {
+	row := make([]float32, len(g.Features))
+	for i, v := range g.Features {
+		row[i] = float32(math.NaN())
+		if v != nil {
+			row[i] = *v
+		}
+	}
+	return row
 }
 
 // Predicted is what held-out traffic says about filter rates.
@@ -52,5 +77,104 @@ type Change struct {
 	Why        string             `json:"why"`
 }
 
-// MinGolden is the least number of golden vectors a release must carry.
-const MinGolden = 8
+// Bounds of a manifest.
+const (
+	ManifestFormat = 1    // the only format that is read
+	MinGolden      = 8    // the least number of golden vectors a release must carry
+	MaxGolden      = 1024 // the most, since every task proves them all
+	ScoreBins      = 64   // of ReferenceScores
+	MaxPartners    = 10_000
+)
+
+// parseManifest reads manifest.json and checks all that can be said of it
+// without the booster. A field that is not known is an error: it may change
+// what the others mean.
+func parseManifest(b []byte) (Manifest, error) {
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(b, &head); err == nil && head.Format != ManifestFormat {
+		return Manifest{}, refuse(BadManifest, "manifest.json has format %d, only %d is read; write it with the training script of this version", head.Format, ManifestFormat)
+	}
+	var m Manifest
+	in := json.NewDecoder(bytes.NewReader(b))
+	in.DisallowUnknownFields()
+	if err := in.Decode(&m); err != nil {
+		return Manifest{}, refuse(BadManifest, "manifest.json cannot be read (%v); write it with the training script of this version", err)
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return Manifest{}, refuse(BadManifest, "manifest.json holds more than one value; write it once")
+	}
+	return m, m.check()
+}
+
+func (m *Manifest) check() error {
+	if m.Model == "" {
+		return refuse(BadManifest, "manifest.json does not name the file of the model; write \"model\": %q", DefaultModel)
+	}
+	if n := len(m.Golden); n < MinGolden || n > MaxGolden {
+		return refuse(BadGolden, "manifest.json holds %d golden vectors, %d to %d are needed; let the training script write them", n, MinGolden, MaxGolden)
+	}
+	if max(len(m.Thresholds), len(m.Predicted.Partners)) > MaxPartners {
+		return refuse(TooLarge, "manifest.json names more than %d partners; train for fewer", MaxPartners)
+	}
+	if !isShare(float64(m.DefaultThreshold)) {
+		return refuse(BadManifest, "the default threshold is %v, not between 0 and 1", m.DefaultThreshold)
+	}
+	for partner, v := range m.Thresholds {
+		if !isShare(float64(v)) {
+			return refuse(BadManifest, "the threshold of partner %.60q is %v, not between 0 and 1", partner, v)
+		}
+	}
+	if err := m.checkScores(); err != nil {
+		return err
+	}
+	return m.checkPredicted()
+}
+
+// checkScores holds the reference scores to being a distribution.
+func (m *Manifest) checkScores() error {
+	if len(m.ReferenceScores) == 0 {
+		return nil
+	}
+	sum := 0.0
+	for _, share := range m.ReferenceScores {
+		if !isShare(share) {
+			return refuse(BadManifest, "reference_scores holds %v, not a share between 0 and 1", share)
+		}
+		sum += share
+	}
+	if len(m.ReferenceScores) != ScoreBins || math.Abs(sum-1) > 1e-3 {
+		return refuse(BadManifest, "reference_scores has %d bins that add up to %v; write %d bins that add up to 1", len(m.ReferenceScores), sum, ScoreBins)
+	}
+	return nil
+}
+
+func (m *Manifest) checkPredicted() error {
+	if !m.Predicted.FilterRate.isOrdered() {
+		return refuse(BadManifest, "the predicted filter rate %+v is not an estimate within its interval in [0, 1]", m.Predicted.FilterRate)
+	}
+	for partner, rate := range m.Predicted.Partners {
+		if !rate.isOrdered() {
+			return refuse(BadManifest, "the predicted filter rate of partner %.60q, %+v, is not an estimate within its interval in [0, 1]", partner, rate)
+		}
+	}
+	if m.IntendedChange == nil {
+		return nil
+	}
+	changes := []float64{m.IntendedChange.FilterRate}
+	for _, change := range m.IntendedChange.Partners {
+		changes = append(changes, change)
+	}
+	if slices.ContainsFunc(changes, func(v float64) bool { return !isShare(math.Abs(v)) }) {
+		return refuse(BadManifest, "the intended change of a filter rate is beyond -1 to 1; 0.05 stands for 5 points more")
+	}
+	return nil
+}
+
+func (i Interval) isOrdered() bool {
+	return i.Low >= 0 && i.Low <= i.Estimate && i.Estimate <= i.High && i.High <= 1
+}
+
+// isShare is false for NaN, too.
+func isShare(v float64) bool { return v >= 0 && v <= 1 }

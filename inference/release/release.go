@@ -1,0 +1,214 @@
+// Package release is the format in which a model travels from a training job
+// to the tasks: an archive with a booster and a manifest, named by its
+// SHA-256. Here it is opened, checked and proven; nothing is fetched, and
+// nothing inside an archive is ever executed.
+package release
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/sluicehq/sluice/inference/feature"
+	"github.com/sluicehq/sluice/inference/model"
+)
+
+// Release is an archive that has been opened. It never changes, so that any
+// number of goroutines may share it. It is worth nothing before Prove.
+type Release struct {
+	Digest   string
+	Manifest Manifest
+	Model    *model.Model
+	Features *feature.Extractor
+
+	manifestBytes int64
+}
+
+// Open reads an archive within DefaultLimits.
+func Open(archive []byte) (*Release, error) { return DefaultLimits().Open(archive) }
+
+// Open reads an archive: it unpacks it, reads manifest and booster, and checks
+// that both speak of the same features. Every error is a Refusal. The release
+// does not alias the archive.
+func (l Limits) Open(archive []byte) (*Release, error) {
+	files, err := l.unpack(archive)
+	if err != nil {
+		return nil, err
+	}
+	written, found := files[ManifestName]
+	if !found {
+		return nil, missingManifest(files)
+	}
+	manifest, err := parseManifest(written)
+	if err != nil {
+		return nil, err
+	}
+	booster, found := files[manifest.Model]
+	if !found {
+		return nil, refuse(BadManifest, "manifest.json says that the model is in %.100q, which the archive does not hold; pack it, or name the right file", manifest.Model)
+	}
+	r := &Release{Digest: Digest(archive), Manifest: manifest, manifestBytes: int64(len(written))}
+	if r.Model, err = model.Parse(booster); err != nil {
+		return nil, err
+	}
+	if r.Features, err = manifest.Contract.Compile(); err != nil {
+		return nil, refuse(BadContract, "%v", err)
+	}
+	if err := r.agree(); err != nil {
+		return nil, err
+	}
+	r.settleBase()
+	return r, nil
+}
+
+// missingManifest is the refusal of an archive without a manifest. Where the
+// booster is a pickle that is worth saying first: old containers write one.
+func missingManifest(files map[string][]byte) error {
+	if b := files[DefaultModel]; model.IsPickle(b) {
+		if _, err := model.Parse(b); err != nil {
+			return err
+		}
+	}
+	return refuse(BadManifest, "the archive holds no %s; train with the script that writes one beside %s", ManifestName, DefaultModel)
+}
+
+// agree checks that manifest and booster speak of the same features.
+func (r *Release) agree() error {
+	contract, names := r.Manifest.Contract.Features, r.Model.FeatureNames()
+	if len(contract) != r.Model.NumFeature() || r.Features.Len() != len(contract) {
+		return refuse(BadContract, "the contract has %d features and the booster reads %d; write the contract that it was trained by", len(contract), r.Model.NumFeature())
+	}
+	for i, name := range names {
+		if name != contract[i].Name {
+			return refuse(BadContract, "feature %d is %.60q to the booster and %.60q in the contract; write the contract in the order of training", i, name, contract[i].Name)
+		}
+	}
+	for i, g := range r.Manifest.Golden {
+		if len(g.Features) != len(contract) {
+			return refuse(BadGolden, "golden vector %d has %d features, the contract has %d; let the training script write them", i, len(g.Features), len(contract))
+		}
+	}
+	return nil
+}
+
+// settleBase takes the base margin of the trainer's C library, which may be
+// one float beside ours (see model.WithBaseMargin): the one with which all
+// golden margins come out.
+func (r *Release) settleBase() {
+	ours, base := r.Model, r.Model.BaseMargin()
+	for _, towards := range []float32{base, float32(math.Inf(1)), float32(math.Inf(-1))} {
+		r.Model = ours.WithBaseMargin(math.Nextafter32(base, towards))
+		if r.proveMargins() == nil {
+			return
+		}
+	}
+	r.Model = ours
+}
+
+// Prove scores every golden vector and compares margins bit for bit and scores
+// within one unit in the last place. Where a vector has its auction, the row is
+// made from it first, as in serving. The error is a Refusal that names the
+// vector.
+func (r *Release) Prove() error {
+	if err := r.proveRows(); err != nil {
+		return err
+	}
+	if err := r.proveMargins(); err != nil {
+		return err
+	}
+	for i, g := range r.Manifest.Golden {
+		if got := r.Model.Score(g.row()); ulps(got, g.Score) > 1 {
+			return refuse(BadGolden, "golden vector %d scores %v, in training it scored %v; the booster is not the one that the manifest was written for", i, got, g.Score)
+		}
+	}
+	return nil
+}
+
+// proveRows makes each row anew from its auction.
+func (r *Release) proveRows() error {
+	row := make([]float32, r.Features.Len())
+	for i, g := range r.Manifest.Golden {
+		if len(g.Auction) == 0 {
+			continue
+		}
+		auction, err := feature.ParseJSON(g.Auction)
+		if err != nil {
+			return refuse(BadGolden, "the auction of golden vector %d cannot be read (%v); let the training script write it", i, err)
+		}
+		auction.SetTime(time.UnixMilli(g.TS))
+		r.Features.Extract(row, &auction, g.Partner)
+		for f, want := range g.row() {
+			if !same(row[f], want) {
+				return refuse(BadGolden, "golden vector %d: feature %.60q of its auction is %s here and was %s in training; the features are in another order, or made otherwise, than the contract says",
+					i, r.Manifest.Contract.Features[f].Name, number(row[f]), number(want))
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Release) proveMargins() error {
+	for i, g := range r.Manifest.Golden {
+		if got := r.Model.Margin(g.row()); math.Float32bits(got) != math.Float32bits(g.Margin) {
+			return refuse(BadGolden, "golden vector %d gives the margin %v, in training it gave %v; the features are in another order than the contract says, or the booster is not the one that the manifest was written for", i, got, g.Margin)
+		}
+	}
+	return nil
+}
+
+// Auctions returns how many golden vectors prove the whole way from a request.
+func (r *Release) Auctions() int {
+	n := 0
+	for _, g := range r.Manifest.Golden {
+		if len(g.Auction) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Threshold returns the score below which a request is not forwarded to
+// partner.
+func (r *Release) Threshold(partner string) float32 {
+	if v, ok := r.Manifest.Thresholds[partner]; ok {
+		return v
+	}
+	return r.Manifest.DefaultThreshold
+}
+
+// Warm scores the golden vectors until the trees that they reach are in the
+// processor's caches, which takes a few milliseconds.
+func (r *Release) Warm() {
+	const rounds = 64
+	for _, g := range r.Manifest.Golden {
+		row := g.row()
+		for range rounds {
+			r.Model.Score(row)
+		}
+	}
+}
+
+// MemoryBytes returns about what the release occupies while it is loaded. The
+// tables of the contract are held twice, as written and compiled.
+func (r *Release) MemoryBytes() int64 { return r.Model.MemoryBytes() + 6*r.manifestBytes }
+
+// same tells whether two features are the same number, or both missing.
+func same(a, b float32) bool {
+	return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b
+}
+
+func number(v float32) string {
+	if v != v {
+		return "missing"
+	}
+	return fmt.Sprint(v)
+}
+
+// ulps returns how many floats lie between a and b; NaN is far from anything.
+func ulps(a, b float32) int64 {
+	if a != a || b != b {
+		return math.MaxInt64
+	}
+	d := int64(int32(math.Float32bits(a))) - int64(int32(math.Float32bits(b)))
+	return max(d, -d)
+}
