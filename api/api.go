@@ -1,0 +1,161 @@
+// Package api serves what the controller remembers over HTTP, and takes what
+// people ask of it. It decides nothing and carries nothing out: a request is
+// written into the fleet's state, and the loop acts on it. Everything it shows
+// is read from where the controller saved it, so any number of servers may
+// answer, on any machine, whether a controller is alive or not.
+//
+// It does not know who is asking: sign-in comes on top, as Options.Middleware.
+package api
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// What the implementers of Fleets report besides success. Their text reaches
+// the person who asked, so wrap them in a sentence.
+var (
+	// ErrNotFound means that there is no such thing.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict means that the request makes no sense as things stand.
+	ErrConflict = rollout.ErrConflict
+	// ErrBadRequest means that the request makes no sense at all.
+	ErrBadRequest = rollout.ErrBadRequest
+)
+
+// Fleets is all that the handlers need of the controller.
+type Fleets interface {
+	Documents
+	Archive
+}
+
+// Documents are what the controller remembers and what it saw last.
+type Documents interface {
+	// Fleets returns the names of all fleets, in the order to show them.
+	Fleets(ctx context.Context) []string
+
+	// State returns the fleet's document. A fleet that no controller has taken
+	// up yet has an empty one.
+	State(ctx context.Context, fleet string) (rollout.State, error)
+
+	// Look returns what the leader saw last: ErrNotFound before the first look.
+	Look(ctx context.Context, fleet string) (rollout.Look, error)
+
+	// Request writes a wish into the fleet's state by compare-and-swap, if
+	// rollout.Accept accepts it there, and returns it as stored. Writing one
+	// that waits there already, by its ID, changes nothing.
+	Request(ctx context.Context, fleet string, r rollout.Request) (rollout.Request, error)
+}
+
+// Archive is what is kept for ever.
+type Archive interface {
+	// Finished returns up to limit finished rollouts, newest first.
+	Finished(ctx context.Context, fleet string, limit int) ([]rollout.Rollout, error)
+
+	// Rollout returns one finished rollout, or ErrNotFound.
+	Rollout(ctx context.Context, fleet, id string) (rollout.Rollout, error)
+
+	// Releases returns up to limit passports, newest first.
+	Releases(ctx context.Context, limit int) ([]release.Passport, error)
+
+	// Release returns the passport of the release with that digest, or
+	// ErrNotFound.
+	Release(ctx context.Context, digest string) (release.Passport, error)
+}
+
+// Options are what a server may be told. Zero values take the defaults.
+type Options struct {
+	// Every is how often a stream of events looks for news; default one second.
+	Every time.Duration
+
+	// Streams is how many streams of events may be open; default 64.
+	Streams int
+
+	// Hosts are the names under which the server may be reached, besides
+	// localhost and plain addresses; "*" allows every name. A web page that
+	// points its own name at this server (DNS rebinding) is refused with it.
+	Hosts []string
+
+	// Policy returns the policy that governs a rollout, so that deadlines can
+	// be shown. Nil: deadlines are shown only where the state holds them.
+	Policy func(fleet, rollout string) (rollout.Policy, bool)
+
+	// Middleware wraps every route under /v1, outermost first: the place for
+	// sign-in.
+	Middleware []func(http.Handler) http.Handler
+}
+
+// route is one row of the table of routes. The table is all there is under
+// /v1, so that a description of the interface can be made from it.
+type route struct {
+	method, path string
+	serve        http.HandlerFunc
+}
+
+func (s *server) routes() []route {
+	rows := []route{
+		{http.MethodGet, "/fleets", s.handle(s.fleets)},
+		{http.MethodGet, "/fleets/{fleet}", s.handle(s.fleet)},
+		{http.MethodGet, "/fleets/{fleet}/tasks", s.handle(s.tasks)},
+		{http.MethodGet, "/fleets/{fleet}/rollouts", s.handle(s.rollouts)},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}", s.handle(s.rollout)},
+		{http.MethodGet, "/fleets/{fleet}/events", s.events},
+		{http.MethodGet, "/releases", s.handle(s.releases)},
+		{http.MethodGet, "/releases/{digest}", s.handle(s.release)},
+	}
+	for _, verb := range []rollout.Verb{
+		rollout.VerbPause, rollout.VerbResume, rollout.VerbAbort,
+		rollout.VerbPromote, rollout.VerbRollback, rollout.VerbTry,
+	} {
+		rows = append(rows, route{http.MethodPost, "/fleets/{fleet}/" + string(verb), s.handle(s.ask(verb))})
+	}
+	return rows
+}
+
+// New returns every route of the service, and the dashboard at /; there are no
+// others. The handler reads from f only while somebody asks.
+func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
+	if o.Every <= 0 {
+		o.Every = time.Second
+	}
+	if o.Streams <= 0 {
+		o.Streams = 64
+	}
+	s := &server{
+		source: f, log: log, options: o,
+		streams: make(chan struct{}, o.Streams),
+		views:   newViews(f, o),
+	}
+	r := chi.NewRouter()
+	r.Use(headers, knownHost(o.Hosts))
+	r.Route("/v1", func(r chi.Router) {
+		r.Use(sameOrigin)
+		r.Use(o.Middleware...)
+		for _, row := range s.routes() {
+			r.Method(row.method, row.path, row.serve)
+		}
+		r.NotFound(s.handle(func(*http.Request) (any, error) { return nil, sentence(ErrNotFound, "there is no such route") }))
+		r.MethodNotAllowed(notAllowed)
+	})
+	files := http.FileServerFS(dashboard)
+	r.Get("/*", files.ServeHTTP)
+	r.Head("/*", files.ServeHTTP)
+	return r
+}
+
+type server struct {
+	source  Fleets
+	log     *slog.Logger
+	options Options
+	streams chan struct{} // one token per open stream
+	views   *views
+}

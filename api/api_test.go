@@ -1,0 +1,324 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+func handler(f api.Fleets, o api.Options) http.Handler {
+	page := fstest.MapFS{"index.html": {Data: []byte("<p>hi</p>")}}
+	return api.New(f, page, slog.New(slog.DiscardHandler), o)
+}
+
+func ask(h http.Handler, method, path, body string, header ...string) *httptest.ResponseRecorder {
+	q := httptest.NewRequest(method, path, strings.NewReader(body))
+	q.Host = "127.0.0.1:8080"
+	if method == http.MethodPost {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		q.Header.Set(header[i], header[i+1])
+		if header[i] == "Host" {
+			q.Host = header[i+1]
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, q)
+	return w
+}
+
+func TestStatus(t *testing.T) {
+	long := strings.Repeat("x", 20_000)
+	for _, tt := range []struct {
+		method, path, body string
+		code               int
+		says               string
+	}{
+		{"GET", "/v1/fleets", "", 200, `["demo"]`},
+		{"GET", "/v1/fleets/demo", "", 200, `"phase":"canary"`},
+		{"GET", "/v1/fleets/nope", "", 404, `there is no fleet \"nope\"`},
+		{"GET", "/v1/fleets/demo/tasks", "", 200, `"cohort":"canary"`},
+		{"GET", "/v1/fleets/demo/tasks?limit=1", "", 200, `"total":8`},
+		{"GET", "/v1/fleets/demo/tasks?limit=0", "", 400, "want 1 to"},
+		{"GET", "/v1/fleets/demo/tasks?limit=99999999999999999999", "", 400, "want 1 to"},
+		{"GET", "/v1/fleets/demo/rollouts", "", 200, `"reason":"golden"`},
+		{"GET", "/v1/fleets/demo/rollouts/partner-blind", "", 200, `"gate":"partners_served"`},
+		{"GET", "/v1/fleets/demo/rollouts/better", "", 200, `"findings"`},
+		{"GET", "/v1/fleets/demo/rollouts/greedy", "", 200, `"phase":"queued"`},
+		{"GET", "/v1/fleets/demo/rollouts/nope", "", 404, "knows no rollout"},
+		{"GET", "/v1/fleets/demo/rollouts/..%2F..%2Flease", "", 404, "knows no rollout"},
+		{"GET", "/v1/releases", "", 200, `"trees":100`},
+		{"GET", "/v1/releases/" + digest("better"), "", 200, `"job":"better"`},
+		{"GET", "/v1/releases/" + digest("never"), "", 404, "there is no release"},
+		{"GET", "/v1/releases/abc", "", 400, "is no digest"},
+		{"GET", "/v1/nothing", "", 404, "no such route"},
+		{"GET", "/", "", 200, "hi"},
+		{"POST", "/", "", 405, ""},
+		{"GET", "/v1/fleets/demo/pause", "", 405, "not for this route"},
+		{"DELETE", "/v1/fleets/demo", "", 405, "not for this route"},
+		{"POST", "/v1/fleets/demo/pause", `{"by":"ada"}`, 202, `"verb":"pause"`},
+		{"POST", "/v1/fleets/demo/abort", `{"by":"ada","rollout":"partner-blind"}`, 202, `"rollout":"partner-blind"`},
+		{"POST", "/v1/fleets/demo/abort", `{"by":"ada","rollout":"another"}`, 409, "another"},
+		{"POST", "/v1/fleets/demo/resume", `{"by":"ada"}`, 409, "nothing is paused"},
+		{"POST", "/v1/fleets/demo/promote", `{"by":"ada"}`, 202, `"verb":"promote"`},
+		{"POST", "/v1/fleets/demo/rollback", `{"by":"ada","release":"` + digest("basel") + `"}`, 202, digest("basel")},
+		{"POST", "/v1/fleets/demo/rollback", `{"by":"ada","release":"` + digest("never") + `"}`, 400, "no release"},
+		{"POST", "/v1/fleets/demo/rollback", `{"by":"ada","release":"abc"}`, 400, "want a digest"},
+		{"POST", "/v1/fleets/demo/try", `{"by":"ada","source":"s3://b/a/model.tar.gz"}`, 202, `"source":"s3://b/a/model.tar.gz"`},
+		{"POST", "/v1/fleets/demo/try", `{"by":"ada","source":"https://b/a"}`, 400, "want s3://bucket/key"},
+		{"POST", "/v1/fleets/demo/try", `{"by":"ada"}`, 400, "want s3://bucket/key"},
+		{"POST", "/v1/fleets/nope/pause", `{"by":"ada"}`, 404, "no fleet"},
+		{"POST", "/v1/fleets/demo/pause", `{"by":" "}`, 400, "say who asks"},
+		{"POST", "/v1/fleets/demo/pause", `{"by":"ada","why":"\u001b[2J"}`, 400, "cannot be printed"},
+		{"POST", "/v1/fleets/demo/pause", `{"by":"ada","whY2":1}`, 400, `unknown field`},
+		{"POST", "/v1/fleets/demo/pause", `{"by":7}`, 400, "not as it should be"},
+		{"POST", "/v1/fleets/demo/pause", `{"by":"ada"}{}`, 400, "more than one"},
+		{"POST", "/v1/fleets/demo/pause", ``, 400, "not as it should be"},
+		{"POST", "/v1/fleets/demo/pause", `{"by":"ada","rollout":"x"}`, 400, "about the fleet"},
+		{"POST", "/v1/fleets/demo/pause", `{"by":"ada","release":"x"}`, 400, "rollback only"},
+		{"POST", "/v1/fleets/demo/abort", `{"by":"ada","rollout":"../x"}`, 400, "want up to 128"},
+		{"POST", "/v1/fleets/demo/pause", `{"by":"` + long + `"}`, 413, "larger than"},
+		{"POST", "/v1/fleets/demo/pause", `{"by":"ada","why":"` + long[:2000] + `"}`, 400, "want up to 1000"},
+	} {
+		w := ask(handler(scene("canary", noon), api.Options{}), tt.method, tt.path, tt.body)
+		if w.Code != tt.code || !strings.Contains(w.Body.String(), tt.says) {
+			t.Errorf("%s %s %.60s: got %d %.300s, want %d with %q", tt.method, tt.path, tt.body, w.Code, w.Body, tt.code, tt.says)
+		}
+		if !json.Valid(w.Body.Bytes()) && strings.HasPrefix(tt.path, "/v1") {
+			t.Errorf("%s %s: the answer is no JSON: %.200s", tt.method, tt.path, w.Body)
+		}
+	}
+}
+
+// Nobody but the pages of this server may steer it from a browser, and nobody
+// may reach it by bending a name.
+func TestForeignPagesAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name, method, path string
+		code               int
+		header             []string
+	}{
+		{"no browser", "POST", "/v1/fleets/demo/pause", 202, nil},
+		{"own page", "POST", "/v1/fleets/demo/pause", 202, []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://127.0.0.1:8080"}},
+		{"foreign page", "POST", "/v1/fleets/demo/pause", 403, []string{"Sec-Fetch-Site", "cross-site"}},
+		{"sibling", "POST", "/v1/fleets/demo/pause", 403, []string{"Sec-Fetch-Site", "same-site"}},
+		{"old browser, foreign", "POST", "/v1/fleets/demo/pause", 403, []string{"Origin", "https://evil.example"}},
+		{"opaque origin", "POST", "/v1/fleets/demo/pause", 403, []string{"Origin", "null"}},
+		{"form", "POST", "/v1/fleets/demo/pause", 415, []string{"Content-Type", "application/x-www-form-urlencoded"}},
+		{"text", "POST", "/v1/fleets/demo/pause", 415, []string{"Content-Type", "text/plain"}},
+		{"foreign stream", "GET", "/v1/fleets/demo/events", 403, []string{"Sec-Fetch-Site", "cross-site"}},
+		{"link from elsewhere", "GET", "/", 200, []string{"Sec-Fetch-Site", "cross-site"}},
+		{"bent name", "GET", "/v1/fleets", 421, []string{"Host", "evil.example:8080"}},
+		{"bent name, page", "GET", "/", 421, []string{"Host", "evil.example"}},
+		{"localhost", "GET", "/v1/fleets", 200, []string{"Host", "localhost:8080"}},
+		{"IPv6", "GET", "/v1/fleets", 200, []string{"Host", "[::1]:8080"}},
+		{"allowed name", "GET", "/v1/fleets", 200, []string{"Host", "Sluice.internal:8080"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := scene("canary", noon)
+			w := ask(handler(f, api.Options{Hosts: []string{"sluice.internal"}}), tt.method, tt.path, `{"by":"ada"}`, tt.header...)
+			if w.Code != tt.code {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, tt.code)
+			}
+			if w.Code >= 400 && len(f.asked) > 0 {
+				t.Errorf("refused, and stored all the same: %+v", f.asked)
+			}
+		})
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	w := ask(handler(scene("idle", noon), api.Options{}), "GET", "/", "")
+	for k, want := range map[string]string{
+		"Content-Security-Policy": "default-src 'self'", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+	} {
+		if got := w.Header().Get(k); !strings.Contains(got, want) {
+			t.Errorf("%s is %q, want %q in it", k, got, want)
+		}
+	}
+}
+
+// What was asked is stored with who, why and when.
+func TestRequestIsStored(t *testing.T) {
+	f := scene("idle", noon)
+	w := ask(handler(f, api.Options{}), "POST", "/v1/fleets/demo/try", `{"by":"ada","why":"a hunch","source":"s3://lab/m/model.tar.gz"}`)
+	if w.Code != http.StatusAccepted || len(f.asked) != 1 {
+		t.Fatalf("got %d %s and %d requests", w.Code, w.Body, len(f.asked))
+	}
+	q := f.asked[0]
+	if q.Verb != rollout.VerbTry || q.By != "ada" || q.Why != "a hunch" || q.At.IsZero() || q.Rollout != "try-"+q.ID ||
+		q.Source == nil || q.Source.Bucket != "lab" || q.Source.Key != "m/model.tar.gz" || q.Source.By != "ada" {
+		t.Errorf("stored %+v", q)
+	}
+	if w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); !strings.Contains(w.Body.String(), `"verb":"try"`) {
+		t.Errorf("the request that waits is not shown: %s", w.Body)
+	}
+}
+
+// A message that was not written for the caller does not reach the caller.
+func TestInternalErrorsStayInside(t *testing.T) {
+	f := scene("idle", noon)
+	f.fail = errors.New("dial tcp 10.1.2.3:443: secret")
+	w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", "")
+	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	f.fail = context.DeadlineExceeded
+	if w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusGatewayTimeout {
+		t.Errorf("got %d %s, want 504", w.Code, w.Body)
+	}
+}
+
+// Many who look at once cost as many reads as one.
+func TestViewsAreShared(t *testing.T) {
+	f := scene("canary", noon)
+	h := handler(f, api.Options{Every: time.Hour})
+	for range 100 {
+		ask(h, "GET", "/v1/fleets/demo", "")
+		ask(h, "GET", "/v1/fleets/demo/tasks", "")
+	}
+	if f.reads != 1 {
+		t.Errorf("the state was read %d times, want once", f.reads)
+	}
+	ask(h, "POST", "/v1/fleets/demo/pause", `{"by":"ada"}`)
+	if w := ask(h, "GET", "/v1/fleets/demo", ""); !strings.Contains(w.Body.String(), `"verb":"pause"`) {
+		t.Errorf("a wish just stored is not shown: %s", w.Body)
+	}
+}
+
+func TestMiddlewareGuardsTheRoutes(t *testing.T) {
+	h := handler(scene("idle", noon), api.Options{Middleware: []func(http.Handler) http.Handler{
+		func(http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+		},
+	}})
+	if w := ask(h, "GET", "/v1/fleets", ""); w.Code != http.StatusUnauthorized {
+		t.Errorf("got %d, want 401", w.Code)
+	}
+	if w := ask(h, "GET", "/", ""); w.Code != http.StatusOK {
+		t.Errorf("the page: got %d", w.Code)
+	}
+}
+
+func TestSummary(t *testing.T) {
+	policy := func(_, _ string) (rollout.Policy, bool) { return rollout.Defaults(), true }
+	for _, tt := range []struct {
+		scene, back, next, phase, otherwise string
+		deadline                            time.Duration
+	}{
+		{"idle", "basel", "Waits for the next training job.", "", "", 0},
+		{"shadow", "better", "Canary step 1 of 2, once every proof is there.", "canary", "held", 2*time.Hour - 80*time.Second},
+		{"canary", "better", "Canary step 2 of 2, once every proof is there.", "canary", "held", 2*time.Hour - 80*time.Second},
+		{"held", "better", "Goes on by itself when the data can be trusted again.", "canary", "rolling_back", 23*time.Hour + 41*time.Minute},
+		{"promoting", "better", "5 of 8 tasks serve it; live when all do.", "live", "rolling_back", 30*time.Minute - 4*time.Second},
+		{"rolled_back", "basel", "Waits for the next training job.", "", "", 0},
+	} {
+		t.Run(tt.scene, func(t *testing.T) {
+			w := ask(handler(scene(tt.scene, noon), api.Options{Policy: policy}), "GET", "/v1/fleets/demo", "")
+			var f api.Fleet
+			if err := json.Unmarshal(w.Body.Bytes(), &f); err != nil {
+				t.Fatal(err)
+			}
+			if f.Stable.Digest != digest("better") || f.Stable.Job != "better" || f.Stable.Since == nil || !f.Stable.Since.Equal(noon.Add(-3*time.Hour-12*time.Minute)) {
+				t.Errorf("stable is %+v", f.Stable)
+			}
+			if f.Back == nil || f.Back.Digest != digest(tt.back) {
+				t.Errorf("back leads to %+v, want %s", f.Back, tt.back)
+			}
+			n := f.Next
+			if n.Sentence != tt.next || n.Phase != tt.phase || n.Otherwise != tt.otherwise {
+				t.Errorf("next is %+v", n)
+			}
+			if tt.deadline > 0 && (n.Deadline == nil || n.Deadline.Sub(noon) != tt.deadline) {
+				t.Errorf("deadline is %v, want noon + %v", n.Deadline, tt.deadline)
+			}
+		})
+	}
+}
+
+// Before the controller's first look there is nothing to see, and it is said.
+func TestFleetThatNobodyLookedAt(t *testing.T) {
+	f := &fake{state: rollout.State{Fleet: "demo"}}
+	w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", "")
+	var got api.Fleet
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
+		t.Fatal(w.Code, err)
+	}
+	if got.Loop != nil || got.Stable != nil || got.Back != nil || got.Queue == nil || got.Requests == nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// Evidence beyond all bounds is still JSON.
+func TestInfiniteEvidence(t *testing.T) {
+	f := scene("canary", noon)
+	for i := range f.look.Seen.Verdict.Findings {
+		f.look.Seen.Verdict.Findings[i].Evidence = inf()
+	}
+	w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo/rollouts/partner-blind", "")
+	if w.Code != http.StatusOK || !json.Valid(w.Body.Bytes()) || !strings.Contains(w.Body.String(), "1e+300") {
+		t.Errorf("got %d %.200s", w.Code, w.Body)
+	}
+}
+
+func inf() float64 {
+	big := 1e308
+	return big * 10
+}
+
+func FuzzAsk(f *testing.F) {
+	f.Add("pause", `{"by":"ada"}`)
+	f.Add("rollback", `{"by":"ada","release":"`+digest("basel")+`"}`)
+	f.Add("try", `{"by":"ada","source":"s3://b/k","id":"x"}`)
+	f.Fuzz(func(t *testing.T, verb, body string) {
+		if strings.ContainsFunc(verb, func(r rune) bool { return r < 'a' || r > 'z' }) || verb == "" {
+			t.Skip()
+		}
+		fleet := scene("canary", noon)
+		w := ask(handler(fleet, api.Options{}), "POST", "/v1/fleets/demo/"+verb, body)
+		if w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
+			t.Fatalf("%s %q: %d %s", verb, body, w.Code, w.Body)
+		}
+		for _, q := range fleet.asked {
+			if q.By == "" || q.ID == "" || len(q.By) > 128 || len(q.Why) > 1000 || strings.ContainsAny(q.By+q.Why+q.Rollout, "\n\r\x1b") {
+				t.Fatalf("stored %+v", q)
+			}
+		}
+		if (w.Code == http.StatusAccepted) != (len(fleet.asked) == 1) {
+			t.Fatalf("%d with %d stored", w.Code, len(fleet.asked))
+		}
+	})
+}
+
+func TestServeStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	f := scene("canary", noon)
+	s := listen(t)
+	ended := make(chan error, 1)
+	go func() { ended <- api.Serve(ctx, s, handler(f, api.Options{Every: time.Millisecond})) }()
+	c := api.Client{Base: "http://" + s.Addr().String()}
+	err := c.Follow(t.Context(), "demo", 0, func(api.News) bool {
+		cancel() // the server ends the stream, not we
+		return true
+	})
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the stream ended with %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

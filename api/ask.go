@@ -1,0 +1,168 @@
+package api
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// What a wish may hold at most.
+const (
+	maxBody = 16 << 10 // bytes
+	maxBy   = 128      // bytes, as the others
+	maxWhy  = 1000
+	maxURL  = 1100
+)
+
+var (
+	errMediaType = errors.New("media type")
+	errTooLong   = errors.New("too long")
+)
+
+// Ask is the body of every wish.
+type Ask struct {
+	// ID may be chosen by the caller, so that asking again after a lost reply
+	// changes nothing; empty: the server chooses one.
+	ID string `json:"id,omitempty"`
+
+	By      string `json:"by"`                // who asks
+	Why     string `json:"why,omitempty"`     // shown with all that follows from it
+	Rollout string `json:"rollout,omitempty"` // resume, abort, promote: the one meant; empty: the active one
+	Release string `json:"release,omitempty"` // rollback: digest; empty: where Fleet.Back points
+	Source  string `json:"source,omitempty"`  // try: s3://bucket/key
+}
+
+// ask writes a wish down. What is possible and what is not is for the
+// rollout's own rules to say, where it is written.
+func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		fleet := chi.URLParam(r, "fleet")
+		if _, err := s.views.of(r.Context(), fleet); err != nil {
+			return nil, err
+		}
+		a, err := readAsk(r)
+		if err != nil {
+			return nil, err
+		}
+		q, err := a.request(verb, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		stored, err := s.source.Request(r.Context(), fleet, q)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", verb, err)
+		}
+		s.views.forget(r.Context(), fleet)
+		s.log.InfoContext(r.Context(), "request stored", "fleet", fleet, "verb", string(verb), "by", stored.By,
+			"rollout", stored.Rollout, "release", stored.Release, "request", stored.ID)
+		return accepted{shapeRequest(stored)}, nil
+	}
+}
+
+func readAsk(r *http.Request) (Ask, error) {
+	var a Ask
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return a, sentence(errMediaType, "send the body as Content-Type: application/json")
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return a, sentence(ErrBadRequest, "the body broke off")
+	}
+	if len(body) > maxBody {
+		return a, sentence(errTooLong, "the body is larger than %d bytes", maxBody)
+	}
+	in := json.NewDecoder(strings.NewReader(string(body)))
+	in.DisallowUnknownFields()
+	if err := in.Decode(&a); err != nil {
+		return a, sentence(ErrBadRequest, "the body is not as it should be: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return a, sentence(ErrBadRequest, "the body holds more than one JSON value")
+	}
+	return a, nil
+}
+
+// request checks a at the door and makes it a wish.
+func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) {
+	a.By, a.Why = strings.TrimSpace(a.By), strings.TrimSpace(a.Why)
+	for _, f := range []struct {
+		name, value string
+		most        int
+	}{{"by", a.By, maxBy}, {"why", a.Why, maxWhy}, {"source", a.Source, maxURL}} {
+		if err := printable(f.name, f.value, f.most); err != nil {
+			return rollout.Request{}, err
+		}
+	}
+	for _, f := range []struct{ name, value string }{{"id", a.ID}, {"rollout", a.Rollout}} {
+		if f.value != "" && !isName(f.value) {
+			return rollout.Request{}, sentence(ErrBadRequest, "%s is %.100q: want up to 128 letters, digits, dots, dashes and underscores", f.name, f.value)
+		}
+	}
+	switch {
+	case a.By == "":
+		return rollout.Request{}, sentence(ErrBadRequest, "say who asks (by)")
+	case a.Release != "" && verb != rollout.VerbRollback:
+		return rollout.Request{}, sentence(ErrBadRequest, "release is for rollback only")
+	case a.Source != "" && verb != rollout.VerbTry:
+		return rollout.Request{}, sentence(ErrBadRequest, "source is for try only")
+	case a.Rollout != "" && (verb == rollout.VerbPause || verb == rollout.VerbRollback):
+		return rollout.Request{}, sentence(ErrBadRequest, "%s is about the fleet, not about a rollout", verb)
+	case a.Release != "" && !isDigest(a.Release):
+		return rollout.Request{}, sentence(ErrBadRequest, "release is %.100q: want a digest, 64 characters of lower-case hex", a.Release)
+	}
+	if a.ID == "" {
+		a.ID = newID(now)
+	}
+	q := rollout.Request{ID: a.ID, Verb: verb, By: a.By, Why: a.Why, At: now.UTC(), Rollout: a.Rollout, Release: a.Release}
+	if verb == rollout.VerbTry {
+		source, err := parsePlace(a.Source)
+		if err != nil {
+			return q, err
+		}
+		source.By = a.By
+		q.Source = &source
+		if q.Rollout == "" {
+			q.Rollout = "try-" + a.ID
+		}
+	}
+	return q, nil
+}
+
+// printable refuses text that could garble a terminal, a log line or a table.
+func printable(name, text string, most int) error {
+	if len(text) > most {
+		return sentence(ErrBadRequest, "%s has %d bytes: want up to %d", name, len(text), most)
+	}
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		return sentence(ErrBadRequest, "%s holds characters that cannot be printed", name)
+	}
+	return nil
+}
+
+// parsePlace reads s3://bucket/key.
+func parsePlace(text string) (release.Source, error) {
+	rest, ok := strings.CutPrefix(text, "s3://")
+	bucket, key, cut := strings.Cut(rest, "/")
+	if !ok || !cut || bucket == "" || key == "" || len(key) > 1024 {
+		return release.Source{}, sentence(ErrBadRequest, "source is %.200q: want s3://bucket/key", text)
+	}
+	return release.Source{Bucket: bucket, Key: key}, nil
+}
+
+// newID names a wish: sorted by time, and unlike any other.
+func newID(now time.Time) string {
+	return now.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
+}

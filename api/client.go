@@ -1,0 +1,250 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// Client asks a server of this package. The zero value of HTTP takes a client
+// without tricks; every call but Follow is over within ten seconds.
+type Client struct {
+	Base string // http://host:port
+	HTTP *http.Client
+}
+
+const (
+	callTimeout = 10 * time.Second
+	maxAnswer   = 32 << 20 // bytes
+	maxLine     = 8 << 20  // bytes of one message of a stream
+)
+
+// Refusal is an answer that is not a success. It is ErrNotFound, ErrConflict
+// or ErrBadRequest (by errors.Is) where the server meant that.
+type Refusal struct {
+	Status  int
+	Message string
+}
+
+func (r *Refusal) Error() string { return r.Message }
+
+// Unwrap returns what the status stands for.
+func (r *Refusal) Unwrap() error {
+	switch r.Status {
+	case http.StatusNotFound:
+		return ErrNotFound
+	case http.StatusConflict:
+		return ErrConflict
+	case http.StatusBadRequest:
+		return ErrBadRequest
+	}
+	return nil
+}
+
+// Fleets returns the names of all fleets.
+func (c Client) Fleets(ctx context.Context) (names []string, err error) {
+	return names, c.get(ctx, "/v1/fleets", &names)
+}
+
+// Fleet returns the summary of a fleet.
+func (c Client) Fleet(ctx context.Context, fleet string) (f Fleet, err error) {
+	return f, c.get(ctx, fleetPath(fleet), &f)
+}
+
+// Tasks returns up to limit tasks of a fleet.
+func (c Client) Tasks(ctx context.Context, fleet string, limit int) (t Tasks, err error) {
+	return t, c.get(ctx, fleetPath(fleet, "tasks")+"?limit="+strconv.Itoa(limit), &t)
+}
+
+// Rollouts returns up to limit rollouts of a fleet, those that are not over
+// first, then newest first.
+func (c Client) Rollouts(ctx context.Context, fleet string, limit int) (list []Rollout, err error) {
+	return list, c.get(ctx, fleetPath(fleet, "rollouts")+"?limit="+strconv.Itoa(limit), &list)
+}
+
+// Rollout returns one rollout with all its evidence.
+func (c Client) Rollout(ctx context.Context, fleet, id string) (r Rollout, err error) {
+	return r, c.get(ctx, fleetPath(fleet, "rollouts", id), &r)
+}
+
+// Releases returns up to limit passports, newest first.
+func (c Client) Releases(ctx context.Context, limit int) (list []Passport, err error) {
+	return list, c.get(ctx, "/v1/releases?limit="+strconv.Itoa(limit), &list)
+}
+
+// Release returns the passport of a release by its digest.
+func (c Client) Release(ctx context.Context, digest string) (p Passport, err error) {
+	return p, c.get(ctx, "/v1/releases/"+url.PathEscape(digest), &p)
+}
+
+// Ask writes a wish down and returns it as stored. Nothing has happened then:
+// Follow shows what becomes of it.
+func (c Client) Ask(ctx context.Context, fleet string, verb rollout.Verb, a Ask) (stored Request, err error) {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return stored, fmt.Errorf("encode the request: %w", err)
+	}
+	return stored, c.call(ctx, http.MethodPost, fleetPath(fleet, string(verb)), body, &stored)
+}
+
+func fleetPath(fleet string, rest ...string) string {
+	p := "/v1/fleets/" + url.PathEscape(fleet)
+	for _, r := range rest {
+		p += "/" + url.PathEscape(r)
+	}
+	return p
+}
+
+func (c Client) get(ctx context.Context, path string, into any) error {
+	return c.call(ctx, http.MethodGet, path, nil, into)
+}
+
+func (c Client) call(ctx context.Context, method, path string, body []byte, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := c.send(ctx, method, path, body, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(into); err != nil {
+		return fmt.Errorf("read the answer of %s: %w", c.Base, err)
+	}
+	return nil
+}
+
+// send returns a success; everything else is an error.
+func (c Client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {
+	q, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Base, "/")+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", c.Base, err)
+	}
+	for k, v := range header {
+		q.Header[k] = v
+	}
+	if body != nil {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	h := c.HTTP
+	if h == nil {
+		h = &http.Client{}
+	}
+	answer, err := h.Do(q)
+	if err != nil {
+		return nil, fmt.Errorf("reach the controller's API at %s (--api or SLUICE_API says where it is): %w", c.Base, err)
+	}
+	if answer.StatusCode < 300 {
+		return answer, nil
+	}
+	defer answer.Body.Close()
+	var p problem
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	if err != nil || json.Unmarshal(text, &p) != nil || p.Error == "" {
+		p.Error = fmt.Sprintf("%s answered %s: is it a sluice controller?", c.Base, answer.Status)
+	}
+	return nil, &Refusal{Status: answer.StatusCode, Message: p.Error}
+}
+
+// News is one message of a stream: exactly one field is set.
+type News struct {
+	Event   *Event
+	Look    *Fleet
+	Gap     bool   // events were missed that nobody remembers
+	Trouble string // the fleet cannot be read just now
+}
+
+// errStop ends a stream from within.
+var errStop = errors.New("stop")
+
+// Follow hands what happens after the event with that sequence number to
+// each, until each returns false, the stream breaks or ctx ends. With after
+// -1 all that is remembered comes first. A stream that broke can be taken up
+// again after the last event.
+func (c Client) Follow(ctx context.Context, fleet string, after int64, each func(News) bool) error {
+	header := http.Header{"Accept": {"text/event-stream"}}
+	if after >= 0 {
+		header.Set("Last-Event-ID", strconv.FormatInt(after, 10))
+	}
+	answer, err := c.send(ctx, http.MethodGet, fleetPath(fleet, "events"), nil, header)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	err = readStream(answer.Body, func(kind string, data []byte) error {
+		n, ok, err := decodeNews(kind, data)
+		switch {
+		case err != nil:
+			return err
+		case ok && !each(n):
+			return errStop
+		}
+		return nil
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return fmt.Errorf("follow %s: %w", fleet, err)
+}
+
+func decodeNews(kind string, data []byte) (n News, ok bool, err error) {
+	switch kind {
+	case "event":
+		err = json.Unmarshal(data, &n.Event)
+	case "look":
+		err = json.Unmarshal(data, &n.Look)
+	case "gap":
+		n.Gap = true
+	case "trouble":
+		var p problem
+		err = json.Unmarshal(data, &p)
+		n.Trouble = p.Error
+	default:
+		return n, false, nil // of a newer server
+	}
+	if err != nil {
+		return n, false, fmt.Errorf("decode %s: %w", kind, err)
+	}
+	return n, true, nil
+}
+
+// readStream hands every message of a stream of server-sent events to each. It
+// ends with an error, io.ErrUnexpectedEOF when the server closed.
+func readStream(in io.Reader, each func(kind string, data []byte) error) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
+	kind, data := "", []byte(nil)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch name {
+		case "event":
+			kind = value
+		case "data":
+			data = append(data, value...)
+		case "":
+			if lines.Text() == "" && len(data) > 0 {
+				if err := each(kind, data); err != nil {
+					return err
+				}
+			}
+			if lines.Text() == "" {
+				kind, data = "", nil
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read the stream: %w", err)
+	}
+	return io.ErrUnexpectedEOF
+}

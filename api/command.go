@@ -1,0 +1,309 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// Status is the command "sluice status": what serves, what is being tried,
+// what happens next, the tasks, and the way back.
+func Status(ctx context.Context, args []string, out io.Writer) error {
+	o, rest, err := parse("status", "", args, out, nil)
+	if o == nil || err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("status takes no %q: see sluice status --help", rest[0])
+	}
+	fleet, err := o.only(ctx)
+	if err != nil {
+		return err
+	}
+	f, err := o.client.Fleet(ctx, fleet)
+	if err != nil {
+		return err
+	}
+	tasks, err := o.client.Tasks(ctx, fleet, o.limit)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(out, struct {
+			Fleet
+			List []Task `json:"task_list"`
+		}{f, tasks.Tasks})
+	}
+	return printStatus(out, f, tasks)
+}
+
+// Rollouts is the command "sluice rollouts [ID]": the list, or one of them
+// with all its evidence.
+func Rollouts(ctx context.Context, args []string, out io.Writer) error {
+	o, rest, err := parse("rollouts", "[ID]", args, out, nil)
+	if o == nil || err != nil {
+		return err
+	}
+	if len(rest) > 1 {
+		return fmt.Errorf("rollouts takes one ID, not %q: see sluice rollouts --help", rest)
+	}
+	fleet, err := o.only(ctx)
+	if err != nil {
+		return err
+	}
+	if len(rest) == 1 {
+		r, err := o.client.Rollout(ctx, fleet, rest[0])
+		switch {
+		case err != nil:
+			return err
+		case o.json:
+			return printJSON(out, r)
+		}
+		return printRollout(out, r)
+	}
+	list, err := o.client.Rollouts(ctx, fleet, o.limit)
+	switch {
+	case err != nil:
+		return err
+	case o.json:
+		return printJSON(out, list)
+	}
+	return printRollouts(out, list)
+}
+
+// Command is one of the commands by which people steer: pause, resume, abort,
+// promote, rollback, try.
+func Command(verb rollout.Verb) func(ctx context.Context, args []string, out io.Writer) error {
+	return func(ctx context.Context, args []string, out io.Writer) error {
+		w := wish{verb: verb}
+		o, rest, err := parse(string(verb), positional(verb), args, out, w.flags)
+		if o == nil || err != nil {
+			return err
+		}
+		if w.body.By == "" {
+			w.body.By = whoami()
+		}
+		if err := w.take(rest); err != nil {
+			return err
+		}
+		fleet, err := o.only(ctx)
+		if err != nil {
+			return err
+		}
+		if w.to != "" {
+			if w.body.Release, err = resolve(ctx, o.client, w.to); err != nil {
+				return err
+			}
+		}
+		before, err := o.client.Fleet(ctx, fleet)
+		if err != nil {
+			return err
+		}
+		stored, err := o.client.Ask(ctx, fleet, verb, w.body)
+		if err != nil {
+			return err
+		}
+		if o.json {
+			err = printJSON(out, stored)
+		} else {
+			_, err = fmt.Fprintln(out, told(stored, before))
+		}
+		if err != nil || !w.wait {
+			return err
+		}
+		if o.json {
+			out = io.Discard
+		}
+		return await(ctx, o.client, fleet, stored, before, w.timeout, out)
+	}
+}
+
+// wish is what a verb's command line says.
+type wish struct {
+	verb    rollout.Verb
+	body    Ask
+	to      string // digest or the beginning of one
+	wait    bool
+	timeout time.Duration
+}
+
+func positional(verb rollout.Verb) string {
+	switch verb {
+	case rollout.VerbAbort, rollout.VerbPromote, rollout.VerbResume:
+		return "[ROLLOUT]"
+	case rollout.VerbTry:
+		return "s3://BUCKET/KEY"
+	case rollout.VerbPause, rollout.VerbRollback:
+	}
+	return ""
+}
+
+func (w *wish) flags(f *flag.FlagSet) {
+	f.StringVar(&w.body.Why, "why", "", "reason, shown with all that follows")
+	f.StringVar(&w.body.By, "by", "", "who asks (default: user@host)")
+	f.BoolVar(&w.wait, "wait", false, "wait until it is done, and fail if it ends otherwise")
+	f.DurationVar(&w.timeout, "timeout", 30*time.Minute, "how long --wait waits")
+	if w.verb == rollout.VerbRollback {
+		f.StringVar(&w.to, "to", "", "release to go back to: a digest, or the beginning of one (default: the one `before`)")
+	}
+}
+
+// take reads what stands beside the flags.
+func (w *wish) take(rest []string) error {
+	most := min(1, len(positional(w.verb)))
+	if len(rest) > most {
+		return fmt.Errorf("%s takes no %q: see sluice %s --help", w.verb, rest[most], w.verb)
+	}
+	switch {
+	case w.verb == rollout.VerbTry && len(rest) == 0:
+		return errors.New("say which artifact to try: sluice try s3://BUCKET/KEY")
+	case w.verb == rollout.VerbTry:
+		w.body.Source = rest[0]
+	case len(rest) == 1:
+		w.body.Rollout = rest[0]
+	}
+	return nil
+}
+
+// resolve finds the one release whose digest begins so.
+func resolve(ctx context.Context, c Client, prefix string) (string, error) {
+	prefix = strings.ToLower(strings.TrimPrefix(prefix, "sha256:"))
+	if isDigest(prefix) {
+		return prefix, nil
+	}
+	list, err := c.Releases(ctx, listMost)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, r := range list {
+		if strings.HasPrefix(r.Digest, prefix) {
+			found = append(found, r.Digest)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", fmt.Errorf("no release begins with %q among the newest %d: sluice rollouts shows digests; give a whole one for an older release", prefix, len(list))
+	}
+	return "", fmt.Errorf("%d releases begin with %q: give more of the digest", len(found), prefix)
+}
+
+// told says what was asked, and that it is not done yet.
+func told(q Request, before Fleet) string {
+	switch rollout.Verb(q.Verb) {
+	case rollout.VerbPause:
+		return "Asked to pause " + before.Fleet + ": nothing will start or advance. sluice resume ends it."
+	case rollout.VerbResume:
+		return "Asked to resume " + before.Fleet + "."
+	case rollout.VerbAbort, rollout.VerbPromote:
+		id := q.Rollout
+		if id == "" && before.Active != nil {
+			id = before.Active.ID
+		}
+		return "Asked to " + q.Verb + " " + id + "."
+	case rollout.VerbRollback:
+		to := q.Release
+		if to == "" && before.Back != nil {
+			to = before.Back.Digest
+		}
+		return "Asked to roll " + before.Fleet + " back to " + rollout.Short(to) + "."
+	case rollout.VerbTry:
+		return "Asked to try " + q.Source + " as " + q.Rollout + "."
+	}
+	return "Asked to " + q.Verb + "."
+}
+
+// options are the flags that all commands share.
+type options struct {
+	client Client
+	fleet  string
+	json   bool
+	limit  int
+}
+
+// parse reads flags wherever they stand, and returns what is not one. No
+// options mean that help was asked for, and given.
+func parse(name, takes string, args []string, out io.Writer, more func(*flag.FlagSet)) (*options, []string, error) {
+	o := &options{}
+	base := os.Getenv("SLUICE_API")
+	if base == "" {
+		base = "http://127.0.0.1:8080"
+	}
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.StringVar(&o.client.Base, "api", base, "address of the controller's API, or SLUICE_API")
+	f.StringVar(&o.fleet, "fleet", "", "fleet (default: the only one)")
+	f.BoolVar(&o.json, "json", false, "print JSON")
+	if more != nil {
+		more(f)
+	} else {
+		f.IntVar(&o.limit, "limit", listDefault, "how many tasks or rollouts to show")
+	}
+	var rest []string
+	for {
+		err := f.Parse(args)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			fmt.Fprintf(out, "usage: sluice %s [flags] %s\n", name, takes)
+			f.SetOutput(out)
+			f.PrintDefaults()
+			return nil, nil, nil
+		case err != nil:
+			return nil, nil, fmt.Errorf("%w: see sluice %s --help", err, name)
+		case f.NArg() == 0:
+			if !strings.Contains(o.client.Base, "://") {
+				o.client.Base = "http://" + o.client.Base
+			}
+			return o, rest, nil
+		}
+		rest, args = append(rest, f.Arg(0)), f.Args()[1:]
+	}
+}
+
+// only is the fleet that was named, or the only one there is.
+func (o *options) only(ctx context.Context) (string, error) {
+	if o.fleet != "" {
+		return o.fleet, nil
+	}
+	names, err := o.client.Fleets(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case len(names) == 0:
+		return "", errors.New("the controller knows no fleet: start it with a fleet file")
+	case len(names) > 1:
+		slices.Sort(names)
+		return "", fmt.Errorf("say which fleet with --fleet: %s", strings.Join(names, ", "))
+	}
+	return names[0], nil
+}
+
+// whoami is who asks, as far as this machine knows.
+func whoami() string {
+	user := os.Getenv("USER")
+	if user == "" {
+		user = "somebody"
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return user
+	}
+	return user + "@" + host
+}
+
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

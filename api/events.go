@@ -1,0 +1,215 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// How a stream of events behaves.
+const (
+	streamWrite  = 10 * time.Second // a client that takes longer to read is dropped
+	streamQuiet  = 10 * time.Second // a sign of life is sent after so long without news
+	streamLife   = time.Hour        // then the client connects again, and goes on where it was
+	streamRepeat = 5 * time.Second  // a look is sent again after so long, changed or not
+)
+
+// events streams what happens to a fleet (server-sent events). Each thing that
+// happened has type "event" and its sequence number as id, so that a client
+// that comes back with Last-Event-ID (or after=…) goes on where it was; what
+// it missed beyond memory is announced by one "gap". A "look" holds the
+// fleet's summary, at the pace of the loop; "trouble" says that it cannot be
+// read just now. All is read from the saved state, so it makes no difference
+// which server answers, nor whether it was there when something happened.
+func (s *server) events(w http.ResponseWriter, r *http.Request) {
+	fleet := chi.URLParam(r, "fleet")
+	after, err := lastSeen(r)
+	if err == nil {
+		_, err = s.views.of(r.Context(), fleet)
+	}
+	if err != nil {
+		s.handle(func(*http.Request) (any, error) { return nil, err })(w, r)
+		return
+	}
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		w.Header().Set("Retry-After", "5")
+		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d streams of events are open, as many as there may be", cap(s.streams)))
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // proxies must not hold it back
+	w.WriteHeader(http.StatusOK)
+
+	ctx, cancel := context.WithTimeout(r.Context(), streamLife)
+	defer cancel()
+	if server, ok := r.Context().Value(stopping{}).(context.Context); ok {
+		defer context.AfterFunc(server, cancel)()
+	}
+	out := &stream{out: w, control: http.NewResponseController(w), after: after}
+	if err := s.follow(ctx, fleet, out); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		s.log.DebugContext(r.Context(), "stream ended", "fleet", fleet, "err", err)
+	}
+}
+
+// follow sends news until the client goes, or cannot keep up.
+func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
+	if err := out.send("retry: 2000\n\n"); err != nil {
+		return err
+	}
+	tick := time.NewTicker(s.options.Every)
+	defer tick.Stop()
+	for {
+		read, cancel := context.WithTimeout(ctx, readTimeout)
+		v, err := s.views.of(read, fleet)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
+		case err != nil:
+			if !out.troubled {
+				s.log.WarnContext(ctx, "stream cannot read the fleet", "fleet", fleet, "err", err)
+			}
+			err = out.trouble("the fleet's documents cannot be read just now; the server's log says more")
+		default:
+			err = out.news(v)
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
+		}
+	}
+}
+
+// lastSeen is the sequence number of the last event that the client knows; -1
+// when it knows none and wants all that is remembered.
+func lastSeen(r *http.Request) (int64, error) {
+	text := r.Header.Get("Last-Event-ID")
+	if text == "" {
+		text = r.URL.Query().Get("after")
+	}
+	if text == "" {
+		return -1, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, sentence(ErrBadRequest, "last event is %.40q: want the id of an event", text)
+	}
+	return n, nil
+}
+
+// stream writes server-sent events to one client.
+type stream struct {
+	out     http.ResponseWriter
+	control *http.ResponseController
+	after   int64     // last event sent
+	looked  time.Time // moment of the last look sent
+	lookOf  int64     // LastEvent it was sent at
+	asked   int       // requests it showed
+	sent    time.Time // when anything was sent last
+	look    time.Time // when a look, or trouble, was sent last
+
+	troubled bool // the fleet could not be read the last time
+}
+
+// news sends what v holds that the client does not know.
+func (s *stream) news(v view) error {
+	if err := s.sendEvents(v.state); err != nil {
+		return err
+	}
+	changed := !v.look.At.Equal(s.looked) || v.state.LastEvent != s.lookOf || len(v.state.Requests) != s.asked
+	if changed || s.troubled || time.Since(s.look) >= streamRepeat {
+		s.looked, s.lookOf, s.asked, s.look = v.look.At, v.state.LastEvent, len(v.state.Requests), time.Now()
+		s.troubled = false
+		return s.message("look", 0, v.fleet)
+	}
+	return s.alive()
+}
+
+func (s *stream) sendEvents(state rollout.State) error {
+	if s.after > state.LastEvent {
+		s.after = -1 // the fleet's memory began anew
+	}
+	if len(state.Events) > 0 && s.after >= 0 {
+		if first := state.Events[0].Seq; first > s.after+1 {
+			gap := struct {
+				After int64 `json:"after"`
+				First int64 `json:"first"`
+			}{s.after, first}
+			if err := s.message("gap", 0, gap); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range state.Events {
+		if e.Seq <= s.after {
+			continue
+		}
+		if err := s.message("event", e.Seq, shapeEvent(e)); err != nil {
+			return err
+		}
+		s.after = e.Seq
+	}
+	s.after = max(s.after, 0)
+	return nil
+}
+
+// trouble says that there is no news, and why.
+func (s *stream) trouble(why string) error {
+	if s.troubled && time.Since(s.look) < streamRepeat {
+		return nil
+	}
+	s.troubled, s.look = true, time.Now()
+	return s.message("trouble", 0, problem{why})
+}
+
+// alive sends a comment when nothing else was sent for a while, so that
+// neither end nor anything between takes the silence for death.
+func (s *stream) alive() error {
+	if time.Since(s.sent) < streamQuiet {
+		return nil
+	}
+	return s.send(": alive\n\n")
+}
+
+func (s *stream) message(kind string, id int64, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", kind, err)
+	}
+	head := "event: " + kind + "\n"
+	if id > 0 {
+		head = "id: " + strconv.FormatInt(id, 10) + "\n" + head
+	}
+	return s.send(head + "data: " + string(data) + "\n\n") // JSON has no line breaks
+}
+
+func (s *stream) send(text string) error {
+	s.sent = time.Now()
+	if err := s.control.SetWriteDeadline(s.sent.Add(streamWrite)); err != nil {
+		return fmt.Errorf("bound the write: %w", err)
+	}
+	if _, err := s.out.Write([]byte(text)); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
+	if err := s.control.Flush(); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func server(t *testing.T, f api.Fleets, o api.Options) api.Client {
+	t.Helper()
+	if o.Every == 0 {
+		o.Every = time.Millisecond
+	}
+	s := httptest.NewServer(handler(f, o))
+	t.Cleanup(s.Close)
+	return api.Client{Base: s.URL, HTTP: s.Client()}
+}
+
+// follow collects the sequence numbers of n events after that one.
+func follow(t *testing.T, c api.Client, after int64, n int) (seqs []int64, gaps int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	err := c.Follow(ctx, "demo", after, func(news api.News) bool {
+		if news.Event != nil {
+			seqs = append(seqs, news.Event.Seq)
+		}
+		if news.Gap {
+			gaps++
+		}
+		return len(seqs) < n
+	})
+	if err != nil {
+		t.Fatalf("after %v: %v", seqs, err)
+	}
+	return seqs, gaps
+}
+
+// A client that comes back, to whichever server, gets what it missed once.
+func TestStreamResumes(t *testing.T) {
+	f := &fake{state: rollout.State{Fleet: "demo"}}
+	for i := range 5 {
+		f.tell(rollout.Event{At: noon, Reason: rollout.Found, Sentence: fmt.Sprintf("event %d", i+1)})
+	}
+	a, b := server(t, f, api.Options{}), server(t, f, api.Options{})
+	first, _ := follow(t, a, -1, 3)
+	if want := []int64{1, 2, 3}; !slices.Equal(first, want) {
+		t.Errorf("all that is remembered: %v, want %v", first, want)
+	}
+	f.tell(rollout.Event{At: noon, Reason: rollout.Found, Sentence: "event 6"})
+	rest, gaps := follow(t, b, 3, 3)
+	if want := []int64{4, 5, 6}; !slices.Equal(rest, want) || gaps > 0 {
+		t.Errorf("after 3, from another server: %v with %d gaps, want %v", rest, gaps, want)
+	}
+}
+
+// What nobody remembers any more is announced, not passed over in silence.
+func TestStreamSaysWhatItMissed(t *testing.T) {
+	f := &fake{state: rollout.State{Fleet: "demo", LastEvent: 40}}
+	f.tell(rollout.Event{At: noon, Reason: rollout.Found, Sentence: "event 41"})
+	if seqs, gaps := follow(t, server(t, f, api.Options{}), 7, 1); gaps != 1 || !slices.Equal(seqs, []int64{41}) {
+		t.Errorf("got %v and %d gaps, want [41] and one", seqs, gaps)
+	}
+	if seqs, gaps := follow(t, server(t, f, api.Options{}), 999, 1); gaps != 0 || !slices.Equal(seqs, []int64{41}) {
+		t.Errorf("from a memory that began anew: got %v and %d gaps", seqs, gaps)
+	}
+}
+
+// What happens while a client listens arrives, and so does a fresh look.
+func TestStreamIsLive(t *testing.T) {
+	f := scene("canary", noon)
+	c := server(t, f, api.Options{})
+	last := f.state.LastEvent
+	var event, look bool
+	err := c.Follow(t.Context(), "demo", last, func(n api.News) bool {
+		switch {
+		case n.Look != nil && !look:
+			look = n.Look.Fleet == "demo" && n.Look.Active.Verdict != nil
+			f.tell(rollout.Event{At: noon, Reason: rollout.Paused, Sentence: "paused by ada"})
+		case n.Event != nil:
+			event = n.Event.Seq == last+1 && n.Event.Reason == "paused"
+		}
+		return !event
+	})
+	if err != nil || !event || !look {
+		t.Errorf("event %v, look %v, %v", event, look, err)
+	}
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	f := scene("canary", noon)
+	c := server(t, f, api.Options{Streams: 1})
+	err := c.Follow(t.Context(), "demo", 0, func(api.News) bool {
+		var refused *api.Refusal
+		if err := c.Follow(t.Context(), "demo", 0, func(api.News) bool { return false }); !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
+			t.Errorf("a second stream: %v, want 503", err)
+		}
+		return false
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStreamBadAsk(t *testing.T) {
+	h := handler(scene("canary", noon), api.Options{})
+	if w := ask(h, "GET", "/v1/fleets/demo/events", "", "Last-Event-ID", "seven"); w.Code != http.StatusBadRequest {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	if w := ask(h, "GET", "/v1/fleets/nope/events", ""); w.Code != http.StatusNotFound {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+// A stream says that the fleet cannot be read, and goes on when it can.
+func TestStreamTrouble(t *testing.T) {
+	f := scene("canary", noon)
+	c := server(t, f, api.Options{})
+	set := func(err error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.fail = err
+	}
+	var told, back bool
+	err := c.Follow(t.Context(), "demo", 0, func(n api.News) bool {
+		switch {
+		case n.Trouble != "":
+			told = true
+			set(nil)
+		case n.Look != nil && !told:
+			set(io.ErrClosedPipe)
+		case n.Look != nil:
+			back = true
+		}
+		return !back
+	})
+	if err != nil || !told || strings.Contains(fmt.Sprint(told), "pipe") {
+		t.Errorf("told %v, back %v, %v", told, back, err)
+	}
+}
+
+// A client that does not read is dropped: its connection has a deadline.
+func TestSlowClientIsDropped(t *testing.T) {
+	w := &slow{ResponseRecorder: httptest.NewRecorder()}
+	q := httptest.NewRequest("GET", "/v1/fleets/demo/events", nil)
+	q.Host = "127.0.0.1"
+	handler(scene("canary", noon), api.Options{Every: time.Millisecond}).ServeHTTP(w, q) // returns, or the test hangs
+	if w.deadlines == 0 {
+		t.Error("a write had no deadline")
+	}
+}
+
+// slow takes a little, then lets every write run into its deadline.
+type slow struct {
+	*httptest.ResponseRecorder
+	deadlines int
+}
+
+func (s *slow) SetWriteDeadline(time.Time) error { s.deadlines++; return nil }
+
+func (s *slow) FlushError() error {
+	if s.deadlines > 3 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}

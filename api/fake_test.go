@@ -1,0 +1,284 @@
+package api_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// fake is a control plane's memory with one fleet, "demo".
+type fake struct {
+	mu       sync.Mutex
+	state    rollout.State
+	look     rollout.Look
+	archived []rollout.Rollout
+	releases []release.Passport
+	asked    []rollout.Request
+	fail     error // of every read
+	reads    int
+}
+
+func (f *fake) Fleets(context.Context) []string { return []string{"demo"} }
+
+func (f *fake) State(context.Context, string) (rollout.State, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reads++
+	s := f.state
+	s.Events, s.Requests = slices.Clone(s.Events), slices.Clone(s.Requests)
+	return s, f.fail
+}
+
+func (f *fake) Look(context.Context, string) (rollout.Look, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.look.At.IsZero() {
+		return rollout.Look{}, api.ErrNotFound
+	}
+	return f.look, nil
+}
+
+func (f *fake) Finished(_ context.Context, _ string, limit int) ([]rollout.Rollout, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.archived[:min(limit, len(f.archived))]), nil
+}
+
+func (f *fake) Rollout(_ context.Context, _, id string) (rollout.Rollout, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.archived {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return rollout.Rollout{}, fmt.Errorf("rollout %s: %w", id, api.ErrNotFound)
+}
+
+func (f *fake) Releases(_ context.Context, limit int) ([]release.Passport, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.releases[:min(limit, len(f.releases))]), nil
+}
+
+func (f *fake) Release(_ context.Context, digest string) (release.Passport, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.releases {
+		if r.Digest == digest {
+			return r, nil
+		}
+	}
+	return release.Passport{}, api.ErrNotFound
+}
+
+func (f *fake) Request(_ context.Context, _ string, q rollout.Request) (rollout.Request, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := func(digest string) bool {
+		return slices.ContainsFunc(f.releases, func(p release.Passport) bool { return p.Digest == digest })
+	}
+	next, err := rollout.Accept(f.state, q, known)
+	if err != nil {
+		return q, err
+	}
+	f.state, f.asked = next, append(f.asked, q)
+	return q, nil
+}
+
+// tell adds an event.
+func (f *fake) tell(e rollout.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state.LastEvent++
+	e.Seq = f.state.LastEvent
+	f.state.Events = append(f.state.Events, e)
+}
+
+// digest makes a digest that looks like one from a word.
+func digest(word string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(word)))
+}
+
+// scene is a fake at a moment of a rollout's life: idle, shadow, canary, held,
+// promoting, rolled_back or first.
+func scene(name string, now time.Time) *fake {
+	f := &fake{}
+	stable, older, tried := digest("better"), digest("basel"), digest("blind")
+	f.releases = []release.Passport{
+		passport(tried, "partner-blind", now.Add(-4*time.Minute)),
+		passport(stable, "better", now.Add(-3*time.Hour)),
+		passport(older, "baseline", now.Add(-26*time.Hour)),
+	}
+	f.state = rollout.State{Fleet: "demo", Epoch: 7, Generation: 12, Stable: stable, Previous: older, Default: stable}
+	f.archived = history(now)
+	f.look = rollout.Look{At: now.Add(-time.Second), Leader: "controller-a", Epoch: 7, Took: 38 * time.Millisecond, Every: time.Second}
+	f.look.Seen.Tasks, f.look.Seen.Desired = tasks(stable, now), 8
+	for _, r := range slices.Backward(f.archived) {
+		f.tell(rollout.Event{At: r.Since, Rollout: r.ID, Candidate: r.Candidate, From: rollout.Canary, To: r.Phase, Reason: r.Reason, Sentence: r.Sentence, By: r.By})
+	}
+	if name == "idle" {
+		return f
+	}
+	f.begin(name, tried, now)
+	return f
+}
+
+// begin makes partner-blind the rollout that is being carried out.
+func (f *fake) begin(name, tried string, now time.Time) {
+	r := rollout.Rollout{
+		ID: "partner-blind", Source: f.releases[0].Source, FoundAt: now.Add(-5 * time.Minute), Candidate: tried, Against: f.state.Stable,
+		Policy: "default", Phase: rollout.Shadow, Reason: rollout.Admitted, Sentence: "admitted: 32 golden vectors reproduced; predicted filter rate 18.2 % (17.9 to 18.5 %)",
+		Since: now.Add(-80 * time.Second), StepSince: now.Add(-75 * time.Second), Steps: 2, Generation: 12,
+		Predicted: f.releases[0].Predicted,
+	}
+	verdict := verdictUnsure(now.Add(-time.Second))
+	note := func(from, to rollout.Phase, why rollout.Reason, say string, ago time.Duration) {
+		e := rollout.Event{At: now.Add(-ago), Rollout: r.ID, Candidate: r.Candidate, From: from, To: to, Reason: why, Sentence: say}
+		f.tell(e)
+		e.Seq = f.state.LastEvent
+		r.History = append(r.History, e)
+	}
+	note("", rollout.Queued, rollout.Found, "training job partner-blind completed", 5*time.Minute)
+	note(rollout.Queued, rollout.Admitting, rollout.Turn, "looking at s3://models/partner-blind/output/model.tar.gz", 4*time.Minute+30*time.Second)
+	note(rollout.Admitting, rollout.Shadow, rollout.Admitted, r.Sentence, 4*time.Minute)
+	if name != "shadow" {
+		r.Phase, r.Reason, r.Sentence = rollout.Canary, rollout.Accepted, "every proof is there: filter rate +0.1 pt, 95 % [-0.4, +0.6]"
+		r.CanaryTasks, r.ControlTasks = []string{taskID(0)}, []string{taskID(1)}
+		r.Exposed = 48_211
+		note(rollout.Shadow, rollout.Canary, rollout.Accepted, r.Sentence, 80*time.Second)
+		f.look.Seen.Tasks[0].Serving, f.look.Seen.Tasks[0].Shadow, f.look.Seen.Tasks[0].Protected = tried, f.state.Stable, true
+		f.look.Seen.Exposed = 51_874
+		verdict = verdictServed(now.Add(-time.Second))
+	}
+	switch name {
+	case "held":
+		r.Phase, r.Reason, r.HeldFrom, r.HeldUntil = rollout.Held, rollout.DataInvalid, rollout.Canary, now.Add(23*time.Hour+41*time.Minute)
+		r.Sentence = "the data cannot be trusted: task 5b1f0a93c2de has not reported for 1m4s; 3 of 4 compared tasks report"
+		verdict.Outcome, verdict.Gate, verdict.Sentence = judge.Invalid, judge.GateData, r.Sentence
+		note(rollout.Canary, rollout.Held, r.Reason, r.Sentence, 19*time.Minute)
+		r.Since = now.Add(-19 * time.Minute)
+		f.look.Seen.Tasks[1].Reachable, f.look.Seen.Tasks[1].Error = false, "dial tcp 127.0.0.12:9091: connection refused"
+	case "promoting":
+		r.Phase, r.Reason, r.Sentence, r.Since = rollout.Promoting, rollout.Accepted, "every proof is there", now.Add(-4*time.Second)
+		for i := range 5 {
+			f.look.Seen.Tasks[i].Serving = tried
+		}
+		f.look.Seen.Tasks[5].Preparing = tried
+		f.look.Seen.Tasks[6].Failure = "not enough memory: 61 MiB wanted, 40 MiB free"
+		f.state.Default = tried
+		note(rollout.Canary, rollout.Promoting, r.Reason, r.Sentence, 4*time.Second)
+	case "rolled_back":
+		bad := verdictWorse(now.Add(-25 * time.Second))
+		r.Phase, r.Reason, r.Sentence, r.Since, r.Verdict = rollout.RolledBack, rollout.CandidateWorse, bad.Sentence, now.Add(-24*time.Second), bad
+		note(rollout.Canary, rollout.RollingBack, r.Reason, r.Sentence, 25*time.Second)
+		note(rollout.RollingBack, rollout.RolledBack, r.Reason, r.Sentence, 24*time.Second)
+		f.look.Seen.Tasks[0].Serving, f.look.Seen.Tasks[0].Shadow = f.state.Stable, ""
+		f.state.Finished = []rollout.Rollout{r}
+		return
+	}
+	f.state.Active, f.look.Seen.Verdict = &r, verdict
+	f.state.Queue = []rollout.Rollout{{
+		ID: "greedy", Source: source("greedy"), Phase: rollout.Queued, Reason: rollout.Found,
+		Sentence: "training job greedy completed", FoundAt: now.Add(-20 * time.Second), Since: now.Add(-20 * time.Second),
+	}}
+}
+
+func source(job string) release.Source {
+	return release.Source{Job: job, Bucket: "models", Key: job + "/output/model.tar.gz", ETag: "\"9f\""}
+}
+
+func passport(digest, job string, at time.Time) release.Passport {
+	return release.Passport{
+		Digest: digest, Bytes: 412_312, Source: source(job), Format: "xgboost-json", Objective: "binary:logistic",
+		Trees: 100, Features: 14, MemoryBytes: 1 << 20, Golden: 32, AdmittedAt: at,
+		Predicted: release.Predicted{FilterRate: release.Interval{Estimate: 0.182, Low: 0.179, High: 0.185}},
+	}
+}
+
+func taskID(i int) string { return digest(fmt.Sprint("task ", i))[:32] }
+
+func tasks(serving string, now time.Time) (out []rollout.Task) {
+	for i := range 8 {
+		out = append(out, rollout.Task{
+			ID: taskID(i), Address: fmt.Sprintf("127.0.0.%d:9091", 11+i), Reachable: true, Ready: true, Serving: serving, Tag: serving,
+			MemoryBytes: 38<<20 + int64(i)*812_345, Connections: 50 + i, StartedAt: now.Add(-5 * time.Hour),
+			Requests: 1_284_113 + int64(i)*10_007, Scored: 9_201_113, Filtered: 1_681_044 + int64(i)*811, Epoch: 7, Generation: 12,
+		})
+	}
+	return out
+}
+
+// finding is one gate's state; rates and bounds in points of a percent.
+func finding(g judge.Gate, partner string, o judge.Outcome, c, s, low, high, band, evidence, threshold, proof, required float64, n int64) judge.Finding {
+	return judge.Finding{
+		Gate: g, Partner: partner, Outcome: o, CandidateRate: c / 100, StableRate: s / 100, Difference: (c - s) / 100,
+		Low: low / 100, High: high / 100, BandLow: -band / 100, BandHigh: band / 100,
+		Evidence: evidence, Threshold: threshold, Proof: proof, Required: required, Requests: n, Clusters: 124, Windows: 31,
+		Sentence: fmt.Sprintf("candidate %.1f %%, stable %.1f %%", c, s),
+	}
+}
+
+func verdictUnsure(at time.Time) *judge.Verdict {
+	return &judge.Verdict{
+		Outcome: judge.Unsure, Sentence: "filter rate +0.1 pt (candidate 18.3 %, stable 18.2 %), 95 % [-0.9, +1.1] within -2 to +2 pt; 5 of 7 proofs are there, partner dsp-17 is furthest away",
+		Looks: 74, At: at, Progress: 0.62, ETA: 48 * time.Second,
+		Findings: []judge.Finding{
+			finding(judge.GateData, "", judge.Acceptable, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9_412),
+			finding(judge.GateFilterRatePaired, "", judge.Acceptable, 18.3, 18.2, -0.9, 1.1, 2, 0.02, 400, 51, 20, 9_412),
+			finding(judge.GatePartnersPaired, "dsp-17", judge.Unsure, 22.9, 21.8, -1.4, 3.6, 3, 1.8, 100, 4.2, 20, 1_204),
+			finding(judge.GateInvalidScores, "", judge.Acceptable, 0, 0, 0, 0.02, 0.1, 0.4, 200, 33, 20, 9_412),
+		},
+	}
+}
+
+func verdictServed(at time.Time) *judge.Verdict {
+	v := verdictUnsure(at)
+	v.Progress, v.ETA = 0.41, 95*time.Second
+	v.Sentence = "partner dsp-07 +2.6 pt (candidate 24.4 %, stable 21.8 %), 95 % [-0.2, +5.4] reaches beyond -3 to +3 pt; not enough yet to tell"
+	v.Findings = append(v.Findings,
+		finding(judge.GateFilterRateServed, "", judge.Acceptable, 18.4, 18.2, -1.6, 1.9, 5, 0.3, 400, 27, 20, 48_211),
+		finding(judge.GatePartnersServed, "dsp-07", judge.Unsure, 24.4, 21.8, -0.2, 5.4, 3, 11.2, 100, 0.6, 20, 2_811),
+		finding(judge.GateErrors, "", judge.Acceptable, 0.01, 0.01, -0.02, 0.03, 0.1, 0.9, 200, 61, 20, 48_211),
+	)
+	return v
+}
+
+func verdictWorse(at time.Time) *judge.Verdict {
+	v := verdictServed(at)
+	v.Outcome, v.Gate, v.Partner, v.Culprits = judge.Worse, judge.GatePartnersServed, "dsp-07", []string{"dsp-07"}
+	v.Progress, v.ETA = 0.41, 0
+	v.Sentence = "partner dsp-07 is filtered more: candidate 47.1 %, stable 21.8 % (+25.3 pt, 95 % [+17.9, +32.7]), allowed -3 to +3 pt; evidence 5,200 of 100; 4,120 requests, 124 clusters"
+	v.Findings[len(v.Findings)-2] = finding(judge.GatePartnersServed, "dsp-07", judge.Worse, 47.1, 21.8, 17.9, 32.7, 3, 5200, 100, 0, 20, 4_120)
+	return v
+}
+
+// history is what is over, newest first.
+func history(now time.Time) []rollout.Rollout {
+	done := func(id string, phase rollout.Phase, why rollout.Reason, say, candidate string, ago time.Duration) rollout.Rollout {
+		r := rollout.Rollout{
+			ID: id, Source: source(id), Candidate: candidate, Against: digest("basel"), Policy: "default", Phase: phase,
+			Reason: why, Sentence: say, FoundAt: now.Add(-ago - 4*time.Minute), Since: now.Add(-ago), Steps: 2,
+		}
+		if phase == rollout.Live && why == "" {
+			r.Reason, r.Verdict, r.Step, r.Exposed = rollout.Accepted, verdictUnsure(r.Since), 1, 131_402
+			r.Verdict.Outcome, r.Verdict.Progress = judge.Acceptable, 1
+			r.History = []rollout.Event{{Seq: 1, At: r.FoundAt, To: rollout.Canary, Reason: rollout.Accepted, Sentence: "every proof is there"}}
+		}
+		return r
+	}
+	return []rollout.Rollout{
+		done("nightly-0412", rollout.Refused, "golden", "refused: golden vector 3 scores 0.412, its training library said 0.388; the features may be in another order", "", 61*time.Minute),
+		done("nightly-0411", rollout.Superseded, rollout.Newer, "nightly-0412 is newer", "", 62*time.Minute),
+		done("better", rollout.Live, "", "all 8 tasks serve it", digest("better"), 3*time.Hour+12*time.Minute),
+		done("baseline", rollout.Live, rollout.FirstRelease, "nothing serves yet, so there is nothing to compare it with: live without a rollout", digest("basel"), 26*time.Hour),
+	}
+}

@@ -1,0 +1,80 @@
+package api
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// headers keeps the dashboard's page to itself: it runs no script, and shows
+// no picture, that is not ours, and nobody may frame it.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-cache")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// knownHost refuses requests for names that are not ours. There is no sign-in
+// yet, so a page elsewhere whose name is made to point here (DNS rebinding)
+// could else read and steer the fleet.
+func knownHost(hosts []string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !isKnown(r.Host, hosts) {
+				refuse(w, http.StatusMisdirectedRequest, fmt.Sprintf(
+					"this server does not answer to the name %q: add it to the names it is told to allow", r.Host))
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+func isKnown(host string, allowed []string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.Trim(name, "[]"))
+	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
+		return true // no name was looked up, so none can have been bent
+	}
+	return slices.ContainsFunc(allowed, func(a string) bool { return a == "*" || strings.EqualFold(a, name) })
+}
+
+// sameOrigin refuses what a browser sends on behalf of another site: wishes by
+// their Origin and Sec-Fetch-Site headers, and streams, of which there are few.
+func sameOrigin(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		foreign := guard.Check(r) != nil
+		if strings.HasSuffix(r.URL.Path, "/events") && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+			foreign = true
+		}
+		if foreign {
+			refuse(w, http.StatusForbidden, "asked by a page of another site; use the dashboard of this server, or the sluice command")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func notAllowed(w http.ResponseWriter, r *http.Request) {
+	refuse(w, http.StatusMethodNotAllowed, r.Method+" is not for this route")
+}
+
+// refuse answers before a route is reached. A caller that is gone by then has
+// missed nothing.
+func refuse(w http.ResponseWriter, code int, why string) {
+	_ = write(w, code, problem{why})
+}

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// readTimeout bounds what one request may wait for the controller's documents.
+const readTimeout = 10 * time.Second
+
+// accepted is the answer to a wish that was written down and not yet acted on.
+type accepted struct{ body any }
+
+// problem is the body of every answer that is not a success.
+type problem struct {
+	Error string `json:"error"`
+}
+
+// spoken is an error whose text was written for the person who asked.
+type spoken struct {
+	kind error
+	text string
+}
+
+func (e spoken) Error() string { return e.text }
+func (e spoken) Unwrap() error { return e.kind }
+
+// sentence returns an error of that kind that says just the sentence.
+func sentence(kind error, format string, args ...any) error {
+	return spoken{kind, fmt.Sprintf(format, args...)}
+}
+
+// handle is the one place where results become JSON and errors become status
+// codes. A message reaches the caller only if it was written for them.
+func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+		defer cancel()
+		body, err := h(r.WithContext(ctx))
+		code := status(err)
+		switch {
+		case err != nil && r.Context().Err() != nil:
+			s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
+			return
+		case code >= http.StatusInternalServerError:
+			s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
+			body = problem{hidden(code)}
+		case err != nil:
+			body = problem{err.Error()}
+		}
+		if a, ok := body.(accepted); ok {
+			code, body = http.StatusAccepted, a.body
+		}
+		if err := write(w, code, body); err != nil {
+			s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
+		}
+	}
+}
+
+func write(w http.ResponseWriter, code int, body any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	return json.NewEncoder(w).Encode(body)
+}
+
+func status(err error) int {
+	switch {
+	case err == nil:
+		return http.StatusOK
+	case errors.Is(err, ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, ErrConflict):
+		return http.StatusConflict
+	case errors.Is(err, ErrBadRequest):
+		return http.StatusBadRequest
+	case errors.Is(err, errMediaType):
+		return http.StatusUnsupportedMediaType
+	case errors.Is(err, errTooLong):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusGatewayTimeout
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// hidden is what a caller is told when the reason is for the log only.
+func hidden(code int) string {
+	if code == http.StatusGatewayTimeout {
+		return fmt.Sprintf("the fleet's documents could not be read within %v; the server's log says more", readTimeout)
+	}
+	return "internal error; the server's log says more"
+}

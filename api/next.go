@@ -1,0 +1,127 @@
+package api
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// next foretells what happens to the fleet, as far as the state says. The loop
+// decides by itself and may decide otherwise; known says whether p is the
+// policy that governs the active rollout (or, when there is none, the oldest
+// one waiting).
+func next(s rollout.State, counts TaskCounts, p rollout.Policy, known bool) Next {
+	r := s.Active
+	switch {
+	case r == nil && s.Pause != nil:
+		return Next{Sentence: "Nothing starts until somebody resumes."}
+	case r == nil && len(s.Queue) == 0:
+		return Next{Sentence: "Waits for the next training job."}
+	case r == nil:
+		n := Next{Sentence: fmt.Sprintf("%s takes its turn.", s.Queue[0].ID), Phase: string(rollout.Admitting)}
+		if known {
+			n.At = moment(s.Queue[len(s.Queue)-1].FoundAt.Add(p.Settle))
+		}
+		return n
+	}
+	switch r.Phase {
+	case rollout.Queued:
+		return Next{Sentence: "Its artifact is looked at.", Phase: string(rollout.Admitting)}
+	case rollout.Admitting:
+		return nextAdmitting(s, p, known)
+	case rollout.Shadow, rollout.Canary:
+		return nextJudged(*r, p, known)
+	case rollout.Held:
+		return nextHeld(*r)
+	case rollout.Promoting:
+		n := Next{Sentence: fmt.Sprintf("%d of %d tasks serve it; live when all do.", counts.OnCandidate, counts.Total), Phase: string(rollout.Live)}
+		if known {
+			n.Deadline, n.Otherwise = moment(r.Since.Add(p.PromoteWait)), string(rollout.RollingBack)
+		}
+		return n
+	case rollout.RollingBack:
+		return Next{
+			Sentence: fmt.Sprintf("%d of %d tasks serve stable; ends when all do.", counts.OnStable, counts.Total),
+			Phase:    string(rollout.RolledBack),
+		}
+	case rollout.Live, rollout.RolledBack, rollout.Refused, rollout.Superseded:
+	}
+	return Next{Sentence: "It is over; the next one takes its turn."}
+}
+
+func nextAdmitting(s rollout.State, p rollout.Policy, known bool) Next {
+	n := Next{Sentence: "Its artifact is checked; then it is tried.", Phase: string(rollout.Shadow)}
+	if known && p.Shadow.Skip {
+		n.Phase = string(rollout.Canary)
+	}
+	switch {
+	case s.Stable == "":
+		n.Sentence, n.Phase = "Its artifact is checked; then it goes live, as there is nothing to compare it with.", string(rollout.Promoting)
+	case s.Active.Reason == rollout.Paused:
+		n.Sentence = "Starts when somebody resumes."
+	case s.Active.Reason == rollout.AwaitArtifact:
+		n.Sentence = "Waits for its artifact to be there, and whole."
+		if known {
+			n.Deadline, n.Otherwise = moment(s.Active.Since.Add(p.ArtifactWait)), string(rollout.Refused)
+		}
+	}
+	return n
+}
+
+// nextJudged foretells the end of a phase in which the judge has the word.
+func nextJudged(r rollout.Rollout, p rollout.Policy, known bool) Next {
+	var n Next
+	steps := r.Steps
+	if known {
+		steps = len(p.Steps)
+		n.Deadline, n.Otherwise = moment(r.Since.Add(p.PhaseWait)), string(rollout.Held)
+	}
+	proof := "once every proof is there"
+	switch {
+	case r.Phase == rollout.Shadow:
+		n.Phase, n.Step, n.Sentence = string(rollout.Canary), 1, fmt.Sprintf("Canary step 1 of %d, %s.", steps, proof)
+	case known && r.Step < len(p.Steps) && p.Steps[r.Step].Approval && r.Approved <= r.Step:
+		n.Phase, n.Sentence = string(rollout.Held), "Held for a person's approval, "+proof+"."
+	case r.Step+1 < steps:
+		n.Phase, n.Step, n.Sentence = string(rollout.Canary), r.Step+2, fmt.Sprintf("Canary step %d of %d, %s.", r.Step+2, steps, proof)
+	default:
+		n.Phase, n.Sentence = string(rollout.Promoting), "Promotion to all tasks, "+proof+"."
+	}
+	n.At = expected(r, p, known)
+	return n
+}
+
+// expected is about when the judge lets a rollout go on: not before the soak
+// is over, nor before its forecast of the proof; nil when it has none.
+func expected(r rollout.Rollout, p rollout.Policy, known bool) *time.Time {
+	if r.Verdict == nil || r.StepSince.IsZero() || (r.Verdict.ETA == 0 && r.Verdict.Progress < 1) {
+		return nil
+	}
+	at := r.Verdict.At.Add(r.Verdict.ETA)
+	if known {
+		soak := p.Shadow.Soak
+		if r.Phase == rollout.Canary && r.Step < len(p.Steps) {
+			soak = p.Steps[r.Step].Soak
+		}
+		if end := r.StepSince.Add(soak); end.After(at) {
+			at = end
+		}
+	}
+	return moment(at)
+}
+
+func nextHeld(r rollout.Rollout) Next {
+	n := Next{Deadline: moment(r.HeldUntil), Otherwise: string(rollout.RollingBack), Phase: string(r.HeldFrom)}
+	switch r.Reason { //nolint:exhaustive // the reasons to hold; every other one reads as the last
+	case rollout.Approval:
+		n.Sentence = "Needs a person: resume to approve the step, or abort."
+	case rollout.DataInvalid:
+		n.Sentence = "Goes on by itself when the data can be trusted again."
+	case rollout.Paused:
+		n.Sentence = "Goes on when somebody resumes."
+	default:
+		n.Sentence = "Needs a person: promote or abort. Goes on by itself if the proof arrives."
+	}
+	return n
+}

@@ -1,0 +1,155 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// How much a list shows: limit=… asks for more or less.
+const (
+	listDefault  = 50
+	listMost     = 500
+	tasksDefault = 500
+	tasksMost    = 10_000
+)
+
+func (s *server) fleets(r *http.Request) (any, error) {
+	return append([]string{}, s.source.Fleets(r.Context())...), nil
+}
+
+func (s *server) fleet(r *http.Request) (any, error) {
+	v, err := s.views.of(r.Context(), chi.URLParam(r, "fleet"))
+	return v.fleet, err
+}
+
+func (s *server) tasks(r *http.Request) (any, error) {
+	limit, err := limitOf(r, tasksDefault, tasksMost)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.views.of(r.Context(), chi.URLParam(r, "fleet"))
+	if err != nil {
+		return nil, err
+	}
+	return Tasks{At: v.look.At.UTC(), Total: len(v.tasks), Tasks: v.tasks[:min(limit, len(v.tasks))]}, nil
+}
+
+// rollouts lists the active one, those that wait, and those that are over,
+// newest first.
+func (s *server) rollouts(r *http.Request) (any, error) {
+	limit, err := limitOf(r, listDefault, listMost)
+	if err != nil {
+		return nil, err
+	}
+	fleet := chi.URLParam(r, "fleet")
+	v, err := s.views.of(r.Context(), fleet)
+	if err != nil {
+		return nil, err
+	}
+	archived, err := s.source.Finished(r.Context(), fleet, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the finished rollouts of %s: %w", fleet, err)
+	}
+	all := slices.Clone(v.state.Queue)
+	slices.Reverse(all)
+	if v.state.Active != nil {
+		all = append(all, freshest(*v.state.Active, v.look))
+	}
+	all = append(all, merge(v.state.Finished, archived)...)
+	out := make([]Rollout, 0, len(all))
+	for _, one := range all[:min(limit, len(all))] {
+		out = append(out, shapeRollout(one))
+	}
+	return out, nil
+}
+
+// rollout tells one rollout with all its evidence, wherever it stands.
+func (s *server) rollout(r *http.Request) (any, error) {
+	fleet, id := chi.URLParam(r, "fleet"), chi.URLParam(r, "id")
+	v, err := s.views.of(r.Context(), fleet)
+	if err != nil {
+		return nil, err
+	}
+	if a := v.state.Active; a != nil && a.ID == id {
+		return shapeWhole(freshest(*a, v.look)), nil
+	}
+	for _, one := range slices.Concat(v.state.Queue, v.state.Finished) {
+		if one.ID == id {
+			return shapeWhole(one), nil
+		}
+	}
+	missing := sentence(ErrNotFound, "fleet %s knows no rollout %q", fleet, id)
+	if !isName(id) {
+		return nil, missing
+	}
+	one, err := s.source.Rollout(r.Context(), fleet, id)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, missing
+	case err != nil:
+		return nil, fmt.Errorf("read rollout %s of %s: %w", id, fleet, err)
+	}
+	return shapeWhole(one), nil
+}
+
+func (s *server) releases(r *http.Request) (any, error) {
+	limit, err := limitOf(r, listDefault, listMost)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.source.Releases(r.Context(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the releases: %w", err)
+	}
+	out := make([]Passport, 0, len(list))
+	for _, p := range list[:min(limit, len(list))] {
+		out = append(out, shapePassport(p))
+	}
+	return out, nil
+}
+
+func (s *server) release(r *http.Request) (any, error) {
+	digest := chi.URLParam(r, "digest")
+	if !isDigest(digest) {
+		return nil, sentence(ErrBadRequest, "%q is no digest: want 64 characters of lower-case hex", digest)
+	}
+	p, err := s.source.Release(r.Context(), digest)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, sentence(ErrNotFound, "there is no release %s", rollout.Short(digest))
+	case err != nil:
+		return nil, fmt.Errorf("read the passport of %s: %w", rollout.Short(digest), err)
+	}
+	return shapePassport(p), nil
+}
+
+func limitOf(r *http.Request, usual, most int) (int, error) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return usual, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, sentence(ErrBadRequest, "limit is %q: want 1 to %d", text, most)
+	}
+	return n, nil
+}
+
+// isName reports whether text may name a rollout: it becomes part of a key.
+func isName(text string) bool {
+	ok, err := regexp.MatchString(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`, text)
+	return err == nil && ok
+}
+
+func isDigest(text string) bool {
+	ok, err := regexp.MatchString(`^[0-9a-f]{64}$`, text)
+	return err == nil && ok
+}

@@ -1,0 +1,295 @@
+package api
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// Here the controller's words become the words of the interface. The two are
+// kept apart so that the loop may change how it remembers things.
+
+func shapeRelease(p release.Passport) Release {
+	r := Release{Digest: p.Digest, Job: p.Source.Job, Source: place(p.Source), By: p.Source.By}
+	if !p.AdmittedAt.IsZero() {
+		r.Admitted = moment(p.AdmittedAt)
+	}
+	return r
+}
+
+func shapePassport(p release.Passport) Passport {
+	return Passport{
+		Release: shapeRelease(p),
+		JobARN:  p.Source.JobARN, Image: p.Source.Image, VersionID: p.Source.VersionID, ETag: p.Source.ETag,
+		Metrics: p.Source.Metrics, Bytes: p.Bytes, Format: p.Format, Objective: p.Objective, Trees: p.Trees,
+		Features: p.Features, MemoryBytes: p.MemoryBytes, Golden: p.Golden,
+		Predicted: shapeInterval(p.Predicted), Intended: shapeChange(p.Intended),
+	}
+}
+
+func shapeInterval(p release.Predicted) *Interval {
+	if p.FilterRate == (release.Interval{}) {
+		return nil
+	}
+	i := Interval(p.FilterRate)
+	return &i
+}
+
+func shapeChange(c *release.Change) *Change {
+	if c == nil {
+		return nil
+	}
+	return &Change{FilterRate: c.FilterRate, Partners: c.Partners, Why: c.Why}
+}
+
+// shapeRollout tells a rollout as in lists.
+func shapeRollout(r rollout.Rollout) Rollout {
+	out := Rollout{
+		ID: r.ID, Job: r.Source.Job, Source: place(r.Source), Candidate: r.Candidate, Against: r.Against,
+		Policy: r.Policy, By: r.By, Phase: string(r.Phase), Reason: string(r.Reason), Sentence: r.Sentence,
+		Since: r.Since.UTC(), Final: r.Phase.Final(), Step: stepOf(r), Steps: r.Steps, FoundAt: r.FoundAt.UTC(),
+		CompletedAt: moment(r.CompletedAt), Coalesced: r.Coalesced, Exposed: r.Exposed,
+		Predicted: shapeInterval(r.Predicted), Intended: shapeChange(r.Intended),
+	}
+	if r.Phase == rollout.Held {
+		out.HeldFrom, out.HeldUntil = string(r.HeldFrom), moment(r.HeldUntil)
+	}
+	if r.Verdict != nil {
+		out.Verdict = shapeVerdict(r.Verdict, false)
+	}
+	return out
+}
+
+// shapeWhole tells all there is to tell of a rollout.
+func shapeWhole(r rollout.Rollout) Rollout {
+	out := shapeRollout(r)
+	out.CanaryTasks, out.ControlTasks = r.CanaryTasks, r.ControlTasks
+	if r.Verdict != nil {
+		out.Verdict = shapeVerdict(r.Verdict, true)
+	}
+	for _, e := range r.History {
+		out.History = append(out.History, shapeEvent(e))
+	}
+	return out
+}
+
+// stepOf counts canary steps from 1, as people do; 0 before the first.
+func stepOf(r rollout.Rollout) int {
+	came := r.Phase == rollout.Canary || slices.ContainsFunc(r.History, func(e rollout.Event) bool { return e.To == rollout.Canary })
+	if !came {
+		return 0
+	}
+	return r.Step + 1
+}
+
+func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
+	if v == nil {
+		return nil
+	}
+	out := &Verdict{
+		Outcome: string(v.Outcome), Gate: string(v.Gate), Partner: v.Partner, Culprits: v.Culprits,
+		Sentence: v.Sentence, Looks: v.Looks, At: v.At.UTC(),
+		Progress: finite(v.Progress), ETASeconds: v.ETA.Seconds(),
+	}
+	if findings {
+		for _, f := range v.Findings {
+			out.Findings = append(out.Findings, shapeFinding(f))
+		}
+	}
+	return out
+}
+
+func shapeFinding(f judge.Finding) Finding {
+	return Finding{
+		Gate: string(f.Gate), Partner: f.Partner, Outcome: string(f.Outcome),
+		CandidateRate: finite(f.CandidateRate), StableRate: finite(f.StableRate), Difference: finite(f.Difference),
+		Low: finite(f.Low), High: finite(f.High), BandLow: finite(f.BandLow), BandHigh: finite(f.BandHigh),
+		Evidence: finite(f.Evidence), Threshold: finite(f.Threshold), Proof: finite(f.Proof), Required: finite(f.Required),
+		Requests: f.Requests, Clusters: f.Clusters, Windows: f.Windows, Sentence: f.Sentence,
+	}
+}
+
+// finite makes a number fit for JSON, which knows neither NaN nor infinity:
+// evidence may grow beyond all bounds.
+func finite(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return max(-1e300, min(1e300, v))
+}
+
+func shapeEvent(e rollout.Event) Event {
+	out := Event{
+		Seq: e.Seq, At: e.At.UTC(), Rollout: e.Rollout, Candidate: e.Candidate, From: string(e.From), To: string(e.To),
+		Reason: string(e.Reason), Sentence: e.Sentence, By: e.By, Verdict: shapeVerdict(e.Verdict, true),
+	}
+	if e.To == rollout.Canary {
+		out.Step = e.Step + 1
+	}
+	return out
+}
+
+func shapeRequest(r rollout.Request) Request {
+	out := Request{ID: r.ID, Verb: string(r.Verb), By: r.By, Why: r.Why, At: r.At.UTC(), Rollout: r.Rollout, Release: r.Release}
+	if r.Source != nil {
+		out.Source = place(*r.Source)
+	}
+	return out
+}
+
+func place(s release.Source) string {
+	if s.Bucket == "" {
+		return ""
+	}
+	return "s3://" + s.Bucket + "/" + s.Key
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// shapeTask tells what a task does in the light of what it is asked to do.
+func shapeTask(t rollout.Task, s rollout.State) Task {
+	out := Task{
+		ID: t.ID, Address: t.Address, State: taskState(t), Cohort: cohort(t.ID, s.Active),
+		Serving: t.Serving, Serves: serves(t, s), Shadow: t.Shadow, Preparing: t.Preparing,
+		Failure: t.Failure, Error: t.Error, Tag: t.Tag, Protected: t.Protected,
+		Requests: t.Requests, MemoryBytes: t.MemoryBytes, Connections: t.Connections, StartedAt: t.StartedAt.UTC(),
+	}
+	if t.Scored > 0 {
+		rate := float64(t.Filtered) / float64(t.Scored)
+		out.FilterRate = &rate
+	}
+	return out
+}
+
+// What a task's state is called.
+const (
+	taskReady       = "ready"
+	taskNotReady    = "not_ready"
+	taskPreparing   = "preparing"
+	taskFailed      = "failed"
+	taskUnreachable = "unreachable"
+)
+
+// The cohorts, and what tasks may serve.
+const (
+	cohortCanary    = "canary"
+	cohortControl   = "control"
+	cohortRest      = "rest"
+	servesStable    = "stable"
+	servesCandidate = "candidate"
+	servesOther     = "other"
+	servesNothing   = "nothing"
+)
+
+func taskState(t rollout.Task) string {
+	switch {
+	case !t.Reachable:
+		return taskUnreachable
+	case t.Failure != "":
+		return taskFailed
+	case t.Preparing != "":
+		return taskPreparing
+	case !t.Ready:
+		return taskNotReady
+	}
+	return taskReady
+}
+
+func serves(t rollout.Task, s rollout.State) string {
+	switch {
+	case t.Serving == "":
+		return servesNothing
+	case t.Serving == s.Stable:
+		return servesStable
+	case s.Active != nil && t.Serving == s.Active.Candidate:
+		return servesCandidate
+	}
+	return servesOther
+}
+
+// cohort says to which side of the comparison a task belongs. Outside the
+// phases in which cohorts stand there are none.
+func cohort(task string, active *rollout.Rollout) string {
+	if active == nil || active.Phase.Final() || active.Phase == rollout.Queued || active.Phase == rollout.Admitting {
+		return cohortRest
+	}
+	switch {
+	case slices.Contains(active.CanaryTasks, task):
+		return cohortCanary
+	case slices.Contains(active.ControlTasks, task):
+		return cohortControl
+	}
+	return cohortRest
+}
+
+// shapeTasks tells all tasks, those one wants to see first first.
+func shapeTasks(l rollout.Look, s rollout.State) []Task {
+	tasks := make([]Task, 0, len(l.Seen.Tasks))
+	for _, t := range l.Seen.Tasks {
+		tasks = append(tasks, shapeTask(t, s))
+	}
+	cohorts := []string{cohortCanary, cohortControl, cohortRest}
+	states := []string{taskUnreachable, taskFailed, taskNotReady, taskPreparing, taskReady}
+	slices.SortFunc(tasks, func(a, b Task) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(cohorts, a.Cohort), slices.Index(cohorts, b.Cohort)),
+			cmp.Compare(slices.Index(states, a.State), slices.Index(states, b.State)),
+			cmp.Compare(a.ID, b.ID))
+	})
+	return tasks
+}
+
+func countTasks(tasks []Task, desired int) TaskCounts {
+	c := TaskCounts{Total: len(tasks), Desired: desired}
+	for _, t := range tasks {
+		switch t.State {
+		case taskReady:
+			c.Ready++
+		case taskPreparing:
+			c.Preparing++
+			c.Ready++ // it answers with what it has while it loads
+		case taskFailed:
+			c.Failed++
+		case taskUnreachable:
+			c.Unreachable++
+		}
+		switch t.Cohort {
+		case cohortCanary:
+			c.Canary++
+		case cohortControl:
+			c.Control++
+		}
+		switch t.Serves {
+		case servesStable:
+			c.OnStable++
+		case servesCandidate:
+			c.OnCandidate++
+		default:
+			c.OnOther++
+		}
+	}
+	return c
+}
+
+func shapeLoop(l rollout.Look) *Loop {
+	return &Loop{
+		At: l.At.UTC(), Leader: l.Leader, Epoch: l.Epoch, TookSeconds: l.Took.Seconds(), EverySeconds: l.Every.Seconds(),
+		Wanted: firstOf(l.Wanted, 20), Errors: firstOf(l.Errors, 20),
+	}
+}
+
+// firstOf returns up to n entries, never nil.
+func firstOf(list []string, n int) []string {
+	return append([]string{}, list[:min(n, len(list))]...)
+}

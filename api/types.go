@@ -1,0 +1,255 @@
+package api
+
+import "time"
+
+// The types below are the bodies of answers. Digests are whole, lower-case
+// hex; moments are RFC 3339 in UTC; rates and differences are shares, so that
+// 0.02 is two percent or two points; durations are in seconds, and say so.
+// What is not known is left out or null.
+
+// Fleet is what a person wants to know of a fleet first.
+type Fleet struct {
+	Fleet string    `json:"fleet"`
+	At    time.Time `json:"at"` // when the server put this together
+
+	Stable   *Release `json:"stable"`   // what the fleet trusts; null before the first release
+	Previous *Release `json:"previous"` // what it trusted before
+	Default  *Release `json:"default"`  // what a fresh task loads
+	Back     *Release `json:"back"`     // where a rollback without a name leads
+
+	Active *Rollout  `json:"active"` // being carried out
+	Queue  []Rollout `json:"queue"`  // waiting, oldest first
+	Last   *Rollout  `json:"last"`   // the one that finished last
+
+	Pause    *Pause    `json:"pause"`
+	Requests []Request `json:"requests"` // wishes not yet acted on
+
+	Tasks     TaskCounts `json:"tasks"`
+	Next      Next       `json:"next"`
+	Loop      *Loop      `json:"loop"` // null before the controller's first look
+	LastEvent int64      `json:"last_event"`
+}
+
+// Release is a release by its name, and what is known of its origin.
+type Release struct {
+	Digest   string     `json:"digest"`
+	Job      string     `json:"job,omitempty"`    // training job; empty for one that was tried by hand
+	Source   string     `json:"source,omitempty"` // s3://bucket/key it came from
+	By       string     `json:"by,omitempty"`     // who tried it, where a person did
+	Since    *time.Time `json:"since,omitempty"`  // it has served as stable; on stable only
+	Admitted *time.Time `json:"admitted_at,omitempty"`
+}
+
+// Passport says where a release came from and what admission measured.
+type Passport struct {
+	Release
+
+	JobARN    string             `json:"job_arn,omitempty"`
+	Image     string             `json:"image,omitempty"`
+	VersionID string             `json:"version_id,omitempty"`
+	ETag      string             `json:"etag,omitempty"`
+	Metrics   map[string]float64 `json:"metrics,omitempty"` // of the training job
+
+	Bytes       int64     `json:"bytes"`
+	Format      string    `json:"format"`
+	Objective   string    `json:"objective"`
+	Trees       int       `json:"trees"`
+	Features    int       `json:"features"`
+	MemoryBytes int64     `json:"memory_bytes"`
+	Golden      int       `json:"golden"`    // vectors that it reproduced
+	Predicted   *Interval `json:"predicted"` // filter rate
+	Intended    *Change   `json:"intended_change"`
+}
+
+// Interval is an estimate with its 95 % interval.
+type Interval struct {
+	Estimate float64 `json:"estimate"`
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+}
+
+// Change is a difference in filter rate that is wanted, and why.
+type Change struct {
+	FilterRate float64            `json:"filter_rate"`
+	Partners   map[string]float64 `json:"partners,omitempty"`
+	Why        string             `json:"why"`
+}
+
+// Rollout is one attempt to make a candidate stable. History, cohorts and the
+// verdict's findings are there when one rollout is asked for, and on the
+// active one; lists leave them out.
+type Rollout struct {
+	ID        string `json:"id"`
+	Job       string `json:"job,omitempty"`
+	Source    string `json:"source"`    // s3://bucket/key
+	Candidate string `json:"candidate"` // digest; empty until admitted
+	Against   string `json:"against"`   // digest it is compared with
+	Policy    string `json:"policy"`
+	By        string `json:"by,omitempty"`
+
+	Phase    string    `json:"phase"`
+	Reason   string    `json:"reason"`
+	Sentence string    `json:"sentence"`
+	Since    time.Time `json:"since"`
+	Final    bool      `json:"final"`
+
+	Step  int `json:"step"` // canary step it is in, or came to, from 1; 0 before
+	Steps int `json:"steps"`
+
+	FoundAt     time.Time  `json:"found_at"`
+	CompletedAt *time.Time `json:"completed_at,omitempty"` // of the training job
+	HeldFrom    string     `json:"held_from,omitempty"`
+	HeldUntil   *time.Time `json:"held_until,omitempty"`
+	Coalesced   int        `json:"coalesced"` // older candidates it has replaced
+	Exposed     int64      `json:"exposed"`   // auctions that the candidate answered
+
+	Predicted *Interval `json:"predicted,omitempty"`
+	Intended  *Change   `json:"intended_change,omitempty"`
+	Verdict   *Verdict  `json:"verdict"`
+
+	CanaryTasks  []string `json:"canary_tasks,omitempty"`
+	ControlTasks []string `json:"control_tasks,omitempty"`
+	History      []Event  `json:"history,omitempty"`
+}
+
+// Verdict is the judge's answer.
+type Verdict struct {
+	Outcome    string    `json:"outcome"`
+	Gate       string    `json:"gate,omitempty"`
+	Partner    string    `json:"partner,omitempty"`
+	Culprits   []string  `json:"culprits,omitempty"`
+	Sentence   string    `json:"sentence"`
+	Looks      int       `json:"looks"`
+	At         time.Time `json:"at"`
+	Progress   float64   `json:"progress"`    // in [0, 1] towards the proof that is furthest away
+	ETASeconds float64   `json:"eta_seconds"` // 0 when unknown
+	Findings   []Finding `json:"findings,omitempty"`
+}
+
+// Finding is the state of one gate, with its evidence.
+type Finding struct {
+	Gate    string `json:"gate"`
+	Partner string `json:"partner,omitempty"`
+	Outcome string `json:"outcome"`
+
+	CandidateRate float64 `json:"candidate_rate"`
+	StableRate    float64 `json:"stable_rate"`
+	Difference    float64 `json:"difference"`
+	Low           float64 `json:"low"` // 95 % interval of the difference, right at every moment
+	High          float64 `json:"high"`
+	BandLow       float64 `json:"band_low"` // differences that are fine
+	BandHigh      float64 `json:"band_high"`
+
+	Evidence  float64 `json:"evidence"`  // against the candidate
+	Threshold float64 `json:"threshold"` // at which it is worse
+	Proof     float64 `json:"proof"`     // for the candidate
+	Required  float64 `json:"required"`  // at which it is acceptable; 0: no proof is asked
+
+	Requests int64  `json:"requests"`
+	Clusters int    `json:"clusters"`
+	Windows  int    `json:"windows"`
+	Sentence string `json:"sentence"`
+}
+
+// Event is something that happened to a fleet.
+type Event struct {
+	Seq       int64     `json:"seq"`
+	At        time.Time `json:"at"`
+	Rollout   string    `json:"rollout,omitempty"`
+	Candidate string    `json:"candidate,omitempty"`
+	From      string    `json:"from,omitempty"`
+	To        string    `json:"to,omitempty"`
+	Step      int       `json:"step,omitempty"` // canary step that was entered, from 1
+	Reason    string    `json:"reason"`
+	Sentence  string    `json:"sentence"`
+	By        string    `json:"by,omitempty"`
+	Verdict   *Verdict  `json:"verdict,omitempty"`
+}
+
+// Pause is a person's wish that nothing starts or advances.
+type Pause struct {
+	By  string    `json:"by"`
+	Why string    `json:"why,omitempty"`
+	At  time.Time `json:"at"`
+}
+
+// Request is a person's wish as it was written down.
+type Request struct {
+	ID      string    `json:"id"`
+	Verb    string    `json:"verb"`
+	By      string    `json:"by"`
+	Why     string    `json:"why,omitempty"`
+	At      time.Time `json:"at"`
+	Rollout string    `json:"rollout,omitempty"`
+	Release string    `json:"release,omitempty"`
+	Source  string    `json:"source,omitempty"`
+}
+
+// TaskCounts sums up the tasks of a fleet.
+type TaskCounts struct {
+	Total       int `json:"total"`
+	Desired     int `json:"desired"` // that ECS is to keep running
+	Ready       int `json:"ready"`
+	Unreachable int `json:"unreachable"`
+	Preparing   int `json:"preparing"`
+	Failed      int `json:"failed"` // could not take what they were asked to
+
+	Canary      int `json:"canary"`
+	Control     int `json:"control"`
+	OnStable    int `json:"on_stable"`
+	OnCandidate int `json:"on_candidate"`
+	OnOther     int `json:"on_other"` // another release, or none
+}
+
+// Task is one running inference task.
+type Task struct {
+	ID        string `json:"id"`
+	Address   string `json:"address"`
+	State     string `json:"state"`     // ready, not_ready, preparing, failed or unreachable
+	Cohort    string `json:"cohort"`    // canary, control or rest
+	Serving   string `json:"serving"`   // digest
+	Serves    string `json:"serves"`    // stable, candidate, other or nothing
+	Shadow    string `json:"shadow"`    // digest scored beside it
+	Preparing string `json:"preparing"` // digest being loaded
+
+	Failure   string `json:"failure,omitempty"` // of the newest assignment
+	Error     string `json:"error,omitempty"`   // why it cannot be reached
+	Tag       string `json:"tag"`               // release it is tagged with in ECS
+	Protected bool   `json:"protected"`
+
+	Requests    int64     `json:"requests"`    // answered since it started
+	FilterRate  *float64  `json:"filter_rate"` // under what it serves; null before anything was scored
+	MemoryBytes int64     `json:"memory_bytes"`
+	Connections int       `json:"connections"`
+	StartedAt   time.Time `json:"started_at"`
+}
+
+// Next is what happens next, as far as it can be foreseen.
+type Next struct {
+	Sentence string `json:"sentence"`
+
+	Phase string     `json:"phase,omitempty"` // the next one, when all goes well
+	Step  int        `json:"step,omitempty"`  // canary step, from 1
+	At    *time.Time `json:"at,omitempty"`    // about when; null when nobody can say
+
+	Deadline  *time.Time `json:"deadline,omitempty"`  // when something else happens instead
+	Otherwise string     `json:"otherwise,omitempty"` // the phase that is then
+}
+
+// Loop is the controller's last look at the fleet.
+type Loop struct {
+	At           time.Time `json:"at"`
+	Leader       string    `json:"leader"`
+	Epoch        int64     `json:"epoch"`
+	TookSeconds  float64   `json:"took_seconds"`
+	EverySeconds float64   `json:"every_seconds"`
+	Wanted       []string  `json:"wanted"` // changes still to be made
+	Errors       []string  `json:"errors"`
+}
+
+// Tasks is the answer to /v1/fleets/{fleet}/tasks.
+type Tasks struct {
+	At    time.Time `json:"at"` // of the look that saw them
+	Total int       `json:"total"`
+	Tasks []Task    `json:"tasks"` // up to the limit: canary, control, then those in trouble
+}

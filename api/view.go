@@ -1,0 +1,283 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// view is a fleet as it was read at one moment.
+type view struct {
+	at    time.Time
+	state rollout.State
+	look  rollout.Look // zero before the first
+	tasks []Task
+	fleet Fleet
+}
+
+// views shares what is read between all who look at the same time: a hundred
+// open dashboards cost as many reads as one.
+type views struct {
+	source Fleets
+	every  time.Duration
+	policy func(fleet, rollout string) (rollout.Policy, bool)
+
+	mu     sync.Mutex
+	fleets map[string]*shared // by name; only of fleets that exist
+}
+
+// shared is the newest view of one fleet. Whoever holds the turn may use it.
+type shared struct {
+	turn   chan struct{} // holds one token
+	newest view
+
+	past     []rollout.Rollout // finished ones in the archive, newest first
+	pastOf   int64             // LastEvent at which past was read
+	releases map[string]Release
+}
+
+const (
+	pastLimit     = 20  // finished rollouts that a summary looks at
+	releasesLimit = 256 // passports remembered per fleet
+)
+
+func newViews(f Fleets, o Options) *views {
+	policy := o.Policy
+	if policy == nil {
+		policy = func(string, string) (rollout.Policy, bool) { return rollout.Policy{}, false }
+	}
+	return &views{source: f, every: o.Every, policy: policy, fleets: map[string]*shared{}}
+}
+
+// of returns a view of the fleet that is at most half a round old.
+func (v *views) of(ctx context.Context, fleet string) (view, error) {
+	if !slices.Contains(v.source.Fleets(ctx), fleet) {
+		return view{}, sentence(ErrNotFound, "there is no fleet %q", fleet)
+	}
+	v.mu.Lock()
+	f, ok := v.fleets[fleet]
+	if !ok {
+		f = &shared{turn: make(chan struct{}, 1), releases: map[string]Release{}}
+		v.fleets[fleet] = f
+	}
+	v.mu.Unlock()
+
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return view{}, fmt.Errorf("wait for the fleet's view: %w", ctx.Err())
+	}
+	if time.Since(f.newest.at) < v.every/2 {
+		return f.newest, nil
+	}
+	fresh, err := v.read(ctx, fleet, f)
+	if err != nil {
+		return view{}, err
+	}
+	f.newest = fresh
+	return fresh, nil
+}
+
+// forget makes the next look at the fleet a fresh one.
+func (v *views) forget(ctx context.Context, fleet string) {
+	v.mu.Lock()
+	f, ok := v.fleets[fleet]
+	v.mu.Unlock()
+	if !ok {
+		return
+	}
+	select {
+	case f.turn <- struct{}{}:
+		f.newest.at = time.Time{}
+		<-f.turn
+	case <-ctx.Done():
+	}
+}
+
+func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error) {
+	out := view{at: time.Now()}
+	var err error
+	if out.state, err = v.source.State(ctx, fleet); err != nil {
+		return view{}, fmt.Errorf("read the state of %s: %w", fleet, err)
+	}
+	out.look, err = v.source.Look(ctx, fleet)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return view{}, fmt.Errorf("read the last look at %s: %w", fleet, err)
+	}
+	if f.past == nil || f.pastOf != out.state.LastEvent {
+		if f.past, err = v.source.Finished(ctx, fleet, pastLimit); err != nil {
+			return view{}, fmt.Errorf("read the finished rollouts of %s: %w", fleet, err)
+		}
+		f.pastOf = out.state.LastEvent
+	}
+	out.tasks = shapeTasks(out.look, out.state)
+	out.fleet, err = v.summary(ctx, fleet, f, out)
+	return out, err
+}
+
+// summary puts together what is worth knowing of a fleet.
+func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (Fleet, error) {
+	s := w.state
+	past := merge(s.Finished, f.past)
+	out := Fleet{
+		Fleet: fleet, At: w.at.UTC(), Queue: []Rollout{}, Requests: []Request{},
+		Tasks: countTasks(w.tasks, w.look.Seen.Desired), LastEvent: s.LastEvent,
+	}
+	for _, b := range []struct {
+		to     **Release
+		digest string
+	}{{&out.Stable, s.Stable}, {&out.Previous, s.Previous}, {&out.Default, s.Default}, {&out.Back, backTo(s)}} {
+		r, err := v.release(ctx, f, b.digest)
+		if err != nil {
+			return Fleet{}, err
+		}
+		*b.to = r
+	}
+	if out.Stable != nil {
+		out.Stable.Since = servesSince(s, past)
+	}
+	out.judgedNow(w)
+	for _, r := range s.Queue {
+		out.Queue = append(out.Queue, shapeRollout(r))
+	}
+	if len(past) > 0 {
+		last := shapeRollout(past[0])
+		out.Last = &last
+	}
+	if s.Pause != nil {
+		out.Pause = &Pause{By: s.Pause.By, Why: s.Pause.Why, At: s.Pause.At.UTC()}
+	}
+	for _, r := range s.Requests {
+		out.Requests = append(out.Requests, shapeRequest(r))
+	}
+	out.Next = v.next(fleet, s, out.Tasks, w.look)
+	if !w.look.At.IsZero() {
+		out.Loop = shapeLoop(w.look)
+	}
+	return out, nil
+}
+
+// judgedNow fills in the active rollout with the freshest verdict there is:
+// the state keeps only the one that mattered last.
+func (f *Fleet) judgedNow(w view) {
+	if w.state.Active == nil {
+		return
+	}
+	r := freshest(*w.state.Active, w.look)
+	active := shapeWhole(r)
+	f.Active = &active
+}
+
+// freshest is the rollout with the verdict of the last look, where that is
+// about this rollout: a look at an earlier phase may still be lying about.
+func freshest(r rollout.Rollout, l rollout.Look) rollout.Rollout {
+	if v := l.Seen.Verdict; v != nil && v.At.After(r.Since) && (r.Verdict == nil || v.At.After(r.Verdict.At)) {
+		r.Verdict = v
+	}
+	if l.At.After(r.Since) {
+		r.Exposed = max(r.Exposed, l.Seen.Exposed)
+	}
+	return r
+}
+
+func (v *views) next(fleet string, s rollout.State, counts TaskCounts, l rollout.Look) Next {
+	var p rollout.Policy
+	known := false
+	switch {
+	case s.Active != nil:
+		p, known = v.policy(fleet, s.Active.ID)
+		r := freshest(*s.Active, l)
+		s.Active = &r
+	case len(s.Queue) > 0:
+		p, known = v.policy(fleet, s.Queue[0].ID)
+	}
+	return next(s, counts, p, known)
+}
+
+// release tells where a release came from. One without a passport is shown by
+// its digest alone.
+func (v *views) release(ctx context.Context, f *shared, digest string) (*Release, error) {
+	if digest == "" {
+		return nil, nil //nolint:nilnil // there is no release, and nothing went wrong
+	}
+	if r, ok := f.releases[digest]; ok {
+		return &r, nil
+	}
+	p, err := v.source.Release(ctx, digest)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return &Release{Digest: digest}, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the passport of %s: %w", rollout.Short(digest), err)
+	}
+	if len(f.releases) >= releasesLimit {
+		clear(f.releases)
+	}
+	r := shapeRelease(p)
+	r.Digest = digest
+	f.releases[digest] = r // passports never change
+	return &r, nil
+}
+
+// merge puts finished rollouts that are not archived yet before those that
+// are: newest first, each once.
+func merge(fresh, archived []rollout.Rollout) []rollout.Rollout {
+	out := make([]rollout.Rollout, 0, len(fresh)+len(archived))
+	seen := map[string]bool{}
+	for i := len(fresh) - 1; i >= 0; i-- {
+		out, seen[fresh[i].ID] = append(out, fresh[i]), true
+	}
+	for _, r := range archived {
+		if !seen[r.ID] {
+			out, seen[r.ID] = append(out, r), true
+		}
+	}
+	slices.SortStableFunc(out, func(a, b rollout.Rollout) int { return b.Since.Compare(a.Since) })
+	return out
+}
+
+// backTo is where a rollback without a name leads: to what is stable while
+// something else is being tried, else to the release before it.
+func backTo(s rollout.State) string {
+	if r := s.Active; r != nil && r.Phase != rollout.Queued && r.Phase != rollout.Admitting {
+		return s.Stable
+	}
+	return s.Previous
+}
+
+// servesSince is when stable became stable: when it went live, or when a
+// person went back to it. Nil when that is longer ago than is looked.
+func servesSince(s rollout.State, past []rollout.Rollout) *time.Time {
+	if s.Active != nil {
+		past = append([]rollout.Rollout{*s.Active}, past...)
+	}
+	var at time.Time
+	for _, r := range past {
+		if t := madeStable(r, s.Stable); t.After(at) {
+			at = t
+		}
+	}
+	return moment(at)
+}
+
+// madeStable is when r made the release stable; zero when it did not.
+func madeStable(r rollout.Rollout, digest string) time.Time {
+	switch {
+	case r.Phase == rollout.Live && r.Candidate == digest && r.Reason != rollout.AlreadyLive:
+		return r.Since
+	case strings.HasPrefix(r.ID, "rollback-") && r.Against == digest:
+		for _, e := range r.History {
+			if e.To == rollout.RollingBack {
+				return e.At
+			}
+		}
+	}
+	return time.Time{}
+}
