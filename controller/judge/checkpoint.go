@@ -1,0 +1,217 @@
+package judge
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checkpointVersion changes whenever the walk over the state does.
+const checkpointVersion = 1
+
+type damaged string
+
+func (d damaged) Error() string { return "checkpoint is damaged: " + string(d) }
+
+const errTruncated damaged = "a list is longer than the rest of it"
+
+// MarshalBinary is the state as compact bytes; floats keep every bit.
+func (s State) MarshalBinary() ([]byte, error) {
+	c := codec{buf: make([]byte, 0, 4096)}
+	s.walk(&c)
+	return c.buf, c.err
+}
+
+// UnmarshalBinary restores what [State.MarshalBinary] gave.
+func (s *State) UnmarshalBinary(data []byte) error {
+	c := codec{buf: data, reading: true}
+	var fresh State
+	fresh.walk(&c)
+	if c.err != nil {
+		return fmt.Errorf("restore judge: %w", c.err)
+	}
+	if len(c.buf) != 0 {
+		return fmt.Errorf("restore judge: %d bytes too many", len(c.buf))
+	}
+	fresh.reindex()
+	*s = fresh
+	return nil
+}
+
+// document is the JSON around the bytes.
+type document struct {
+	Version int    `json:"version"`
+	State   []byte `json:"state"`
+}
+
+// MarshalJSON is [State.MarshalBinary] inside a JSON document.
+func (s State) MarshalJSON() ([]byte, error) {
+	data, err := s.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(document{Version: checkpointVersion, State: data})
+}
+
+// UnmarshalJSON restores what [State.MarshalJSON] gave.
+func (s *State) UnmarshalJSON(data []byte) error {
+	var d document
+	if err := json.Unmarshal(data, &d); err != nil {
+		return fmt.Errorf("restore judge: %w", err)
+	}
+	if d.Version != checkpointVersion {
+		return fmt.Errorf("restore judge: checkpoint has version %d, this program knows %d", d.Version, checkpointVersion)
+	}
+	return s.UnmarshalBinary(d.State)
+}
+
+// A codec writes or reads, so that one walk over the state does both and
+// neither can forget a field. The first error sticks.
+type codec struct {
+	buf     []byte
+	reading bool
+	err     error
+}
+
+func (c *codec) fail(err error) {
+	if c.err == nil {
+		c.err = err
+		c.buf = nil
+	}
+}
+
+func (c *codec) uint(v uint64) uint64 {
+	if !c.reading {
+		c.buf = binary.AppendUvarint(c.buf, v)
+		return v
+	}
+	v, n := binary.Uvarint(c.buf)
+	if n <= 0 {
+		c.fail(errTruncated)
+		return 0
+	}
+	c.buf = c.buf[n:]
+	return v
+}
+
+func integer[T ~int | ~int64](c *codec, v *T) {
+	wide := int64(*v)
+	*v = T(unzigzag(c.uint(zigzag(wide))))
+}
+
+func zigzag(v int64) uint64   { return uint64(v<<1) ^ uint64(v>>63) }
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
+
+func (c *codec) bool(v *bool) {
+	n := 0
+	if *v {
+		n = 1
+	}
+	integer(c, &n)
+	*v = n == 1
+}
+
+func (c *codec) float(v *float64) {
+	if !c.reading {
+		c.buf = binary.LittleEndian.AppendUint64(c.buf, math.Float64bits(*v))
+		return
+	}
+	if len(c.buf) < 8 {
+		c.fail(errTruncated)
+		return
+	}
+	*v = math.Float64frombits(binary.LittleEndian.Uint64(c.buf))
+	c.buf = c.buf[8:]
+	if math.IsNaN(*v) || math.IsInf(*v, 0) {
+		c.fail(damaged("a number is not finite"))
+	}
+}
+
+// sparse writes a zero as one byte, since half of all clusters are empty.
+func (c *codec) sparse(v *float64) {
+	some := math.Float64bits(*v) != 0
+	c.bool(&some)
+	if some {
+		c.float(v)
+	}
+}
+
+// length is that of a list; a list's element takes at least one byte.
+func (c *codec) length(n int) int {
+	n = int(c.uint(uint64(n)))
+	if c.reading && (n < 0 || n > len(c.buf)) {
+		c.fail(errTruncated)
+		return 0
+	}
+	return n
+}
+
+func (c *codec) bytes(v []byte) []byte {
+	n := c.length(len(v))
+	if !c.reading {
+		c.buf = append(c.buf, v...)
+		return v
+	}
+	v = slices.Clone(c.buf[:n])
+	c.buf = c.buf[n:]
+	return v
+}
+
+func (c *codec) string(v *string) { *v = strings.Clone(string(c.bytes([]byte(*v)))) }
+
+func (c *codec) time(v *time.Time) {
+	if !c.reading {
+		data, err := v.MarshalBinary()
+		if err != nil {
+			c.fail(err)
+		}
+		c.bytes(data)
+		return
+	}
+	if err := v.UnmarshalBinary(c.bytes(nil)); err != nil {
+		c.fail(err)
+	}
+	*v = v.UTC()
+}
+
+// cells walks a list whose length is known from elsewhere.
+func cells[T uint32 | uint64](c *codec, v *[]T, n int) {
+	if c.reading {
+		if n > len(c.buf) {
+			c.fail(errTruncated)
+			return
+		}
+		*v = make([]T, n)
+	}
+	for i := range *v {
+		(*v)[i] = T(c.uint(uint64((*v)[i])))
+	}
+}
+
+func (c *codec) floats(v []float64) {
+	for i := range v {
+		c.float(&v[i])
+	}
+}
+
+// elements walks a list and its length. A list grows as it is read, so that a
+// damaged length costs no memory.
+func elements[T any](c *codec, v *[]T, each func(*T)) {
+	n := c.length(len(*v))
+	if !c.reading {
+		for i := range *v {
+			each(&(*v)[i])
+		}
+		return
+	}
+	*v = nil
+	for i := 0; i < n && c.err == nil; i++ {
+		var one T
+		each(&one)
+		*v = append(*v, one)
+	}
+}

@@ -1,0 +1,221 @@
+package judge
+
+import (
+	"math"
+	"math/bits"
+)
+
+// Burn-in: below these nothing is decided, neither way.
+const (
+	minWindows  = 2
+	minClusters = 16 // active, per arm
+	minEvents   = 40 // of each outcome, over both arms
+	minFlips    = 30 // pairs on which the releases differ
+)
+
+// A band is the differences that are fine: the intended shift, give or take a
+// margin.
+type band struct{ low, high, margin float64 }
+
+// An estimate is a difference of shares with its information, which is the
+// inverse of its squared standard error.
+type estimate struct {
+	d, info, nu float64
+	n           float64 // units in the smaller arm, or pairs
+	events      float64 // of the rarer outcome over both arms, or flips
+	rates       [arms]float64
+	clusters    [arms]int // the same number twice for pairs
+	windows     int
+	phi         float64 // variance against that of independent pairs
+	few         bool    // the rarer outcome is "filtered" (always so for flips)
+	paired      bool
+	known       bool // there is any difference at all
+	ready       bool // past the burn-in
+}
+
+// estimateServed compares the arms. u2 and g are the sums over clusters of the
+// rows; those of folded rows are the stream's own.
+func (st *stream) estimateServed(u2 [arms]float64, g [arms]int) estimate {
+	e := estimate{windows: st.Windows, phi: 1}
+	if !(st.Q > 0) {
+		return e
+	}
+	var v [arms]float64
+	for a := range v {
+		e.clusters[a] = g[a] + st.FoldedG[a]
+		n := float64(max(2, e.clusters[a]))
+		v[a] = n / (n - 1) * (u2[a] + st.FoldedU2[a])
+		e.rates[a] = st.X[a] / st.N[a]
+	}
+	variance := v[candidate] + v[control]
+	e.phi = max(1, variance/st.Binomial)
+	e.known = true
+	e.d = st.D / st.Q
+	e.info = st.Q * st.Q / max(variance, .7*st.Binomial)
+	e.nu = satterthwaite(v, e.clusters)
+	e.n = min(st.N[candidate], st.N[control])
+	x, all := st.X[candidate]+st.X[control], st.N[candidate]+st.N[control]
+	e.events, e.few = min(x, all-x), x <= all-x
+	e.ready = st.Windows >= minWindows && min(e.clusters[candidate], e.clusters[control]) >= minClusters &&
+		e.events >= minEvents
+	return e
+}
+
+// satterthwaite is the degrees of freedom of a sum of two variances; for arms
+// alike that of both together.
+func satterthwaite(v [arms]float64, g [arms]int) float64 {
+	whole, parts, most := v[candidate]+v[control], 0.0, -2.0
+	for a := range v {
+		freedom := float64(max(1, g[a]-1))
+		parts += v[a] * v[a] / freedom
+		most += float64(g[a])
+	}
+	if !(parts > 0) {
+		return max(1, most)
+	}
+	return max(1, min(most, whole*whole/parts))
+}
+
+// estimatePaired compares the releases on the pairs that both scored. unit is
+// how many pairs were scored together, at most: they may agree or differ
+// together.
+func (p pairSums) estimatePaired(unit float64) estimate {
+	e := estimate{phi: max(1, unit), paired: true, few: true}
+	if p.N <= 0 || p.G < 1 {
+		return e
+	}
+	e.known = true
+	e.n, e.events = p.N, p.Ten+p.One
+	e.clusters = [arms]int{int(p.G), int(p.G)}
+	e.d = (p.Ten - p.One) / p.N
+	variance := 0.0
+	if p.G > 1 {
+		variance = p.G / (p.G - 1) * (p.SS - 2*e.d*p.SN + e.d*e.d*p.NN) / (p.N * p.N)
+	}
+	floor := ((p.Ten+p.One+2)/p.N - e.d*e.d) / p.N
+	e.info = 1 / max(variance, floor)
+	e.nu = max(1, p.G-1)
+	if chi2, freedom := p.dispersion(); freedom > 0 {
+		e.phi = max(e.phi, chi2/freedom)
+	}
+	e.ready = e.events >= minFlips && p.G >= minClusters
+	return e
+}
+
+// logs are an estimate's e-values against the candidate (too high, too low)
+// and for it (below the upper edge, above the lower).
+type logs struct{ tooHigh, tooLow, below, above float64 }
+
+// against is the logarithm of the two-sided evidence: the mean of both sides.
+func (l logs) against() float64 {
+	return logSumExp([]float64{l.tooHigh, l.tooLow}, []float64{.5, .5})
+}
+
+// weigh holds an estimate against a band.
+func (e estimate) weigh(b band) logs {
+	if !e.ready {
+		return e.weighRare(b)
+	}
+	up, down := score(e.d-b.high, e.info, e.nu), score(b.low-e.d, e.info, e.nu)
+	return logs{
+		tooHigh: logAgainst(up, e.info, b.margin),
+		tooLow:  logAgainst(down, e.info, b.margin),
+		below:   logProof(-up, e.info, b.margin),
+		above:   logProof(-down, e.info, b.margin),
+	}
+}
+
+// weighRare proves what the Gaussian form cannot: that releases which hardly
+// ever differ, or arms which both hardly ever filter (or pass) anything,
+// differ by less than the band allows, because each share by itself is below
+// it. Half of the proof's error is set aside for it.
+func (e estimate) weighRare(b band) logs {
+	edge := min(b.high, -b.low)
+	if !e.known || edge <= 0 || edge >= 1 || min(e.clusters[candidate], e.clusters[control]) < minClusters {
+		return logs{}
+	}
+	proof := math.Inf(1)
+	switch {
+	case e.paired && e.events < minFlips:
+		proof = logBelow(e.events, e.n, edge, e.phi)
+	case !e.paired && e.events < minEvents && e.windows >= minWindows:
+		for _, rate := range e.rates {
+			if !e.few {
+				rate = 1 - rate
+			}
+			proof = min(proof, logBelow(rate*e.n, e.n, edge, e.phi))
+		}
+	default:
+		return logs{}
+	}
+	proof -= math.Ln2
+	return logs{below: proof, above: proof}
+}
+
+// progress says how far on the way to both proofs the estimate is: information
+// grows with traffic, and 15/margin^2 of it suffices in most cases when the
+// difference is as intended.
+func (e estimate) progress(b band, p proof) float64 {
+	if p.worst() >= requiredLog {
+		return 1
+	}
+	if !e.known {
+		return 0
+	}
+	if !e.ready {
+		return min(.9, max(0, p.worst()/requiredLog))
+	}
+	needed := 15 / (b.margin * b.margin)
+	if e.info >= needed {
+		needed = max(needed, e.needed(b))
+	}
+	return min(.99, e.info/needed)
+}
+
+// needed is the information at which both proofs would stand if the difference
+// stayed what it is; much, but finite, when it is too near an edge.
+func (e estimate) needed(b band) float64 {
+	distance, best := min(b.high-e.d, e.d-b.low), 0.0
+	for _, step := range []float64{1, .5, .25} {
+		h := step * b.margin
+		best = max(best, h*distance-h*h/2)
+	}
+	return (requiredLog + math.Log(10)) / max(best, b.margin*b.margin/250)
+}
+
+// sums are a look's sums over rows and clusters.
+type sums struct {
+	u2     [][arms]float64 // by stream
+	g      [][arms]int
+	paired []pairSums
+}
+
+// sumUp passes over all cells once.
+func (s *State) sumUp() sums {
+	t := sums{
+		u2:     make([][arms]float64, len(s.streams)),
+		g:      make([][arms]int, len(s.streams)),
+		paired: make([]pairSums, len(s.streams)),
+	}
+	for i := range s.streams {
+		t.paired[i] = s.streams[i].folded
+	}
+	for i := range s.rows {
+		row := &s.rows[i]
+		for a := range row.u {
+			for k, mask := range row.active[a] {
+				if mask == 0 {
+					continue
+				}
+				t.g[k][a] += bits.OnesCount64(mask)
+				u2 := 0.0
+				for _, u := range row.u[a][k*row.buckets : (k+1)*row.buckets] {
+					u2 += u * u
+				}
+				t.u2[k][a] += u2
+			}
+		}
+		row.addPairs(s.inTail, func(k int) *pairSums { return &t.paired[k] })
+	}
+	return t
+}

@@ -1,0 +1,129 @@
+package judge
+
+import (
+	"math"
+	"testing"
+)
+
+func near(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tolerance*math.Max(1, math.Abs(want))) {
+		t.Errorf("%s = %.17g, want %.17g", what, got, want)
+	}
+}
+
+// Canary 4300 of 10000 against control 4000 of 10000, band 2 points.
+func TestGridsAndConfidence(t *testing.T) {
+	d := .43 - .40
+	info := 1 / (.43*.57/1e4 + .4*.6/1e4)
+	inf := math.Inf(1)
+	near(t, "I", info, 20614.306328592043, 1e-9)
+	near(t, "rho", mixtureRho(1e5, .05), 12600.560979256341, 1e-9)
+	low, high := confidence(d, info, inf, .02, .05)
+	near(t, "low", low, .006674839404917983, 1e-9)
+	near(t, "high", high, .05332516059508196, 1e-9)
+	near(t, "R+", logAgainst(score(d-.02, info, inf), info, .02), .1772532180865516, 1e-9)
+	near(t, "P+", logProof(score(.02-d, info, inf), info, .02), -3.1856811730588586, 1e-9)
+	near(t, "P-", logProof(score(d+.02, info, inf), info, .02), 15.98098863808773, 1e-9)
+
+	// The same through the judge: two windows of half the counts each keep d;
+	// clusters all alike leave the binomial floor, 0.7 of the variance.
+	var s State
+	st := s.learnOne("acme")
+	st.D, st.Q, st.Windows = .03*5000, 5000, 2
+	st.N, st.X = [arms]float64{1e4, 1e4}, [arms]float64{4300, 4000}
+	st.Binomial = 5000 * 5000 / info
+	e := st.estimateServed([arms]float64{}, [arms]int{32, 32})
+	near(t, "d", e.d, .03, 1e-12)
+	near(t, "floored I", e.info, info/.7, 1e-9)
+}
+
+func (s *State) learnOne(name string) *stream {
+	s.learn([]string{name})
+	return &s.streams[firstPartner]
+}
+
+// The tests of the confseq package, v_opt = 100, alpha = 0.05.
+func TestMixtures(t *testing.T) {
+	two, one := mixtureRho(100, .05), oneSidedRho(100, .05)
+	near(t, "two-sided rho", two, 12.60056, 1e-6)
+	near(t, "two-sided log mixture", logMixture(10, 100, two), -.6510052, 1e-6)
+	near(t, "two-sided bound", mixtureBound(100, two, .05), 30.35209, 1e-6)
+	near(t, "one-sided log mixture", logOneSidedMixture(10, 100, one), -.06502391, 1e-6)
+	near(t, "one-sided bound", oneSidedBound(100, one, .05), 27.66071, 1e-6)
+}
+
+func TestRatioEvidence(t *testing.T) {
+	var r ratio
+	r.add([arms]float64{6000, 54000}, [arms]float64{18, 60}, 1.5)
+	near(t, "E", math.Exp(temperedMean(r.Logs[:], 1)), 2.7771806438983795, 1e-9)
+}
+
+func TestNamedByEBH(t *testing.T) {
+	for _, tt := range []struct {
+		first []float64
+		want  int
+	}{
+		{[]float64{3000, 900, 500, 80, 30}, 1},
+		{[]float64{3000, 1100, 700, 80, 30}, 3},
+		{[]float64{1, 1, 1}, 0},
+	} {
+		logs := make([]float64, 100)
+		for i := range logs {
+			logs[i] = math.Log(.5)
+			if i < len(tt.first) {
+				logs[i] = math.Log(tt.first[i])
+			}
+		}
+		if got := named(logs, .05); len(got) != tt.want {
+			t.Errorf("%v: names %d, want %d", tt.first, len(got), tt.want)
+		}
+	}
+}
+
+func TestNewcombe(t *testing.T) {
+	low, high := Newcombe(56, 70, 48, 80)
+	near(t, "low", low, .0524, 5e-5)
+	near(t, "high", high, .3339, 5e-5)
+	if low, high := Newcombe(0, 0, 0, 0); low != -1 || high != 1 {
+		t.Errorf("nothing: [%v, %v]", low, high)
+	}
+}
+
+func TestSampleRatio(t *testing.T) {
+	near(t, "1000 vs 1200", SampleRatio(1000, 1200, .5), 2.00787e-05, 1e-10)
+	near(t, "50020 vs 49980", SampleRatio(50020, 49980, .5), .8993, 5e-5)
+}
+
+// A candidate's zero errors prove a rate below the floor only with enough
+// requests, and its e-value is exact: its mean at the floor is at most 1.
+func TestLogBelow(t *testing.T) {
+	if e := logBelow(0, 0, .001, 1); e != 0 {
+		t.Errorf("no requests: ln E = %v, want 0", e)
+	}
+	if e := logBelow(0, 1000, .001, 1); e >= requiredLog {
+		t.Errorf("1000 requests prove a rate below 0.1 %%: ln E = %v", e)
+	}
+	if e := logBelow(0, 6000, .001, 1); e < requiredLog {
+		t.Errorf("6000 requests without an error prove nothing: ln E = %v", e)
+	}
+	for _, f := range []func(x, n, floor, phi float64) float64{logBelow, logAbove} {
+		mean := 0.0
+		for x := 0.0; x <= 200; x++ {
+			lgamma := func(v float64) float64 { l, _ := math.Lgamma(v); return l }
+			p := lgamma(201) - lgamma(x+1) - lgamma(201-x) + x*math.Log(.01) + (200-x)*math.Log(.99)
+			mean += math.Exp(p + f(x, 200, .01, 1))
+		}
+		near(t, "mean at the floor", mean, 1, 1e-6)
+	}
+}
+
+func TestScoreApproachesTheGaussian(t *testing.T) {
+	near(t, "many clusters", score(.01, 1e5, 1e7), .01*1e5, 1e-5)
+	if few, many := score(.01, 1e5, 10), score(.01, 1e5, 1000); few >= many || few <= 0 {
+		t.Errorf("few clusters must weigh less: %v, %v", few, many)
+	}
+	if got := score(-.01, 1e5, 10); got >= 0 {
+		t.Errorf("sign lost: %v", got)
+	}
+}

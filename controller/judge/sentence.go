@@ -1,0 +1,204 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// maxNamed bounds how many partners a sentence names.
+const maxNamed = 5
+
+func sentenceOf(bad problems) string { return strings.Join(bad, "; ") }
+
+// text is a difference against its band.
+func (v voice) text(f Finding) string {
+	if !v.estimate.known {
+		return "nothing to compare yet"
+	}
+	return fmt.Sprintf("candidate %s vs stable %s (%s, anytime 95 %% CS [%s, %s]), allowed band %s..%s pt",
+		percent(f.CandidateRate), percent(f.StableRate), points(f.Difference)+" pt", points(f.Low), points(f.High),
+		points(f.BandLow), points(f.BandHigh))
+}
+
+func evidenceText(e, threshold float64, why string) string {
+	return fmt.Sprintf("evidence: E = %s %s %s (= %s)", number(e), against(e, threshold), number(threshold), why)
+}
+
+// against is the sign between evidence and its threshold.
+func against(e, threshold float64) string {
+	if e >= threshold {
+		return ">="
+	}
+	return "<"
+}
+
+// partnersText says what the partners say together, and who is loudest.
+func (s *State) partnersText(r ruling, loudest voice, needed []voice, found bool) string {
+	if !found {
+		return "nothing to compare yet"
+	}
+	proven, waiting := 0, ""
+	for _, v := range needed {
+		if v.proven() {
+			proven++
+		} else if waiting == "" {
+			waiting = ", waiting for " + s.streamName(v.stream)
+		}
+	}
+	text := loudest.text(s.describe(loudest))
+	e := expCapped(r.against)
+	text += fmt.Sprintf("; evidence: weighted mean E = %s %s %s (= 1/0.02), %s alone E = %s",
+		number(e), against(e, r.Threshold), number(r.Threshold), s.streamName(loudest.stream), number(expCapped(loudest.against)))
+	if r.excess() >= 0 {
+		return text
+	}
+	return text + fmt.Sprintf("; %d of %d proofs stand%s", proven, len(needed), waiting)
+}
+
+func (s *State) streamName(stream int) string {
+	switch stream {
+	case overall:
+		return "all partners"
+	case tail:
+		return "the small partners together"
+	default:
+		return s.partners[stream-firstPartner]
+	}
+}
+
+func ratioText(name string, f Finding, r ratio, p Policy) string {
+	if f.Outcome == NoData {
+		return "nothing to compare yet"
+	}
+	return fmt.Sprintf("%s: candidate %s (%s of %s) vs stable %s (%s of %s), tolerated %s times stable's or %s",
+		name, percent(f.CandidateRate), commas(int64(r.X[candidate])), commas(int64(r.N[candidate])),
+		percent(f.StableRate), commas(int64(r.X[control])), commas(int64(r.N[control])),
+		number(p.ErrorRatio), percent(p.ErrorFloor))
+}
+
+// rollbackText tells a person why the candidate goes.
+func (s *State) rollbackText(r ruling) string {
+	var b strings.Builder
+	b.WriteString("ROLLBACK ")
+	switch r.Gate {
+	case GatePartnersPaired, GatePartnersServed:
+		fmt.Fprintf(&b, "partner=%s filter_rate: ", r.Partner)
+	case GateFilterRatePaired, GateFilterRateServed:
+		b.WriteString("filter_rate: ")
+	case GateErrors, GateInvalidScores, GateData:
+	}
+	b.WriteString(r.text)
+	b.WriteString("; false-alarm guarantee <= 5 % per rollout over unlimited looks; ")
+	unit := "requests per arm"
+	switch r.Gate {
+	case GateFilterRatePaired, GatePartnersPaired:
+		unit = "pairs scored by both releases"
+	case GateFilterRateServed, GatePartnersServed, GateInvalidScores:
+		unit = "pairs in the smaller arm"
+	case GateErrors, GateData:
+	}
+	fmt.Fprintf(&b, "basis: %s %s, %d clusters", commas(r.Requests), unit, r.Clusters)
+	if r.Windows > 0 {
+		fmt.Fprintf(&b, ", %d windows", r.Windows)
+	}
+	if !s.since.IsZero() {
+		fmt.Fprintf(&b, ", %s-%s UTC", s.since.Format("15:04:05"), s.last.Format("15:04:05"))
+	}
+	if len(r.named) > 0 {
+		fmt.Fprintf(&b, "; named by e-BH: %s", list(r.named))
+	}
+	return b.String()
+}
+
+func (s *State) acceptText(rulings []ruling) string {
+	var proofs []string
+	for _, r := range rulings {
+		if r.asked {
+			proofs = append(proofs, string(r.Gate))
+		}
+	}
+	return fmt.Sprintf("ACCEPTABLE: every required proof stands (%s), each at E >= 20 (= 1/0.05)", strings.Join(proofs, ", "))
+}
+
+func (s *State) unsureText(last *ruling, v Verdict) string {
+	if last == nil {
+		return "UNSURE: every proof stands, but too little has been counted since the last step"
+	}
+	text := fmt.Sprintf("UNSURE: waiting for %s: %s", last.Gate, last.text)
+	if last.Proof > 0 {
+		text += fmt.Sprintf("; proof E = %s of %d", number(last.Proof), required)
+	}
+	if hint := s.clustersHint(*last); hint != "" {
+		text += "; " + hint
+	}
+	if v.ETA > 0 {
+		text += fmt.Sprintf("; %.0f %% of the way, about %s to go", 100*v.Progress, v.ETA)
+	}
+	return text
+}
+
+// clustersHint says when connections are too few to decide anything.
+func (s *State) clustersHint(r ruling) string {
+	needed, arms := 2*minClusters, "two arms"
+	if r.Gate == GateFilterRatePaired || r.Gate == GatePartnersPaired {
+		needed, arms = minClusters, "tasks"
+	}
+	if r.Requests == 0 || r.Clusters >= needed {
+		return ""
+	}
+	return fmt.Sprintf("connections reach only %d clusters (task x bucket) of the %s, at least %d are needed: "+
+		"open more connections or compare more tasks", r.Clusters, arms, needed)
+}
+
+func noDataText(served bool, answered [arms]int64) string {
+	switch {
+	case !served:
+		return "NO DATA: no pair has been scored by both releases yet"
+	case answered == [arms]int64{}:
+		return "NO DATA: neither arm has answered a request yet"
+	case answered[candidate] == 0:
+		return "NO DATA: the candidate has not answered a request yet"
+	default:
+		return "NO DATA: the control arm has not answered a request yet"
+	}
+}
+
+func list(names []string) string {
+	if len(names) <= maxNamed {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), len(names)-maxNamed)
+}
+
+// percent is a share as 47.1 %, with more digits where it is small.
+func percent(share float64) string {
+	switch {
+	case share != 0 && math.Abs(share) < .0001:
+		return fmt.Sprintf("%.4f %%", 100*share)
+	case share != 0 && math.Abs(share) < .01:
+		return fmt.Sprintf("%.2f %%", 100*share)
+	default:
+		return fmt.Sprintf("%.1f %%", 100*share)
+	}
+}
+
+// points is a difference of shares in percentage points.
+func points(d float64) string { return fmt.Sprintf("%+.1f", 100*d) }
+
+// number is an e-value.
+func number(v float64) string {
+	if v >= 1000 {
+		return fmt.Sprintf("%.1e", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
+// commas groups an integer's digits in threes.
+func commas(n int64) string {
+	digits := fmt.Sprintf("%d", n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
