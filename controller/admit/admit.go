@@ -1,0 +1,117 @@
+// Package admit decides whether an artifact may be tried at all: whether it is
+// whole, safe, what its manifest says, and within a fleet's bounds. It looks
+// at bytes alone. It fetches nothing, stores nothing, runs nothing that an
+// artifact holds, and does not compare models: that is the judge's part.
+package admit
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sluicehq/sluice/inference/model"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// Outcome is what became of an artifact.
+type Outcome string
+
+// The outcomes. Only Admit leads to a rollout.
+const (
+	Admit       Outcome = "admit"
+	Wait        Outcome = "wait"   // torn: look again once its bytes have changed
+	Refuse      Outcome = "refuse" // looking again would not help
+	AlreadyLive Outcome = "already_live"
+)
+
+// Reasons besides those of release and model.
+const (
+	Proven     = model.Reason("admitted")
+	Live       = model.Reason("already_live")
+	FilterRate = model.Reason("filter_rate") // beyond the policy's bounds
+)
+
+// Report is the answer about one artifact.
+type Report struct {
+	Outcome  Outcome      `json:"outcome"`
+	Reason   model.Reason `json:"reason"`   // one word
+	Sentence string       `json:"sentence"` // for a person: names the thing and the way out
+	Digest   string       `json:"digest"`   // of the bytes looked at, torn or not
+
+	// Passport is complete for Admit; else it says where the artifact is from.
+	Passport release.Passport `json:"passport"`
+}
+
+// Check opens and proves an archive. stable is the digest of what the fleet
+// trusts, or empty.
+func Check(archive []byte, source release.Source, p Policy, stable string, now time.Time) Report {
+	digest := release.Digest(archive)
+	r := Report{
+		Digest:   digest,
+		Passport: release.Passport{Digest: digest, Bytes: int64(len(archive)), Source: source},
+	}
+	if digest == stable {
+		r.Outcome, r.Reason = AlreadyLive, Live
+		r.Sentence = place(source) + " holds the very bytes that serve already; nothing needs to be tried"
+		return r
+	}
+	opened, err := p.open(archive)
+	if err != nil {
+		return r.refused(source, err)
+	}
+	r.Passport = passport(opened, r.Passport, now)
+	r.Outcome, r.Reason = Admit, Proven
+	r.Sentence = fmt.Sprintf("admitted: %d golden vectors reproduced, %d of them from the auction on; predicted filter rate %s",
+		r.Passport.Golden, opened.Auctions(), rate(r.Passport.Predicted.FilterRate))
+	return r
+}
+
+// open returns the release if it is proven and within bounds.
+func (p Policy) open(archive []byte) (*release.Release, error) {
+	opened, err := p.limits().Open(archive)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.within(opened); err != nil {
+		return nil, err
+	}
+	return opened, opened.Prove()
+}
+
+// refused turns an error into Wait where time may heal it, else into Refuse.
+func (r Report) refused(source release.Source, err error) Report {
+	r.Outcome, r.Reason = Refuse, release.Format
+	detail := err.Error()
+	var refusal release.Refusal
+	if errors.As(err, &refusal) {
+		r.Reason, detail = refusal.Reason, refusal.Detail
+	}
+	if r.Reason == release.Torn {
+		r.Outcome = Wait
+	}
+	r.Sentence = place(source) + ": " + detail
+	return r
+}
+
+// passport adds what was measured.
+func passport(opened *release.Release, p release.Passport, now time.Time) release.Passport {
+	p.Manifest = opened.Manifest
+	p.Format, p.Objective = opened.Model.Format(), opened.Model.Objective()
+	p.Trees, p.Features = opened.Model.Trees(), opened.Features.Len()
+	p.MemoryBytes = opened.MemoryBytes()
+	p.Golden = len(opened.Manifest.Golden)
+	p.Predicted, p.Intended = opened.Manifest.Predicted, opened.Manifest.IntendedChange
+	p.AdmittedAt = now
+	return p
+}
+
+func place(s release.Source) string {
+	if s.Job != "" {
+		return "training job " + s.Job
+	}
+	return "s3://" + s.Bucket + "/" + s.Key
+}
+
+func rate(i release.Interval) string {
+	return fmt.Sprintf("%.1f %% (%.1f to %.1f %%)", 100*i.Estimate, 100*i.Low, 100*i.High)
+}

@@ -1,0 +1,182 @@
+package admit_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/sluicehq/sluice/controller/admit"
+	"github.com/sluicehq/sluice/inference/model"
+	"github.com/sluicehq/sluice/inference/release"
+	"github.com/sluicehq/sluice/inference/release/releasetest"
+)
+
+func source() release.Source {
+	return release.Source{Job: "better-7", Bucket: "models", Key: "better-7/output/model.tar.gz", ETag: `"e"`, Metrics: map[string]float64{"auc": 0.9}}
+}
+
+func at() time.Time { return time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC) }
+
+func TestAdmits(t *testing.T) {
+	archive := releasetest.Archive(0)
+	r := admit.Check(archive, source(), admit.Policy{}, release.Digest([]byte("stable")), at())
+	if r.Outcome != admit.Admit || r.Reason != admit.Proven || r.Digest != release.Digest(archive) {
+		t.Fatalf("%+v", r)
+	}
+	if want := "admitted: 12 golden vectors reproduced, 12 of them from the auction on; predicted filter rate 20.0 % (19.0 to 21.0 %)"; r.Sentence != want {
+		t.Errorf("sentence %q", r.Sentence)
+	}
+	p := r.Passport
+	if p.Digest != r.Digest || p.Bytes != int64(len(archive)) || p.Source.Job != "better-7" || p.Format != "xgboost-json" || p.Objective != "binary:logistic" {
+		t.Errorf("passport %+v", p)
+	}
+	if p.Trees != 3 || p.Features != 3 || p.MemoryBytes < 1000 || p.Golden != 12 || p.Predicted.FilterRate.Estimate != 0.2 || !p.AdmittedAt.Equal(at()) {
+		t.Errorf("passport %+v", p)
+	}
+	written, err := json.Marshal(r)
+	var back admit.Report
+	if err != nil || json.Unmarshal(written, &back) != nil || back.Passport.Digest != r.Digest || back.Outcome != r.Outcome {
+		t.Errorf("as JSON: %s (%v)", written, err)
+	}
+}
+
+func TestAlreadyLive(t *testing.T) {
+	archive := releasetest.Archive(0)
+	r := admit.Check(archive, source(), admit.Policy{MaxBytes: 1}, release.Digest(archive), at())
+	if r.Outcome != admit.AlreadyLive || r.Reason != admit.Live || !strings.Contains(r.Sentence, "better-7") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	good, m := releasetest.Booster(0), releasetest.Manifest(0)
+	pickle := "cos\nsystem\n(S'touch /tmp/owned'\ntR."
+	skewed := releasetest.Manifest(0)
+	for i := range skewed.Golden {
+		f := skewed.Golden[i].Features
+		f[0], f[2] = f[2], f[0]
+	}
+	regression := bytes.Replace(good, []byte("binary:logistic"), []byte("reg:squarederror"), 1)
+	for _, tt := range []struct {
+		name    string
+		archive []byte
+		want    admit.Outcome
+		reason  model.Reason
+		says    string
+	}{
+		{"pickle that would run code", []byte(pickle), admit.Refuse, release.Pickle, "not opened"},
+		{"the same in an archive", packed(t, "xgboost-model", pickle), admit.Refuse, release.Pickle, "save_model"},
+		{"the same beside a manifest", releasetest.Pack(m, []byte(pickle)), admit.Refuse, release.Pickle, "save_model"},
+		{"../ in a tar", packed(t, "../../etc/cron.d/x", "* * * * *"), admit.Refuse, release.UnsafePath, "../../etc/cron.d/x"},
+		{"10 GB in 1 kB", claim(10 << 30), admit.Refuse, release.TooLarge, "10737418240"},
+		{"skewed", releasetest.Pack(skewed, good), admit.Refuse, release.BadGolden, "order"},
+		{"no manifest", packed(t, "xgboost-model", string(good)), admit.Refuse, release.BadManifest, "manifest.json"},
+		{"another objective", releasetest.Pack(m, regression), admit.Refuse, model.Objective, "reg:squarederror"},
+		{"nothing", nil, admit.Wait, release.Torn, "wait"},
+		{"half of it", releasetest.Archive(0)[:300], admit.Wait, release.Torn, "wait"},
+		{"half a model", releasetest.Pack(m, good[:100]), admit.Wait, release.Torn, "wait"},
+	} {
+		r := admit.Check(tt.archive, source(), admit.Policy{}, "", at())
+		if r.Outcome != tt.want || r.Reason != tt.reason || !strings.Contains(r.Sentence, tt.says) || !strings.HasPrefix(r.Sentence, "training job better-7: ") {
+			t.Errorf("%s: %s %s: %s", tt.name, r.Outcome, r.Reason, r.Sentence)
+		}
+		if r.Digest != release.Digest(tt.archive) || r.Passport.Source.Key != source().Key || !r.Passport.AdmittedAt.IsZero() {
+			t.Errorf("%s: passport %+v", tt.name, r.Passport)
+		}
+	}
+}
+
+func TestPolicy(t *testing.T) {
+	for _, tt := range []struct {
+		policy admit.Policy
+		want   model.Reason
+		says   string
+	}{
+		{admit.Policy{MaxBytes: 1 << 20, MaxMemoryBytes: 1 << 20, MinGolden: 12, MinAuctions: 12, MinFilterRate: 0.2, MaxFilterRate: 0.2}, admit.Proven, ""},
+		{admit.Policy{MaxBytes: 500}, release.TooLarge, "500"},
+		{admit.Policy{MaxMemoryBytes: 500}, release.TooLarge, "max_memory_bytes"},
+		{admit.Policy{MinGolden: 13}, release.BadGolden, "min_golden"},
+		{admit.Policy{MinAuctions: 13}, release.BadGolden, "min_auctions"},
+		{admit.Policy{MinFilterRate: 0.21}, admit.FilterRate, "min_filter_rate"},
+		{admit.Policy{MaxFilterRate: 0.19}, admit.FilterRate, "max_filter_rate"},
+	} {
+		r := admit.Check(releasetest.Archive(0), release.Source{Bucket: "b", Key: "k"}, tt.policy, "", at())
+		if r.Reason != tt.want || !strings.Contains(r.Sentence, tt.says) || (r.Outcome == admit.Admit) != (tt.want == admit.Proven) {
+			t.Errorf("%+v: %s %s: %s", tt.policy, r.Outcome, r.Reason, r.Sentence)
+		}
+	}
+}
+
+func TestPolicyInAFile(t *testing.T) {
+	var p admit.Policy
+	if err := yaml.UnmarshalWithOptions([]byte("max_bytes: 1000\nmin_auctions: 4\nmax_filter_rate: 0.4\n"), &p, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	if want := (admit.Policy{MaxBytes: 1000, MinAuctions: 4, MaxFilterRate: 0.4}); p != want || p.Limit() != 1000 || p.Validate() != nil {
+		t.Errorf("%+v, limit %d, %v", p, p.Limit(), p.Validate())
+	}
+	if got := (admit.Policy{}).Limit(); got != 1<<30 {
+		t.Errorf("the limit of no policy is %d", got)
+	}
+	for name, bad := range map[string]admit.Policy{
+		"max_bytes":        {MaxBytes: -1},
+		"max_memory_bytes": {MaxMemoryBytes: -1},
+		"min_golden":       {MinGolden: 9999},
+		"min_auctions":     {MinAuctions: -2},
+		"max_filter_rate":  {MaxFilterRate: math.NaN()},
+		"min_filter_rate":  {MinFilterRate: 0.5, MaxFilterRate: 0.4},
+	} {
+		if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// An upload that stops anywhere waits. Whatever happens to its bytes, it is
+// never admitted.
+func FuzzNeverAdmitsHalf(f *testing.F) {
+	whole := releasetest.Archive(0)
+	for n := range whole {
+		if r := admit.Check(whole[:n], source(), admit.Policy{}, "", at()); r.Outcome != admit.Wait {
+			f.Fatalf("its first %d of %d bytes: %s %s: %s", n, len(whole), r.Outcome, r.Reason, r.Sentence)
+		}
+	}
+	f.Add(uint16(0), uint16(0), byte(0))
+	f.Add(uint16(100), uint16(7), byte(1))
+	f.Fuzz(func(t *testing.T, cut, where uint16, flip byte) {
+		b := bytes.Clone(whole[:len(whole)-1-int(cut)%len(whole)])
+		if len(b) > 0 {
+			b[int(where)%len(b)] ^= flip
+		}
+		if r := admit.Check(b, source(), admit.Policy{}, "", at()); r.Outcome != admit.Wait && r.Outcome != admit.Refuse || r.Sentence == "" || r.Reason == "" {
+			t.Fatalf("%d bytes: %+v", len(b), r)
+		}
+	})
+}
+
+func packed(t *testing.T, name, content string) []byte {
+	t.Helper()
+	b, err := release.Pack(map[string][]byte{name: []byte(content)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// claim is an archive of a few bytes with a model that says it has size bytes.
+func claim(size int64) []byte {
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	if err := tar.NewWriter(zip).WriteHeader(&tar.Header{Name: "xgboost-model", Typeflag: tar.TypeReg, Size: size}); err != nil {
+		panic(err)
+	}
+	zip.Close()
+	return packed.Bytes()
+}
