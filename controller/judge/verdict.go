@@ -41,6 +41,9 @@ func (r ruling) excess() float64 {
 // look twice changes nothing. Once the outcome is Worse it stays so.
 func (s *State) Look(l Look, p Policy) Verdict {
 	p = p.sane()
+	if len(s.streams) == 0 {
+		s.learn(nil) // nothing may ever be counted
+	}
 	l.At = l.At.Round(0).UTC()
 	again := s.looks > 0 && l.At.Equal(s.last)
 	if !again {
