@@ -80,7 +80,7 @@ func (l Limits) unpack(archive []byte) (map[string][]byte, error) {
 	// unpacks to more than the tar holds.
 	budget := min(l.UnpackedBytes, l.Ratio*int64(len(archive))+freeBytes)
 	plain := &bounded{from: zip, left: budget}
-	u := unpacker{limits: l, budget: budget, files: map[string][]byte{}}
+	u := unpacker{limits: l, budget: budget, likely: 4 * int64(len(archive)), files: map[string][]byte{}}
 	in := tar.NewReader(plain)
 	for {
 		entry, err := in.Next()
@@ -121,6 +121,7 @@ func (l Limits) checkOutside(archive []byte) error {
 type unpacker struct {
 	limits  Limits
 	budget  int64 // bytes that files may still take
+	likely  int64 // how much of what an entry claims is believed in advance
 	entries int
 	files   map[string][]byte
 }
@@ -143,14 +144,15 @@ func (u *unpacker) add(entry *tar.Header, content io.Reader) error {
 	if _, twice := u.files[name]; twice {
 		return refuse(Format, "the archive holds %.100q twice; pack it once", name)
 	}
-	b, err := io.ReadAll(io.LimitReader(content, u.budget+1))
-	if err != nil {
+	var b bytes.Buffer
+	b.Grow(int(min(entry.Size, u.likely)))
+	if _, err := b.ReadFrom(io.LimitReader(content, u.budget+1)); err != nil {
 		return unpackError(err)
 	}
-	if u.budget -= int64(len(b)); u.budget < 0 {
+	if u.budget -= int64(b.Len()); u.budget < 0 {
 		return unpackError(bomb{})
 	}
-	u.files[name] = b
+	u.files[name] = b.Bytes()
 	return nil
 }
 
