@@ -1,0 +1,123 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/sluicehq/sluice/idl/gen/control"
+)
+
+// controlPort answers the controller. The generated types of the control port
+// stop in this file.
+type controlPort struct{ t *Task }
+
+const (
+	maxControlMessageBytes = 64 << 10
+	maxControlConnections  = 64
+)
+
+// serveControl answers a connection of the control port: framed binary, by the
+// generated processor, since here its costs do not matter.
+func (t *Task) serveControl(ctx context.Context, w *wire) {
+	dialect, err := w.recognise()
+	if err != nil || dialect != FramedBinary {
+		return
+	}
+	in, out := w.protocols(dialect)
+	processor := control.NewControlProcessor(controlPort{t})
+	for err == nil {
+		if err = w.next(); err != nil {
+			return
+		}
+		ok, failed := processor.Process(ctx, in, out)
+		var refused *control.Refused
+		switch {
+		case errors.As(failed, &refused):
+		case failed != nil:
+			err = failed
+		case !ok:
+			err = io.EOF
+		}
+		if err == nil && w.lastReply() {
+			err = io.EOF
+		}
+	}
+}
+
+// Status says what the task does.
+func (p controlPort) Status(context.Context) (*control.Status, error) { return p.t.status(), nil }
+
+// Assign takes an assignment, or refuses it. It does not wait for the release.
+func (p controlPort) Assign(ctx context.Context, a *control.Assignment) (*control.Status, error) {
+	if a == nil {
+		a = control.NewAssignment()
+	}
+	wanted := assignment{
+		release: a.Release, shadow: a.Shadow, sample: a.Sample, explore: a.Explore,
+		buckets: int(a.Buckets), generation: a.Generation,
+	}
+	if wanted.shadow == "" {
+		wanted.sample = 0 // nothing to sample for
+	}
+	var refusal *Refusal
+	switch err := p.t.orders.take(wanted, a.Epoch, time.Now()); {
+	case errors.As(err, &refusal):
+		p.t.log.WarnContext(ctx, "assignment refused", "reason", refusal.Reason, "err", refusal.Detail)
+		return nil, &control.Refused{Reason: refusal.Reason, Detail: refusal.Detail, Epoch: refusal.Epoch}
+	case err != nil:
+		return nil, err
+	}
+	return p.t.status(), nil
+}
+
+// Counts tells what was counted.
+func (p controlPort) Counts(_ context.Context, q *control.CountsQuery) (*control.Counts, error) {
+	if q == nil {
+		q = control.NewCountsQuery()
+	}
+	answer := &control.Counts{Task: p.t.o.Name, Boot: p.t.boot, Releases: []*control.ReleaseCounts{}}
+	for _, c := range p.t.ledger.all(q.Release) {
+		answer.Releases = append(answer.Releases, releaseCounts(c.tally(q.Totals)))
+	}
+	answer.AtMs = time.Now().UnixMilli()
+	return answer, nil
+}
+
+func releaseCounts(t tally) *control.ReleaseCounts {
+	r := &control.ReleaseCounts{
+		Release: t.key.release, Shadow: t.key.shadow, Generation: t.key.generation, Buckets: int32(t.buckets),
+		Requests: t.requests, Errors: t.errors, Invalid: t.invalid,
+		ShadowInvalid: t.shadowInvalid, ShadowRequests: t.shadowRequests,
+		Scores: t.scores, Latency: t.latency, SinceMs: t.since.UnixMilli(),
+		Partners: make([]*control.PartnerCounts, 0, len(t.partners)),
+	}
+	for _, p := range t.partners {
+		r.Partners = append(r.Partners, &control.PartnerCounts{
+			Partner: p.name, Scored: p.scored, Filtered: p.filtered, Pairs: p.pairs,
+			ServedOnly: p.servedOnly, ShadowOnly: p.shadowOnly,
+			Bids: p.bids, BidsServedOnly: p.bidsServedOnly, BidsShadowOnly: p.bidsShadowOnly,
+		})
+	}
+	return r
+}
+
+func (t *Task) status() *control.Status {
+	s := &control.Status{
+		Task: t.o.Name, Boot: t.boot, Ready: t.unready() == "", MemoryBytes: residentBytes(),
+		StartedMs: t.started.UnixMilli(), Connections: int32(t.data.count()),
+	}
+	if now := t.serving.Load(); now != nil {
+		s.Release, s.Shadow, s.Sample, s.Explore = now.release, now.shadow, now.sample, now.explore
+		s.Generation, s.Buckets, s.ServingSinceMs = now.generation, int32(now.buckets), now.since.UnixMilli()
+		s.Requests, s.Scored, s.Filtered = now.counts.sums()
+	}
+	t.orders.mu.Lock()
+	defer t.orders.mu.Unlock()
+	s.Epoch, s.Preparing = t.orders.epoch, t.orders.preparing
+	if f := t.orders.failure; f != nil {
+		s.Failure = &control.Failure{Release: f.release, Reason: f.reason, Detail: f.detail, Generation: f.generation}
+	}
+	return s
+}

@@ -1,0 +1,295 @@
+package inference
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The shape of what is counted; idl/control.thrift says what it means.
+const (
+	MaxBuckets  = 64
+	ScoreBins   = 64
+	LatencyBins = 96
+
+	maxPartners     = 1024 // under one release; later ones are counted together
+	maxPartnerBytes = 128  // of a partner's name; longer ones are counted together
+	otherPartners   = "(other)"
+	countShards     = 8
+)
+
+// countsKey is what numbers must share to be added up.
+type countsKey struct {
+	release, shadow string
+	generation      int64
+}
+
+// counts is everything counted under one key. All of it only grows, and each
+// number is added after the one that bounds it and read before it, so that a
+// reader never sees more filtered than scored.
+type counts struct {
+	key     countsKey
+	buckets int
+	since   time.Time
+	used    atomic.Int64 // unix nanoseconds of the newest outcome, for counts of other tasks' receipts
+
+	requests []requestCell // per bucket
+	shards   [countShards]countShard
+
+	partners atomic.Pointer[map[string]*partnerCounts] // replaced, never changed
+	adding   sync.Mutex
+}
+
+// requestCell and pairCell fill one cache line, so that buckets do not disturb
+// one another.
+type requestCell struct {
+	requests, errors, invalid, shadowInvalid, shadowRequests atomic.Int64
+	_                                                        [3]int64
+}
+
+type pairCell struct {
+	scored, filtered, pairs, servedOnly, shadowOnly, bids, bidsServedOnly, bidsShadowOnly atomic.Int64
+}
+
+// countShard holds what is counted per task and not per bucket.
+type countShard struct {
+	scores  [ScoreBins]atomic.Int64
+	latency [LatencyBins]atomic.Int64
+}
+
+type partnerCounts struct {
+	name  string
+	cells []pairCell // per bucket
+}
+
+func newCounts(key countsKey, buckets int, since time.Time) *counts {
+	c := &counts{key: key, buckets: buckets, since: since, requests: make([]requestCell, buckets)}
+	c.partners.Store(&map[string]*partnerCounts{})
+	return c
+}
+
+// bucket and cell are where a connection is counted.
+func (c *counts) bucket(connection uint64) int        { return int(connection % uint64(c.buckets)) }
+func (c *counts) cell(connection uint64) *requestCell { return &c.requests[c.bucket(connection)] }
+
+// partner returns the counts of a partner, new ones for a name not seen yet.
+func (c *counts) partner(name string) *partnerCounts {
+	if p := (*c.partners.Load())[name]; p != nil {
+		return p
+	}
+	return c.addPartner(name)
+}
+
+func (c *counts) addPartner(name string) *partnerCounts {
+	c.adding.Lock()
+	defer c.adding.Unlock()
+	known := *c.partners.Load()
+	if len(name) > maxPartnerBytes || len(known) >= maxPartners-1 && known[name] == nil {
+		name = otherPartners
+	}
+	if p := known[name]; p != nil {
+		return p
+	}
+	p := &partnerCounts{name: strings.Clone(name), cells: make([]pairCell, c.buckets)}
+	grown := make(map[string]*partnerCounts, len(known)+1)
+	maps.Copy(grown, known)
+	grown[p.name] = p
+	c.partners.Store(&grown)
+	return p
+}
+
+// scoreBin is the bin of a score in [0, 1].
+func scoreBin(score float32) int { return min(int(score*ScoreBins), ScoreBins-1) }
+
+// latencyBin is the bin of a duration: bin i holds [2^(i/4), 2^((i+1)/4)) us.
+func latencyBin(d time.Duration) int {
+	us := float64(d) / float64(time.Microsecond)
+	if !(us >= 1) {
+		return 0
+	}
+	half, exponent := math.Frexp(us) // us = half * 2^exponent, half in [1/2, 1)
+	bin := 4 * (exponent - 1)
+	switch within := 2 * half; {
+	case within >= math.Sqrt2*1.189207115002721:
+		bin += 3
+	case within >= math.Sqrt2:
+		bin += 2
+	case within >= 1.189207115002721: // 2^(1/4)
+		bin++
+	}
+	return min(bin, LatencyBins-1)
+}
+
+// tally is a copy of counts at one moment, summed over the shards; with totals,
+// over the buckets too.
+type tally struct {
+	key     countsKey
+	buckets int
+	since   time.Time
+
+	requests, errors, invalid, shadowInvalid, shadowRequests []int64
+	partners                                                 []partnerTally
+	scores, latency                                          []int64
+}
+
+type partnerTally struct {
+	name                                            string
+	scored, filtered, pairs, servedOnly, shadowOnly []int64
+	bids, bidsServedOnly, bidsShadowOnly            []int64
+}
+
+func (c *counts) tally(totals bool) tally {
+	width := c.buckets
+	if totals {
+		width = 1
+	}
+	t := tally{
+		key: c.key, buckets: width, since: c.since,
+		requests: make([]int64, width), errors: make([]int64, width), invalid: make([]int64, width),
+		shadowInvalid: make([]int64, width), shadowRequests: make([]int64, width),
+		scores: make([]int64, ScoreBins), latency: make([]int64, LatencyBins),
+	}
+	partners := *c.partners.Load()
+	for _, name := range slices.Sorted(maps.Keys(partners)) {
+		t.partners = append(t.partners, partners[name].tally(width))
+	}
+	for i := range c.shards {
+		for j := range t.scores {
+			t.scores[j] += c.shards[i].scores[j].Load()
+		}
+		for j := range t.latency {
+			t.latency[j] += c.shards[i].latency[j].Load()
+		}
+	}
+	for g := range c.requests {
+		cell, at := &c.requests[g], g%width
+		t.errors[at] += cell.errors.Load()
+		t.invalid[at] += cell.invalid.Load()
+		t.shadowInvalid[at] += cell.shadowInvalid.Load()
+		t.shadowRequests[at] += cell.shadowRequests.Load()
+		t.requests[at] += cell.requests.Load()
+	}
+	return t
+}
+
+// tally reads each number before the one that bounds it.
+func (p *partnerCounts) tally(width int) partnerTally {
+	lists := make([]int64, 8*width)
+	list := func(i int) []int64 { return lists[i*width : (i+1)*width : (i+1)*width] }
+	t := partnerTally{
+		name: p.name, scored: list(0), filtered: list(1), pairs: list(2), servedOnly: list(3), shadowOnly: list(4),
+		bids: list(5), bidsServedOnly: list(6), bidsShadowOnly: list(7),
+	}
+	for g := range p.cells {
+		cell, at := &p.cells[g], g%width
+		t.bidsShadowOnly[at] += cell.bidsShadowOnly.Load()
+		t.bidsServedOnly[at] += cell.bidsServedOnly.Load()
+		t.bids[at] += cell.bids.Load()
+		t.shadowOnly[at] += cell.shadowOnly.Load()
+		t.servedOnly[at] += cell.servedOnly.Load()
+		t.pairs[at] += cell.pairs.Load()
+		t.filtered[at] += cell.filtered.Load()
+		t.scored[at] += cell.scored.Load()
+	}
+	return t
+}
+
+// sums adds up what was answered over partners and buckets, in the order of
+// tally.
+func (c *counts) sums() (requests, scored, filtered int64) {
+	for _, p := range *c.partners.Load() {
+		for g := range p.cells {
+			filtered += p.cells[g].filtered.Load()
+			scored += p.cells[g].scored.Load()
+		}
+	}
+	for g := range c.requests {
+		requests += c.requests[g].requests.Load()
+	}
+	return requests, scored, filtered
+}
+
+const (
+	keptCounts    = 4 // of releases that served here, the one in force included
+	foreignCounts = 4 // of receipts from elsewhere
+)
+
+// ledger keeps the counts of the last few assignments, newest first, and those
+// of receipts that other tasks wrote.
+type ledger struct {
+	mu      sync.Mutex
+	own     []*counts
+	foreign []*counts
+}
+
+// open returns the counts of an assignment that comes into force: those that
+// exist under the same key and buckets go on, else new ones start.
+func (l *ledger) open(key countsKey, buckets int, now time.Time) *counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := slices.IndexFunc(l.own, func(c *counts) bool { return c.key == key })
+	var c *counts
+	if at >= 0 {
+		c = l.own[at]
+		l.own = slices.Delete(l.own, at, at+1)
+	}
+	if c == nil || c.buckets != buckets {
+		c = newCounts(key, buckets, now)
+	}
+	l.own = slices.Insert(l.own, 0, c)
+	l.own = l.own[:min(len(l.own), keptCounts)]
+	return c
+}
+
+// forReceipt returns the counts that an outcome belongs to, or nil when there
+// is no room for those of yet another release from elsewhere.
+func (l *ledger) forReceipt(key countsKey, buckets int, now time.Time, maxAge time.Duration) *counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.own {
+		if c.key == key {
+			return sameBuckets(c, buckets)
+		}
+	}
+	for _, c := range l.foreign {
+		if c.key == key {
+			c.used.Store(now.UnixNano())
+			return sameBuckets(c, buckets)
+		}
+	}
+	if len(l.foreign) >= foreignCounts {
+		oldest := slices.MinFunc(l.foreign, func(a, b *counts) int { return int(a.used.Load() - b.used.Load()) })
+		if now.UnixNano()-oldest.used.Load() < int64(maxAge) {
+			return nil
+		}
+		l.foreign = slices.DeleteFunc(l.foreign, func(c *counts) bool { return c == oldest })
+	}
+	c := newCounts(key, buckets, now)
+	c.used.Store(now.UnixNano())
+	l.foreign = append(l.foreign, c)
+	return c
+}
+
+func sameBuckets(c *counts, buckets int) *counts {
+	if c.buckets != buckets {
+		return nil
+	}
+	return c
+}
+
+// all returns the counts of one release, or of every one for "".
+func (l *ledger) all(release string) []*counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []*counts
+	for _, c := range slices.Concat(l.own, l.foreign) {
+		if release == "" || c.key.release == release {
+			found = append(found, c)
+		}
+	}
+	return found
+}

@@ -1,0 +1,134 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+const (
+	firstAcceptPause = 5 * time.Millisecond
+	maxAcceptPause   = time.Second
+)
+
+// door lets connections in through one port, at most limit at a time, and
+// knows who is inside.
+type door struct {
+	name  string
+	limit int
+	serve func(ctx context.Context, w *wire)
+	sizes wireLimits
+	log   *slog.Logger
+	m     *metrics
+
+	inside sync.WaitGroup
+	mu     sync.Mutex
+	open   map[*wire]struct{}
+	ending time.Time // set once the door is closing: when idle connections end
+}
+
+// accept lets connections in until l is closed. An accept that fails, as with
+// too many open files, is tried again after a growing pause. Every connection
+// ends when ctx does.
+func (d *door) accept(ctx context.Context, l net.Listener) {
+	pause := firstAcceptPause
+	for {
+		conn, err := l.Accept()
+		if err == nil {
+			pause = firstAcceptPause
+			d.enter(ctx, conn)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+			return
+		}
+		d.m.acceptErrors.WithLabelValues(d.name).Inc()
+		d.log.WarnContext(ctx, "accept paused", "port", d.name, "err", err, "pause", pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		pause = min(2*pause, maxAcceptPause)
+	}
+}
+
+func (d *door) enter(ctx context.Context, conn net.Conn) {
+	w := newWire(conn, d.sizes)
+	d.mu.Lock()
+	full := len(d.open) >= d.limit
+	ending := d.ending
+	if !full {
+		d.open[w] = struct{}{}
+		d.inside.Add(1)
+	}
+	d.mu.Unlock()
+	if full {
+		d.m.rejected.WithLabelValues(d.name).Inc()
+		_ = conn.Close() // nothing was promised to it
+		return
+	}
+	if !ending.IsZero() {
+		w.closeBy(ending)
+	}
+	go d.host(ctx, w)
+}
+
+// host runs one connection to its end. Whatever breaks in there ends this
+// connection and nothing else.
+func (d *door) host(ctx context.Context, w *wire) {
+	defer d.inside.Done()
+	defer d.leave(w)
+	defer func() {
+		if broken := recover(); broken != nil {
+			d.m.panics.WithLabelValues(d.name).Inc()
+			d.log.ErrorContext(ctx, "connection broke", "port", d.name, "err", broken, "stack", string(debug.Stack()))
+		}
+	}()
+	d.serve(ctx, w)
+}
+
+func (d *door) leave(w *wire) {
+	d.mu.Lock()
+	delete(d.open, w)
+	d.mu.Unlock()
+	_ = w.Close() // it may be closed already
+}
+
+// count returns how many connections are inside.
+func (d *door) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.open)
+}
+
+// empty asks every connection to end after its next reply, idle ones at the
+// latest by last, and closes those that have not ended when ctx does. The
+// listener must be closed already.
+func (d *door) empty(ctx context.Context, last time.Time) {
+	d.each(func(w *wire) { w.closeBy(last) }, last)
+	gone := make(chan struct{})
+	go func() {
+		d.inside.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		d.each(func(w *wire) { _ = w.Close() }, last)
+		<-gone
+	}
+}
+
+func (d *door) each(do func(*wire), ending time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ending = ending
+	for w := range d.open {
+		do(w)
+	}
+}

@@ -1,0 +1,360 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/apache/thrift/lib/go/thrift"
+
+	"github.com/sluicehq/sluice/idl/gen/adfilter"
+	"github.com/sluicehq/sluice/idl/gen/openrtb"
+	"github.com/sluicehq/sluice/inference/feature"
+)
+
+// The generated types of the data port stop in this file. The calls are taken
+// apart here, and not by the generated processor, because that one starts a
+// goroutine and a ticker per request and sends error texts to clients.
+
+// message is anything that Thrift generates for arguments and results.
+type message interface {
+	Read(ctx context.Context, in thrift.TProtocol) error
+	Write(ctx context.Context, out thrift.TProtocol) error
+}
+
+// replies is what an answer is built in, used again for the next one.
+type replies struct {
+	decision adfilter.Decision
+	partners []adfilter.PartnerDecision
+	pointers []*adfilter.PartnerDecision
+	receipt  receipt
+	bytes    []byte
+}
+
+// serveData answers the connection behind w until it ends.
+func (t *Task) serveData(ctx context.Context, w *wire) {
+	dialect, err := w.recognise()
+	if dialect == Silent && w.lastCall.Load() == 0 && isTimeout(err) {
+		t.m.closed.WithLabelValues("idle").Inc()
+	}
+	t.m.connections.WithLabelValues(string(dialect)).Inc()
+	if err != nil {
+		return
+	}
+	in, out := w.protocols(dialect)
+	s := &session{t: t, id: mix(t.lastConnection.Add(1), t.salt)}
+	for err == nil {
+		if err = w.next(); err == nil {
+			err = s.call(ctx, in, out)
+		}
+		if err == nil && w.lastReply() {
+			err = io.EOF
+		}
+	}
+	t.m.closed.WithLabelValues(why(err)).Inc()
+}
+
+// why says in one word what ended a connection.
+func why(err error) string {
+	var protocol thrift.TProtocolException
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "torn"
+	case errors.Is(err, io.EOF):
+		return "done"
+	case errors.Is(err, errTooLong), errors.Is(err, errLeftOver):
+		return "limit"
+	case isTimeout(err):
+		return "late"
+	case errors.As(err, &protocol):
+		return "malformed"
+	}
+	return "lost"
+}
+
+// errMalformed ends a connection whose next message could not be found.
+var errMalformed = thrift.NewTProtocolExceptionWithType(thrift.INVALID_DATA, errors.New("malformed call"))
+
+// call reads one message and answers it.
+func (s *session) call(ctx context.Context, in, out thrift.TProtocol) error {
+	name, kind, seq, err := in.ReadMessageBegin(ctx)
+	if err != nil {
+		return err
+	}
+	if kind != thrift.CALL && kind != thrift.ONEWAY {
+		return errMalformed
+	}
+	c := call{name: name, seq: seq, silent: kind == thrift.ONEWAY, in: in, out: out}
+	switch name {
+	case "decide":
+		return s.handleDecide(ctx, &c)
+	case "filter":
+		return s.handleFilter(ctx, &c)
+	case "report":
+		return s.handleReport(ctx, &c)
+	}
+	return s.handleUnknown(ctx, &c)
+}
+
+// call is a message whose arguments are still to be read.
+type call struct {
+	name    string
+	seq     int32
+	silent  bool // wants no reply
+	in, out thrift.TProtocol
+}
+
+// args reads the arguments. A client that sent nonsense is told so, in words
+// of ours, and the connection ends.
+func (c *call) args(ctx context.Context, into message) error {
+	if err := into.Read(ctx, c.in); err != nil {
+		if !errors.As(err, new(thrift.TTransportException)) && !isTimeout(err) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			_ = c.refuse(ctx, thrift.PROTOCOL_ERROR, "malformed arguments") // the connection ends either way
+		}
+		return err
+	}
+	return c.in.ReadMessageEnd(ctx)
+}
+
+func (c *call) answer(ctx context.Context, kind thrift.TMessageType, result interface {
+	Write(ctx context.Context, out thrift.TProtocol) error
+},
+) error {
+	if c.silent {
+		return nil
+	}
+	if err := c.out.WriteMessageBegin(ctx, c.name, kind, c.seq); err != nil {
+		return err
+	}
+	if err := result.Write(ctx, c.out); err != nil {
+		return err
+	}
+	if err := c.out.WriteMessageEnd(ctx); err != nil {
+		return err
+	}
+	return c.out.Flush(ctx)
+}
+
+func (c *call) refuse(ctx context.Context, kind int32, text string) error {
+	return c.answer(ctx, thrift.EXCEPTION, thrift.NewTApplicationException(kind, text))
+}
+
+func (s *session) handleUnknown(ctx context.Context, c *call) error {
+	s.t.m.requests.WithLabelValues("unknown").Inc()
+	if err := c.in.Skip(ctx, thrift.STRUCT); err != nil {
+		return err
+	}
+	c.name = c.name[:min(len(c.name), 64)]
+	return c.refuse(ctx, thrift.UNKNOWN_METHOD, "unknown method")
+}
+
+func (s *session) handleDecide(ctx context.Context, c *call) error {
+	var args adfilter.AdFilterDecideArgs
+	if err := c.args(ctx, &args); err != nil {
+		return err
+	}
+	s.t.m.decide.Inc()
+	s.d.partners = args.Partners
+	if args.Request == nil {
+		s.refuseRequest()
+	} else {
+		openRTB(args.Request, &s.d.request)
+		s.d.request.SetTime(time.Now()) // which OpenRTB does not carry
+		s.decide(ctx, true)
+	}
+	err := c.answer(ctx, thrift.REPLY, &adfilter.AdFilterDecideResult{Success: s.decisionReply()})
+	s.afterReply(ctx)
+	return err
+}
+
+func (s *session) handleFilter(ctx context.Context, c *call) error {
+	var args adfilter.BidRequestFilterFilterArgs
+	if err := c.args(ctx, &args); err != nil {
+		return err
+	}
+	s.t.m.filter.Inc()
+	if args.Request == nil {
+		s.refuseRequest()
+	} else {
+		published(args.Request, &s.d.request)
+		s.d.partners = append(s.one[:0], args.Request.AdvertiserId)
+		s.decide(ctx, false) // this contract has no receipt, so nothing could be learnt
+	}
+	err := c.answer(ctx, thrift.REPLY, &adfilter.BidRequestFilterFilterResult{Success: s.filterReply()})
+	s.afterReply(ctx)
+	return err
+}
+
+func (s *session) handleReport(ctx context.Context, c *call) error {
+	var args adfilter.AdFilterReportArgs
+	c.silent = true // whatever the client wrote, the contract is oneway
+	if err := c.args(ctx, &args); err != nil {
+		return err
+	}
+	s.t.m.report.Inc()
+	now := time.Now()
+	for _, o := range args.Outcomes {
+		s.outcome(o.Receipt, o.Bidders, now)
+	}
+	return nil
+}
+
+// refuseRequest forwards a call that holds no request.
+func (s *session) refuseRequest() {
+	s.d.reset(time.Now())
+	s.d.degraded = BadRequest
+	s.count()
+}
+
+// decisionReply says what s.d came to. A degraded one forwards every partner.
+func (s *session) decisionReply() *adfilter.Decision {
+	d, r := &s.d, &s.reply
+	r.partners, r.pointers = r.partners[:0], r.pointers[:0]
+	for i, p := range d.partners {
+		one := adfilter.PartnerDecision{Partner: p, Score: 1}
+		if d.degraded == "" {
+			one.Score, one.Filtered = float64(d.scores[i]), d.filtered[i] && !d.explored
+		}
+		r.partners = append(r.partners, one)
+	}
+	for i := range r.partners {
+		r.pointers = append(r.pointers, &r.partners[i])
+	}
+	r.decision = adfilter.Decision{Partners: r.pointers, Explored: d.explored, Degraded: d.degraded != "", Receipt: []byte{}}
+	if d.degraded != "" {
+		reason := string(d.degraded)
+		r.decision.Reason = &reason
+		return &r.decision
+	}
+	r.decision.Release = d.serving.active.digest
+	s.receiptOf(d, &r.receipt)
+	r.bytes = s.t.receipts.append(r.bytes[:0], &r.receipt)
+	r.decision.Receipt = r.bytes
+	return &r.decision
+}
+
+func (s *session) filterReply() *adfilter.BidResponse {
+	d := &s.d
+	if d.degraded != "" {
+		yes := true
+		return &adfilter.BidResponse{LikelihoodToBid: 1, Degraded: &yes}
+	}
+	return &adfilter.BidResponse{
+		LikelihoodToBid: float64(d.scores[0]), Release: &d.serving.active.digest, Filtered: &d.filtered[0],
+	}
+}
+
+// published converts a request of the published contract.
+func published(from *adfilter.BidRequest, to *feature.Request) {
+	*to = feature.Absent()
+	to.ID = from.BidId
+	to.DayOfWeek = float32(from.DayOfWeek)
+	if hour, err := strconv.ParseFloat(from.Hour, 32); err == nil && hour >= 0 && hour < 24 {
+		to.Hour = float32(hour)
+	}
+	to.GeoRegion, to.GeoCity, to.SiteDomain = from.RegionId, from.CityId, from.DomainId
+	to.ImpBidfloor = float32(from.BiddingPrice)
+	to.DeviceUA, to.DeviceType = from.UserAgent, float32(from.DeviceTypeId)
+}
+
+// openRTB converts what a model can read of an OpenRTB request, by the same
+// rules as feature.ParseJSON.
+func openRTB(from *openrtb.BidRequest, to *feature.Request) {
+	*to = feature.Absent()
+	to.ID, to.At = from.GetID(), number(from.At)
+	if from.Imp != nil {
+		to.ImpCount = float32(len(from.Imp))
+	}
+	if len(from.Imp) > 0 && from.Imp[0] != nil {
+		impression(from.Imp[0], to)
+	}
+	if s := from.Site; s != nil {
+		to.SiteID, to.SiteDomain, to.SiteCat = s.GetID(), s.GetDomain(), first(s.Cat)
+		if s.Publisher != nil {
+			to.PublisherID = s.Publisher.GetID()
+		}
+	}
+	if a := from.App; a != nil {
+		to.AppID, to.AppBundle = a.GetID(), a.GetBundle()
+		to.SiteCat = orElse(to.SiteCat, first(a.Cat))
+		if a.Publisher != nil {
+			to.PublisherID = orElse(to.PublisherID, a.Publisher.GetID())
+		}
+	}
+	if d := from.Device; d != nil {
+		device(d, to)
+	}
+	if u := from.User; u != nil {
+		to.UserID, to.UserYob, to.UserGender = u.GetID(), number(u.Yob), u.GetGender()
+	}
+}
+
+func impression(from *openrtb.Imp, to *feature.Request) {
+	to.ImpTagID = from.GetTagid()
+	to.ImpInstl, to.ImpSecure, to.ImpRwdd = indicator(from.Instl), indicator(from.Secure), indicator(from.Rwdd)
+	if from.Bidfloor != nil {
+		to.ImpBidfloor = float32(*from.Bidfloor)
+	}
+	switch {
+	case from.Banner != nil:
+		b := from.Banner
+		to.Format, to.Pos = "banner", number(b.Pos)
+		w, h := b.W, b.H
+		if w == nil && h == nil && len(b.Format) > 0 && b.Format[0] != nil {
+			w, h = b.Format[0].W, b.Format[0].H
+		}
+		to.Width, to.Height = number(w), number(h)
+	case from.Video != nil:
+		v := from.Video
+		to.Format, to.Pos, to.Width, to.Height = "video", number(v.Pos), number(v.W), number(v.H)
+	case from.Native_ != nil:
+		to.Format = "native"
+	case from.Audio != nil:
+		to.Format = "audio"
+	}
+}
+
+func device(from *openrtb.Device, to *feature.Request) {
+	to.DeviceUA, to.DeviceMake, to.DeviceModel = from.GetUa(), from.GetMake(), from.GetModel()
+	to.DeviceOS, to.DeviceOSV = from.GetOs(), from.GetOsv()
+	to.DeviceLanguage, to.DeviceCarrier = from.GetLanguage(), from.GetCarrier()
+	to.DeviceType, to.ConnectionType, to.DeviceLmt = number(from.Devicetype), number(from.Connectiontype), indicator(from.Lmt)
+	if g := from.Geo; g != nil {
+		to.GeoCountry, to.GeoRegion, to.GeoCity = g.GetCountry(), g.GetRegion(), g.GetCity()
+	}
+}
+
+// number is missing (NaN) where the exchange left it out.
+func number(v *int32) float32 {
+	if v == nil {
+		return float32(math.NaN())
+	}
+	return float32(*v)
+}
+
+func indicator(v *bool) float32 {
+	switch {
+	case v == nil:
+		return float32(math.NaN())
+	case *v:
+		return 1
+	}
+	return 0
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+func orElse(v, other string) string {
+	if v == "" {
+		return other
+	}
+	return v
+}

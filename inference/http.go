@@ -1,0 +1,48 @@
+package inference
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// httpServer answers what orchestrators and Prometheus ask.
+func (t *Task) httpServer() *http.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n")) // whoever asked may have gone
+	})
+	mux.HandleFunc("GET /readyz", t.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(t.m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	return &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
+		WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10,
+	}
+}
+
+// readyz is 200 only while a proven release that is warm takes auctions.
+func (t *Task) readyz(w http.ResponseWriter, _ *http.Request) {
+	answer := struct {
+		Ready   bool   `json:"ready"`
+		Reason  string `json:"reason,omitempty"` // one word
+		Detail  string `json:"detail,omitempty"`
+		Release string `json:"release,omitempty"`
+	}{Reason: t.unready()}
+	answer.Ready = answer.Reason == ""
+	if s := t.serving.Load(); s != nil {
+		answer.Release = s.release
+	}
+	t.orders.mu.Lock()
+	if f := t.orders.failure; f != nil && !answer.Ready {
+		answer.Detail = f.detail
+	}
+	t.orders.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	if !answer.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(answer) // whoever asked may have gone
+}

@@ -1,0 +1,181 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+)
+
+// Refusal is why an assignment was not taken. Reason is stale_epoch,
+// stale_generation or bad_assignment; Epoch is the newest one seen.
+type Refusal struct {
+	Reason, Detail string
+	Epoch          int64
+}
+
+func (r *Refusal) Error() string { return r.Reason + ": " + r.Detail }
+
+// failure is a release that could not be made ready.
+type failure struct {
+	release, reason, detail string
+	generation              int64
+	lasting                 bool // asking again for the same would come to the same
+}
+
+// errOvertaken means that a newer assignment took the place of this one.
+var errOvertaken = errors.New("a newer assignment took its place")
+
+// orders holds what the task was last asked for, fenced by epoch.
+//
+// A task takes an assignment unless its epoch is older than the newest seen, or
+// its generation is older than that of the last one taken in the same epoch. A
+// newer epoch may go back to an older generation: the controller may have lost
+// its memory, and stable must be restorable all the same. The same generation
+// with other contents is taken too, as a controller changes the sample, or
+// moves a task back to stable, within a generation: the newest call wins.
+type orders struct {
+	mu        sync.Mutex
+	epoch     int64 // newest seen
+	given     bool  // an assignment was taken
+	wanted    assignment
+	under     int64 // the epoch of wanted
+	since     time.Time
+	failure   *failure
+	preparing string
+	interrupt context.CancelFunc // of the preparation under way
+
+	wake chan struct{} // of capacity 1
+}
+
+func newOrders() *orders { return &orders{wake: make(chan struct{}, 1)} }
+
+// take accepts a or returns a *Refusal. Taking the same again does nothing,
+// unless it failed for a reason that may have passed.
+func (o *orders) take(a assignment, epoch int64, now time.Time) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if epoch < o.epoch {
+		return &Refusal{"stale_epoch", fmt.Sprintf("epoch %d is older than %d: another controller is in charge", epoch, o.epoch), o.epoch}
+	}
+	if err := a.check(); err != nil {
+		return &Refusal{"bad_assignment", err.Error(), o.epoch}
+	}
+	o.epoch = epoch
+	if o.given && epoch == o.under && a.generation < o.wanted.generation {
+		return &Refusal{"stale_generation", fmt.Sprintf("generation %d is older than %d", a.generation, o.wanted.generation), o.epoch}
+	}
+	o.under = epoch
+	if o.given && a == o.wanted {
+		if o.failure != nil && !o.failure.lasting && o.preparing == "" {
+			o.ring()
+		}
+		return nil
+	}
+	o.given, o.wanted, o.since, o.failure = true, a, now, nil
+	if o.interrupt != nil {
+		o.interrupt()
+	}
+	o.ring()
+	return nil
+}
+
+func (o *orders) ring() {
+	select {
+	case o.wake <- struct{}{}:
+	default: // it rings already
+	}
+}
+
+// check says what is wrong with an assignment.
+func (a assignment) check() error {
+	share := func(v float64) bool { return v >= 0 && v <= 1 }
+	switch {
+	case !isDigest(a.release):
+		return fmt.Errorf("release %.80q is no SHA-256 in lower-case hex", a.release)
+	case a.shadow != "" && !isDigest(a.shadow):
+		return fmt.Errorf("shadow %.80q is no SHA-256 in lower-case hex", a.shadow)
+	case !share(a.sample):
+		return fmt.Errorf("sample %v is no share from 0 to 1", a.sample)
+	case !share(a.explore):
+		return fmt.Errorf("explore %v is no share from 0 to 1", a.explore)
+	case a.buckets < 1 || a.buckets > MaxBuckets:
+		return fmt.Errorf("buckets %d: want 1 to %d", a.buckets, MaxBuckets)
+	case a.generation < 0 || a.generation == math.MaxInt64:
+		return fmt.Errorf("generation %d is out of range", a.generation)
+	}
+	return nil
+}
+
+func isDigest(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// current returns the newest assignment and when it came.
+func (o *orders) current() (a assignment, since time.Time, given bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.wanted, o.since, o.given
+}
+
+// begin marks a as being prepared. The context ends when a newer assignment
+// comes, or has come; done must be called.
+func (o *orders) begin(ctx context.Context, a assignment, isDefault bool) (_ context.Context, done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.preparing, o.interrupt = a.release, cancel
+	if o.overtaken(a, isDefault) {
+		cancel()
+	}
+	return ctx, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		cancel()
+		o.preparing, o.interrupt = "", nil
+	}
+}
+
+// overtaken reports whether a is no longer what is wanted. A default is wanted
+// only while no assignment was given, or while the one given failed.
+func (o *orders) overtaken(a assignment, isDefault bool) bool {
+	if isDefault {
+		return o.given && o.failure == nil
+	}
+	return a != o.wanted
+}
+
+// commit runs swap if a is still what is wanted.
+func (o *orders) commit(a assignment, isDefault bool, swap func()) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.overtaken(a, isDefault) {
+		return errOvertaken
+	}
+	if !o.given || !isDefault {
+		o.failure = nil
+	}
+	swap()
+	return nil
+}
+
+// fail notes why a could not be made ready, if it is still wanted.
+func (o *orders) fail(a assignment, isDefault bool, f failure) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if isDefault == o.given || !isDefault && a != o.wanted {
+		return
+	}
+	f.generation = a.generation
+	o.failure = &f
+}

@@ -1,0 +1,321 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/sluicehq/sluice/inference/feature"
+)
+
+// MaxPartnersPerRequest is how many partners one decide may ask about.
+const MaxPartnersPerRequest = 1024
+
+// Degraded says in one word why an auction was forwarded without a score.
+type Degraded string
+
+// The reasons for forwarding without a score.
+const (
+	NotReady   Degraded = "not_ready"   // no proven release yet
+	Busy       Degraded = "busy"        // too many requests in hand for too long
+	Panicked   Degraded = "panic"       // the release broke on this request
+	Invalid    Degraded = "invalid"     // a score was no number in [0, 1]
+	BadRequest Degraded = "bad_request" // no request in the call, or too many partners
+)
+
+// session answers one connection of the data port. Everything a request needs
+// is here and is used again for the next one.
+type session struct {
+	t      *Task
+	id     uint64 // hash of connection id and boot salt
+	calls  uint64
+	d      decision
+	one    [1]string // the partner of a filter call
+	rows   []float32
+	reply  replies
+	report receipt
+}
+
+// decision is what became of one request.
+type decision struct {
+	request  feature.Request
+	partners []string
+
+	at       time.Time
+	serving  *serving // nil where not_ready
+	degraded Degraded // empty: scored
+	explored bool
+	sampled  bool // to be scored by both releases
+	paired   bool // has been
+
+	scores   []float32
+	filtered []bool // the serving release would; explored ones are forwarded all the same
+	cells    []*partnerCounts
+
+	shadowScores   []float32
+	shadowFiltered []bool
+}
+
+// decide scores d.request for d.partners with the release in force. It fills
+// the rest of d and counts. It always comes to an answer. Only where explore
+// is set may the request be drawn for exploration.
+func (s *session) decide(ctx context.Context, explore bool) {
+	d := &s.d
+	d.reset(time.Now())
+	d.serving = s.t.serving.Load() // once: a request never sees two releases
+	switch {
+	case d.serving == nil:
+		d.degraded = NotReady
+	case len(d.partners) > MaxPartnersPerRequest:
+		d.degraded = BadRequest
+	case !s.t.slots.take(ctx):
+		d.degraded = Busy
+	default:
+		s.score(ctx, explore)
+		s.t.slots.give()
+	}
+	s.count()
+}
+
+func (d *decision) reset(at time.Time) {
+	n := min(len(d.partners), MaxPartnersPerRequest)
+	d.at, d.serving, d.degraded = at, nil, ""
+	d.explored, d.sampled, d.paired = false, false, false
+	d.scores = slices.Grow(d.scores[:0], n)[:n]
+	d.filtered = slices.Grow(d.filtered[:0], n)[:n]
+	d.shadowScores = slices.Grow(d.shadowScores[:0], n)[:n]
+	d.shadowFiltered = slices.Grow(d.shadowFiltered[:0], n)[:n]
+	d.cells = d.cells[:0]
+}
+
+// score runs in a slot. Explored requests are scored by both releases before
+// they are answered, since the receipt says what both would have done.
+func (s *session) score(ctx context.Context, explore bool) {
+	d := &s.d
+	invalid, ok := s.try(ctx, d.serving.active, d.scores)
+	switch {
+	case !ok:
+		d.degraded = Panicked
+		return
+	case invalid > 0:
+		d.degraded = Invalid
+		d.serving.counts.cell(s.id).invalid.Add(int64(invalid))
+		return
+	}
+	decided(d.serving.active, d.partners, d.scores, d.filtered)
+	s.draw(explore)
+	if d.explored && d.sampled {
+		s.pair(ctx)
+	}
+}
+
+// draw tells whether this request is explored and whether it is in the sample.
+// Both arms of a comparison sample the same ids; each task explores its own.
+func (s *session) draw(explore bool) {
+	d, sv := &s.d, s.d.serving
+	s.calls++
+	h := hashID(d.request.ID)
+	if d.request.ID == "" {
+		h = mix(s.calls, s.id)
+	}
+	d.explored = explore && sv.exploreBelow.takes(mix(h, s.t.salt))
+	d.sampled = sv.beside != nil && (d.explored || sv.sampleBelow.takes(mix(h, sampleSalt)))
+}
+
+const sampleSalt = 0x736c75696365
+
+func decided(a *arm, partners []string, scores []float32, filtered []bool) {
+	for i, p := range partners {
+		filtered[i] = valid(scores[i]) && scores[i] < a.threshold(p)
+	}
+}
+
+// try scores with one release and survives whatever it does.
+func (s *session) try(ctx context.Context, a *arm, scores []float32) (invalid int, ok bool) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			s.t.m.panics.WithLabelValues("score").Inc()
+			a.broke.Do(func() { // once per release: a broken one breaks on every request
+				s.t.log.ErrorContext(ctx, "release broke on a request", "release", a.digest, "err", broken, "stack", string(debug.Stack()))
+			})
+		}
+	}()
+	s.rows, invalid = a.score(s.rows, &s.d.request, s.d.partners, scores)
+	return invalid, true
+}
+
+// count adds what was answered to the counts it was decided under. Degraded
+// answers count as errors of the release in force: one that is too slow to
+// answer is no better than one that cannot.
+func (s *session) count() {
+	d := &s.d
+	if d.degraded != "" {
+		s.t.m.degraded[d.degraded].Inc()
+	}
+	if d.serving == nil || d.degraded == BadRequest {
+		return
+	}
+	c := d.serving.counts
+	cell := c.cell(s.id)
+	cell.requests.Add(1)
+	if d.degraded != "" {
+		cell.errors.Add(1)
+		return
+	}
+	shard := &c.shards[s.id%countShards]
+	g := c.bucket(s.id)
+	filtered := 0
+	for i, p := range d.partners {
+		counted := s.partner(i, p)
+		counted.cells[g].scored.Add(1)
+		if d.filtered[i] {
+			counted.cells[g].filtered.Add(1)
+			filtered++
+		}
+		shard.scores[scoreBin(d.scores[i])].Add(1)
+	}
+	d.serving.m.filtered.Add(float64(filtered))
+	d.serving.m.forwarded.Add(float64(len(d.partners) - filtered))
+	if d.explored {
+		d.serving.m.explored.Inc()
+	}
+}
+
+// partner returns the counts of the i-th partner, looked up once per request.
+func (s *session) partner(i int, name string) *partnerCounts {
+	d := &s.d
+	if i == len(d.cells) {
+		d.cells = append(d.cells, d.serving.counts.partner(name))
+	}
+	return d.cells[i]
+}
+
+// afterReply does what the client need not wait for.
+func (s *session) afterReply(ctx context.Context) {
+	d := &s.d
+	if d.serving == nil {
+		return
+	}
+	took := time.Since(d.at)
+	d.serving.counts.shards[s.id%countShards].latency[latencyBin(took)].Add(1)
+	s.t.m.seconds.Observe(took.Seconds())
+	if !d.sampled || d.paired || d.degraded != "" {
+		return
+	}
+	if !s.t.slots.tryTake() { // requests come first
+		s.t.m.shadowDropped.Inc()
+		return
+	}
+	s.pair(ctx)
+	s.t.slots.give()
+}
+
+// pair scores the request with the shadow release too and counts where the two
+// differ. A pair counts only where both scores are valid.
+func (s *session) pair(ctx context.Context) {
+	d, c := &s.d, s.d.serving.counts
+	cell := c.cell(s.id)
+	cell.shadowRequests.Add(1)
+	s.t.m.shadowRequests.Inc()
+	invalid, ok := s.try(ctx, d.serving.beside, d.shadowScores)
+	if !ok {
+		cell.shadowInvalid.Add(int64(len(d.partners)))
+		return
+	}
+	cell.shadowInvalid.Add(int64(invalid))
+	decided(d.serving.beside, d.partners, d.shadowScores, d.shadowFiltered)
+	d.paired = true
+	g := c.bucket(s.id)
+	for i, p := range d.partners {
+		if !valid(d.shadowScores[i]) {
+			continue
+		}
+		pair := &s.partner(i, p).cells[g]
+		pair.pairs.Add(1)
+		switch served, shadow := d.filtered[i], d.shadowFiltered[i]; {
+		case served && !shadow:
+			pair.servedOnly.Add(1)
+		case shadow && !served:
+			pair.shadowOnly.Add(1)
+		}
+	}
+}
+
+// receiptOf notes what a reported bid will need.
+func (s *session) receiptOf(d *decision, r *receipt) {
+	*r = receipt{at: d.at, explored: d.explored, pairs: r.pairs[:0]}
+	if !d.explored {
+		return
+	}
+	sv := d.serving
+	r.bucket, r.buckets, r.generation = sv.counts.bucket(s.id), sv.counts.buckets, sv.generation
+	r.release = sv.active.raw
+	if sv.beside != nil {
+		r.hasShadow, r.shadow = true, sv.beside.raw
+	}
+	for i, p := range d.partners {
+		bits := uint8(0)
+		if d.filtered[i] {
+			bits |= pairServing
+		}
+		if d.paired && valid(d.shadowScores[i]) {
+			bits |= pairBoth
+			if d.shadowFiltered[i] {
+				bits |= pairShadow
+			}
+		}
+		r.pairs = append(r.pairs, receiptPair{partnerHash(p), bits})
+	}
+}
+
+// outcome accounts for one auction that somebody brings a receipt of.
+func (s *session) outcome(b []byte, bidders []string, now time.Time) {
+	r := &s.report
+	if err := s.t.receipts.read(b, r, now); err != nil {
+		reason := "damaged"
+		if errors.Is(err, errOld) {
+			reason = "too_old"
+		}
+		s.t.m.dropped(reason).Inc()
+		return
+	}
+	if !r.explored {
+		s.t.m.outcomes.WithLabelValues("unexplored").Inc()
+		return
+	}
+	c := s.t.ledger.forReceipt(r.key(), r.buckets, now, s.t.receipts.maxAge)
+	if c == nil {
+		s.t.m.dropped("unknown_release").Inc()
+		return
+	}
+	s.t.m.outcomes.WithLabelValues("explored").Inc()
+	for _, name := range bidders {
+		s.bid(c, r, name)
+	}
+}
+
+func (s *session) bid(c *counts, r *receipt, partner string) {
+	p := r.pair(partner)
+	if p == nil || p.bits&pairTaken != 0 {
+		s.t.m.dropped("unknown_partner").Inc()
+		return
+	}
+	p.bits |= pairTaken
+	s.t.m.bids.Inc()
+	if p.bits&pairServing != 0 {
+		s.t.m.missed.Inc()
+	}
+	if p.bits&pairBoth == 0 {
+		return
+	}
+	cell := &c.partner(partner).cells[r.bucket]
+	cell.bids.Add(1)
+	switch p.bits & (pairServing | pairShadow) {
+	case pairServing:
+		cell.bidsServedOnly.Add(1)
+	case pairShadow:
+		cell.bidsShadowOnly.Add(1)
+	}
+}

@@ -1,0 +1,201 @@
+package inference
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are what a task is started with. Zero values of limits take the
+// defaults of DefaultOptions.
+type Options struct {
+	Name  string // ECS task ARN, or any name
+	Fleet string
+	Fetch Fetcher
+	Log   *slog.Logger
+
+	MaxConnections  int           // on the data port
+	MaxInHand       int           // requests scored at once
+	MaxWait         time.Duration // of a request for its turn; then it is forwarded
+	MaxMessageBytes int           // of one Thrift message or frame
+	MaxArchiveBytes int64         // of one release
+	MemoryBytes     int64         // that loading a release must not exceed; 0 for no limit
+	IdleTimeout     time.Duration // of a connection between messages
+	ReadTimeout     time.Duration // of one message, once begun
+	WriteTimeout    time.Duration // of one reply
+	ReceiptAge      time.Duration // after which a receipt no longer counts
+
+	DrainDelay   time.Duration // not ready but accepting, so that load balancers learn of it
+	DrainLinger  time.Duration // then, for idle connections: to send one more request
+	DrainTimeout time.Duration // then, for everything
+}
+
+// DefaultOptions are the limits of a task that was told nothing else.
+func DefaultOptions() Options {
+	return Options{
+		MaxConnections: 10_000, MaxInHand: 64, MaxWait: 20 * time.Millisecond,
+		MaxMessageBytes: 256 << 10, MaxArchiveBytes: 256 << 20,
+		IdleTimeout: 10 * time.Minute, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		ReceiptAge: 10 * time.Minute,
+		DrainDelay: 5 * time.Second, DrainLinger: 2 * time.Second, DrainTimeout: 20 * time.Second,
+	}
+}
+
+// Check says what is wrong with the options, naming the flag that would help.
+func (o Options) Check() error {
+	positive := []struct {
+		flag  string
+		value int64
+	}{
+		{"max-connections", int64(o.MaxConnections)},
+		{"max-in-hand", int64(o.MaxInHand)},
+		{"max-wait", int64(o.MaxWait)},
+		{"max-message", int64(o.MaxMessageBytes)},
+		{"max-archive", o.MaxArchiveBytes},
+		{"idle-timeout", int64(o.IdleTimeout)},
+		{"read-timeout", int64(o.ReadTimeout)},
+		{"write-timeout", int64(o.WriteTimeout)},
+		{"receipt-age", int64(o.ReceiptAge)},
+		{"drain-timeout", int64(o.DrainTimeout)},
+	}
+	for _, p := range positive {
+		if p.value <= 0 {
+			return fmt.Errorf("--%s must be more than zero", p.flag)
+		}
+	}
+	switch {
+	case o.Fleet == "":
+		return errors.New("no fleet is named; set --fleet")
+	case o.Name == "":
+		return errors.New("the task has no name; set --task (on ECS it is found by itself)")
+	case o.Fetch == nil:
+		return errors.New("nothing fetches releases")
+	case o.MaxMessageBytes > maxFrameLimit:
+		return fmt.Errorf("--max-message may be %d at most", maxFrameLimit)
+	case o.MemoryBytes < 0:
+		return errors.New("--memory must not be negative")
+	case o.DrainDelay < 0, o.DrainLinger < 0:
+		return errors.New("--drain-delay must not be negative")
+	}
+	return nil
+}
+
+// Task is one inference task.
+type Task struct {
+	o       Options
+	log     *slog.Logger
+	m       *metrics
+	boot    string
+	salt    uint64
+	started time.Time
+
+	serving        atomic.Pointer[serving] // nil before the first release
+	draining       atomic.Bool
+	lastConnection atomic.Uint64
+
+	slots    slots
+	ledger   ledger
+	receipts receipts
+	orders   *orders
+	loader   loader
+
+	data, control *door
+}
+
+// New returns a task that serves nothing yet.
+func New(o Options) (*Task, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	var random [16]byte
+	if _, err := crand.Read(random[:]); err != nil {
+		return nil, fmt.Errorf("draw the boot salt: %w", err)
+	}
+	t := &Task{
+		o: o, m: newMetrics(), started: time.Now(),
+		boot: hex.EncodeToString(random[:8]), salt: binary.BigEndian.Uint64(random[8:]),
+		slots: newSlots(o.MaxInHand, o.MaxWait), receipts: newReceipts(o.Fleet, o.ReceiptAge), orders: newOrders(),
+		loader: loader{fetch: o.Fetch, open: openRelease, archiveBytes: o.MaxArchiveBytes, memoryBytes: o.MemoryBytes},
+	}
+	t.log = o.Log.With("fleet", o.Fleet, "task", o.Name)
+	sizes := wireLimits{message: o.MaxMessageBytes, idle: o.IdleTimeout, read: o.ReadTimeout, write: o.WriteTimeout}
+	t.data = t.door("data", o.MaxConnections, sizes, t.serveData)
+	sizes.message = maxControlMessageBytes
+	t.control = t.door("control", maxControlConnections, sizes, t.serveControl)
+	t.m.watch(t)
+	return t, nil
+}
+
+func (t *Task) door(name string, limit int, sizes wireLimits, serve func(context.Context, *wire)) *door {
+	return &door{name: name, limit: limit, sizes: sizes, serve: serve, log: t.log, m: t.m, open: map[*wire]struct{}{}}
+}
+
+// unready says in one word why the task takes no auctions; "" when it does.
+func (t *Task) unready() string {
+	switch {
+	case t.draining.Load():
+		return "draining"
+	case t.serving.Load() == nil:
+		return "no_release"
+	}
+	return ""
+}
+
+// Listeners are the three ports. Run closes them.
+type Listeners struct{ Data, Control, HTTP net.Listener }
+
+// Run serves until ctx ends, then drains: not ready, but accepting for
+// DrainDelay; then no new connections, one more request for idle ones, and
+// after DrainTimeout the end of whatever is left. It returns nil when it could
+// serve, and only once everything it started has ended.
+func (t *Task) Run(ctx context.Context, l Listeners) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	loading, stopLoading := context.WithCancel(life)
+	defer stopLoading()
+
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { t.load(loading) })
+	all.Go(func() { t.data.accept(life, l.Data) })
+	all.Go(func() { t.control.accept(life, l.Control) })
+	web := t.httpServer()
+	broken := make(chan error, 1)
+	all.Go(func() { broken <- web.Serve(l.HTTP) })
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-broken:
+		err = fmt.Errorf("serve http: %w", err)
+	}
+	stopLoading()
+	t.drain(life, l, web)
+	return err
+}
+
+// drain ends everything in order, each within its time.
+func (t *Task) drain(ctx context.Context, l Listeners, web *http.Server) {
+	t.draining.Store(true)
+	t.log.InfoContext(ctx, "draining", "connections", t.data.count())
+	pause(ctx, t.o.DrainDelay)
+	limit, cancel := context.WithTimeout(ctx, t.o.DrainTimeout)
+	defer cancel()
+	_ = l.Data.Close() // a listener that fails to close lets nobody in either
+	t.data.empty(limit, time.Now().Add(min(t.o.DrainLinger, t.o.DrainTimeout)))
+	_ = l.Control.Close()
+	t.control.empty(limit, time.Now())
+	if err := web.Shutdown(limit); err != nil {
+		_ = web.Close()
+	}
+	t.log.InfoContext(ctx, "drained", "clean", limit.Err() == nil)
+}
