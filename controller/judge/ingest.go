@@ -32,6 +32,9 @@ func (s *State) ingest(l Look, p Policy) (bad problems, moved bool) {
 	for i := range reports {
 		r := &reports[i]
 		buckets, err := check(r, l.Served)
+		if i > 0 && sameSource(*r, reports[i-1]) {
+			err = fmt.Errorf("reports twice for generation %d in one look", r.Generation)
+		}
 		if err == nil {
 			err = s.admit(r, buckets, l.Served, &day)
 		}
@@ -40,8 +43,11 @@ func (s *State) ingest(l Look, p Policy) (bad problems, moved bool) {
 		}
 	}
 	s.addIncrements(day, p, l.Served)
-	s.checkSides(l, p, &bad)
 	return bad, day.moved
+}
+
+func sameSource(a, b Report) bool {
+	return a.Task == b.Task && a.Boot == b.Boot && a.Generation == b.Generation
 }
 
 // increments are what one look adds, by arm.

@@ -49,10 +49,7 @@ const drySpell = 5
 
 // checkSides says whether both arms count, over all and for every partner that
 // matters.
-func (s *State) checkSides(l Look, p Policy, bad *problems) {
-	if !l.Served {
-		return
-	}
+func (s *State) checkSides(p Policy, bad *problems) {
 	limit := int64(drySpell * p.WindowRequests)
 	for a, name := range []Arm{Candidate, Control} {
 		other := []Arm{Control, Candidate}[a]

@@ -34,6 +34,7 @@ type traffic struct {
 	look    int
 
 	generation int64
+	columns    [][]Columns // by report and partner
 }
 
 func newTraffic(seed uint64) *traffic {
@@ -48,8 +49,16 @@ func newTraffic(seed uint64) *traffic {
 
 func partnerName(k int) string { return fmt.Sprintf("dsp-%02d", k) }
 
+func blanks(n, buckets int) []Columns {
+	all := make([]Columns, n)
+	for k := range all {
+		all[k] = blankColumns(buckets)
+	}
+	return all
+}
+
 func (w *traffic) begin() {
-	w.reports = nil
+	w.reports, w.columns = nil, nil
 	w.generation++
 	for _, arm := range []Arm{Candidate, Control} {
 		if arm == Candidate && !w.served {
@@ -59,6 +68,7 @@ func (w *traffic) begin() {
 			r := blank(fmt.Sprintf("%s-%d", arm, i), arm, w.buckets)
 			r.Generation = w.generation
 			w.reports = append(w.reports, r)
+			w.columns = append(w.columns, blanks(w.partners, w.buckets))
 		}
 	}
 }
@@ -96,7 +106,12 @@ func (w *traffic) next() Look {
 			n *= 2 * (1 - canary)
 		}
 		for range int(n) {
-			w.request(r, drift)
+			w.request(r, w.columns[i], drift)
+		}
+		for k, c := range w.columns[i] {
+			if sum(c.Scored) > 0 {
+				r.Partners[partnerName(k)] = c
+			}
 		}
 	}
 	return w.see()
@@ -110,30 +125,11 @@ func (w *traffic) see() Look {
 	if w.served {
 		l.Expected[Candidate] = w.perArm
 	}
-	l.Reports = copied(w.reports)
+	l.Reports = w.reports
 	return l
 }
 
-func copied(reports []Report) []Report {
-	out := make([]Report, len(reports))
-	for i, r := range reports {
-		out[i] = r
-		out[i].Requests, out[i].Errors, out[i].Invalid = clone(r.Requests), clone(r.Errors), clone(r.Invalid)
-		out[i].ShadowRequests, out[i].ShadowInvalid = clone(r.ShadowRequests), clone(r.ShadowInvalid)
-		out[i].Partners = map[string]Columns{}
-		for name, c := range r.Partners {
-			out[i].Partners[name] = Columns{
-				Scored: clone(c.Scored), Filtered: clone(c.Filtered), Pairs: clone(c.Pairs),
-				CandidateOnly: clone(c.CandidateOnly), StableOnly: clone(c.StableOnly),
-			}
-		}
-	}
-	return out
-}
-
-func clone(v []int64) []int64 { return append([]int64(nil), v...) }
-
-func (w *traffic) request(r *Report, drift float64) {
+func (w *traffic) request(r *Report, columns []Columns, drift float64) {
 	g := w.rng.IntN(w.active)
 	lasting := w.shifts[r.Task]
 	if lasting == nil {
@@ -167,7 +163,8 @@ func (w *traffic) request(r *Report, drift float64) {
 		}
 	}
 	for range w.asked {
-		w.pair(r, g, w.pick(), shift, both)
+		k := w.pick()
+		w.pair(&columns[k], r.Arm, g, k, shift, both)
 	}
 }
 
@@ -180,13 +177,7 @@ func (w *traffic) pick() int {
 
 // pair scores one partner by both releases: they agree but for the shift and
 // for flips both ways.
-func (w *traffic) pair(r *Report, g, k int, shift float64, both bool) {
-	name := partnerName(k)
-	c, known := r.Partners[name]
-	if !known {
-		c = blankColumns(w.buckets)
-		r.Partners[name] = c
-	}
+func (w *traffic) pair(c *Columns, arm Arm, g, k int, shift float64, both bool) {
 	u, noise := w.rng.Float64(), 0.0
 	if w.flip > 0 {
 		noise = w.flip * (w.rng.Float64()*2 - 1)
@@ -194,7 +185,7 @@ func (w *traffic) pair(r *Report, g, k int, shift float64, both bool) {
 	old := w.rate(k) + shift
 	oldSays, newSays := u < old, u < old+w.shift(k)+noise
 	says := oldSays
-	if r.Arm == Candidate {
+	if arm == Candidate {
 		says = newSays
 	}
 	c.Scored[g]++

@@ -60,6 +60,7 @@ func (s *State) Look(l Look, p Policy) Verdict {
 	s.setTiers(p)
 	if l.Served {
 		s.closeReady(p)
+		s.checkSides(p, &bad)
 	}
 	rulings := s.rule(l, p, bad)
 	s.latch(rulings, l.At)

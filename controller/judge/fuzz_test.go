@@ -1,0 +1,200 @@
+package judge
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// A script reads decisions from fuzzed bytes; when they run out all are zero.
+type script struct{ data []byte }
+
+func (s *script) next(n int) int {
+	if len(s.data) == 0 {
+		return 0
+	}
+	v := int(s.data[0])
+	s.data = s.data[1:]
+	return v % n
+}
+
+// fuzzed is a fleet whose tasks count whatever the script says.
+type fuzzed struct {
+	script
+	reports []Report
+	served  bool
+	counted [arms]int64 // requests that sound reports can have shown, by arm
+	pairs   int64
+}
+
+func (f *fuzzed) arm() Arm { return []Arm{Candidate, Control}[f.next(2)] }
+
+// act changes the fleet by one step of the script.
+func (f *fuzzed) act() {
+	if len(f.reports) == 0 || f.next(16) == 0 && len(f.reports) < 6 {
+		name := string(rune('a' + f.next(4)))
+		f.reports = append(f.reports, blank(name, f.arm(), []int{64, 20, 1, 0, 65}[f.next(5)]))
+		return
+	}
+	r := &f.reports[f.next(len(f.reports))]
+	switch f.next(12) {
+	default:
+		f.count(r)
+	case 8:
+		*r = blank(r.Task, r.Arm, 64)
+		r.Boot = string(rune('p' + f.next(4)))
+	case 9:
+		generation := r.Generation + int64(f.next(3)) - 1
+		*r = blank(r.Task, f.arm(), 64)
+		r.Generation = generation
+	case 10:
+		if len(r.Requests) > 0 {
+			r.Requests[0] = []int64{-1, math.MaxInt64, math.MinInt64, 1 << 31, 0}[f.next(5)]
+		}
+	case 11:
+		r.Errors, r.ShadowInvalid = nil, nil
+	}
+}
+
+// count adds to all buckets at once, in any proportion.
+func (f *fuzzed) count(r *Report) {
+	name := string(rune('k' + f.next(3)))
+	c, known := r.Partners[name]
+	if !known {
+		c = blankColumns(len(r.Requests))
+		r.Partners[name] = c
+	}
+	scale := []int64{0, 1, 7, 300, 1 << 20}[f.next(5)]
+	kind := f.next(8)
+	for g := range r.Requests {
+		n := scale * int64(1+g%3)
+		part := n * int64(f.next(5)) / 4
+		r.Requests[g] += n
+		switch kind {
+		default:
+			c.Scored[g] += n
+			c.Filtered[g] += part
+		case 4:
+			addTo(r.Errors, g, part)
+		case 5:
+			addTo(r.Invalid, g, n*3)
+		case 6, 7:
+			c.Scored[g] += n
+			c.Pairs[g] += n
+			c.CandidateOnly[g] += part
+			addTo(r.ShadowRequests, g, n)
+			f.pairs += n
+		}
+		f.counted[armIndex(r.Arm)] += n
+	}
+}
+
+func addTo(column []int64, g int, n int64) {
+	if g < len(column) {
+		column[g] += n
+	}
+}
+
+// finite says whether every number of a verdict is.
+func finite(v Verdict) bool {
+	_, err := json.Marshal(v)
+	return err == nil && v.Progress >= 0 && v.Progress <= 1 && v.ETA >= 0
+}
+
+// checkVerdict holds what must never happen.
+func (f *fuzzed) checkVerdict(t *testing.T, v, last Verdict) {
+	if !finite(v) {
+		t.Fatalf("a number is not finite: %+v", v)
+	}
+	if last.Outcome == Worse && (v.Outcome != Worse || v.Sentence != last.Sentence) {
+		t.Fatalf("worse became %s: %s", v.Outcome, v.Sentence)
+	}
+	if v.Outcome == Acceptable && f.served && min(f.counted[candidate], f.counted[control]) < 400 {
+		t.Fatalf("acceptable after %v requests", f.counted)
+	}
+	if v.Outcome == Acceptable && !f.served && f.pairs < 100 {
+		t.Fatalf("acceptable after %d pairs", f.pairs)
+	}
+	if v.Sentence == "" {
+		t.Fatalf("%s without a sentence", v.Outcome)
+	}
+}
+
+func FuzzLook(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte{0, 0, 0, 0, 1, 1, 1, 1, 3, 3, 3})
+	long := make([]byte, 2000)
+	for i := range long {
+		long[i] = byte(i * i / 7)
+	}
+	f.Add(long)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fleet := &fuzzed{script: script{data}}
+		var s State
+		var last Verdict
+		policy := Policy{WindowRequests: 20 + fleet.next(400), ErrorFloor: float64(fleet.next(3)) / 100, Intended: float64(fleet.next(3)-1) / 10}
+		for i := 0; i < 60 && len(fleet.data) > 0; i++ {
+			for range 1 + fleet.next(6) {
+				fleet.act()
+			}
+			if fleet.next(10) == 0 {
+				s.Step()
+			}
+			if fleet.next(8) == 0 {
+				fleet.served = !fleet.served
+			}
+			l := Look{At: time.Unix(int64(i), 0), Served: fleet.served, Reports: fleet.reports}
+			twin := roundTrip(t, s)
+			v := s.Look(l, policy)
+			fleet.checkVerdict(t, v, last)
+			if other := twin.Look(l, policy); !reflect.DeepEqual(v, other) {
+				t.Fatalf("restored judge differs:\n%+v\n%+v", v, other)
+			}
+			if again := s.Look(l, policy); !reflect.DeepEqual(v, again) {
+				t.Fatalf("the same look twice:\n%+v\n%+v", v, again)
+			}
+			last = v
+		}
+	})
+}
+
+func roundTrip(t *testing.T, s State) (back State) {
+	data, err := s.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := back.UnmarshalBinary(data); err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
+// Damaged checkpoints are errors, neither panics nor states that panic later.
+func FuzzRestore(f *testing.F) {
+	w := newTraffic(1)
+	w.buckets, w.active, w.partners, w.perLook = 3, 3, 2, 20
+	var s State
+	for range 3 {
+		s.Look(w.next(), Policy{WindowRequests: 10, WindowBuckets: 2})
+	}
+	data, err := s.MarshalBinary()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var s State
+		if s.UnmarshalBinary(data) != nil {
+			return
+		}
+		v := s.Look(w.see(), Policy{})
+		s.Step()
+		if _, err := s.MarshalBinary(); err != nil {
+			t.Fatal(err)
+		}
+		_ = v
+	})
+}
