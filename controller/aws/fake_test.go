@@ -1,0 +1,79 @@
+package aws_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+)
+
+type object = map[string]any
+
+// call is one that a fake service was asked.
+type call struct {
+	op string
+	in object
+}
+
+// fake answers AWS JSON calls with what a test wrote down.
+type fake struct {
+	mu    sync.Mutex
+	calls []call
+	reply func(op string, in object) any // an apiError, or what to answer
+}
+
+type apiError struct{ code, message string }
+
+func serveFake(t *testing.T, reply func(op string, in object) any) (*fake, string) {
+	t.Helper()
+	f := &fake{reply: reply}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	return f, server.URL
+}
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	var in object
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	f.calls = append(f.calls, call{op, in})
+	out := f.reply(op, in)
+	f.mu.Unlock()
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	if e, ok := out.(apiError); ok {
+		w.WriteHeader(http.StatusBadRequest)
+		out = object{"__type": e.code, "message": e.message}
+	}
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+// count is how often an operation was called.
+func (f *fake) count(op string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, c := range f.calls {
+		if c.op == op {
+			n++
+		}
+	}
+	return n
+}
+
+// last is what an operation was last asked.
+func (f *fake) last(op string) object {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := len(f.calls) - 1; i >= 0; i-- {
+		if f.calls[i].op == op {
+			return f.calls[i].in
+		}
+	}
+	return nil
+}

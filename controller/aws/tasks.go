@@ -1,0 +1,239 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+const (
+	tasksPerCall = 100    // what ListTasks, DescribeTasks and GetTaskProtection take
+	maxTasks     = 20_000 // of one service; ECS itself allows 5,000
+	callsAtOnce  = 4      // DescribeTasks sustains about 20 a second
+
+	// ReleaseTag is the key under which a task shows what it serves.
+	ReleaseTag = "sluice:release"
+
+	// PrivateAddressAttribute is the attribute by which a container instance
+	// tells its private IPv4 address, for tasks in bridge or host mode. Set it
+	// in the instance's user data:
+	// ECS_INSTANCE_ATTRIBUTES={"sluice.private-ipv4":"10.0.1.5"}.
+	PrivateAddressAttribute = "sluice.private-ipv4"
+)
+
+// TasksOptions name an ECS service and how to reach its tasks.
+type TasksOptions struct {
+	Cluster string
+	Service string
+
+	// ControlPort is the port in the container on which a task is controlled.
+	ControlPort int
+}
+
+var _ controller.Tasks = (*Tasks)(nil)
+
+// Tasks are the tasks of one ECS service.
+type Tasks struct {
+	client *Client
+	o      TasksOptions
+
+	mu         sync.Mutex
+	arns       map[string]string // by task id, of the last listing
+	hosts      map[string]string // private address by container instance ARN
+	protection protection
+}
+
+// Tasks finds the tasks of a service.
+func (c *Client) Tasks(o TasksOptions) *Tasks {
+	return &Tasks{client: c, o: o, arns: map[string]string{}, hosts: map[string]string{}}
+}
+
+func (t *Tasks) at() place { return place{cluster: t.o.Cluster, service: t.o.Service} }
+
+// List implements controller.Tasks. A task whose address cannot be found out
+// is listed with Error set. Protected is true while at least half of the time
+// is left for which Protect asks, so that whoever wants it on asks again.
+// Tasks come ordered by ID.
+func (t *Tasks) List(ctx context.Context) (tasks []rollout.Task, desired int, err error) {
+	desired, err = t.desired(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	arns, err := t.running(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	described, err := t.describe(ctx, arns)
+	if err != nil {
+		return nil, 0, err
+	}
+	t.remember(described)
+	hosts := t.resolve(ctx, described)
+	protected := t.protected(ctx, described)
+	for _, d := range described {
+		task := rollout.Task{
+			ID: id(aws.ToString(d.TaskArn)), Tag: tag(d), StartedAt: aws.ToTime(d.StartedAt).UTC(),
+		}
+		task.Protected = protected[task.ID]
+		if task.Address, err = address(d, t.o.ControlPort, hosts); err != nil {
+			task.Error = err.Error()
+		}
+		tasks = append(tasks, task)
+	}
+	slices.SortFunc(tasks, func(a, b rollout.Task) int { return strings.Compare(a.ID, b.ID) })
+	return tasks, desired, nil
+}
+
+func (t *Tasks) desired(ctx context.Context) (int, error) {
+	const doing = "describe the service"
+	ctx, cancel := context.WithTimeout(ctx, t.client.timeout)
+	defer cancel()
+	out, err := t.client.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{
+		Cluster: &t.o.Cluster, Services: []string{t.o.Service},
+	})
+	if err != nil {
+		return 0, explain(doing, t.at(), err)
+	}
+	for _, s := range out.Services {
+		if aws.ToString(s.Status) != "INACTIVE" {
+			return int(s.DesiredCount), nil
+		}
+	}
+	return 0, explain(doing, t.at(), &types.ServiceNotFoundException{})
+}
+
+// running returns the ARNs of tasks that ECS means to keep running.
+func (t *Tasks) running(ctx context.Context) ([]string, error) {
+	pages := ecs.NewListTasksPaginator(t.client.ecs, &ecs.ListTasksInput{
+		Cluster: &t.o.Cluster, ServiceName: &t.o.Service,
+		DesiredStatus: types.DesiredStatusRunning, MaxResults: aws.Int32(tasksPerCall),
+	})
+	var arns []string
+	for pages.HasMorePages() {
+		page, err := t.nextPage(ctx, pages)
+		if err != nil {
+			return nil, explain("list tasks", t.at(), err)
+		}
+		if arns = append(arns, page.TaskArns...); len(arns) > maxTasks {
+			return nil, fmt.Errorf("list tasks of %v: more than %d: split the fleet", t.at(), maxTasks)
+		}
+	}
+	return arns, nil
+}
+
+func (t *Tasks) nextPage(ctx context.Context, pages *ecs.ListTasksPaginator) (*ecs.ListTasksOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.client.timeout)
+	defer cancel()
+	return pages.NextPage(ctx)
+}
+
+// describe returns the tasks that run. One that has gone since it was listed
+// is left out.
+func (t *Tasks) describe(ctx context.Context, arns []string) ([]types.Task, error) {
+	batches := slices.Collect(slices.Chunk(arns, tasksPerCall))
+	described := make([][]types.Task, len(batches))
+	err := t.eachBatch(ctx, batches, func(ctx context.Context, i int) error {
+		out, err := t.client.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{
+			Cluster: &t.o.Cluster, Tasks: batches[i], Include: []types.TaskField{types.TaskFieldTags},
+		})
+		if err != nil {
+			return explain("describe tasks", t.at(), err)
+		}
+		described[i] = out.Tasks
+		return nil
+	})
+	return slices.DeleteFunc(slices.Concat(described...), func(d types.Task) bool {
+		return aws.ToString(d.LastStatus) != "RUNNING" || aws.ToString(d.TaskArn) == ""
+	}), err
+}
+
+// eachBatch makes a few calls at once, each with its own deadline.
+func (t *Tasks) eachBatch(ctx context.Context, batches [][]string, call func(ctx context.Context, i int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(callsAtOnce)
+	for i := range batches {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, t.client.timeout)
+			defer cancel()
+			return call(ctx, i)
+		})
+	}
+	return g.Wait()
+}
+
+func (t *Tasks) remember(described []types.Task) {
+	arns := make(map[string]string, len(described))
+	for _, d := range described {
+		arns[id(*d.TaskArn)] = *d.TaskArn
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.arns = arns
+}
+
+// Tag implements controller.Tasks. ErrNotFound when there is no such task any
+// more.
+func (t *Tasks) Tag(ctx context.Context, task, release string) error {
+	ctx, cancel := context.WithTimeout(ctx, t.client.timeout)
+	defer cancel()
+	arn, err := t.arn(ctx, task)
+	if err != nil {
+		return err
+	}
+	_, err = t.client.ecs.TagResource(ctx, &ecs.TagResourceInput{
+		ResourceArn: &arn, Tags: []types.Tag{{Key: aws.String(ReleaseTag), Value: &release}},
+	})
+	if gone(err) {
+		return fmt.Errorf("tag task %s: %w", task, controller.ErrNotFound)
+	}
+	return explain("tag task "+task, t.at(), err)
+}
+
+// gone reports whether ECS refused because a task has ended.
+func gone(err error) bool {
+	var parameter *types.InvalidParameterException
+	var resource *types.ResourceNotFoundException
+	return errors.As(err, &resource) ||
+		errors.As(err, &parameter) && strings.Contains(strings.ToLower(parameter.ErrorMessage()), "not found")
+}
+
+// arn finds the ARN of a task, of which the last listing knew most.
+func (t *Tasks) arn(ctx context.Context, task string) (string, error) {
+	t.mu.Lock()
+	arn, ok := t.arns[task]
+	t.mu.Unlock()
+	if ok {
+		return arn, nil
+	}
+	described, err := t.describe(ctx, []string{task})
+	if err != nil {
+		return "", err
+	}
+	if len(described) == 0 {
+		return "", fmt.Errorf("find task %s in %v: %w", task, t.at(), controller.ErrNotFound)
+	}
+	return *described[0].TaskArn, nil
+}
+
+// id is the last part of a task's ARN.
+func id(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+
+func tag(d types.Task) string {
+	for _, tag := range d.Tags {
+		if aws.ToString(tag.Key) == ReleaseTag {
+			return aws.ToString(tag.Value)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,362 @@
+package aws_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/controller/aws"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+const clusterARN = "arn:aws:ecs:eu-central-1:123456789012:cluster/main"
+
+// cluster is an ECS with the limits of the real one.
+type cluster struct {
+	t         *testing.T
+	services  []object
+	tasks     []object
+	instances []object
+	protected map[string]time.Time // until, by ARN
+	refuse    map[string]apiError  // by operation
+	failures  []object             // of UpdateTaskProtection
+}
+
+func taskARN(id string) string { return "arn:aws:ecs:eu-central-1:123456789012:task/main/" + id }
+
+// awsvpc is a running task with an address of its own.
+func awsvpc(id, ip string) object {
+	return object{
+		"taskArn": taskARN(id), "lastStatus": "RUNNING", "desiredStatus": "RUNNING", "startedAt": seconds(epoch),
+		"attachments": []object{
+			{"type": "elb", "status": "ATTACHED"},
+			{"type": "ElasticNetworkInterface", "status": "ATTACHED", "details": []object{
+				{"name": "subnetId", "value": "subnet-1"}, {"name": "privateIPv4Address", "value": ip},
+			}},
+		},
+	}
+}
+
+// bridge is a running task behind ports of its host.
+func bridge(id, instance string, hostPort int) object {
+	return object{
+		"taskArn": taskARN(id), "lastStatus": "RUNNING", "desiredStatus": "RUNNING", "startedAt": seconds(epoch),
+		"containerInstanceArn": instance,
+		"containers": []object{
+			{"name": "sidecar", "networkBindings": []object{{"containerPort": 9999, "hostPort": 1, "protocol": "tcp"}}},
+			{"name": "main", "networkBindings": []object{
+				{"containerPort": 9090, "hostPort": 2, "protocol": "tcp"},
+				{"containerPort": 9091, "hostPort": 3, "protocol": "udp"},
+				{"containerPort": 9091, "hostPort": hostPort, "protocol": "tcp"},
+			}},
+		},
+	}
+}
+
+func service(desired int) object {
+	return object{"serviceName": "filter", "status": "ACTIVE", "desiredCount": desired}
+}
+
+func (c *cluster) reply(op string, in object) any {
+	if e, ok := c.refuse[op]; ok {
+		return e
+	}
+	switch op {
+	case "DescribeServices":
+		return object{"services": c.services}
+	case "ListTasks":
+		return c.list(in)
+	case "DescribeTasks":
+		return c.describe(in)
+	case "DescribeContainerInstances":
+		return object{"containerInstances": c.instances}
+	case "GetTaskProtection":
+		return c.protection(in)
+	case "UpdateTaskProtection":
+		return c.protect(in)
+	case "TagResource":
+		return c.tag(in)
+	}
+	return apiError{"UnknownOperationException", op}
+}
+
+func (c *cluster) list(in object) any {
+	offset := 0
+	if token, ok := in["nextToken"].(string); ok {
+		offset, _ = strconv.Atoi(token)
+	}
+	end := min(offset+100, len(c.tasks))
+	arns := []any{}
+	for _, task := range c.tasks[offset:end] {
+		arns = append(arns, task["taskArn"])
+	}
+	out := object{"taskArns": arns}
+	if end < len(c.tasks) {
+		out["nextToken"] = strconv.Itoa(end)
+	}
+	return out
+}
+
+func (c *cluster) find(name any) (object, bool) {
+	for _, task := range c.tasks {
+		if arn, _ := task["taskArn"].(string); arn == name || strings.HasSuffix(arn, "/"+fmt.Sprint(name)) {
+			return task, true
+		}
+	}
+	return nil, false
+}
+
+func (c *cluster) describe(in object) any {
+	names, _ := in["tasks"].([]any)
+	if len(names) > 100 || !slices.Equal(in["include"].([]any), []any{"TAGS"}) {
+		c.t.Errorf("DescribeTasks with %d tasks and %v", len(names), in["include"])
+	}
+	tasks, failures := []object{}, []object{}
+	for _, name := range names {
+		if task, ok := c.find(name); ok && task["gone"] == nil {
+			tasks = append(tasks, task)
+		} else {
+			failures = append(failures, object{"arn": name, "reason": "MISSING"})
+		}
+	}
+	return object{"tasks": tasks, "failures": failures}
+}
+
+func (c *cluster) protection(in object) any {
+	names, _ := in["tasks"].([]any)
+	if len(names) > 100 {
+		c.t.Errorf("GetTaskProtection with %d tasks", len(names))
+	}
+	protected := []object{}
+	for _, name := range names {
+		task, _ := c.find(name)
+		arn, _ := task["taskArn"].(string)
+		p := object{"taskArn": arn, "protectionEnabled": false}
+		if until, ok := c.protected[arn]; ok {
+			p["protectionEnabled"], p["expirationDate"] = true, seconds(until)
+		}
+		protected = append(protected, p)
+	}
+	return object{"protectedTasks": protected}
+}
+
+func (c *cluster) protect(in object) any {
+	names, _ := in["tasks"].([]any)
+	for _, name := range names {
+		task, ok := c.find(name)
+		if !ok {
+			return object{"failures": []object{{"arn": name, "reason": "MISSING"}}}
+		}
+		arn, _ := task["taskArn"].(string)
+		if delete(c.protected, arn); in["protectionEnabled"] == true {
+			minutes, _ := in["expiresInMinutes"].(float64)
+			c.protected[arn] = time.Now().Add(time.Duration(minutes) * time.Minute)
+		}
+	}
+	return object{"failures": c.failures}
+}
+
+func (c *cluster) tag(in object) any {
+	task, ok := c.find(in["resourceArn"])
+	if !ok {
+		return apiError{"InvalidParameterException", "The specified task was not found."}
+	}
+	task["tags"] = in["tags"]
+	return object{}
+}
+
+func openTasks(t *testing.T, c *cluster) (*fake, *aws.Tasks) {
+	t.Helper()
+	c.t = t
+	if c.protected == nil {
+		c.protected = map[string]time.Time{}
+	}
+	f, endpoint := serveFake(t, c.reply)
+	return f, open(t, endpoint).Tasks(aws.TasksOptions{Cluster: "main", Service: "filter", ControlPort: 9091})
+}
+
+func list(t *testing.T, tasks *aws.Tasks) []rollout.Task {
+	t.Helper()
+	got, _, err := tasks.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestTasksThatRun(t *testing.T) {
+	pending, stopped, vanished := awsvpc("pending", "10.0.0.2"), awsvpc("stopped", "10.0.0.3"), awsvpc("vanished", "10.0.0.4")
+	pending["lastStatus"], stopped["lastStatus"], vanished["gone"] = "PENDING", "STOPPED", true
+	tagged := awsvpc("a", "10.0.0.1")
+	tagged["tags"] = []object{{"key": "team", "value": "x"}, {"key": "sluice:release", "value": "d1"}}
+	_, tasks := openTasks(t, &cluster{
+		services: []object{service(3)},
+		tasks:    []object{awsvpc("z", "10.0.0.9"), pending, stopped, vanished, tagged},
+	})
+	got, desired, err := tasks.List(t.Context())
+	want := []rollout.Task{
+		{ID: "a", Address: "10.0.0.1:9091", Tag: "d1", StartedAt: epoch},
+		{ID: "z", Address: "10.0.0.9:9091", StartedAt: epoch},
+	}
+	if err != nil || desired != 3 || !slices.Equal(got, want) {
+		t.Errorf("%+v, %d desired, %v", got, desired, err)
+	}
+}
+
+func TestTasksByTheHundred(t *testing.T) {
+	c := &cluster{services: []object{service(1234)}}
+	for i := range 1234 {
+		c.tasks = append(c.tasks, awsvpc(fmt.Sprintf("t%04d", i), fmt.Sprintf("10.0.%d.%d", i/250, i%250)))
+	}
+	f, tasks := openTasks(t, c)
+	if got := list(t, tasks); len(got) != 1234 || got[1233].Address != "10.0.4.233:9091" {
+		t.Errorf("%d tasks", len(got))
+	}
+	list(t, tasks)
+	if lists, describes, protections := f.count("ListTasks"), f.count("DescribeTasks"), f.count("GetTaskProtection"); lists != 26 || describes != 26 || protections != 13 {
+		t.Errorf("%d ListTasks, %d DescribeTasks, %d GetTaskProtection", lists, describes, protections)
+	}
+}
+
+func TestTasksBehindHostPorts(t *testing.T) {
+	told := object{
+		"containerInstanceArn": clusterARN + "/told", "ec2InstanceId": "i-1",
+		"attributes": []object{{"name": "ecs.ami-id", "value": "ami-1"}, {"name": aws.PrivateAddressAttribute, "value": "10.1.2.3"}},
+	}
+	f, tasks := openTasks(t, &cluster{
+		services: []object{service(3)}, instances: []object{told, {"containerInstanceArn": clusterARN + "/mute"}},
+		tasks: []object{
+			bridge("a", clusterARN+"/told", 32768), bridge("b", clusterARN+"/mute", 32768),
+			bridge("c", clusterARN+"/told", 32769), bridge("d", clusterARN+"/told", 0),
+		},
+	})
+	got := list(t, tasks)
+	if got[0].Address != "10.1.2.3:32768" || got[2].Address != "10.1.2.3:32769" || got[0].Error+got[2].Error != "" {
+		t.Errorf("%+v", got)
+	}
+	if got[1].Address != "" || !strings.Contains(got[1].Error, `container instance mute does not tell its own: set ECS_INSTANCE_ATTRIBUTES={"sluice.private-ipv4"`) {
+		t.Errorf("%+v", got[1])
+	}
+	if got[3].Address != "" || !strings.Contains(got[3].Error, "port 0") {
+		t.Errorf("%+v", got[3])
+	}
+	list(t, tasks)
+	if n := len(f.last("DescribeContainerInstances")["containerInstances"].([]any)); n != 1 {
+		t.Errorf("%d container instances were asked again, want the mute one", n)
+	}
+}
+
+func TestTaskWithoutControlPort(t *testing.T) {
+	lost := bridge("a", clusterARN+"/x", 1)
+	delete(lost, "containers")
+	_, tasks := openTasks(t, &cluster{services: []object{service(1)}, tasks: []object{lost}})
+	if got := list(t, tasks); got[0].Address != "" || !strings.Contains(got[0].Error, "map the control port in the task definition") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTagAndProtect(t *testing.T) {
+	c := &cluster{services: []object{service(1)}, tasks: []object{awsvpc("a", "10.0.0.1"), awsvpc("b", "10.0.0.2")}}
+	f, tasks := openTasks(t, c)
+	for _, at := range []string{"before a listing", "after"} { // a new leader may know a task from its predecessor
+		if err := tasks.Tag(t.Context(), "a", at); err != nil {
+			t.Fatal(err)
+		}
+		if err := tasks.Protect(t.Context(), "b", true); err != nil {
+			t.Fatal(err)
+		}
+		if got := list(t, tasks); got[0].Tag != at || got[0].Protected || got[1].Tag != "" || !got[1].Protected {
+			t.Errorf("%s: %+v", at, got)
+		}
+	}
+	if in := f.last("UpdateTaskProtection"); in["expiresInMinutes"] != 60.0 {
+		t.Errorf("protected with %v", in)
+	}
+	if err := tasks.Protect(t.Context(), "b", false); err != nil {
+		t.Fatal(err)
+	}
+	if got := list(t, tasks); got[1].Protected {
+		t.Error("still protected")
+	}
+	for name, err := range map[string]error{
+		"tag":     tasks.Tag(t.Context(), "gone", "d"),
+		"protect": tasks.Protect(t.Context(), "gone", true),
+	} {
+		if !errors.Is(err, controller.ErrNotFound) {
+			t.Errorf("%s a task that is gone: %v", name, err)
+		}
+	}
+	c.failures = []object{{"arn": taskARN("a"), "reason": "TASK_NOT_VALID", "detail": "not of a service"}}
+	check(t, "protect", tasks.Protect(t.Context(), "a", true), "ECS refuses: TASK_NOT_VALID not of a service")
+}
+
+// Protection that will soon end is asked for again.
+func TestProtectionIsRenewedAtHalfTime(t *testing.T) {
+	c := &cluster{
+		services: []object{service(2)}, tasks: []object{awsvpc("fresh", "10.0.0.1"), awsvpc("stale", "10.0.0.2")},
+		protected: map[string]time.Time{
+			taskARN("fresh"): time.Now().Add(40 * time.Minute), taskARN("stale"): time.Now().Add(20 * time.Minute),
+		},
+	}
+	_, tasks := openTasks(t, c)
+	if got := list(t, tasks); !got[0].Protected || got[1].Protected {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What ECS says of protection must not stand in the way of a rollback.
+func TestTasksWithoutProtection(t *testing.T) {
+	_, tasks := openTasks(t, &cluster{
+		services: []object{service(1)}, tasks: []object{awsvpc("a", "10.0.0.1")},
+		refuse: map[string]apiError{
+			"GetTaskProtection":    {"AccessDeniedException", "no"},
+			"UpdateTaskProtection": {"AccessDeniedException", "no"},
+		},
+	})
+	if got := list(t, tasks); len(got) != 1 || got[0].Protected {
+		t.Errorf("%+v", got)
+	}
+	check(t, "protect", tasks.Protect(t.Context(), "a", true), "allow ecs:UpdateTaskProtection in the role's policy")
+}
+
+func TestTasksThroughFaults(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		c      cluster
+		says   string
+		cancel bool
+	}{
+		{"no service", cluster{}, `ECS service "filter" of cluster "main" does not exist: create it or set service in the fleet file`, false},
+		{"deleted service", cluster{services: []object{{"serviceName": "filter", "status": "INACTIVE"}}}, "does not exist", false},
+		{
+			"no cluster", cluster{refuse: map[string]apiError{"DescribeServices": {"ClusterNotFoundException", "no"}}},
+			`ECS cluster "main" does not exist: create it or set cluster in the fleet file`, false,
+		},
+		{
+			"throttled", cluster{services: []object{service(1)}, refuse: map[string]apiError{"ListTasks": {"ThrottlingException", "Rate exceeded"}}},
+			"list tasks: AWS asks to slow down", false,
+		},
+		{
+			"denied", cluster{services: []object{service(1)}, tasks: []object{awsvpc("a", "10.0.0.1")}, refuse: map[string]apiError{"DescribeTasks": {"AccessDeniedException", "no"}}},
+			`access to ECS service "filter" of cluster "main" is denied: allow ecs:DescribeTasks`, false,
+		},
+		{"cancelled", cluster{services: []object{service(1)}}, "context canceled", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, tasks := openTasks(t, &tt.c)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if tt.cancel {
+				cancel()
+			}
+			_, _, err := tasks.List(ctx)
+			check(t, "list", err, tt.says)
+		})
+	}
+}
