@@ -165,7 +165,8 @@ func (s *slot) hold(ctx context.Context, c *conn, a held) (end ending, over bool
 func (s *slot) settle(a held, w world.Auction, d *adfilter.Decision) {
 	l := s.load
 	bid := l.tally.answered(time.Since(a.due), w, d)
-	if len(d.Receipt) > 0 && (d.Explored || s.chance.Float64() < l.config.ReportShare) {
+	tells := len(d.Receipt) > 0 && !d.Degraded
+	if tells && (d.Explored || s.chance.Float64() < l.config.ReportShare) {
 		select {
 		case l.reports <- &adfilter.Outcome{Receipt: d.Receipt, Bidders: bid}:
 		default:
