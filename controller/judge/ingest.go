@@ -184,8 +184,8 @@ func sum(column []int64) (total int64) {
 
 // admit adds a sound report's increments to its row.
 func (s *State) admit(r *Report, buckets int, served bool, day *increments) error {
-	if _, known := s.find(key{r.Task, r.Boot}); buckets == 0 && !known {
-		return nil // has answered nothing yet
+	if buckets == 0 {
+		return s.admitEmpty(r)
 	}
 	if err := s.makeRoom(r, buckets); err != nil {
 		return err
@@ -199,8 +199,6 @@ func (s *State) admit(r *Report, buckets int, served bool, day *increments) erro
 	switch {
 	case r.Generation < row.generation:
 		return nil // its successor has been seen; the tail end is lost on both arms alike
-	case buckets == 0 && r.Generation > row.generation:
-		return nil // has answered nothing yet under its new assignment
 	case r.Generation > row.generation:
 		s.renew(i, r, buckets)
 		row = &s.rows[i]
@@ -213,6 +211,15 @@ func (s *State) admit(r *Report, buckets int, served bool, day *increments) erro
 		return err
 	}
 	s.count(row, r, served, day)
+	return nil
+}
+
+// admitEmpty takes a report of a task that has answered nothing yet.
+func (s *State) admitEmpty(r *Report) error {
+	i, known := s.find(key{r.Task, r.Boot})
+	if known && s.rows[i].generation == r.Generation {
+		return fmt.Errorf("counts nothing any more within generation %d", r.Generation)
+	}
 	return nil
 }
 
