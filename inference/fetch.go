@@ -34,7 +34,10 @@ func OpenBucket(ctx context.Context, name string, timeout time.Duration) (*Bucke
 		return nil, errors.New("no AWS region is known; set AWS_REGION")
 	}
 	local := os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
-	client := s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = local })
+	client := s3.NewFromConfig(c, func(o *s3.Options) {
+		o.UsePathStyle = local
+		o.DisableLogOutputChecksumValidationSkipped = true // the digest is checked, which says more
+	})
 	return &Bucket{client: client, name: name, timeout: timeout}, nil
 }
 
