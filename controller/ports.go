@@ -16,7 +16,7 @@ import (
 // What the adapters report besides success.
 var (
 	// ErrNotFound means that there is no such object, or none yet.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound = rollout.ErrNotFound
 	// ErrStale means that somebody else wrote first: load again, decide again.
 	ErrStale = errors.New("somebody else wrote first")
 	// ErrChanged means that an artifact is no longer the one that was pinned.

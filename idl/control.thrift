@@ -43,6 +43,9 @@ struct Status {
   14: i32 buckets
   15: i64 serving_since_ms       // unix milliseconds of the swap to release under generation
   16: double explore
+  17: i64 requests               // answered by release under this generation; the same three as in its counts
+  18: i64 scored                 // (request, partner) pairs of those
+  19: i64 filtered
 }
 
 /* Counts of one partner under one release: cumulative since the release was swapped in under its generation.

@@ -12,15 +12,20 @@ var (
 	ErrConflict = errors.New("not as things stand")
 	// ErrBadRequest means that the request makes no sense at all.
 	ErrBadRequest = errors.New("bad request")
+	// ErrNotFound means that there is no such thing, or none yet.
+	ErrNotFound = errors.New("not found")
 )
 
 // maxRequests bounds the wishes that wait for the leader.
 const maxRequests = 32
 
 // Accept returns s with the request noted, or why it is turned away; nothing
-// happens before the leader's next Decide. known reports whether a release is
-// in the store.
+// happens before the leader's next Decide. A request that waits already, by its
+// ID, changes nothing. known reports whether a release is in the store.
 func Accept(s State, q Request, known func(digest string) bool) (State, error) {
+	if slices.ContainsFunc(s.Requests, func(o Request) bool { return o.ID == q.ID }) {
+		return s, nil
+	}
 	if q.By == "" {
 		return s, fmt.Errorf("%w: say who asks (by)", ErrBadRequest)
 	}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
 )
 
 // maxTags bounds the tags written in one pass, as ECS throttles them.
@@ -17,7 +19,7 @@ const maxTags = 20
 func (s *State) formCohorts(seen Observation, p Policy, now time.Time) {
 	r := s.Active
 	canary, control := 0, 0
-	switch r.comparing() { //nolint:exhaustive // the phases in which tasks are compared
+	switch r.Comparing() { //nolint:exhaustive // the phases in which tasks are compared
 	case Shadow:
 		control = min(p.Shadow.Tasks, len(seen.Tasks))
 	case Canary:
@@ -33,13 +35,40 @@ func (s *State) formCohorts(seen Observation, p Policy, now time.Time) {
 	}
 }
 
-// comparing is Shadow or Canary while two releases are being compared, held or
+// Comparing is Shadow or Canary while two releases are being compared, held or
 // not.
-func (r Rollout) comparing() Phase {
+func (r Rollout) Comparing() Phase {
 	if r.Phase == Held {
 		return r.HeldFrom
 	}
 	return r.Phase
+}
+
+// Arm says on which side of the comparison a task stands, if on any.
+func (r Rollout) Arm(task string) (arm judge.Arm, compared bool) {
+	switch {
+	case slices.Contains(r.CanaryTasks, task):
+		return judge.Candidate, true
+	case slices.Contains(r.ControlTasks, task):
+		return judge.Control, true
+	}
+	return "", false
+}
+
+// JudgePolicy is the judge's policy for the active rollout: its bands lie
+// where the release was meant to bring the filter rate, and early steps may be
+// content with a wider one.
+func (s State) JudgePolicy(p Policies) judge.Policy {
+	r := s.Active
+	governs := p.For(r.ID)
+	j := governs.Judge
+	if step := governs.Steps[min(r.Step, len(governs.Steps)-1)]; step.Margin > 0 && r.Comparing() == Canary {
+		j.Margin = step.Margin
+	}
+	if r.Intended != nil {
+		j.Intended, j.IntendedPartners = r.Intended.FilterRate, r.Intended.Partners
+	}
+	return j
 }
 
 // canaryTasks is how many of n tasks a step gives to the candidate: a percent
@@ -101,7 +130,7 @@ func (s State) wanted(task string, p Policy) Assign {
 			a.Shadow, a.Sample = other, p.Shadow.Sample
 		}
 	}
-	switch r.comparing() { //nolint:exhaustive // in the others, every task serves stable
+	switch r.Comparing() { //nolint:exhaustive // in the others, every task serves stable
 	case Promoting:
 		a.Release = r.Candidate
 	case Shadow, Canary:

@@ -27,7 +27,6 @@ func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Acti
 // cohorts filled.
 func (s *State) carryOn(seen Observation, p Policy, now time.Time) {
 	r := s.Active
-	r.Exposed = max(r.Exposed, seen.Exposed)
 	r.watchData(seen.Verdict, now)
 	if m := transition(*s, seen, p, now); m.why != "" && (m.to != r.Phase || m.step != r.Step || m.say != r.Sentence) {
 		s.enter(m, seen, p, now)

@@ -87,6 +87,7 @@ func Defaults() Policy {
 		DataGrace:    time.Minute,
 		PromoteWait:  30 * time.Minute,
 		PromoteBatch: 8,
+		Judge:        judge.Policy{WindowBuckets: 20},
 	}
 }
 
@@ -114,8 +115,8 @@ func (p Policy) Check() error {
 	if !p.Shadow.Skip && p.Shadow.Tasks < 1 {
 		return fmt.Errorf("shadow.tasks is %d: want 1 or more", p.Shadow.Tasks)
 	}
-	if p.Buckets < 16 || p.Buckets > 64 {
-		return fmt.Errorf("buckets is %d: want 16 to 64", p.Buckets)
+	if least := max(16, p.Judge.WindowBuckets); p.Buckets < least || p.Buckets > 64 {
+		return fmt.Errorf("buckets is %d: want %d to 64, or one canary task could never fill a window of the judge (judge.window_buckets)", p.Buckets, least)
 	}
 	if len(p.Steps) == 0 || len(p.Steps) > 20 {
 		return fmt.Errorf("steps has %d entries: want 1 to 20 canary steps", len(p.Steps))
@@ -132,7 +133,9 @@ func (p Policy) Check() error {
 		name string
 		d    time.Duration
 	}{
-		{"artifact_wait", p.ArtifactWait}, {"phase_wait", p.PhaseWait}, {"hold_for", p.HoldFor},
+		{"artifact_wait", p.ArtifactWait},
+		{"phase_wait", p.PhaseWait},
+		{"hold_for", p.HoldFor},
 		{"promote_wait", p.PromoteWait},
 	} {
 		if d.d <= 0 {

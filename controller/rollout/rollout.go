@@ -88,7 +88,8 @@ type State struct {
 	// Finished rollouts stay here until they are seen in the archive.
 	Finished []Rollout `json:"finished"`
 
-	// JobsSince is the moment from which completed training jobs count.
+	// JobsSince is when the fleet was taken up, less JobsKept: training jobs
+	// that completed earlier do not count.
 	JobsSince time.Time `json:"jobs_since,omitzero"`
 
 	// Seen holds the training jobs already taken up, with their completion
@@ -147,7 +148,8 @@ type Rollout struct {
 	Verdict   *judge.Verdict    `json:"verdict"` // the last one that mattered
 	History   []Event           `json:"history"` // every phase change, oldest first
 
-	// Exposed is how many auctions the candidate has answered so far.
+	// Exposed is how many auctions the candidate had answered when the phase
+	// was entered.
 	Exposed int64 `json:"exposed"`
 }
 

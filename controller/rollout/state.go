@@ -60,8 +60,10 @@ func (s *State) takeUp(jobs []Job, p Policies, now time.Time) {
 			s.Seen = map[string]time.Time{}
 		}
 		s.Seen[j.Source.Job] = j.CompletedAt
-		s.enqueue(Rollout{ID: j.Source.Job, Source: j.Source, CompletedAt: j.CompletedAt, Reason: Found,
-			Sentence: "training job " + j.Source.Job + " completed"}, p, now)
+		s.enqueue(Rollout{
+			ID: j.Source.Job, Source: j.Source, CompletedAt: j.CompletedAt, Reason: Found,
+			Sentence: "training job " + j.Source.Job + " completed",
+		}, p, now)
 	}
 }
 
@@ -89,8 +91,10 @@ func (s *State) hear(p Policies, now time.Time) {
 			s.Pause = nil
 			s.tell(Event{At: now, Reason: Resumed, By: q.By, Sentence: "resumed by " + q.By})
 		case VerbTry:
-			s.enqueue(Rollout{ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At,
-				Reason: Asked, Sentence: "try asked by " + q.By}, p, now)
+			s.enqueue(Rollout{
+				ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At,
+				Reason: Asked, Sentence: "try asked by " + q.By,
+			}, p, now)
 		case VerbRollback:
 			s.askBack(q, now)
 		case VerbAbort, VerbPromote:
@@ -119,8 +123,10 @@ func (s *State) askBack(q Request, now time.Time) {
 		q.Release = s.backTo()
 	}
 	if s.Active == nil {
-		s.Active = &Rollout{ID: "rollback-" + q.ID, Candidate: s.Stable, Against: q.Release, Phase: Queued, Reason: Asked,
-			CompletedAt: q.At, FoundAt: now, Since: now}
+		s.Active = &Rollout{
+			ID: "rollback-" + q.ID, Candidate: s.Stable, Against: q.Release, Phase: Queued, Reason: Asked,
+			CompletedAt: q.At, FoundAt: now, Since: now,
+		}
 	}
 	s.Active.Asked, s.Active.By = &q, q.By
 }
@@ -132,9 +138,6 @@ func (s *State) forget(archived []string, now time.Time) {
 		if now.Sub(at) > 2*JobsKept {
 			delete(s.Seen, job)
 		}
-	}
-	if oldest := now.Add(-JobsKept); s.JobsSince.Before(oldest) {
-		s.JobsSince = oldest
 	}
 }
 
@@ -223,6 +226,7 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 	if seen.Verdict != nil {
 		r.Verdict = seen.Verdict
 	}
+	r.Exposed = max(r.Exposed, seen.Exposed)
 	r.Phase, r.Step, r.Reason, r.Sentence, r.Asked = m.to, m.step, m.why, m.say, nil
 	s.note(r, from, now, seen.Verdict)
 	if m.to.Final() {
@@ -255,8 +259,10 @@ func (r *Rollout) watchData(v *judge.Verdict, now time.Time) {
 // note adds to the rollout's history and to the fleet's events what has become
 // of r.
 func (s *State) note(r *Rollout, from Phase, now time.Time, v *judge.Verdict) {
-	e := s.tell(Event{At: now, Rollout: r.ID, Candidate: r.Candidate, From: from, To: r.Phase, Step: r.Step,
-		Reason: r.Reason, Sentence: r.Sentence, By: r.By})
+	e := s.tell(Event{
+		At: now, Rollout: r.ID, Candidate: r.Candidate, From: from, To: r.Phase, Step: r.Step,
+		Reason: r.Reason, Sentence: r.Sentence, By: r.By,
+	})
 	e.Verdict = v // kept with the rollout only
 	if len(r.History) < maxHistory || r.Phase.Final() {
 		r.History = append(r.History, e)
@@ -275,3 +281,20 @@ func (s *State) tell(e Event) Event {
 
 // place is where an artifact lies, as people write it.
 func place(source release.Source) string { return fmt.Sprintf("s3://%s/%s", source.Bucket, source.Key) }
+
+// Check returns what is wrong with a state that was read from outside.
+func (s State) Check() error {
+	for _, r := range slices.Concat(s.Queue, s.Finished) {
+		if !r.Phase.known() {
+			return fmt.Errorf("rollout %s is in a phase %q that this version does not know: run the version that wrote it", r.ID, r.Phase)
+		}
+	}
+	if s.Active != nil && (!s.Active.Phase.known() || s.Active.Phase.Final()) {
+		return fmt.Errorf("the active rollout %s is in phase %q: run the version that wrote it", s.Active.ID, s.Active.Phase)
+	}
+	return nil
+}
+
+func (p Phase) known() bool {
+	return p.Final() || slices.Contains([]Phase{Queued, Admitting, Shadow, Canary, Held, Promoting, RollingBack}, p)
+}

@@ -26,8 +26,10 @@ type world struct {
 }
 
 func newWorld(tasks ...string) *world {
-	w := &world{tasks: map[string]*Task{}, published: map[string]bool{}, archived: map[string]bool{}, admission: map[string]*Admission{},
-		failing: map[string]string{}, epoch: map[string]int64{}, desired: len(tasks)}
+	w := &world{
+		tasks: map[string]*Task{}, published: map[string]bool{}, archived: map[string]bool{}, admission: map[string]*Admission{},
+		failing: map[string]string{}, epoch: map[string]int64{}, desired: len(tasks),
+	}
 	for _, id := range tasks {
 		w.start(id)
 	}
@@ -55,7 +57,7 @@ func (w *world) observe(s State, now time.Time) Observation {
 		if a := w.admission[s.Active.ID]; a != nil {
 			seen.Admission = a
 		}
-		if c := s.Active.comparing(); w.verdict != "" && (c == Shadow || c == Canary) {
+		if c := s.Active.Comparing(); w.verdict != "" && (c == Shadow || c == Canary) {
 			seen.Verdict = &judge.Verdict{Outcome: w.verdict, At: now, Sentence: "the judge says " + string(w.verdict)}
 		}
 	}
@@ -91,16 +93,6 @@ func (w *world) assign(a Assign) {
 		t.Serving, t.Shadow, t.Sample, t.Explore, t.Buckets, t.Generation, t.Ready = a.Release, a.Shadow, a.Sample, a.Explore, a.Buckets, a.Generation, true
 		t.FailedRelease, t.FailureReason, t.Failure = "", "", ""
 	}
-}
-
-// serving counts the tasks, reachable or not, that answer with the release.
-func (w *world) serving(digest string) (n int) {
-	for _, t := range w.tasks {
-		if t.Serving == digest {
-			n++
-		}
-	}
-	return n
 }
 
 // hear changes the world as a word of a story says, or returns the request in

@@ -571,6 +571,9 @@ func (p *Failure) String() string {
 //  - Buckets
 //  - ServingSinceMs
 //  - Explore
+//  - Requests
+//  - Scored
+//  - Filtered
 type Status struct {
   Task string `thrift:"task,1" db:"task" json:"task"`
   Boot string `thrift:"boot,2" db:"boot" json:"boot"`
@@ -588,6 +591,9 @@ type Status struct {
   Buckets int32 `thrift:"buckets,14" db:"buckets" json:"buckets"`
   ServingSinceMs int64 `thrift:"serving_since_ms,15" db:"serving_since_ms" json:"serving_since_ms"`
   Explore float64 `thrift:"explore,16" db:"explore" json:"explore"`
+  Requests int64 `thrift:"requests,17" db:"requests" json:"requests"`
+  Scored int64 `thrift:"scored,18" db:"scored" json:"scored"`
+  Filtered int64 `thrift:"filtered,19" db:"filtered" json:"filtered"`
 }
 
 func NewStatus() *Status {
@@ -660,6 +666,18 @@ func (p *Status) GetServingSinceMs() int64 {
 
 func (p *Status) GetExplore() float64 {
   return p.Explore
+}
+
+func (p *Status) GetRequests() int64 {
+  return p.Requests
+}
+
+func (p *Status) GetScored() int64 {
+  return p.Scored
+}
+
+func (p *Status) GetFiltered() int64 {
+  return p.Filtered
 }
 func (p *Status) IsSetFailure() bool {
   return p.Failure != nil
@@ -838,6 +856,36 @@ func (p *Status) Read(ctx context.Context, iprot thrift.TProtocol) error {
           return err
         }
       }
+    case 17:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField17(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 18:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField18(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 19:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField19(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -996,6 +1044,33 @@ func (p *Status)  ReadField16(ctx context.Context, iprot thrift.TProtocol) error
   return nil
 }
 
+func (p *Status)  ReadField17(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 17: ", err)
+} else {
+  p.Requests = v
+}
+  return nil
+}
+
+func (p *Status)  ReadField18(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 18: ", err)
+} else {
+  p.Scored = v
+}
+  return nil
+}
+
+func (p *Status)  ReadField19(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 19: ", err)
+} else {
+  p.Filtered = v
+}
+  return nil
+}
+
 func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Status"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -1016,6 +1091,9 @@ func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField14(ctx, oprot); err != nil { return err }
     if err := p.writeField15(ctx, oprot); err != nil { return err }
     if err := p.writeField16(ctx, oprot); err != nil { return err }
+    if err := p.writeField17(ctx, oprot); err != nil { return err }
+    if err := p.writeField18(ctx, oprot); err != nil { return err }
+    if err := p.writeField19(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -1187,6 +1265,36 @@ func (p *Status) writeField16(ctx context.Context, oprot thrift.TProtocol) (err 
   return err
 }
 
+func (p *Status) writeField17(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "requests", thrift.I64, 17); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 17:requests: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.Requests)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.requests (17) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 17:requests: ", p), err) }
+  return err
+}
+
+func (p *Status) writeField18(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "scored", thrift.I64, 18); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 18:scored: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.Scored)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.scored (18) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 18:scored: ", p), err) }
+  return err
+}
+
+func (p *Status) writeField19(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "filtered", thrift.I64, 19); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 19:filtered: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.Filtered)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.filtered (19) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 19:filtered: ", p), err) }
+  return err
+}
+
 func (p *Status) Equals(other *Status) bool {
   if p == other {
     return true
@@ -1209,6 +1317,9 @@ func (p *Status) Equals(other *Status) bool {
   if p.Buckets != other.Buckets { return false }
   if p.ServingSinceMs != other.ServingSinceMs { return false }
   if p.Explore != other.Explore { return false }
+  if p.Requests != other.Requests { return false }
+  if p.Scored != other.Scored { return false }
+  if p.Filtered != other.Filtered { return false }
   return true
 }
 

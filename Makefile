@@ -1,0 +1,57 @@
+# Everything that is done to this repository, by name. `make` alone explains.
+GO       ?= go
+TOOLS    := $(CURDIR)/.tools
+LINT     := $(TOOLS)/golangci-lint
+LINT_VERSION := v2.15.0
+THRIFT_FLAGS := -strict --gen go:package_prefix=github.com/sluicehq/sluice/idl/gen/,skip_remote -out idl/gen
+FUZZTIME ?= 30s
+
+.PHONY: help build demo test race fuzz bench lint generate verify models clean
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+build: ## build bin/sluice
+	$(GO) build -trimpath -o bin/sluice .
+
+demo: build ## watch Sluice do what it is for, on this machine; Ctrl-C ends it
+	bin/sluice demo
+
+test: ## run every test
+	$(GO) test ./...
+
+race: ## run every test under the race detector
+	$(GO) test -race ./...
+
+fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+bench: ## run every benchmark once
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: $(LINT) ## check style and the arrows between packages
+	$(LINT) run ./...
+
+$(LINT):
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+generate: ## regenerate Thrift code and the dashboard's script
+	rm -rf idl/gen && mkdir -p idl/gen
+	for idl in openrtb adfilter control; do thrift $(THRIFT_FLAGS) idl/$$idl.thrift; done
+	$(GO) generate ./web
+
+verify: ## fail when what is generated is not what is committed
+	@before=$$(mktemp -d) && cp -r idl/gen $$before/gen && cp -r web/static $$before/static && $(MAKE) --no-print-directory -s generate && \
+	  diff -r $$before/gen idl/gen && diff -r $$before/static web/static && echo "what is generated is up to date" ; \
+	  status=$$?; rm -rf $$before; exit $$status
+	$(GO) mod verify >/dev/null
+	$(GO) vet ./...
+
+models: build ## train the demo's models again, with real XGBoost in a virtual environment
+	deploy/sagemaker/models.sh
+
+clean: ## remove what was built
+	rm -rf bin .tools .venv

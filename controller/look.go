@@ -1,0 +1,156 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluicehq/sluice/controller/admit"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// observe looks at the world. What cannot be seen now is left out and named in
+// the error; without ever having seen the tasks there is no observation at all.
+func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time) (*rollout.Observation, error) {
+	var errs []error
+	trouble := func(doing string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", doing, err))
+		}
+	}
+	seen := &rollout.Observation{}
+	var err error
+	seen.Tasks, seen.Desired, err = f.tasks(ctx)
+	trouble("list the tasks", err)
+	if seen.Tasks == nil && err != nil {
+		return nil, errors.Join(errs...)
+	}
+	seen.Jobs, err = f.jobs(ctx, s, now)
+	trouble("list training jobs", err)
+	seen.Published, err = f.published(ctx, s)
+	trouble("look for the release", err)
+	seen.Archived = f.memo.archivedOf(s.Finished)
+	if s.Active != nil && s.Active.Phase == rollout.Admitting {
+		seen.Admission, err = f.lookAtArtifact(ctx, *s.Active)
+		trouble("look at the artifact", err)
+	}
+	seen.Verdict, seen.Exposed, err = f.judge(ctx, s, seen.Tasks, now)
+	trouble("judge", err)
+	return seen, errors.Join(errs...)
+}
+
+// tasks lists the fleet's tasks and asks each how it stands. While ECS cannot
+// be asked, the tasks it listed last are.
+func (f *Reconciler) tasks(ctx context.Context) ([]rollout.Task, int, error) {
+	listed, desired, err := f.Tasks.List(ctx)
+	if err == nil {
+		f.memo.tasks, f.memo.desired = listed, desired
+	}
+	asked := slices.Clone(f.memo.tasks)
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i := range asked {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, taskTimeout)
+			defer cancel()
+			t, err := f.Control.Status(ctx, asked[i])
+			if err != nil {
+				t = asked[i]
+				t.Error = err.Error()
+			}
+			asked[i] = t
+			return nil
+		})
+	}
+	_ = g.Wait() // no task's silence is an error of the whole
+	return asked, f.memo.desired, err
+}
+
+// jobs lists completed training jobs, at their own pace.
+func (f *Reconciler) jobs(ctx context.Context, s rollout.State, now time.Time) ([]rollout.Job, error) {
+	if now.Sub(f.memo.jobsAt) < f.Fleet.JobsEvery {
+		return nil, nil
+	}
+	f.memo.jobsAt = now
+	since := s.JobsSince
+	if oldest := now.Add(-rollout.JobsKept); since.Before(oldest) {
+		since = oldest
+	}
+	return f.Jobs.Completed(ctx, f.Fleet.Jobs, since)
+}
+
+// published tells whether the release being tried is stored whole.
+func (f *Reconciler) published(ctx context.Context, s rollout.State) ([]string, error) {
+	if s.Active == nil || s.Active.Candidate == "" {
+		return nil, nil
+	}
+	digest := s.Active.Candidate
+	if !f.memo.published[digest] {
+		_, _, err := f.Documents.Get(ctx, release.PassportKey(digest))
+		if errors.Is(err, ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.memo.published[digest] = true
+	}
+	return []string{digest}, nil
+}
+
+// lookAtArtifact says whether the artifact of a rollout may be tried.
+func (f *Reconciler) lookAtArtifact(ctx context.Context, r rollout.Rollout) (*rollout.Admission, error) {
+	found, err := f.admission(ctx, r)
+	a := &rollout.Admission{Rollout: r.ID, Outcome: rollout.AdmissionWait, Reason: rollout.AwaitArtifact}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		a.Sentence = fmt.Sprintf("s3://%s/%s is not there yet", r.Source.Bucket, r.Source.Key)
+		return a, nil
+	case errors.Is(err, ErrChanged):
+		a.Sentence = fmt.Sprintf("s3://%s/%s is being overwritten", r.Source.Bucket, r.Source.Key)
+		return a, nil
+	case errors.Is(err, ErrTooLarge):
+		a.Outcome, a.Reason, a.Sentence = rollout.AdmissionRefused, "too_large", fmt.Sprintf("s3://%s/%s: %v", r.Source.Bucket, r.Source.Key, err)
+		return a, nil
+	case err != nil:
+		return nil, err
+	}
+	report := found.report
+	a.Reason, a.Sentence, a.Digest, a.Source = rollout.Reason(report.Reason), report.Sentence, report.Digest, report.Passport.Source
+	a.Predicted, a.Intended = report.Passport.Predicted, report.Passport.Intended
+	switch report.Outcome {
+	case admit.Wait:
+	case admit.Refuse:
+		a.Outcome = rollout.AdmissionRefused
+	case admit.Admit, admit.AlreadyLive:
+		a.Outcome = rollout.AdmissionOK
+	}
+	return a, nil
+}
+
+// admission pins, fetches and checks the artifact of a rollout, once per pin.
+func (f *Reconciler) admission(ctx context.Context, r rollout.Rollout) (*admission, error) {
+	source := r.Source
+	if r.Candidate == "" { // not pinned yet
+		var err error
+		if source, _, err = f.Artifacts.Pin(ctx, source); err != nil {
+			return nil, err
+		}
+	}
+	pin := source.VersionID + " " + source.ETag
+	if known := f.memo.admission; known != nil && known.rollout == r.ID && known.pin == pin {
+		return known, nil
+	}
+	archive, err := f.Artifacts.Fetch(ctx, source, f.Fleet.Admission.Limit())
+	if err != nil {
+		return nil, err
+	}
+	report := admit.Check(archive, source, f.Fleet.Admission, "", time.Now())
+	f.memo.admission = &admission{rollout: r.ID, pin: pin, archive: archive, report: report}
+	return f.memo.admission, nil
+}

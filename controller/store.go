@@ -1,0 +1,211 @@
+package controller
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// Store is the truth about the fleets as it lies in S3. Any process may read
+// it; requests of people are written into it by compare-and-swap, and the
+// leader acts on them.
+type Store struct {
+	Documents Documents
+	Names     []string // of the fleets, as declared
+}
+
+// maxTries bounds how often a write is tried anew after somebody else wrote.
+const maxTries = 20
+
+func lookKey(fleet string) string           { return "fleets/" + fleet + "/look.json" }
+func finishedPrefix(fleet string) string    { return "fleets/" + fleet + "/rollouts/" }
+func finishedKey(fleet, id string) string   { return finishedPrefix(fleet) + id + ".json" }
+func checkpointKey(fleet, id string) string { return "fleets/" + fleet + "/judge/" + id + ".json.gz" }
+
+// Fleets returns the names of the fleets.
+func (s Store) Fleets(context.Context) []string { return slices.Sorted(slices.Values(s.Names)) }
+
+// State returns a fleet's state; one of which nothing is known yet is empty.
+func (s Store) State(ctx context.Context, fleet string) (rollout.State, error) {
+	state, _, err := s.load(ctx, fleet)
+	return state, err
+}
+
+func (s Store) load(ctx context.Context, fleet string) (state rollout.State, etag string, err error) {
+	if !slices.Contains(s.Names, fleet) {
+		return state, "", fmt.Errorf("fleet %q: %w", fleet, ErrNotFound)
+	}
+	state.Fleet = fleet
+	body, etag, err := s.Documents.Get(ctx, release.FleetKey(fleet))
+	if errors.Is(err, ErrNotFound) {
+		return state, "", nil
+	}
+	if err != nil {
+		return state, "", fmt.Errorf("load the state of fleet %s: %w", fleet, err)
+	}
+	if err := json.Unmarshal(body, &state); err != nil {
+		return state, "", fmt.Errorf("%s is damaged: restore an earlier version of the object: %w", release.FleetKey(fleet), err)
+	}
+	return state, etag, state.Check()
+}
+
+// save replaces the state whose ETag is etag: ErrStale if somebody was faster.
+func (s Store) save(ctx context.Context, state rollout.State, etag string) (string, error) {
+	body, err := json.Marshal(state)
+	if err != nil {
+		return "", fmt.Errorf("encode the state: %w", err)
+	}
+	return s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)
+}
+
+// Look returns what the leader saw in its last pass.
+func (s Store) Look(ctx context.Context, fleet string) (look rollout.Look, err error) {
+	return look, s.read(ctx, lookKey(fleet), &look)
+}
+
+func (s Store) read(ctx context.Context, key string, into any) error {
+	body, _, err := s.Documents.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	return nil
+}
+
+// Finished returns up to limit rollouts that have ended, newest first.
+func (s Store) Finished(ctx context.Context, fleet string, limit int) ([]rollout.Rollout, error) {
+	state, err := s.State(ctx, fleet)
+	if err != nil {
+		return nil, err
+	}
+	var found []rollout.Rollout
+	for _, r := range slices.Backward(state.Finished) {
+		found = append(found, r)
+	}
+	keys, err := s.Documents.List(ctx, finishedPrefix(fleet), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list finished rollouts: %w", err)
+	}
+	for _, key := range keys {
+		id := strings.TrimSuffix(path.Base(key), ".json")
+		if slices.ContainsFunc(found, func(r rollout.Rollout) bool { return r.ID == id }) {
+			continue
+		}
+		var r rollout.Rollout
+		if err := s.read(ctx, key, &r); err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found[:min(len(found), limit)], nil
+}
+
+// Rollout returns one rollout, whether it waits, runs or has ended.
+func (s Store) Rollout(ctx context.Context, fleet, id string) (r rollout.Rollout, err error) {
+	state, err := s.State(ctx, fleet)
+	if err != nil {
+		return r, err
+	}
+	if state.Active != nil && state.Active.ID == id {
+		return *state.Active, nil
+	}
+	for _, r := range slices.Concat(state.Queue, state.Finished) {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	if err := s.read(ctx, finishedKey(fleet, id), &r); err != nil {
+		return r, fmt.Errorf("rollout %q: %w", id, err)
+	}
+	return r, nil
+}
+
+// Releases returns the passports of up to limit releases, newest first.
+func (s Store) Releases(ctx context.Context, limit int) ([]release.Passport, error) {
+	keys, err := s.Documents.List(ctx, "releases/", 2*limit) // an archive and a passport each
+	if err != nil {
+		return nil, fmt.Errorf("list releases: %w", err)
+	}
+	var found []release.Passport
+	for _, key := range keys {
+		if !strings.HasSuffix(key, "/passport.json") {
+			continue
+		}
+		var p release.Passport
+		if err := s.read(ctx, key, &p); err != nil {
+			return nil, err
+		}
+		found = append(found, p)
+	}
+	return found, nil
+}
+
+// Release returns the passport of a release.
+func (s Store) Release(ctx context.Context, digest string) (p release.Passport, err error) {
+	if err := s.read(ctx, release.PassportKey(digest), &p); err != nil {
+		return p, fmt.Errorf("release %q: %w", rollout.Short(digest), err)
+	}
+	return p, nil
+}
+
+// Request notes what a person asks; the leader acts on it. rollout.ErrConflict
+// and rollout.ErrBadRequest say why it is turned away.
+func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (rollout.Request, error) {
+	for range maxTries {
+		state, etag, err := s.load(ctx, fleet)
+		if err != nil {
+			return q, err
+		}
+		next, err := rollout.Accept(state, q, func(digest string) bool {
+			_, err := s.Release(ctx, digest)
+			return err == nil
+		})
+		if err != nil {
+			return q, err
+		}
+		if _, err = s.save(ctx, next, etag); err == nil {
+			return q, nil
+		} else if !errors.Is(err, ErrStale) {
+			return q, fmt.Errorf("note the request: %w", err)
+		}
+	}
+	return q, fmt.Errorf("note the request: somebody else wrote first %d times: %w", maxTries, ErrStale)
+}
+
+func pack(v any) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.NewEncoder(z).Encode(v); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// maxCheckpoint bounds what a checkpoint may unpack to.
+const maxCheckpoint = 256 << 20
+
+func unpack(b []byte, into any) error {
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	return json.NewDecoder(io.LimitReader(z, maxCheckpoint)).Decode(into)
+}

@@ -1,0 +1,280 @@
+package controller
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// world is a cloud in memory: documents, training jobs with their artifacts,
+// and tasks that serve auctions at a steady pace. before and after are called
+// around everything a controller changes in it.
+type world struct {
+	mu        sync.Mutex
+	documents map[string]document
+	writes    int
+	artifacts map[string][]byte // by key
+	jobs      []rollout.Job
+	tasks     map[string]*fakeTask
+	newest    int
+	excess    map[string]float64 // filter rate that a release adds to 0.6, by digest
+
+	before, after func(what string) error
+	twice         bool // every message arrives twice
+	ecsDown       bool
+}
+
+type document struct {
+	body []byte
+	etag string
+	seq  int
+}
+
+type fakeTask struct {
+	rollout.Task
+	epoch int64
+	since time.Time
+}
+
+func newWorld() *world {
+	w := &world{documents: map[string]document{}, artifacts: map[string][]byte{}, tasks: map[string]*fakeTask{}, excess: map[string]float64{}}
+	for _, id := range []string{"a", "b", "c", "d"} {
+		w.start(id)
+	}
+	return w
+}
+
+func (w *world) start(id string) {
+	w.tasks[id] = &fakeTask{Task: rollout.Task{ID: id, Address: id, Boot: id + fmt.Sprint(w.newest), Reachable: true}}
+	w.newest++
+}
+
+// change runs one change of the world between the hooks, and again if messages
+// arrive twice.
+func (w *world) change(what string, do func() error) error {
+	if w.before != nil {
+		if err := w.before(what); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	err := do()
+	if w.twice {
+		_ = do()
+	}
+	w.mu.Unlock()
+	if w.after != nil {
+		if err := w.after(what); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (w *world) Get(_ context.Context, key string) ([]byte, string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d, ok := w.documents[key]
+	if !ok {
+		return nil, "", fmt.Errorf("%s: %w", key, ErrNotFound)
+	}
+	return d.body, d.etag, nil
+}
+
+func (w *world) Put(_ context.Context, key string, body []byte, etag string) (newETag string, err error) {
+	err = w.change("put "+key, func() error {
+		if d := w.documents[key]; d.etag != etag {
+			if newETag != "" && d.etag == newETag {
+				return nil // its own repetition
+			}
+			return ErrStale
+		}
+		newETag = w.write(key, body)
+		return nil
+	})
+	return newETag, err
+}
+
+func (w *world) Replace(_ context.Context, key string, body []byte) error {
+	return w.change("replace "+key, func() error {
+		w.write(key, body)
+		return nil
+	})
+}
+
+func (w *world) write(key string, body []byte) string {
+	w.writes++
+	w.documents[key] = document{slices.Clone(body), fmt.Sprintf("%x-%d", md5.Sum(body), w.writes), w.writes}
+	return w.documents[key].etag
+}
+
+func (w *world) List(_ context.Context, prefix string, limit int) ([]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	keys := slices.Collect(maps.Keys(w.documents))
+	keys = slices.DeleteFunc(keys, func(k string) bool { return !strings.HasPrefix(k, prefix) })
+	slices.SortFunc(keys, func(a, b string) int { return w.documents[b].seq - w.documents[a].seq })
+	return keys[:min(limit, len(keys))], nil
+}
+
+func (w *world) Pin(_ context.Context, s release.Source) (release.Source, int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b, ok := w.artifacts[s.Key]
+	if !ok {
+		return s, 0, ErrNotFound
+	}
+	s.ETag = fmt.Sprintf("%x", md5.Sum(b))
+	return s, int64(len(b)), nil
+}
+
+func (w *world) Fetch(_ context.Context, s release.Source, limit int64) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b := w.artifacts[s.Key]
+	switch {
+	case int64(len(b)) > limit:
+		return nil, ErrTooLarge
+	case s.ETag != fmt.Sprintf("%x", md5.Sum(b)):
+		return nil, ErrChanged
+	}
+	return b, nil
+}
+
+func (w *world) Completed(_ context.Context, _ []string, since time.Time) ([]rollout.Job, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.jobs), func(j rollout.Job) bool { return j.CompletedAt.Before(since) }), nil
+}
+
+// complete lets a training job end.
+func (w *world) complete(name string, artifact []byte, excess float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.artifacts[name] = artifact
+	w.excess[release.Digest(artifact)] = excess
+	w.jobs = append(w.jobs, rollout.Job{Source: release.Source{Job: name, Bucket: "training", Key: name}, CompletedAt: time.Now()})
+}
+
+// fakeTasks and fakeControl are what ECS and the tasks themselves show.
+type (
+	fakeTasks   struct{ *world }
+	fakeControl struct{ *world }
+)
+
+func (w fakeTasks) List(context.Context) (listed []rollout.Task, desired int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ecsDown {
+		return nil, 0, errors.New("throttled")
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.tasks)) {
+		t := w.tasks[id]
+		listed = append(listed, rollout.Task{ID: t.ID, Address: t.Address, Tag: t.Tag, Protected: t.Protected})
+	}
+	return listed, len(w.tasks), nil
+}
+
+func (w fakeTasks) Tag(_ context.Context, task, digest string) error {
+	return w.change("tag", func() error {
+		if t := w.tasks[task]; t != nil {
+			t.Tag = digest
+		}
+		return nil
+	})
+}
+
+func (w fakeTasks) Protect(_ context.Context, task string, on bool) error {
+	return w.change("protect", func() error {
+		if t := w.tasks[task]; t != nil {
+			t.Protected = on
+		}
+		return nil
+	})
+}
+
+func (w fakeControl) Status(_ context.Context, t rollout.Task) (rollout.Task, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := w.tasks[t.ID]
+	if f == nil || !f.Reachable {
+		return t, errors.New("connection refused")
+	}
+	told := f.Task
+	told.Tag, told.Protected = t.Tag, t.Protected
+	return told, nil
+}
+
+func (w fakeControl) Assign(_ context.Context, address string, a rollout.Assign, epoch int64) error {
+	return w.change("assign", func() error {
+		t := w.tasks[address]
+		switch {
+		case t == nil || !t.Reachable:
+			return errors.New("connection refused")
+		case epoch < t.epoch:
+			return ErrStaleEpoch
+		case a.Generation < t.Generation:
+			return errors.New("stale generation")
+		}
+		t.epoch = epoch
+		if _, stored := w.documents[release.ArchiveKey(a.Release)]; !stored {
+			t.FailedRelease, t.FailureReason, t.Failure = a.Release, "download", "there is no such release"
+			return nil
+		}
+		if t.Generation != a.Generation || t.Serving != a.Release {
+			t.since = time.Now()
+		}
+		t.Serving, t.Shadow, t.Sample, t.Explore, t.Buckets, t.Generation, t.Ready = a.Release, a.Shadow, a.Sample, a.Explore, a.Buckets, a.Generation, true
+		return nil
+	})
+}
+
+// Counts makes up what a task counts at 200 requests a second.
+func (w fakeControl) Counts(_ context.Context, address string, c Comparison) ([]judge.Report, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.tasks[address]
+	if t == nil || !t.Reachable {
+		return nil, errors.New("connection refused")
+	}
+	if t.Generation != c.Generation || t.Serving == "" {
+		return nil, nil
+	}
+	arm := judge.Control
+	if t.Serving == c.Candidate {
+		arm = judge.Candidate
+	}
+	requests := int64(200 * time.Since(t.since).Seconds())
+	r := judge.Report{Task: t.ID, Boot: t.Boot, Generation: t.Generation, Arm: arm, Partners: map[string]judge.Columns{}}
+	split := func(total float64, salt int) []int64 {
+		counts := make([]int64, t.Buckets)
+		for g := range counts {
+			wobble := 1 + 0.05*float64((g*7+salt*3)%11-5)/5
+			counts[g] = int64(total * wobble / float64(t.Buckets))
+		}
+		return counts
+	}
+	n := float64(requests)
+	r.Requests, r.Errors, r.Invalid = split(n, 0), make([]int64, t.Buckets), make([]int64, t.Buckets)
+	r.ShadowRequests, r.ShadowInvalid = split(n*t.Sample, 0), make([]int64, t.Buckets)
+	for i, name := range []string{"acme", "globex", "initech"} {
+		cols := judge.Columns{Scored: split(n, 0), Filtered: split(n*(0.6+w.excess[t.Serving]), i)}
+		if t.Shadow != "" {
+			cols.Pairs = split(n*t.Sample, 0)
+			cols.CandidateOnly = split(n*t.Sample*(0.02+w.excess[c.Candidate]), i)
+			cols.StableOnly = split(n*t.Sample*0.02, i)
+		}
+		r.Partners[name] = cols
+	}
+	return []judge.Report{r}, nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/controller/aws"
+	"github.com/sluicehq/sluice/controller/fleet"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/web"
+)
+
+// controllerFlags are those of `sluice controller`.
+type controllerFlags struct {
+	fleets, bucket, region, endpoint, listen, name string
+	hosts                                          string
+	leaseTTL                                       time.Duration
+}
+
+func parseController(args []string, out io.Writer) (c controllerFlags, err error) {
+	host, _ := os.Hostname() // a name for people; it may be empty
+	flags := flag.NewFlagSet("sluice controller", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&c.fleets, "fleets", "fleets", "fleet `file`, or folder of *.yaml fleet files")
+	flags.StringVar(&c.bucket, "bucket", os.Getenv("SLUICE_BUCKET"), "S3 `bucket` that keeps releases and fleet documents (SLUICE_BUCKET)")
+	flags.StringVar(&c.region, "region", "", "AWS `region`; empty: as for every AWS program")
+	flags.StringVar(&c.endpoint, "endpoint", os.Getenv("AWS_ENDPOINT_URL"), "base `address` of AWS; empty: AWS itself (AWS_ENDPOINT_URL)")
+	flags.StringVar(&c.listen, "listen", "127.0.0.1:8080", "`address` of the API and the dashboard")
+	flags.StringVar(&c.hosts, "host", "", "`name` under which the dashboard is reached besides localhost and plain addresses")
+	flags.StringVar(&c.name, "name", fmt.Sprintf("%s-%d", host, os.Getpid()), "`name` of this controller, shown as the leader's")
+	flags.DurationVar(&c.leaseTTL, "lease", 15*time.Second, "`time` after which a silent leader is replaced")
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return c, fmt.Errorf("%q is not a flag of sluice controller", flags.Arg(0))
+	case c.bucket == "":
+		return c, errors.New("no bucket: name the one that keeps releases and fleet documents with --bucket")
+	case c.leaseTTL < time.Second:
+		return c, fmt.Errorf("--lease is %v: want a second or more", c.leaseTTL)
+	}
+	return c, nil
+}
+
+// runController is `sluice controller`: the loop, the API and the dashboard in
+// one process. Any number may run: one leads, all answer.
+func runController(ctx context.Context, args []string, out io.Writer) error {
+	c, err := parseController(args, out)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(out, nil))
+	fleets, err := controller.ReadFleets(c.fleets)
+	if err != nil {
+		return err
+	}
+	client, err := aws.Open(ctx, aws.Options{Region: c.region, Endpoint: c.endpoint})
+	if err != nil {
+		return err
+	}
+	documents := client.Documents(c.bucket)
+	if err := documents.Check(ctx); err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+	if err != nil {
+		return fmt.Errorf("listen for the API: %w: choose another address with --listen", err)
+	}
+	control := fleet.New(fleet.Options{})
+	defer control.Close()
+
+	leader := &controller.Controller{Elector: controller.Elector{Documents: documents, Name: c.name, TTL: c.leaseTTL}, Log: log}
+	store := awake{Store: controller.Store{Documents: documents}, fleets: map[string]*controller.Reconciler{}}
+	for _, f := range fleets {
+		tasks := client.Tasks(aws.TasksOptions{Cluster: f.ECS.Cluster, Service: f.ECS.Service, ControlPort: f.ECS.ControlPort})
+		ports := controller.Ports{Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control}
+		loop := controller.NewReconciler(f, ports, c.name, log)
+		leader.Fleets = append(leader.Fleets, loop)
+		store.Names = append(store.Names, f.Name)
+		store.fleets[f.Name] = loop
+	}
+	handler := api.New(store, web.Files(), log, api.Options{Hosts: splitNames(c.hosts), Policy: store.policy})
+	log.InfoContext(ctx, "serving", "dashboard", "http://"+listener.Addr().String(), "fleets", len(fleets))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return leader.Run(ctx) })
+	g.Go(func() error { return serve(ctx, listener, handler) })
+	return g.Wait()
+}
+
+func splitNames(names string) []string {
+	if names == "" {
+		return nil
+	}
+	return []string{names}
+}
+
+// awake is the store as the API sees it: what a person asks wakes the loop, so
+// that a leader in this process acts at once.
+type awake struct {
+	controller.Store
+	fleets map[string]*controller.Reconciler
+}
+
+// Request notes what a person asks and wakes the loop.
+func (a awake) Request(ctx context.Context, name string, q rollout.Request) (rollout.Request, error) {
+	q, err := a.Store.Request(ctx, name, q)
+	if f := a.fleets[name]; err == nil && f != nil {
+		f.Wake()
+	}
+	return q, err
+}
+
+func (a awake) policy(name, id string) (rollout.Policy, bool) {
+	f := a.fleets[name]
+	if f == nil {
+		return rollout.Policy{}, false
+	}
+	return f.Fleet.Policies.For(id), true
+}
+
+// serve answers HTTP until ctx ends, then finishes what is in hand.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx }, // so that streams of events end too
+	}
+	stopped := context.AfterFunc(ctx, func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		if server.Shutdown(last) != nil {
+			_ = server.Close() // they had their time
+		}
+	})
+	defer stopped()
+	if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the API: %w", err)
+	}
+	return nil
+}
