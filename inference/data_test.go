@@ -134,7 +134,11 @@ func TestGarbageIsClosed(t *testing.T) {
 					conn.Write(tt.bytes)
 					synctestClose(conn, tt.as == Silent || len(tt.bytes) < 4)
 				}()
+				began := time.Now()
 				answer, _ := io.ReadAll(conn)
+				if took := time.Since(began); took != 0 {
+					t.Errorf("closed after %v", took)
+				}
 				if bytes.Contains(answer, []byte("limit")) || len(answer) > 100 {
 					t.Errorf("answered %q", answer)
 				}
@@ -477,6 +481,75 @@ func TestAcceptIsTriedAgain(t *testing.T) {
 		l.Close()
 		<-done
 	})
+}
+
+func TestOldConnectionsEndBetweenRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		task := newToyTask(t, newToyShop(low))
+		task.o.ConnectionAge = time.Minute
+		force(t, task, assignment{release: low.digest(), buckets: 1})
+		conn := serveOn(t, task)
+		c := client(conn, FramedBinary)
+		began := time.Now()
+		for range 100 {
+			if _, err := c.Filter(t.Context(), &adfilter.BidRequest{}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if task.data.count() == 0 {
+				break
+			}
+			time.Sleep(time.Second)
+		}
+		if age := time.Since(began); age < 45*time.Second || age > 76*time.Second {
+			t.Errorf("the connection lived for %v", age)
+		}
+	})
+}
+
+// bytesConn is a client that says this and hangs up.
+type bytesConn struct {
+	net.Conn
+	in *bytes.Reader
+}
+
+func (c bytesConn) Read(p []byte) (int, error)     { return c.in.Read(p) }
+func (bytesConn) Write(p []byte) (int, error)      { return len(p), nil }
+func (bytesConn) Close() error                     { return nil }
+func (bytesConn) SetReadDeadline(time.Time) error  { return nil }
+func (bytesConn) SetWriteDeadline(time.Time) error { return nil }
+
+// Whatever a client sends, its connection ends in an orderly way.
+func FuzzDataPort(f *testing.F) {
+	for _, d := range []Dialect{FramedBinary, FramedCompact, UnframedBinary, UnframedCompact} {
+		f.Add(encode(f, d, func(ctx context.Context, c *adfilter.AdFilterClient) {
+			c.Decide(ctx, &openrtb.BidRequest{Imp: []*openrtb.Imp{{Banner: &openrtb.Banner{}}}, Badv: []string{"a"}}, []string{"a", "b"})
+			c.Report(ctx, []*adfilter.Outcome{{Receipt: []byte("r"), Bidders: []string{"a"}}})
+			c.Filter(ctx, &adfilter.BidRequest{Hour: "1"})
+		}))
+	}
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
+	task := newToyTask(f, newToyShop(low))
+	force(f, task, assignment{release: low.digest(), buckets: 1, explore: 0.5})
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		task.serveData(t.Context(), newWire(bytesConn{in: bytes.NewReader(sent)}, task.data.sizes)) // must not panic, must end
+		if task.serving.Load().counts.tally(true).errors[0] != 0 {
+			t.Fatal("a request was not scored")
+		}
+	})
+}
+
+func TestIdleSessionsHoldNoRelease(t *testing.T) {
+	task := newToyTask(t, newToyShop(low))
+	force(t, task, assignment{release: low.digest(), buckets: 1})
+	s := &session{t: task}
+	s.d.request.ID, s.d.partners = "x", []string{"a"}
+	s.decide(t.Context(), true)
+	s.decisionReply()
+	s.afterReply(t.Context())
+	if s.d.serving != nil || s.d.cells[0] != nil || s.d.partners != nil || s.d.request.ID != "" || s.reply.decision.Receipt != nil {
+		t.Error("a session keeps what it needs no more")
+	}
 }
 
 func TestConnectionsAreBounded(t *testing.T) {

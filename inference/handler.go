@@ -34,6 +34,14 @@ type replies struct {
 	bytes    []byte
 }
 
+func (r *replies) forget() {
+	r.decision = adfilter.Decision{}
+	if cap(r.partners) > MaxPartnersPerRequest {
+		r.partners, r.pointers = nil, nil
+	}
+	clear(r.partners)
+}
+
 // serveData answers the connection behind w until it ends.
 func (t *Task) serveData(ctx context.Context, w *wire) {
 	dialect, err := w.recognise()
@@ -46,15 +54,26 @@ func (t *Task) serveData(ctx context.Context, w *wire) {
 	}
 	in, out := w.protocols(dialect)
 	s := &session{t: t, id: mix(t.lastConnection.Add(1), t.salt)}
+	end := t.endOfConnection(time.Now(), s.id)
 	for err == nil {
 		if err = w.next(); err == nil {
 			err = s.call(ctx, in, out)
 		}
-		if err == nil && w.lastReply() {
+		if err == nil && (w.lastReply() || !end.IsZero() && w.in.Buffered() == 0 && time.Now().After(end)) {
 			err = io.EOF
 		}
 	}
 	t.m.closed.WithLabelValues(why(err)).Inc()
+}
+
+// endOfConnection is when a connection is old, zero for never. Connections that
+// came at once, as after a deployment, must not all go at once.
+func (t *Task) endOfConnection(now time.Time, id uint64) time.Time {
+	if t.o.ConnectionAge == 0 {
+		return time.Time{}
+	}
+	jitter := float64(id>>11) / (1 << 53) // in [0, 1)
+	return now.Add(time.Duration(float64(t.o.ConnectionAge) * (0.75 + jitter/2)))
 }
 
 // why says in one word what ended a connection.

@@ -32,6 +32,7 @@ var (
 const (
 	maxStateBytes    = 16 << 20
 	maxPassportBytes = 4 << 20
+	passportWait     = 2 * time.Second
 	keptReleases     = 4
 	downloads        = 3 // tries of one preparation
 	firstRetryPause  = 200 * time.Millisecond
@@ -75,15 +76,16 @@ func (l *loader) obtain(ctx context.Context, digest string, fresh bool) (*arm, e
 		return l.shelf[at].arm, nil
 	}
 	var archive []byte
+	var known int64
 	if at >= 0 {
-		archive = l.shelf[at].archive
+		archive, known = l.shelf[at].archive, l.shelf[at].arm.bytes
 	} else {
 		var err error
 		if archive, err = l.download(ctx, digest); err != nil {
 			return nil, err
 		}
 	}
-	a, err := l.prove(ctx, digest, archive)
+	a, err := l.prove(ctx, digest, archive, known)
 	switch {
 	case err == nil && at >= 0:
 		l.shelf[at].arm = a
@@ -119,12 +121,13 @@ func (l *loader) download(ctx context.Context, digest string) ([]byte, error) {
 	return archive, nil
 }
 
-// prove opens an archive that is known to have that digest, within memory.
-func (l *loader) prove(ctx context.Context, digest string, archive []byte) (*arm, error) {
+// prove opens an archive that is known to have that digest, within memory;
+// known is what the release took when it was opened before, or 0.
+func (l *loader) prove(ctx context.Context, digest string, archive []byte, known int64) (*arm, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &loadError{digest, "download", false, err}
 	}
-	if err := l.room(ctx, digest, int64(len(archive))); err != nil {
+	if err := l.room(ctx, digest, int64(len(archive)), known); err != nil {
 		return nil, &loadError{digest, "memory", false, err}
 	}
 	a, err := l.open(digest, archive)
@@ -138,17 +141,12 @@ func (l *loader) prove(ctx context.Context, digest string, archive []byte) (*arm
 	return a, nil
 }
 
-// room reports whether a release will fit, by its passport; where there is
-// none, by what its archive may hold.
-func (l *loader) room(ctx context.Context, digest string, archiveBytes int64) error {
+// room reports whether a release will fit.
+func (l *loader) room(ctx context.Context, digest string, archiveBytes, known int64) error {
 	if l.memoryBytes == 0 {
 		return nil
 	}
-	need := 16 * archiveBytes
-	var p release.Passport
-	if b, err := l.fetch.Fetch(ctx, release.PassportKey(digest), maxPassportBytes); err == nil && json.Unmarshal(b, &p) == nil && p.MemoryBytes > 0 {
-		need = 2*p.MemoryBytes + archiveBytes // the model, and what opening it takes for a moment
-	}
+	need := l.needs(ctx, digest, archiveBytes, known)
 	if residentBytes()+need > l.memoryBytes {
 		debug.FreeOSMemory()
 	}
@@ -156,6 +154,23 @@ func (l *loader) room(ctx context.Context, digest string, archiveBytes int64) er
 		return fmt.Errorf("%d bytes are resident and it needs about %d, which is more than the limit of %d; raise --memory or shrink the model", have, need, l.memoryBytes)
 	}
 	return nil
+}
+
+// needs is about what opening a release takes for a moment: by what it took
+// before, else by its passport, else by what its archive may hold.
+func (l *loader) needs(ctx context.Context, digest string, archiveBytes, known int64) int64 {
+	if known == 0 {
+		ctx, cancel := context.WithTimeout(ctx, passportWait)
+		defer cancel()
+		var p release.Passport
+		if b, err := l.fetch.Fetch(ctx, release.PassportKey(digest), maxPassportBytes); err == nil && json.Unmarshal(b, &p) == nil {
+			known = p.MemoryBytes
+		}
+	}
+	if known > 0 {
+		return 2*known + archiveBytes
+	}
+	return 16 * archiveBytes
 }
 
 // tidy forgets the oldest releases that are neither in force nor the newest

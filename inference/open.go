@@ -28,7 +28,9 @@ func openRelease(digest string, archive []byte) (*arm, error) {
 		}
 		return other
 	}
-	return newArm(digest, r.Features, r.Model, threshold), nil
+	a := newArm(digest, r.Features, r.Model, threshold)
+	a.bytes = r.MemoryBytes()
+	return a, nil
 }
 
 // reasonOf is the word of control.thrift for a refusal, which is coarser than

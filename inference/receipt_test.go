@@ -87,6 +87,11 @@ func TestOutcomesThatDoNotCountAreCounted(t *testing.T) {
 	give(explored(now.Add(-time.Hour)))
 	give(receipt{at: now})
 	give(explored(now), "a", "nobody", "a") // counted, unknown, twice
+	one := explored(now)
+	c := task.ledger.all(one.key().release)
+	if len(c) != 1 || c[0].tally(false).partners[0].bidsServedOnly[one.bucket] != 1 {
+		t.Error("the bid is not where its auction was counted")
+	}
 	for i := range foreignCounts {
 		one := explored(now)
 		one.generation = int64(100 + i)

@@ -30,6 +30,7 @@ type arm struct {
 	rows      rows
 	model     scorer
 	threshold func(partner string) float32
+	bytes     int64     // that it takes in memory, about; 0 where unknown
 	broke     sync.Once // the first panic was logged
 }
 

@@ -192,8 +192,10 @@ func (s *session) partner(i int, name string) *partnerCounts {
 	return d.cells[i]
 }
 
-// afterReply does what the client need not wait for.
+// afterReply does what the client need not wait for, and forgets the request:
+// an idle connection must not keep a release in memory that is long replaced.
 func (s *session) afterReply(ctx context.Context) {
+	defer s.forget()
 	d := &s.d
 	if d.serving == nil {
 		return
@@ -210,6 +212,13 @@ func (s *session) afterReply(ctx context.Context) {
 	}
 	s.pair(ctx)
 	s.t.slots.give()
+}
+
+func (s *session) forget() {
+	d := &s.d
+	d.request, d.partners, d.serving = feature.Request{}, nil, nil
+	clear(d.cells)
+	s.reply.forget()
 }
 
 // pair scores the request with the shadow release too and counts where the two

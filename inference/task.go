@@ -29,6 +29,7 @@ type Options struct {
 	MaxMessageBytes int           // of one Thrift message or frame
 	MaxArchiveBytes int64         // of one release
 	MemoryBytes     int64         // that loading a release must not exceed; 0 for no limit
+	ConnectionAge   time.Duration // after which a connection ends between messages, give or take a quarter; 0 for never
 	IdleTimeout     time.Duration // of a connection between messages
 	ReadTimeout     time.Duration // of one message, once begun
 	WriteTimeout    time.Duration // of one reply
@@ -83,6 +84,8 @@ func (o Options) Check() error {
 		return fmt.Errorf("--max-message may be %d at most", maxFrameLimit)
 	case o.MemoryBytes < 0:
 		return errors.New("--memory must not be negative")
+	case o.ConnectionAge < 0:
+		return errors.New("--connection-age must not be negative")
 	case o.DrainDelay < 0, o.DrainLinger < 0:
 		return errors.New("--drain-delay must not be negative")
 	}
