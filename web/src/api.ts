@@ -1,0 +1,259 @@
+// The types of the API, field for field as package api sends them (a test
+// compares the two), and the calls.
+
+export type Phase =
+  | "queued" | "admitting" | "shadow" | "canary" | "held" | "promoting" | "rolling_back"
+  | "live" | "rolled_back" | "refused" | "superseded";
+
+export type Outcome = "worse" | "invalid" | "no_data" | "unsure" | "acceptable";
+
+export interface Fleet {
+  fleet: string;
+  at: string;
+  stable: Release | null;
+  previous: Release | null;
+  default: Release | null;
+  back: Release | null;
+  active: Rollout | null;
+  queue: Rollout[];
+  last: Rollout | null;
+  pause: Pause | null;
+  requests: Request[];
+  tasks: TaskCounts;
+  next: Next;
+  loop: Loop | null;
+  last_event: number;
+}
+
+export interface Release {
+  digest: string;
+  job?: string;
+  source?: string;
+  by?: string;
+  since?: string;
+  admitted_at?: string;
+}
+
+export interface Passport extends Release {
+  job_arn?: string;
+  image?: string;
+  version_id?: string;
+  etag?: string;
+  metrics?: Record<string, number>;
+  bytes: number;
+  format: string;
+  objective: string;
+  trees: number;
+  features: number;
+  memory_bytes: number;
+  golden: number;
+  predicted: Interval | null;
+  intended_change: Change | null;
+}
+
+export interface Interval {
+  estimate: number;
+  low: number;
+  high: number;
+}
+
+export interface Change {
+  filter_rate: number;
+  partners?: Record<string, number>;
+  why: string;
+}
+
+export interface Rollout {
+  id: string;
+  job?: string;
+  source: string;
+  candidate: string;
+  against: string;
+  policy: string;
+  by?: string;
+  phase: Phase;
+  reason: string;
+  sentence: string;
+  since: string;
+  final: boolean;
+  step: number;
+  steps: number;
+  found_at: string;
+  completed_at?: string;
+  held_from?: Phase;
+  held_until?: string;
+  coalesced: number;
+  exposed: number;
+  predicted?: Interval;
+  intended_change?: Change;
+  verdict: Verdict | null;
+  canary_tasks?: string[];
+  control_tasks?: string[];
+  history?: Event[];
+}
+
+export interface Verdict {
+  outcome: Outcome;
+  gate?: string;
+  partner?: string;
+  culprits?: string[];
+  sentence: string;
+  looks: number;
+  at: string;
+  progress: number;
+  eta_seconds: number;
+  findings?: Finding[];
+}
+
+export interface Finding {
+  gate: string;
+  partner?: string;
+  outcome: Outcome;
+  candidate_rate: number;
+  stable_rate: number;
+  difference: number;
+  low: number;
+  high: number;
+  band_low: number;
+  band_high: number;
+  evidence: number;
+  threshold: number;
+  proof: number;
+  required: number;
+  requests: number;
+  clusters: number;
+  windows: number;
+  sentence: string;
+}
+
+export interface Event {
+  seq: number;
+  at: string;
+  rollout?: string;
+  candidate?: string;
+  from?: Phase;
+  to?: Phase;
+  step?: number;
+  reason: string;
+  sentence: string;
+  by?: string;
+  verdict?: Verdict;
+}
+
+export interface Pause {
+  by: string;
+  why?: string;
+  at: string;
+}
+
+export interface Request {
+  id: string;
+  verb: string;
+  by: string;
+  why?: string;
+  at: string;
+  rollout?: string;
+  release?: string;
+  source?: string;
+}
+
+export interface TaskCounts {
+  total: number;
+  desired: number;
+  ready: number;
+  unreachable: number;
+  preparing: number;
+  failed: number;
+  canary: number;
+  control: number;
+  on_stable: number;
+  on_candidate: number;
+  on_other: number;
+}
+
+export interface Task {
+  id: string;
+  address: string;
+  state: "ready" | "not_ready" | "preparing" | "failed" | "unreachable";
+  cohort: "canary" | "control" | "rest";
+  serving: string;
+  serves: "stable" | "candidate" | "other" | "nothing";
+  shadow: string;
+  preparing: string;
+  failure?: string;
+  error?: string;
+  tag: string;
+  protected: boolean;
+  requests: number;
+  filter_rate: number | null;
+  memory_bytes: number;
+  connections: number;
+  started_at: string;
+}
+
+export interface Next {
+  sentence: string;
+  phase?: Phase;
+  step?: number;
+  at?: string;
+  deadline?: string;
+  otherwise?: Phase;
+}
+
+export interface Loop {
+  at: string;
+  leader: string;
+  epoch: number;
+  took_seconds: number;
+  every_seconds: number;
+  wanted: string[];
+  errors: string[];
+}
+
+export interface Tasks {
+  at: string;
+  total: number;
+  tasks: Task[];
+}
+
+export type Verb = "pause" | "resume" | "abort" | "promote" | "rollback" | "try";
+
+export interface Ask {
+  id?: string;
+  by: string;
+  why?: string;
+  rollout?: string;
+  release?: string;
+  source?: string;
+}
+
+const patience = 10_000; // milliseconds for one call
+
+async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
+  const body: unknown = await answer.json().catch(() => null);
+  if (!answer.ok) {
+    const said = (body as { error?: string } | null)?.error;
+    throw new Error(said ?? `the server answered ${answer.status}`);
+  }
+  return body as T;
+}
+
+const at = (fleet: string, ...rest: string[]) =>
+  ["v1/fleets", fleet, ...rest].map((s, i) => (i === 0 ? s : encodeURIComponent(s))).join("/");
+
+export const fleets = () => call<string[]>("v1/fleets");
+export const tasks = (fleet: string) => call<Tasks>(at(fleet, "tasks") + "?limit=1000");
+export const rollouts = (fleet: string) => call<Rollout[]>(at(fleet, "rollouts") + "?limit=50");
+export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "rollouts", id));
+export const releases = () => call<Passport[]>("v1/releases?limit=50");
+
+export const ask = (fleet: string, verb: Verb, body: Ask) =>
+  call<Request>(at(fleet, verb), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+
+export const eventsPath = (fleet: string, after: number) =>
+  at(fleet, "events") + (after > 0 ? `?after=${after}` : "");

@@ -1,0 +1,155 @@
+// Asking: every wish is confirmed once, says who asks, and names what will
+// happen before it does.
+
+import type { Ask, Fleet, Passport, Release, Rollout, Verb } from "./api.ts";
+import { ask, releases } from "./api.ts";
+import { h } from "./dom.ts";
+import { short, words } from "./format.ts";
+import { origin } from "./fleet.ts";
+
+const nameKey = "sluice.name";
+
+export interface Asked {
+  verb: Verb;
+  rollout?: string;
+  release?: string;
+}
+
+// Target is a release to go back to, with how it has done so far.
+interface Target extends Release {
+  note: string;
+  bad: boolean;
+}
+
+// open shows the dialog for a wish and resolves with what to tell once it was
+// stored, or null when it was called off.
+export async function open(f: Fleet, wish: Asked, past: Rollout[]): Promise<string | null> {
+  const targets = wish.verb === "rollback" ? await rollbackTargets(f, past, wish.release) : [];
+  return new Promise((resolve) => show(f, wish, targets, resolve));
+}
+
+function show(f: Fleet, wish: Asked, targets: Target[], resolve: (told: string | null) => void): void {
+  const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: localStorage.getItem(nameKey) ?? "" }) as HTMLInputElement;
+  const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows" }) as HTMLInputElement;
+  const failed = h("p", { class: "failed", role: "alert" });
+  const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" }) as HTMLButtonElement;
+  const choice = chooser(targets);
+  const effect = h("p", { class: "effect", id: "effect" });
+  const tell = () => {
+    const to = targets.find((t) => t.digest === choice.value());
+    go.textContent = label(wish.verb, to);
+    effect.textContent = effectOf(f, wish, to);
+  };
+  choice.node.addEventListener("change", tell);
+  tell();
+
+  const box = h("dialog", { "aria-labelledby": "ask-title", "aria-describedby": "effect", class: "ask" },
+    h("form", { method: "dialog" },
+      h("h2", { id: "ask-title" }, title(f, wish)),
+      targets.length > 0 ? choice.node : null, effect,
+      h("label", { for: "by" }, "Your name"), name,
+      h("label", { for: "why" }, "Why"), why, failed,
+      h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go))) as HTMLDialogElement;
+
+  const close = (told: string | null) => { box.close(); box.remove(); resolve(told); };
+  box.addEventListener("cancel", (e) => { e.preventDefault(); close(null); });
+  box.querySelector("#cancel")?.addEventListener("click", () => close(null));
+  box.querySelector("form")?.addEventListener("submit", (e) => {
+    e.preventDefault();
+    go.disabled = true;
+    localStorage.setItem(nameKey, name.value.trim());
+    const body: Ask = { by: name.value.trim() };
+    if (why.value.trim() !== "") body.why = why.value.trim();
+    if (wish.rollout) body.rollout = wish.rollout;
+    if (wish.verb === "rollback") body.release = choice.value();
+    ask(f.fleet, wish.verb, body)
+      .then(() => close(`Asked: ${go.textContent ?? wish.verb}. The controller acts on its next look.`))
+      .catch((err: unknown) => {
+        failed.textContent = `Not stored: ${err instanceof Error ? err.message : String(err)}`;
+        go.disabled = false;
+      });
+  });
+  document.body.append(box);
+  box.showModal();
+  (name.value === "" ? name : why).focus();
+}
+
+// rollbackTargets are the releases one may go back to, the likeliest first.
+async function rollbackTargets(f: Fleet, past: Rollout[], wanted?: string): Promise<Target[]> {
+  const known: Passport[] = await releases().catch(() => []); // the store may be away; what the page knows will do
+  const list: Release[] = [];
+  const tried = f.active && !["queued", "admitting"].includes(f.active.phase) ? f.active.candidate : "";
+  const add = (r: Release | null | undefined) => {
+    if (!r || list.some((l) => l.digest === r.digest) || r.digest === tried) return;
+    if (r.digest === f.stable?.digest && f.back?.digest !== r.digest) return; // that is what serves
+    list.push(r);
+  };
+  add(wanted ? known.find((r) => r.digest === wanted) ?? { digest: wanted } : null);
+  add(f.back);
+  add(f.previous);
+  known.forEach(add);
+  const targets = list.map((r): Target => ({ ...r, ...recordOf(f, past, r.digest) }));
+  const trusted = (t: Target) => (t.bad ? 1 : 0);
+  return targets.sort((a, b) => trusted(a) - trusted(b)).slice(0, 8);
+}
+
+// recordOf says how a release has done so far.
+function recordOf(f: Fleet, past: Rollout[], digest: string): { note: string; bad: boolean } {
+  if (digest === f.stable?.digest) return { note: "stable", bad: false };
+  if (digest === f.previous?.digest) return { note: "the one before", bad: false };
+  const tried = past.filter((r) => r.final && r.candidate === digest);
+  if (tried.some((r) => r.phase === "live")) return { note: "was live", bad: false };
+  const last = tried[0];
+  return last ? { note: `${words(last.phase)}: ${last.reason}`, bad: true } : { note: "never live here", bad: true };
+}
+
+function chooser(targets: Target[]): { node: HTMLElement; value: () => string } {
+  const rows = targets.map((t, i) => {
+    return h("label", { class: "target" },
+      h("input", { type: "radio", name: "release", value: t.digest, checked: i === 0 }),
+      h("code", {}, short(t.digest)), h("b", {}, origin(t)), h("span", { class: t.bad ? "low" : "muted" }, t.note));
+  });
+  const node = h("fieldset", {}, h("legend", {}, "Go back to"), rows);
+  return { node, value: () => node.querySelector<HTMLInputElement>("input:checked")?.value ?? "" };
+}
+
+const dangerous = (verb: Verb) => verb === "rollback" || verb === "abort" || verb === "promote";
+
+function title(f: Fleet, wish: Asked): string {
+  switch (wish.verb) {
+    case "rollback": return `Roll ${f.fleet} back?`;
+    case "abort": return `Abort ${wish.rollout ?? ""}?`;
+    case "promote": return `Promote ${wish.rollout ?? ""} now?`;
+    case "pause": return `Pause ${f.fleet}?`;
+    case "resume": return `Resume ${f.fleet}?`;
+    case "try": return "Try an artifact?";
+  }
+}
+
+function label(verb: Verb, to?: Release): string {
+  switch (verb) {
+    case "rollback": return to ? `Roll back to ${short(to.digest)}` : "Roll back";
+    case "abort": return "Abort";
+    case "promote": return "Promote without proof";
+    case "pause": return "Pause";
+    case "resume": return "Resume";
+    case "try": return "Try";
+  }
+}
+
+function effectOf(f: Fleet, wish: Asked, to?: Release): string {
+  const stable = f.stable ? `${short(f.stable.digest)} (${origin(f.stable)})` : "nothing";
+  const r: Rollout | null = f.active;
+  switch (wish.verb) {
+    case "rollback": {
+      const where = to ? `${short(to.digest)} (${origin(to)})` : "the release before";
+      const given = r ? ` ${r.id} is given up.` : "";
+      return `All ${f.tasks.total} tasks go to ${where} at once, without steps and without the judge.${given}`;
+    }
+    case "abort": return `It is given up; stable ${stable} stays, on all tasks.`;
+    case "promote": return `It becomes stable on all ${f.tasks.total} tasks without further proof. The judge no longer watches it.`;
+    case "pause": return "Nothing starts or advances until somebody resumes. A rollback still works.";
+    case "resume": return r?.phase === "held" && r.reason === "approval" ? `The step is approved and ${r.id} goes on.` : "Rollouts start and advance again.";
+    case "try": return "";
+  }
+}

@@ -1,0 +1,88 @@
+// What serves, and the tasks that serve it.
+
+import type { Fleet, Release, Task, TaskCounts, Tasks } from "./api.ts";
+import { h, svg } from "./dom.ts";
+import { clock, count, mebibytes, percent, short, span } from "./format.ts";
+import { button, code } from "./parts.ts";
+
+export function servingPanel(f: Fleet, now: number): HTMLElement {
+  const s = f.stable;
+  return h("section", { class: "card serving", "aria-label": "Serving" },
+    h("header", {}, h("h2", {}, "Serves (stable)")),
+    s === null
+      ? h("p", { class: "digest none" }, "nothing yet")
+      : [
+        h("p", { class: "digest", title: s.digest }, short(s.digest)),
+        h("p", {}, "from ", h("b", {}, origin(s))),
+        s.since ? h("p", { class: "muted" }, "since ", h("time", { datetime: s.since }, clock(s.since, now)), ` (${span(now - Date.parse(s.since))})`) : null,
+      ],
+    share(f.tasks, f.active?.candidate ?? ""),
+    f.default && s && f.default.digest !== s.digest
+      ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null,
+    h("div", { class: "back" },
+      button("rollback", "Roll back…", "danger", f.back ? {} : { disabled: "" }),
+      f.back
+        ? h("span", {}, f.back.digest === s?.digest ? "all tasks to " : "to ", code(f.back.digest), " ", h("b", {}, origin(f.back)),
+          f.back.digest === s?.digest && f.active ? [", giving up ", h("b", {}, f.active.id)] : null)
+        : h("span", { class: "muted" }, "no earlier release")));
+}
+
+export const origin = (r: Release): string => r.job || r.source || "unknown origin";
+
+// share draws which part of the tasks serves what.
+function share(c: TaskCounts, candidate: string): HTMLElement {
+  const parts: [string, number, string][] = [["stable", c.on_stable, "stable"], ["candidate", c.on_candidate, "candidate"], ["other", c.on_other, "something else"]];
+  const trouble: [number, string][] = [[c.unreachable, "unreachable"], [c.failed, "failed"], [c.preparing, "loading"]];
+  return h("div", { class: "share" },
+    stack(parts.map(([kind, n]) => [kind, n])),
+    h("p", {}, h("b", { class: c.ready < c.desired ? "low" : null }, `${c.ready} of ${c.desired}`), " tasks ready",
+      candidate !== "" ? `; ${c.on_stable} on stable, ${c.on_candidate} on the candidate` : "",
+      c.on_other > 0 ? `; ${c.on_other} on something else` : "",
+      trouble.filter(([n]) => n > 0).map(([n, t]) => h("b", { class: "low" }, `; ${n} ${t}`))));
+}
+
+// stack draws shares beside each other, in SVG since the page allows no styles
+// but those of its sheet.
+function stack(parts: [string, number][]): SVGElement {
+  const all = Math.max(1, parts.reduce((sum, [, n]) => sum + n, 0));
+  let x = 0;
+  return svg("svg", { class: "stack", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { width: 100, height: 10, class: "rail" }),
+    parts.map(([kind, n]) => {
+      const r = svg("rect", { x, width: (100 * n) / all, height: 10, class: kind });
+      x += (100 * n) / all;
+      return r;
+    }));
+}
+
+export function tasksPanel(f: Fleet, tasks: Tasks | null): HTMLElement {
+  const list = tasks?.tasks ?? [];
+  const dense = list.length > 60;
+  return h("section", { class: "card tasks", "aria-label": "Tasks" },
+    h("header", {}, h("h2", {}, "Tasks"), legend(f)),
+    list.length === 0
+      ? h("p", { class: "muted" }, "no task is running")
+      : h("ul", { class: dense ? "grid dense" : "grid" }, list.map((t) => tile(t, dense))),
+    tasks && tasks.total > list.length ? h("p", { class: "muted" }, `and ${count(tasks.total - list.length)} more`) : null);
+}
+
+function legend(f: Fleet): HTMLElement {
+  const item = (kind: string, text: string) => h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), text);
+  return h("span", { class: "legend" },
+    item("stable", "stable"), f.active ? item("candidate", "candidate") : null, f.tasks.on_other > 0 ? item("other", "other") : null);
+}
+
+function tile(t: Task, dense: boolean): HTMLElement {
+  const trouble = t.error || t.failure || "";
+  const about = `task ${t.id} at ${t.address}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` +
+    (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble ? `: ${trouble}` : "");
+  const classes = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort].join(" ");
+  if (dense) return h("li", { class: classes, "data-key": t.id, title: about, "aria-label": about });
+  return h("li", { class: classes, "data-key": t.id, title: about },
+    h("div", { class: "line" }, h("code", {}, t.id.slice(0, 8)),
+      t.cohort !== "rest" ? h("span", { class: "cohort" }, t.cohort) : null),
+    t.state === "ready"
+      ? h("div", { class: "line small" },
+        h("span", {}, t.filter_rate === null ? "–" : `${percent(t.filter_rate)} filtered`), h("span", {}, mebibytes(t.memory_bytes)))
+      : h("div", { class: "line small state" }, t.state.replace("_", " "), trouble ? `: ${trouble}` : ""));
+}

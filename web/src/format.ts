@@ -1,0 +1,53 @@
+// How numbers, moments and names are told to people.
+
+export const short = (digest: string) => digest.slice(0, 12);
+
+export const percent = (share: number, digits = 1) => `${(100 * share).toFixed(digits)}\u00a0%`;
+
+export function points(share: number, digits = 1): string {
+  const p = (100 * share).toFixed(digits);
+  return (Number(p) >= 0 ? "+" : "−") + p.replace("-", "");
+}
+
+export const count = (n: number) => n.toLocaleString("en-US");
+
+export const mebibytes = (n: number) => `${(n / (1 << 20)).toFixed(0)}\u00a0MiB`;
+
+// evidence tells an e-value: what is far beyond any threshold, roughly.
+export function evidence(e: number): string {
+  if (e >= 1e6) return `10^${Math.floor(Math.log10(e))}`;
+  if (e >= 100) return count(Math.round(e));
+  return String(Number(e.toPrecision(2)));
+}
+
+// span tells milliseconds in their two largest units.
+export function span(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return s % 60 === 0 ? `${s / 60} min` : `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86400)} days`;
+}
+
+// clock tells a moment in the reader's own time, with the day where it is not
+// today.
+export function clock(iso: string, now: number): string {
+  const d = new Date(iso);
+  const time = d.toLocaleTimeString("en-GB");
+  if (new Date(now).toDateString() === d.toDateString()) return time;
+  return `${d.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time.slice(0, 5)}`;
+}
+
+export const words = (name: string) => name.replaceAll("_", " ");
+
+const gates: Record<string, string> = {
+  data: "Data",
+  filter_rate_paired: "Filter rate, same requests",
+  filter_rate_served: "Filter rate, as served",
+  partners_paired: "Partners, same requests",
+  partners_served: "Partners, as served",
+  errors: "Errors",
+  invalid_scores: "Invalid scores",
+};
+
+export const gateName = (gate: string) => gates[gate] ?? words(gate);

@@ -1,0 +1,65 @@
+// The gates: what was measured, within which band, and how strong the
+// evidence is.
+
+import type { Finding } from "./api.ts";
+import { h, svg } from "./dom.ts";
+import { count, evidence, gateName, percent, points } from "./format.ts";
+import { badge, outcomeTone } from "./parts.ts";
+
+export function gatesTable(findings: Finding[]): HTMLElement {
+  const head = ["Gate", "Verdict", "Candidate", "Stable", "Difference, 95 % interval, allowed band", "Evidence", "Basis"];
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Evidence per gate" },
+    h("table", { class: "gates" },
+      h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t)))),
+      h("tbody", {}, findings.map(gateRow))));
+}
+
+function gateRow(f: Finding): HTMLElement {
+  const measured = f.requests > 0 && (f.band_low !== 0 || f.band_high !== 0);
+  const fine = Math.max(Math.abs(f.band_low), Math.abs(f.band_high)) < 0.005;
+  const digits = fine ? 2 : 1;
+  return h("tr", { "data-key": `${f.gate}/${f.partner ?? ""}`, class: f.outcome },
+    h("th", { scope: "row" }, gateName(f.gate), f.partner ? h("b", { class: "partner" }, f.partner) : null),
+    h("td", {}, badge(f.outcome, outcomeTone(f.outcome))),
+    measured
+      ? [
+        h("td", { class: "number", "data-label": "candidate" }, percent(f.candidate_rate, digits)),
+        h("td", { class: "number", "data-label": "stable" }, percent(f.stable_rate, digits)),
+        h("td", { class: "interval" }, intervalBar(f, digits), h("span", { class: "figures" }, h("b", {}, `${points(f.difference, digits)}\u00a0pt`), ` [${points(f.low, digits)}, ${points(f.high, digits)}]`)),
+      ]
+      : h("td", { colspan: 3, class: "said" }, f.sentence),
+    h("td", { class: "meters" },
+      f.threshold > 0 ? meter("against", f.evidence, f.threshold) : null,
+      f.required > 0 ? meter("for", f.proof, f.required) : null),
+    h("td", { class: "number basis", "data-label": "basis" }, count(f.requests), h("small", {}, `${count(f.clusters)} clusters`)));
+}
+
+// intervalBar draws the interval of the difference over the band in which
+// differences are fine.
+function intervalBar(f: Finding, digits: number): SVGElement {
+  const width = 240, height = 26, middle = height / 2;
+  const reach = 1.12 * Math.max(Math.abs(f.low), Math.abs(f.high), Math.abs(f.band_low), Math.abs(f.band_high), 1e-6);
+  const x = (v: number) => (width / 2) * (1 + Math.max(-1, Math.min(1, v / reach)));
+  const label = `difference ${points(f.difference, digits)} points, 95 % interval ${points(f.low, digits)} to ${points(f.high, digits)}, allowed ${points(f.band_low, digits)} to ${points(f.band_high, digits)}`;
+  const cap = (v: number) => svg("line", { x1: x(v), x2: x(v), y1: middle - 5, y2: middle + 5, class: "ci" });
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "bar", role: "img", "aria-label": label, preserveAspectRatio: "none" },
+    svg("rect", { x: 0, y: 3, width, height: height - 6, rx: 3, class: "out" }),
+    svg("rect", { x: x(f.band_low), y: 3, width: Math.max(1, x(f.band_high) - x(f.band_low)), height: height - 6, class: "band" }),
+    svg("line", { x1: x(0), x2: x(0), y1: 1, y2: height - 1, class: "zero" }),
+    svg("line", { x1: x(f.low), x2: x(f.high), y1: middle, y2: middle, class: "ci" }),
+    cap(f.low), cap(f.high),
+    svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: "halo" }),
+    svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: `dot ${f.outcome}` }));
+}
+
+// meter shows how far evidence has come, on its own scale: that of its
+// logarithm.
+function meter(side: "against" | "for", have: number, want: number): HTMLElement {
+  const share = have <= 1 ? 0 : Math.min(1, Math.log(have) / Math.log(want));
+  return h("div", { class: `meter ${side}` },
+    h("span", {}, side),
+    svg("svg", { viewBox: "0 0 60 6", "aria-hidden": "true", preserveAspectRatio: "none" },
+      svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
+      svg("rect", { width: 60 * share, height: 6, rx: 3, class: "fill" })),
+    h("span", { class: "figures" }, `${evidence(have)} of ${evidence(want)}`));
+}

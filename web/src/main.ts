@@ -1,0 +1,226 @@
+// The dashboard: one page that follows one fleet live.
+
+import type { Event, Fleet, Verb } from "./api.ts";
+import { eventsPath, fleets, rollout, rollouts, tasks } from "./api.ts";
+import { open } from "./dialog.ts";
+import { h, morph } from "./dom.ts";
+import { servingPanel, tasksPanel } from "./fleet.ts";
+import { span, words } from "./format.ts";
+import { button } from "./parts.ts";
+import { historyPanel, logPanel } from "./past.ts";
+import { maxEvents, newStore, now, warning } from "./store.ts";
+import { evidencePanel, stateText, trialPanel } from "./trial.ts";
+
+const silence = 12_000; // milliseconds without a word from the server, which says something every 5 s
+
+const store = newStore();
+let stream: EventSource | null = null;
+let last = 0; // sequence number of the last event
+let fetching = false;
+let archive = ""; // what the list of rollouts was fetched for
+
+function render(): void {
+  const app = document.getElementById("app");
+  if (app === null) return;
+  const next = h("div", { id: "app", class: store.link === "lost" ? "stale" : "" }, topBar(), alarm(), body());
+  morph(app, next);
+  const f = store.view;
+  const state = f?.active ? stateText(f.active) : "idle";
+  document.title = f ? `${store.link === "lost" ? "? " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
+}
+
+function topBar(): HTMLElement {
+  const f = store.view;
+  const looked = f?.loop ? `controller looked ${span(now(store) - Date.parse(f.loop.at))} ago` : "";
+  const name = store.fleets.length > 1
+    ? h("nav", { "aria-label": "Fleets" }, store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n)))
+    : h("h1", {}, store.fleet);
+  return h("header", { class: "top" },
+    h("img", { src: "favicon.svg", alt: "Sluice", width: 26, height: 26 }), name,
+    h("span", { class: "spring" }),
+    h("span", { class: `link ${store.link}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1000 * f.loop.took_seconds)} ms` : "" },
+      h("i", { "aria-hidden": "true" }), store.link === "live" ? `live${looked ? ", " + looked : ""}` : store.link),
+    f === null ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…"));
+}
+
+function alarm(): HTMLElement {
+  const w = warning(store);
+  const p = store.view?.pause;
+  return h("div", { class: "alarms" },
+    w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text) : null,
+    p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null);
+}
+
+function body(): HTMLElement {
+  const f = store.view;
+  if (f === null) return h("main", {}, h("p", { class: "boot" }, "Looking…"));
+  const at = now(store);
+  return h("main", {},
+    h("div", { class: "hero" }, servingPanel(f, at), trialPanel(f, at)),
+    evidencePanel(f), tasksPanel(f, store.tasks),
+    h("div", { class: "past" }, historyPanel(store), logPanel(store)),
+    h("p", { class: "hints muted" }, h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume"));
+}
+
+// follow opens the stream of the fleet, and opens it again when it breaks.
+function follow(): void {
+  stream?.close();
+  const es = new EventSource(eventsPath(store.fleet, last));
+  stream = es;
+  const heard = () => {
+    store.heard = performance.now();
+    store.link = "live";
+  };
+  es.addEventListener("event", (m: MessageEvent<string>) => { heard(); take(JSON.parse(m.data) as Event); });
+  es.addEventListener("look", (m: MessageEvent<string>) => { heard(); look(JSON.parse(m.data) as Fleet); });
+  es.addEventListener("gap", () => { store.missed = true; });
+  es.addEventListener("trouble", (m: MessageEvent<string>) => {
+    heard();
+    store.trouble = (JSON.parse(m.data) as { error: string }).error;
+    render();
+  });
+  es.addEventListener("error", () => {
+    store.link = "lost";
+    render();
+    if (es.readyState === EventSource.CLOSED) setTimeout(() => { if (stream === es) follow(); }, 3000);
+  });
+}
+
+function take(e: Event): void {
+  if (e.seq <= last) return;
+  last = e.seq;
+  store.events = [...store.events, e].slice(-maxEvents);
+}
+
+function look(f: Fleet): void {
+  say(store.view, f);
+  store.view = f;
+  store.trouble = "";
+  store.skew = Date.parse(f.at) - Date.now();
+  if (f.last_event < last) { // the fleet's memory began anew
+    last = f.last_event;
+    store.events = [];
+  }
+  render();
+  void more(f);
+}
+
+// more fetches what a look does not hold, one fetch at a time.
+async function more(f: Fleet): Promise<void> {
+  if (fetching) return;
+  fetching = true;
+  try {
+    const list = await tasks(f.fleet);
+    const wanted = `${f.fleet}/${f.last_event}`;
+    if (archive !== wanted) {
+      const done = await rollouts(f.fleet);
+      if (f.fleet === store.fleet) [store.rollouts, archive] = [done, wanted];
+    }
+    if (f.fleet === store.fleet) store.tasks = list;
+    render();
+  } catch {
+    // the stream tells when the server is away; the next look tries again
+  } finally {
+    fetching = false;
+  }
+}
+
+// say speaks to those who do not see the page: changes of phase, not numbers.
+function say(before: Fleet | null, f: Fleet): void {
+  const told = (v: Fleet | null) => (v?.active ? `${v.active.id} ${v.active.phase} ${v.active.step} ${v.active.reason}` : v?.last?.id ?? "");
+  if (before !== null && told(before) === told(f)) return;
+  const said = document.getElementById("said");
+  if (said === null) return;
+  const r = f.active ?? f.last;
+  said.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.sentence}` : f.next.sentence;
+}
+
+async function details(id: string): Promise<void> {
+  if (store.details.has(id)) return;
+  try {
+    const r = await rollout(store.fleet, id);
+    if (store.details.size > 100) store.details.clear();
+    if (r.final) store.details.set(id, r);
+    render();
+  } catch {
+    // what the list says stays on the page
+  }
+}
+
+function toast(text: string): void {
+  const t = document.getElementById("toast");
+  if (t === null) return;
+  t.textContent = text;
+  setTimeout(() => { if (t.textContent === text) t.textContent = ""; }, 6000);
+}
+
+async function act(verb: Verb, from: DOMStringMap = {}): Promise<void> {
+  if (store.view === null || document.querySelector("dialog[open]")) return;
+  const told = await open(store.view, {
+    verb, ...(from["rollout"] ? { rollout: from["rollout"] } : {}), ...(from["release"] ? { release: from["release"] } : {}),
+  }, store.rollouts);
+  if (told) toast(told);
+}
+
+function showEvidence(id: string): void {
+  const entry = [...document.querySelectorAll<HTMLDetailsElement>(".history details")].find((d) => d.dataset["rollout"] === id);
+  if (!entry) return;
+  entry.open = true;
+  entry.scrollIntoView({ behavior: "smooth", block: "start" });
+}
+
+function listen(): void {
+  document.addEventListener("click", (e) => {
+    const b = e.target instanceof Element ? e.target.closest<HTMLElement>("[data-do]") : null;
+    const verb = b?.dataset["do"];
+    if (!b || !verb) return;
+    if (verb === "evidence") showEvidence(b.dataset["rollout"] ?? "");
+    else void act(verb as Verb, b.dataset);
+  });
+  document.addEventListener("toggle", (e) => {
+    if (e.target instanceof HTMLDetailsElement && e.target.open && e.target.dataset["rollout"]) void details(e.target.dataset["rollout"]);
+  }, true);
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || (e.target instanceof Element && e.target.closest("input, dialog, select, textarea"))) return;
+    if (e.key === "r" && store.view?.back) { e.preventDefault(); void act("rollback"); }
+    if (e.key === "p") { e.preventDefault(); void act(store.view?.pause ? "resume" : "pause"); }
+  });
+  window.addEventListener("hashchange", choose);
+  setInterval(() => {
+    if (store.link === "live" && performance.now() - store.heard > silence) {
+      store.link = "lost";
+      follow();
+    }
+    render();
+  }, 1000);
+}
+
+// choose turns to the fleet that the address names, or to the first.
+function choose(): void {
+  const named = decodeURIComponent(location.hash.slice(1));
+  const fleet = store.fleets.includes(named) ? named : store.fleets[0];
+  if (fleet === undefined || fleet === store.fleet) return;
+  Object.assign(store, { ...newStore(), fleets: store.fleets, fleet });
+  last = 0;
+  archive = "";
+  render();
+  follow();
+}
+
+async function start(): Promise<void> {
+  try {
+    store.fleets = await fleets();
+    if (store.fleets.length > 0) {
+      choose();
+      return;
+    }
+    store.trouble = "The controller knows no fleet: start it with a fleet file.";
+  } catch (err) {
+    store.trouble = `The server cannot be asked: ${err instanceof Error ? err.message : String(err)}`;
+  }
+  render();
+  setTimeout(() => void start(), 3000);
+}
+
+listen();
+void start();

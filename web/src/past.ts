@@ -1,0 +1,59 @@
+// What has been: finished rollouts with their evidence, and the log.
+
+import type { Event, Rollout } from "./api.ts";
+import { h } from "./dom.ts";
+import { clock, count, words } from "./format.ts";
+import { gatesTable } from "./gates.ts";
+import { ago, badge, button, code, tone } from "./parts.ts";
+import type { Store } from "./store.ts";
+import { now } from "./store.ts";
+
+export function historyPanel(s: Store): HTMLElement {
+  const over = s.rollouts.filter((r) => r.final);
+  return h("section", { class: "card history", "aria-label": "History" },
+    h("header", {}, h("h2", {}, "History")),
+    over.length === 0 ? h("p", { class: "muted" }, "No rollout has ended yet.") : over.map((r) => entry(s, r)));
+}
+
+function entry(s: Store, r: Rollout): HTMLElement {
+  const at = now(s);
+  return h("details", { "data-key": r.id, "data-rollout": r.id, class: tone(r.phase) },
+    h("summary", {},
+      badge(r.phase, tone(r.phase)), h("b", { class: "name" }, r.id),
+      h("span", { class: "reason" }, r.reason), h("span", { class: "spring" }), ago(r.since, at),
+      h("span", { class: "gist" }, r.sentence)),
+    h("div", { class: "more" }, whole(s, r, at)));
+}
+
+function whole(s: Store, r: Rollout, at: number): (HTMLElement | null)[] {
+  const d = s.details.get(r.id) ?? r;
+  const findings = d.verdict?.findings ?? [];
+  return [
+    h("p", { class: "sentence" }, d.sentence),
+    h("p", { class: "muted" }, "candidate ", code(d.candidate), " against ", code(d.against), `, policy ${d.policy || "—"}`,
+      d.by ? `, asked by ${d.by}` : "", `; ${count(d.exposed)} auctions answered by it; from ${d.source || "—"}`),
+    d.verdict && d.verdict.sentence !== d.sentence ? h("p", {}, "Verdict ", h("b", {}, words(d.verdict.outcome)), `: ${d.verdict.sentence}`) : null,
+    findings.length > 0 ? gatesTable(findings) : null,
+    (d.history ?? []).length > 0 ? log(d.history ?? [], at) : null,
+    r.phase === "live" && r.candidate !== "" && r.candidate !== s.view?.stable?.digest
+      ? h("p", {}, button("rollback", "Roll back to this release…", "", { "data-release": r.candidate })) : null,
+  ];
+}
+
+export function logPanel(s: Store): HTMLElement {
+  return h("section", { class: "card log", "aria-label": "Log" },
+    h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first")),
+    s.events.length === 0 ? h("p", { class: "muted" }, "Nothing has happened yet.") : log([...s.events].reverse(), now(s)),
+    s.missed ? h("p", { class: "muted" }, "Older events are no longer remembered; rollouts keep their own in the history.") : null);
+}
+
+function log(events: Event[], at: number): HTMLElement {
+  return h("ol", { class: "events" }, events.map((e) =>
+    h("li", { "data-key": e.seq },
+      h("time", { datetime: e.at, title: e.at }, clock(e.at, at)),
+      h("span", {},
+        e.to ? badge(e.step ? `${e.to} ${e.step}` : e.to, tone(e.to)) : badge(e.reason, "calm"),
+        e.rollout ? h("b", {}, ` ${e.rollout} `) : " ",
+        e.to ? h("span", { class: "reason" }, e.reason) : null,
+        h("span", { class: "gist" }, e.sentence)))));
+}

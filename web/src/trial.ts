@@ -1,0 +1,119 @@
+// What is being tried: where it stands, what the judge says, what comes next.
+
+import type { Fleet, Phase, Rollout } from "./api.ts";
+import { h } from "./dom.ts";
+import { clock, count, percent, points, span, words } from "./format.ts";
+import { gatesTable } from "./gates.ts";
+import { ago, badge, button, code, tone, until } from "./parts.ts";
+
+export function trialPanel(f: Fleet, now: number): HTMLElement {
+  const r = f.active;
+  if (r === null) return idlePanel(f, now);
+  const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary");
+  return h("section", { id: "trial", class: `card trial ${tone(r.phase)}`, tabindex: "-1", "aria-label": "Being tried" },
+    h("header", {},
+      h("h2", {}, "Being tried"),
+      h("span", { class: "name" }, r.id), r.candidate === "" ? null : code(r.candidate),
+      h("span", { class: "spring" }),
+      h("span", { class: "by" }, "policy ", h("b", {}, r.policy || "—"), r.by ? [", asked by ", h("b", {}, r.by)] : null)),
+    stepper(r),
+    h("div", { class: "stand" },
+      h("strong", { class: "state" }, stateText(r)),
+      h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
+      h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
+    h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
+    judged && r.verdict ? progress(r, now) : null,
+    nextList(f, r, now),
+    h("footer", {}, verbs(f, r)));
+}
+
+export const stateText = (r: Rollout): string =>
+  r.phase === "canary" ? `canary ${r.step} of ${r.steps}` : words(r.phase);
+
+// verbs are the buttons for what a person may do with r now.
+function verbs(f: Fleet, r: Rollout): (HTMLElement | null)[] {
+  const tried = r.phase === "shadow" || r.phase === "canary" || (r.phase === "held" && r.held_from !== "promoting");
+  return [
+    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", "primary", { "data-rollout": r.id }) : null,
+    tried ? button("promote", "Promote now…", "", { "data-rollout": r.id }) : null,
+    r.phase === "rolling_back" ? null : button("abort", "Abort…", "warn", { "data-rollout": r.id }),
+    h("span", { class: "spring" }),
+    h("span", { class: "by" }, r.exposed > 0 ? [h("b", {}, count(r.exposed)), " auctions answered by it"] : "no auction answered by it yet"),
+  ];
+}
+
+function idlePanel(f: Fleet, now: number): HTMLElement {
+  const last = f.last;
+  return h("section", { id: "trial", class: `card trial calm`, tabindex: "-1", "aria-label": "Being tried" },
+    h("header", {}, h("h2", {}, "Being tried")),
+    h("div", { class: "stand" }, h("strong", { class: "state" }, f.stable ? "nothing" : "no release yet")),
+    h("p", { class: "sentence" }, f.next.sentence),
+    f.next.at ? h("p", { class: "muted" }, "about ", until(f.next.at, now)) : null,
+    last === null ? null : h("div", { class: `last ${tone(last.phase)}` },
+      h("p", {}, "Last: ", h("b", {}, last.id), " ", badge(last.phase, tone(last.phase)), " ", h("span", { class: "reason" }, last.reason), " ", ago(last.since, now)),
+      h("p", { class: "sentence" }, last.sentence),
+      last.verdict ? button("evidence", "Show its evidence", "link", { "data-rollout": last.id }) : null));
+}
+
+function progress(r: Rollout, now: number): HTMLElement | null {
+  const v = r.verdict;
+  if (v === null) return null;
+  const share = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
+  const eta = v.eta_seconds > 0 ? Date.parse(v.at) + 1000 * v.eta_seconds - now : 0;
+  return h("div", { class: "progress" },
+    h("progress", { max: 100, value: share, "aria-label": "Progress towards a verdict" }, `${share} %`),
+    h("span", { class: "figures" }, h("b", {}, `${share}\u00a0%`), " of the proof", eta > 0 ? [", verdict in about ", h("b", {}, span(eta))] : null));
+}
+
+function nextList(f: Fleet, r: Rollout, now: number): HTMLElement {
+  const n = f.next;
+  const rows: [string, (Node | string)[]][] = [["Next", [n.sentence, ...(n.at && Date.parse(n.at) > now ? [" About ", until(n.at, now), "."] : [])]]];
+  if (n.deadline) rows.push(["Otherwise", [h("b", {}, words(n.otherwise ?? "")), " at ", until(n.deadline, now), "."]]);
+  if (r.intended_change) {
+    rows.push(["Meant", [`filter rate ${points(r.intended_change.filter_rate)} pt: ${r.intended_change.why}`]]);
+  } else if (r.predicted) {
+    const p = r.predicted;
+    rows.push(["Predicted", [`filter rate ${percent(p.estimate)} [${percent(p.low)}, ${percent(p.high)}]`]]);
+  }
+  for (const q of f.requests) rows.push(["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]);
+  for (const w of f.queue) rows.push(["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]]);
+  return h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
+}
+
+const road: Phase[] = ["queued", "admitting", "shadow", "canary", "promoting", "live"];
+
+// stepper draws the road to live and where r stands on it.
+function stepper(r: Rollout): HTMLElement {
+  const visited = new Set((r.history ?? []).map((e) => e.to));
+  const place: Phase = r.phase === "held" ? r.held_from ?? "canary" : r.phase;
+  let here = road.indexOf(place);
+  if (here < 0) here = Math.max(0, ...road.map((p, i) => (visited.has(p) ? i : 0)));
+  return h("ol", { class: "stepper" }, road.map((p, i) => {
+    const skipped = i < here && p === "shadow" && visited.size > 0 && !visited.has(p);
+    const state = i < here ? (skipped ? "skipped" : "done") : i === here ? `here ${tone(r.phase)}` : "ahead";
+    return h("li", { class: state, "aria-current": i === here ? "step" : null },
+      h("span", { class: "pip", "aria-hidden": "true" }, i < here ? (skipped ? "–" : "✓") : mark(r.phase, i === here)),
+      h("span", { class: "label" }, p,
+        p === "canary" && r.steps > 0 ? h("small", {}, i === here && r.step > 0 ? ` ${r.step}/${r.steps}` : ` ×${r.steps}`) : null,
+        skipped ? h("small", {}, " skipped") : null));
+  }));
+}
+
+function mark(phase: Phase, here: boolean): string {
+  if (!here) return "";
+  if (phase === "held") return "‖";
+  if (phase === "rolling_back" || phase === "rolled_back") return "↩";
+  return "●";
+}
+
+export function evidencePanel(f: Fleet): HTMLElement | null {
+  const r = f.active;
+  const findings = r?.verdict?.findings ?? [];
+  if (r === null || findings.length === 0) return null;
+  const v = r.verdict;
+  return h("section", { class: "card", "aria-label": "Evidence" },
+    h("header", {}, h("h2", {}, "Evidence"),
+      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
+      (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null),
+    gatesTable(findings));
+}

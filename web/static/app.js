@@ -1,0 +1,969 @@
+// Made from web/src by web/build.go. Do not edit.
+
+// src/api.ts
+var patience = 1e4;
+async function call(path, init = {}) {
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
+  const body2 = await answer.json().catch(() => null);
+  if (!answer.ok) {
+    const said = body2?.error;
+    throw new Error(said ?? `the server answered ${answer.status}`);
+  }
+  return body2;
+}
+var at = (fleet, ...rest) => ["v1/fleets", fleet, ...rest].map((s, i) => i === 0 ? s : encodeURIComponent(s)).join("/");
+var fleets = () => call("v1/fleets");
+var tasks = (fleet) => call(at(fleet, "tasks") + "?limit=1000");
+var rollouts = (fleet) => call(at(fleet, "rollouts") + "?limit=50");
+var rollout = (fleet, id) => call(at(fleet, "rollouts", id));
+var releases = () => call("v1/releases?limit=50");
+var ask = (fleet, verb, body2) => call(at(fleet, verb), {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body2)
+});
+var eventsPath = (fleet, after) => at(fleet, "events") + (after > 0 ? `?after=${after}` : "");
+
+// src/dom.ts
+function h(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+function fill(e, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) e.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== void 0) e.setAttribute(name, String(value));
+  }
+  for (const c of children.flat()) {
+    if (c !== null && c !== void 0 && c !== false && c !== "") e.append(c instanceof Node ? c : String(c));
+  }
+  return e;
+}
+function morph(old, next) {
+  syncAttributes(old, next);
+  const byKey = /* @__PURE__ */ new Map();
+  for (const c of old.children) {
+    const key = c.getAttribute("data-key");
+    if (key !== null) byKey.set(key, c);
+  }
+  let here = old.firstChild;
+  for (const want of [...next.childNodes]) {
+    const key = want instanceof Element ? want.getAttribute("data-key") : null;
+    let match = key !== null ? byKey.get(key) ?? null : here;
+    if (key === null && match instanceof Element && match.hasAttribute("data-key")) match = null;
+    if (match === null || !alike(match, want)) {
+      old.insertBefore(want, here);
+      continue;
+    }
+    if (match !== here) old.insertBefore(match, here);
+    else here = here.nextSibling;
+    if (match instanceof Element && want instanceof Element) morph(match, want);
+    else if (match.nodeValue !== want.nodeValue) match.nodeValue = want.nodeValue;
+  }
+  while (here !== null) {
+    const gone = here;
+    here = here.nextSibling;
+    gone.remove();
+  }
+}
+function alike(a, b) {
+  return a.nodeType === b.nodeType && a.nodeName === b.nodeName;
+}
+function syncAttributes(old, next) {
+  for (const { name } of [...old.attributes]) {
+    if (!next.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  }
+  for (const { name, value } of next.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+}
+
+// src/format.ts
+var short = (digest) => digest.slice(0, 12);
+var percent = (share2, digits = 1) => `${(100 * share2).toFixed(digits)} %`;
+function points(share2, digits = 1) {
+  const p = (100 * share2).toFixed(digits);
+  return (Number(p) >= 0 ? "+" : "−") + p.replace("-", "");
+}
+var count = (n) => n.toLocaleString("en-US");
+var mebibytes = (n) => `${(n / (1 << 20)).toFixed(0)} MiB`;
+function evidence(e) {
+  if (e >= 1e6) return `10^${Math.floor(Math.log10(e))}`;
+  if (e >= 100) return count(Math.round(e));
+  return String(Number(e.toPrecision(2)));
+}
+function span(ms) {
+  const s = Math.max(0, Math.round(ms / 1e3));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return s % 60 === 0 ? `${s / 60} min` : `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
+  return `${Math.floor(s / 86400)} days`;
+}
+function clock(iso, now2) {
+  const d = new Date(iso);
+  const time = d.toLocaleTimeString("en-GB");
+  if (new Date(now2).toDateString() === d.toDateString()) return time;
+  return `${d.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time.slice(0, 5)}`;
+}
+var words = (name) => name.replaceAll("_", " ");
+var gates = {
+  data: "Data",
+  filter_rate_paired: "Filter rate, same requests",
+  filter_rate_served: "Filter rate, as served",
+  partners_paired: "Partners, same requests",
+  partners_served: "Partners, as served",
+  errors: "Errors",
+  invalid_scores: "Invalid scores"
+};
+var gateName = (gate) => gates[gate] ?? words(gate);
+
+// src/parts.ts
+function tone(phase) {
+  switch (phase) {
+    case "live":
+      return "good";
+    case "rolling_back":
+    case "rolled_back":
+    case "refused":
+      return "bad";
+    case "held":
+      return "warn";
+    case "shadow":
+    case "canary":
+    case "promoting":
+    case "admitting":
+      return "try";
+    case "queued":
+    case "superseded":
+      return "calm";
+  }
+}
+function outcomeTone(outcome) {
+  switch (outcome) {
+    case "acceptable":
+      return "good";
+    case "worse":
+      return "bad";
+    case "invalid":
+      return "warn";
+    case "unsure":
+    case "no_data":
+      return "calm";
+  }
+}
+var badge = (text, t) => h("span", { class: `badge ${t}` }, words(text));
+var code = (digest) => h("code", { title: digest }, digest === "" ? "—" : short(digest));
+var ago = (iso, now2) => h("time", { datetime: iso, title: `${clock(iso, 0)} (${iso})` }, `${span(now2 - Date.parse(iso))} ago`);
+var until = (iso, now2) => {
+  const left = Date.parse(iso) - now2;
+  return h("time", { datetime: iso, title: iso }, left > 0 ? `${clock(iso, now2)}, in ${span(left)}` : "now");
+};
+var button = (act2, text, kind = "", more2 = {}) => h("button", { type: "button", class: kind, "data-do": act2, ...more2 }, text);
+
+// src/fleet.ts
+function servingPanel(f, now2) {
+  const s = f.stable;
+  return h(
+    "section",
+    { class: "card serving", "aria-label": "Serving" },
+    h("header", {}, h("h2", {}, "Serves (stable)")),
+    s === null ? h("p", { class: "digest none" }, "nothing yet") : [
+      h("p", { class: "digest", title: s.digest }, short(s.digest)),
+      h("p", {}, "from ", h("b", {}, origin(s))),
+      s.since ? h("p", { class: "muted" }, "since ", h("time", { datetime: s.since }, clock(s.since, now2)), ` (${span(now2 - Date.parse(s.since))})`) : null
+    ],
+    share(f.tasks, f.active?.candidate ?? ""),
+    f.default && s && f.default.digest !== s.digest ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null,
+    h(
+      "div",
+      { class: "back" },
+      button("rollback", "Roll back…", "danger", f.back ? {} : { disabled: "" }),
+      f.back ? h(
+        "span",
+        {},
+        f.back.digest === s?.digest ? "all tasks to " : "to ",
+        code(f.back.digest),
+        " ",
+        h("b", {}, origin(f.back)),
+        f.back.digest === s?.digest && f.active ? [", giving up ", h("b", {}, f.active.id)] : null
+      ) : h("span", { class: "muted" }, "no earlier release")
+    )
+  );
+}
+var origin = (r) => r.job || r.source || "unknown origin";
+function share(c, candidate) {
+  const parts = [["stable", c.on_stable, "stable"], ["candidate", c.on_candidate, "candidate"], ["other", c.on_other, "something else"]];
+  const trouble = [[c.unreachable, "unreachable"], [c.failed, "failed"], [c.preparing, "loading"]];
+  return h(
+    "div",
+    { class: "share" },
+    stack(parts.map(([kind, n]) => [kind, n])),
+    h(
+      "p",
+      {},
+      h("b", { class: c.ready < c.desired ? "low" : null }, `${c.ready} of ${c.desired}`),
+      " tasks ready",
+      candidate !== "" ? `; ${c.on_stable} on stable, ${c.on_candidate} on the candidate` : "",
+      c.on_other > 0 ? `; ${c.on_other} on something else` : "",
+      trouble.filter(([n]) => n > 0).map(([n, t]) => h("b", { class: "low" }, `; ${n} ${t}`))
+    )
+  );
+}
+function stack(parts) {
+  const all = Math.max(1, parts.reduce((sum, [, n]) => sum + n, 0));
+  let x = 0;
+  return svg(
+    "svg",
+    { class: "stack", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { width: 100, height: 10, class: "rail" }),
+    parts.map(([kind, n]) => {
+      const r = svg("rect", { x, width: 100 * n / all, height: 10, class: kind });
+      x += 100 * n / all;
+      return r;
+    })
+  );
+}
+function tasksPanel(f, tasks2) {
+  const list = tasks2?.tasks ?? [];
+  const dense = list.length > 60;
+  return h(
+    "section",
+    { class: "card tasks", "aria-label": "Tasks" },
+    h("header", {}, h("h2", {}, "Tasks"), legend(f)),
+    list.length === 0 ? h("p", { class: "muted" }, "no task is running") : h("ul", { class: dense ? "grid dense" : "grid" }, list.map((t) => tile(t, dense))),
+    tasks2 && tasks2.total > list.length ? h("p", { class: "muted" }, `and ${count(tasks2.total - list.length)} more`) : null
+  );
+}
+function legend(f) {
+  const item = (kind, text) => h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), text);
+  return h(
+    "span",
+    { class: "legend" },
+    item("stable", "stable"),
+    f.active ? item("candidate", "candidate") : null,
+    f.tasks.on_other > 0 ? item("other", "other") : null
+  );
+}
+function tile(t, dense) {
+  const trouble = t.error || t.failure || "";
+  const about = `task ${t.id} at ${t.address}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble ? `: ${trouble}` : "");
+  const classes = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort].join(" ");
+  if (dense) return h("li", { class: classes, "data-key": t.id, title: about, "aria-label": about });
+  return h(
+    "li",
+    { class: classes, "data-key": t.id, title: about },
+    h(
+      "div",
+      { class: "line" },
+      h("code", {}, t.id.slice(0, 8)),
+      t.cohort !== "rest" ? h("span", { class: "cohort" }, t.cohort) : null
+    ),
+    t.state === "ready" ? h(
+      "div",
+      { class: "line small" },
+      h("span", {}, t.filter_rate === null ? "–" : `${percent(t.filter_rate)} filtered`),
+      h("span", {}, mebibytes(t.memory_bytes))
+    ) : h("div", { class: "line small state" }, t.state.replace("_", " "), trouble ? `: ${trouble}` : "")
+  );
+}
+
+// src/dialog.ts
+var nameKey = "sluice.name";
+async function open(f, wish, past) {
+  const targets = wish.verb === "rollback" ? await rollbackTargets(f, past, wish.release) : [];
+  return new Promise((resolve) => show(f, wish, targets, resolve));
+}
+function show(f, wish, targets, resolve) {
+  const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: localStorage.getItem(nameKey) ?? "" });
+  const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows" });
+  const failed = h("p", { class: "failed", role: "alert" });
+  const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" });
+  const choice = chooser(targets);
+  const effect = h("p", { class: "effect", id: "effect" });
+  const tell = () => {
+    const to = targets.find((t) => t.digest === choice.value());
+    go.textContent = label(wish.verb, to);
+    effect.textContent = effectOf(f, wish, to);
+  };
+  choice.node.addEventListener("change", tell);
+  tell();
+  const box = h(
+    "dialog",
+    { "aria-labelledby": "ask-title", "aria-describedby": "effect", class: "ask" },
+    h(
+      "form",
+      { method: "dialog" },
+      h("h2", { id: "ask-title" }, title(f, wish)),
+      targets.length > 0 ? choice.node : null,
+      effect,
+      h("label", { for: "by" }, "Your name"),
+      name,
+      h("label", { for: "why" }, "Why"),
+      why,
+      failed,
+      h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go)
+    )
+  );
+  const close = (told) => {
+    box.close();
+    box.remove();
+    resolve(told);
+  };
+  box.addEventListener("cancel", (e) => {
+    e.preventDefault();
+    close(null);
+  });
+  box.querySelector("#cancel")?.addEventListener("click", () => close(null));
+  box.querySelector("form")?.addEventListener("submit", (e) => {
+    e.preventDefault();
+    go.disabled = true;
+    localStorage.setItem(nameKey, name.value.trim());
+    const body2 = { by: name.value.trim() };
+    if (why.value.trim() !== "") body2.why = why.value.trim();
+    if (wish.rollout) body2.rollout = wish.rollout;
+    if (wish.verb === "rollback") body2.release = choice.value();
+    ask(f.fleet, wish.verb, body2).then(() => close(`Asked: ${go.textContent ?? wish.verb}. The controller acts on its next look.`)).catch((err) => {
+      failed.textContent = `Not stored: ${err instanceof Error ? err.message : String(err)}`;
+      go.disabled = false;
+    });
+  });
+  document.body.append(box);
+  box.showModal();
+  (name.value === "" ? name : why).focus();
+}
+async function rollbackTargets(f, past, wanted) {
+  const known = await releases().catch(() => []);
+  const list = [];
+  const tried = f.active && !["queued", "admitting"].includes(f.active.phase) ? f.active.candidate : "";
+  const add = (r) => {
+    if (!r || list.some((l) => l.digest === r.digest) || r.digest === tried) return;
+    if (r.digest === f.stable?.digest && f.back?.digest !== r.digest) return;
+    list.push(r);
+  };
+  add(wanted ? known.find((r) => r.digest === wanted) ?? { digest: wanted } : null);
+  add(f.back);
+  add(f.previous);
+  known.forEach(add);
+  const targets = list.map((r) => ({ ...r, ...recordOf(f, past, r.digest) }));
+  const trusted = (t) => t.bad ? 1 : 0;
+  return targets.sort((a, b) => trusted(a) - trusted(b)).slice(0, 8);
+}
+function recordOf(f, past, digest) {
+  if (digest === f.stable?.digest) return { note: "stable", bad: false };
+  if (digest === f.previous?.digest) return { note: "the one before", bad: false };
+  const tried = past.filter((r) => r.final && r.candidate === digest);
+  if (tried.some((r) => r.phase === "live")) return { note: "was live", bad: false };
+  const last2 = tried[0];
+  return last2 ? { note: `${words(last2.phase)}: ${last2.reason}`, bad: true } : { note: "never live here", bad: true };
+}
+function chooser(targets) {
+  const rows = targets.map((t, i) => {
+    return h(
+      "label",
+      { class: "target" },
+      h("input", { type: "radio", name: "release", value: t.digest, checked: i === 0 }),
+      h("code", {}, short(t.digest)),
+      h("b", {}, origin(t)),
+      h("span", { class: t.bad ? "low" : "muted" }, t.note)
+    );
+  });
+  const node = h("fieldset", {}, h("legend", {}, "Go back to"), rows);
+  return { node, value: () => node.querySelector("input:checked")?.value ?? "" };
+}
+var dangerous = (verb) => verb === "rollback" || verb === "abort" || verb === "promote";
+function title(f, wish) {
+  switch (wish.verb) {
+    case "rollback":
+      return `Roll ${f.fleet} back?`;
+    case "abort":
+      return `Abort ${wish.rollout ?? ""}?`;
+    case "promote":
+      return `Promote ${wish.rollout ?? ""} now?`;
+    case "pause":
+      return `Pause ${f.fleet}?`;
+    case "resume":
+      return `Resume ${f.fleet}?`;
+    case "try":
+      return "Try an artifact?";
+  }
+}
+function label(verb, to) {
+  switch (verb) {
+    case "rollback":
+      return to ? `Roll back to ${short(to.digest)}` : "Roll back";
+    case "abort":
+      return "Abort";
+    case "promote":
+      return "Promote without proof";
+    case "pause":
+      return "Pause";
+    case "resume":
+      return "Resume";
+    case "try":
+      return "Try";
+  }
+}
+function effectOf(f, wish, to) {
+  const stable = f.stable ? `${short(f.stable.digest)} (${origin(f.stable)})` : "nothing";
+  const r = f.active;
+  switch (wish.verb) {
+    case "rollback": {
+      const where = to ? `${short(to.digest)} (${origin(to)})` : "the release before";
+      const given = r ? ` ${r.id} is given up.` : "";
+      return `All ${f.tasks.total} tasks go to ${where} at once, without steps and without the judge.${given}`;
+    }
+    case "abort":
+      return `It is given up; stable ${stable} stays, on all tasks.`;
+    case "promote":
+      return `It becomes stable on all ${f.tasks.total} tasks without further proof. The judge no longer watches it.`;
+    case "pause":
+      return "Nothing starts or advances until somebody resumes. A rollback still works.";
+    case "resume":
+      return r?.phase === "held" && r.reason === "approval" ? `The step is approved and ${r.id} goes on.` : "Rollouts start and advance again.";
+    case "try":
+      return "";
+  }
+}
+
+// src/gates.ts
+function gatesTable(findings) {
+  const head = ["Gate", "Verdict", "Candidate", "Stable", "Difference, 95 % interval, allowed band", "Evidence", "Basis"];
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": "Evidence per gate" },
+    h(
+      "table",
+      { class: "gates" },
+      h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t)))),
+      h("tbody", {}, findings.map(gateRow))
+    )
+  );
+}
+function gateRow(f) {
+  const measured = f.requests > 0 && (f.band_low !== 0 || f.band_high !== 0);
+  const fine = Math.max(Math.abs(f.band_low), Math.abs(f.band_high)) < 5e-3;
+  const digits = fine ? 2 : 1;
+  return h(
+    "tr",
+    { "data-key": `${f.gate}/${f.partner ?? ""}`, class: f.outcome },
+    h("th", { scope: "row" }, gateName(f.gate), f.partner ? h("b", { class: "partner" }, f.partner) : null),
+    h("td", {}, badge(f.outcome, outcomeTone(f.outcome))),
+    measured ? [
+      h("td", { class: "number", "data-label": "candidate" }, percent(f.candidate_rate, digits)),
+      h("td", { class: "number", "data-label": "stable" }, percent(f.stable_rate, digits)),
+      h("td", { class: "interval" }, intervalBar(f, digits), h("span", { class: "figures" }, h("b", {}, `${points(f.difference, digits)} pt`), ` [${points(f.low, digits)}, ${points(f.high, digits)}]`))
+    ] : h("td", { colspan: 3, class: "said" }, f.sentence),
+    h(
+      "td",
+      { class: "meters" },
+      f.threshold > 0 ? meter("against", f.evidence, f.threshold) : null,
+      f.required > 0 ? meter("for", f.proof, f.required) : null
+    ),
+    h("td", { class: "number basis", "data-label": "basis" }, count(f.requests), h("small", {}, `${count(f.clusters)} clusters`))
+  );
+}
+function intervalBar(f, digits) {
+  const width = 240, height = 26, middle = height / 2;
+  const reach = 1.12 * Math.max(Math.abs(f.low), Math.abs(f.high), Math.abs(f.band_low), Math.abs(f.band_high), 1e-6);
+  const x = (v) => width / 2 * (1 + Math.max(-1, Math.min(1, v / reach)));
+  const label2 = `difference ${points(f.difference, digits)} points, 95 % interval ${points(f.low, digits)} to ${points(f.high, digits)}, allowed ${points(f.band_low, digits)} to ${points(f.band_high, digits)}`;
+  const cap = (v) => svg("line", { x1: x(v), x2: x(v), y1: middle - 5, y2: middle + 5, class: "ci" });
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, class: "bar", role: "img", "aria-label": label2, preserveAspectRatio: "none" },
+    svg("rect", { x: 0, y: 3, width, height: height - 6, rx: 3, class: "out" }),
+    svg("rect", { x: x(f.band_low), y: 3, width: Math.max(1, x(f.band_high) - x(f.band_low)), height: height - 6, class: "band" }),
+    svg("line", { x1: x(0), x2: x(0), y1: 1, y2: height - 1, class: "zero" }),
+    svg("line", { x1: x(f.low), x2: x(f.high), y1: middle, y2: middle, class: "ci" }),
+    cap(f.low),
+    cap(f.high),
+    svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: "halo" }),
+    svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: `dot ${f.outcome}` })
+  );
+}
+function meter(side, have, want) {
+  const share2 = have <= 1 ? 0 : Math.min(1, Math.log(have) / Math.log(want));
+  return h(
+    "div",
+    { class: `meter ${side}` },
+    h("span", {}, side),
+    svg(
+      "svg",
+      { viewBox: "0 0 60 6", "aria-hidden": "true", preserveAspectRatio: "none" },
+      svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
+      svg("rect", { width: 60 * share2, height: 6, rx: 3, class: "fill" })
+    ),
+    h("span", { class: "figures" }, `${evidence(have)} of ${evidence(want)}`)
+  );
+}
+
+// src/store.ts
+var maxEvents = 200;
+function newStore() {
+  return {
+    fleets: [],
+    fleet: "",
+    view: null,
+    tasks: null,
+    rollouts: [],
+    events: [],
+    missed: false,
+    details: /* @__PURE__ */ new Map(),
+    link: "connecting",
+    heard: performance.now(),
+    skew: 0,
+    trouble: ""
+  };
+}
+var now = (s) => Date.now() + s.skew;
+function warning(s) {
+  const silent = Math.round((performance.now() - s.heard) / 1e3);
+  if (s.link === "lost") {
+    return { grave: true, text: `Connection lost. What you see was last seen ${silent} s ago; trying again. The fleet keeps serving.` };
+  }
+  if (s.trouble !== "") return { grave: true, text: s.trouble };
+  const loop = s.view?.loop;
+  if (s.view === null) return null;
+  if (!loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
+  const age = now(s) - Date.parse(loop.at);
+  if (age > Math.max(5e3 * loop.every_seconds, 15e3)) {
+    return { grave: true, text: `The controller has not looked for ${Math.round(age / 1e3)} s. Nothing is decided while it is away; the fleet keeps serving.` };
+  }
+  if (loop.errors.length > 0) return { grave: false, text: `The controller meets errors: ${loop.errors.slice(0, 2).join("; ")}` };
+  return null;
+}
+
+// src/past.ts
+function historyPanel(s) {
+  const over = s.rollouts.filter((r) => r.final);
+  return h(
+    "section",
+    { class: "card history", "aria-label": "History" },
+    h("header", {}, h("h2", {}, "History")),
+    over.length === 0 ? h("p", { class: "muted" }, "No rollout has ended yet.") : over.map((r) => entry(s, r))
+  );
+}
+function entry(s, r) {
+  const at2 = now(s);
+  return h(
+    "details",
+    { "data-key": r.id, "data-rollout": r.id, class: tone(r.phase) },
+    h(
+      "summary",
+      {},
+      badge(r.phase, tone(r.phase)),
+      h("b", { class: "name" }, r.id),
+      h("span", { class: "reason" }, r.reason),
+      h("span", { class: "spring" }),
+      ago(r.since, at2),
+      h("span", { class: "gist" }, r.sentence)
+    ),
+    h("div", { class: "more" }, whole(s, r, at2))
+  );
+}
+function whole(s, r, at2) {
+  const d = s.details.get(r.id) ?? r;
+  const findings = d.verdict?.findings ?? [];
+  return [
+    h("p", { class: "sentence" }, d.sentence),
+    h(
+      "p",
+      { class: "muted" },
+      "candidate ",
+      code(d.candidate),
+      " against ",
+      code(d.against),
+      `, policy ${d.policy || "—"}`,
+      d.by ? `, asked by ${d.by}` : "",
+      `; ${count(d.exposed)} auctions answered by it; from ${d.source || "—"}`
+    ),
+    d.verdict && d.verdict.sentence !== d.sentence ? h("p", {}, "Verdict ", h("b", {}, words(d.verdict.outcome)), `: ${d.verdict.sentence}`) : null,
+    findings.length > 0 ? gatesTable(findings) : null,
+    (d.history ?? []).length > 0 ? log(d.history ?? [], at2) : null,
+    r.phase === "live" && r.candidate !== "" && r.candidate !== s.view?.stable?.digest ? h("p", {}, button("rollback", "Roll back to this release…", "", { "data-release": r.candidate })) : null
+  ];
+}
+function logPanel(s) {
+  return h(
+    "section",
+    { class: "card log", "aria-label": "Log" },
+    h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first")),
+    s.events.length === 0 ? h("p", { class: "muted" }, "Nothing has happened yet.") : log([...s.events].reverse(), now(s)),
+    s.missed ? h("p", { class: "muted" }, "Older events are no longer remembered; rollouts keep their own in the history.") : null
+  );
+}
+function log(events, at2) {
+  return h("ol", { class: "events" }, events.map((e) => h(
+    "li",
+    { "data-key": e.seq },
+    h("time", { datetime: e.at, title: e.at }, clock(e.at, at2)),
+    h(
+      "span",
+      {},
+      e.to ? badge(e.step ? `${e.to} ${e.step}` : e.to, tone(e.to)) : badge(e.reason, "calm"),
+      e.rollout ? h("b", {}, ` ${e.rollout} `) : " ",
+      e.to ? h("span", { class: "reason" }, e.reason) : null,
+      h("span", { class: "gist" }, e.sentence)
+    )
+  )));
+}
+
+// src/trial.ts
+function trialPanel(f, now2) {
+  const r = f.active;
+  if (r === null) return idlePanel(f, now2);
+  const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary");
+  return h(
+    "section",
+    { id: "trial", class: `card trial ${tone(r.phase)}`, tabindex: "-1", "aria-label": "Being tried" },
+    h(
+      "header",
+      {},
+      h("h2", {}, "Being tried"),
+      h("span", { class: "name" }, r.id),
+      r.candidate === "" ? null : code(r.candidate),
+      h("span", { class: "spring" }),
+      h("span", { class: "by" }, "policy ", h("b", {}, r.policy || "—"), r.by ? [", asked by ", h("b", {}, r.by)] : null)
+    ),
+    stepper(r),
+    h(
+      "div",
+      { class: "stand" },
+      h("strong", { class: "state" }, stateText(r)),
+      h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
+      h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now2) }, span(now2 - Date.parse(r.since))))
+    ),
+    h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
+    judged && r.verdict ? progress(r, now2) : null,
+    nextList(f, r, now2),
+    h("footer", {}, verbs(f, r))
+  );
+}
+var stateText = (r) => r.phase === "canary" ? `canary ${r.step} of ${r.steps}` : words(r.phase);
+function verbs(f, r) {
+  const tried = r.phase === "shadow" || r.phase === "canary" || r.phase === "held" && r.held_from !== "promoting";
+  return [
+    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", "primary", { "data-rollout": r.id }) : null,
+    tried ? button("promote", "Promote now…", "", { "data-rollout": r.id }) : null,
+    r.phase === "rolling_back" ? null : button("abort", "Abort…", "warn", { "data-rollout": r.id }),
+    h("span", { class: "spring" }),
+    h("span", { class: "by" }, r.exposed > 0 ? [h("b", {}, count(r.exposed)), " auctions answered by it"] : "no auction answered by it yet")
+  ];
+}
+function idlePanel(f, now2) {
+  const last2 = f.last;
+  return h(
+    "section",
+    { id: "trial", class: `card trial calm`, tabindex: "-1", "aria-label": "Being tried" },
+    h("header", {}, h("h2", {}, "Being tried")),
+    h("div", { class: "stand" }, h("strong", { class: "state" }, f.stable ? "nothing" : "no release yet")),
+    h("p", { class: "sentence" }, f.next.sentence),
+    f.next.at ? h("p", { class: "muted" }, "about ", until(f.next.at, now2)) : null,
+    last2 === null ? null : h(
+      "div",
+      { class: `last ${tone(last2.phase)}` },
+      h("p", {}, "Last: ", h("b", {}, last2.id), " ", badge(last2.phase, tone(last2.phase)), " ", h("span", { class: "reason" }, last2.reason), " ", ago(last2.since, now2)),
+      h("p", { class: "sentence" }, last2.sentence),
+      last2.verdict ? button("evidence", "Show its evidence", "link", { "data-rollout": last2.id }) : null
+    )
+  );
+}
+function progress(r, now2) {
+  const v = r.verdict;
+  if (v === null) return null;
+  const share2 = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
+  const eta = v.eta_seconds > 0 ? Date.parse(v.at) + 1e3 * v.eta_seconds - now2 : 0;
+  return h(
+    "div",
+    { class: "progress" },
+    h("progress", { max: 100, value: share2, "aria-label": "Progress towards a verdict" }, `${share2} %`),
+    h("span", { class: "figures" }, h("b", {}, `${share2} %`), " of the proof", eta > 0 ? [", verdict in about ", h("b", {}, span(eta))] : null)
+  );
+}
+function nextList(f, r, now2) {
+  const n = f.next;
+  const rows = [["Next", [n.sentence, ...n.at && Date.parse(n.at) > now2 ? [" About ", until(n.at, now2), "."] : []]]];
+  if (n.deadline) rows.push(["Otherwise", [h("b", {}, words(n.otherwise ?? "")), " at ", until(n.deadline, now2), "."]]);
+  if (r.intended_change) {
+    rows.push(["Meant", [`filter rate ${points(r.intended_change.filter_rate)} pt: ${r.intended_change.why}`]]);
+  } else if (r.predicted) {
+    const p = r.predicted;
+    rows.push(["Predicted", [`filter rate ${percent(p.estimate)} [${percent(p.low)}, ${percent(p.high)}]`]]);
+  }
+  for (const q of f.requests) rows.push(["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]);
+  for (const w of f.queue) rows.push(["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]]);
+  return h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
+}
+var road = ["queued", "admitting", "shadow", "canary", "promoting", "live"];
+function stepper(r) {
+  const visited = new Set((r.history ?? []).map((e) => e.to));
+  const place = r.phase === "held" ? r.held_from ?? "canary" : r.phase;
+  let here = road.indexOf(place);
+  if (here < 0) here = Math.max(0, ...road.map((p, i) => visited.has(p) ? i : 0));
+  return h("ol", { class: "stepper" }, road.map((p, i) => {
+    const skipped = i < here && p === "shadow" && visited.size > 0 && !visited.has(p);
+    const state = i < here ? skipped ? "skipped" : "done" : i === here ? `here ${tone(r.phase)}` : "ahead";
+    return h(
+      "li",
+      { class: state, "aria-current": i === here ? "step" : null },
+      h("span", { class: "pip", "aria-hidden": "true" }, i < here ? skipped ? "–" : "✓" : mark(r.phase, i === here)),
+      h(
+        "span",
+        { class: "label" },
+        p,
+        p === "canary" && r.steps > 0 ? h("small", {}, i === here && r.step > 0 ? ` ${r.step}/${r.steps}` : ` ×${r.steps}`) : null,
+        skipped ? h("small", {}, " skipped") : null
+      )
+    );
+  }));
+}
+function mark(phase, here) {
+  if (!here) return "";
+  if (phase === "held") return "‖";
+  if (phase === "rolling_back" || phase === "rolled_back") return "↩";
+  return "●";
+}
+function evidencePanel(f) {
+  const r = f.active;
+  const findings = r?.verdict?.findings ?? [];
+  if (r === null || findings.length === 0) return null;
+  const v = r.verdict;
+  return h(
+    "section",
+    { class: "card", "aria-label": "Evidence" },
+    h(
+      "header",
+      {},
+      h("h2", {}, "Evidence"),
+      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
+      (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null
+    ),
+    gatesTable(findings)
+  );
+}
+
+// src/main.ts
+var silence = 12e3;
+var store = newStore();
+var stream = null;
+var last = 0;
+var fetching = false;
+var archive = "";
+function render() {
+  const app = document.getElementById("app");
+  if (app === null) return;
+  const next = h("div", { id: "app", class: store.link === "lost" ? "stale" : "" }, topBar(), alarm(), body());
+  morph(app, next);
+  const f = store.view;
+  const state = f?.active ? stateText(f.active) : "idle";
+  document.title = f ? `${store.link === "lost" ? "? " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
+}
+function topBar() {
+  const f = store.view;
+  const looked = f?.loop ? `controller looked ${span(now(store) - Date.parse(f.loop.at))} ago` : "";
+  const name = store.fleets.length > 1 ? h("nav", { "aria-label": "Fleets" }, store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n))) : h("h1", {}, store.fleet);
+  return h(
+    "header",
+    { class: "top" },
+    h("img", { src: "favicon.svg", alt: "Sluice", width: 26, height: 26 }),
+    name,
+    h("span", { class: "spring" }),
+    h(
+      "span",
+      { class: `link ${store.link}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1e3 * f.loop.took_seconds)} ms` : "" },
+      h("i", { "aria-hidden": "true" }),
+      store.link === "live" ? `live${looked ? ", " + looked : ""}` : store.link
+    ),
+    f === null ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…")
+  );
+}
+function alarm() {
+  const w = warning(store);
+  const p = store.view?.pause;
+  return h(
+    "div",
+    { class: "alarms" },
+    w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text) : null,
+    p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null
+  );
+}
+function body() {
+  const f = store.view;
+  if (f === null) return h("main", {}, h("p", { class: "boot" }, "Looking…"));
+  const at2 = now(store);
+  return h(
+    "main",
+    {},
+    h("div", { class: "hero" }, servingPanel(f, at2), trialPanel(f, at2)),
+    evidencePanel(f),
+    tasksPanel(f, store.tasks),
+    h("div", { class: "past" }, historyPanel(store), logPanel(store)),
+    h("p", { class: "hints muted" }, h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume")
+  );
+}
+function follow() {
+  stream?.close();
+  const es = new EventSource(eventsPath(store.fleet, last));
+  stream = es;
+  const heard = () => {
+    store.heard = performance.now();
+    store.link = "live";
+  };
+  es.addEventListener("event", (m) => {
+    heard();
+    take(JSON.parse(m.data));
+  });
+  es.addEventListener("look", (m) => {
+    heard();
+    look(JSON.parse(m.data));
+  });
+  es.addEventListener("gap", () => {
+    store.missed = true;
+  });
+  es.addEventListener("trouble", (m) => {
+    heard();
+    store.trouble = JSON.parse(m.data).error;
+    render();
+  });
+  es.addEventListener("error", () => {
+    store.link = "lost";
+    render();
+    if (es.readyState === EventSource.CLOSED) setTimeout(() => {
+      if (stream === es) follow();
+    }, 3e3);
+  });
+}
+function take(e) {
+  if (e.seq <= last) return;
+  last = e.seq;
+  store.events = [...store.events, e].slice(-maxEvents);
+}
+function look(f) {
+  say(store.view, f);
+  store.view = f;
+  store.trouble = "";
+  store.skew = Date.parse(f.at) - Date.now();
+  if (f.last_event < last) {
+    last = f.last_event;
+    store.events = [];
+  }
+  render();
+  void more(f);
+}
+async function more(f) {
+  if (fetching) return;
+  fetching = true;
+  try {
+    const list = await tasks(f.fleet);
+    const wanted = `${f.fleet}/${f.last_event}`;
+    if (archive !== wanted) {
+      const done = await rollouts(f.fleet);
+      if (f.fleet === store.fleet) [store.rollouts, archive] = [done, wanted];
+    }
+    if (f.fleet === store.fleet) store.tasks = list;
+    render();
+  } catch {
+  } finally {
+    fetching = false;
+  }
+}
+function say(before, f) {
+  const told = (v) => v?.active ? `${v.active.id} ${v.active.phase} ${v.active.step} ${v.active.reason}` : v?.last?.id ?? "";
+  if (before !== null && told(before) === told(f)) return;
+  const said = document.getElementById("said");
+  if (said === null) return;
+  const r = f.active ?? f.last;
+  said.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.sentence}` : f.next.sentence;
+}
+async function details(id) {
+  if (store.details.has(id)) return;
+  try {
+    const r = await rollout(store.fleet, id);
+    if (store.details.size > 100) store.details.clear();
+    if (r.final) store.details.set(id, r);
+    render();
+  } catch {
+  }
+}
+function toast(text) {
+  const t = document.getElementById("toast");
+  if (t === null) return;
+  t.textContent = text;
+  setTimeout(() => {
+    if (t.textContent === text) t.textContent = "";
+  }, 6e3);
+}
+async function act(verb, from = {}) {
+  if (store.view === null || document.querySelector("dialog[open]")) return;
+  const told = await open(store.view, {
+    verb,
+    ...from["rollout"] ? { rollout: from["rollout"] } : {},
+    ...from["release"] ? { release: from["release"] } : {}
+  }, store.rollouts);
+  if (told) toast(told);
+}
+function showEvidence(id) {
+  const entry2 = [...document.querySelectorAll(".history details")].find((d) => d.dataset["rollout"] === id);
+  if (!entry2) return;
+  entry2.open = true;
+  entry2.scrollIntoView({ behavior: "smooth", block: "start" });
+}
+function listen() {
+  document.addEventListener("click", (e) => {
+    const b = e.target instanceof Element ? e.target.closest("[data-do]") : null;
+    const verb = b?.dataset["do"];
+    if (!b || !verb) return;
+    if (verb === "evidence") showEvidence(b.dataset["rollout"] ?? "");
+    else void act(verb, b.dataset);
+  });
+  document.addEventListener("toggle", (e) => {
+    if (e.target instanceof HTMLDetailsElement && e.target.open && e.target.dataset["rollout"]) void details(e.target.dataset["rollout"]);
+  }, true);
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target instanceof Element && e.target.closest("input, dialog, select, textarea")) return;
+    if (e.key === "r" && store.view?.back) {
+      e.preventDefault();
+      void act("rollback");
+    }
+    if (e.key === "p") {
+      e.preventDefault();
+      void act(store.view?.pause ? "resume" : "pause");
+    }
+  });
+  window.addEventListener("hashchange", choose);
+  setInterval(() => {
+    if (store.link === "live" && performance.now() - store.heard > silence) {
+      store.link = "lost";
+      follow();
+    }
+    render();
+  }, 1e3);
+}
+function choose() {
+  const named = decodeURIComponent(location.hash.slice(1));
+  const fleet = store.fleets.includes(named) ? named : store.fleets[0];
+  if (fleet === void 0 || fleet === store.fleet) return;
+  Object.assign(store, { ...newStore(), fleets: store.fleets, fleet });
+  last = 0;
+  archive = "";
+  render();
+  follow();
+}
+async function start() {
+  try {
+    store.fleets = await fleets();
+    if (store.fleets.length > 0) {
+      choose();
+      return;
+    }
+    store.trouble = "The controller knows no fleet: start it with a fleet file.";
+  } catch (err) {
+    store.trouble = `The server cannot be asked: ${err instanceof Error ? err.message : String(err)}`;
+  }
+  render();
+  setTimeout(() => void start(), 3e3);
+}
+listen();
+void start();

@@ -1,0 +1,24 @@
+// Package web holds the dashboard's files, built into the binary. It serves
+// nothing and knows no fleet: package api does, and the page asks there. The
+// page is written in src and bundled into static/app.js, which is committed so
+// that building the binary needs neither Node nor a network.
+package web
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:generate go run build.go
+
+//go:embed static
+var static embed.FS
+
+// Files returns the dashboard, with index.html at the top.
+func Files() fs.FS {
+	files, err := fs.Sub(static, "static")
+	if err != nil {
+		panic(err) // the folder is named in the embed line above
+	}
+	return files
+}
