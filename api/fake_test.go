@@ -141,8 +141,12 @@ func (f *fake) begin(name, tried string, now time.Time) {
 		Predicted: f.releases[0].Predicted,
 	}
 	verdict := verdictUnsure(now.Add(-time.Second))
+	late := time.Duration(0)
+	if name == "held" { // for a while
+		late = 20 * time.Minute
+	}
 	note := func(from, to rollout.Phase, why rollout.Reason, say string, ago time.Duration) {
-		e := rollout.Event{At: now.Add(-ago), Rollout: r.ID, Candidate: r.Candidate, From: from, To: to, Reason: why, Sentence: say}
+		e := rollout.Event{At: now.Add(-ago - late), Rollout: r.ID, Candidate: r.Candidate, From: from, To: to, Reason: why, Sentence: say}
 		f.tell(e)
 		e.Seq = f.state.LastEvent
 		r.History = append(r.History, e)
@@ -164,11 +168,12 @@ func (f *fake) begin(name, tried string, now time.Time) {
 		r.Phase, r.Reason, r.HeldFrom, r.HeldUntil = rollout.Held, rollout.DataInvalid, rollout.Canary, now.Add(23*time.Hour+41*time.Minute)
 		r.Sentence = "the data cannot be trusted: task 5b1f0a93c2de has not reported for 1m4s; 3 of 4 compared tasks report"
 		verdict.Outcome, verdict.Gate, verdict.Sentence = judge.Invalid, judge.GateData, r.Sentence
-		note(rollout.Canary, rollout.Held, r.Reason, r.Sentence, 19*time.Minute)
+		note(rollout.Canary, rollout.Held, r.Reason, r.Sentence, -time.Minute)
 		r.Since = now.Add(-19 * time.Minute)
 		f.look.Seen.Tasks[1].Reachable, f.look.Seen.Tasks[1].Error = false, "dial tcp 127.0.0.12:9091: connection refused"
 	case "promoting":
 		r.Phase, r.Reason, r.Sentence, r.Since = rollout.Promoting, rollout.Accepted, "every proof is there", now.Add(-4*time.Second)
+		r.CanaryTasks, r.ControlTasks = nil, nil
 		for i := range 5 {
 			f.look.Seen.Tasks[i].Serving = tried
 		}
@@ -276,7 +281,7 @@ func history(now time.Time) []rollout.Rollout {
 		return r
 	}
 	return []rollout.Rollout{
-		done("nightly-0412", rollout.Refused, "golden", "refused: golden vector 3 scores 0.412, its training library said 0.388; the features may be in another order", "", 61*time.Minute),
+		done("nightly-0412", rollout.Refused, "golden", "golden vector 3 scores 0.412, its training library said 0.388; the features may be in another order", "", 61*time.Minute),
 		done("nightly-0411", rollout.Superseded, rollout.Newer, "nightly-0412 is newer", "", 62*time.Minute),
 		done("better", rollout.Live, "", "all 8 tasks serve it", digest("better"), 3*time.Hour+12*time.Minute),
 		done("baseline", rollout.Live, rollout.FirstRelease, "nothing serves yet, so there is nothing to compare it with: live without a rollout", digest("basel"), 26*time.Hour),

@@ -121,7 +121,7 @@ func nextHeld(r rollout.Rollout) Next {
 	case rollout.Paused:
 		n.Sentence = "Goes on when somebody resumes."
 	default:
-		n.Sentence = "Needs a person: promote or abort. Goes on by itself if the proof arrives."
+		n.Sentence = "Needs a person: resume, promote or abort. Goes on by itself if the proof arrives."
 	}
 	return n
 }

@@ -1,0 +1,218 @@
+package api_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/web"
+)
+
+var shots = flag.String("shots", "", "write pictures of the dashboard in every scene to this folder")
+
+// browser starts a browser of its own, or skips the test where there is none.
+// A page whose script throws or complains fails the test.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser is not for -short")
+	}
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("no chromium here: the dashboard is not tried in a browser")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
+	ctx, end := chromedp.NewContext(ctx)
+	complaints := make(chan string, 1)
+	messages := chromedp.Console(ctx)
+	go func() {
+		defer close(complaints)
+		var all []string
+		for m, err := range messages {
+			if err != nil {
+				break
+			}
+			if m.Source != "network" && (m.IsException() || m.Type == chromedp.ConsoleError) {
+				all = append(all, m.String())
+			}
+		}
+		complaints <- strings.Join(all, "\n")
+	}()
+	t.Cleanup(func() {
+		end()
+		stop()
+		cancel()
+		if all := <-complaints; all != "" {
+			t.Errorf("the page complains:\n%s", all)
+		}
+	})
+	return ctx
+}
+
+// text is what the page shows there, blanks that do not break being blanks.
+func text(ctx context.Context, t *testing.T, where chromedp.CSS) string {
+	t.Helper()
+	got, err := chromedp.Run(ctx, chromedp.Text(where))
+	if err != nil {
+		t.Fatalf("read %s: %v", where, err)
+	}
+	return strings.ReplaceAll(got, "\u00a0", " ")
+}
+
+// do carries out the steps, in order.
+func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func site(t *testing.T, f api.Fleets) *httptest.Server {
+	t.Helper()
+	policy := func(string, string) (rollout.Policy, bool) { return rollout.Defaults(), true }
+	s := httptest.NewServer(api.New(f, web.Files(), slog.New(slog.DiscardHandler), api.Options{Every: 50 * time.Millisecond, Policy: policy}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Somebody who opens the page at night sees what serves, what is tried and
+// what the judge says of it, and gets back with two clicks.
+func TestDashboard(t *testing.T) {
+	ctx := browser(t)
+	f := scene("canary", time.Now())
+	f.state.Active.ID = "<img src=x onerror=alert(1)>" // names come from outside
+	s := site(t, f)
+	do(ctx, t,
+		chromedp.Navigate(s.URL),
+		chromedp.WaitVisible(chromedp.CSS(`.trial .sentence`)),
+		chromedp.WaitVisible(chromedp.CSS(`.task.canary`)),
+		chromedp.WaitVisible(chromedp.CSS(`.gates .bar`)))
+	serving, trial := text(ctx, t, `.serving .digest`), text(ctx, t, `.trial`)
+	images, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll(".trial img").length`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(ctx, t,
+		chromedp.Click(chromedp.CSS(`.back button`)),
+		chromedp.WaitVisible(chromedp.CSS(`dialog[open] #confirm`)))
+	target := text(ctx, t, `#confirm`)
+	do(ctx, t,
+		chromedp.Click(chromedp.CSS(`#confirm`)), // without a name nothing is sent
+		chromedp.SendKeys(chromedp.CSS(`#by`), "ada"),
+		chromedp.SendKeys(chromedp.CSS(`#why`), "pager"),
+		chromedp.Click(chromedp.CSS(`#confirm`)),
+		chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+	told := text(ctx, t, `#toast`)
+	stable := digest("better")[:12]
+	if !strings.Contains(serving, stable) {
+		t.Errorf("it shows %q as serving, want %s", serving, stable)
+	}
+	for _, want := range []string{"anary 1 of 2", "partner dsp-07 +2.6 pt", "<img src=x", "41 %", "Canary step 2 of 2"} {
+		if !strings.Contains(trial, want) {
+			t.Errorf("want %q in what is being tried:\n%s", want, trial)
+		}
+	}
+	if images > 0 {
+		t.Error("a rollout's name became markup")
+	}
+	if !strings.Contains(target, stable) || !strings.Contains(told, "Asked") {
+		t.Errorf("the button says %q, then %q", target, told)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.asked) != 1 || f.asked[0].Verb != rollout.VerbRollback || f.asked[0].Release != digest("better") || f.asked[0].By != "ada" || f.asked[0].Why != "pager" {
+		t.Errorf("stored %+v", f.asked)
+	}
+}
+
+// The page follows what happens, keeps what is open, and says when it is blind.
+func TestDashboardIsLive(t *testing.T) {
+	ctx := browser(t)
+	f := scene("rolled_back", time.Now())
+	s := site(t, f)
+	open := chromedp.CSS(`.history details[open] tr.worse`)
+	do(ctx, t,
+		chromedp.Navigate(s.URL),
+		chromedp.WaitVisible(chromedp.CSS(`.last.bad .sentence`)),
+		chromedp.Click(chromedp.CSS(`.history details[data-rollout="partner-blind"] summary`)),
+		chromedp.WaitVisible(open))
+	evidence := text(ctx, t, open)
+	f.tell(rollout.Event{At: time.Now(), Rollout: "next-one", To: rollout.Shadow, Reason: rollout.Admitted, Sentence: "a new one comes"})
+	do(ctx, t,
+		chromedp.WaitVisible(`//section[contains(@class,"log")]//b[contains(., "next-one")]`),
+		chromedp.WaitVisible(open)) // still
+	s.CloseClientConnections()
+	if err := s.Listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	do(ctx, t,
+		chromedp.WaitVisible(chromedp.CSS(`.alarm.bad`)),
+		chromedp.WaitVisible(chromedp.CSS(`.stale`)))
+	if !strings.Contains(evidence, "dsp-07") || !strings.Contains(evidence, "+25.3 pt") {
+		t.Errorf("the evidence reads %q", evidence)
+	}
+}
+
+// TestShots takes pictures for people to look at; it checks nothing.
+func TestShots(t *testing.T) {
+	if *shots == "" {
+		t.Skip("say -shots FOLDER for pictures")
+	}
+	ctx := browser(t)
+	for _, name := range []string{"idle", "shadow", "canary", "held", "promoting", "rolled_back"} {
+		s := site(t, scene(name, time.Now()))
+		for _, size := range []struct {
+			what          string
+			width, height int64
+			dark          string
+			open          string
+		}{
+			{"wide", 1280, 900, "light", ""}, {"dark", 1280, 900, "dark", ""}, {"phone", 390, 844, "light", ""}, {"dialog", 1280, 900, "light", ".back button"},
+		} {
+			do(ctx, t, chromedp.EmulateViewport(size.width, size.height))
+			_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: size.dark}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.task`)), chromedp.WaitVisible(chromedp.CSS(`.history details`)))
+			shot := chromedp.CaptureScreenshot()
+			switch {
+			case size.open != "":
+				do(ctx, t, chromedp.Click(chromedp.CSS(size.open)), chromedp.WaitVisible(chromedp.CSS(`dialog[open]`)))
+			case size.what != "wide":
+				shot = chromedp.FullScreenshot(100)
+			}
+			png, err := chromedp.Run(ctx, shot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(*shots, fmt.Sprintf("%s_%s.png", name, size.what)), png, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
