@@ -1,0 +1,209 @@
+// Package demo plays a day of training jobs on this machine: AWS, a fleet of
+// tasks, an NLB, auctions, and a controller that lets the good models through
+// and the others not. Everything is a process of its own, as it would be in
+// the cloud; the demo only starts them, lets jobs complete, kills what chaos
+// wants killed, and watches the controller's documents.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// options are what the command line says.
+type options struct {
+	once, json, chaos bool
+	listen            string // of the API and the page
+	dir               string // of everything that is kept; empty: a temporary one
+	rate              float64
+	connections       int
+	tasks             int
+}
+
+// onceTimeout bounds a demo that plays to its end.
+const onceTimeout = 4 * time.Minute
+
+// fleet is the name of the fleet in the demo.
+const fleet = "demo"
+
+// stage is everything that runs on this machine for the demo.
+type stage struct {
+	options
+	program string // path of this very program
+	out     io.Writer
+	cloud   *cloud
+	began   time.Time
+
+	local, nlb, controller, auctions *process
+	controllers                      int // started so far
+	endpoint, target, page           string
+}
+
+// run plays the demo until its end, or until ctx ends.
+func run(ctx context.Context, o options, out io.Writer) (err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	if o.dir == "" {
+		if o.dir, err = os.MkdirTemp("", "sluice-demo-"); err != nil {
+			return fmt.Errorf("make a folder for the demo: %w", err)
+		}
+		defer func() { err = errors.Join(err, tidy(o.dir, err)) }()
+	}
+	s := &stage{options: o, program: program, out: out, began: time.Now()}
+	defer func() { err = errors.Join(err, s.end()) }()
+	if o.once {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, onceTimeout, fmt.Errorf("the demo did not end within %v", onceTimeout))
+		defer cancel()
+	}
+	if err := s.set(ctx); err != nil {
+		return s.explain(ctx, err)
+	}
+	played, err := s.play(ctx)
+	if err != nil {
+		return s.explain(ctx, err)
+	}
+	if !o.once {
+		s.say("All jobs have ended. Auctions go on; Ctrl-C ends the demo.")
+		<-ctx.Done()
+		return nil
+	}
+	return s.sumUp(played)
+}
+
+// tidy removes the folder of a demo that went well, and keeps the logs of one
+// that did not.
+func tidy(dir string, failed error) error {
+	if failed == nil {
+		return os.RemoveAll(dir)
+	}
+	return fmt.Errorf("logs of all processes are kept in %s", dir)
+}
+
+// explain turns what a cancelled context makes of errors into what happened.
+func (s *stage) explain(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() == nil:
+		return err
+	case errors.Is(context.Cause(ctx), context.Canceled):
+		return nil // Ctrl-C
+	}
+	return errors.Join(context.Cause(ctx), err)
+}
+
+// say prints a line for the watcher; with --json, standard output is kept for
+// the summary.
+func (s *stage) say(format string, args ...any) {
+	out := s.out
+	if s.json {
+		out = os.Stderr
+	}
+	fmt.Fprintf(out, "%6.1fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// set puts everything on the stage but the auctions.
+func (s *stage) set(ctx context.Context) (err error) {
+	ports, err := freePorts(ctx, 2)
+	if err != nil {
+		return err
+	}
+	local := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	s.endpoint, s.target = "http://"+local, fmt.Sprintf("127.0.0.1:%d", ports[1])
+	if s.listen, err = pageAddress(ctx, s.listen); err != nil {
+		return err
+	}
+	if s.local, err = s.start("local", "local", "--dir", filepath.Join(s.dir, "aws"), "--listen", local, "--stop-limit", "8s"); err != nil {
+		return err
+	}
+	if s.cloud, err = openCloud(ctx, s.endpoint); err != nil {
+		return err
+	}
+	if err := s.cloud.set(ctx, s); err != nil {
+		return err
+	}
+	if s.nlb, err = s.start("nlb", "nlb", "--endpoint", s.endpoint, "--listen", s.target, "--cluster", cluster, "--service", service); err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.fleetFile(), []byte(fleetFile), 0o644); err != nil {
+		return fmt.Errorf("write the fleet file: %w", err)
+	}
+	if err := s.startController(); err != nil {
+		return err
+	}
+	s.page = "http://" + s.listen
+	s.say("The page is at %s", s.page)
+	s.say("Logs are in %s", s.dir)
+	return nil
+}
+
+func (s *stage) fleetFile() string { return filepath.Join(s.dir, "fleet.yaml") }
+
+// startController starts a controller, the first or the one that follows a
+// killed one.
+func (s *stage) startController() (err error) {
+	s.controllers++
+	s.controller, err = s.start(fmt.Sprintf("controller-%d", s.controllers), "controller",
+		"--fleets", s.fleetFile(), "--bucket", bucket, "--endpoint", s.endpoint, "--listen", s.listen,
+		"--lease", "2s", "--name", fmt.Sprintf("controller-%d", s.controllers))
+	return err
+}
+
+// startAuctions opens the tap.
+func (s *stage) startAuctions() (err error) {
+	s.auctions, err = s.start("auctions", "auction", "--target", s.target, "--rate", fmt.Sprint(s.rate),
+		"--connections", fmt.Sprint(s.connections), "--tmax", "2s", "--connection-age", "20s", "--first", "10000000", "--json")
+	return err
+}
+
+// end stops everything, in reverse order of starting.
+func (s *stage) end() error {
+	var errs []error
+	for _, p := range []*process{s.auctions, s.controller, s.nlb, s.local} {
+		if p != nil {
+			errs = append(errs, p.stop())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// freePorts finds ports of the loopback address that nobody uses.
+func freePorts(ctx context.Context, n int) (ports []int, err error) {
+	for range n {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer func() { _ = l.Close() }() // held until all are found
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// pageAddress is where the page goes: as asked, or on another port when that
+// one is taken and nobody asked for it.
+func pageAddress(ctx context.Context, listen string) (string, error) {
+	wanted := listen
+	if wanted == "" {
+		wanted = "127.0.0.1:8080"
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", wanted)
+	if err == nil {
+		return l.Addr().String(), l.Close()
+	}
+	if listen != "" {
+		return "", fmt.Errorf("the page cannot be served at %s: %w: choose another address with --listen", listen, err)
+	}
+	ports, err := freePorts(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("127.0.0.1:%d", ports[0]), nil
+}

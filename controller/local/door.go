@@ -1,0 +1,67 @@
+package local
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sluicehq/sluice/controller/local/ecs"
+)
+
+// HealthPath answers 200 to anyone once the server is up. No bucket can have
+// this name.
+const HealthPath = "/_sluice/healthz"
+
+// jsonService is one of the services that X-Amz-Target tells apart.
+type jsonService interface {
+	http.Handler
+	Serves(target string) bool
+	WriteError(w http.ResponseWriter, status int, code, message string)
+}
+
+// door checks signatures and hands requests to the service they are for:
+// those with an X-Amz-Target to the one it names, all others to S3.
+type door struct {
+	auth     credentials
+	s3       http.Handler
+	json     []jsonService
+	metadata http.HandlerFunc
+}
+
+// ServeHTTP implements http.Handler.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch target := r.Header.Get("X-Amz-Target"); {
+	case r.URL.Path == HealthPath:
+		w.WriteHeader(http.StatusOK)
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, ecs.MetadataPath) && r.Header.Get("Authorization") == "":
+		d.metadata(w, r)
+	case target != "":
+		d.serveJSON(w, r, target)
+	default:
+		d.serveS3(w, r)
+	}
+}
+
+func (d *door) serveJSON(w http.ResponseWriter, r *http.Request, target string) {
+	for _, s := range d.json {
+		if !s.Serves(target) {
+			continue
+		}
+		if refusal := d.auth.checkJSON(r); refusal != nil {
+			s.WriteError(w, http.StatusForbidden, refusal.code, refusal.message)
+			return
+		}
+		s.ServeHTTP(w, r)
+		return
+	}
+	d.json[0].WriteError(w, http.StatusBadRequest, "UnknownOperationException",
+		target+" is not served on this machine; it has S3, ECS and SageMaker")
+}
+
+func (d *door) serveS3(w http.ResponseWriter, r *http.Request) {
+	if refusal := d.auth.checkS3(r); refusal != nil {
+		writeS3Error(w, r, refusal.status, refusal.code, refusal.message)
+		return
+	}
+	withDigest(r)
+	d.s3.ServeHTTP(w, r)
+}

@@ -1,0 +1,240 @@
+package ecs
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+func (s *Server) createCluster(_ context.Context, in *ecs.CreateClusterInput) (*ecs.CreateClusterOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := aws.ToString(in.ClusterName)
+	if name == "" {
+		name = "default"
+	}
+	c, ok := s.clusters[name]
+	if !ok {
+		c = &types.Cluster{
+			ClusterName: aws.String(name), ClusterArn: aws.String(s.arn("cluster/" + name)),
+			Status: aws.String("ACTIVE"), Settings: in.Settings, Tags: in.Tags, Configuration: in.Configuration,
+		}
+		if err := s.store.saveCluster(c); err != nil {
+			return nil, err
+		}
+		s.clusters[name] = c
+	}
+	return &ecs.CreateClusterOutput{Cluster: s.counted(c)}, nil
+}
+
+// counted is a cluster with its numbers of now.
+func (s *Server) counted(c *types.Cluster) *types.Cluster {
+	seen := *c
+	for _, t := range s.tasks {
+		if *t.ClusterArn != *c.ClusterArn {
+			continue
+		}
+		switch status(t) {
+		case running:
+			seen.RunningTasksCount++
+		case pending:
+			seen.PendingTasksCount++
+		case stopping, stopped:
+		}
+	}
+	for _, v := range s.services {
+		if *v.ClusterArn == *c.ClusterArn && *v.Status == active {
+			seen.ActiveServicesCount++
+		}
+	}
+	seen.RegisteredContainerInstancesCount = 1
+	return &seen
+}
+
+func (s *Server) describeClusters(_ context.Context, in *ecs.DescribeClustersInput) (*ecs.DescribeClustersOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := in.Clusters
+	if len(names) == 0 {
+		names = []string{"default"}
+	}
+	out := &ecs.DescribeClustersOutput{Clusters: []types.Cluster{}, Failures: []types.Failure{}}
+	for _, name := range names {
+		if c, ok := s.clusters[shortName(name)]; ok {
+			out.Clusters = append(out.Clusters, *s.counted(c))
+		} else {
+			out.Failures = append(out.Failures, missing(name))
+		}
+	}
+	return out, nil
+}
+
+func missing(arn string) types.Failure {
+	return types.Failure{Arn: aws.String(arn), Reason: aws.String("MISSING")}
+}
+
+func (s *Server) listClusters(_ context.Context, in *ecs.ListClustersInput) (*ecs.ListClustersOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var arns []string
+	for _, c := range s.clusters {
+		arns = append(arns, *c.ClusterArn)
+	}
+	arns, next, err := page(arns, in.NextToken, in.MaxResults, listLimit)
+	return &ecs.ListClustersOutput{ClusterArns: arns, NextToken: next}, err
+}
+
+func (s *Server) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefinitionInput) (*ecs.RegisterTaskDefinitionOutput, error) {
+	if err := checkDefinition(in); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mode := in.NetworkMode
+	if mode == "" {
+		mode = types.NetworkModeBridge
+	}
+	d := &definition{tags: in.Tags, TaskDefinition: types.TaskDefinition{
+		Family: in.Family, Revision: s.newest(*in.Family) + 1, Status: types.TaskDefinitionStatusActive,
+		ContainerDefinitions: in.ContainerDefinitions, NetworkMode: mode, Volumes: in.Volumes,
+		Cpu: in.Cpu, Memory: in.Memory, TaskRoleArn: in.TaskRoleArn, ExecutionRoleArn: in.ExecutionRoleArn,
+		RequiresCompatibilities: in.RequiresCompatibilities, RuntimePlatform: in.RuntimePlatform,
+		PlacementConstraints: in.PlacementConstraints, EphemeralStorage: in.EphemeralStorage,
+		IpcMode: in.IpcMode, PidMode: in.PidMode, RegisteredAt: aws.Time(time.Now()),
+		Compatibilities: []types.Compatibility{types.CompatibilityEc2},
+	}}
+	d.TaskDefinitionArn = aws.String(s.arn("task-definition/" + nameOfDefinition(d)))
+	if err := s.store.saveDefinition(d); err != nil {
+		return nil, err
+	}
+	s.definitions[nameOfDefinition(d)] = d
+	return &ecs.RegisterTaskDefinitionOutput{TaskDefinition: &d.TaskDefinition, Tags: d.tags}, nil
+}
+
+func checkDefinition(in *ecs.RegisterTaskDefinitionInput) error {
+	if aws.ToString(in.Family) == "" || strings.ContainsAny(*in.Family, ":/") {
+		return clientError("Family should not be empty, and consist of letters, digits, - and _.")
+	}
+	if len(in.ContainerDefinitions) != 1 {
+		return clientError("This machine runs one container per task; the definition has %d.", len(in.ContainerDefinitions))
+	}
+	c := in.ContainerDefinitions[0]
+	if aws.ToString(c.Name) == "" {
+		return clientError("Container.name should not be null or empty.")
+	}
+	if len(c.EntryPoint)+len(c.Command) == 0 {
+		return clientError("Container %s has no command. This machine ignores the image and runs entryPoint and command as a local program: give the program's path.", *c.Name)
+	}
+	switch in.NetworkMode {
+	case "", types.NetworkModeBridge, types.NetworkModeAwsvpc, types.NetworkModeHost:
+		return nil
+	case types.NetworkModeNone:
+	}
+	return clientError("This machine offers the network modes awsvpc, bridge and host, not %s.", in.NetworkMode)
+}
+
+func (s *Server) describeTaskDefinition(_ context.Context, in *ecs.DescribeTaskDefinitionInput) (*ecs.DescribeTaskDefinitionOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, err := s.findDefinition(aws.ToString(in.TaskDefinition))
+	if err != nil {
+		return nil, err
+	}
+	out := &ecs.DescribeTaskDefinitionOutput{TaskDefinition: &d.TaskDefinition}
+	if slices.Contains(in.Include, types.TaskDefinitionFieldTags) {
+		out.Tags = d.tags
+	}
+	return out, nil
+}
+
+func (s *Server) listTaskDefinitions(_ context.Context, in *ecs.ListTaskDefinitionsInput) (*ecs.ListTaskDefinitionsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	arns := []string{}
+	for _, d := range s.definitionsInOrder(aws.ToString(in.FamilyPrefix)) {
+		arns = append(arns, *d.TaskDefinitionArn)
+	}
+	if in.Sort == types.SortOrderDesc {
+		slices.Reverse(arns)
+	}
+	at := 0
+	if token := aws.ToString(in.NextToken); token != "" {
+		at = slices.Index(arns, token) + 1
+	}
+	size := int(aws.ToInt32(in.MaxResults))
+	if size <= 0 || size > listLimit {
+		size = listLimit
+	}
+	end := min(at+size, len(arns))
+	out := &ecs.ListTaskDefinitionsOutput{TaskDefinitionArns: arns[at:end]}
+	if end < len(arns) {
+		out.NextToken = aws.String(arns[end-1])
+	}
+	return out, nil
+}
+
+// definitionsInOrder are those of a family, or all, by family and number.
+func (s *Server) definitionsInOrder(family string) []*definition {
+	return slices.SortedFunc(func(yield func(*definition) bool) {
+		for d := range maps.Values(s.definitions) {
+			if (family == "" || *d.Family == family) && !yield(d) {
+				return
+			}
+		}
+	}, func(a, b *definition) int {
+		if c := strings.Compare(*a.Family, *b.Family); c != 0 {
+			return c
+		}
+		return int(a.Revision - b.Revision)
+	})
+}
+
+// instanceArn is the one container instance of a cluster: this machine.
+func (s *Server) instanceArn(cluster string) string {
+	return s.arn("container-instance/" + cluster + "/local")
+}
+
+func (s *Server) listContainerInstances(_ context.Context, in *ecs.ListContainerInstancesInput) (*ecs.ListContainerInstancesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cluster, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	return &ecs.ListContainerInstancesOutput{ContainerInstanceArns: []string{s.instanceArn(cluster)}}, nil
+}
+
+// describeContainerInstances shows this machine. EC2, which would tell its
+// private address on AWS, is not served here, so an attribute tells it.
+func (s *Server) describeContainerInstances(_ context.Context, in *ecs.DescribeContainerInstancesInput) (*ecs.DescribeContainerInstancesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cluster, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	out := &ecs.DescribeContainerInstancesOutput{ContainerInstances: []types.ContainerInstance{}, Failures: []types.Failure{}}
+	seen := s.counted(s.clusters[cluster])
+	for _, name := range in.ContainerInstances {
+		if shortName(name) != "local" {
+			out.Failures = append(out.Failures, missing(name))
+			continue
+		}
+		out.ContainerInstances = append(out.ContainerInstances, types.ContainerInstance{
+			ContainerInstanceArn: aws.String(s.instanceArn(cluster)), Ec2InstanceId: aws.String("i-local"),
+			AgentConnected: true, Status: aws.String("ACTIVE"),
+			RunningTasksCount: seen.RunningTasksCount, PendingTasksCount: seen.PendingTasksCount,
+			Attributes: []types.Attribute{{Name: aws.String(PrivateAddressAttribute), Value: aws.String("127.0.0.1")}},
+		})
+	}
+	return out, nil
+}
+
+// PrivateAddressAttribute of a container instance is its private IPv4 address.
+const PrivateAddressAttribute = "sluice.private-ipv4"

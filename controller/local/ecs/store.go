@@ -1,0 +1,209 @@
+package ecs
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/document"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/schemas"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+	"go.etcd.io/bbolt"
+
+	"github.com/sluicehq/sluice/controller/local/awsjson"
+)
+
+// Codec speaks ECS. Its table names every union of the SDK's version.
+func Codec() *awsjson.Codec {
+	return awsjson.NewCodec(schemas.AmazonEC2ContainerServiceV20141113, true, []awsjson.Union{
+		awsjson.UnionOf[types.DescribeGatewayConfiguration](&types.DescribeGatewayConfigurationMemberHostSharedAlb{}),
+		awsjson.UnionOf[types.GatewayConfiguration](&types.GatewayConfigurationMemberHostSharedAlb{}),
+		awsjson.UnionOf[types.GatewayConnectionResources](&types.GatewayConnectionResourcesMemberHostSharedAlb{}),
+		awsjson.UnionOf[types.GatewayElbAccessLogDestination](&types.GatewayElbAccessLogDestinationMemberS3{}),
+		awsjson.UnionOf[types.GatewayInfrastructureResources](&types.GatewayInfrastructureResourcesMemberHostSharedAlb{}),
+		awsjson.UnionOf[types.GatewayRouteResources](&types.GatewayRouteResourcesMemberHostSharedAlb{}),
+		awsjson.UnionOf[types.ServiceConnectContainerConfiguration](&types.ServiceConnectContainerConfigurationMemberLogLevel{}),
+		awsjson.UnionOf[types.SharingStrategy](&types.SharingStrategyMemberNvidiaMps{}),
+		awsjson.UnionOf[types.UpdateGatewayConfiguration](&types.UpdateGatewayConfigurationMemberHostSharedAlb{}),
+	}, awsjson.DocumentOf(func(v any) document.Interface { return document.NewLazyDocument(v) }))
+}
+
+// store keeps every record in bbolt, in the SDK's own JSON. What it has saved
+// is on the disk.
+type store struct {
+	db    *bbolt.DB
+	codec *awsjson.Codec
+}
+
+const (
+	clustersName    = "ecs.clusters"
+	definitionsName = "ecs.definitions"
+	servicesName    = "ecs.services"
+	tasksName       = "ecs.tasks"
+	metaName        = "ecs.meta"
+)
+
+// envelope is how a record lies in the DB.
+type envelope struct {
+	Record    json.RawMessage `json:"record"`
+	Tags      []types.Tag     `json:"tags,omitempty"`      // of a definition
+	Protected *time.Time      `json:"protected,omitempty"` // of a task
+}
+
+func (st store) load(s *Server) error {
+	return st.db.Update(func(tx *bbolt.Tx) error {
+		if err := each(tx, clustersName, func(key string, e envelope) error {
+			c := &types.Cluster{}
+			s.clusters[key] = c
+			return st.codec.Unmarshal(e.Record, c)
+		}); err != nil {
+			return err
+		}
+		if err := each(tx, definitionsName, func(key string, e envelope) error {
+			d := &definition{tags: e.Tags}
+			s.definitions[key] = d
+			return st.codec.Unmarshal(e.Record, &d.TaskDefinition)
+		}); err != nil {
+			return err
+		}
+		if err := each(tx, servicesName, func(key string, e envelope) error {
+			v := &service{}
+			s.services[key] = v
+			return st.codec.Unmarshal(e.Record, &v.Service)
+		}); err != nil {
+			return err
+		}
+		return each(tx, tasksName, func(key string, e envelope) error {
+			t := &task{protected: e.Protected}
+			s.tasks[key] = t
+			return st.codec.Unmarshal(e.Record, &t.Task)
+		})
+	})
+}
+
+func each(tx *bbolt.Tx, bucket string, f func(key string, e envelope) error) error {
+	b, err := tx.CreateBucketIfNotExists([]byte(bucket))
+	if err != nil {
+		return err
+	}
+	return b.ForEach(func(key, raw []byte) error {
+		var e envelope
+		if err := json.Unmarshal(raw, &e); err != nil {
+			return fmt.Errorf("decode %s %s: %w", bucket, key, err)
+		}
+		if err := f(string(key), e); err != nil {
+			return fmt.Errorf("decode %s %s: %w", bucket, key, err)
+		}
+		return nil
+	})
+}
+
+// addressStart is where the allocation of addresses goes on: a random place
+// at first, so that two servers on one machine hardly meet, and one block
+// further at every start.
+func (st store) addressStart() (uint32, error) {
+	var start uint32
+	err := st.db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucketIfNotExists([]byte(metaName))
+		if err != nil {
+			return err
+		}
+		if raw := b.Get([]byte("addresses")); len(raw) == 4 {
+			start = binary.BigEndian.Uint32(raw) + 256
+		} else {
+			var random [4]byte
+			_, _ = rand.Read(random[:]) // never fails
+			start = binary.BigEndian.Uint32(random[:])
+		}
+		return b.Put([]byte("addresses"), binary.BigEndian.AppendUint32(nil, start))
+	})
+	return start, err
+}
+
+func (st store) put(tx *bbolt.Tx, bucket, key string, record smithy.Serializable, e envelope) error {
+	var err error
+	if e.Record, err = st.codec.Marshal(record); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode %s %s: %w", bucket, key, err)
+	}
+	return tx.Bucket([]byte(bucket)).Put([]byte(key), raw)
+}
+
+func (st store) saveCluster(c *types.Cluster) error {
+	return st.db.Update(func(tx *bbolt.Tx) error { return st.put(tx, clustersName, *c.ClusterName, c, envelope{}) })
+}
+
+func (st store) saveDefinition(d *definition) error {
+	return st.db.Update(func(tx *bbolt.Tx) error {
+		return st.put(tx, definitionsName, nameOfDefinition(d), &d.TaskDefinition, envelope{Tags: d.tags})
+	})
+}
+
+func (st store) saveService(v *service) error {
+	return st.db.Update(func(tx *bbolt.Tx) error {
+		return st.put(tx, servicesName, serviceKey(v), &v.Service, envelope{})
+	})
+}
+
+func (st store) saveTasks(tasks ...*task) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	return st.db.Update(func(tx *bbolt.Tx) error {
+		for _, t := range tasks {
+			if err := st.put(tx, tasksName, id(t), &t.Task, envelope{Protected: t.protected}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (st store) forget(bucket string, keys ...string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return st.db.Update(func(tx *bbolt.Tx) error {
+		for _, key := range keys {
+			if err := tx.Bucket([]byte(bucket)).Delete([]byte(key)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Handler answers ECS operations. It expects requests whose signature has
+// been checked.
+func (s *Server) Handler() *awsjson.Service {
+	h := awsjson.NewService(schemas.AmazonEC2ContainerServiceV20141113, s.codec, s.config.Log)
+	awsjson.Handle(h, s.createCluster)
+	awsjson.Handle(h, s.describeClusters)
+	awsjson.Handle(h, s.listClusters)
+	awsjson.Handle(h, s.registerTaskDefinition)
+	awsjson.Handle(h, s.describeTaskDefinition)
+	awsjson.Handle(h, s.listTaskDefinitions)
+	awsjson.Handle(h, s.createService)
+	awsjson.Handle(h, s.updateService)
+	awsjson.Handle(h, s.describeServices)
+	awsjson.Handle(h, s.deleteService)
+	awsjson.Handle(h, s.listServices)
+	awsjson.Handle(h, s.listTasks)
+	awsjson.Handle(h, s.describeTasks)
+	awsjson.Handle(h, s.stopTask)
+	awsjson.Handle(h, s.runTask)
+	awsjson.Handle(h, s.updateTaskProtection)
+	awsjson.Handle(h, s.getTaskProtection)
+	awsjson.Handle(h, s.tagResource)
+	awsjson.Handle(h, s.untagResource)
+	awsjson.Handle(h, s.listTagsForResource)
+	awsjson.Handle(h, s.listContainerInstances)
+	awsjson.Handle(h, s.describeContainerInstances)
+	return h
+}

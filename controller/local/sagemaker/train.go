@@ -1,0 +1,208 @@
+package sagemaker
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/sluicehq/sluice/controller/local/child"
+)
+
+// maxOutputBytes bounds what is kept of a script's output.
+const maxOutputBytes = 8 << 20
+
+// train runs a script as SageMaker's script mode does and uploads what it
+// leaves. It answers with the last value of every metric in the output.
+func (s *Server) train(ctx context.Context, j *job, program string) (map[string]float32, error) {
+	name := *j.TrainingJobName
+	dir := s.jobDir(name)
+	model := filepath.Join(dir, "model")
+	if err := os.RemoveAll(dir); err != nil { // the rest of a run that the server's end cut off
+		return nil, err
+	}
+	for _, sub := range []string{model, filepath.Join(dir, "output", "data"), filepath.Join(dir, "input", "data")} {
+		if err := os.MkdirAll(sub, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	env := []string{
+		"SM_MODEL_DIR=" + model, "SM_OUTPUT_DATA_DIR=" + filepath.Join(dir, "output", "data"), "SM_NUM_GPUS=0",
+		"SM_NUM_CPUS=" + strconv.Itoa(runtime.NumCPU()), "SM_CURRENT_HOST=algo-1", `SM_HOSTS=["algo-1"]`,
+		"TRAINING_JOB_NAME=" + name,
+	}
+	for _, c := range j.InputDataConfig {
+		at := filepath.Join(dir, "input", "data", filepath.Base(aws.ToString(c.ChannelName)))
+		if c.DataSource != nil && c.DataSource.S3DataSource != nil {
+			if err := s.fetch(ctx, aws.ToString(c.DataSource.S3DataSource.S3Uri), at); err != nil {
+				return nil, fmt.Errorf("fetch channel %s: %w", aws.ToString(c.ChannelName), err)
+			}
+		}
+		env = append(env, "SM_CHANNEL_"+strings.ToUpper(strings.ReplaceAll(aws.ToString(c.ChannelName), "-", "_"))+"="+at)
+	}
+	for k, v := range j.Environment {
+		env = append(env, k+"="+v)
+	}
+	metrics, err := s.runScript(ctx, j, program, dir, env)
+	if err != nil {
+		return nil, err
+	}
+	return metrics, s.upload(ctx, model, *j.ModelArtifacts.S3ModelArtifacts)
+}
+
+func (s *Server) runScript(ctx context.Context, j *job, program, dir string, env []string) (map[string]float32, error) {
+	if base := unquote(j.HyperParameters["sagemaker_submit_directory"]); base != "" && !filepath.IsAbs(program) {
+		program = filepath.Join(strings.TrimPrefix(base, "file://"), program)
+	}
+	program, err := filepath.Abs(program)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{program}
+	params := map[string]string{}
+	for _, k := range slices.Sorted(maps.Keys(j.HyperParameters)) {
+		if v := unquote(j.HyperParameters[k]); !strings.HasPrefix(k, "sagemaker_") && !strings.HasPrefix(k, "sluice_") {
+			args = append(args, "--"+k, v)
+			params[k] = v
+		}
+	}
+	hps, err := json.Marshal(params)
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "output.log"))
+	if err != nil {
+		return nil, err
+	}
+	out := &output{log: log, metrics: map[string]float32{}}
+	if err := out.watch(j); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	cmd := exec.CommandContext(ctx, s.config.Python, args...)
+	cmd.Env = append(os.Environ(), append(env, "SM_HPS="+string(hps), "PYTHONUNBUFFERED=1")...)
+	cmd.Dir, cmd.SysProcAttr = dir, child.Attributes()
+	err = errors.Join(out.run(cmd), log.Close())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; its last words, more in %s: %s", program, err, log.Name(), out.last())
+	}
+	return out.metrics, nil
+}
+
+// output reads a script's words, line by line.
+type output struct {
+	log     io.Writer
+	written int
+	tail    []string // the last few lines
+	rules   map[string]*regexp.Regexp
+	metrics map[string]float32
+}
+
+func (o *output) watch(j *job) error {
+	o.rules = map[string]*regexp.Regexp{}
+	if j.AlgorithmSpecification == nil {
+		return nil
+	}
+	for _, d := range j.AlgorithmSpecification.MetricDefinitions {
+		rule, err := regexp.Compile(aws.ToString(d.Regex))
+		if err != nil {
+			return fmt.Errorf("metric %s: %w", aws.ToString(d.Name), err)
+		}
+		o.rules[aws.ToString(d.Name)] = rule
+	}
+	return nil
+}
+
+// run starts the script on a thread that stays until it has ended.
+func (o *output) run(cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	r, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			o.line(lines.Text())
+		}
+		_, _ = io.Copy(io.Discard, r) // a line was too long: let the script go on
+	}()
+	err := cmd.Run()
+	_ = w.Close() // never fails
+	<-read
+	return err
+}
+
+func (o *output) line(text string) {
+	if o.written += len(text) + 1; o.written <= maxOutputBytes {
+		_, _ = fmt.Fprintln(o.log, text) // a full disk shows when the model is uploaded
+	}
+	o.tail = append(o.tail, text)
+	if len(o.tail) > 5 {
+		o.tail = o.tail[1:]
+	}
+	for name, rule := range o.rules {
+		if m := rule.FindStringSubmatch(text); len(m) > 1 {
+			if v, err := strconv.ParseFloat(m[1], 32); err == nil {
+				o.metrics[name] = float32(v)
+			}
+		}
+	}
+}
+
+func (o *output) last() string {
+	words := strings.Join(o.tail, " | ")
+	if strings.Contains(words, "No module named") {
+		words += " (install it for that Python, or name another with --python)"
+	}
+	return words
+}
+
+// upload sends the model folder, as a tar file unless to is a prefix.
+func (s *Server) upload(ctx context.Context, model, to string) error {
+	bucket, key, err := splitURI(to)
+	if err != nil {
+		return err
+	}
+	if strings.HasSuffix(to, "/") {
+		return s.putFolder(ctx, model, bucket, key)
+	}
+	r, w := io.Pipe()
+	packed := make(chan struct{})
+	go func() {
+		defer close(packed)
+		w.CloseWithError(pack(w, model))
+	}()
+	err = s.config.Objects.Put(ctx, bucket, key, r)
+	_ = r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // ends pack, if it has not
+	<-packed
+	if err != nil {
+		return fmt.Errorf("upload the model to %s: %w", to, err)
+	}
+	return nil
+}
+
+func pack(w io.Writer, dir string) error {
+	zw := gzip.NewWriter(w)
+	tw := tar.NewWriter(zw)
+	if err := tw.AddFS(os.DirFS(dir)); err != nil {
+		return err
+	}
+	return errors.Join(tw.Close(), zw.Close())
+}
