@@ -92,6 +92,7 @@ func TestSimulation(t *testing.T) {
 		{"no change but a dispersed error rate", func(w *traffic) {
 			w.errors, w.scoreless = oneIn(.02, .02, 1), oneIn(.004, .004, w.asked)
 		}, Policy{}, .05, 1, 0},
+		{"on the edge of the overall filter rate", func(w *traffic) { w.shift = func(int) float64 { return .02 } }, Policy{}, .05, .05, 0},
 		{"on all edges", edge, allThree, .05, .05, 0},
 		{"ten points", func(w *traffic) { w.shift = func(int) float64 { return .10 } }, Policy{}, 1, 0, .8},
 	} {
