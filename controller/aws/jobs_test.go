@@ -147,8 +147,10 @@ func TestJobsThroughFaults(t *testing.T) {
 		{"throttled for ever", account{throttle: 1000}, nil, "AWS asks to slow down (ThrottlingException)"},
 		{"one deleted meanwhile", account{refuse: map[string]string{"a": "ValidationException"}}, []string{"b", "c"}, ""},
 		{
-			"one denied", account{refuse: map[string]string{"b": "AccessDeniedException"}},
-			[]string{"a", "c"}, "describe training job b: access to the training jobs is denied: allow sagemaker:DescribeTrainingJob",
+			"one denied",
+			account{refuse: map[string]string{"b": "AccessDeniedException"}},
+			[]string{"a", "c"},
+			"describe training job b: access to the training jobs is denied: allow sagemaker:DescribeTrainingJob",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

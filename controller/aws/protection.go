@@ -54,14 +54,14 @@ func (t *Tasks) Protect(ctx context.Context, task string, on bool) error {
 }
 
 func refusal(task string, failures []types.Failure) error {
-	for _, f := range failures {
-		reason, detail := aws.ToString(f.Reason), aws.ToString(f.Detail)
-		if reason == "MISSING" {
-			return fmt.Errorf("protect task %s: %w", task, controller.ErrNotFound)
-		}
-		return fmt.Errorf("protect task %s: ECS refuses: %s %s", task, reason, detail)
+	if len(failures) == 0 {
+		return nil
 	}
-	return nil
+	reason, detail := aws.ToString(failures[0].Reason), aws.ToString(failures[0].Detail)
+	if reason == "MISSING" {
+		return fmt.Errorf("protect task %s: %w", task, controller.ErrNotFound)
+	}
+	return fmt.Errorf("protect task %s: ECS refuses: %s %s", task, reason, detail)
 }
 
 // protected tells which tasks are protected for long enough. Who is protected

@@ -335,15 +335,18 @@ func TestTasksThroughFaults(t *testing.T) {
 		{"no service", cluster{}, `ECS service "filter" of cluster "main" does not exist: create it or set service in the fleet file`, false},
 		{"deleted service", cluster{services: []object{{"serviceName": "filter", "status": "INACTIVE"}}}, "does not exist", false},
 		{
-			"no cluster", cluster{refuse: map[string]apiError{"DescribeServices": {"ClusterNotFoundException", "no"}}},
+			"no cluster",
+			cluster{refuse: map[string]apiError{"DescribeServices": {"ClusterNotFoundException", "no"}}},
 			`ECS cluster "main" does not exist: create it or set cluster in the fleet file`, false,
 		},
 		{
-			"throttled", cluster{services: []object{service(1)}, refuse: map[string]apiError{"ListTasks": {"ThrottlingException", "Rate exceeded"}}},
+			"throttled",
+			cluster{services: []object{service(1)}, refuse: map[string]apiError{"ListTasks": {"ThrottlingException", "Rate exceeded"}}},
 			"list tasks: AWS asks to slow down", false,
 		},
 		{
-			"denied", cluster{services: []object{service(1)}, tasks: []object{awsvpc("a", "10.0.0.1")}, refuse: map[string]apiError{"DescribeTasks": {"AccessDeniedException", "no"}}},
+			"denied",
+			cluster{services: []object{service(1)}, tasks: []object{awsvpc("a", "10.0.0.1")}, refuse: map[string]apiError{"DescribeTasks": {"AccessDeniedException", "no"}}},
 			`access to ECS service "filter" of cluster "main" is denied: allow ecs:DescribeTasks`, false,
 		},
 		{"cancelled", cluster{services: []object{service(1)}}, "context canceled", true},

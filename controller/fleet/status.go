@@ -1,0 +1,88 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/idl/gen/control"
+)
+
+const (
+	maxBuckets   = 64
+	maxTextBytes = 500 // of a task's words that people get to read
+	maxNameBytes = 256
+)
+
+// withStatus returns t with what the task says of itself, if that makes sense.
+func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
+	if s == nil {
+		return t, errors.New("it says nothing")
+	}
+	if err := checkStatus(t, s); err != nil {
+		return t, err
+	}
+	t.Boot, t.Reachable, t.Ready = s.Boot, true, s.Ready
+	t.Serving, t.Shadow, t.Preparing = s.Release, s.Shadow, s.Preparing
+	t.Sample, t.Explore, t.Buckets = s.Sample, s.Explore, int(s.Buckets)
+	t.Epoch, t.Generation = s.Epoch, s.Generation
+	t.FailedRelease, t.Failure = "", ""
+	if f := s.Failure; f != nil {
+		t.FailedRelease, t.Failure = f.Release, strings.TrimSuffix(plain(f.Reason)+": "+plain(f.Detail), ": ")
+	}
+	t.MemoryBytes, t.Connections = s.MemoryBytes, int(s.Connections)
+	t.Requests, t.Scored, t.Filtered = s.Requests, s.Scored, s.Filtered
+	if t.StartedAt.IsZero() && s.StartedMs > 0 {
+		t.StartedAt = time.UnixMilli(s.StartedMs).UTC()
+	}
+	t.Error = ""
+	return t, nil
+}
+
+func checkStatus(t rollout.Task, s *control.Status) error {
+	if strings.HasPrefix(s.Task, "arn:") && t.ID != "" && lastPart(s.Task) != t.ID {
+		return fmt.Errorf("%s is another task now, %s", t.Address, plain(lastPart(s.Task)))
+	}
+	if len(s.Boot) == 0 || len(s.Boot) > maxNameBytes {
+		return fmt.Errorf("its boot has %d bytes: want 1 to %d", len(s.Boot), maxNameBytes)
+	}
+	digests := []string{s.Release, s.Shadow, s.Preparing}
+	if s.Failure != nil {
+		digests = append(digests, s.Failure.Release)
+	}
+	for _, d := range digests {
+		if d != "" && !isDigest(d) {
+			return fmt.Errorf("it names a release %q, which is no SHA-256", plain(d))
+		}
+	}
+	for _, share := range []float64{s.Sample, s.Explore} {
+		if !(share >= 0 && share <= 1) {
+			return fmt.Errorf("it scores or explores a share of %v", share)
+		}
+	}
+	for _, n := range []int64{
+		s.Epoch, s.Generation, s.MemoryBytes, s.StartedMs, int64(s.Connections), int64(s.Buckets), s.Requests, s.Scored, s.Filtered,
+	} {
+		if n < 0 {
+			return fmt.Errorf("it counts %d of something", n)
+		}
+	}
+	return nil
+}
+
+// lastPart of a task's ARN is its id; a name without slashes is one already.
+func lastPart(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+func isDigest(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }
+
+// plain is text of a task, fit to be shown.
+func plain(s string) string {
+	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s[:min(len(s), maxTextBytes)]), "?")
+}
