@@ -1,0 +1,499 @@
+#!/usr/bin/env python3
+"""Trains an ad-filter model for Sluice.
+
+In SageMaker's XGBoost container this is the script-mode entry point: the log
+of auctions comes in the channel "train" (and, if there is one, "validation"),
+hyperparameters come as arguments, and SageMaker packs what lies in the model
+folder. Anywhere else the same things are plain arguments:
+
+    python train.py --sluice ./sluice --train log.jsonl --archive model.tar.gz
+
+A log is lines of JSON, {"ts": milliseconds, "request": OpenRTB 2.6 BidRequest,
+"partners": [asked], "bidders": [who bid]}. The rows that the booster learns
+from are made by `sluice features`, that is by the code that serves, so that
+training and serving cannot differ. What this script decides is which features
+there are (the contract), and below which score a partner is not worth calling
+(the thresholds).
+
+The auctions are split four ways, by number, so that nothing is judged by the
+data it was made from: tables of bid rates, boosting, thresholds, prediction.
+"""
+
+import argparse
+import collections
+import dataclasses
+import gzip
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+import numpy as np
+import xgboost as xgb
+
+# What a model is given. "partner" and what a partner makes of each value of a
+# source say most; numbers and positions let the trees tell cases apart.
+NUMBERS = ["imp.bidfloor", "device.lmt"]
+INDEXES = ["partner", "imp.format", "device.geo.country", "site.cat"]
+PRESENCE = ["user.id"]  # 1 where the source is absent, else 0
+# Bids per request asked, by partner and value of a source. A rate is drawn to the
+# partner's own as if by so many more rows: take more where values differ little.
+# The hour is left out on purpose: this log teaches little about it but noise, and
+# a model that believes noise filters by the clock. To use it, add "hour": 1500.
+RATES = {
+    "device.geo.country": 60,
+    "imp.format": 60,
+    "device.devicetype": 60,
+    "site.cat": 60,
+}
+PARTNER_SMOOTHING = 300  # a partner's rate is drawn to everybody's
+
+GOLDEN = 24  # vectors that prove a loaded model, half of them from the auction on
+SCORE_BINS = 64
+
+
+def main() -> None:
+    options = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        made = train(options, pathlib.Path(folder))
+    made.save(options)
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    env = os.environ.get
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--train", default=env("SM_CHANNEL_TRAIN"), help="log of auctions: a file or a folder of *.jsonl and *.jsonl.gz")
+    p.add_argument("--validation", default=env("SM_CHANNEL_VALIDATION"), help="log for thresholds and prediction; without it a part of --train is kept back")
+    p.add_argument("--model-dir", default=env("SM_MODEL_DIR"), help="folder for xgboost-model and manifest.json")
+    p.add_argument("--archive", help="write model.tar.gz here, the same bytes for the same model")
+    p.add_argument("--sluice", default=env("SLUICE", "sluice"), help="the sluice binary")
+    p.add_argument("--rounds", type=int, default=80)
+    p.add_argument("--depth", type=int, default=5)
+    p.add_argument("--eta", type=float, default=0.15)
+    p.add_argument("--min-child-weight", type=float, default=3.0)
+    p.add_argument("--min-count", type=int, default=50, help="a value seen less often is not in a vocabulary")
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--max-lost-bids", type=float, default=0.015, help="share of a partner's bids that its threshold may cost")
+    p.add_argument("--filter-rate", type=float, help="instead: filter this share of every partner's requests")
+    p.add_argument("--filter-rates", help="instead: a JSON file with a share per partner, or a manifest.json whose prediction to keep")
+    p.add_argument("--intended-change", type=float, help="points added to the overall filter rate on purpose, e.g. 0.05")
+    p.add_argument("--why", default="", help="the reason for --intended-change")
+    options = p.parse_args(argv)
+    if not options.train:
+        p.error("--train is missing: name a log of auctions")
+    if not options.model_dir and not options.archive:
+        p.error("--archive is missing: say where model.tar.gz goes")
+    if options.intended_change is not None and not options.why:
+        p.error("--why is missing: an intended change needs a reason")
+    return options
+
+
+@dataclasses.dataclass
+class Made:
+    """A trained model and what is promised about it."""
+
+    booster: xgb.Booster
+    manifest: dict
+
+    def save(self, options: argparse.Namespace) -> None:
+        files = {"manifest.json": dumps(self.manifest), "xgboost-model": bytes(self.booster.save_raw(raw_format="ubj"))}
+        if options.model_dir:
+            folder = pathlib.Path(options.model_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
+        if options.archive:
+            pathlib.Path(options.archive).write_bytes(archive(files))
+
+
+def train(options: argparse.Namespace, scratch: pathlib.Path) -> Made:
+    """Does the whole work, from logs to a model."""
+    log = Log.read(options.train, scratch / "train.jsonl")
+    if options.validation:
+        tables, boosting = log.split(scratch, "train", [1, 1])
+        thresholds, prediction = Log.read(options.validation, scratch / "validation.jsonl").split(scratch, "validation", [1, 1])
+    else:
+        tables, boosting, thresholds, prediction = log.split(scratch, "train", [3, 3, 2, 2])
+
+    vocabularies = learn_vocabularies(log, options.min_count)
+    contract = make_contract(options.sluice, tables, vocabularies)
+    booster = boost(options, rows_of(options.sluice, contract, boosting))
+
+    held = rows_of(options.sluice, contract, thresholds)
+    limits = choose_thresholds(options, held, score(booster, held.features))
+    fresh = rows_of(options.sluice, contract, prediction)
+    scores = score(booster, fresh.features)
+    predicted = predict(fresh, scores, limits)
+    report(fresh, scores, limits)
+
+    manifest = {
+        "format": 1,
+        "model": "xgboost-model",
+        "contract": contract,
+        "thresholds": limits,
+        "default_threshold": 0.0,  # an unknown partner is never filtered
+        "golden": golden(booster, contract, fresh, prediction, options.sluice, scratch),
+        "reference_scores": histogram(scores),
+        "predicted": predicted,
+        "trained_on": f"{log.auctions:,} auctions, XGBoost {xgb.__version__}, seed {options.seed}",
+    }
+    if options.intended_change is not None:
+        manifest["intended_change"] = {"filter_rate": options.intended_change, "why": options.why}
+    return Made(booster, manifest)
+
+
+# ---- logs
+
+
+@dataclasses.dataclass
+class Log:
+    """Lines of auctions in a file."""
+
+    path: pathlib.Path
+    auctions: int
+
+    @classmethod
+    def read(cls, source: str, to: pathlib.Path) -> "Log":
+        """Gathers a file, or the files of a folder in the order of their names."""
+        given = pathlib.Path(source)
+        files = [given] if given.is_file() else sorted(given.glob("*.jsonl")) + sorted(given.glob("*.jsonl.gz"))
+        if not files:
+            sys.exit(f"{source}: no log of auctions there; put *.jsonl or *.jsonl.gz into it")
+        with open(to, "wb") as out:
+            for file in files:
+                with gzip.open(file) if file.suffix == ".gz" else open(file, "rb") as lines:
+                    shutil.copyfileobj(lines, out)
+        with open(to, "rb") as lines:
+            return cls(to, sum(1 for _ in lines))
+
+    def split(self, folder: pathlib.Path, name: str, weights: list[int]) -> list["Log"]:
+        """Deals the lines out in turn, weights[i] of every sum(weights) to log i."""
+        turn = [i for i, weight in enumerate(weights) for _ in range(weight)]
+        parts = [Log(folder / f"{name}-{i}.jsonl", 0) for i in range(len(weights))]
+        files = [open(part.path, "wb") for part in parts]
+        with open(self.path, "rb") as lines:
+            for number, line in enumerate(lines):
+                to = turn[number % len(turn)]
+                files[to].write(line)
+                parts[to].auctions += 1
+        for file in files:
+            file.close()
+        return parts
+
+    def __iter__(self):
+        with open(self.path, "rb") as lines:
+            for line in lines:
+                yield json.loads(line)
+
+
+# ---- rows, from the serving code
+
+
+@dataclasses.dataclass
+class Rows:
+    """One row per auction and partner asked."""
+
+    auction: np.ndarray
+    partner: np.ndarray  # position in partners
+    label: np.ndarray
+    features: np.ndarray  # float32, one column per feature of the contract
+    partners: list[str]
+    names: list[str]
+
+    def of(self, partner: str) -> np.ndarray:
+        """Which rows are the partner's."""
+        return self.partner == self.partners.index(partner)
+
+
+def rows_of(sluice: str, contract: dict, log: Log) -> Rows:
+    """Runs `sluice features` over a log."""
+    spec, out = log.path.with_suffix(".contract"), log.path.with_suffix(".rows")
+    spec.write_bytes(dumps(contract))
+    with open(log.path, "rb") as lines:
+        done = subprocess.run([sluice, "features", "--contract", spec, "--out", out], stdin=lines, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{sluice} features: {done.stderr.strip()}")
+    rows = load_rows(out)
+    out.unlink()
+    return rows
+
+
+def load_rows(path: pathlib.Path) -> Rows:
+    """Reads what `sluice features` writes: a line of JSON, rows, a line of JSON, its offset."""
+    content = np.fromfile(path, dtype=np.uint8)
+    start = int(np.argmax(content == ord("\n"))) + 1
+    end = int(content[-8:].view("<u8")[0])
+    head, tail = json.loads(content[:start].tobytes()), json.loads(content[end:-8].tobytes())
+    kind = np.dtype([(name, form, *[tuple(shape) for shape in more]) for name, form, *more in head["dtype"]])
+    table = content[start:end].view(kind)
+    if len(table) != tail["rows"]:
+        sys.exit(f"{path}: {len(table)} rows where {tail['rows']} are promised; run it again")
+    return Rows(
+        table["auction"].copy(),
+        table["partner"].copy(),
+        table["label"].copy(),
+        np.ascontiguousarray(table["features"]),
+        tail["partners"],
+        head["features"],
+    )
+
+
+# ---- the contract
+
+
+def learn_vocabularies(log: Log, min_count: int) -> dict[str, list[str]]:
+    """Finds the values of every source that is looked up, the commonest first."""
+    wanted = [name for name in dict.fromkeys([*INDEXES, *RATES]) if name not in ("partner", "hour", "dayofweek")]
+    seen = {name: collections.Counter() for name in wanted}
+    partners = collections.Counter()
+    for auction in log:
+        partners.update(auction["partners"])
+        for name in wanted:
+            value = value_of(auction["request"], name)
+            if value is not None and value != "":
+                seen[name][str(value)] += 1
+    found = {name: frequent(counter, min_count) for name, counter in seen.items()}
+    found["partner"] = sorted(partners)
+    found["hour"] = [str(hour) for hour in range(24)]
+    found["dayofweek"] = [str(day) for day in range(7)]
+    return found
+
+
+def frequent(counter: collections.Counter, min_count: int) -> list[str]:
+    return [value for value, n in sorted(counter.items(), key=lambda item: (-item[1], item[0])) if n >= min_count]
+
+
+def value_of(request: dict, source: str):
+    """Finds a source in a request. Only a vocabulary is learned from it: a value
+    that serving reads otherwise is caught by make_contract."""
+    imp = (request.get("imp") or [{}])[0]
+    home = request.get("site") or request.get("app") or {}
+    if source == "imp.format":
+        return next((name for name in ("banner", "video", "native", "audio") if name in imp), None)
+    if source == "site.cat":
+        return (home.get("cat") or [None])[0]
+    if source == "publisher.id":
+        return (home.get("publisher") or {}).get("id")
+    at = {**request, "imp": imp}
+    for part in source.split("."):
+        at = at.get(part) if isinstance(at, dict) else None
+    return at
+
+
+def make_contract(sluice: str, tables: Log, vocabularies: dict[str, list[str]]) -> dict:
+    """Says what the model is given; the bid rates come from the log tables."""
+    positions = {"features": [{"name": s, "kind": "index", "source": [s], "vocabulary": vocabularies[s]} for s in RATES]}
+    rows = rows_of(sluice, positions, tables)
+    own = partner_rates(rows)
+    features = [{"name": s, "kind": "number", "source": [s]} for s in NUMBERS]
+    features += [{"name": s, "kind": "index", "source": [s], "vocabulary": vocabularies[s]} for s in INDEXES]
+    features += [{"name": f"no {s}", "kind": "table", "source": [s], "table": {"": 1.0}, "default": 0.0} for s in PRESENCE]
+    features.append({"name": "rate of partner", "kind": "table", "source": ["partner"], "table": own})
+    for column, source in enumerate(RATES):
+        at = rows.features[:, column]
+        known = float(np.mean(at < len(vocabularies[source])))
+        if known < 0.5:
+            sys.exit(f"source {source}: its vocabulary covers {known:.0%} of the rows; lower --min-count or leave it out")
+        table = pair_rates(rows, source, at, vocabularies[source], own)
+        features.append({"name": f"rate of partner by {source}", "kind": "table", "source": ["partner", source], "table": table})
+    return {"features": features}
+
+
+def partner_rates(rows: Rows) -> dict[str, float]:
+    everyone = float(rows.label.mean())
+    n = np.bincount(rows.partner, minlength=len(rows.partners))
+    bids = np.bincount(rows.partner, weights=rows.label, minlength=len(rows.partners))
+    rates = (bids + PARTNER_SMOOTHING * everyone) / (n + PARTNER_SMOOTHING)
+    return {name: short(rate) for name, rate in sorted(zip(rows.partners, rates))}
+
+
+def pair_rates(rows: Rows, source: str, at: np.ndarray, vocabulary: list[str], own: dict[str, float]) -> dict[str, float]:
+    known = at < len(vocabulary)  # false for missing too
+    cell = rows.partner[known] * len(vocabulary) + at[known].astype(np.int64)
+    size = len(rows.partners) * len(vocabulary)
+    n, bids = np.bincount(cell, minlength=size), np.bincount(cell, weights=rows.label[known], minlength=size)
+    prior = np.repeat([own[name] for name in rows.partners], len(vocabulary))
+    rates = (bids + RATES[source] * prior) / (n + RATES[source])
+    keys = [f"{partner}|{value}" for partner in rows.partners for value in vocabulary]
+    return {key: short(rate) for key, rate in sorted(zip(keys, rates))}
+
+
+# ---- boosting
+
+
+def boost(options: argparse.Namespace, rows: Rows) -> xgb.Booster:
+    known = ~np.isnan(rows.label)
+    data = xgb.DMatrix(rows.features[known], label=rows.label[known], feature_names=rows.names)
+    parameters = {
+        "objective": "binary:logistic",
+        "max_depth": options.depth,
+        "eta": options.eta,
+        "min_child_weight": options.min_child_weight,
+        "subsample": 0.8,
+        "colsample_bytree": 0.8,
+        "tree_method": "hist",
+        "seed": options.seed,
+        "nthread": options.threads,
+        "base_score": short(rows.label[known].mean()),
+    }
+    return xgb.train(parameters, data, num_boost_round=options.rounds)
+
+
+def score(booster: xgb.Booster, features: np.ndarray, margin: bool = False) -> np.ndarray:
+    return booster.predict(xgb.DMatrix(features, feature_names=booster.feature_names), output_margin=margin)
+
+
+# ---- thresholds and promises
+
+
+def choose_thresholds(options: argparse.Namespace, rows: Rows, scores: np.ndarray) -> dict[str, float]:
+    """Gives every partner the score below which it is not called."""
+    wanted = wanted_rates(options, rows.partners)
+    limits = {}
+    for partner in sorted(rows.partners):
+        mine = rows.of(partner)
+        if wanted is not None:
+            limits[partner] = short(np.quantile(scores[mine], wanted[partner], method="nearest"))
+            continue
+        bids = np.sort(scores[mine & (rows.label == 1)])
+        if len(bids) == 0:
+            sys.exit(f"partner {partner}: no bid to choose a threshold by; log more auctions or use --filter-rate")
+        limits[partner] = short(bids[int(options.max_lost_bids * len(bids))])
+    return limits
+
+
+def wanted_rates(options: argparse.Namespace, partners: list[str]) -> dict[str, float] | None:
+    """Returns the filter rate asked for by partner, or None where bids decide."""
+    if options.filter_rate is not None:
+        return dict.fromkeys(partners, options.filter_rate)
+    if not options.filter_rates:
+        return None
+    given = json.loads(pathlib.Path(options.filter_rates).read_text())
+    if "predicted" in given:
+        given = {partner: rate["estimate"] for partner, rate in given["predicted"]["partners"].items()}
+    missing = sorted(set(partners) - set(given))
+    if missing:
+        sys.exit(f"{options.filter_rates}: no filter rate for {', '.join(missing)}; add it")
+    return given
+
+
+def below(rows: Rows, scores: np.ndarray, limits: dict[str, float]) -> np.ndarray:
+    """Which rows would be filtered."""
+    by_partner = np.array([limits[partner] for partner in rows.partners], dtype=np.float32)
+    return scores < by_partner[rows.partner]
+
+
+def predict(rows: Rows, scores: np.ndarray, limits: dict[str, float]) -> dict:
+    """Estimates filter rates, with intervals that know that rows of one auction are alike."""
+    filtered = below(rows, scores, limits)
+    return {
+        "filter_rate": interval(filtered, rows.auction),
+        "partners": {p: interval(filtered[rows.of(p)], rows.auction[rows.of(p)]) for p in sorted(rows.partners)},
+    }
+
+
+def interval(hit: np.ndarray, auction: np.ndarray) -> dict:
+    """The share of hits with its 95 % interval, clustered by auction."""
+    share = float(hit.mean())
+    _, cluster = np.unique(auction, return_inverse=True)
+    residual = np.bincount(cluster, weights=hit - share)
+    spread = 1.96 * float(np.sqrt(np.sum(residual**2))) / len(hit)
+    return {"estimate": round(share, 6), "low": round(max(0.0, share - spread), 6), "high": round(min(1.0, share + spread), 6)}
+
+
+def histogram(scores: np.ndarray) -> list[float]:
+    counts = np.bincount(np.minimum((scores * SCORE_BINS).astype(int), SCORE_BINS - 1), minlength=SCORE_BINS)
+    return [round(float(share), 8) for share in counts / len(scores)]
+
+
+def golden(booster: xgb.Booster, contract: dict, rows: Rows, log: Log, sluice: str, scratch: pathlib.Path) -> list[dict]:
+    """Rows with XGBoost's own answers: some as vectors, some from the auction on,
+    and a few with much missing."""
+    picked = np.linspace(0, len(rows.features) - 1, GOLDEN * 2 // 3).astype(int)
+    vectors = [golden_vector(booster, row) for row in sparse(rows.features[picked[1::2]])]
+    vectors += [golden_vector(booster, row) for row in rows.features[picked[::2]][: GOLDEN // 6]]
+    return vectors + golden_auctions(booster, contract, log, sluice, scratch, GOLDEN - len(vectors))
+
+
+def sparse(features: np.ndarray) -> np.ndarray:
+    """Takes other features away from each row, from the last row all of them."""
+    features = features.copy()
+    for i, row in enumerate(features):
+        row[i % len(row) :: 3] = np.nan
+    features[-1] = np.nan
+    return features
+
+
+def golden_vector(booster: xgb.Booster, row: np.ndarray) -> dict:
+    one = row.reshape(1, -1)
+    return {
+        "features": [None if np.isnan(v) else short(v) for v in row],
+        "margin": short(score(booster, one, margin=True)[0]),
+        "score": short(score(booster, one)[0]),
+    }
+
+
+def golden_auctions(booster: xgb.Booster, contract: dict, log: Log, sluice: str, scratch: pathlib.Path, count: int) -> list[dict]:
+    auctions = [auction for number, auction in zip(range(count), log)]
+    few = Log(scratch / "golden.jsonl", count)
+    few.path.write_bytes(b"".join(dumps({**a, "partners": a["partners"][i % len(a["partners"]) :][:1], "bidders": None}) + b"\n" for i, a in enumerate(auctions)))
+    rows = rows_of(sluice, contract, few)
+    vectors = []
+    for i, auction in enumerate(auctions):
+        vector = golden_vector(booster, rows.features[i])
+        vector |= {"auction": auction["request"], "partner": rows.partners[rows.partner[i]], "ts": auction["ts"]}
+        vectors.append(vector)
+    return vectors
+
+
+def report(rows: Rows, scores: np.ndarray, limits: dict[str, float]) -> None:
+    """Prints what SageMaker's metric definitions can read, one "name=value;" each."""
+    filtered, bid = below(rows, scores, limits), rows.label == 1
+    lost = {p: float(np.mean(filtered[rows.of(p) & bid])) for p in rows.partners if np.any(rows.of(p) & bid)}
+    worst = max(lost, key=lost.get)
+    print(f"validation:auc={auc(scores, bid):.5f};")
+    print(f"validation:filter_rate={filtered.mean():.5f};")
+    print(f"validation:lost_bids={filtered[bid].mean():.5f};")
+    print(f"validation:lost_bids_worst_partner={lost[worst]:.5f}; ({worst})", flush=True)
+
+
+def auc(scores: np.ndarray, bid: np.ndarray) -> float:
+    """The chance that a bid scores above a non-bid, ties counted half."""
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    bids, others = bid.sum(), (~bid).sum()
+    return float((rank[bid].sum() - bids * (bids + 1) / 2) / (bids * others))
+
+
+# ---- bytes
+
+
+def short(value) -> float:
+    """A float32 as the shortest decimals that give the same float32 back."""
+    return float(str(np.float32(value)))
+
+
+def dumps(value) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    """Packs files so that the same files give the same bytes."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=0) as squeezed:
+        with tarfile.open(fileobj=squeezed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+            for name, content in sorted(files.items()):
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.mode = len(content), 0o644
+                tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+if __name__ == "__main__":
+    main()
