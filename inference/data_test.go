@@ -244,6 +244,40 @@ func TestRepliesAreWrittenInOnePiece(t *testing.T) {
 	}
 }
 
+// A message that wants no reply gets none, whatever its method.
+func TestOnewayGetsNoReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		task := newToyTask(t, newToyShop(hash))
+		force(t, task, assignment{release: hash.digest(), buckets: 1})
+		conn := serveOn(t, task)
+		sent := encode(t, UnframedBinary, func(ctx context.Context, c *adfilter.AdFilterClient) { c.Decide(ctx, ask("x"), []string{"a"}) })
+		sent[3] = byte(thrift.ONEWAY)
+		go conn.Write(sent)
+		synctest.Wait()
+		d, err := client(conn, UnframedBinary).Decide(t.Context(), ask("y"), []string{"b"})
+		if err != nil || d.Partners[0].Partner != "b" || task.serving.Load().counts.tally(true).requests[0] != 2 {
+			t.Errorf("%v, %v", d, err)
+		}
+	})
+}
+
+func TestLaterFramesAreBounded(t *testing.T) {
+	for _, size := range []uint32{0, 256<<10 + 1, 1 << 30, math.MaxUint32} {
+		synctest.Test(t, func(t *testing.T) {
+			task := newToyTask(t, newToyShop())
+			conn := serveOn(t, task)
+			if _, err := client(conn, FramedBinary).Filter(t.Context(), &adfilter.BidRequest{}); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			go conn.Write(binary.BigEndian.AppendUint32(nil, size))
+			if n, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(began) != 0 {
+				t.Errorf("a frame of %d: %d bytes, %v", size, n, err)
+			}
+		})
+	}
+}
+
 func TestNestedContainersAreBounded(t *testing.T) {
 	many := &openrtb.BidRequest{}
 	for range 130 {
@@ -381,6 +415,12 @@ func TestFailsOpen(t *testing.T) {
 					f, err := c.Filter(t.Context(), &adfilter.BidRequest{BidId: "x"})
 					if err != nil || f.LikelihoodToBid != 1 || !f.GetDegraded() || f.GetFiltered() {
 						t.Errorf("filter: %v, %v", f, err)
+					}
+				}
+				if now := task.serving.Load(); now != nil { // what the client did wrong is no error of the release
+					n := now.counts.tally(true)
+					if bad := tt.reason == BadRequest; bad != (n.requests[0] == 0) || n.errors[0] != n.requests[0] {
+						t.Errorf("%v requests, %v errors", n.requests, n.errors)
 					}
 				}
 				if counterOf(t, task, "sluice_degraded_total", string(tt.reason)) == 0 {

@@ -298,6 +298,62 @@ func which(t *testing.T, d *adfilter.Decision) int {
 	return i
 }
 
+// scoring is a model that lets the test act in the middle of a request.
+type scoring struct {
+	then  func()
+	score float32
+}
+
+func (m scoring) Score([]float32) float32 { m.then(); return m.score }
+
+func TestSwapInMidRequest(t *testing.T) {
+	task := newToyTask(t, newToyShop(low, high))
+	force(t, task, assignment{release: high.digest(), shadow: low.digest(), sample: 1, buckets: 1, generation: 2})
+	after := task.serving.Load()
+	force(t, task, assignment{release: low.digest(), shadow: high.digest(), sample: 1, buckets: 1, generation: 3})
+	before := *task.serving.Load()
+	swap := func() { task.serving.Store(after) }
+	before.active = newArm(low.digest(), toyRows{}, scoring{swap, 0.25}, func(string) float32 { return 0.5 })
+	task.serving.Store(&before)
+	s := &session{t: task}
+	s.d.request.ID, s.d.partners = "x", []string{"a", "b"}
+	s.decide(t.Context(), true)
+	if which(t, s.decisionReply()) != 0 {
+		t.Error("answered by the other release")
+	}
+	s.afterReply(t.Context())
+	old, now := before.counts.tally(true), after.counts.tally(true)
+	if old.requests[0] != 1 || old.shadowRequests[0] != 1 || old.partners[0].filtered[0] != 1 || old.partners[0].servedOnly[0] != 1 {
+		t.Errorf("counted %+v", old)
+	}
+	if now.requests[0] != 0 || len(now.partners) != 0 || sum(now.latency) != 0 {
+		t.Errorf("counted under the wrong release: %+v", now)
+	}
+}
+
+func TestOldReleasesAreForgotten(t *testing.T) {
+	var toys []toy
+	for i := range 2 * keptReleases {
+		toys = append(toys, toy{Seed: uint64(i + 1), Threshold: 0.5})
+	}
+	task := newToyTask(t, newToyShop(toys...))
+	for i := range toys {
+		// The shadow stays the same, so that it is the oldest of all.
+		force(t, task, assignment{release: toys[i].digest(), shadow: toys[0].digest(), buckets: 1, generation: int64(i)})
+		now := task.serving.Load()
+		held := map[*arm]bool{}
+		for _, one := range task.loader.shelf {
+			held[one.arm] = true
+		}
+		if !held[now.active] || !held[now.beside] || len(held) > keptReleases {
+			t.Fatalf("generation %d: holds %d releases, in force %v %v", i, len(held), held[now.active], held[now.beside])
+		}
+	}
+	if n := len(task.ledger.all("")); n != keptCounts {
+		t.Errorf("counts of %d generations", n)
+	}
+}
+
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		task := newToyTask(t, newToyShop(low))
