@@ -8,7 +8,10 @@ import (
 
 // largest bounds every e-value that leaves the package, so that all numbers
 // stay finite and fit JSON.
-const largest = 1e300
+const (
+	largest    = 1e300
+	largestLog = 690.8
+)
 
 // required is the e-value at which a required proof stands, 1/0.05.
 // Promotion needs every one of them, so none need be corrected for the others.
@@ -22,7 +25,7 @@ func expCapped(log float64) float64 {
 	if math.IsNaN(log) {
 		return 0
 	}
-	return math.Min(largest, math.Exp(math.Min(log, 690.8)))
+	return math.Min(largest, math.Exp(math.Min(log, largestLog)))
 }
 
 // logSumExp returns ln(sum(weight exp(log))) without overflow.

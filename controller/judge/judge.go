@@ -1,7 +1,22 @@
 // Package judge compares what a candidate filters with what stable filters,
 // from counts, under continuous looking and clumped traffic. It gives
 // verdicts; what is done about them is not its business, and it knows no
-// clock, no network and no phase.
+// clock, no network, no phase and no deadline. It does not judge latency,
+// score drift or missed bids.
+//
+// Requests arrive in clumps: by connection, and twenty partners at a time. So
+// the unit of chance is a cluster, one bucket of connections of one task, and
+// the variance is that between clusters. Differences are taken within windows
+// of time, so that drift cannot feign one, and better still on pairs which
+// both releases scored. Evidence is an e-value: a mixture of likelihood ratios
+// whose mean is at most 1 while the candidate is fine, however often one looks
+// (Howard, Ramdas, McAuliffe, Sekhon 2021, "Time-uniform, nonparametric,
+// nonasymptotic confidence sequences"; Waudby-Smith, Arbour, Sinha, Kennedy,
+// Ramdas 2024, "Time-uniform central limit theory and asymptotic confidence
+// sequences"; as practised in Lindon, Sanden, Shirikian 2022, "Rapid
+// regression detection in software deployments through sequential testing").
+// The tolerated false alarms of a rollout, 5 %, are shared out between the
+// gates; promotion needs every proof, each at 5 %.
 package judge
 
 import "time"
@@ -30,7 +45,8 @@ const (
 
 // Report is what one task has counted since it began to serve a release in a
 // generation. Counters only grow; a report with a new Boot or Generation
-// starts from zero. Slices hold one number per bucket; all slices of a report
+// starts from zero. Parts must be read before their wholes (filtered before
+// scored, errors before requests), so that none is ahead of it. Slices hold one number per bucket; all slices of a report
 // have the same length, or are nil where nothing was counted.
 type Report struct {
 	Task       string `json:"task"`
@@ -69,7 +85,8 @@ type Look struct {
 	// false in the shadow phase, where only pairs count.
 	Served bool
 
-	// Expected is how many tasks of each arm should report.
+	// Expected is how many tasks of each arm should report; an arm that is
+	// missing here is not checked.
 	Expected map[Arm]int
 
 	// Silent names tasks that should have reported and did not.

@@ -79,3 +79,84 @@ func TestEqualModelIsPromoted(t *testing.T) {
 		t.Logf("%-20s %-10s %s", f.Gate, f.Outcome, f.Sentence)
 	}
 }
+
+// A thin sample of pairs must not hide harm that the arms show plainly.
+func TestThinSampleHidesNoHarm(t *testing.T) {
+	w := newTraffic(18)
+	w.sample = .002
+	w.shift = func(k int) float64 {
+		if k == 2 {
+			return .4
+		}
+		return -.4 / 7
+	}
+	var s State
+	v, looks := w.until(&s, Policy{Margin: .1}, 20)
+	if v.Outcome != Worse || v.Partner != partnerName(2) {
+		t.Fatalf("%s naming %q after %d looks: %s", v.Outcome, v.Partner, looks, v.Sentence)
+	}
+}
+
+func TestPartnersForDisplay(t *testing.T) {
+	w := newTraffic(19)
+	w.sample = .5
+	var s State
+	for range 10 {
+		s.Look(w.next(), Policy{})
+	}
+	before, _ := s.MarshalBinary()
+	all := s.Partners(Policy{})
+	if after, _ := s.MarshalBinary(); string(before) != string(after) {
+		t.Error("showing partners changed the state")
+	}
+	if len(all) != w.partners {
+		t.Fatalf("%d partners, want %d", len(all), w.partners)
+	}
+	for _, f := range all {
+		if f.Gate != GatePartnersPaired || f.Partner == "" || f.Requests == 0 || f.Low > f.Difference || f.High < f.Difference {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// The progress towards a verdict grows, and the time to it is told.
+func TestProgressAndETA(t *testing.T) {
+	w := newTraffic(20)
+	var s State
+	told, last := 0, 0.0
+	for i := range 60 {
+		v := s.Look(w.next(), Policy{})
+		if v.Outcome == Acceptable {
+			if told < 3 || v.Progress != 1 || v.ETA != 0 {
+				t.Errorf("told %d times; at the end %v, %v", told, v.Progress, v.ETA)
+			}
+			return
+		}
+		if v.ETA > 0 && strings.Contains(v.Sentence, "to go") {
+			told++
+		}
+		if i > 5 && v.Progress < last-.2 {
+			t.Errorf("progress fell from %v to %v", last, v.Progress)
+		}
+		last = v.Progress
+	}
+	t.Error("no verdict")
+}
+
+func TestSentence(t *testing.T) {
+	var s State
+	var v Verdict
+	for i := range int64(3) {
+		n := 100 * (i + 1)
+		v = s.Look(served(int(i),
+			uniform("a", Candidate, 64, n, 0, map[string][2]int64{"acme": {n, n * 9 / 10}, "zeta": {5 * n, 3 * n}}),
+			uniform("b", Control, 64, n, 0, map[string][2]int64{"acme": {n, n / 2}, "zeta": {5 * n, 3 * n}})), Policy{Margin: .2})
+	}
+	const want = "ROLLBACK partner=acme filter_rate: candidate 90.0 % vs stable 50.0 % (+40.0 pt, anytime 95 % CS [+38.6, +41.4]), " +
+		"allowed band -5.0..+5.0 pt; evidence: weighted mean E = 5.2e+106 >= 50 (= 1/0.02), acme alone E = 1.5e+107; " +
+		"false-alarm guarantee <= 5 % per rollout over unlimited looks; " +
+		"basis: 12,800 pairs in the smaller arm, 128 clusters, 2 windows, 01:46:40-01:46:41 UTC; named by e-BH: acme"
+	if v.Sentence != want {
+		t.Errorf("got  %s\nwant %s", v.Sentence, want)
+	}
+}

@@ -87,46 +87,57 @@ func (s *State) band(i int, p Policy) band {
 	return band{low - margin, high + margin, margin}
 }
 
+// The two methods by which a voice may be heard.
+const (
+	byArms = iota
+	byPairs
+	methods
+)
+
 // choir is what all partners say together.
 type choir struct {
-	voices []voice // by partner
+	voices [methods][]voice // by partner; unknown where a method has nothing
+	paired []bool           // whether the partner has pairs, whose proof then counts
 	tails  *voice
-	mean   float64    // logarithm of the weighted mean of the evidence
-	parts  [2]float64 // of it, by arms and by pairs
-	named  []int      // partners that e-BH names, loudest first
+	mean   float64          // logarithm of the weighted mean of the evidence
+	parts  [methods]float64 // of it
+	named  []int            // partners that e-BH names, loudest first
 }
 
-// hearPartners weighs every partner by its pairs if it has any, and else by
-// the arms. Every partner's weight is half its share of traffic and half an
-// equal share, so that neither a great partner nor one among many is lost.
+// hearPartners weighs every partner. The evidence against the candidate is the
+// mean of what its pairs and the arms say, so that a thin sample of pairs hides
+// no harm that the arms show; without pairs it is what the arms say. Every
+// partner's weight is half its share of traffic and half an equal share, so
+// that neither a great partner nor one among many is lost.
 func (s *State) hearPartners(t *sums, p Policy) choir {
-	c := choir{voices: make([]voice, len(s.partners))}
-	total := 0.0
-	for _, n := range s.traffic {
-		total += float64(n)
+	n := len(s.partners)
+	c := choir{paired: make([]bool, n)}
+	var weights, logs [methods][]float64
+	for m := range methods {
+		c.voices[m] = make([]voice, n)
+		weights[m], logs[m] = make([]float64, n), make([]float64, n)
 	}
-	logs := make([]float64, len(s.partners))
-	var weights [2][]float64
-	for m := range weights {
-		weights[m] = make([]float64, len(s.partners))
-	}
+	total := math.Max(1, float64(sum(s.traffic)))
+	combined := make([]float64, n)
 	hasTail := false
 	for k := range s.partners {
-		byPairs := t.paired[firstPartner+k].N > 0
-		c.voices[k] = s.listen(t, firstPartner+k, byPairs, p)
-		logs[k] = c.voices[k].against
-		method := 0
-		if byPairs {
-			method = 1
+		share := [methods]float64{byArms: 1}
+		if c.paired[k] = t.paired[firstPartner+k].N > 0; c.paired[k] {
+			share = [methods]float64{byArms: .5, byPairs: .5}
 		}
-		weights[method][k] = .5/float64(len(s.partners)) + .5*float64(s.traffic[k])/math.Max(1, total)
+		weight := .5/float64(n) + .5*float64(s.traffic[k])/total
+		for m := range methods {
+			c.voices[m][k] = s.listen(t, firstPartner+k, m == byPairs, p)
+			logs[m][k], weights[m][k] = c.voices[m][k].against, share[m]*weight
+		}
+		combined[k] = logSumExp([]float64{logs[byArms][k], logs[byPairs][k]}, share[:])
 		hasTail = hasTail || s.inTail[k] && s.traffic[k] > 0
 	}
-	for m := range weights {
-		c.parts[m] = logSumExp(logs, weights[m])
+	for m := range methods {
+		c.parts[m] = logSumExp(logs[m], weights[m])
 	}
 	c.mean = logSumExp(c.parts[:], []float64{1, 1})
-	c.named = named(logs, .05)
+	c.named = named(combined, .05)
 	if hasTail {
 		v := s.listen(t, tail, t.paired[overall].N > 0, p)
 		c.tails = &v
@@ -135,15 +146,50 @@ func (s *State) hearPartners(t *sums, p Policy) choir {
 }
 
 // asked returns the voices by one method whose proof promotion needs: each
-// tier-1 partner, and the tail as one.
-func (s *State) asked(c choir, byPairs bool) (needed []voice) {
-	for k, v := range c.voices {
-		if !s.inTail[k] && v.paired == byPairs {
+// tier-1 partner, by its pairs if it has any, and the tail as one.
+func (s *State) asked(c choir, method int) (needed []voice) {
+	for k, v := range c.voices[method] {
+		if !s.inTail[k] && c.paired[k] == (method == byPairs) {
 			needed = append(needed, v)
 		}
 	}
-	if c.tails != nil && c.tails.paired == byPairs {
+	if c.tails != nil && c.tails.paired == (method == byPairs) {
 		needed = append(needed, *c.tails)
 	}
 	return needed
+}
+
+// loudest is the partner with the most evidence against the candidate, by one
+// method.
+func (c choir) loudest(method int) (best voice, found bool) {
+	for _, v := range c.voices[method] {
+		if v.estimate.known && (!found || v.against > best.against) {
+			best, found = v, true
+		}
+	}
+	return best, found
+}
+
+// Partners returns one finding per partner, in the order in which they were
+// first seen: by its pairs if it has any, and else by the arms. It is for
+// display, under the policy of the last look, and decides nothing.
+func (s *State) Partners(p Policy) []Finding {
+	p = p.sane()
+	t := s.sumUp()
+	c := s.hearPartners(&t, p)
+	findings := make([]Finding, len(s.partners))
+	for k := range findings {
+		method, gate := byArms, GatePartnersServed
+		if c.paired[k] {
+			method, gate = byPairs, GatePartnersPaired
+		}
+		v := c.voices[method][k]
+		f := s.describe(v)
+		f.Gate, f.Evidence, f.Sentence = gate, expCapped(v.against), v.text(f)
+		if !s.inTail[k] {
+			f.Required = required
+		}
+		findings[k] = f
+	}
+	return findings
 }

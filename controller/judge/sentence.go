@@ -34,26 +34,24 @@ func against(e, threshold float64) string {
 }
 
 // partnersText says what the partners say together, and who is loudest.
-func (s *State) partnersText(r ruling, loudest voice, needed []voice, found bool) string {
+func (s *State) partnersText(r ruling, loudest voice, needed []voice, proven int, found bool) string {
 	if !found {
 		return "nothing to compare yet"
 	}
-	proven, waiting := 0, ""
-	for _, v := range needed {
-		if v.proven() {
-			proven++
-		} else if waiting == "" {
-			waiting = ", waiting for " + s.streamName(v.stream)
-		}
-	}
-	text := loudest.text(s.describe(loudest))
 	e := expCapped(r.against)
-	text += fmt.Sprintf("; evidence: weighted mean E = %s %s %s (= 1/0.02), %s alone E = %s",
-		number(e), against(e, r.Threshold), number(r.Threshold), s.streamName(loudest.stream), number(expCapped(loudest.against)))
-	if r.excess() >= 0 {
+	text := fmt.Sprintf("%s; evidence: weighted mean E = %s %s %s (= 1/0.02), %s alone E = %s",
+		loudest.text(s.describe(loudest)), number(e), against(e, r.Threshold), number(r.Threshold),
+		s.streamName(loudest.stream), number(expCapped(loudest.against)))
+	if r.excess() >= 0 || len(needed) == 0 {
 		return text
 	}
-	return text + fmt.Sprintf("; %d of %d proofs stand%s", proven, len(needed), waiting)
+	text += fmt.Sprintf("; %d of %d proofs stand", proven, len(needed))
+	for _, v := range needed {
+		if !v.proven() {
+			return text + ", waiting for " + s.streamName(v.stream)
+		}
+	}
+	return text
 }
 
 func (s *State) streamName(stream int) string {

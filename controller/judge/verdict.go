@@ -76,8 +76,8 @@ func (s *State) rule(l Look, p Policy, bad problems) []ruling {
 		s.ruleData(bad),
 		s.ruleOverall(s.listen(&t, overall, true, p), GateFilterRatePaired, 2/overallPairedAlpha, paired || !l.Served),
 		s.ruleOverall(s.listen(&t, overall, false, p), GateFilterRateServed, 2/overallServedAlpha, l.Served),
-		s.rulePartners(c, true, paired || !l.Served),
-		s.rulePartners(c, false, l.Served && len(s.asked(c, false)) > 0),
+		s.rulePartners(c, byPairs, GatePartnersPaired, paired || !l.Served),
+		s.rulePartners(c, byArms, GatePartnersServed, l.Served && len(s.asked(c, byArms)) > 0),
 		s.ruleErrors(l, p),
 		s.ruleInvalid(l, p),
 	}
@@ -161,62 +161,47 @@ func (s *State) stableRate(stream int) float64 {
 
 // rulePartners rules on all partners by one method. What decides is the
 // evidence of both methods together; it is laid at the door of the stronger.
-func (s *State) rulePartners(c choir, byPairs, asked bool) ruling {
-	gate, method := GatePartnersServed, 0
-	if byPairs {
-		gate, method = GatePartnersPaired, 1
-	}
+func (s *State) rulePartners(c choir, method int, gate Gate, asked bool) ruling {
 	r := ruling{Finding: Finding{Gate: gate, Outcome: NoData, Low: -1, High: 1}, asked: asked}
-	loudest, found := s.loudest(c, byPairs)
+	loudest, found := c.loudest(method)
 	if found {
 		r.Finding = s.describe(loudest)
-		r.Gate = gate
+		r.Gate, r.Outcome = gate, Unsure
 	}
 	r.Threshold = 1 / partnersAlpha
 	r.against = c.parts[method]
 	if c.mean >= math.Log(r.Threshold) && c.parts[method] > c.parts[1-method] {
 		r.against = c.mean
-	}
-	if math.IsInf(r.against, -1) {
-		r.against = 0
-	}
-	needed := s.asked(c, byPairs)
-	if found && r.Outcome != NoData {
-		r.Outcome = Acceptable
-	}
-	r.progress = 1
-	r.Proof = largest
-	for _, v := range needed {
-		r.progress = math.Min(r.progress, v.estimate.progress(v.band, v.proof))
-		r.Proof = math.Min(r.Proof, expCapped(v.proof.worst()))
-		if !v.proven() && r.Outcome == Acceptable {
-			r.Outcome = Unsure
-		}
-	}
-	if len(needed) == 0 {
-		r.Proof, r.progress = 0, 0
-		if r.Outcome == Acceptable {
-			r.Outcome = Unsure
-		}
-	}
-	if byPairs == loudest.paired {
 		for _, k := range c.named {
 			r.named = append(r.named, s.partners[k])
 		}
 	}
-	r.text = s.partnersText(r, loudest, needed, found)
+	r.against = math.Max(r.against, -largestLog)
+	needed := s.asked(c, method)
+	proven := r.prove(needed)
+	if found && proven > 0 && proven == len(needed) {
+		r.Outcome = Acceptable
+	}
+	r.text = s.partnersText(r, loudest, needed, proven, found)
 	return r
 }
 
-// loudest is the partner with the most evidence against the candidate, by one
-// method.
-func (s *State) loudest(c choir, byPairs bool) (best voice, found bool) {
-	for _, v := range c.voices {
-		if v.paired == byPairs && v.estimate.known && (!found || v.against > best.against) {
-			best, found = v, true
+// prove takes the least proof of those needed, and counts those that stand.
+func (r *ruling) prove(needed []voice) (proven int) {
+	r.Proof, r.progress = 0, 0
+	for i, v := range needed {
+		proof, progress := expCapped(v.proof.worst()), v.estimate.progress(v.band, v.proof)
+		if i == 0 || proof < r.Proof {
+			r.Proof = proof
+		}
+		if i == 0 || progress < r.progress {
+			r.progress = progress
+		}
+		if v.proven() {
+			proven++
 		}
 	}
-	return best, found
+	return proven
 }
 
 func (s *State) ruleErrors(l Look, p Policy) ruling {
