@@ -9,7 +9,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -25,7 +24,7 @@ import (
 // the person who asked, so wrap them in a sentence.
 var (
 	// ErrNotFound means that there is no such thing.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound = rollout.ErrNotFound
 	// ErrConflict means that the request makes no sense as things stand.
 	ErrConflict = rollout.ErrConflict
 	// ErrBadRequest means that the request makes no sense at all.

@@ -200,6 +200,23 @@ func TestViewsAreShared(t *testing.T) {
 	}
 }
 
+// A rollout that moves from the state to the archive is shown all the time.
+func TestLastSurvivesTheArchive(t *testing.T) {
+	f := scene("rolled_back", noon)
+	h := handler(f, api.Options{Every: time.Nanosecond})
+	for range 2 {
+		var got api.Fleet
+		if err := json.Unmarshal(ask(h, "GET", "/v1/fleets/demo", "").Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Last == nil || got.Last.ID != "partner-blind" {
+			t.Fatalf("last is %+v", got.Last)
+		}
+		f.archived = append(f.state.Finished, f.archived...)
+		f.state.Finished = nil
+	}
+}
+
 func TestMiddlewareGuardsTheRoutes(t *testing.T) {
 	h := handler(scene("idle", noon), api.Options{Middleware: []func(http.Handler) http.Handler{
 		func(http.Handler) http.Handler {
@@ -247,6 +264,27 @@ func TestSummary(t *testing.T) {
 				t.Errorf("deadline is %v, want noon + %v", n.Deadline, tt.deadline)
 			}
 		})
+	}
+}
+
+// The freshest verdict is shown, but never one of an earlier phase.
+func TestVerdictOfAnEarlierPhase(t *testing.T) {
+	for _, tt := range []struct {
+		at   time.Duration // after the phase was entered
+		want string
+	}{{time.Second, "fresh"}, {-time.Second, "saved"}} {
+		f := scene("canary", noon)
+		saved := *f.look.Seen.Verdict
+		saved.At, saved.Sentence = f.state.Active.Since.Add(-time.Hour), "saved"
+		f.state.Active.Verdict = &saved
+		f.look.Seen.Verdict.At, f.look.Seen.Verdict.Sentence = f.state.Active.Since.Add(tt.at), "fresh"
+		var got api.Rollout
+		if err := json.Unmarshal(ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo/rollouts/partner-blind", "").Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Verdict.Sentence != tt.want {
+			t.Errorf("%v after the phase began: %q is shown, want %q", tt.at, got.Verdict.Sentence, tt.want)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,13 +176,44 @@ func TestDashboardIsLive(t *testing.T) {
 	}
 }
 
+// What is pressed is what is asked, about the rollout that was on the page.
+func TestDashboardVerbs(t *testing.T) {
+	ctx := browser(t)
+	f := scene("held", time.Now())
+	s := site(t, f)
+	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.trial footer button`)),
+		chromedp.Evaluate[chromedp.Void](`localStorage.setItem("sluice.name", "ada")`))
+	for _, press := range []chromedp.CSS{`[data-do=promote]`, `[data-do=resume]`, `[data-do=abort]`, `[data-do=pause]`} {
+		do(ctx, t,
+			chromedp.Click(press), chromedp.WaitVisible(chromedp.CSS(`dialog[open] #confirm`)),
+			chromedp.KeyEvent("\r"), // the name is known: the reason has the focus, Enter confirms
+			chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+	}
+	do(ctx, t, chromedp.Click(chromedp.CSS(`[data-do=abort]`)), chromedp.WaitVisible(chromedp.CSS(`dialog[open] #cancel`)),
+		chromedp.KeyEvent("\x1b"), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+	f.mu.Lock()
+	var got []string
+	for _, q := range f.asked {
+		got = append(got, fmt.Sprint(q.Verb, " ", q.Rollout, " ", q.By))
+	}
+	f.mu.Unlock()
+	want := []string{"promote partner-blind ada", "resume partner-blind ada", "abort partner-blind ada", "pause  ada"}
+	if !slices.Equal(got, want) {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+	f.mu.Lock()
+	f.state.Active = nil // it ends while the page looks away
+	f.mu.Unlock()
+	do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.trial.calm`)))
+}
+
 // TestShots takes pictures for people to look at; it checks nothing.
 func TestShots(t *testing.T) {
 	if *shots == "" {
 		t.Skip("say -shots FOLDER for pictures")
 	}
 	ctx := browser(t)
-	for _, name := range []string{"idle", "shadow", "canary", "held", "promoting", "rolled_back"} {
+	for _, name := range []string{"idle", "shadow", "canary", "held", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
 		s := site(t, scene(name, time.Now()))
 		for _, size := range []struct {
 			what          string
@@ -198,7 +230,13 @@ func TestShots(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.task`)), chromedp.WaitVisible(chromedp.CSS(`.history details`)))
+			do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.log`)))
+			if name == "fresh" && size.open != "" {
+				continue
+			}
+			if name != "fresh" {
+				do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.task`)), chromedp.WaitVisible(chromedp.CSS(`.history details`)))
+			}
 			shot := chromedp.CaptureScreenshot()
 			switch {
 			case size.open != "":

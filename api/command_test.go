@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +61,31 @@ func TestRollouts(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "rollout", one)
+}
+
+// What the command shows of every scene, as of noon.
+func TestStatusText(t *testing.T) {
+	policy := func(string, string) (rollout.Policy, bool) { return rollout.Defaults(), true }
+	for _, name := range []string{"fresh", "canary", "held", "promoting", "rolled_back", "paused"} {
+		h := handler(scene(name, noon), api.Options{Policy: policy})
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, r)
+			var f api.Fleet
+			if r.URL.Path == "/v1/fleets/demo" && json.Unmarshal(answer.Body.Bytes(), &f) == nil {
+				f.At = noon
+				json.NewEncoder(w).Encode(f)
+				return
+			}
+			w.Write(answer.Body.Bytes())
+		}))
+		got, err := run(t, api.Status, "--api", s.URL)
+		s.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "status_"+name, got)
+	}
 }
 
 func TestStatusCommand(t *testing.T) {

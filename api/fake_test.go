@@ -108,10 +108,14 @@ func digest(word string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(word)))
 }
 
-// scene is a fake at a moment of a rollout's life: idle, shadow, canary, held,
-// promoting, rolled_back or first.
+// scene is a fake at a moment of a fleet's life: fresh, idle, shadow, canary,
+// held, promoting, rolled_back, paused, or crowd: a canary among 300 tasks.
 func scene(name string, now time.Time) *fake {
 	f := &fake{}
+	if name == "fresh" {
+		f.state = rollout.State{Fleet: "demo"}
+		return f
+	}
 	stable, older, tried := digest("better"), digest("basel"), digest("blind")
 	f.releases = []release.Passport{
 		passport(tried, "partner-blind", now.Add(-4*time.Minute)),
@@ -121,11 +125,19 @@ func scene(name string, now time.Time) *fake {
 	f.state = rollout.State{Fleet: "demo", Epoch: 7, Generation: 12, Stable: stable, Previous: older, Default: stable}
 	f.archived = history(now)
 	f.look = rollout.Look{At: now.Add(-time.Second), Leader: "controller-a", Epoch: 7, Took: 38 * time.Millisecond, Every: time.Second}
-	f.look.Seen.Tasks, f.look.Seen.Desired = tasks(stable, now), 8
+	n := 8
+	if name == "crowd" {
+		n = 300
+	}
+	f.look.Seen.Tasks, f.look.Seen.Desired = tasks(n, stable, now), n
 	for _, r := range slices.Backward(f.archived) {
 		f.tell(rollout.Event{At: r.Since, Rollout: r.ID, Candidate: r.Candidate, From: rollout.Canary, To: r.Phase, Reason: r.Reason, Sentence: r.Sentence, By: r.By})
 	}
-	if name == "idle" {
+	switch name {
+	case "paused":
+		f.state.Pause = &rollout.Pause{By: "ada@laptop", Why: "release freeze", At: now.Add(-7 * time.Minute)}
+		return f
+	case "idle":
 		return f
 	}
 	f.begin(name, tried, now)
@@ -164,6 +176,8 @@ func (f *fake) begin(name, tried string, now time.Time) {
 		verdict = verdictServed(now.Add(-time.Second))
 	}
 	switch name {
+	case "crowd":
+		f.look.Seen.Tasks[100].Reachable, f.look.Seen.Tasks[100].Error = false, "connection refused"
 	case "held":
 		r.Phase, r.Reason, r.HeldFrom, r.HeldUntil = rollout.Held, rollout.DataInvalid, rollout.Canary, now.Add(23*time.Hour+41*time.Minute)
 		r.Sentence = "the data cannot be trusted: task 5b1f0a93c2de has not reported for 1m4s; 3 of 4 compared tasks report"
@@ -211,10 +225,10 @@ func passport(digest, job string, at time.Time) release.Passport {
 
 func taskID(i int) string { return digest(fmt.Sprint("task ", i))[:32] }
 
-func tasks(serving string, now time.Time) (out []rollout.Task) {
-	for i := range 8 {
+func tasks(n int, serving string, now time.Time) (out []rollout.Task) {
+	for i := range n {
 		out = append(out, rollout.Task{
-			ID: taskID(i), Address: fmt.Sprintf("127.0.0.%d:9091", 11+i), Reachable: true, Ready: true, Serving: serving, Tag: serving,
+			ID: taskID(i), Address: fmt.Sprintf("127.0.%d.%d:9091", i/200, 11+i%200), Reachable: true, Ready: true, Serving: serving, Tag: serving,
 			MemoryBytes: 38<<20 + int64(i)*812_345, Connections: 50 + i, StartedAt: now.Add(-5 * time.Hour),
 			Requests: 1_284_113 + int64(i)*10_007, Scored: 9_201_113, Filtered: 1_681_044 + int64(i)*811, Epoch: 7, Generation: 12,
 		})

@@ -160,7 +160,7 @@ func moment(t time.Time) *time.Time {
 // shapeTask tells what a task does in the light of what it is asked to do.
 func shapeTask(t rollout.Task, s rollout.State) Task {
 	out := Task{
-		ID: t.ID, Address: t.Address, State: taskState(t), Cohort: cohort(t.ID, s.Active),
+		ID: t.ID, Address: t.Address, State: taskState(t), Ready: t.Reachable && t.Ready, Cohort: cohort(t.ID, s.Active),
 		Serving: t.Serving, Serves: serves(t, s), Shadow: t.Shadow, Preparing: t.Preparing,
 		Failure: t.Failure, Error: t.Error, Tag: t.Tag, Protected: t.Protected,
 		Requests: t.Requests, MemoryBytes: t.MemoryBytes, Connections: t.Connections, StartedAt: t.StartedAt.UTC(),
@@ -253,12 +253,12 @@ func shapeTasks(l rollout.Look, s rollout.State) []Task {
 func countTasks(tasks []Task, desired int) TaskCounts {
 	c := TaskCounts{Total: len(tasks), Desired: desired}
 	for _, t := range tasks {
-		switch t.State {
-		case taskReady:
+		if t.Ready {
 			c.Ready++
+		}
+		switch t.State {
 		case taskPreparing:
 			c.Preparing++
-			c.Ready++ // it answers with what it has while it loads
 		case taskFailed:
 			c.Failed++
 		case taskUnreachable:

@@ -206,6 +206,7 @@ type Task struct {
 	ID        string `json:"id"`
 	Address   string `json:"address"`
 	State     string `json:"state"`     // ready, not_ready, preparing, failed or unreachable
+	Ready     bool   `json:"ready"`     // it answers, perhaps with what it had before a failure
 	Cohort    string `json:"cohort"`    // canary, control or rest
 	Serving   string `json:"serving"`   // digest
 	Serves    string `json:"serves"`    // stable, candidate, other or nothing

@@ -38,8 +38,15 @@ type shared struct {
 	newest view
 
 	past     []rollout.Rollout // finished ones in the archive, newest first
-	pastOf   int64             // LastEvent at which past was read
+	pastOf   pastOf
 	releases map[string]Release
+}
+
+// pastOf is of what a reading of the archive depends: a rollout comes to it
+// with an event, or later, when it leaves the state.
+type pastOf struct {
+	event    int64
+	finished int
 }
 
 const (
@@ -111,11 +118,13 @@ func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return view{}, fmt.Errorf("read the last look at %s: %w", fleet, err)
 	}
-	if f.past == nil || f.pastOf != out.state.LastEvent {
-		if f.past, err = v.source.Finished(ctx, fleet, pastLimit); err != nil {
+	of := pastOf{out.state.LastEvent, len(out.state.Finished)}
+	if f.past == nil || f.pastOf != of {
+		past, err := v.source.Finished(ctx, fleet, pastLimit)
+		if err != nil {
 			return view{}, fmt.Errorf("read the finished rollouts of %s: %w", fleet, err)
 		}
-		f.pastOf = out.state.LastEvent
+		f.past, f.pastOf = append([]rollout.Rollout{}, past...), of
 	}
 	out.tasks = shapeTasks(out.look, out.state)
 	out.fleet, err = v.summary(ctx, fleet, f, out)

@@ -175,6 +175,7 @@ export interface Task {
   id: string;
   address: string;
   state: "ready" | "not_ready" | "preparing" | "failed" | "unreachable";
+  ready: boolean;
   cohort: "canary" | "control" | "rest";
   serving: string;
   serves: "stable" | "candidate" | "other" | "nothing";

@@ -55,14 +55,20 @@ function stack(parts: [string, number][]): SVGElement {
     }));
 }
 
+const crowd = 60;
+
 export function tasksPanel(f: Fleet, tasks: Tasks | null): HTMLElement {
   const list = tasks?.tasks ?? [];
-  const dense = list.length > 60;
+  // Among many, those that are compared or in trouble stand out, the rest are dots.
+  const many = list.length > crowd;
+  const notable = many ? list.filter((t) => t.cohort !== "rest" || t.state !== "ready").slice(0, crowd) : list;
+  const rest = many ? list.filter((t) => !notable.includes(t)) : [];
   return h("section", { class: "card tasks", "aria-label": "Tasks" },
     h("header", {}, h("h2", {}, "Tasks"), legend(f)),
     list.length === 0
       ? h("p", { class: "muted" }, "no task is running")
-      : h("ul", { class: dense ? "grid dense" : "grid" }, list.map((t) => tile(t, dense))),
+      : h("ul", { class: "grid" }, notable.map((t) => tile(t, false))),
+    rest.length > 0 ? h("ul", { class: "grid dense" }, rest.map((t) => tile(t, true))) : null,
     tasks && tasks.total > list.length ? h("p", { class: "muted" }, `and ${count(tasks.total - list.length)} more`) : null);
 }
 

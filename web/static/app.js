@@ -225,14 +225,18 @@ function stack(parts) {
     })
   );
 }
+var crowd = 60;
 function tasksPanel(f, tasks2) {
   const list = tasks2?.tasks ?? [];
-  const dense = list.length > 60;
+  const many = list.length > crowd;
+  const notable = many ? list.filter((t) => t.cohort !== "rest" || t.state !== "ready").slice(0, crowd) : list;
+  const rest = many ? list.filter((t) => !notable.includes(t)) : [];
   return h(
     "section",
     { class: "card tasks", "aria-label": "Tasks" },
     h("header", {}, h("h2", {}, "Tasks"), legend(f)),
-    list.length === 0 ? h("p", { class: "muted" }, "no task is running") : h("ul", { class: dense ? "grid dense" : "grid" }, list.map((t) => tile(t, dense))),
+    list.length === 0 ? h("p", { class: "muted" }, "no task is running") : h("ul", { class: "grid" }, notable.map((t) => tile(t, false))),
+    rest.length > 0 ? h("ul", { class: "grid dense" }, rest.map((t) => tile(t, true))) : null,
     tasks2 && tasks2.total > list.length ? h("p", { class: "muted" }, `and ${count(tasks2.total - list.length)} more`) : null
   );
 }
