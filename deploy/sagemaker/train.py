@@ -52,6 +52,7 @@ RATES = {
     "site.cat": 60,
 }
 PARTNER_SMOOTHING = 300  # a partner's rate is drawn to everybody's
+DEFAULT_THRESHOLD = 0.0  # a partner that was not trained on is never filtered
 
 GOLDEN = 24  # vectors that prove a loaded model, half of them from the auction on
 SCORE_BINS = 64
@@ -137,7 +138,7 @@ def train(options: argparse.Namespace, scratch: pathlib.Path) -> Made:
         "model": "xgboost-model",
         "contract": contract,
         "thresholds": limits,
-        "default_threshold": 0.0,  # an unknown partner is never filtered
+        "default_threshold": DEFAULT_THRESHOLD,
         "golden": golden(booster, contract, fresh, prediction, options.sluice, scratch),
         "reference_scores": histogram(scores),
         "predicted": predicted,
@@ -184,6 +185,8 @@ class Log:
                 parts[to].auctions += 1
         for file in files:
             file.close()
+        if not all(part.auctions for part in parts):
+            sys.exit(f"{self.auctions} auctions are too few to split {len(turn)} ways; log more")
         return parts
 
     def __iter__(self):
@@ -210,13 +213,21 @@ class Rows:
         """Which rows are the partner's."""
         return self.partner == self.partners.index(partner)
 
+    def labelled(self) -> "Rows":
+        """The rows of which it is known whether there was a bid."""
+        known = ~np.isnan(self.label)
+        return dataclasses.replace(self, auction=self.auction[known], partner=self.partner[known], label=self.label[known], features=self.features[known])
+
 
 def rows_of(sluice: str, contract: dict, log: Log) -> Rows:
     """Runs `sluice features` over a log."""
     spec, out = log.path.with_suffix(".contract"), log.path.with_suffix(".rows")
     spec.write_bytes(dumps(contract))
-    with open(log.path, "rb") as lines:
-        done = subprocess.run([sluice, "features", "--contract", spec, "--out", out], stdin=lines, stderr=subprocess.PIPE, text=True)
+    try:
+        with open(log.path, "rb") as lines:
+            done = subprocess.run([sluice, "features", "--contract", spec, "--out", out], stdin=lines, stderr=subprocess.PIPE, text=True)
+    except OSError as err:
+        sys.exit(f"run {sluice}: {err.strerror}; name the sluice binary with --sluice or in SLUICE")
     if done.returncode != 0:
         sys.exit(f"{sluice} features: {done.stderr.strip()}")
     rows = load_rows(out)
@@ -259,6 +270,9 @@ def learn_vocabularies(log: Log, min_count: int) -> dict[str, list[str]]:
             if value is not None and value != "":
                 seen[name][str(value)] += 1
     found = {name: frequent(counter, min_count) for name, counter in seen.items()}
+    for name, values in found.items():
+        if not values:
+            sys.exit(f"source {name}: no value is seen {min_count} times; log more auctions, lower --min-count, or take it out of this script")
     found["partner"] = sorted(partners)
     found["hour"] = [str(hour) for hour in range(24)]
     found["dayofweek"] = [str(day) for day in range(7)]
@@ -289,7 +303,9 @@ def value_of(request: dict, source: str):
 def make_contract(sluice: str, tables: Log, vocabularies: dict[str, list[str]]) -> dict:
     """Says what the model is given; the bid rates come from the log tables."""
     positions = {"features": [{"name": s, "kind": "index", "source": [s], "vocabulary": vocabularies[s]} for s in RATES]}
-    rows = rows_of(sluice, positions, tables)
+    rows = rows_of(sluice, positions, tables).labelled()
+    if len(rows.label) == 0:
+        sys.exit("the log knows no outcome: give every auction its bidders, [] where nobody bid")
     own = partner_rates(rows)
     features = [{"name": s, "kind": "number", "source": [s]} for s in NUMBERS]
     features += [{"name": s, "kind": "index", "source": [s], "vocabulary": vocabularies[s]} for s in INDEXES]
@@ -328,8 +344,8 @@ def pair_rates(rows: Rows, source: str, at: np.ndarray, vocabulary: list[str], o
 
 
 def boost(options: argparse.Namespace, rows: Rows) -> xgb.Booster:
-    known = ~np.isnan(rows.label)
-    data = xgb.DMatrix(rows.features[known], label=rows.label[known], feature_names=rows.names)
+    rows = rows.labelled()
+    data = xgb.DMatrix(rows.features, label=rows.label, feature_names=rows.names)
     parameters = {
         "objective": "binary:logistic",
         "max_depth": options.depth,
@@ -340,7 +356,7 @@ def boost(options: argparse.Namespace, rows: Rows) -> xgb.Booster:
         "tree_method": "hist",
         "seed": options.seed,
         "nthread": options.threads,
-        "base_score": short(rows.label[known].mean()),
+        "base_score": short(rows.label.mean()),
     }
     return xgb.train(parameters, data, num_boost_round=options.rounds)
 
@@ -364,7 +380,7 @@ def choose_thresholds(options: argparse.Namespace, rows: Rows, scores: np.ndarra
         bids = np.sort(scores[mine & (rows.label == 1)])
         if len(bids) == 0:
             sys.exit(f"partner {partner}: no bid to choose a threshold by; log more auctions or use --filter-rate")
-        limits[partner] = short(bids[int(options.max_lost_bids * len(bids))])
+        limits[partner] = short(bids[min(int(options.max_lost_bids * len(bids)), len(bids) - 1)])
     return limits
 
 
@@ -385,7 +401,7 @@ def wanted_rates(options: argparse.Namespace, partners: list[str]) -> dict[str, 
 
 def below(rows: Rows, scores: np.ndarray, limits: dict[str, float]) -> np.ndarray:
     """Which rows would be filtered."""
-    by_partner = np.array([limits[partner] for partner in rows.partners], dtype=np.float32)
+    by_partner = np.array([limits.get(partner, DEFAULT_THRESHOLD) for partner in rows.partners], dtype=np.float32)
     return scores < by_partner[rows.partner]
 
 
@@ -455,10 +471,13 @@ def golden_auctions(booster: xgb.Booster, contract: dict, log: Log, sluice: str,
 def report(rows: Rows, scores: np.ndarray, limits: dict[str, float]) -> None:
     """Prints what SageMaker's metric definitions can read, one "name=value;" each."""
     filtered, bid = below(rows, scores, limits), rows.label == 1
+    print(f"validation:filter_rate={filtered.mean():.5f};", flush=True)
+    if not bid.any():
+        print("no bid among the auctions for prediction: what this model loses is not known", flush=True)
+        return
     lost = {p: float(np.mean(filtered[rows.of(p) & bid])) for p in rows.partners if np.any(rows.of(p) & bid)}
     worst = max(lost, key=lost.get)
     print(f"validation:auc={auc(scores, bid):.5f};")
-    print(f"validation:filter_rate={filtered.mean():.5f};")
     print(f"validation:lost_bids={filtered[bid].mean():.5f};")
     print(f"validation:lost_bids_worst_partner={lost[worst]:.5f}; ({worst})", flush=True)
 
