@@ -58,9 +58,6 @@ func (p controlPort) Assign(ctx context.Context, a *control.Assignment) (*contro
 		release: a.Release, shadow: a.Shadow, sample: a.Sample, explore: a.Explore,
 		buckets: int(a.Buckets), generation: a.Generation,
 	}
-	if wanted.shadow == "" {
-		wanted.sample = 0 // nothing to sample for
-	}
 	var refusal *Refusal
 	switch err := p.t.orders.take(wanted, a.Epoch, time.Now()); {
 	case errors.As(err, &refusal):
@@ -78,8 +75,15 @@ func (p controlPort) Counts(_ context.Context, q *control.CountsQuery) (*control
 		q = control.NewCountsQuery()
 	}
 	answer := &control.Counts{Task: p.t.o.Name, Boot: p.t.boot, Releases: []*control.ReleaseCounts{}}
+	width := defaultBuckets
+	if now := p.t.serving.Load(); now != nil {
+		width = now.buckets
+	}
+	if q.Totals {
+		width = 1
+	}
 	for _, c := range p.t.ledger.all(q.Release) {
-		answer.Releases = append(answer.Releases, releaseCounts(c.tally(q.Totals)))
+		answer.Releases = append(answer.Releases, releaseCounts(c.tally(width)))
 	}
 	answer.AtMs = time.Now().UnixMilli()
 	return answer, nil
@@ -111,7 +115,7 @@ func (t *Task) status() *control.Status {
 	if now := t.serving.Load(); now != nil {
 		s.Release, s.Shadow, s.Sample, s.Explore = now.release, now.shadow, now.sample, now.explore
 		s.Generation, s.Buckets, s.ServingSinceMs = now.generation, int32(now.buckets), now.since.UnixMilli()
-		s.Requests, s.Scored, s.Filtered = now.counts.sums()
+		s.Requests, s.Scored, s.Filtered = t.ledger.sums(now.release, now.generation)
 	}
 	t.orders.mu.Lock()
 	defer t.orders.mu.Unlock()

@@ -19,6 +19,7 @@ const (
 	maxPartners     = 1024 // under one release; later ones are counted together
 	maxPartnerBytes = 128  // of a partner's name; longer ones are counted together
 	otherPartners   = "(other)"
+	noPartner       = "(none)" // the request named none
 	countShards     = 8
 )
 
@@ -31,13 +32,16 @@ type countsKey struct {
 // counts is everything counted under one key. All of it only grows, and each
 // number is added after the one that bounds it and read before it, so that a
 // reader never sees more filtered than scored.
+//
+// It is always counted in MaxBuckets, and folded to as many as are asked for
+// when it is read. So nothing is lost when an assignment changes the number,
+// and receipts mean the same on every task.
 type counts struct {
-	key     countsKey
-	buckets int
-	since   time.Time
-	used    atomic.Int64 // unix nanoseconds of the newest outcome, for counts of other tasks' receipts
+	key   countsKey
+	since time.Time
+	used  atomic.Int64 // unix nanoseconds of the newest outcome, for counts of other tasks' receipts
 
-	requests []requestCell // per bucket
+	requests [MaxBuckets]requestCell
 	shards   [countShards]countShard
 
 	partners atomic.Pointer[map[string]*partnerCounts] // replaced, never changed
@@ -63,18 +67,20 @@ type countShard struct {
 
 type partnerCounts struct {
 	name  string
-	cells []pairCell // per bucket
+	cells [MaxBuckets]pairCell
 }
 
-func newCounts(key countsKey, buckets int, since time.Time) *counts {
-	c := &counts{key: key, buckets: buckets, since: since, requests: make([]requestCell, buckets)}
+func newCounts(key countsKey, since time.Time) *counts {
+	c := &counts{key: key, since: since}
 	c.partners.Store(&map[string]*partnerCounts{})
 	return c
 }
 
-// bucket and cell are where a connection is counted.
-func (c *counts) bucket(connection uint64) int        { return int(connection % uint64(c.buckets)) }
-func (c *counts) cell(connection uint64) *requestCell { return &c.requests[c.bucket(connection)] }
+// bucketOf is the cluster of a connection.
+func bucketOf(connection uint64) int { return int(connection % MaxBuckets) }
+
+// cell is where the requests of a connection are counted.
+func (c *counts) cell(connection uint64) *requestCell { return &c.requests[bucketOf(connection)] }
 
 // partner returns the counts of a partner, new ones for a name not seen yet.
 func (c *counts) partner(name string) *partnerCounts {
@@ -88,13 +94,16 @@ func (c *counts) addPartner(name string) *partnerCounts {
 	c.adding.Lock()
 	defer c.adding.Unlock()
 	known := *c.partners.Load()
+	if name == "" {
+		name = noPartner
+	}
 	if len(name) > maxPartnerBytes || len(known) >= maxPartners-1 && known[name] == nil {
 		name = otherPartners
 	}
 	if p := known[name]; p != nil {
 		return p
 	}
-	p := &partnerCounts{name: strings.Clone(name), cells: make([]pairCell, c.buckets)}
+	p := &partnerCounts{name: strings.Clone(name)}
 	grown := make(map[string]*partnerCounts, len(known)+1)
 	maps.Copy(grown, known)
 	grown[p.name] = p
@@ -124,8 +133,7 @@ func latencyBin(d time.Duration) int {
 	return min(bin, LatencyBins-1)
 }
 
-// tally is a copy of counts at one moment, summed over the shards; with totals,
-// over the buckets too.
+// tally is a copy of counts at one moment, folded to some number of buckets.
 type tally struct {
 	key     countsKey
 	buckets int
@@ -142,11 +150,7 @@ type partnerTally struct {
 	bids, bidsServedOnly, bidsShadowOnly            []int64
 }
 
-func (c *counts) tally(totals bool) tally {
-	width := c.buckets
-	if totals {
-		width = 1
-	}
+func (c *counts) tally(width int) tally {
 	t := tally{
 		key: c.key, buckets: width, since: c.since,
 		requests: make([]int64, width), errors: make([]int64, width), invalid: make([]int64, width),
@@ -227,8 +231,8 @@ type ledger struct {
 }
 
 // open returns the counts of an assignment that comes into force: those that
-// exist under the same key and buckets go on, else new ones start.
-func (l *ledger) open(key countsKey, buckets int, now time.Time) *counts {
+// exist under the same key go on.
+func (l *ledger) open(key countsKey, now time.Time) *counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := slices.IndexFunc(l.own, func(c *counts) bool { return c.key == key })
@@ -237,28 +241,40 @@ func (l *ledger) open(key countsKey, buckets int, now time.Time) *counts {
 		c = l.own[at]
 		l.own = slices.Delete(l.own, at, at+1)
 	}
-	if c == nil || c.buckets != buckets {
-		c = newCounts(key, buckets, now)
+	if c == nil {
+		c = newCounts(key, now)
 	}
 	l.own = slices.Insert(l.own, 0, c)
 	l.own = l.own[:min(len(l.own), keptCounts)]
 	return c
 }
 
+// sums adds up what a release answered under a generation, whatever was its
+// shadow.
+func (l *ledger) sums(release string, generation int64) (requests, scored, filtered int64) {
+	for _, c := range l.all(release) {
+		if c.key.generation == generation {
+			r, s, f := c.sums()
+			requests, scored, filtered = requests+r, scored+s, filtered+f
+		}
+	}
+	return requests, scored, filtered
+}
+
 // forReceipt returns the counts that an outcome belongs to, or nil when there
 // is no room for those of yet another release from elsewhere.
-func (l *ledger) forReceipt(key countsKey, buckets int, now time.Time, maxAge time.Duration) *counts {
+func (l *ledger) forReceipt(key countsKey, now time.Time, maxAge time.Duration) *counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.own {
 		if c.key == key {
-			return sameBuckets(c, buckets)
+			return c
 		}
 	}
 	for _, c := range l.foreign {
 		if c.key == key {
 			c.used.Store(now.UnixNano())
-			return sameBuckets(c, buckets)
+			return c
 		}
 	}
 	if len(l.foreign) >= foreignCounts {
@@ -268,16 +284,9 @@ func (l *ledger) forReceipt(key countsKey, buckets int, now time.Time, maxAge ti
 		}
 		l.foreign = slices.DeleteFunc(l.foreign, func(c *counts) bool { return c == oldest })
 	}
-	c := newCounts(key, buckets, now)
+	c := newCounts(key, now)
 	c.used.Store(now.UnixNano())
 	l.foreign = append(l.foreign, c)
-	return c
-}
-
-func sameBuckets(c *counts, buckets int) *counts {
-	if c.buckets != buckets {
-		return nil
-	}
 	return c
 }
 

@@ -77,7 +77,9 @@ func TestCountsAreExact(t *testing.T) {
 		a := assigned(hash, 5)
 		a.Shadow, a.Sample, a.Explore, a.Buckets = rash.digest(), 0.5, 0.25, 8
 		r.assign(a)
-		other.assign(assigned(rash, 5))
+		b := assigned(rash, 5)
+		b.Buckets = a.Buckets
+		other.assign(b)
 		want := &oracle{serving: hash, shadow: rash, sample: a.Sample, partners: map[string]*[8]int64{}}
 		var mu sync.Mutex
 		var wait sync.WaitGroup
@@ -142,6 +144,9 @@ func compare(t *testing.T, want *oracle, tasks ...*running) {
 		if f.Buckets != 8 || len(f.Requests) != 8 || s.Buckets != 1 || len(s.Requests) != 1 || s.Requests[0] != sum(f.Requests) {
 			t.Errorf("buckets %d and %d, requests %v and %v", f.Buckets, s.Buckets, f.Requests, s.Requests)
 		}
+		if n := sum(f.Requests); n > 0 && slices.Max(f.Requests) == n {
+			t.Error("all connections are in one bucket")
+		}
 		if f.Shadow != rash.digest() || f.Generation != 5 || sum(f.Errors)+sum(f.Invalid)+sum(f.ShadowInvalid) != 0 {
 			t.Errorf("counts of %v", f)
 		}
@@ -204,7 +209,7 @@ func TestExplorationFiltersNobody(t *testing.T) {
 		if share := float64(explored) / requests; math.Abs(share-0.25) > 0.03 {
 			t.Errorf("share of explored requests: %v", share)
 		}
-		n := task.serving.Load().counts.tally(true)
+		n := task.serving.Load().counts.tally(1)
 		if n.partners[0].filtered[0] != requests || n.shadowRequests[0] != int64(explored) || n.partners[0].servedOnly[0] != int64(explored) {
 			t.Errorf("counted %+v", n.partners[0])
 		}
@@ -224,7 +229,7 @@ func TestInvalidShadowIsCountedAndHarmsNobody(t *testing.T) {
 		s.d.request.ID, s.d.partners = "x", []string{"a", "b"}
 		s.decide(t.Context(), true)
 		s.afterReply(t.Context())
-		n := task.serving.Load().counts.tally(true)
+		n := task.serving.Load().counts.tally(1)
 		if s.d.degraded != "" || n.shadowInvalid[0] != 2 || n.shadowRequests[0] != 1 || n.partners[0].pairs[0] != 0 || n.errors[0] != 0 {
 			t.Errorf("%s: degraded %q, %+v", breaks, s.d.degraded, n)
 		}
@@ -238,25 +243,28 @@ func TestInvalidScoresAreErrors(t *testing.T) {
 	s := &session{t: task}
 	s.d.partners = []string{"a", "b"}
 	s.decide(t.Context(), true)
-	n := task.serving.Load().counts.tally(true)
+	n := task.serving.Load().counts.tally(1)
 	if n.requests[0] != 1 || n.errors[0] != 1 || n.invalid[0] != 2 || len(n.partners) != 0 {
 		t.Errorf("%+v", n)
 	}
 }
 
 func TestPartnersAreBounded(t *testing.T) {
-	c := newCounts(countsKey{}, 1, time.Now())
+	c := newCounts(countsKey{}, time.Now())
 	for i := range 3 * maxPartners {
 		c.partner(fmt.Sprint("partner ", i)).cells[0].scored.Add(1)
 	}
 	c.partner(string(make([]byte, maxPartnerBytes+1))).cells[0].scored.Add(1)
-	n := c.tally(true)
+	n := c.tally(1)
 	total := int64(0)
 	for _, p := range n.partners {
 		total += p.scored[0]
 	}
 	if len(n.partners) != maxPartners || total != 3*maxPartners+1 {
 		t.Errorf("%d partners, %d pairs", len(n.partners), total)
+	}
+	if newCounts(countsKey{}, time.Now()).partner("").name != noPartner {
+		t.Error("a partner without a name must be told of by some name")
 	}
 	if c.partner("partner 5").name != "partner 5" || c.partner("another").name != otherPartners {
 		t.Error("a known partner was pooled, or an unknown one not")
@@ -297,7 +305,7 @@ func TestTallyIsNeverImpossible(t *testing.T) {
 	}
 	c := task.serving.Load().counts
 	for range 3000 {
-		for _, p := range c.tally(false).partners {
+		for _, p := range c.tally(MaxBuckets).partners {
 			for g := range p.scored {
 				if p.filtered[g] > p.scored[g] || p.servedOnly[g] > p.pairs[g] {
 					t.Fatalf("%+v", p)

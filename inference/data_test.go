@@ -255,7 +255,7 @@ func TestOnewayGetsNoReply(t *testing.T) {
 		go conn.Write(sent)
 		synctest.Wait()
 		d, err := client(conn, UnframedBinary).Decide(t.Context(), ask("y"), []string{"b"})
-		if err != nil || d.Partners[0].Partner != "b" || task.serving.Load().counts.tally(true).requests[0] != 2 {
+		if err != nil || d.Partners[0].Partner != "b" || task.serving.Load().counts.tally(1).requests[0] != 2 {
 			t.Errorf("%v, %v", d, err)
 		}
 	})
@@ -418,7 +418,7 @@ func TestFailsOpen(t *testing.T) {
 					}
 				}
 				if now := task.serving.Load(); now != nil { // what the client did wrong is no error of the release
-					n := now.counts.tally(true)
+					n := now.counts.tally(1)
 					if bad := tt.reason == BadRequest; bad != (n.requests[0] == 0) || n.errors[0] != n.requests[0] {
 						t.Errorf("%v requests, %v errors", n.requests, n.errors)
 					}
@@ -480,7 +480,7 @@ func TestBusyForwards(t *testing.T) {
 		if took := time.Since(began); took != task.o.MaxWait {
 			t.Errorf("waited %v", took)
 		}
-		if n := task.serving.Load().counts.tally(true); n.errors[0] != 1 || n.requests[0] != 1 {
+		if n := task.serving.Load().counts.tally(1); n.errors[0] != 1 || n.requests[0] != 1 {
 			t.Errorf("requests %v errors %v", n.requests, n.errors)
 		}
 	})
@@ -573,7 +573,7 @@ func FuzzDataPort(f *testing.F) {
 	force(f, task, assignment{release: low.digest(), buckets: 1, explore: 0.5})
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		task.serveData(t.Context(), newWire(bytesConn{in: bytes.NewReader(sent)}, task.data.sizes)) // must not panic, must end
-		if task.serving.Load().counts.tally(true).errors[0] != 0 {
+		if task.serving.Load().counts.tally(1).errors[0] != 0 {
 			t.Fatal("a request was not scored")
 		}
 	})

@@ -15,6 +15,9 @@
 //	  -> session.decide (feature.Request and partners; one load of the
 //	     assignment in force) -> reply -> shadow scoring of the sample
 //
-// A napkin sum: 20 partners of a 200-tree model cost about 100 us on one core,
-// decoding and encoding by generated code some 15 us, counting less than 2 us.
+// A napkin sum, measured on one busy core: a decide of 20 partners costs about
+// 130 us with a model of 200 trees, of which decoding and encoding by generated
+// code are some 20 us and drawing, counting and the receipt 5 us; so 2,000
+// requests/s are a quarter of a core. A task with three such releases in hand
+// holds 30 MiB. Counts take 4 KiB per partner and assignment.
 package inference

@@ -13,7 +13,7 @@ import (
 //
 //	version 1  flags 1  unix milliseconds 8
 //	explored ones only:
-//	  bucket 1  buckets 1  generation 8  release 32  [shadow 32, by flag]
+//	  bucket 1  generation 8  release 32  [shadow 32, by flag]
 //	  pairs 2  then per pair: FNV-1a of the partner's name 4, bits 1
 //	CRC-32C of fleet name and all of the above 4
 //
@@ -23,7 +23,7 @@ import (
 type receipt struct {
 	at              time.Time
 	explored        bool
-	bucket, buckets int
+	bucket          int
 	generation      int64
 	release, shadow [32]byte
 	hasShadow       bool
@@ -48,7 +48,7 @@ const (
 	flagExplored    = 1
 	flagShadow      = 2
 	stubBytes       = 1 + 1 + 8 + crc32.Size
-	maxReceiptBytes = stubBytes + 1 + 1 + 8 + 64 + 2 + 5*MaxPartnersPerRequest
+	maxReceiptBytes = stubBytes + 1 + 8 + 64 + 2 + 5*MaxPartnersPerRequest
 )
 
 var (
@@ -89,7 +89,7 @@ func (f receipts) append(b []byte, r *receipt) []byte {
 	b = append(b, receiptVersion, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.at.UnixMilli()))
 	if r.explored {
-		b = append(b, byte(r.bucket), byte(r.buckets))
+		b = append(b, byte(r.bucket))
 		b = binary.BigEndian.AppendUint64(b, uint64(r.generation))
 		b = append(b, r.release[:]...)
 		if r.hasShadow {
@@ -137,22 +137,22 @@ func (f receipts) read(b []byte, r *receipt, now time.Time) error {
 }
 
 func (r *receipt) readExplored(b []byte) error {
-	head := 1 + 1 + 8 + 32 + 2
+	head := 1 + 8 + 32 + 2
 	if r.hasShadow {
 		head += 32
 	}
 	if len(b) < head {
 		return errDamaged
 	}
-	r.bucket, r.buckets = int(b[0]), int(b[1])
-	r.generation = int64(binary.BigEndian.Uint64(b[2:]))
-	copy(r.release[:], b[10:])
+	r.bucket = int(b[0])
+	r.generation = int64(binary.BigEndian.Uint64(b[1:]))
+	copy(r.release[:], b[9:])
 	if r.hasShadow {
-		copy(r.shadow[:], b[42:])
+		copy(r.shadow[:], b[41:])
 	}
 	pairs := b[head:]
 	count := int(binary.BigEndian.Uint16(b[head-2:]))
-	if len(pairs) != 5*count || r.buckets < 1 || r.buckets > MaxBuckets || r.bucket >= r.buckets {
+	if len(pairs) != 5*count || r.bucket >= MaxBuckets {
 		return errDamaged
 	}
 	for ; len(pairs) > 0; pairs = pairs[5:] {

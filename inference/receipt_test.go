@@ -10,7 +10,7 @@ import (
 
 func explored(at time.Time) receipt {
 	return receipt{
-		at: time.UnixMilli(at.UnixMilli()), explored: true, bucket: 3, buckets: 16, generation: 9, hasShadow: true,
+		at: time.UnixMilli(at.UnixMilli()), explored: true, bucket: 3, generation: 9, hasShadow: true,
 		release: [32]byte{1, 2, 3}, shadow: [32]byte{4, 5},
 		pairs: []receiptPair{{partnerHash("a"), pairServing | pairBoth}, {partnerHash("b"), pairShadow | pairBoth}},
 	}
@@ -66,7 +66,7 @@ func FuzzReceipt(f *testing.F) {
 		if factory.read(sealed, &r, now) != nil {
 			return
 		}
-		if r.buckets > MaxBuckets || r.bucket >= max(r.buckets, 1) || len(r.pairs) > len(body) {
+		if r.bucket >= MaxBuckets || len(r.pairs) > len(body) {
 			t.Fatalf("impossible %+v", r)
 		}
 		again := factory.append(nil, &r)
@@ -89,7 +89,7 @@ func TestOutcomesThatDoNotCountAreCounted(t *testing.T) {
 	give(explored(now), "a", "nobody", "a") // counted, unknown, twice
 	one := explored(now)
 	c := task.ledger.all(one.key().release)
-	if len(c) != 1 || c[0].tally(false).partners[0].bidsServedOnly[one.bucket] != 1 {
+	if len(c) != 1 || c[0].tally(MaxBuckets).partners[0].bidsServedOnly[one.bucket] != 1 {
 		t.Error("the bid is not where its auction was counted")
 	}
 	for i := range foreignCounts {

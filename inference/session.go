@@ -165,7 +165,7 @@ func (s *session) count() {
 		return
 	}
 	shard := &c.shards[s.id%countShards]
-	g := c.bucket(s.id)
+	g := bucketOf(s.id)
 	filtered := 0
 	for i, p := range d.partners {
 		counted := s.partner(i, p)
@@ -236,7 +236,7 @@ func (s *session) pair(ctx context.Context) {
 	cell.shadowInvalid.Add(int64(invalid))
 	decided(d.serving.beside, d.partners, d.shadowScores, d.shadowFiltered)
 	d.paired = true
-	g := c.bucket(s.id)
+	g := bucketOf(s.id)
 	for i, p := range d.partners {
 		if !valid(d.shadowScores[i]) {
 			continue
@@ -259,7 +259,7 @@ func (s *session) receiptOf(d *decision, r *receipt) {
 		return
 	}
 	sv := d.serving
-	r.bucket, r.buckets, r.generation = sv.counts.bucket(s.id), sv.counts.buckets, sv.generation
+	r.bucket, r.generation = bucketOf(s.id), sv.generation
 	r.release = sv.active.raw
 	if sv.beside != nil {
 		r.hasShadow, r.shadow = true, sv.beside.raw
@@ -294,7 +294,7 @@ func (s *session) outcome(b []byte, bidders []string, now time.Time) {
 		s.t.m.outcomes.WithLabelValues("unexplored").Inc()
 		return
 	}
-	c := s.t.ledger.forReceipt(r.key(), r.buckets, now, s.t.receipts.maxAge)
+	c := s.t.ledger.forReceipt(r.key(), now, s.t.receipts.maxAge)
 	if c == nil {
 		s.t.m.dropped("unknown_release").Inc()
 		return

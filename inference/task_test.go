@@ -191,6 +191,18 @@ func TestSwaps(t *testing.T) {
 		if task.serving.Load().counts != counts {
 			t.Error("a change of the sample lost the counts")
 		}
+		for _, buckets := range []int32{1, 64, 24} {
+			sampled.Buckets = buckets
+			serve(sampled, 0)
+			if task.serving.Load().counts != counts || r.status().Buckets != buckets {
+				t.Error("another number of buckets lost the counts")
+			}
+			for _, c := range r.counts(&control.CountsQuery{}).Releases { // those of older generations, too
+				if c.Buckets != buckets || len(c.Requests) != int(buckets) {
+					t.Errorf("generation %d has %d buckets, want %d", c.Generation, c.Buckets, buckets)
+				}
+			}
+		}
 		serve(assigned(high, 3), 1) // loaded as shadow only, so opened again
 		high := task.serving.Load().active
 		serve(assigned(low, 3), 0) // back: at once
@@ -322,7 +334,7 @@ func TestSwapInMidRequest(t *testing.T) {
 		t.Error("answered by the other release")
 	}
 	s.afterReply(t.Context())
-	old, now := before.counts.tally(true), after.counts.tally(true)
+	old, now := before.counts.tally(1), after.counts.tally(1)
 	if old.requests[0] != 1 || old.shadowRequests[0] != 1 || old.partners[0].filtered[0] != 1 || old.partners[0].servedOnly[0] != 1 {
 		t.Errorf("counted %+v", old)
 	}
