@@ -166,7 +166,12 @@ func (f *fake) begin(name, tried string, now time.Time) {
 	note("", rollout.Queued, rollout.Found, "training job partner-blind completed", 5*time.Minute)
 	note(rollout.Queued, rollout.Admitting, rollout.Turn, "looking at s3://models/partner-blind/output/model.tar.gz", 4*time.Minute+30*time.Second)
 	note(rollout.Admitting, rollout.Shadow, rollout.Admitted, r.Sentence, 4*time.Minute)
-	if name != "shadow" {
+	if name == "shadow" { // the tasks that report are the controls then
+		for i := range 4 {
+			r.ControlTasks = append(r.ControlTasks, taskID(i))
+			f.look.Seen.Tasks[i].Shadow = tried
+		}
+	} else {
 		r.Phase, r.Reason, r.Sentence = rollout.Canary, rollout.Accepted, "every proof is there: filter rate +0.1 pt, 95 % [-0.4, +0.6]"
 		r.CanaryTasks, r.ControlTasks = []string{taskID(0)}, []string{taskID(1)}
 		r.Exposed = 48_211
@@ -246,6 +251,12 @@ func finding(g judge.Gate, partner string, o judge.Outcome, c, s, low, high, ban
 	}
 }
 
+// upTo makes a gate one-sided, as for errors: fewer are always fine.
+func upTo(band float64, f judge.Finding) judge.Finding {
+	f.BandLow, f.BandHigh = -1, band/100
+	return f
+}
+
 func verdictUnsure(at time.Time) *judge.Verdict {
 	return &judge.Verdict{
 		Outcome: judge.Unsure, Sentence: "filter rate +0.1 pt (candidate 18.3 %, stable 18.2 %), 95 % [-0.9, +1.1] within -2 to +2 pt; 5 of 7 proofs are there, partner dsp-17 is furthest away",
@@ -254,7 +265,7 @@ func verdictUnsure(at time.Time) *judge.Verdict {
 			finding(judge.GateData, "", judge.Acceptable, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9_412),
 			finding(judge.GateFilterRatePaired, "", judge.Acceptable, 18.3, 18.2, -0.9, 1.1, 2, 0.02, 400, 51, 20, 9_412),
 			finding(judge.GatePartnersPaired, "dsp-17", judge.Unsure, 22.9, 21.8, -1.4, 3.6, 3, 1.8, 100, 4.2, 20, 1_204),
-			finding(judge.GateInvalidScores, "", judge.Acceptable, 0, 0, 0, 0.02, 0.1, 0.4, 200, 33, 20, 9_412),
+			upTo(0.2, finding(judge.GateInvalidScores, "", judge.Acceptable, 0, 0, -8.8, 0.02, 0, 0.4, 800, 33, 20, 9_412)),
 		},
 	}
 }
@@ -266,7 +277,7 @@ func verdictServed(at time.Time) *judge.Verdict {
 	v.Findings = append(v.Findings,
 		finding(judge.GateFilterRateServed, "", judge.Acceptable, 18.4, 18.2, -1.6, 1.9, 5, 0.3, 400, 27, 20, 48_211),
 		finding(judge.GatePartnersServed, "dsp-07", judge.Unsure, 24.4, 21.8, -0.2, 5.4, 3, 11.2, 100, 0.6, 20, 2_811),
-		finding(judge.GateErrors, "", judge.Acceptable, 0.01, 0.01, -0.02, 0.03, 0.1, 0.9, 200, 61, 20, 48_211),
+		upTo(0.2, finding(judge.GateErrors, "", judge.Acceptable, 0.01, 0.01, -0.02, 0.03, 0, 0.9, 400, 61, 20, 48_211)),
 	)
 	return v
 }

@@ -218,13 +218,12 @@ func serves(t rollout.Task, s rollout.State) string {
 	return servesOther
 }
 
-// cohort says to which side of the comparison a task belongs. Outside the
-// phases in which cohorts stand there are none.
+// cohort says to which side of the comparison a task belongs. In the shadow
+// phase no task is compared with another, so there is no side to be on.
 func cohort(task string, active *rollout.Rollout) string {
-	if active == nil || active.Phase.Final() || active.Phase == rollout.Queued || active.Phase == rollout.Admitting {
-		return cohortRest
-	}
 	switch {
+	case active == nil || len(active.CanaryTasks) == 0:
+		return cohortRest
 	case slices.Contains(active.CanaryTasks, task):
 		return cohortCanary
 	case slices.Contains(active.ControlTasks, task):

@@ -152,7 +152,7 @@ func (p *page) trying(f Fleet) {
 	p.field("", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
 	if v := r.Verdict; v != nil && judged(r.Phase) {
 		p.field("", bar(v.Progress)+etaText(*v))
-		p.field("verdict", v.Outcome+": "+v.Sentence)
+		p.field("verdict", verdictText(*v))
 		return
 	}
 	p.field("", r.Sentence)
@@ -162,6 +162,14 @@ func (p *page) trying(f Fleet) {
 // which the phase was entered.
 func judged(phase string) bool {
 	return phase == string(rollout.Shadow) || phase == string(rollout.Canary)
+}
+
+// verdictText begins with the outcome, whether or not the sentence does.
+func verdictText(v Verdict) string {
+	if strings.HasPrefix(strings.ToLower(v.Sentence), v.Outcome) {
+		return v.Sentence
+	}
+	return v.Outcome + ": " + v.Sentence
 }
 
 func phaseText(r Rollout) string {
@@ -278,7 +286,7 @@ func printRollout(out io.Writer, r Rollout) error {
 		p.field("intended", fmt.Sprintf("filter rate %s: %s", points(r.Intended.FilterRate), r.Intended.Why))
 	}
 	if v := r.Verdict; v != nil {
-		p.field("verdict", fmt.Sprintf("%s after %d looks: %s", v.Outcome, v.Looks, v.Sentence))
+		p.field("verdict", fmt.Sprintf("after %d looks, %s", v.Looks, verdictText(*v)))
 		if len(v.Culprits) > 0 {
 			p.field("culprits", strings.Join(v.Culprits, ", "))
 		}
@@ -306,6 +314,9 @@ func (p *page) findings(list []Finding) {
 		}
 		if f.BandLow != 0 || f.BandHigh != 0 {
 			row[6] = fmt.Sprintf("%+.2f to %+.2f pt", 100*f.BandLow, 100*f.BandHigh)
+		}
+		if f.BandLow <= -1 { // less is always fine
+			row[6] = fmt.Sprintf("up to %+.2f pt", 100*f.BandHigh)
 		}
 		rows = append(rows, row)
 	}

@@ -16,7 +16,7 @@ export function gatesTable(findings: Finding[]): HTMLElement {
 
 function gateRow(f: Finding): HTMLElement {
   const measured = f.requests > 0 && (f.band_low !== 0 || f.band_high !== 0);
-  const fine = Math.max(Math.abs(f.band_low), Math.abs(f.band_high)) < 0.005;
+  const fine = Math.abs(f.band_high) < 0.005;
   const digits = fine ? 2 : 1;
   return h("tr", { "data-key": `${f.gate}/${f.partner ?? ""}`, class: f.outcome },
     h("th", { scope: "row" }, gateName(f.gate), f.partner ? h("b", { class: "partner" }, f.partner) : null),
@@ -38,16 +38,18 @@ function gateRow(f: Finding): HTMLElement {
 // differences are fine.
 function intervalBar(f: Finding, digits: number): SVGElement {
   const width = 240, height = 26, middle = height / 2;
-  const reach = 1.12 * Math.max(Math.abs(f.low), Math.abs(f.high), Math.abs(f.band_low), Math.abs(f.band_high), 1e-6);
+  const open = f.band_low <= -1; // less is always fine: only the upper side is to scale
+  const marks = open ? [3 * f.band_high, f.high, Math.abs(f.difference)] : [f.low, f.high, f.band_low, f.band_high].map(Math.abs);
+  const reach = 1.12 * Math.max(...marks, 1e-6);
   const x = (v: number) => (width / 2) * (1 + Math.max(-1, Math.min(1, v / reach)));
-  const label = `difference ${points(f.difference, digits)} points, 95 % interval ${points(f.low, digits)} to ${points(f.high, digits)}, allowed ${points(f.band_low, digits)} to ${points(f.band_high, digits)}`;
+  const label = `difference ${points(f.difference, digits)} points, 95 % interval ${points(f.low, digits)} to ${points(f.high, digits)}, allowed ${open ? "up" : points(f.band_low, digits)} to ${points(f.band_high, digits)}`;
   const cap = (v: number) => svg("line", { x1: x(v), x2: x(v), y1: middle - 5, y2: middle + 5, class: "ci" });
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "bar", role: "img", "aria-label": label, preserveAspectRatio: "none" },
     svg("rect", { x: 0, y: 3, width, height: height - 6, rx: 3, class: "out" }),
     svg("rect", { x: x(f.band_low), y: 3, width: Math.max(1, x(f.band_high) - x(f.band_low)), height: height - 6, class: "band" }),
     svg("line", { x1: x(0), x2: x(0), y1: 1, y2: height - 1, class: "zero" }),
     svg("line", { x1: x(f.low), x2: x(f.high), y1: middle, y2: middle, class: "ci" }),
-    cap(f.low), cap(f.high),
+    Math.abs(f.low) < reach ? cap(f.low) : null, f.high < reach ? cap(f.high) : null,
     svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: "halo" }),
     svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: `dot ${f.outcome}` }));
 }

@@ -253,7 +253,7 @@ function legend(f) {
 function tile(t, dense) {
   const trouble = t.error || t.failure || "";
   const about = `task ${t.id} at ${t.address}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble ? `: ${trouble}` : "");
-  const classes = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort].join(" ");
+  const classes = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort === "rest" && t.shadow !== "" ? "shadows" : t.cohort].join(" ");
   if (dense) return h("li", { class: classes, "data-key": t.id, title: about, "aria-label": about });
   return h(
     "li",
@@ -262,7 +262,7 @@ function tile(t, dense) {
       "div",
       { class: "line" },
       h("code", {}, t.id.slice(0, 8)),
-      t.cohort !== "rest" ? h("span", { class: "cohort" }, t.cohort) : null
+      t.cohort !== "rest" ? h("span", { class: "cohort" }, t.cohort) : t.shadow !== "" ? h("span", { class: "cohort" }, "shadow") : null
     ),
     t.state === "ready" ? h(
       "div",
@@ -447,7 +447,7 @@ function gatesTable(findings) {
 }
 function gateRow(f) {
   const measured = f.requests > 0 && (f.band_low !== 0 || f.band_high !== 0);
-  const fine = Math.max(Math.abs(f.band_low), Math.abs(f.band_high)) < 5e-3;
+  const fine = Math.abs(f.band_high) < 5e-3;
   const digits = fine ? 2 : 1;
   return h(
     "tr",
@@ -470,9 +470,11 @@ function gateRow(f) {
 }
 function intervalBar(f, digits) {
   const width = 240, height = 26, middle = height / 2;
-  const reach = 1.12 * Math.max(Math.abs(f.low), Math.abs(f.high), Math.abs(f.band_low), Math.abs(f.band_high), 1e-6);
+  const open2 = f.band_low <= -1;
+  const marks = open2 ? [3 * f.band_high, f.high, Math.abs(f.difference)] : [f.low, f.high, f.band_low, f.band_high].map(Math.abs);
+  const reach = 1.12 * Math.max(...marks, 1e-6);
   const x = (v) => width / 2 * (1 + Math.max(-1, Math.min(1, v / reach)));
-  const label2 = `difference ${points(f.difference, digits)} points, 95 % interval ${points(f.low, digits)} to ${points(f.high, digits)}, allowed ${points(f.band_low, digits)} to ${points(f.band_high, digits)}`;
+  const label2 = `difference ${points(f.difference, digits)} points, 95 % interval ${points(f.low, digits)} to ${points(f.high, digits)}, allowed ${open2 ? "up" : points(f.band_low, digits)} to ${points(f.band_high, digits)}`;
   const cap = (v) => svg("line", { x1: x(v), x2: x(v), y1: middle - 5, y2: middle + 5, class: "ci" });
   return svg(
     "svg",
@@ -481,8 +483,8 @@ function intervalBar(f, digits) {
     svg("rect", { x: x(f.band_low), y: 3, width: Math.max(1, x(f.band_high) - x(f.band_low)), height: height - 6, class: "band" }),
     svg("line", { x1: x(0), x2: x(0), y1: 1, y2: height - 1, class: "zero" }),
     svg("line", { x1: x(f.low), x2: x(f.high), y1: middle, y2: middle, class: "ci" }),
-    cap(f.low),
-    cap(f.high),
+    Math.abs(f.low) < reach ? cap(f.low) : null,
+    f.high < reach ? cap(f.high) : null,
     svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: "halo" }),
     svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: `dot ${f.outcome}` })
   );
