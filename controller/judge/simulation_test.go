@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var runs = flag.Int("runs", 30, "rollouts per row of the simulations; more for figures worth quoting")
+var runs = flag.Int("runs", 12, "rollouts per row of the simulations; more for figures worth quoting")
 
 // A tally is how the rollouts of one kind of traffic ended.
 type tally struct {
