@@ -40,14 +40,14 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, tasks []rollout
 		j.Judge.Step()
 		j.Generation = r.Generation
 	}
-	look := f.lookAtCounts(ctx, s, tasks, now)
+	look, silent := f.lookAtCounts(ctx, s, tasks, now)
 	verdict := j.Judge.Look(look, s.JudgePolicy(f.Fleet.Policies))
 	exposed := j.expose(look.Reports)
 	if err := f.checkpoint(ctx, j); err != nil {
 		f.memo.judging = nil // what is stored is the truth
 		return nil, 0, err
 	}
-	return &verdict, exposed, nil
+	return &verdict, exposed, silent
 }
 
 // judging returns the judge's memory of a rollout, from the checkpoint if this
@@ -85,11 +85,12 @@ func (f *Reconciler) checkpoint(ctx context.Context, j *judging) error {
 // lookAtCounts asks the compared tasks for their counts. A task that has not
 // taken its assignment yet is not expected to have any; one that cannot be
 // asked is silent.
-func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []rollout.Task, now time.Time) judge.Look {
+func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []rollout.Task, now time.Time) (judge.Look, error) {
 	r := s.Active
 	sides := Comparison{Candidate: r.Candidate, Stable: s.Stable, Generation: r.Generation}
 	look := judge.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}}
 	var mu sync.Mutex
+	var silent []error
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	for _, t := range tasks {
@@ -106,6 +107,7 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []
 			defer mu.Unlock()
 			if err != nil {
 				look.Silent = append(look.Silent, t.ID)
+				silent = append(silent, fmt.Errorf("ask task %s for its counts: %w", t.ID, err))
 			}
 			look.Reports = append(look.Reports, reports...)
 			return nil
@@ -114,7 +116,7 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []
 	_ = g.Wait() // who cannot be asked is in Silent
 	slices.Sort(look.Silent)
 	slices.SortFunc(look.Reports, func(a, b judge.Report) int { return compareReports(a, b) })
-	return look
+	return look, errors.Join(silent...)
 }
 
 func compareReports(a, b judge.Report) int {

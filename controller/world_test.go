@@ -29,6 +29,8 @@ type world struct {
 	newest    int
 	excess    map[string]float64 // filter rate that a release adds to 0.6, by digest
 
+	partners []string
+
 	before, after func(what string) error
 	twice         bool // every message arrives twice
 	ecsDown       bool
@@ -47,7 +49,8 @@ type fakeTask struct {
 }
 
 func newWorld() *world {
-	w := &world{documents: map[string]document{}, artifacts: map[string][]byte{}, tasks: map[string]*fakeTask{}, excess: map[string]float64{}}
+	w := &world{documents: map[string]document{}, artifacts: map[string][]byte{}, tasks: map[string]*fakeTask{}, excess: map[string]float64{},
+		partners: []string{"acme", "globex", "initech"}}
 	for _, id := range []string{"a", "b", "c", "d"} {
 		w.start(id)
 	}
@@ -267,7 +270,7 @@ func (w fakeControl) Counts(_ context.Context, address string, c Comparison) ([]
 	n := float64(requests)
 	r.Requests, r.Errors, r.Invalid = split(n, 0), make([]int64, t.Buckets), make([]int64, t.Buckets)
 	r.ShadowRequests, r.ShadowInvalid = split(n*t.Sample, 0), make([]int64, t.Buckets)
-	for i, name := range []string{"acme", "globex", "initech"} {
+	for i, name := range w.partners {
 		cols := judge.Columns{Scored: split(n, 0), Filtered: split(n*(0.6+w.excess[t.Serving]), i)}
 		if t.Shadow != "" {
 			cols.Pairs = split(n*t.Sample, 0)

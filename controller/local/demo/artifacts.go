@@ -5,9 +5,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 //go:embed models/*.tar.gz
@@ -25,8 +28,20 @@ func model(name string) ([]byte, error) {
 // pickle returns an artifact whose model is a Python pickle that would run a
 // program, if anybody were to open it as one: it would create the file proof.
 func pickle(proof string) ([]byte, error) {
+	good, err := model("baseline")
+	if err != nil {
+		return nil, err
+	}
+	opened, err := release.Open(good)
+	if err != nil {
+		return nil, fmt.Errorf("open the baseline: %w", err)
+	}
+	manifest, err := json.Marshal(opened.Manifest)
+	if err != nil {
+		return nil, fmt.Errorf("write a manifest: %w", err)
+	}
 	call := "cposix\nsystem\n(S'touch " + proof + "'\ntR."
-	return archive(entry{name: "xgboost-model", body: []byte(call)}, entry{name: "manifest.json", body: []byte("{}")})
+	return archive(entry{name: release.DefaultModel, body: []byte(call)}, entry{name: release.ManifestName, body: manifest})
 }
 
 // escape returns an archive that would write outside of where it is unpacked.
@@ -62,7 +77,10 @@ func archive(entries ...entry) ([]byte, error) {
 	if err := t.Close(); err != nil && entries[0].size == 0 {
 		return nil, err // a claim that is not kept is the point of a bomb
 	}
-	return b.Bytes(), z.Close()
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // wasRun reports whether something that must never run left its mark.
@@ -70,4 +88,3 @@ func wasRun(proof string) bool {
 	_, err := os.Stat(proof)
 	return !errors.Is(err, os.ErrNotExist)
 }
-

@@ -203,3 +203,14 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-time.After(d):
 	}
 }
+
+// tasks is what the controller saw of the tasks last.
+func (c *cloud) tasks(ctx context.Context) ([]rollout.Task, error) {
+	var look rollout.Look
+	body, found, err := c.document(ctx, "fleets/"+fleet+"/look.json")
+	if err != nil || !found {
+		return nil, err
+	}
+	err = json.Unmarshal(body, &look)
+	return look.Seen.Tasks, err
+}

@@ -56,6 +56,8 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 			return fmt.Errorf("make a folder for the demo: %w", err)
 		}
 		defer func() { err = errors.Join(err, tidy(o.dir, err)) }()
+	} else if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder of --dir: %w", err)
 	}
 	s := &stage{options: o, program: program, out: out, began: time.Now()}
 	defer func() { err = errors.Join(err, s.end()) }()

@@ -1,0 +1,103 @@
+package controller
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const goodFleet = `
+fleet: ads
+jobs: ["adfilter-*"]
+ecs: {cluster: c, service: s}
+policy: {settle: 10s, steps: [{tasks: 2}]}
+policies:
+  - name: urgent
+    jobs: ["adfilter-urgent-*"]
+    shadow: {skip: true}
+`
+
+func TestParseFleet(t *testing.T) {
+	f, err := ParseFleet([]byte(goodFleet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	normal, urgent := f.Policies.For("adfilter-1"), f.Policies.For("adfilter-urgent-1")
+	if normal.Name != "default" || normal.Settle != 10*time.Second || normal.PhaseWait != 2*time.Hour {
+		t.Errorf("the default policy is %+v", normal)
+	}
+	if urgent.Name != "urgent" || !urgent.Shadow.Skip || urgent.Settle != 10*time.Second || len(urgent.Steps) != 1 {
+		t.Errorf("the special policy is not read on top of the default one: %+v", urgent)
+	}
+	if f.ECS.ControlPort != 9091 || f.LookEvery != 5*time.Second {
+		t.Errorf("defaults are missing: %+v", f)
+	}
+}
+
+// TestParseFleetErrors checks that every mistake is named with its setting.
+func TestParseFleetErrors(t *testing.T) {
+	for _, tt := range []struct{ name, old, new, want string }{
+		{"unknown setting", "settle: 10s", "setle: 10s", "setle"},
+		{"unknown setting of a special policy", "name: urgent", "nane: urgent", "nane"},
+		{"wrong type", "settle: 10s", "settle: soon", "soon"},
+		{"number for a list", `jobs: ["adfilter-*"]`, "jobs: 7", "jobs"},
+		{"no YAML", "fleet: ads", "fleet: [ads", "["},
+		{"bad name", "fleet: ads", "fleet: ../ads", "lower-case"},
+		{"no service", "service: s", "service: ''", "ecs"},
+		{"no jobs", `jobs: ["adfilter-*"]`, "jobs: []", "jobs"},
+		{"bad pattern", `jobs: ["adfilter-urgent-*"]`, `jobs: ["["]`, "pattern"},
+		{"no steps", "steps: [{tasks: 2}]", "steps: []", "steps"},
+		{"tasks and percent", "steps: [{tasks: 2}]", "steps: [{tasks: 2, percent: 5}]", "steps[0]"},
+		{"share beyond one", "settle: 10s", "explore: 5", "explore"},
+		{"shadow without sample", "settle: 10s", "shadow: {sample: 0}", "shadow.skip"},
+		{"too few buckets", "settle: 10s", "buckets: 16", "buckets"},
+		{"bad admission", "policy:", "admission: {max_filter_rate: 70}\npolicy:", "max_filter_rate"},
+		{"nameless special policy", "name: urgent", "name: ''", "policies[0]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text := strings.Replace(goodFleet, tt.old, tt.new, 1)
+			if text == goodFleet {
+				t.Fatal("the mistake was not made")
+			}
+			_, err := ParseFleet([]byte(text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want it to say %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestReadFleets(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := ReadFleets(filepath.Join(dir, "none.yaml")); err == nil || !strings.Contains(err.Error(), "--fleets") {
+		t.Errorf("a missing file gives %v", err)
+	}
+	if _, err := ReadFleets(dir); err == nil || !strings.Contains(err.Error(), "*.yaml") {
+		t.Errorf("an empty folder gives %v", err)
+	}
+	for _, name := range []string{"a.yaml", "b.yaml"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(goodFleet), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ReadFleets(dir); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("a fleet declared twice gives %v", err)
+	}
+	if fleets, err := ReadFleets(filepath.Join(dir, "a.yaml")); err != nil || len(fleets) != 1 {
+		t.Errorf("one file gives %v, %v", fleets, err)
+	}
+}
+
+// FuzzParseFleet checks that no file brings the parser down or gets a fleet
+// past its checks without a name.
+func FuzzParseFleet(f *testing.F) {
+	f.Add([]byte(goodFleet))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		fleet, err := ParseFleet(body)
+		if err == nil && (fleet.Name == "" || len(fleet.Policies.Default.Steps) == 0) {
+			t.Errorf("accepted %+v", fleet)
+		}
+	})
+}

@@ -1,0 +1,237 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// actor is a job of the story as it went.
+type actor struct {
+	job
+	submitted time.Time
+	rollout   rollout.Rollout
+}
+
+// watcher follows the fleet's state and tells what happens.
+type watcher struct {
+	stage *stage
+	state rollout.State
+	told  int64 // sequence number of the last event told
+
+	tornHeld, killedTask, killedInCanary, killedInPromotion bool
+}
+
+// proof is the file that the hostile pickle would create.
+func (s *stage) proof() string { return filepath.Join(s.dir, "the-pickle-was-opened") }
+
+// play lets the jobs of the story complete, one scene after the other.
+func (s *stage) play(ctx context.Context) ([]actor, error) {
+	w := &watcher{stage: s}
+	var played []actor
+	var serving []byte // artifact of the live release
+	for i, sc := range story() {
+		artifacts := map[string][]byte{}
+		var cast []actor
+		for _, j := range sc.jobs {
+			artifact, err := s.artifact(sc, j.name, serving)
+			if err != nil {
+				return nil, err
+			}
+			artifacts[j.name] = artifact
+			s.say("Training job %s completes: %s", j.name, j.what)
+			cast = append(cast, actor{job: j, submitted: time.Now()})
+			if err := s.submit(ctx, sc, j.name, artifact); err != nil {
+				return nil, err
+			}
+			pause(ctx, 200*time.Millisecond) // jobs of a scene end one after the other
+		}
+		if err := w.until(ctx, cast, artifacts); err != nil {
+			return nil, err
+		}
+		for _, a := range cast {
+			if a.rollout.Phase == rollout.Live {
+				serving = artifacts[a.name]
+			}
+		}
+		played = append(played, cast...)
+		if i == 0 {
+			if err := s.openTap(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if wasRun(s.proof()) {
+		return nil, fmt.Errorf("the pickle was opened: %s exists", s.proof())
+	}
+	return played, nil
+}
+
+func (s *stage) artifact(sc scene, name string, serving []byte) ([]byte, error) {
+	switch {
+	case sc.torn:
+		return serving, nil
+	case sc.make != nil:
+		return sc.make(s, name)
+	}
+	return model(name)
+}
+
+func (s *stage) submit(ctx context.Context, sc scene, name string, artifact []byte) error {
+	if !sc.torn {
+		return s.cloud.complete(ctx, name, s.dir, artifact)
+	}
+	if err := s.cloud.upload(ctx, name, artifact[:len(artifact)/2]); err != nil {
+		return err
+	}
+	return s.cloud.complete(ctx, name, s.dir, nil)
+}
+
+// openTap waits until every task is ready, then lets auctions flow.
+func (s *stage) openTap(ctx context.Context) error {
+	for {
+		tasks, _ := s.cloud.tasks(ctx) // once more in a moment, if it fails
+		ready := 0
+		for _, t := range tasks {
+			if t.Ready {
+				ready++
+			}
+		}
+		if ready >= s.tasks {
+			break
+		}
+		pause(ctx, 100*time.Millisecond)
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for %d tasks, %d are ready: %w", s.tasks, ready, ctx.Err())
+		}
+	}
+	s.say("%d tasks are ready; %.0f auctions a second over %d connections begin", s.tasks, s.rate, s.connections)
+	return s.startAuctions()
+}
+
+// until watches until every job of the cast has ended.
+func (w *watcher) until(ctx context.Context, cast []actor, artifacts map[string][]byte) error {
+	for left := len(cast); left > 0; {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s has not ended; it is in %s", cast[0].name, w.where())
+		}
+		if err := w.look(ctx); err != nil {
+			pause(ctx, 200*time.Millisecond) // S3 may be busy; the documents will still be there
+			continue
+		}
+		if err := w.meddle(ctx, artifacts); err != nil {
+			return err
+		}
+		left = 0
+		for i := range cast {
+			if cast[i].rollout.ID != "" {
+				continue
+			}
+			r, found, err := w.stage.cloud.ended(ctx, w.state, cast[i].name)
+			if err != nil || !found {
+				left++
+				continue
+			}
+			cast[i].rollout = r
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return nil
+}
+
+func (w *watcher) where() string {
+	if w.state.Active == nil {
+		return "no phase"
+	}
+	return fmt.Sprintf("%s (%s: %s)", w.state.Active.Phase, w.state.Active.Reason, w.state.Active.Sentence)
+}
+
+// look reads the state and tells what is new.
+func (w *watcher) look(ctx context.Context) error {
+	state, err := w.stage.cloud.state(ctx)
+	if err != nil {
+		return err
+	}
+	w.state = state
+	for _, e := range state.Events {
+		if e.Seq > w.told {
+			w.told = e.Seq
+			w.stage.say("%s", telling(e))
+		}
+	}
+	return nil
+}
+
+// telling is an event as a line for people.
+func telling(e rollout.Event) string {
+	who, to := e.Rollout, string(e.To)
+	if who == "" {
+		who = "fleet"
+	}
+	if e.To == rollout.Canary {
+		to = fmt.Sprintf("canary step %d", e.Step+1)
+	}
+	return fmt.Sprintf("%-14s %-14s %s: %s", who, to, e.Reason, e.Sentence)
+}
+
+// meddle completes a torn upload once somebody waits for it, and with --chaos
+// kills what chaos kills.
+func (w *watcher) meddle(ctx context.Context, artifacts map[string][]byte) error {
+	r, s := w.state.Active, w.stage
+	if r == nil {
+		return nil
+	}
+	if r.ID == "torn" && !w.tornHeld && r.Phase == rollout.Admitting && r.Reason != rollout.Turn {
+		w.tornHeld = true
+		s.say("The upload of torn is completed")
+		return s.cloud.upload(ctx, r.ID, artifacts[r.ID])
+	}
+	if !s.chaos || r.ID != "better" {
+		return nil
+	}
+	inPlace := r.Phase == rollout.Canary && !r.StepSince.IsZero() && len(r.CanaryTasks) > 0
+	switch {
+	case inPlace && !w.killedTask:
+		w.killedTask = true
+		s.say("CHAOS: canary task %s is killed", r.CanaryTasks[0])
+		return s.cloud.killTask(ctx, r.CanaryTasks[0])
+	case inPlace && r.Step == 1 && !w.killedInCanary:
+		w.killedInCanary = true
+		return s.killController("mid-canary")
+	case r.Phase == rollout.Promoting && !w.killedInPromotion && w.someMoved(ctx):
+		w.killedInPromotion = true
+		return s.killController("mid-promotion")
+	}
+	return nil
+}
+
+// someMoved reports whether the promotion has begun to move tasks.
+func (w *watcher) someMoved(ctx context.Context) bool {
+	tasks, err := w.stage.cloud.tasks(ctx)
+	moved := slices.ContainsFunc(tasks, func(t rollout.Task) bool { return t.Serving == w.state.Active.Candidate && t.Shadow == "" })
+	return err == nil && moved
+}
+
+func (s *stage) killController(when string) error {
+	s.say("CHAOS: the controller is killed (kill -9) in %s; another one starts", when)
+	if err := s.controller.kill(); err != nil {
+		return err
+	}
+	return s.startController()
+}
+
+// logTail is the end of a process's log, to say why something went wrong.
+func (s *stage) logTail(name string) string {
+	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return strings.Join(slices.Clone(lines[max(0, len(lines)-5):]), "\n")
+}

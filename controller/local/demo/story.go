@@ -1,0 +1,92 @@
+package demo
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// job is one training job of the story and what must become of it.
+type job struct {
+	name   string
+	what   string
+	want   rollout.Phase
+	reason rollout.Reason
+	check  func(r rollout.Rollout) error // more that must be true; may be nil
+}
+
+// scene is a set of jobs that complete together.
+type scene struct {
+	jobs []job
+	make func(s *stage, name string) ([]byte, error) // artifact of a job; nil for the trained model of that name
+	torn bool                                        // the artifact is uploaded in two halves
+}
+
+// blindTo is the partner whose good traffic the partner-blind model filters.
+const blindTo = "solvane"
+
+// story is the demo's table of jobs.
+func story() []scene {
+	return []scene{
+		{jobs: []job{{"baseline", "the first model", rollout.Live, rollout.FirstRelease, nil}}},
+		{jobs: []job{{"better", "trained on more data", rollout.Live, rollout.Accepted, through(rollout.Shadow, rollout.Canary, rollout.Promoting)}}},
+		{jobs: []job{{"partner-blind", "filters one partner's good traffic", rollout.RolledBack, rollout.CandidateWorse, namesPartner}}},
+		{jobs: []job{{"greedy", "filters far too much", rollout.RolledBack, rollout.CandidateWorse, touchedNobody}}},
+		{jobs: []job{{"skewed", "features in another order than it says", rollout.Refused, "golden", nil}}},
+		{jobs: []job{{"torn", "half-uploaded copy of what serves", rollout.Live, rollout.AlreadyLive, waited}}, torn: true},
+		{jobs: []job{
+			{"burst-1", "good, but soon replaced", rollout.Superseded, rollout.Newer, nil},
+			{"burst-2", "good, but soon replaced", rollout.Superseded, rollout.Newer, nil},
+			{"burst-3", "the newest of three", rollout.Live, rollout.Accepted, nil},
+		}},
+		hostile("hostile-pickle", "a pickle that would run code", "pickle", func(s *stage, _ string) ([]byte, error) { return pickle(s.proof()) }),
+		hostile("hostile-path", "a tar with ../", "unsafe_path", func(*stage, string) ([]byte, error) { return escape() }),
+		hostile("hostile-bomb", "10 GB claimed in 1 kB", "too_large", func(*stage, string) ([]byte, error) { return bomb() }),
+	}
+}
+
+func hostile(name, what string, reason rollout.Reason, with func(*stage, string) ([]byte, error)) scene {
+	return scene{jobs: []job{{name, what, rollout.Refused, reason, nil}}, make: with}
+}
+
+// through checks that a rollout went through all of the phases.
+func through(phases ...rollout.Phase) func(rollout.Rollout) error {
+	return func(r rollout.Rollout) error {
+		for _, p := range phases {
+			if !slices.ContainsFunc(r.History, func(e rollout.Event) bool { return e.To == p }) {
+				return fmt.Errorf("it never was in phase %s", p)
+			}
+		}
+		return nil
+	}
+}
+
+// namesPartner checks that served counts alone found the harm in a canary step,
+// and that the sentence says whom it hurt.
+func namesPartner(r rollout.Rollout) error {
+	if through(rollout.Shadow)(r) == nil {
+		return fmt.Errorf("it was in the shadow phase, which its policy leaves out")
+	}
+	if !strings.Contains(r.Sentence, blindTo) {
+		return fmt.Errorf("its sentence does not name %s", blindTo)
+	}
+	return through(rollout.Canary)(r)
+}
+
+// touchedNobody checks that a rollout ended in its shadow phase.
+func touchedNobody(r rollout.Rollout) error {
+	if through(rollout.Canary)(r) == nil || r.Exposed > 0 {
+		return fmt.Errorf("it was found only after %d auctions", r.Exposed)
+	}
+	return through(rollout.Shadow)(r)
+}
+
+// waited checks that a torn artifact was waited for.
+func waited(r rollout.Rollout) error {
+	if !slices.ContainsFunc(r.History, func(e rollout.Event) bool { return e.To == rollout.Admitting && e.Reason != rollout.Turn }) {
+		return fmt.Errorf("nobody waited for the rest of it")
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package demo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// summary is how a demo ended, as JSON.
+type summary struct {
+	OK       bool     `json:"ok"`
+	Wrong    []string `json:"wrong"` // what is not as it must be
+	Seconds  float64  `json:"seconds"`
+	Jobs     []ending `json:"jobs"`
+	Auctions auctions `json:"auctions"`
+}
+
+// ending is what became of one job.
+type ending struct {
+	Job      string             `json:"job"`
+	Phase    rollout.Phase      `json:"phase"`
+	Reason   rollout.Reason     `json:"reason"`
+	Sentence string             `json:"sentence"`
+	Seconds  map[string]float64 `json:"seconds"` // by phase
+	Exposed  int64              `json:"exposed"` // auctions answered by the candidate before it was promoted or gone
+	Partner  string             `json:"partner,omitempty"`
+}
+
+// auctions is what the auction servers saw.
+type auctions struct {
+	Sent     int64 `json:"sent"`
+	Answered int64 `json:"answered"`
+	Failed   int64 `json:"failed"`
+	Degraded int64 `json:"degraded"`
+	P50      int64 `json:"p50_us"`
+	P99      int64 `json:"p99_us"`
+}
+
+// sumUp ends the auctions, prints how everything ended, and fails unless it is
+// as the story says.
+func (s *stage) sumUp(played []actor) error {
+	sum := summary{Seconds: time.Since(s.began).Seconds()}
+	for _, a := range played {
+		sum.Jobs = append(sum.Jobs, endingOf(a.rollout))
+		sum.Wrong = append(sum.Wrong, a.wrong()...)
+	}
+	found, err := s.closeTap()
+	if err != nil {
+		return err
+	}
+	sum.Auctions = found
+	if found.Failed > 0 {
+		sum.Wrong = append(sum.Wrong, fmt.Sprintf("%d auctions failed", found.Failed))
+	}
+	if found.Answered == 0 {
+		sum.Wrong = append(sum.Wrong, "no auction was answered")
+	}
+	sum.OK = len(sum.Wrong) == 0
+	if s.json {
+		e := json.NewEncoder(s.out)
+		e.SetIndent("", "  ")
+		err = e.Encode(sum)
+	} else {
+		err = sum.print(s)
+	}
+	if err != nil {
+		return fmt.Errorf("print the summary: %w", err)
+	}
+	if !sum.OK {
+		return errors.New("the demo did not end as it must: " + strings.Join(sum.Wrong, "; "))
+	}
+	return nil
+}
+
+// wrong says in which ways a job did not end as the story wants.
+func (a actor) wrong() (wrong []string) {
+	r := a.rollout
+	if r.Phase != a.want || r.Reason != a.reason {
+		wrong = append(wrong, fmt.Sprintf("%s ended %s (%s), want %s (%s)", a.name, r.Phase, r.Reason, a.want, a.reason))
+	}
+	if a.check != nil {
+		if err := a.check(r); err != nil {
+			wrong = append(wrong, a.name+": "+err.Error())
+		}
+	}
+	return wrong
+}
+
+func endingOf(r rollout.Rollout) ending {
+	e := ending{Job: r.ID, Phase: r.Phase, Reason: r.Reason, Sentence: r.Sentence, Exposed: r.Exposed, Seconds: map[string]float64{}}
+	if r.Verdict != nil {
+		e.Partner = r.Verdict.Partner
+	}
+	for i, event := range r.History[:max(0, len(r.History)-1)] {
+		e.Seconds[string(event.To)] += r.History[i+1].At.Sub(event.At).Seconds()
+	}
+	return e
+}
+
+// closeTap ends the auctions and reads what they came to.
+func (s *stage) closeTap() (auctions, error) {
+	if err := s.auctions.stop(); err != nil {
+		return auctions{}, fmt.Errorf("%w: %s", err, s.logTail("auctions.err"))
+	}
+	s.auctions = nil
+	body, err := os.ReadFile(filepath.Join(s.dir, "auctions.out"))
+	if err != nil {
+		return auctions{}, fmt.Errorf("read what became of the auctions: %w", err)
+	}
+	var found struct {
+		Auctions auctions `json:"auctions"`
+		Latency  struct {
+			P50 int64 `json:"p50_us"`
+			P99 int64 `json:"p99_us"`
+		} `json:"latency"`
+	}
+	if err := json.Unmarshal(body, &found); err != nil {
+		return auctions{}, fmt.Errorf("read what became of the auctions: %w", err)
+	}
+	found.Auctions.P50, found.Auctions.P99 = found.Latency.P50, found.Latency.P99
+	return found.Auctions, nil
+}
+
+// print shows the summary as tables.
+func (sum summary) print(s *stage) error {
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\njob\tphase\treason\texposed\tseconds\tsentence\n")
+	for _, e := range sum.Jobs {
+		total := 0.0
+		for _, seconds := range e.Seconds {
+			total += seconds
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%.1f\t%s\n", e.Job, e.Phase, e.Reason, e.Exposed, total, clip(e.Sentence, 110))
+	}
+	a := sum.Auctions
+	fmt.Fprintf(w, "\nauctions\tsent\tanswered\tfailed\tdegraded\tp50\tp99\n\t%d\t%d\t%d\t%d\t%d us\t%d us\n", a.Sent, a.Answered, a.Failed, a.Degraded, a.P50, a.P99)
+	fmt.Fprintf(w, "\n%.0f seconds in all\n", sum.Seconds)
+	return w.Flush()
+}
+
+func clip(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
