@@ -205,7 +205,7 @@ func (j *Jobs) describeOne(ctx context.Context, k known) (known, error) {
 	defer cancel()
 	d, err := j.client.sagemaker.DescribeTrainingJob(ctx, &sagemaker.DescribeTrainingJobInput{TrainingJobName: &k.name})
 	switch {
-	case code(err) == "ResourceNotFound", code(err) == "ValidationException" && strings.Contains(err.Error(), "not found"):
+	case code(err) == "ResourceNotFound", code(err) == "ValidationException": // the name is one that was listed
 		k.gone = true
 		return k, nil
 	case err != nil:

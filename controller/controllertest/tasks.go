@@ -1,0 +1,133 @@
+package controllertest
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// Service is what keeps the tasks of a fleet running.
+type Service struct {
+	Scale func(t *testing.T, count int)
+	Stop  func(t *testing.T, task string)
+}
+
+// Tasks checks the promises of controller.Tasks. open returns handles on the
+// same service, which keeps no task running yet.
+func Tasks(t *testing.T, open func() controller.Tasks, s Service) {
+	tasks := open()
+	steady(t, tasks, 0)
+	s.Scale(t, 3)
+	three := steady(t, tasks, 3)
+	taskAddresses(t, three)
+	taskTag(t, open, three)
+	taskProtection(t, open, s, three)
+	taskReplaced(t, tasks, s)
+}
+
+// steady waits until so many tasks run and are meant to.
+func steady(t *testing.T, tasks controller.Tasks, count int) (got []rollout.Task) {
+	t.Helper()
+	eventually(t, "the service is steady", func() bool {
+		var desired int
+		var err error
+		if got, desired, err = tasks.List(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return len(got) == count && desired == count
+	})
+	return got
+}
+
+func find(t *testing.T, tasks controller.Tasks, id string) rollout.Task {
+	t.Helper()
+	all, _, err := tasks.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(all, func(task rollout.Task) bool { return task.ID == id })
+	if at < 0 {
+		t.Fatalf("task %s is not listed", id)
+	}
+	return all[at]
+}
+
+func taskAddresses(t *testing.T, all []rollout.Task) {
+	seen := map[string]bool{}
+	for _, task := range all {
+		if _, err := netip.ParseAddrPort(task.Address); err != nil || task.Error != "" {
+			t.Errorf("address: %v, %s", err, task.Error)
+		}
+		if seen[task.ID] || seen[task.Address] || task.ID == "" {
+			t.Errorf("two tasks are %s at %s", task.ID, task.Address)
+		}
+		seen[task.ID], seen[task.Address] = true, true
+		if task.Tag != "" || task.Protected || task.StartedAt.IsZero() || task.Reachable {
+			t.Errorf("fresh task: %+v", task)
+		}
+	}
+}
+
+func taskTag(t *testing.T, open func() controller.Tasks, all []rollout.Task) {
+	id := all[1].ID
+	for _, release := range []string{"first", "second", "second"} {
+		tasks := open() // which has listed nothing yet
+		if err := tasks.Tag(t.Context(), id, release); err != nil {
+			t.Fatal(err)
+		}
+		if got := find(t, tasks, id).Tag; got != release {
+			t.Errorf("tagged %q, want %q", got, release)
+		}
+	}
+	if got := find(t, open(), all[0].ID).Tag; got != "" {
+		t.Errorf("another task is tagged %q", got)
+	}
+	if err := open().Tag(t.Context(), "0123456789abcdef0123456789abcdef", "x"); !errors.Is(err, controller.ErrNotFound) {
+		t.Errorf("tag a task that is not there: %v, want ErrNotFound", err)
+	}
+}
+
+// taskProtection leaves one task.
+func taskProtection(t *testing.T, open func() controller.Tasks, s Service, all []rollout.Task) {
+	spared := all[0].ID
+	tasks := open()
+	for range 2 {
+		if err := tasks.Protect(t.Context(), spared, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !find(t, tasks, spared).Protected || !find(t, open(), spared).Protected || find(t, tasks, all[1].ID).Protected {
+		t.Error("not protected, or more than the one")
+	}
+	s.Scale(t, 1)
+	if left := steady(t, tasks, 1); left[0].ID != spared {
+		t.Errorf("scale-in took the protected task %s", spared)
+	}
+	for range 2 {
+		if err := tasks.Protect(t.Context(), spared, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if find(t, tasks, spared).Protected {
+		t.Error("still protected")
+	}
+	if err := tasks.Protect(t.Context(), "0123456789abcdef0123456789abcdef", true); !errors.Is(err, controller.ErrNotFound) {
+		t.Errorf("protect a task that is not there: %v, want ErrNotFound", err)
+	}
+}
+
+func taskReplaced(t *testing.T, tasks controller.Tasks, s Service) {
+	old := steady(t, tasks, 1)[0].ID
+	s.Stop(t, old)
+	eventually(t, "the stopped task is replaced", func() bool {
+		got := steady(t, tasks, 1)
+		return got[0].ID != old && got[0].Tag == "" && !got[0].Protected
+	})
+	eventually(t, "the stopped task is gone", func() bool {
+		return errors.Is(tasks.Protect(t.Context(), old, true), controller.ErrNotFound)
+	})
+}
