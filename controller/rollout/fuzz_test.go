@@ -228,8 +228,8 @@ func (h *history) restores() {
 func (h *history) ends() {
 	h.s.Pause = nil
 	h.w.verdict = judge.Unsure
-	for range 2000 {
-		h.now = h.now.Add(20 * time.Minute)
+	for range 3000 { // each of a full queue may be held for a day
+		h.now = h.now.Add(time.Hour)
 		h.pass(1 << 30)
 		if h.s.Active == nil && len(h.s.Queue) == 0 {
 			break

@@ -52,8 +52,10 @@ func (s *State) takeUp(jobs []Job, p Policies, now time.Time) {
 	if s.JobsSince.IsZero() {
 		s.JobsSince = now.Add(-JobsKept)
 	}
+	oldest := now.Add(-JobsKept) // those before may have been seen and forgotten
 	for _, j := range jobs {
-		if _, seen := s.Seen[j.Source.Job]; seen || j.CompletedAt.Before(s.JobsSince) || len(s.Queue) >= maxQueue {
+		_, seen := s.Seen[j.Source.Job]
+		if seen || j.CompletedAt.Before(s.JobsSince) || j.CompletedAt.Before(oldest) || len(s.Queue) >= maxQueue {
 			continue
 		}
 		if s.Seen == nil {
