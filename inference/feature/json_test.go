@@ -72,6 +72,19 @@ func TestParseJSON(t *testing.T) {
 	}
 }
 
+// OpenRTB allows a site or an app, never both.
+func TestMarshalOpenRTBNamesOnePlace(t *testing.T) {
+	r := Absent()
+	r.AppBundle, r.SiteCat, r.PublisherID = "b.c", "IAB9", "p"
+	if got := string(MarshalOpenRTB(r)); got != `{"app":{"bundle":"b.c","cat":["IAB9"],"publisher":{"id":"p"}}}` {
+		t.Error(got)
+	}
+	r.AppBundle, r.SiteDomain = "", "a.example"
+	if got := string(MarshalOpenRTB(r)); got != `{"site":{"domain":"a.example","cat":["IAB9"],"publisher":{"id":"p"}}}` {
+		t.Error(got)
+	}
+}
+
 func TestParseJSONRefuses(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{`{`, "unexpected end"},

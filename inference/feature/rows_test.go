@@ -104,3 +104,23 @@ func TestRowsRefuses(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+// Whatever the log, Rows either says which line it cannot read or writes a file
+// whose parts fit together.
+func FuzzRows(f *testing.F) {
+	f.Add([]byte(`{"ts":1,"request":{"imp":[{"bidfloor":1}]},"partners":["a","b"],"bidders":["b"]}` + "\n"))
+	f.Add([]byte(`{"request":{},"partners":["a","a",""],"bidders":null}` + "\n{}\n"))
+	f.Fuzz(func(t *testing.T, log []byte) {
+		var out bytes.Buffer
+		n, err := Rows(&out, bytes.NewReader(log), example())
+		if err != nil {
+			if !strings.Contains(err.Error(), "the log: ") {
+				t.Fatal(err)
+			}
+			return
+		}
+		if _, _, rows, _ := read(t, out.Bytes()); int64(len(rows)) != n {
+			t.Fatalf("%d rows, %d promised", len(rows), n)
+		}
+	})
+}

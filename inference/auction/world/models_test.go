@@ -102,7 +102,7 @@ func (s served) shift(from served, except string) (worst float64, who string) {
 // the bad ones are bad in one way only.
 func TestCommittedModels(t *testing.T) {
 	w := New(1)
-	auctions := make([]Auction, 6000)
+	auctions := make([]Auction, 3000)
 	for i := range auctions {
 		n := 2_000_000 + uint64(i)
 		auctions[i] = w.Auction(n, Moment(n))
