@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"time"
 
@@ -25,7 +24,7 @@ import (
 // controllerFlags are those of `sluice controller`.
 type controllerFlags struct {
 	fleets, bucket, region, endpoint, listen, name string
-	hosts                                          string
+	hosts                                          []string
 	leaseTTL                                       time.Duration
 }
 
@@ -38,7 +37,10 @@ func parseController(args []string, out io.Writer) (c controllerFlags, err error
 	flags.StringVar(&c.region, "region", "", "AWS `region`; empty: as for every AWS program")
 	flags.StringVar(&c.endpoint, "endpoint", os.Getenv("AWS_ENDPOINT_URL"), "base `address` of AWS; empty: AWS itself (AWS_ENDPOINT_URL)")
 	flags.StringVar(&c.listen, "listen", "127.0.0.1:8080", "`address` of the API and the dashboard")
-	flags.StringVar(&c.hosts, "host", "", "`name` under which the dashboard is reached besides localhost and plain addresses")
+	flags.Func("host", "`name` under which the dashboard is reached besides localhost and plain addresses; may be repeated", func(name string) error {
+		c.hosts = append(c.hosts, name)
+		return nil
+	})
 	flags.StringVar(&c.name, "name", fmt.Sprintf("%s-%d", host, os.Getpid()), "`name` of this controller, shown as the leader's")
 	flags.DurationVar(&c.leaseTTL, "lease", 15*time.Second, "`time` after which a silent leader is replaced")
 	if err := flags.Parse(args); err != nil {
@@ -92,19 +94,12 @@ func runController(ctx context.Context, args []string, out io.Writer) error {
 		store.Names = append(store.Names, f.Name)
 		store.fleets[f.Name] = loop
 	}
-	handler := api.New(store, web.Files(), log, api.Options{Hosts: splitNames(c.hosts), Policy: store.policy})
+	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Policy: store.policy})
 	log.InfoContext(ctx, "serving", "dashboard", "http://"+listener.Addr().String(), "fleets", len(fleets))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return leader.Run(ctx) })
-	g.Go(func() error { return serve(ctx, listener, handler) })
+	g.Go(func() error { return api.Serve(ctx, listener, handler) })
 	return g.Wait()
-}
-
-func splitNames(names string) []string {
-	if names == "" {
-		return nil
-	}
-	return []string{names}
 }
 
 // awake is the store as the API sees it: what a person asks wakes the loop, so
@@ -129,24 +124,4 @@ func (a awake) policy(name, id string) (rollout.Policy, bool) {
 		return rollout.Policy{}, false
 	}
 	return f.Fleet.Policies.For(id), true
-}
-
-// serve answers HTTP until ctx ends, then finishes what is in hand.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		BaseContext: func(net.Listener) context.Context { return ctx }, // so that streams of events end too
-	}
-	stopped := context.AfterFunc(ctx, func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-		defer cancel()
-		if server.Shutdown(last) != nil {
-			_ = server.Close() // they had their time
-		}
-	})
-	defer stopped()
-	if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the API: %w", err)
-	}
-	return nil
 }

@@ -46,9 +46,15 @@ func (w *world) reconciler(epoch int64) *Reconciler {
 func testArtifact(name string) []byte { return releasetest.Archive(float32(len(name)) / 100) }
 
 // play completes three training jobs one after another - the first, a good one
-// and a bad one - and reconciles until each has ended, or until enough says so
-// after one of them. What step returns is of no interest: it shows in the end.
-func play(t *testing.T, w *world, step func() error, enough ...func() bool) map[string]rollout.Rollout {
+// and a bad one - and reconciles until each has ended. What step returns is of
+// no interest: it shows in the end.
+func play(t *testing.T, w *world, step func() error) map[string]rollout.Rollout {
+	t.Helper()
+	return playUntil(t, w, step, func() bool { return false })
+}
+
+// playUntil is play that stops after the job in which enough became true.
+func playUntil(t *testing.T, w *world, step func() error, enough func() bool) map[string]rollout.Rollout {
 	t.Helper()
 	store := Store{Documents: w, Names: []string{"ads"}}
 	ended := map[string]rollout.Rollout{}
@@ -73,7 +79,7 @@ func play(t *testing.T, w *world, step func() error, enough ...func() bool) map[
 			}
 			time.Sleep(time.Second)
 		}
-		if len(enough) > 0 && enough[0]() {
+		if enough() {
 			break
 		}
 	}
@@ -90,9 +96,10 @@ func checkEnd(t *testing.T, w *world, ended map[string]rollout.Rollout, how stri
 	stable := "first"
 	for _, name := range slices.Sorted(maps.Keys(ended)) {
 		want := rollout.Live
-		if name == "bad" {
+		switch name {
+		case "bad":
 			want = rollout.RolledBack
-		} else if name == "good" {
+		case "good":
 			stable = name
 		}
 		if ended[name].Phase != want {

@@ -104,7 +104,7 @@ func (f *Reconciler) save(ctx context.Context, old, next rollout.State, etag str
 	if bytes.Equal(before, after) {
 		return false, nil
 	}
-	if _, err := f.store.save(ctx, next, etag); err != nil {
+	if err := f.store.save(ctx, next, etag); err != nil {
 		return true, fmt.Errorf("save: %w", err)
 	}
 	return true, nil

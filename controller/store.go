@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference/release"
 )
@@ -60,12 +62,13 @@ func (s Store) load(ctx context.Context, fleet string) (state rollout.State, eta
 }
 
 // save replaces the state whose ETag is etag: ErrStale if somebody was faster.
-func (s Store) save(ctx context.Context, state rollout.State, etag string) (string, error) {
+func (s Store) save(ctx context.Context, state rollout.State, etag string) error {
 	body, err := json.Marshal(state)
 	if err != nil {
-		return "", fmt.Errorf("encode the state: %w", err)
+		return fmt.Errorf("encode the state: %w", err)
 	}
-	return s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)
+	_, err = s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)
+	return err
 }
 
 // Look returns what the leader saw in its last pass.
@@ -90,26 +93,33 @@ func (s Store) Finished(ctx context.Context, fleet string, limit int) ([]rollout
 	if err != nil {
 		return nil, err
 	}
-	var found []rollout.Rollout
-	for _, r := range slices.Backward(state.Finished) {
-		found = append(found, r)
-	}
+	found := slices.Clone(state.Finished)
+	slices.Reverse(found)
 	keys, err := s.Documents.List(ctx, finishedPrefix(fleet), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list finished rollouts: %w", err)
 	}
-	for _, key := range keys {
+	keys = slices.DeleteFunc(keys, func(key string) bool { // those are in the state still
 		id := strings.TrimSuffix(path.Base(key), ".json")
-		if slices.ContainsFunc(found, func(r rollout.Rollout) bool { return r.ID == id }) {
-			continue
-		}
-		var r rollout.Rollout
-		if err := s.read(ctx, key, &r); err != nil {
-			return nil, err
-		}
-		found = append(found, r)
+		return slices.ContainsFunc(found, func(r rollout.Rollout) bool { return r.ID == id })
+	})
+	archived, err := readAll[rollout.Rollout](ctx, s, keys)
+	found = append(found, archived...)
+	return found[:min(len(found), limit)], err
+}
+
+// readAll reads documents, some of them at the same time, in order.
+func readAll[T any](ctx context.Context, s Store, keys []string) ([]T, error) {
+	found := make([]T, len(keys))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for i, key := range keys {
+		g.Go(func() error { return s.read(ctx, key, &found[i]) })
 	}
-	return found[:min(len(found), limit)], nil
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // Rollout returns one rollout, whether it waits, runs or has ended.
@@ -138,18 +148,8 @@ func (s Store) Releases(ctx context.Context, limit int) ([]release.Passport, err
 	if err != nil {
 		return nil, fmt.Errorf("list releases: %w", err)
 	}
-	var found []release.Passport
-	for _, key := range keys {
-		if !strings.HasSuffix(key, "/passport.json") {
-			continue
-		}
-		var p release.Passport
-		if err := s.read(ctx, key, &p); err != nil {
-			return nil, err
-		}
-		found = append(found, p)
-	}
-	return found, nil
+	keys = slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, "/passport.json") })
+	return readAll[release.Passport](ctx, s, keys)
 }
 
 // Release returns the passport of a release.
@@ -175,7 +175,7 @@ func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (ro
 		if err != nil {
 			return q, err
 		}
-		if _, err = s.save(ctx, next, etag); err == nil {
+		if err = s.save(ctx, next, etag); err == nil {
 			return q, nil
 		} else if !errors.Is(err, ErrStale) {
 			return q, fmt.Errorf("note the request: %w", err)

@@ -49,8 +49,10 @@ type fakeTask struct {
 }
 
 func newWorld() *world {
-	w := &world{documents: map[string]document{}, artifacts: map[string][]byte{}, tasks: map[string]*fakeTask{}, excess: map[string]float64{},
-		partners: []string{"acme", "globex", "initech"}}
+	w := &world{
+		documents: map[string]document{}, artifacts: map[string][]byte{}, tasks: map[string]*fakeTask{}, excess: map[string]float64{},
+		partners: []string{"acme", "globex", "initech"},
+	}
 	for _, id := range []string{"a", "b", "c", "d"} {
 		w.start(id)
 	}

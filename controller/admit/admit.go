@@ -61,7 +61,7 @@ func Check(archive []byte, source release.Source, p Policy, stable string, now t
 	}
 	r.Passport = passport(opened, r.Passport, now)
 	r.Outcome, r.Reason = Admit, Proven
-	r.Sentence = fmt.Sprintf("admitted: %d golden vectors reproduced, %d of them from the auction on; predicted filter rate %s",
+	r.Sentence = fmt.Sprintf("%d golden vectors reproduced, %d of them from the auction on; predicted filter rate %s",
 		r.Passport.Golden, opened.Auctions(), rate(r.Passport.Predicted.FilterRate))
 	return r
 }

@@ -30,7 +30,7 @@ func TestAdmits(t *testing.T) {
 	if r.Outcome != admit.Admit || r.Reason != admit.Proven || r.Digest != release.Digest(archive) {
 		t.Fatalf("%+v", r)
 	}
-	if want := "admitted: 12 golden vectors reproduced, 12 of them from the auction on; predicted filter rate 20.0 % (19.0 to 21.0 %)"; r.Sentence != want {
+	if want := "12 golden vectors reproduced, 12 of them from the auction on; predicted filter rate 20.0 % (19.0 to 21.0 %)"; r.Sentence != want {
 		t.Errorf("sentence %q", r.Sentence)
 	}
 	p := r.Passport
