@@ -76,7 +76,8 @@ func ifMatch(etag *string) func(*s3.PutObjectInput) {
 // Of 16 writers with the same condition exactly one wins, round after round,
 // and what is stored is what the winner wrote.
 func TestConditionalWritesHaveOneWinner(t *testing.T) {
-	b := newBucket(t, connect(t, start(t, local.Config{}).URL(), "testtest"))
+	dir := t.TempDir()
+	b := newBucket(t, connect(t, start(t, local.Config{Dir: dir}).URL(), "testtest"))
 	condition := ifNew
 	for round := range 12 {
 		var winners atomic.Int32
@@ -107,6 +108,9 @@ func TestConditionalWritesHaveOneWinner(t *testing.T) {
 			t.Fatal(err)
 		}
 		condition = ifMatch(head.ETag)
+	}
+	if n := files(t, dir); n != 1 {
+		t.Errorf("%d files for one object: losers leave theirs", n)
 	}
 }
 
