@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/sluicehq/sluice/controller/local"
+	"github.com/sluicehq/sluice/controller/local/nlb"
 )
 
 type cluster struct {
@@ -246,6 +247,61 @@ func TestFailingTasksSayWhy(t *testing.T) {
 	eventually(t, "two attempts have failed", func() bool { return len(c.tasks(types.DesiredStatusStopped)) >= 2 })
 	if code := *c.tasks(types.DesiredStatusStopped)[0].Containers[0].ExitCode; code != 3 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// The health check decides: a task that passes is HEALTHY, one that fails is
+// replaced.
+func TestHealthChecks(t *testing.T) {
+	c := newCluster(t, connect(t, start(t, local.Config{}).URL(), "testtest"))
+	define := func(check ...string) *string {
+		out, err := c.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
+			Family: aws.String("checked"), NetworkMode: types.NetworkModeAwsvpc,
+			ContainerDefinitions: []types.ContainerDefinition{{
+				Name: aws.String("x"), Image: aws.String("x"), Command: []string{os.Args[0]},
+				Environment: []types.KeyValuePair{{Name: aws.String("SLUICE_TEST_ROLE"), Value: aws.String("task")}},
+				HealthCheck: &types.HealthCheck{Command: check, Retries: aws.Int32(1)},
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.TaskDefinition.TaskDefinitionArn
+	}
+	c.serve(define("CMD-SHELL", `test -n "$SLUICE_TASK_ADDRESS"`), 1)
+	eventually(t, "the task is healthy", func() bool {
+		tasks := c.tasks(types.DesiredStatusRunning)
+		return len(tasks) == 1 && tasks[0].HealthStatus == types.HealthStatusHealthy
+	})
+	good := c.steady(1)[0]
+	_, err := c.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: c.name, Service: aws.String("filter"), TaskDefinition: define("CMD", "/bin/false")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a failing task is stopped", func() bool { return len(c.tasks(types.DesiredStatusStopped)) > 0 })
+	if !slices.Contains(arns(c.tasks(types.DesiredStatusRunning)), *good.TaskArn) {
+		t.Error("the healthy task of before was stopped for one that never was healthy")
+	}
+}
+
+// The load balancer finds tasks in both network modes.
+func TestLoadBalancerFindsTasks(t *testing.T) {
+	for _, mode := range []types.NetworkMode{types.NetworkModeAwsvpc, types.NetworkModeBridge} {
+		c := newCluster(t, connect(t, start(t, local.Config{}).URL(), "testtest"))
+		c.serve(c.define(mode), 2)
+		want := map[string]bool{}
+		for _, task := range c.steady(2) {
+			if mode == types.NetworkModeAwsvpc {
+				want[addressOf(task)+":9090"] = true
+			} else {
+				want[fmt.Sprint("127.0.0.1:", *task.Containers[0].NetworkBindings[0].HostPort)] = true
+			}
+		}
+		f := &nlb.Finder{Client: c.Client, Cluster: *c.name, Service: "filter", Port: 9090, HealthPort: 9090}
+		targets, err := f.Targets(t.Context())
+		if err != nil || len(targets) != 2 || !want[targets[0].Address] || !want[targets[1].Address] {
+			t.Errorf("%s: %+v %v, want %v", mode, targets, err, want)
+		}
 	}
 }
 

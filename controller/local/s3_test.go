@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -351,5 +354,47 @@ func TestFaults(t *testing.T) {
 	cancel()
 	if _, err := b.GetObject(ctx, &s3.GetObjectInput{Bucket: b.name, Key: aws.String("k")}, once); err == nil {
 		t.Error("a delayed request can be given up")
+	}
+}
+
+// Over HTTPS the SDK sends another wire format than over HTTP: chunks with
+// the checksum in a trailer. Both are checked against the content.
+func TestChecksumsOverHTTPAndHTTPS(t *testing.T) {
+	server := start(t, local.Config{})
+	target, err := url.Parse(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // the signature covers it
+	}}
+	var trailers atomic.Int32
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
+			trailers.Add(1)
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer secure.Close()
+	plain := newBucket(t, connect(t, server.URL(), "testtest"))
+	options := plain.Options()
+	options.BaseEndpoint, options.HTTPClient = aws.String(secure.URL), secure.Client()
+	for name, b := range map[string]bucket{"http": plain, "https": {t, s3.New(options), plain.name}} {
+		body := strings.Repeat(name, 50000)
+		b.mustPut(name, body)
+		if got, err := b.get(name, func(in *s3.GetObjectInput) { in.ChecksumMode = types.ChecksumModeEnabled }); err != nil || got != body {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+		_, err := b.put(name, "other", func(in *s3.PutObjectInput) { in.ChecksumCRC32 = aws.String("AAAAAA==") })
+		if statusOf(err) != http.StatusBadRequest {
+			t.Errorf("%s, wrong checksum: %v", name, err)
+		}
+		if got, err := b.get(name); err != nil || got != body {
+			t.Errorf("%s after a refused write: %d bytes, %v", name, len(got), err)
+		}
+	}
+	if trailers.Load() == 0 {
+		t.Error("no request had a trailer: this test tests nothing")
 	}
 }

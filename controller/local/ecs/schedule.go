@@ -32,6 +32,7 @@ func (s *Server) reconcile(ctx context.Context) {
 	s.forgetStopped(ctx, now)
 	for _, key := range slices.Sorted(maps.Keys(s.services)) {
 		if *s.services[key].Status == inactive {
+			s.forgetDeleted(ctx, key, now)
 			continue
 		}
 		if err := s.schedule(ctx, key, now); err != nil {
@@ -135,6 +136,7 @@ func (s *Server) settle(key string, now time.Time) error {
 	}
 	if *v.Status == draining && len(live) == 0 {
 		v.Status, changed = aws.String(inactive), true
+		deployments[0].UpdatedAt = aws.Time(now)
 	}
 	if !changed {
 		return nil
@@ -160,6 +162,18 @@ func (s *Server) forgetStopped(ctx context.Context, now time.Time) {
 			s.config.Log.ErrorContext(ctx, "old logs not removed", "task", taskID, "err", err)
 		}
 	}
+}
+
+// forgetDeleted drops a service that was gone for good more than an hour ago.
+func (s *Server) forgetDeleted(ctx context.Context, key string, now time.Time) {
+	if now.Sub(*s.services[key].Deployments[0].UpdatedAt) <= keepStopped {
+		return
+	}
+	if err := s.store.forget(servicesName, key); err != nil {
+		s.config.Log.ErrorContext(ctx, "deleted service not forgotten; it is tried again", "service", key, "err", err)
+		return
+	}
+	delete(s.services, key)
 }
 
 // stop asks tasks to end. Those that have been asked already are left alone.

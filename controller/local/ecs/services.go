@@ -260,6 +260,8 @@ func (s *Server) deleteService(_ context.Context, in *ecs.DeleteServiceInput) (*
 	v.DesiredCount, v.Status = 0, aws.String(draining)
 	if len(s.tasksOf(&v)) == 0 {
 		v.Status = aws.String(inactive)
+		v.Deployments = slices.Clone(v.Deployments)
+		v.Deployments[0].UpdatedAt = aws.Time(time.Now())
 	}
 	if err := s.commitService(&v); err != nil {
 		return nil, err
