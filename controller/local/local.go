@@ -96,6 +96,9 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Dir, err = filepath.Abs(c.Dir); err != nil { // tasks and scripts run elsewhere
+		return nil, errors.Join(err, db.Close())
+	}
 	listener, err := listen(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -167,7 +167,8 @@ func TestListTrainingJobsHasEmptyPages(t *testing.T) {
 
 // A training script runs as in SageMaker's script mode.
 func TestTrainingScript(t *testing.T) {
-	all := connect(t, start(t, local.Config{}).URL(), "testtest")
+	t.Chdir(t.TempDir())
+	all := connect(t, start(t, local.Config{Dir: "relative"}).URL(), "testtest")
 	b, tr := newBucket(t, all), trainer{t, all.sagemaker}
 	b.mustPut("rows/part-1", "some rows")
 	script := filepath.Join(t.TempDir(), "train.py")
