@@ -109,14 +109,30 @@ func (s *State) rollbackText(r ruling) string {
 	return b.String()
 }
 
+// acceptText tells a person with which numbers each proof stands.
 func (s *State) acceptText(rulings []ruling) string {
 	var proofs []string
 	for _, r := range rulings {
 		if r.asked {
-			proofs = append(proofs, string(r.Gate))
+			proofs = append(proofs, r.proofText())
 		}
 	}
-	return fmt.Sprintf("ACCEPTABLE: every required proof stands (%s), each at E >= 20 (= 1/0.05)", strings.Join(proofs, ", "))
+	return fmt.Sprintf("ACCEPTABLE: %s; each proven at E >= 20 (= 1/0.05)", strings.Join(proofs, "; "))
+}
+
+// proofText is what one gate proved: its difference, the interval, the band.
+func (r ruling) proofText() string {
+	name := string(r.Gate)
+	if r.Partner != "" {
+		name += " (" + r.Partner + " loudest)"
+	}
+	switch r.Gate {
+	case GateErrors, GateInvalidScores:
+		return fmt.Sprintf("%s %s vs %s", name, percent(r.CandidateRate), percent(r.StableRate))
+	case GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed, GateData:
+	}
+	return fmt.Sprintf("%s %s pt, anytime 95 %% CS [%s, %s], allowed %s..%s", name, points(r.Difference), points(r.Low), points(r.High),
+		points(r.BandLow), points(r.BandHigh))
 }
 
 func (s *State) unsureText(last *ruling, v Verdict) string {
