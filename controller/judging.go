@@ -95,7 +95,11 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []
 	g.SetLimit(atOnce)
 	for _, t := range tasks {
 		arm, compared := r.Arm(t.ID)
-		if !compared || t.Reachable && t.Generation != r.Generation {
+		due := s.Stable
+		if arm == judge.Candidate {
+			due = r.Candidate
+		}
+		if !compared || t.Reachable && (t.Generation != r.Generation || t.Serving != due) {
 			continue
 		}
 		look.Expected[arm]++
@@ -109,7 +113,11 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []
 				look.Silent = append(look.Silent, t.ID)
 				silent = append(silent, fmt.Errorf("ask task %s for its counts: %w", t.ID, err))
 			}
-			look.Reports = append(look.Reports, reports...)
+			for _, report := range reports {
+				if report.Arm == arm { // what it answered before it joined its cohort is nobody's
+					look.Reports = append(look.Reports, report)
+				}
+			}
 			return nil
 		})
 	}

@@ -31,6 +31,7 @@ type world struct {
 
 	partners []string
 
+	turn          sync.Mutex // held while a hook runs
 	before, after func(what string) error
 	twice         bool // every message arrives twice
 	ecsDown       bool
@@ -46,6 +47,21 @@ type fakeTask struct {
 	rollout.Task
 	epoch int64
 	since time.Time
+	past  []stint
+}
+
+// stint is a time in which a task served one release under one generation.
+type stint struct {
+	release, shadow string
+	sample          float64
+	buckets         int
+	generation      int64
+	seconds         float64
+}
+
+func (t *fakeTask) stints() []stint {
+	now := stint{t.Serving, t.Shadow, t.Sample, t.Buckets, t.Generation, time.Since(t.since).Seconds()}
+	return append(slices.Clone(t.past), now)
 }
 
 func newWorld() *world {
@@ -64,11 +80,28 @@ func (w *world) start(id string) {
 	w.newest++
 }
 
+// clone returns a world that goes its own way from here, without hooks.
+func (w *world) clone() *world {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := &world{
+		documents: maps.Clone(w.documents), writes: w.writes, artifacts: maps.Clone(w.artifacts), jobs: slices.Clone(w.jobs),
+		tasks: map[string]*fakeTask{}, newest: w.newest, excess: maps.Clone(w.excess), partners: w.partners,
+	}
+	for id, t := range w.tasks {
+		twin := *t
+		c.tasks[id] = &twin
+	}
+	return c
+}
+
 // change runs one change of the world between the hooks, and again if messages
-// arrive twice.
+// arrive twice. The look is left for people and decides nothing: no hook sees
+// it.
 func (w *world) change(what string, do func() error) error {
-	if w.before != nil {
-		if err := w.before(what); err != nil {
+	hooked := !strings.HasSuffix(what, "look.json")
+	if hooked {
+		if err := w.hook(&w.before, what); err != nil {
 			return err
 		}
 	}
@@ -78,12 +111,29 @@ func (w *world) change(what string, do func() error) error {
 		_ = do()
 	}
 	w.mu.Unlock()
-	if w.after != nil {
-		if err := w.after(what); err != nil {
+	if hooked {
+		if err := w.hook(&w.after, what); err != nil {
 			return err
 		}
 	}
 	return err
+}
+
+func (w *world) hook(hook *func(string) error, what string) error {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	if *hook == nil {
+		return nil
+	}
+	return (*hook)(what)
+}
+
+// unhooked runs f from within a hook, which ends by it.
+func (w *world) unhooked(f func()) {
+	w.before, w.after = nil, nil
+	w.turn.Unlock()
+	defer w.turn.Lock()
+	f()
 }
 
 func (w *world) Get(_ context.Context, key string) ([]byte, string, error) {
@@ -237,6 +287,7 @@ func (w fakeControl) Assign(_ context.Context, address string, a rollout.Assign,
 			return nil
 		}
 		if t.Generation != a.Generation || t.Serving != a.Release {
+			t.past = t.stints()
 			t.since = time.Now()
 		}
 		t.Serving, t.Shadow, t.Sample, t.Explore, t.Buckets, t.Generation, t.Ready = a.Release, a.Shadow, a.Sample, a.Explore, a.Buckets, a.Generation, true
@@ -252,34 +303,41 @@ func (w fakeControl) Counts(_ context.Context, address string, c Comparison) ([]
 	if t == nil || !t.Reachable {
 		return nil, errors.New("connection refused")
 	}
-	if t.Generation != c.Generation || t.Serving == "" {
-		return nil, nil
+	var reports []judge.Report
+	for _, st := range t.stints() {
+		if st.generation == c.Generation && (st.release == c.Candidate || st.release == c.Stable) {
+			reports = append(reports, w.report(t, st, c))
+		}
 	}
+	return reports, nil
+}
+
+// report is what was counted in a stint.
+func (w fakeControl) report(t *fakeTask, st stint, c Comparison) judge.Report {
 	arm := judge.Control
-	if t.Serving == c.Candidate {
+	if st.release == c.Candidate {
 		arm = judge.Candidate
 	}
-	requests := int64(200 * time.Since(t.since).Seconds())
-	r := judge.Report{Task: t.ID, Boot: t.Boot, Generation: t.Generation, Arm: arm, Partners: map[string]judge.Columns{}}
+	r := judge.Report{Task: t.ID, Boot: t.Boot, Generation: st.generation, Arm: arm, Partners: map[string]judge.Columns{}}
 	split := func(total float64, salt int) []int64 {
-		counts := make([]int64, t.Buckets)
+		counts := make([]int64, st.buckets)
 		for g := range counts {
 			wobble := 1 + 0.05*float64((g*7+salt*3)%11-5)/5
-			counts[g] = int64(total * wobble / float64(t.Buckets))
+			counts[g] = int64(total * wobble / float64(st.buckets))
 		}
 		return counts
 	}
-	n := float64(requests)
-	r.Requests, r.Errors, r.Invalid = split(n, 0), make([]int64, t.Buckets), make([]int64, t.Buckets)
-	r.ShadowRequests, r.ShadowInvalid = split(n*t.Sample, 0), make([]int64, t.Buckets)
+	n := float64(int64(200 * st.seconds))
+	r.Requests, r.Errors, r.Invalid = split(n, 0), make([]int64, st.buckets), make([]int64, st.buckets)
+	r.ShadowRequests, r.ShadowInvalid = split(n*st.sample, 0), make([]int64, st.buckets)
 	for i, name := range w.partners {
-		cols := judge.Columns{Scored: split(n, 0), Filtered: split(n*(0.6+w.excess[t.Serving]), i)}
-		if t.Shadow != "" {
-			cols.Pairs = split(n*t.Sample, 0)
-			cols.CandidateOnly = split(n*t.Sample*(0.02+w.excess[c.Candidate]), i)
-			cols.StableOnly = split(n*t.Sample*0.02, i)
+		cols := judge.Columns{Scored: split(n, 0), Filtered: split(n*(0.6+w.excess[st.release]), i)}
+		if st.shadow != "" {
+			cols.Pairs = split(n*st.sample, 0)
+			cols.CandidateOnly = split(n*st.sample*(0.02+w.excess[c.Candidate]), i)
+			cols.StableOnly = split(n*st.sample*0.02, i)
 		}
 		r.Partners[name] = cols
 	}
-	return []judge.Report{r}, nil
+	return r
 }

@@ -29,8 +29,12 @@ type options struct {
 // onceTimeout bounds a demo that plays to its end.
 const onceTimeout = 4 * time.Minute
 
-// fleet is the name of the fleet in the demo.
-const fleet = "demo"
+// fleet is the name of the fleet in the demo, canaryOnly that of its policy
+// without a shadow phase.
+const (
+	fleet      = "demo"
+	canaryOnly = "canary-only"
+)
 
 // stage is everything that runs on this machine for the demo.
 type stage struct {
@@ -42,6 +46,7 @@ type stage struct {
 
 	local, nlb, controller, auctions *process
 	controllers                      int // started so far
+	watcher                          *watcher
 	endpoint, target, page           string
 }
 

@@ -26,6 +26,9 @@ type watcher struct {
 	told  int64 // sequence number of the last event told
 
 	tornHeld, killedTask, killedInCanary, killedInPromotion bool
+
+	firstCanary time.Duration // from partner-blind's completion to its canary cohort in place
+	taskBytes   int64         // largest resident memory of a task seen
 }
 
 // proof is the file that the hostile pickle would create.
@@ -34,6 +37,7 @@ func (s *stage) proof() string { return filepath.Join(s.dir, "the-pickle-was-ope
 // play lets the jobs of the story complete, one scene after the other.
 func (s *stage) play(ctx context.Context) ([]actor, error) {
 	w := &watcher{stage: s}
+	s.watcher = w
 	var played []actor
 	var serving []byte // artifact of the live release
 	for i, sc := range story() {
@@ -128,6 +132,7 @@ func (w *watcher) until(ctx context.Context, cast []actor, artifacts map[string]
 		if err := w.meddle(ctx, artifacts); err != nil {
 			return err
 		}
+		w.measure(ctx)
 		left = 0
 		for i := range cast {
 			if cast[i].rollout.ID != "" {
@@ -166,6 +171,17 @@ func (w *watcher) look(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// measure keeps what the summary tells of how quick and how large things were.
+func (w *watcher) measure(ctx context.Context) {
+	if r := w.state.Active; r != nil && r.Policy == canaryOnly && w.firstCanary == 0 && !r.StepSince.IsZero() {
+		w.firstCanary = r.StepSince.Sub(r.CompletedAt)
+	}
+	tasks, _ := w.stage.cloud.tasks(ctx) // the next look will do
+	for _, t := range tasks {
+		w.taskBytes = max(w.taskBytes, t.MemoryBytes)
+	}
 }
 
 // telling is an event as a line for people.

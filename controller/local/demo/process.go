@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -82,4 +83,20 @@ func (p *process) stop() error {
 	case <-time.After(stopTimeout):
 		return errors.Join(fmt.Errorf("%s did not end within %v", p.name, stopTimeout), p.kill())
 	}
+}
+
+// peakBytes is the largest resident memory that a running process has had; 0
+// where the system does not tell.
+func (p *process) peakBytes() int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	var kib int64
+	for line := range strings.Lines(string(b)) {
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
+			return kib << 10
+		}
+	}
+	return 0
 }

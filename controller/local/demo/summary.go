@@ -20,6 +20,15 @@ type summary struct {
 	Seconds  float64  `json:"seconds"`
 	Jobs     []ending `json:"jobs"`
 	Auctions auctions `json:"auctions"`
+	Measured measured `json:"measured"`
+}
+
+// measured is how quick and how large things were on this machine, this time.
+type measured struct {
+	FirstCanary     float64 `json:"first_canary_seconds"`   // training job completed to canary cohort in place, without a shadow phase
+	BackOnStable    float64 `json:"back_on_stable_seconds"` // verdict to last task back on stable, the longest
+	ControllerBytes int64   `json:"controller_bytes"`       // largest resident memory
+	TaskBytes       int64   `json:"task_bytes"`             // of a task, the largest seen
 }
 
 // ending is what became of one job.
@@ -51,6 +60,7 @@ func (s *stage) sumUp(played []actor) error {
 		sum.Jobs = append(sum.Jobs, endingOf(a.rollout))
 		sum.Wrong = append(sum.Wrong, a.wrong()...)
 	}
+	sum.Measured = s.measured(played)
 	found, err := s.closeTap()
 	if err != nil {
 		return err
@@ -77,6 +87,22 @@ func (s *stage) sumUp(played []actor) error {
 		return errors.New("the demo did not end as it must: " + strings.Join(sum.Wrong, "; "))
 	}
 	return nil
+}
+
+func (s *stage) measured(played []actor) measured {
+	m := measured{FirstCanary: s.watcher.firstCanary.Seconds(), TaskBytes: s.watcher.taskBytes, ControllerBytes: s.controller.peakBytes()}
+	for _, a := range played {
+		var verdict time.Time
+		for _, e := range a.rollout.History {
+			switch e.To { //nolint:exhaustive // the two ends of a rollback
+			case rollout.RollingBack:
+				verdict = e.At
+			case rollout.RolledBack:
+				m.BackOnStable = max(m.BackOnStable, e.At.Sub(verdict).Seconds())
+			}
+		}
+	}
+	return m
 }
 
 // wrong says in which ways a job did not end as the story wants.
@@ -141,6 +167,9 @@ func (sum summary) print(s *stage) error {
 	}
 	a := sum.Auctions
 	fmt.Fprintf(w, "\nauctions\tsent\tanswered\tfailed\tdegraded\tp50\tp99\n\t%d\t%d\t%d\t%d\t%d us\t%d us\n", a.Sent, a.Answered, a.Failed, a.Degraded, a.P50, a.P99)
+	m := sum.Measured
+	fmt.Fprintf(w, "\nmeasured\tjob to first canary\tverdict to stable\tcontroller\ta task\n\t%.1f s\t%.2f s\t%d MiB\t%d MiB\n",
+		m.FirstCanary, m.BackOnStable, m.ControllerBytes>>20, m.TaskBytes>>20)
 	fmt.Fprintf(w, "\n%.0f seconds in all\n", sum.Seconds)
 	return w.Flush()
 }
