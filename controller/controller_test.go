@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,47 +44,48 @@ func (w *world) reconciler(epoch int64) *Reconciler {
 // testArtifact passes admission; every name has a digest of its own.
 func testArtifact(name string) []byte { return releasetest.Archive(float32(len(name)) / 100) }
 
-// play completes three training jobs one after another - the first, a good one
-// and a bad one - and reconciles until each has ended. What step returns is of
-// no interest: it shows in the end.
+// threeJobs are what a play is about: the first release, a good one, a bad one.
+func threeJobs() []string { return []string{"first", "good", "bad"} }
+
+// play completes the three training jobs one after another, and reconciles
+// until the rollout of each has ended.
 func play(t *testing.T, w *world, step func() error) map[string]rollout.Rollout {
 	t.Helper()
-	return playUntil(t, w, step, func() bool { return false })
+	for _, name := range threeJobs() {
+		playJob(t, w, name, step)
+	}
+	return w.ended(t)
 }
 
-// playUntil is play that stops after the job in which enough became true.
-func playUntil(t *testing.T, w *world, step func() error, enough func() bool) map[string]rollout.Rollout {
+// playJob completes one training job and reconciles until its rollout has
+// ended and nothing is left to do. What step returns is of no interest: it
+// shows in the end.
+func playJob(t *testing.T, w *world, name string, step func() error) {
 	t.Helper()
-	store := Store{Documents: w, Names: []string{"ads"}}
-	ended := map[string]rollout.Rollout{}
-	for i, job := range []struct {
-		name   string
-		excess float64
-	}{{"first", 0}, {"good", 0.001}, {"bad", 0.3}} {
-		w.complete(job.name, testArtifact(job.name), job.excess)
-		for pass := 0; ; pass++ {
-			if pass > 600 {
-				state, _ := store.State(t.Context(), "ads")
-				t.Fatalf("%s does not end: %s in %s", job.name, state.Active.ID, state.Active.Phase)
-			}
-			_ = step() // what went wrong shows in the end
-			finished, err := store.Finished(t.Context(), "ads", 10)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(finished) > i {
-				ended[job.name] = finished[slices.IndexFunc(finished, func(r rollout.Rollout) bool { return r.ID == job.name })]
-				break
-			}
-			time.Sleep(time.Second)
+	w.complete(name, testArtifact(name), map[string]float64{"good": 0.001, "bad": 0.3}[name])
+	for pass := 0; w.ended(t)[name].Phase == ""; pass++ {
+		if pass > 600 {
+			t.Fatalf("%s does not end", name)
 		}
-		if enough() {
-			break
-		}
+		_ = step()
+		time.Sleep(time.Second)
 	}
 	for range 3 { // leave nothing undone
 		_ = step()
 		time.Sleep(time.Second)
+	}
+}
+
+// ended are the rollouts that have, by name.
+func (w *world) ended(t *testing.T) map[string]rollout.Rollout {
+	t.Helper()
+	finished, err := Store{Documents: w, Names: []string{"ads"}}.Finished(t.Context(), "ads", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := map[string]rollout.Rollout{}
+	for _, r := range finished {
+		ended[r.ID] = r
 	}
 	return ended
 }
@@ -117,6 +117,37 @@ func checkEnd(t *testing.T, w *world, ended map[string]rollout.Rollout, how stri
 	}
 }
 
+// scene is the world just before a training job completes. What happens in a
+// job can be played again and again without what came before it.
+type scene struct {
+	job     string
+	world   *world
+	at      time.Time // by the bubble's clock
+	changes int       // that an undisturbed controller makes from here to the end of the job
+}
+
+// scenes plays the three jobs undisturbed, with a controller that starts anew
+// for each.
+func scenes(t *testing.T) (all []scene) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		for _, name := range threeJobs() {
+			s := scene{job: name, world: w.clone(), at: time.Now()}
+			w.before = func(string) error { s.changes++; return nil }
+			r := w.reconciler(1)
+			playJob(t, w, name, func() error { _, err := r.Pass(t.Context()); return err })
+			all = append(all, s)
+		}
+	})
+	return all
+}
+
+// stage sets the world up as it was, at the same time of a bubble's clock.
+func (s scene) stage() *world {
+	time.Sleep(time.Until(s.at))
+	return s.world.clone()
+}
+
 func TestThreeJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -144,66 +175,48 @@ var errKilled = errors.New("killed")
 // that it writes or sends; the next one, under a new lease, comes to the same
 // end. After a kill that follows the change, the reply is lost.
 func TestKilledAnywhere(t *testing.T) {
-	total := countChanges(t)
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
-	for at := 1; at <= total && !t.Failed(); at += step {
-		t.Run(fmt.Sprint(at), func(t *testing.T) {
-			t.Parallel()
-			killedAt(t, at)
-		})
-	}
-}
-
-func killedAt(t *testing.T, at int) {
-	for _, lost := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld()
-			epoch, seen, dead := int64(1), 0, false
-			r := w.reconciler(epoch)
-			hook := func(what string) error {
-				if seen++; seen == at {
-					dead = true
+	for _, s := range scenes(t) {
+		for at := 1; at <= s.changes; at++ {
+			t.Run(fmt.Sprint(s.job, at), func(t *testing.T) {
+				t.Parallel()
+				for _, lost := range []bool{false, true} {
+					synctest.Test(t, func(t *testing.T) { s.killedAt(t, at, lost) })
 				}
-				if dead {
-					return fmt.Errorf("%w at %s", errKilled, what)
-				}
-				return nil
-			}
-			if lost {
-				w.after = hook
-			} else {
-				w.before = hook
-			}
-			ended := play(t, w, func() error {
-				if dead { // a new one takes over
-					epoch++
-					r, dead = w.reconciler(epoch), false
-				}
-				_, err := r.Pass(t.Context())
-				return err
 			})
-			checkEnd(t, w, ended, fmt.Sprintf("killed at change %d, reply lost %v", at, lost))
-		})
+		}
 	}
 }
 
-// countChanges says how many changes an undisturbed play makes.
-func countChanges(t *testing.T) (n int) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		w.before = func(what string) error {
-			if !strings.HasSuffix(what, "look.json") {
-				n++
+func (s scene) killedAt(t *testing.T, at int, lost bool) {
+	w := s.stage()
+	epoch, seen, dead, reached := int64(1), 0, false, false
+	r := w.reconciler(epoch)
+	die := func(here bool) error {
+		if here && !dead {
+			if seen++; seen == at {
+				dead, reached = true, true
 			}
-			return nil
 		}
-		r := w.reconciler(1)
-		play(t, w, func() error { _, err := r.Pass(t.Context()); return err })
+		if dead {
+			return errKilled
+		}
+		return nil
+	}
+	w.before = func(string) error { return die(!lost) }
+	w.after = func(string) error { return die(lost) }
+	playJob(t, w, s.job, func() error {
+		if dead { // a new one takes over
+			epoch++
+			r, dead = w.reconciler(epoch), false
+		}
+		_, err := r.Pass(t.Context())
+		return err
 	})
-	return n
+	how := fmt.Sprintf("killed at change %d, reply lost %v", at, lost)
+	if !reached {
+		t.Errorf("%s: it was never that far", how)
+	}
+	checkEnd(t, w, w.ended(t), how)
 }
 
 // TestEverythingTwice repeats every message and every write.
@@ -220,39 +233,39 @@ func TestEverythingTwice(t *testing.T) {
 // the first, at every change it makes; the first goes on as if nothing had
 // happened, and can do no harm.
 func TestTwoControllers(t *testing.T) {
-	total := countChanges(t)
-	for at := 1; at <= total; at += 2 {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld()
-			deposed, leader := w.reconciler(1), (*Reconciler)(nil)
-			seen, busy := 0, false
-			w.before = func(string) error {
-				if busy || leader != nil {
-					return nil
-				}
-				if seen++; seen == at {
-					busy = true
-					leader = w.reconciler(2)
-					for range 3 {
-						_, _ = leader.Pass(t.Context())
-					}
-					busy = false
-				}
-				return nil
-			}
-			ended := play(t, w, func() error {
-				_, err := deposed.Pass(t.Context())
-				if leader != nil {
-					_, err = leader.Pass(t.Context())
-				}
-				return err
+	for _, s := range scenes(t) {
+		for at := 1; at <= s.changes; at++ {
+			t.Run(fmt.Sprint(s.job, at), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { s.deposedAt(t, at) })
 			})
-			checkEnd(t, w, ended, fmt.Sprintf("deposed at change %d", at))
-		})
-		if t.Failed() {
-			return
 		}
 	}
+}
+
+func (s scene) deposedAt(t *testing.T, at int) {
+	w := s.stage()
+	deposed, leader := w.reconciler(1), (*Reconciler)(nil)
+	seen := 0
+	w.before = func(string) error {
+		if seen++; seen == at {
+			leader = w.reconciler(2)
+			w.unhooked(func() {
+				for range 3 {
+					_, _ = leader.Pass(t.Context())
+				}
+			})
+		}
+		return nil
+	}
+	playJob(t, w, s.job, func() error {
+		_, err := deposed.Pass(t.Context())
+		if leader != nil {
+			_, err = leader.Pass(t.Context())
+		}
+		return err
+	})
+	checkEnd(t, w, w.ended(t), fmt.Sprintf("deposed at change %d", at))
 }
 
 // TestTasksReplaced lets ECS replace a task every few seconds.

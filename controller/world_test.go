@@ -295,7 +295,7 @@ func (w fakeControl) Assign(_ context.Context, address string, a rollout.Assign,
 	})
 }
 
-// Counts makes up what a task counts at 200 requests a second.
+// Counts makes up what a task counts at 1,000 requests a second.
 func (w fakeControl) Counts(_ context.Context, address string, c Comparison) ([]judge.Report, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -327,7 +327,7 @@ func (w fakeControl) report(t *fakeTask, st stint, c Comparison) judge.Report {
 		}
 		return counts
 	}
-	n := float64(int64(200 * st.seconds))
+	n := float64(int64(1000 * st.seconds))
 	r.Requests, r.Errors, r.Invalid = split(n, 0), make([]int64, st.buckets), make([]int64, st.buckets)
 	r.ShadowRequests, r.ShadowInvalid = split(n*st.sample, 0), make([]int64, st.buckets)
 	for i, name := range w.partners {
