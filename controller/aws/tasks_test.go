@@ -219,8 +219,10 @@ func TestTasksByTheHundred(t *testing.T) {
 		t.Errorf("%d tasks", len(got))
 	}
 	list(t, tasks)
-	if lists, describes, protections := f.count("ListTasks"), f.count("DescribeTasks"), f.count("GetTaskProtection"); lists != 26 || describes != 26 || protections != 13 {
-		t.Errorf("%d ListTasks, %d DescribeTasks, %d GetTaskProtection", lists, describes, protections)
+	for op, want := range map[string]int{"ListTasks": 26, "DescribeTasks": 26, "GetTaskProtection": 13} {
+		if n := f.count(op); n < want || n > want+retries {
+			t.Errorf("%d times %s, want %d", n, op, want)
+		}
 	}
 }
 

@@ -461,9 +461,10 @@ func TestCancelledCall(t *testing.T) {
 			time.Sleep(time.Second)
 			cancel()
 		}()
+		begin := time.Now()
 		_, err := c.Status(ctx, rollout.Task{ID: "t1", Address: "a"})
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%v, want context.Canceled", err)
+		if took := time.Since(begin); !errors.Is(err, context.Canceled) || took != time.Second {
+			t.Errorf("%v after %v, want context.Canceled at once", err, took)
 		}
 	})
 }
