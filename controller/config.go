@@ -5,11 +5,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 
 	"github.com/sluicehq/sluice/controller/admit"
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -51,14 +56,16 @@ func ReadFleets(path string) ([]Fleet, error) {
 		return nil, fmt.Errorf("%s has no *.yaml file: write one per fleet, or name another folder with --fleets", path)
 	}
 	var fleets []Fleet
+	declared := map[string]string{} // file, by fleet
 	for _, file := range files {
 		f, err := readFleet(file)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		if slices.ContainsFunc(fleets, func(o Fleet) bool { return o.Name == f.Name }) {
-			return nil, fmt.Errorf("%s: fleet %q is declared twice", file, f.Name)
+		if other, ok := declared[f.Name]; ok {
+			return nil, fmt.Errorf("%s: fleet %q is declared twice, here and in %s: give one of them another name", file, f.Name, other)
 		}
+		declared[f.Name] = file
 		fleets = append(fleets, f)
 	}
 	return fleets, nil
@@ -89,15 +96,15 @@ type fleetFile struct {
 	LookEvery time.Duration  `yaml:"look_every"`
 	Admission admit.Policy   `yaml:"admission"`
 	Policy    rollout.Policy `yaml:"policy"`
-	Policies  []raw          `yaml:"policies"`
+	Policies  []piece        `yaml:"policies"`
 }
 
-// raw is a piece of YAML that is read later.
-type raw []byte
+// piece is a piece of YAML that is read later. It knows its place in the file.
+type piece struct{ node ast.Node }
 
-// UnmarshalYAML keeps the piece as it is written.
-func (r *raw) UnmarshalYAML(b []byte) error {
-	*r = slices.Clone(b)
+// UnmarshalYAML keeps the piece.
+func (p *piece) UnmarshalYAML(node ast.Node) error {
+	p.node = node
 	return nil
 }
 
@@ -107,17 +114,23 @@ func ParseFleet(body []byte) (Fleet, error) {
 	file := fleetFile{
 		ECS: ECS{ControlPort: 9091}, JobsEvery: 15 * time.Second, LookEvery: 5 * time.Second, Policy: rollout.Defaults(),
 	}
-	if err := parse(body, &file); err != nil {
+	if !utf8.Valid(body) {
+		return Fleet{}, errors.New("the file is no text: want YAML in UTF-8")
+	}
+	if err := decode(body, func() error { return yaml.UnmarshalWithOptions(body, &file, yaml.Strict()) }); err != nil {
 		return Fleet{}, err
 	}
 	f := Fleet{
 		Name: file.Name, Jobs: file.Jobs, ECS: file.ECS, JobsEvery: file.JobsEvery, LookEvery: file.LookEvery, Admission: file.Admission,
 		Policies: rollout.Policies{Default: file.Policy},
 	}
-	for _, r := range file.Policies {
+	for i, p := range file.Policies {
+		if p.node == nil {
+			return Fleet{}, fmt.Errorf("policies[%d]: it is empty", i)
+		}
 		special := file.Policy
 		special.Name, special.Jobs, special.Steps = "", nil, slices.Clone(special.Steps)
-		if err := parse(r, &special); err != nil {
+		if err := decode(body, func() error { return yaml.NodeToValue(p.node, &special, yaml.Strict()) }); err != nil {
 			return Fleet{}, err
 		}
 		f.Policies.Special = append(f.Policies.Special, special)
@@ -125,11 +138,87 @@ func ParseFleet(body []byte) (Fleet, error) {
 	return f, f.check()
 }
 
-func parse(body []byte, into any) error {
-	if err := yaml.UnmarshalWithOptions(body, into, yaml.Strict()); err != nil {
-		return errors.New(yaml.FormatError(err, false, true))
+// decode shows the line of a fleet file that could not be read. Some files
+// that are no fleet's make the library panic.
+func decode(body []byte, read func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("this YAML cannot be read: write it plainer, without anchors, tags and the like")
+		}
+	}()
+	if err = read(); err == nil {
+		return nil
 	}
-	return nil
+	var mistyped *yaml.TypeError
+	if bad := badDuration(body); bad != nil {
+		err = bad // the library does not say where it is
+	} else if errors.As(err, &mistyped) && mistyped.Token != nil {
+		message := fmt.Sprintf("%q is not what is wanted here: %s", mistyped.Token.Value, wanted(mistyped.DstType.Kind()))
+		err = &yaml.SyntaxError{Message: message, Token: mistyped.Token}
+	}
+	return errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
+}
+
+// wanted describes what a setting may be.
+func wanted(k reflect.Kind) string {
+	switch k { //nolint:exhaustive // the kinds that a fleet file has
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "text"
+	case reflect.Slice:
+		return "a list"
+	default:
+		return "settings of its own"
+	}
+}
+
+// badDuration finds the setting that is to be a duration and is none.
+func badDuration(body []byte) error {
+	file, err := parser.ParseBytes(body, 0)
+	if err != nil {
+		return err
+	}
+	search := durations{names: map[string]bool{}}
+	search.learn(reflect.TypeFor[fleetFile]())
+	for _, d := range file.Docs {
+		ast.Walk(&search, d)
+	}
+	return search.bad
+}
+
+// durations looks for a bad duration in a fleet file.
+type durations struct {
+	names map[string]bool // of settings that are durations
+	bad   error
+}
+
+func (d *durations) learn(t reflect.Type) {
+	for _, f := range reflect.VisibleFields(t) {
+		switch {
+		case f.Type == reflect.TypeFor[time.Duration]():
+			d.names[f.Tag.Get("yaml")] = true
+		case f.Type.Kind() == reflect.Struct:
+			d.learn(f.Type)
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
+			d.learn(f.Type.Elem())
+		}
+	}
+}
+
+// Visit implements ast.Visitor.
+func (d *durations) Visit(n ast.Node) ast.Visitor {
+	if setting, ok := n.(*ast.MappingValueNode); ok && d.bad == nil && d.names[setting.Key.GetToken().Value] {
+		value := setting.Value.GetToken()
+		if _, err := time.ParseDuration(value.Value); err != nil {
+			d.bad = &yaml.SyntaxError{Message: fmt.Sprintf("%q is no duration: want one such as 90s or 1h30m", value.Value), Token: value}
+		}
+	}
+	return d
 }
 
 // fleetName is what may be a part of an S3 key and of a URL.
@@ -152,7 +241,7 @@ func (f Fleet) check() error {
 		return errors.New("look_every and jobs_every: want 100ms or more")
 	}
 	if err := f.Admission.Validate(); err != nil {
-		return fmt.Errorf("admission: %w", err)
+		return err // it says that it is about admission
 	}
 	if err := f.Policies.Default.Check(); err != nil {
 		return fmt.Errorf("policy: %w", err)

@@ -43,6 +43,13 @@ func TestParseFleetErrors(t *testing.T) {
 		{"unknown setting of a special policy", "name: urgent", "nane: urgent", "nane"},
 		{"wrong type", "settle: 10s", "settle: soon", "soon"},
 		{"number for a list", `jobs: ["adfilter-*"]`, "jobs: 7", "jobs"},
+		{"number without a unit", "settle: 10s", "settle: 10", `[5:18] "10" is no duration`},
+		{"place in a special policy", "    shadow: {skip: true}", "    settle: soon", `[9:13] "soon" is no duration`},
+		{"line of an unknown setting in a special policy", "    shadow: {skip: true}", "    colour: red", `[9:5] unknown field "colour"`},
+		{"text for a number", "settle: 10s", "promote_batch: many", `[5:25] "many" is not what is wanted here: a whole number`},
+		{"empty special policy", "policies:\n", "policies:\n  - ~\n", "policies[0]"},
+		{"no text", "fleet: ads", "fleet: \xff", "UTF-8"},
+		{"judge's margin beyond one", "settle: 10s", "judge: {margin: 7}", "judge.margin"},
 		{"no YAML", "fleet: ads", "fleet: [ads", "["},
 		{"bad name", "fleet: ads", "fleet: ../ads", "lower-case"},
 		{"no service", "service: s", "service: ''", "ecs"},
@@ -94,6 +101,8 @@ func TestReadFleets(t *testing.T) {
 // past its checks without a name.
 func FuzzParseFleet(f *testing.F) {
 	f.Add([]byte(goodFleet))
+	f.Add([]byte("policies: [~]"))
+	f.Add([]byte("policies: [&a {name: x, soak: [1]}, *a]"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		fleet, err := ParseFleet(body)
 		if err == nil && (fleet.Name == "" || len(fleet.Policies.Default.Steps) == 0) {

@@ -118,6 +118,9 @@ func (p Policy) Check() error {
 	if least := max(16, p.Judge.WindowBuckets); p.Buckets < least || p.Buckets > 64 {
 		return fmt.Errorf("buckets is %d: want %d to 64, or one canary task could never fill a window of the judge (judge.window_buckets)", p.Buckets, least)
 	}
+	if err := p.Judge.Check(); err != nil {
+		return err
+	}
 	if len(p.Steps) == 0 || len(p.Steps) > 20 {
 		return fmt.Errorf("steps has %d entries: want 1 to 20 canary steps", len(p.Steps))
 	}
