@@ -31,7 +31,6 @@ type controllerFlags struct {
 func parseController(args []string, out io.Writer) (c controllerFlags, err error) {
 	host, _ := os.Hostname() // a name for people; it may be empty
 	flags := flag.NewFlagSet("sluice controller", flag.ContinueOnError)
-	flags.SetOutput(out)
 	flags.StringVar(&c.fleets, "fleets", "fleets", "fleet `file`, or folder of *.yaml fleet files")
 	flags.StringVar(&c.bucket, "bucket", os.Getenv("SLUICE_BUCKET"), "S3 `bucket` that keeps releases and fleet documents (SLUICE_BUCKET)")
 	flags.StringVar(&c.region, "region", "", "AWS `region`; empty: as for every AWS program")
@@ -43,12 +42,10 @@ func parseController(args []string, out io.Writer) (c controllerFlags, err error
 	})
 	flags.StringVar(&c.name, "name", fmt.Sprintf("%s-%d", host, os.Getpid()), "`name` of this controller, shown as the leader's")
 	flags.DurationVar(&c.leaseTTL, "lease", 15*time.Second, "`time` after which a silent leader is replaced")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args, out); err != nil {
 		return c, err
 	}
 	switch {
-	case flags.NArg() > 0:
-		return c, fmt.Errorf("%q is not a flag of sluice controller", flags.Arg(0))
 	case c.bucket == "":
 		return c, errors.New("no bucket: name the one that keeps releases and fleet documents with --bucket")
 	case c.leaseTTL < time.Second:

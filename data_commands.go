@@ -17,10 +17,9 @@ import (
 // that serves.
 func runFeatures(_ context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("sluice features", flag.ContinueOnError)
-	flags.SetOutput(out)
 	contractFile := flags.String("contract", "", "`file` with the feature contract, JSON")
 	outFile := flags.String("out", "", "`file` to write the rows to; empty: standard output")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args, out); err != nil {
 		return err
 	}
 	if *contractFile == "" {
@@ -49,11 +48,10 @@ func runFeatures(_ context.Context, args []string, out io.Writer) error {
 // runWorld is `sluice world`.
 func runWorld(_ context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("sluice world", flag.ContinueOnError)
-	flags.SetOutput(out)
 	seed := flags.Uint64("seed", 1, "`number` that makes the world; the demo serves in world 1")
 	from := flags.Uint64("from", 0, "`number` of the first auction")
 	auctions := flags.Uint64("auctions", 1000, "`number` of auctions")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args, out); err != nil {
 		return err
 	}
 	return world.New(*seed).WriteLog(out, *from, *auctions)

@@ -67,13 +67,31 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			}
 		}
 	}
+	if len(args) > 0 && args[0] != "help" && args[0] != "-h" && args[0] != "--help" {
+		return fmt.Errorf("there is no command %q: sluice help lists them", args[0])
+	}
 	fmt.Fprintf(out, "sluice carries ad-filter models from training to auctions, and only the good ones all the way.\n\n")
 	for _, c := range commands() {
 		fmt.Fprintf(out, "  %-12s %s\n", c.name, c.summary)
 	}
-	fmt.Fprintf(out, "\nsluice COMMAND --help tells a command's flags.\n")
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		return nil
+	_, err := fmt.Fprintf(out, "\nsluice COMMAND --help tells a command's flags.\n")
+	return err
+}
+
+// parseFlags reads a command line of nothing but flags. What is wrong is in
+// the error only; help goes to out.
+func parseFlags(flags *flag.FlagSet, args []string, out io.Writer) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(out)
+		flags.Usage()
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: see %s --help", err, flags.Name())
+	case flags.NArg() > 0:
+		return fmt.Errorf("%q is not a flag: see %s --help", flags.Arg(0), flags.Name())
 	}
-	return fmt.Errorf("there is no command %q", args[0])
+	return nil
 }

@@ -74,7 +74,6 @@ func parseFlags(args []string, env func(string) string, out io.Writer) (settings
 	s := settings{options: DefaultOptions(), address: env("SLUICE_TASK_ADDRESS")}
 	o := &s.options
 	f := flag.NewFlagSet("sluice task", flag.ContinueOnError)
-	f.SetOutput(out)
 	f.StringVar(&o.Fleet, "fleet", "", "`name` of the fleet this task belongs to")
 	f.StringVar(&s.bucket, "bucket", "", "S3 `bucket` of the control plane")
 	f.StringVar(&o.Name, "task", "", "`name` of this task (default: its ARN, from the container agent)")
@@ -96,11 +95,16 @@ func parseFlags(args []string, env func(string) string, out io.Writer) (settings
 	f.DurationVar(&o.ReceiptAge, "receipt-age", o.ReceiptAge, "how old a reported outcome may be")
 	f.DurationVar(&o.DrainDelay, "drain-delay", o.DrainDelay, "how long to accept after SIGTERM, while not ready")
 	f.DurationVar(&o.DrainTimeout, "drain-timeout", o.DrainTimeout, "how long to finish after that")
-	if err := f.Parse(args); err != nil {
+	f.SetOutput(io.Discard) // what is wrong is in the error only
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		f.SetOutput(out)
+		f.Usage()
 		return s, err
+	} else if err != nil {
+		return s, fmt.Errorf("%w: see %s --help", err, f.Name())
 	}
 	if f.NArg() > 0 {
-		return s, fmt.Errorf("argument %q is not understood; sluice task takes flags only", f.Arg(0))
+		return s, fmt.Errorf("%q is not a flag: see %s --help", f.Arg(0), f.Name())
 	}
 	if err := fromEnv(f, env); err != nil {
 		return s, err

@@ -26,7 +26,6 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 func parse(args []string, out io.Writer) (Config, error) {
 	c := Config{Log: slog.New(slog.NewTextHandler(out, nil))}
 	flags := flag.NewFlagSet("sluice local", flag.ContinueOnError)
-	flags.SetOutput(out)
 	flags.StringVar(&c.Dir, "dir", "", "`folder` that keeps all state; one server at a time uses it")
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:4566", "loopback `address` to serve S3, ECS and SageMaker on")
 	flags.StringVar(&c.AccessKey, "access-key", "test", "access key `id` that callers sign with")
@@ -35,11 +34,16 @@ func parse(args []string, out io.Writer) (Config, error) {
 	network := flags.String("task-network", "127.77.0.0/16", "`network` in 127.0.0.0/8 for addresses of awsvpc tasks")
 	flags.StringVar(&c.Python, "python", "python3", "`program` that runs training scripts; it needs xgboost")
 	flags.DurationVar(&c.StopLimit, "stop-limit", 10*time.Second, "`time` that tasks get to end when the server does")
-	if err := flags.Parse(args); err != nil {
+	flags.SetOutput(io.Discard) // what is wrong is in the error only
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(out)
+		flags.Usage()
 		return c, err
+	} else if err != nil {
+		return c, fmt.Errorf("%w: see %s --help", err, flags.Name())
 	}
 	if flags.NArg() > 0 {
-		return c, fmt.Errorf("parse arguments: %q is not a flag of sluice local", flags.Arg(0))
+		return c, fmt.Errorf("%q is not a flag: see %s --help", flags.Arg(0), flags.Name())
 	}
 	var err error
 	if c.TaskNetwork, err = netip.ParsePrefix(*network); err != nil {

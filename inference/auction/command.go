@@ -79,9 +79,9 @@ func parse(args []string, out io.Writer) (options, error) {
 		f.PrintDefaults()
 		return o, err
 	case err != nil:
-		return o, fmt.Errorf("read flags of auction: %w (see sluice auction -h)", err)
+		return o, fmt.Errorf("%w: see sluice auction --help", err)
 	case f.NArg() > 0:
-		return o, fmt.Errorf("read flags of auction: %q is not a flag (see sluice auction -h)", f.Arg(0))
+		return o, fmt.Errorf("%q is not a flag: see sluice auction --help", f.Arg(0))
 	}
 	return o, nil
 }

@@ -16,7 +16,6 @@ var fleetFile string
 func Command(ctx context.Context, args []string, out io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("sluice demo", flag.ContinueOnError)
-	flags.SetOutput(out)
 	flags.BoolVar(&o.once, "once", false, "play to the end, print what became of every job, and fail if anything is not as it must be")
 	flags.BoolVar(&o.json, "json", false, "with --once: print that as JSON")
 	flags.BoolVar(&o.chaos, "chaos", false, "kill a canary task once and the controller twice; always on with --once")
@@ -25,12 +24,17 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	flags.Float64Var(&o.rate, "rate", 2000, "auctions per second")
 	flags.IntVar(&o.connections, "connections", 400, "connections of auction servers")
 	flags.IntVar(&o.tasks, "tasks", 8, "inference tasks")
-	if err := flags.Parse(args); err != nil {
+	flags.SetOutput(io.Discard) // what is wrong is in the error only
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(out)
+		flags.Usage()
 		return err
+	} else if err != nil {
+		return fmt.Errorf("%w: see %s --help", err, flags.Name())
 	}
 	switch {
 	case flags.NArg() > 0:
-		return fmt.Errorf("%q is not a flag of sluice demo", flags.Arg(0))
+		return fmt.Errorf("%q is not a flag: see %s --help", flags.Arg(0), flags.Name())
 	case o.json && !o.once:
 		return errors.New("--json tells how a demo ended: add --once")
 	case o.tasks < 4 || o.tasks > 64:

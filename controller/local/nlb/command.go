@@ -94,7 +94,6 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 func parse(args []string, out io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("sluice nlb", flag.ContinueOnError)
-	flags.SetOutput(out)
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:9090", "`address` that takes connections")
 	flags.StringVar(&o.counts, "counts", "", "`address` that shows flows per target as JSON over HTTP; empty for none")
 	flags.StringVar(&o.cluster, "cluster", "default", "ECS `cluster` of the service")
@@ -105,16 +104,21 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.DurationVar(&o.drain, "drain", 30*time.Second, "`time` that flows go on after their task was taken away")
 	flags.StringVar(&o.endpoint, "endpoint", "", "`URL` of the AWS endpoint; empty for the environment's")
 	flags.StringVar(&o.region, "region", "", "AWS `region`; empty for the environment's, else us-east-1")
-	if err := flags.Parse(args); err != nil {
+	flags.SetOutput(io.Discard) // what is wrong is in the error only
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(out)
+		flags.Usage()
 		return o, err
+	} else if err != nil {
+		return o, fmt.Errorf("%w: see %s --help", err, flags.Name())
 	}
 	switch {
 	case flags.NArg() > 0:
-		return o, fmt.Errorf("parse arguments: %q is not a flag of sluice nlb", flags.Arg(0))
+		return o, fmt.Errorf("%q is not a flag: see %s --help", flags.Arg(0), flags.Name())
 	case o.service == "":
 		return o, errors.New("no service to balance: name one with --service")
 	case o.interval <= 0 || o.drain <= 0:
-		return o, errors.New("parse arguments: --interval and --drain must be longer than 0")
+		return o, errors.New("--interval and --drain must be longer than 0")
 	}
 	return o, nil
 }
