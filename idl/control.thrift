@@ -89,6 +89,7 @@ struct Counts {
 struct CountsQuery {
   1: bool totals                 // one bucket per list: sums only
   2: string release              // empty for all
+  3: i64 generation              // 0 for all
 }
 
 /* epoch is older than one the task has seen, or the assignment makes no sense. */

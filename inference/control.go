@@ -82,7 +82,7 @@ func (p controlPort) Counts(_ context.Context, q *control.CountsQuery) (*control
 	if q.Totals {
 		width = 1
 	}
-	for _, c := range p.t.ledger.all(q.Release) {
+	for _, c := range p.t.ledger.all(q.Release, q.Generation) {
 		answer.Releases = append(answer.Releases, releaseCounts(c.tally(width)))
 	}
 	answer.AtMs = time.Now().UnixMilli()

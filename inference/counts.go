@@ -252,7 +252,7 @@ func (l *ledger) open(key countsKey, now time.Time) *counts {
 // sums adds up what a release answered under a generation, whatever was its
 // shadow.
 func (l *ledger) sums(release string, generation int64) (requests, scored, filtered int64) {
-	for _, c := range l.all(release) {
+	for _, c := range l.all(release, generation) {
 		if c.key.generation == generation {
 			r, s, f := c.sums()
 			requests, scored, filtered = requests+r, scored+s, filtered+f
@@ -290,13 +290,14 @@ func (l *ledger) forReceipt(key countsKey, now time.Time, maxAge time.Duration) 
 	return c
 }
 
-// all returns the counts of one release, or of every one for "".
-func (l *ledger) all(release string) []*counts {
+// all returns the counts of one release under one generation; "" and 0 stand
+// for every one.
+func (l *ledger) all(release string, generation int64) []*counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var found []*counts
 	for _, c := range slices.Concat(l.own, l.foreign) {
-		if release == "" || c.key.release == release {
+		if (release == "" || c.key.release == release) && (generation == 0 || c.key.generation == generation) {
 			found = append(found, c)
 		}
 	}

@@ -361,7 +361,7 @@ func TestOldReleasesAreForgotten(t *testing.T) {
 			t.Fatalf("generation %d: holds %d releases, in force %v %v", i, len(held), held[now.active], held[now.beside])
 		}
 	}
-	if n := len(task.ledger.all("")); n != keptCounts {
+	if n := len(task.ledger.all("", 0)); n != keptCounts {
 		t.Errorf("counts of %d generations", n)
 	}
 }

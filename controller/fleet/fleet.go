@@ -142,7 +142,7 @@ func (c *Control) Counts(ctx context.Context, address string, of controller.Comp
 	}
 	var answer *control.Counts
 	err := c.pool.call(ctx, address, func(ctx context.Context, client *control.ControlClient) (err error) {
-		answer, err = client.Counts(ctx, &control.CountsQuery{})
+		answer, err = client.Counts(ctx, &control.CountsQuery{Generation: of.Generation})
 		return err
 	})
 	var reports []judge.Report

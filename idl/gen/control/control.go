@@ -2910,9 +2910,11 @@ func (p *Counts) String() string {
 // Attributes:
 //  - Totals
 //  - Release
+//  - Generation
 type CountsQuery struct {
   Totals bool `thrift:"totals,1" db:"totals" json:"totals"`
   Release string `thrift:"release,2" db:"release" json:"release"`
+  Generation int64 `thrift:"generation,3" db:"generation" json:"generation"`
 }
 
 func NewCountsQuery() *CountsQuery {
@@ -2926,6 +2928,10 @@ func (p *CountsQuery) GetTotals() bool {
 
 func (p *CountsQuery) GetRelease() string {
   return p.Release
+}
+
+func (p *CountsQuery) GetGeneration() int64 {
+  return p.Generation
 }
 func (p *CountsQuery) Read(ctx context.Context, iprot thrift.TProtocol) error {
   if _, err := iprot.ReadStructBegin(ctx); err != nil {
@@ -2953,6 +2959,16 @@ func (p *CountsQuery) Read(ctx context.Context, iprot thrift.TProtocol) error {
     case 2:
       if fieldTypeId == thrift.STRING {
         if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField3(ctx, iprot); err != nil {
           return err
         }
       } else {
@@ -2993,12 +3009,22 @@ func (p *CountsQuery)  ReadField2(ctx context.Context, iprot thrift.TProtocol) e
   return nil
 }
 
+func (p *CountsQuery)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.Generation = v
+}
+  return nil
+}
+
 func (p *CountsQuery) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "CountsQuery"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
   if p != nil {
     if err := p.writeField1(ctx, oprot); err != nil { return err }
     if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -3027,6 +3053,16 @@ func (p *CountsQuery) writeField2(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
+func (p *CountsQuery) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "generation", thrift.I64, 3); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:generation: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.Generation)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.generation (3) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:generation: ", p), err) }
+  return err
+}
+
 func (p *CountsQuery) Equals(other *CountsQuery) bool {
   if p == other {
     return true
@@ -3035,6 +3071,7 @@ func (p *CountsQuery) Equals(other *CountsQuery) bool {
   }
   if p.Totals != other.Totals { return false }
   if p.Release != other.Release { return false }
+  if p.Generation != other.Generation { return false }
   return true
 }
 
