@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Bucket fetches releases from S3. This is the only file of the data plane
@@ -26,7 +27,7 @@ type Bucket struct {
 // endpoint from where the AWS SDK looks for them. It asks nothing of it yet.
 // timeout bounds one Fetch.
 func OpenBucket(ctx context.Context, name string, timeout time.Duration) (*Bucket, error) {
-	c, err := config.LoadDefaultConfig(ctx)
+	c, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // what matters is in the errors
 	if err != nil {
 		return nil, fmt.Errorf("load AWS settings: %w", err)
 	}

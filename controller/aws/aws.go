@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Options say which AWS to speak to. The zero value is the AWS that the
@@ -59,6 +60,9 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		return nil, err
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, o.loaders()...)
+	if profile := (config.SharedConfigProfileNotExistError{}); errors.As(err, &profile) {
+		return nil, fmt.Errorf("there is no AWS profile %q: check AWS_PROFILE", profile.Profile)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read AWS configuration: %w", err)
 	}
@@ -118,6 +122,7 @@ func (o Options) loaders() []func(*config.LoadOptions) error {
 	loaders := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(dialer).WithTransportOptions(transport)),
 		config.WithRetryer(o.retryer),
+		config.WithLogger(logging.Nop{}), // it warns of every call that a caller gave up
 	}
 	if o.Region != "" {
 		loaders = append(loaders, config.WithRegion(o.Region))

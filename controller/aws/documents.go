@@ -49,10 +49,8 @@ func (d *Documents) at(key string) place { return place{bucket: d.bucket, key: k
 func (d *Documents) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, d.client.timeout)
 	defer cancel()
-	_, err := d.client.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &d.bucket})
-	if missing(err) { // a HEAD has no body to say what is missing
-		err = &types.NoSuchBucket{}
-	}
+	// Not HeadBucket: a HEAD has no body to say what is wrong.
+	_, err := d.client.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &d.bucket, MaxKeys: aws.Int32(1)})
 	return explain("look at the bucket", d.at(""), err)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -143,6 +144,7 @@ func transportSentence(err error) string {
 	var dial *net.OpError
 	var untrusted *tls.CertificateVerificationError
 	var garbled *smithy.DeserializationError
+	var broken *url.Error
 	switch {
 	case errors.As(err, &untrusted):
 		return fmt.Sprintf("the endpoint's certificate is not trusted (%v): check --endpoint or set AWS_CA_BUNDLE", untrusted.Err)
@@ -154,6 +156,8 @@ func transportSentence(err error) string {
 		return "no answer in time: check the network; it is tried again in the next pass"
 	case errors.As(err, &garbled):
 		return "the answer is none of AWS's: check --endpoint"
+	case errors.As(err, &broken):
+		return fmt.Sprintf("the connection broke (%v): it is tried again in the next pass", broken.Err)
 	default:
 		return err.Error()
 	}

@@ -21,6 +21,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	sagemakertypes "github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference/release"
@@ -44,7 +45,7 @@ type cloud struct {
 
 // openCloud waits until AWS on this machine answers.
 func openCloud(ctx context.Context, endpoint string) (*cloud, error) {
-	c, err := config.LoadDefaultConfig(ctx, config.WithRegion("us-east-1"), config.WithBaseEndpoint(endpoint),
+	c, err := config.LoadDefaultConfig(ctx, config.WithRegion("us-east-1"), config.WithLogger(logging.Nop{}), config.WithBaseEndpoint(endpoint),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("test", "testtest", "")))
 	if err != nil {
 		return nil, fmt.Errorf("configure AWS: %w", err)

@@ -16,6 +16,7 @@ import (
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/smithy-go/logging"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -36,7 +37,7 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	config, err := awsconfig.LoadDefaultConfig(ctx)
+	config, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logging.Nop{})) // what matters is in the errors
 	if err != nil {
 		return fmt.Errorf("configure AWS: %w", err)
 	}
