@@ -1,4 +1,4 @@
-// Made from web/src by web/build.go. Do not edit.
+// Made from web/src by go generate ./web. Do not edit.
 
 // src/api.ts
 var patience = 1e4;
