@@ -24,10 +24,11 @@ func (c *Controller) Run(ctx context.Context) error {
 	var stop context.CancelFunc = func() {}
 	var loops sync.WaitGroup
 	leading := int64(0)
+	var trouble trouble
 	for ctx.Err() == nil {
 		epoch, err := c.Elector.Hold(ctx, time.Now())
-		if err != nil && ctx.Err() == nil {
-			c.Log.ErrorContext(ctx, "lease", "err", err)
+		if ctx.Err() == nil {
+			trouble.log(ctx, c.Log, "hold the lease", err, time.Now())
 		}
 		if epoch != leading {
 			stop()
@@ -64,11 +65,13 @@ func (c *Controller) lead(ctx context.Context, epoch int64, loops *sync.WaitGrou
 func (f *Reconciler) run(ctx context.Context) {
 	tick := time.NewTicker(f.Fleet.LookEvery)
 	defer tick.Stop()
+	var trouble trouble
+	log := f.Log.With("fleet", f.Fleet.Name)
 	for {
 		for range maxPasses {
 			changed, err := f.Pass(ctx)
-			if err != nil && !errors.Is(err, ErrStale) && ctx.Err() == nil {
-				f.Log.ErrorContext(ctx, "reconcile", "fleet", f.Fleet.Name, "err", err)
+			if !errors.Is(err, ErrStale) && ctx.Err() == nil {
+				trouble.log(ctx, log, "reconcile", err, time.Now())
 			}
 			if err != nil || !changed {
 				break

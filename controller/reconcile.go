@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -69,7 +70,7 @@ func (f *Reconciler) Pass(ctx context.Context) (changed bool, err error) {
 	}
 	seen, troubles := f.observe(ctx, state, began)
 	if seen == nil {
-		return false, troubles
+		return false, errors.Join(troubles, f.show(ctx, rollout.Observation{}, nil, troubles, began))
 	}
 	next, actions := rollout.Decide(state, *seen, f.Fleet.Policies, time.Now())
 	next.Epoch = f.epoch
@@ -78,8 +79,7 @@ func (f *Reconciler) Pass(ctx context.Context) (changed bool, err error) {
 	}
 	f.report(ctx, state, next)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
-	f.show(ctx, *seen, actions, troubles, began)
-	return changed || published(actions), troubles
+	return changed || published(actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))
 }
 
 func published(actions []rollout.Action) bool {
@@ -210,21 +210,21 @@ func (f *Reconciler) archive(ctx context.Context, s rollout.State, id string) er
 	return nil
 }
 
-// show keeps for people what was seen; it fails in silence, as it decides
-// nothing.
-func (f *Reconciler) show(ctx context.Context, seen rollout.Observation, actions []rollout.Action, troubles error, began time.Time) {
+// show keeps for people what was seen; nothing is decided by it.
+func (f *Reconciler) show(ctx context.Context, seen rollout.Observation, actions []rollout.Action, troubles error, began time.Time) error {
 	look := rollout.Look{At: began, Leader: f.Name, Epoch: f.epoch, Seen: seen, Took: time.Since(began), Every: f.Fleet.LookEvery}
 	for _, a := range actions {
 		look.Wanted = append(look.Wanted, a.String())
 	}
 	if troubles != nil {
-		look.Errors = append(look.Errors, troubles.Error())
+		look.Errors = strings.Split(troubles.Error(), "\n") // one line each
 	}
 	body, err := json.Marshal(look)
 	if err == nil {
 		err = f.Documents.Replace(ctx, lookKey(f.Fleet.Name), body)
 	}
 	if err != nil {
-		f.Log.WarnContext(ctx, "show the look", "fleet", f.Fleet.Name, "err", err)
+		return fmt.Errorf("show what was seen: %w", err)
 	}
+	return nil
 }
