@@ -19,10 +19,20 @@ type history struct {
 	s        State
 	p        Policies
 	now      time.Time
-	trusted  map[string]bool // releases that have been a default: promoted, or gone back to
+	promoted map[string]bool // releases that have been stable, and were not rolled back by hand
 	releases int
-	newest   int  // name of the newest task
-	lenient  bool // spares the checks of decide, which are slow
+	newest   int       // name of the newest task
+	stale    time.Time // while set, the verdict is an old one, of that moment
+	lenient  bool      // spares the checks of decide, which are slow
+}
+
+func newHistory(t *testing.T) *history {
+	p := storyPolicies()
+	third := p.Default // its steps are never a whole number of tasks
+	third.Name, third.Jobs = "third", []string{"third-*"}
+	third.Steps = []Step{{Percent: 33, Soak: time.Minute}, {Percent: 45, Soak: time.Minute}}
+	p.Special = append(p.Special, third)
+	return &history{t: t, w: newWorld("a", "b", "c", "d", "e"), s: State{Fleet: "f"}, p: p, now: start, promoted: map[string]bool{"": true}}
 }
 
 // FuzzDecide drives a fleet through arbitrary histories - jobs, verdicts,
@@ -33,7 +43,7 @@ func FuzzDecide(f *testing.F) {
 	f.Add([]byte{0, 40, 0, 40, 22, 90, 8, 41, 9, 44, 16, 1, 12, 41, 3, 41})
 	f.Add([]byte{0, 40, 1, 40, 12, 45, 12, 45, 12, 45, 12, 45, 200, 12, 45})
 	f.Fuzz(func(t *testing.T, bytes []byte) {
-		h := &history{t: t, w: newWorld("a", "b", "c", "d", "e"), s: State{Fleet: "f"}, p: storyPolicies(), now: start, trusted: map[string]bool{"": true}}
+		h := newHistory(t)
 		for len(bytes) >= 2 && len(bytes) < 400 {
 			h.happen(bytes[0], bytes[1])
 			h.pass(int(bytes[1] >> 4))
@@ -52,10 +62,10 @@ func (h *history) happen(what, how byte) {
 	switch what % 32 {
 	case 0, 1, 2, 3:
 		h.releases++
-		id := []string{"", "quick-", "careful-", ""}[what%4] + fmt.Sprint("job", h.releases)
+		id := []string{"", "quick-", "careful-", "third-"}[what%4] + fmt.Sprint("job", h.releases)
 		h.w.jobs = append(h.w.jobs, Job{Source: release.Source{Job: id, Bucket: "b", Key: id}, CompletedAt: h.now})
 		outcome := []AdmissionOutcome{AdmissionOK, AdmissionOK, AdmissionOK, AdmissionWait, AdmissionRefused}[how%5]
-		h.w.admission[id] = &Admission{Rollout: id, Outcome: outcome, Reason: "torn", Sentence: "s", Digest: fmt.Sprint("v", h.releases%4)}
+		h.w.admission[id] = &Admission{Rollout: id, Outcome: outcome, Reason: "torn", Sentence: "s", Digest: fmt.Sprint("v", h.releases%7)}
 	case 4:
 		for _, a := range h.w.admission { // what was torn is complete now
 			a.Outcome = AdmissionOK
@@ -88,6 +98,10 @@ func (h *history) happen(what, how byte) {
 		h.ask([]Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}[what%32-22], how)
 	case 28:
 		clear(h.w.failing)
+	case 29: // the judge is silent for a while: its last word grows old
+		h.stale = h.now
+	case 30:
+		h.stale = time.Time{}
 	}
 }
 
@@ -104,26 +118,72 @@ func (h *history) ask(v Verb, how byte) {
 		q.Rollout, q.Source = fmt.Sprint("try", h.releases), &release.Source{Bucket: "b", Key: "k"}
 		h.w.admission[q.Rollout] = &Admission{Rollout: q.Rollout, Outcome: AdmissionOK, Sentence: "s", Digest: fmt.Sprint("v", how%4)}
 	}
-	if next, err := Accept(h.s, q, func(d string) bool { return h.w.published[d] }); err == nil {
+	known := func(d string) bool { return h.w.published[d] }
+	next, err := Accept(h.s, q, known)
+	if err == nil {
 		h.s = next
+	}
+	q.ID, q.By = "nobody's", ""
+	if _, err := Accept(h.s, q, known); err == nil {
+		h.t.Fatalf("took the wish of nobody: %+v", q)
 	}
 }
 
 // pass decides and acts, as far as the controller lives.
 func (h *history) pass(dieAfter int) {
 	seen := h.w.observe(h.s, h.now)
+	if seen.Verdict != nil && !h.stale.IsZero() {
+		seen.Verdict.At = h.stale
+	}
 	next, actions := h.decide(seen)
 	h.checkStep(next, seen)
+	if was := h.s.Stable; next.Stable != was && next.Active != nil && next.Active.Phase == RollingBack {
+		delete(h.promoted, was)
+	}
+	h.promoted[next.Stable] = true
+	if next.Stable == "" { // a first release that is given up: there is nothing to go back to
+		h.promoted[next.Default] = true
+	}
 	h.s = next
-	h.trusted[next.Default] = true
 	for i, a := range actions {
 		if i == dieAfter {
 			break
 		}
+		before := h.exposed()
 		h.w.apply(a)
 		h.w.apply(a) // a repeated message changes nothing
-		h.checkExposure()
+		h.checkExposure(before, len(seen.Tasks))
 	}
+}
+
+// exposed counts the tasks that answer with a release that is not promoted,
+// whether they can be reached or not.
+func (h *history) exposed() (n int) {
+	for _, t := range h.w.tasks {
+		if !h.promoted[t.Serving] && t.Serving != h.s.Default {
+			n++
+		}
+	}
+	return n
+}
+
+// allowed is how many tasks of n the step lets answer with its candidate.
+func (h *history) allowed(n int) int {
+	r := h.s.Active
+	if r == nil || r.Comparing() != Canary {
+		return 0
+	}
+	step := h.p.For(r.ID).Steps[r.Step]
+	k := step.Tasks
+	if step.Percent > 0 {
+		for k = 1; float64(100*(k+1)) <= step.Percent*float64(n); {
+			k++
+		}
+	}
+	if k >= n { // one stays stable
+		k = n - 1
+	}
+	return k
 }
 
 // decide checks that Decide keeps its hands off what it is given, and that it
@@ -152,29 +212,25 @@ func (h *history) decide(seen Observation) (State, []Action) {
 
 // checkStep checks what a decision must never be.
 func (h *history) checkStep(next State, seen Observation) {
+	told := false // of the phase that is entered
 	for _, e := range next.Events {
 		if e.Seq <= h.s.LastEvent {
 			continue
 		}
-		if e.Reason == "" || e.Sentence == "" || e.At.IsZero() {
-			h.t.Fatalf("a decision without a reason: %+v", e)
-		}
-		if byHand := e.Reason == Aborted || e.Reason == PromotedByHand || e.Reason == RollbackByHand; byHand && e.By == "" {
-			h.t.Fatalf("nobody knows who asked: %+v", e)
-		}
-		good := seen.Verdict != nil && seen.Verdict.Outcome == judge.Acceptable
-		if e.Reason == Accepted && e.To != Live && !good {
-			h.t.Fatalf("accepted without a good verdict: %+v after %+v", e, seen.Verdict)
-		}
-		if e.To == Promoting && e.Reason != Accepted && e.Reason != PromotedByHand && e.Reason != FirstRelease && e.From != Held {
-			h.t.Fatalf("promoted for no good reason: %+v", e)
+		h.checkReason(e)
+		h.checkSuccess(e, seen)
+		if r := next.Active; r != nil && e.Rollout == r.ID && e.To == r.Phase && e.Step == r.Step {
+			told = true
 		}
 	}
-	if r := next.Active; r != nil && (r.Phase == Canary || r.Phase == Held && r.HeldFrom == Canary) {
-		p := h.p.For(r.ID)
-		if most := canaryTasks(p.Steps[r.Step], len(seen.Tasks)); len(r.CanaryTasks) > most {
-			h.t.Fatalf("%d canary tasks of %d in step %d, want %d at most", len(r.CanaryTasks), len(seen.Tasks), r.Step, most)
+	was := h.s.Active
+	if r := next.Active; r != nil && was != nil && r.ID == was.ID && (r.Phase != was.Phase || r.Step != was.Step) {
+		last := r.History[len(r.History)-1]
+		if !told || last.To != r.Phase || last.Reason != r.Reason {
+			h.t.Fatalf("nobody is told why %s went from %s to %s %d: %+v", r.ID, was.Phase, r.Phase, r.Step, last)
 		}
+	}
+	if r := next.Active; r != nil {
 		for _, id := range r.ControlTasks {
 			if slices.Contains(r.CanaryTasks, id) {
 				h.t.Fatalf("task %s is in both cohorts", id)
@@ -186,13 +242,46 @@ func (h *history) checkStep(next State, seen Observation) {
 	}
 }
 
-// checkExposure checks that no task answers with a release that nobody has
-// promoted, unless it was chosen for it.
-func (h *history) checkExposure() {
-	for id, t := range h.w.tasks {
-		if !h.trusted[t.Serving] && t.Generation == h.s.Generation && !slices.Contains(h.s.Active.CanaryTasks, id) {
-			h.t.Fatalf("task %s serves %s, which is not promoted, in generation %d: %+v", id, t.Serving, t.Generation, h.s.Active)
+// checkReason checks that a person can read why, and who asked.
+func (h *history) checkReason(e Event) {
+	if e.Reason == "" || e.Sentence == "" || e.At.IsZero() {
+		h.t.Fatalf("a decision without a reason: %+v", e)
+	}
+	switch e.Reason { //nolint:exhaustive // what people ask
+	case Aborted, PromotedByHand, RollbackByHand, Asked:
+		if e.By != "ann" {
+			h.t.Fatalf("nobody knows who asked: %+v", e)
 		}
+	case Paused, Resumed:
+		if e.Rollout == "" && e.By != "ann" {
+			h.t.Fatalf("nobody knows who asked: %+v", e)
+		}
+	}
+}
+
+// checkSuccess checks that only a good verdict of this very step leads on.
+func (h *history) checkSuccess(e Event, seen Observation) {
+	v := seen.Verdict
+	good := v != nil && v.Outcome == judge.Acceptable
+	if e.Reason == Accepted && e.To != Live && !good {
+		h.t.Fatalf("accepted without a good verdict: %+v after %+v", e, v)
+	}
+	if r := h.s.Active; e.Reason == Accepted && e.To != Live && e.From != Held && !v.At.After(r.StepSince) {
+		h.t.Fatalf("accepted by a verdict of %v, but the step began at %v: %+v", v.At, r.StepSince, e)
+	}
+	if e.To == Promoting && e.Reason != Accepted && e.Reason != PromotedByHand && e.Reason != FirstRelease && e.From != Held {
+		h.t.Fatalf("promoted for no good reason: %+v", e)
+	}
+}
+
+// checkExposure checks what an action has led to: no more tasks than the step
+// allows answer with a release that is not promoted, unless there were as many
+// before, as tasks died or the step ended.
+func (h *history) checkExposure(before, tasks int) {
+	if now := h.exposed(); now > before && now > h.allowed(tasks) {
+		h.t.Fatalf("%d of %d tasks answer with something that is not promoted, want %d at most: %+v", now, tasks, h.allowed(tasks), h.s.Active)
+	}
+	for id, t := range h.w.tasks {
 		if !h.w.published[t.Serving] && t.Serving != "" {
 			h.t.Fatalf("task %s serves %s, which is not stored", id, t.Serving)
 		}
@@ -266,12 +355,13 @@ func TestRandomHistories(t *testing.T) {
 		return byte(seed >> 32)
 	}
 	for range 1500 {
-		h := &history{t: t, w: newWorld("a", "b", "c", "d", "e"), s: State{Fleet: "f"}, p: storyPolicies(), now: start, trusted: map[string]bool{"": true}, lenient: true}
-		for range 60 {
+		h := newHistory(t)
+		h.lenient = true
+		for range 10 + random()%60 {
 			before := h.s.LastEvent
 			how := random()
 			h.happen(random(), how)
-			h.pass(15)
+			h.pass(int(random() % 16))
 			for _, e := range h.s.Events {
 				if e.Seq > before && e.From != "" {
 					walked[Arrow{e.From, e.To}] = true
