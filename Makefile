@@ -32,8 +32,10 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 bench: ## run every benchmark once
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-lint: $(LINT) ## check style and the arrows between packages
-	$(LINT) run ./...
+lint: $(LINT) ## check style, the arrows between packages, and the dashboard's types
+	$(LINT) run --allow-parallel-runners ./...
+	@if command -v npm >/dev/null; then cd web && npm ci --silent && npm run --silent check && echo "the dashboard's types are sound"; \
+	else echo "there is no npm: the dashboard's types are not checked"; fi
 
 $(LINT):
 	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
