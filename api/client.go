@@ -18,16 +18,16 @@ import (
 )
 
 // Client asks a server of this package. The zero value of HTTP takes a client
-// without tricks; every call but Follow is over within ten seconds.
+// without tricks; every call but Follow is over within fifteen seconds.
 type Client struct {
 	Base string // http://host:port
 	HTTP *http.Client
 }
 
 const (
-	callTimeout = 10 * time.Second
-	maxAnswer   = 32 << 20 // bytes
-	maxLine     = 8 << 20  // bytes of one message of a stream
+	callTimeout = 15 * time.Second // the server itself gives up after ten, and says why
+	maxAnswer   = 32 << 20         // bytes
+	maxLine     = 8 << 20          // bytes of one message of a stream
 )
 
 // Refusal is an answer that is not a success. It is ErrNotFound, ErrConflict
@@ -142,7 +142,7 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 	}
 	answer, err := h.Do(q)
 	if err != nil {
-		return nil, fmt.Errorf("reach the controller's API at %s (--api or SLUICE_API says where it is): %w", c.Base, err)
+		return nil, fmt.Errorf("reach the controller's API at %s: %w: is it running there? --api or SLUICE_API says where it is", c.Base, cause(err))
 	}
 	if answer.StatusCode < 300 {
 		return answer, nil
@@ -154,6 +154,14 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 		p.Error = fmt.Sprintf("%s answered %s: is it a sluice controller?", c.Base, answer.Status)
 	}
 	return nil, &Refusal{Status: answer.StatusCode, Message: p.Error}
+}
+
+// cause is an error of HTTP without the address that was asked.
+func cause(err error) error {
+	if asked := (*url.Error)(nil); errors.As(err, &asked) {
+		return asked.Err
+	}
+	return err
 }
 
 // News is one message of a stream: exactly one field is set.

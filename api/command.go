@@ -255,7 +255,7 @@ func parse(name, takes string, args []string, out io.Writer, more func(*flag.Fla
 		err := f.Parse(args)
 		switch {
 		case errors.Is(err, flag.ErrHelp):
-			fmt.Fprintf(out, "usage: sluice %s [flags] %s\n", name, takes)
+			fmt.Fprintln(out, strings.TrimSpace("usage: sluice "+name+" [flags] "+takes))
 			f.SetOutput(out)
 			f.PrintDefaults()
 			return nil, nil, nil
