@@ -2,7 +2,6 @@ package inference
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -125,32 +124,6 @@ func TestBadAssignmentsAreRefused(t *testing.T) {
 		// A refusal ends nothing: the connection and the release go on.
 		if s, err := c.Status(t.Context()); err != nil || s.Release != low.digest() || s.Failure != nil {
 			t.Errorf("status %v, %v", s, err)
-		}
-	})
-}
-
-// Whatever two controllers ask, and in whatever order, the newest epoch seen
-// never falls, and nothing of a deposed controller is taken.
-func FuzzOrders(f *testing.F) {
-	f.Add([]byte{1, 1, 0, 2, 1, 1, 1, 9, 0, 2, 0, 1})
-	f.Fuzz(func(t *testing.T, asks []byte) {
-		o := newOrders()
-		for len(asks) >= 3 {
-			epoch, generation := int64(asks[0]%4), int64(asks[1]%4)
-			a := assignment{release: strings.Repeat(fmt.Sprintf("%x", asks[2]%16), 64), buckets: 1 + int(asks[2]>>4), generation: generation}
-			asks = asks[3:]
-			newest, before, under := o.epoch, o.wanted, o.under
-			err := o.take(a, epoch, time.Time{})
-			switch {
-			case o.epoch < newest:
-				t.Fatal("the newest epoch fell")
-			case err != nil && o.wanted != before:
-				t.Fatal("refused, and taken")
-			case err == nil && (epoch < newest || o.wanted != a):
-				t.Fatal("taken from a deposed controller, or not taken")
-			case err == nil && epoch == under && generation < before.generation:
-				t.Fatal("went back within an epoch")
-			}
 		}
 	})
 }
