@@ -2,13 +2,17 @@ package nlb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
 )
 
 // Finder finds the tasks of an ECS service. In bridge mode tasks are taken to
@@ -26,14 +30,14 @@ func (f *Finder) Targets(ctx context.Context) ([]Target, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("list tasks: %w", err)
+			return nil, f.explain("list tasks", err)
 		}
 		if len(page.TaskArns) == 0 {
 			continue
 		}
 		out, err := f.Client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &f.Cluster, Tasks: page.TaskArns})
 		if err != nil {
-			return nil, fmt.Errorf("describe tasks: %w", err)
+			return nil, f.explain("describe tasks", err)
 		}
 		for _, t := range out.Tasks {
 			if target, ok := f.target(t); ok {
@@ -42,6 +46,21 @@ func (f *Finder) Targets(ctx context.Context) ([]Target, error) {
 		}
 	}
 	return targets, nil
+}
+
+// explain leaves out what the SDK says of itself.
+func (f *Finder) explain(doing string, err error) error {
+	var api smithy.APIError
+	var broken *url.Error
+	switch {
+	case errors.As(err, &api):
+		err = api // without the request and its retries
+	case errors.As(err, &broken):
+		err = fmt.Errorf("%w: check --endpoint", broken.Err)
+	case strings.Contains(err.Error(), "credentials"):
+		err = errors.New("there are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	}
+	return fmt.Errorf("%s of service %q in cluster %q: %w", doing, f.Service, f.Cluster, err)
 }
 
 func (f *Finder) target(t types.Task) (Target, bool) {

@@ -55,7 +55,8 @@ type Balancer struct {
 	config Config
 	base   context.Context //nolint:containedctx // dials outlive no Run, and tcpproxy hands us none
 
-	look sync.Mutex // held while looking, so that looks do not overtake each other
+	look  sync.Mutex // held while looking, so that looks do not overtake each other
+	blind bool       // the last look could not find the targets; guarded by look
 
 	mu      sync.Mutex // guards everything below
 	ready   []Target   // get new flows
@@ -126,17 +127,28 @@ func (b *Balancer) Look(ctx context.Context) {
 	defer b.look.Unlock()
 	targets, err := b.config.Targets(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
-			b.config.Log.WarnContext(ctx, "targets not known; those of before stay", "err", err)
-		}
 		targets = b.registered()
 	}
+	b.tell(ctx, err)
 	healthy := b.check(ctx, targets)
 	if ctx.Err() != nil {
 		return
 	}
 	b.update(ctx, targets, healthy, time.Now())
 	b.cut(func(s *state) bool { return !s.gone.IsZero() && time.Since(s.gone) > b.config.Drain })
+}
+
+// tell logs when the targets are no longer known, and when they are again.
+func (b *Balancer) tell(ctx context.Context, err error) {
+	switch {
+	case ctx.Err() != nil || (err != nil) == b.blind:
+		return
+	case err != nil:
+		b.config.Log.WarnContext(ctx, "targets not known; those of before stay", "err", err)
+	default:
+		b.config.Log.InfoContext(ctx, "targets known again")
+	}
+	b.blind = err != nil
 }
 
 func (b *Balancer) registered() []Target {
