@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,8 +76,11 @@ func runController(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = errors.New("the port is in use")
+	}
 	if err != nil {
-		return fmt.Errorf("listen for the API: %w: choose another address with --listen", err)
+		return fmt.Errorf("listen on %s: %w: choose another address with --listen", c.listen, err)
 	}
 	control := fleet.New(fleet.Options{})
 	defer control.Close()

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 )
 
@@ -129,7 +130,7 @@ func fromEnv(f *flag.FlagSet, env func(string) string) error {
 		name := variable(one.Name)
 		if v := env(name); v != "" && !given[one.Name] && failed == nil {
 			if err := f.Set(one.Name, v); err != nil {
-				failed = fmt.Errorf("read %s: %w", name, err)
+				failed = fmt.Errorf("%s is %q: %w: see %s --help", name, v, err, f.Name())
 			}
 		}
 	})
@@ -174,7 +175,10 @@ func (s settings) listen(ctx context.Context) (Listeners, error) {
 			for _, other := range open {
 				_ = other.Close() // it was never used
 			}
-			return Listeners{}, fmt.Errorf("open port, see --%s: %w", p.flag, err)
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = errors.New("the port is in use")
+			}
+			return Listeners{}, fmt.Errorf("listen on %s: %w: choose another with --%s", at(p.address, s.address), err, p.flag)
 		}
 		open = append(open, l)
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -76,7 +78,14 @@ func (b *Bucket) Fetch(ctx context.Context, key string, limit int64) ([]byte, er
 // explain adds to an error of S3 what would help.
 func (b *Bucket) explain(key string, err error) error {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	var broken *url.Error
+	switch {
+	case errors.As(err, &api):
+	case errors.As(err, &broken):
+		return fmt.Errorf("get s3://%s/%s: %w", b.name, key, broken.Err)
+	case strings.Contains(err.Error(), "credentials"):
+		return fmt.Errorf("get s3://%s/%s: there are no AWS credentials, give the task a role", b.name, key)
+	default:
 		return fmt.Errorf("get s3://%s/%s: %w", b.name, key, err)
 	}
 	switch api.ErrorCode() {
@@ -85,7 +94,7 @@ func (b *Bucket) explain(key string, err error) error {
 	case "NoSuchBucket":
 		return fmt.Errorf("get s3://%s/%s: there is no such bucket, see --bucket: %w", b.name, key, ErrNotFound)
 	case "AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId":
-		return fmt.Errorf("get s3://%s/%s: credentials are refused, allow the task role s3:GetObject: %w", b.name, key, err)
+		return fmt.Errorf("get s3://%s/%s: credentials are refused, allow the task role s3:GetObject: %w", b.name, key, api)
 	}
-	return fmt.Errorf("get s3://%s/%s: %w", b.name, key, err)
+	return fmt.Errorf("get s3://%s/%s: %w", b.name, key, api) // without the request and its retries
 }

@@ -45,8 +45,9 @@ const (
 type loader struct {
 	fetch        Fetcher
 	open         func(digest string, archive []byte) (*arm, error)
-	archiveBytes int64 // limit of one archive
-	memoryBytes  int64 // limit of the process; 0 for none
+	said         string // why there was no default release, as logged last
+	archiveBytes int64  // limit of one archive
+	memoryBytes  int64  // limit of the process; 0 for none
 	shelf        []*shelved
 }
 
@@ -258,7 +259,10 @@ func (t *Task) loadDefault(ctx context.Context) {
 	a := assignment{release: state.Default, buckets: defaultBuckets}
 	if err != nil {
 		t.orders.fail(a, true, failure{reason: "download", detail: fmt.Sprintf("read %s: %v", key, err)})
-		t.log.InfoContext(ctx, "no default release yet", "err", err)
+		if said := err.Error(); said != t.loader.said && ctx.Err() == nil { // it is tried again every few seconds
+			t.loader.said = said
+			t.log.WarnContext(ctx, "no default release yet", "err", err)
+		}
 		return
 	}
 	t.prepare(ctx, a, time.Now(), true)

@@ -47,7 +47,7 @@ func parse(args []string, out io.Writer) (Config, error) {
 	}
 	var err error
 	if c.TaskNetwork, err = netip.ParsePrefix(*network); err != nil {
-		return c, fmt.Errorf("parse --task-network: %w", err)
+		return c, fmt.Errorf("--task-network is %q: want one such as 127.77.0.0/16", *network)
 	}
 	return c, nil
 }

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -55,6 +56,9 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
+	}
+	if o.listen, err = pageAddress(ctx, o.listen); err != nil {
+		return err
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "sluice-demo-"); err != nil {
@@ -124,9 +128,6 @@ func (s *stage) set(ctx context.Context) (err error) {
 	}
 	local := fmt.Sprintf("127.0.0.1:%d", ports[0])
 	s.endpoint, s.target = "http://"+local, fmt.Sprintf("127.0.0.1:%d", ports[1])
-	if s.listen, err = pageAddress(ctx, s.listen); err != nil {
-		return err
-	}
 	if s.local, err = s.start("local", "local", "--dir", filepath.Join(s.dir, "aws"), "--listen", local, "--stop-limit", "8s"); err != nil {
 		return err
 	}
@@ -206,7 +207,10 @@ func pageAddress(ctx context.Context, listen string) (string, error) {
 		return l.Addr().String(), l.Close()
 	}
 	if listen != "" {
-		return "", fmt.Errorf("the page cannot be served at %s: %w: choose another address with --listen", listen, err)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = errors.New("the port is in use")
+		}
+		return "", fmt.Errorf("serve the page at %s: %w: choose another address with --listen", listen, err)
 	}
 	ports, err := freePorts(ctx, 1)
 	if err != nil {
