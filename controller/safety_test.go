@@ -1,0 +1,478 @@
+package controller
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// faults stands between a controller and the world: ask is called before
+// every question that can fail, and may answer it with an error. What tasks
+// are asked for themselves goes through.
+type faults struct {
+	*world
+	ask func(what string) error
+}
+
+func (f faults) ports() Ports {
+	return Ports{f, f, f, faultyTasks{fakeTasks{f.world}, f}, faultyControl{fakeControl{f.world}, f}}
+}
+
+func (f faults) Get(ctx context.Context, key string) ([]byte, string, error) {
+	if err := f.ask("get " + key); err != nil {
+		return nil, "", err
+	}
+	return f.world.Get(ctx, key)
+}
+
+func (f faults) Put(ctx context.Context, key string, body []byte, etag string) (string, error) {
+	if err := f.ask("put " + key); err != nil {
+		return "", err
+	}
+	return f.world.Put(ctx, key, body, etag)
+}
+
+func (f faults) Replace(ctx context.Context, key string, body []byte) error {
+	if err := f.ask("put " + key); err != nil {
+		return err
+	}
+	return f.world.Replace(ctx, key, body)
+}
+
+func (f faults) Pin(ctx context.Context, s release.Source) (release.Source, int64, error) {
+	if err := f.ask("pin"); err != nil {
+		return s, 0, err
+	}
+	return f.world.Pin(ctx, s)
+}
+
+func (f faults) Fetch(ctx context.Context, s release.Source, limit int64) ([]byte, error) {
+	if err := f.ask("fetch"); err != nil {
+		return nil, err
+	}
+	return f.world.Fetch(ctx, s, limit)
+}
+
+func (f faults) Completed(ctx context.Context, patterns []string, since time.Time) ([]rollout.Job, error) {
+	if err := f.ask("jobs"); err != nil {
+		return nil, err
+	}
+	return f.world.Completed(ctx, patterns, since)
+}
+
+type faultyTasks struct {
+	fakeTasks
+	f faults
+}
+
+func (t faultyTasks) List(ctx context.Context) ([]rollout.Task, int, error) {
+	if err := t.f.ask("ecs list"); err != nil {
+		return nil, 0, err
+	}
+	return t.fakeTasks.List(ctx)
+}
+
+func (t faultyTasks) Tag(ctx context.Context, task, digest string) error {
+	if err := t.f.ask("ecs tag"); err != nil {
+		return err
+	}
+	return t.fakeTasks.Tag(ctx, task, digest)
+}
+
+func (t faultyTasks) Protect(ctx context.Context, task string, on bool) error {
+	if err := t.f.ask("ecs protect"); err != nil {
+		return err
+	}
+	return t.fakeTasks.Protect(ctx, task, on)
+}
+
+type faultyControl struct {
+	fakeControl
+	f faults
+}
+
+func (c faultyControl) Counts(ctx context.Context, address string, q Comparison) ([]judge.Report, error) {
+	if err := c.f.ask("counts"); err != nil {
+		return nil, err
+	}
+	return c.fakeControl.Counts(ctx, address, q)
+}
+
+func (f faults) reconciler(epoch int64) *Reconciler {
+	r := f.world.reconciler(epoch)
+	r.Ports = f.ports()
+	r.store.Documents = f
+	return r
+}
+
+var errDown = errors.New("as the test wants it")
+
+// state is the truth as it is stored.
+func (w *world) state(t *testing.T) rollout.State {
+	t.Helper()
+	s, err := Store{Documents: w, Names: []string{"ads"}}.State(t.Context(), "ads")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// services are what a fleet may have to do without.
+func services() []string {
+	return []string{
+		"ecs list", "ecs tag", "ecs protect", "counts", "jobs", "pin", "fetch", "get fleets/ads/judge/", "put fleets/ads/judge/", "put fleets/ads/look",
+		"get releases/", "put releases/", "put fleets/ads/rollouts/",
+	}
+}
+
+// TestRestoredWhateverIsDown asks for stable in every phase in which a
+// candidate may be with tasks, while services are down, each alone, all at
+// once, and at random: one pass brings it back.
+func TestRestoredWhateverIsDown(t *testing.T) {
+	good := scenes(t)[1]
+	var outages [][]string
+	for _, one := range services() {
+		outages = append(outages, []string{one})
+	}
+	outages = append(outages, services())
+	rng := rand.New(rand.NewPCG(4, 4))
+	for range 8 {
+		all := services()
+		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		outages = append(outages, all[:2+rng.IntN(len(all)-3)])
+	}
+	for _, phase := range []rollout.Phase{rollout.Shadow, rollout.Canary, rollout.Promoting} {
+		for i, down := range outages {
+			t.Run(fmt.Sprint(phase, i), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { good.restoredWithout(t, phase, down) })
+			})
+		}
+	}
+}
+
+func (s scene) restoredWithout(t *testing.T, phase rollout.Phase, down []string) {
+	f := faults{world: s.stage()}
+	out := false
+	f.ask = func(what string) error {
+		for _, d := range down {
+			if out && strings.HasPrefix(what, d) {
+				return fmt.Errorf("%s: %w", what, errDown)
+			}
+		}
+		return nil
+	}
+	r := f.reconciler(1)
+	f.complete(s.job, testArtifact(s.job), 0)
+	for moved := 0; moved < 2; { // one pass to enter the phase, one in it
+		_, _ = r.Pass(t.Context())
+		if a := f.state(t).Active; a != nil && a.Phase == phase {
+			moved++
+		}
+		time.Sleep(time.Second / 4)
+	}
+	out = true
+	q := rollout.Request{ID: "1", Verb: rollout.VerbRollback, By: "ann", At: time.Now()}
+	if _, err := (Store{Documents: f.world, Names: []string{"ads"}}).Request(t.Context(), "ads", q); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = r.Pass(t.Context())
+	stable := release.Digest(testArtifact("first"))
+	for id, task := range f.tasks {
+		if task.Serving != stable || task.Shadow != "" {
+			t.Errorf("in %s without %v: task %s serves %.12s with %.12s in its shadow after a rollback to %.12s", phase, down, id, task.Serving, task.Shadow, stable)
+		}
+	}
+}
+
+// TestDeadMetrics lets the counts of all tasks die in one of several ways, at
+// any look: no phase that began after that is ever accepted, and the rollout
+// ends without having gone live on it.
+func TestDeadMetrics(t *testing.T) {
+	good := scenes(t)[1]
+	for _, death := range []string{"errors", "nothing", "zeros", "frozen", "garbage"} {
+		for after := range 8 {
+			t.Run(fmt.Sprint(death, after), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { good.withoutMetrics(t, death, after) })
+			})
+		}
+	}
+}
+
+// dyingControl answers for its counts only for a while.
+type dyingControl struct {
+	Control
+	mu    *sync.Mutex
+	how   string
+	left  *int // looks
+	last  map[string][]judge.Report
+	since *time.Time
+}
+
+func (c dyingControl) Counts(ctx context.Context, address string, q Comparison) ([]judge.Report, error) {
+	reports, err := c.Control.Counts(ctx, address, q)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if *c.left--; *c.left >= 0 {
+		c.last[address] = reports
+		return reports, err
+	}
+	if c.since.IsZero() {
+		*c.since = time.Now()
+	}
+	switch c.how {
+	case "errors":
+		return nil, errDown
+	case "nothing":
+		return nil, nil
+	case "frozen":
+		return c.last[address], nil
+	case "zeros":
+		for i := range reports {
+			clear(reports[i].Requests)
+			clear(reports[i].ShadowRequests)
+			clear(reports[i].Partners)
+		}
+	case "garbage":
+		for i := range reports {
+			for k := range reports[i].Requests {
+				reports[i].Requests[k] = -1 << 63 // NaN as an integer
+			}
+		}
+	}
+	return reports, nil
+}
+
+func (s scene) withoutMetrics(t *testing.T, death string, after int) {
+	w := s.stage()
+	r := w.reconciler(1)
+	left, died := 7*after, time.Time{}
+	r.Control = dyingControl{r.Control, &sync.Mutex{}, death, &left, map[string][]judge.Report{}, &died}
+	playJob(t, w, s.job, func() error {
+		if !died.IsZero() {
+			time.Sleep(time.Hour)
+		}
+		_, err := r.Pass(t.Context())
+		return err
+	})
+	ended := w.ended(t)[s.job]
+	entered := map[rollout.Phase]time.Time{}
+	for _, e := range ended.History {
+		began := entered[e.From]
+		if e.Reason == rollout.Accepted && e.To != rollout.Live && !died.IsZero() && began.After(died) {
+			t.Errorf("%s since %v: a phase that began at %v was accepted: %+v", death, died, began, e)
+		}
+		entered[e.To] = e.At
+	}
+	if after == 0 && ended.Phase != rollout.RolledBack {
+		t.Errorf("%s from the start, and it ended %s: %s", death, ended.Phase, ended.Sentence)
+	}
+}
+
+// TestOverwrittenAnywhere overwrites the artifact, or leaves half of it, at
+// every question about it and at every write: what is stored as a release is
+// always whole and what its name says, and tasks serve nothing else.
+func TestOverwrittenAnywhere(t *testing.T) {
+	good := scenes(t)[1]
+	for _, with := range []string{"other", "half", "nothing"} {
+		for at := 1; at <= 16; at++ {
+			t.Run(fmt.Sprint(with, at), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { good.overwrittenAt(t, with, at) })
+			})
+		}
+	}
+}
+
+func (s scene) overwrittenAt(t *testing.T, with string, at int) {
+	f := faults{world: s.stage()}
+	seen := 0
+	f.ask = func(what string) error {
+		if what != "pin" && what != "fetch" && !strings.HasPrefix(what, "put releases/") {
+			return nil
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		switch seen++; {
+		case seen == at && with == "other":
+			f.artifacts[s.job] = testArtifact("quite another")
+		case seen == at && with == "half":
+			f.artifacts[s.job] = testArtifact(s.job)[:400]
+		case seen == at:
+			delete(f.artifacts, s.job)
+		case seen == at+3: // uploaded again, and the controller dies
+			f.artifacts[s.job] = testArtifact(s.job)
+			return errDown
+		}
+		return nil
+	}
+	r := f.reconciler(1)
+	passes := 0
+	playJob(t, f.world, s.job, func() error {
+		if passes++; passes > 60 { // it cannot be stored any more, and is held
+			time.Sleep(time.Hour)
+		}
+		_, err := r.Pass(t.Context())
+		if errors.Is(err, errDown) {
+			r = f.reconciler(1)
+		}
+		return err
+	})
+	whole := map[string]bool{}
+	for _, name := range []string{"first", s.job, "quite another"} {
+		whole[release.Digest(testArtifact(name))] = true
+	}
+	for key, d := range f.documents {
+		digest := strings.TrimSuffix(strings.TrimPrefix(key, "releases/sha256/"), "/model.tar.gz")
+		if strings.HasSuffix(key, "/model.tar.gz") && (release.Digest(d.body) != digest || !whole[digest]) {
+			t.Errorf("%s at %d: %s is stored, and has the digest %s", with, at, key, release.Digest(d.body))
+		}
+	}
+	for id, task := range f.tasks {
+		if !whole[task.Serving] || bytes.Equal(f.documents[release.ArchiveKey(task.Serving)].body, nil) {
+			t.Errorf("%s at %d: task %s serves %s", with, at, id, task.Serving)
+		}
+	}
+}
+
+// TestRandomLeases lets three processes, whose clocks differ, look after one
+// lease; they stall, and their replies get lost. Never do two of them believe
+// that they may act, and never does an epoch have two holders.
+func TestRandomLeases(t *testing.T) {
+	for seed := range uint64(60) {
+		synctest.Test(t, func(t *testing.T) { leases(t, rand.New(rand.NewPCG(seed, 6))) })
+	}
+}
+
+func leases(t *testing.T, rng *rand.Rand) {
+	w := newWorld()
+	fate := 0 // of the next write
+	w.before = func(string) error { return map[bool]error{true: errDown}[fate == 1] }
+	w.after = func(string) error { return map[bool]error{true: errDown}[fate == 2] }
+	type process struct {
+		e     *Elector
+		skew  time.Duration
+		epoch int64 // under which it acts
+	}
+	holders := map[int64]int{}
+	var all []*process
+	for i := range 3 {
+		skew := time.Duration(rng.IntN(7200)-3600) * time.Second
+		all = append(all, &process{e: &Elector{Documents: w, Name: fmt.Sprint(i), TTL: 15 * time.Second}, skew: skew})
+	}
+	acts := func(p *process) bool { return p.epoch != 0 && time.Now().Add(p.skew).Before(p.e.Until()) }
+	for range 200 {
+		time.Sleep(time.Duration(rng.IntN(3000)) * time.Millisecond)
+		i := rng.IntN(len(all))
+		p := all[i]
+		fate = max(0, rng.IntN(8)-5)
+		p.epoch, _ = p.e.Hold(t.Context(), time.Now().Add(p.skew))
+		if p.epoch == 0 {
+			continue
+		}
+		if other, held := holders[p.epoch]; held && other != i {
+			t.Fatalf("epoch %d belongs to %d and to %d", p.epoch, other, i)
+		}
+		holders[p.epoch] = i
+		for k, other := range all {
+			if k != i && acts(other) && acts(p) {
+				t.Fatalf("%d acts under epoch %d and %d under %d", i, p.epoch, k, other.epoch)
+			}
+			if k != i && other.epoch > p.epoch && acts(p) {
+				t.Fatalf("%d acts under epoch %d after %d had %d", i, p.epoch, k, other.epoch)
+			}
+		}
+	}
+}
+
+// TestHungLease lets the lease's store hang for the leader, so that another
+// takes over: from then on the first changes no task, although nobody could
+// tell it.
+func TestHungLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		ctx, stop := context.WithCancel(t.Context())
+		hung := &hanging{world: w}
+		var mu sync.Mutex
+		asked := map[int64]time.Time{} // when a task was last asked, by epoch
+		run := func(name string, d Documents) func() {
+			r := w.reconciler(0)
+			r.Control = watched{r.Control, func(epoch int64) {
+				mu.Lock()
+				defer mu.Unlock()
+				asked[epoch] = time.Now()
+			}}
+			c := &Controller{Elector: Elector{Documents: d, Name: name, TTL: 15 * time.Second}, Fleets: []*Reconciler{r}, Log: slog.New(slog.DiscardHandler)}
+			done := make(chan error, 1)
+			go func() { done <- c.Run(ctx) }()
+			return func() { <-done }
+		}
+		first := run("first", hung)
+		time.Sleep(time.Second)
+		second := run("second", w)
+		w.complete("first", testArtifact("first"), 0)
+		time.Sleep(time.Minute)
+		hung.hang()
+		began := time.Now()
+		for i := range 90 { // a fleet that never comes to rest
+			time.Sleep(time.Second)
+			w.mu.Lock()
+			delete(w.tasks, fmt.Sprint("t", i-1))
+			w.start(fmt.Sprint("t", i))
+			w.mu.Unlock()
+		}
+		stop()
+		first()
+		second()
+		if asked[1].Sub(began) > 15*time.Second || asked[2].Before(began) {
+			t.Errorf("hung at %v: the first asked a task at %v, its successor at %v", began, asked[1], asked[2])
+		}
+	})
+}
+
+// hanging stops answering about the lease.
+type hanging struct {
+	*world
+	mu  sync.Mutex
+	dry bool
+}
+
+func (h *hanging) hang() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dry = true
+}
+
+func (h *hanging) Put(ctx context.Context, key string, body []byte, etag string) (string, error) {
+	h.mu.Lock()
+	dry := h.dry
+	h.mu.Unlock()
+	if dry && key == leaseKey {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	return h.world.Put(ctx, key, body, etag)
+}
+
+// watched tells under which epoch tasks are asked.
+type watched struct {
+	Control
+	tell func(epoch int64)
+}
+
+func (c watched) Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error {
+	c.tell(epoch)
+	return c.Control.Assign(ctx, address, a, epoch)
+}
