@@ -3,7 +3,6 @@ package feature
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 )
@@ -14,13 +13,22 @@ const (
 	MaxImps         = 256
 )
 
-// ParseJSON reads an OpenRTB 2.6 BidRequest. Exchanges are sloppy, so numbers
-// may be texts, flags may be true and false, and identifiers may be numbers;
-// what is null or left out is absent. The hour and the day of the week, which
+// ParseJSON reads an OpenRTB 2.5 or 2.6 BidRequest. Exchanges are sloppy, so
+// numbers and flags may be texts, flags may be true and false, identifiers may
+// be numbers, an object may stand in a list and a list's only element alone.
+// What is null, left out or makes no sense where it stands is absent: one bad
+// attribute costs nobody the auction. The hour and the day of the week, which
 // OpenRTB does not carry, are absent. The result does not alias b.
+//
+// Refused are: what is no JSON object, more than MaxRequestBytes, and more
+// than MaxImps impressions.
 func ParseJSON(b []byte) (Request, error) {
+	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte(byteOrderMark)))
 	if len(b) > MaxRequestBytes {
 		return Request{}, fmt.Errorf("parse bid request: %d bytes, at most %d are read; send one request at a time", len(b), MaxRequestBytes)
+	}
+	if len(b) > 0 && b[0] != '{' {
+		return Request{}, fmt.Errorf("parse bid request: %.40q is no JSON object; write each request as {…}", b)
 	}
 	var in bidRequest
 	if err := json.Unmarshal(b, &in); err != nil {
@@ -46,25 +54,25 @@ func MarshalOpenRTB(r Request) []byte {
 // The objects of OpenRTB as far as a model can read them.
 type (
 	bidRequest struct {
-		ID     text    `json:"id,omitempty"`
-		At     number  `json:"at,omitzero"`
-		Imp    []imp   `json:"imp,omitzero"`
-		Site   *site   `json:"site,omitempty"`
-		App    *app    `json:"app,omitempty"`
-		Device *device `json:"device,omitempty"`
-		User   *user   `json:"user,omitempty"`
+		ID     text           `json:"id,omitempty"`
+		At     number         `json:"at,omitzero"`
+		Imp    objects[imp]   `json:"imp,omitzero"`
+		Site   object[site]   `json:"site,omitzero"`
+		App    object[app]    `json:"app,omitzero"`
+		Device object[device] `json:"device,omitzero"`
+		User   object[user]   `json:"user,omitzero"`
 	}
 	imp struct {
-		ID       text      `json:"id,omitempty"`
-		Banner   *banner   `json:"banner,omitempty"`
-		Video    *size     `json:"video,omitempty"`
-		Native   *struct{} `json:"native,omitempty"`
-		Audio    *struct{} `json:"audio,omitempty"`
-		TagID    text      `json:"tagid,omitempty"`
-		Instl    number    `json:"instl,omitzero"`
-		Secure   number    `json:"secure,omitzero"`
-		Rwdd     number    `json:"rwdd,omitzero"`
-		Bidfloor number    `json:"bidfloor,omitzero"`
+		ID       text             `json:"id,omitempty"`
+		Banner   object[banner]   `json:"banner,omitzero"`
+		Video    object[size]     `json:"video,omitzero"`
+		Native   object[struct{}] `json:"native,omitzero"`
+		Audio    object[struct{}] `json:"audio,omitzero"`
+		TagID    text             `json:"tagid,omitempty"`
+		Instl    number           `json:"instl,omitzero"`
+		Secure   number           `json:"secure,omitzero"`
+		Rwdd     number           `json:"rwdd,omitzero"`
+		Bidfloor number           `json:"bidfloor,omitzero"`
 	}
 	size struct {
 		W   number `json:"w,omitzero"`
@@ -73,35 +81,35 @@ type (
 	}
 	banner struct {
 		size
-		Format []size `json:"format,omitempty"`
+		Format objects[size] `json:"format,omitempty"`
 	}
 	site struct {
-		ID        text       `json:"id,omitempty"`
-		Domain    text       `json:"domain,omitempty"`
-		Cat       []text     `json:"cat,omitempty"`
-		Publisher *publisher `json:"publisher,omitempty"`
+		ID        text              `json:"id,omitempty"`
+		Domain    text              `json:"domain,omitempty"`
+		Cat       textList          `json:"cat,omitempty"`
+		Publisher object[publisher] `json:"publisher,omitzero"`
 	}
 	app struct {
-		ID        text       `json:"id,omitempty"`
-		Bundle    text       `json:"bundle,omitempty"`
-		Cat       []text     `json:"cat,omitempty"`
-		Publisher *publisher `json:"publisher,omitempty"`
+		ID        text              `json:"id,omitempty"`
+		Bundle    text              `json:"bundle,omitempty"`
+		Cat       textList          `json:"cat,omitempty"`
+		Publisher object[publisher] `json:"publisher,omitzero"`
 	}
 	publisher struct {
 		ID text `json:"id,omitempty"`
 	}
 	device struct {
-		UA             text   `json:"ua,omitempty"`
-		Geo            *geo   `json:"geo,omitempty"`
-		Lmt            number `json:"lmt,omitzero"`
-		DeviceType     number `json:"devicetype,omitzero"`
-		Make           text   `json:"make,omitempty"`
-		Model          text   `json:"model,omitempty"`
-		OS             text   `json:"os,omitempty"`
-		OSV            text   `json:"osv,omitempty"`
-		Language       text   `json:"language,omitempty"`
-		Carrier        text   `json:"carrier,omitempty"`
-		ConnectionType number `json:"connectiontype,omitzero"`
+		UA             text        `json:"ua,omitempty"`
+		Geo            object[geo] `json:"geo,omitzero"`
+		Lmt            number      `json:"lmt,omitzero"`
+		DeviceType     number      `json:"devicetype,omitzero"`
+		Make           text        `json:"make,omitempty"`
+		Model          text        `json:"model,omitempty"`
+		OS             text        `json:"os,omitempty"`
+		OSV            text        `json:"osv,omitempty"`
+		Language       text        `json:"language,omitempty"`
+		Carrier        text        `json:"carrier,omitempty"`
+		ConnectionType number      `json:"connectiontype,omitzero"`
 	}
 	geo struct {
 		Country text `json:"country,omitempty"`
@@ -125,11 +133,11 @@ func (in *bidRequest) request() Request {
 	if len(in.Imp) > 0 {
 		in.Imp[0].fill(&r)
 	}
-	s, a, d, u := orZero(in.Site), orZero(in.App), orZero(in.Device), orZero(in.User)
+	s, a, d, u := in.Site.orZero(), in.App.orZero(), in.Device.orZero(), in.User.orZero()
 	r.SiteID, r.SiteDomain = string(s.ID), string(s.Domain)
 	r.AppID, r.AppBundle = string(a.ID), string(a.Bundle)
 	r.SiteCat = either(first(s.Cat), first(a.Cat))
-	r.PublisherID = either(orZero(s.Publisher).ID, orZero(a.Publisher).ID)
+	r.PublisherID = either(s.Publisher.orZero().ID, a.Publisher.orZero().ID)
 	d.fill(&r)
 	r.UserID, r.UserYob, r.UserGender = string(u.ID), u.Yob.float(), string(u.Gender)
 	return r
@@ -141,23 +149,23 @@ func (i *imp) fill(r *Request) {
 	r.ImpBidfloor = i.Bidfloor.float()
 	var area size
 	switch {
-	case i.Banner != nil:
-		r.Format, area = "banner", i.Banner.size
-		if f := i.Banner.Format; len(f) > 0 && !area.W.known && !area.H.known {
+	case i.Banner.value != nil:
+		r.Format, area = "banner", i.Banner.value.size
+		if f := i.Banner.value.Format; len(f) > 0 && !area.W.known && !area.H.known {
 			area.W, area.H = f[0].W, f[0].H
 		}
-	case i.Video != nil:
-		r.Format, area = "video", *i.Video
-	case i.Native != nil:
+	case i.Video.value != nil:
+		r.Format, area = "video", *i.Video.value
+	case i.Native.value != nil:
 		r.Format = "native"
-	case i.Audio != nil:
+	case i.Audio.value != nil:
 		r.Format = "audio"
 	}
 	r.Width, r.Height, r.Pos = area.W.float(), area.H.float(), area.Pos.float()
 }
 
 func (d *device) fill(r *Request) {
-	g := orZero(d.Geo)
+	g := d.Geo.orZero()
 	r.DeviceUA, r.DeviceMake, r.DeviceModel = string(d.UA), string(d.Make), string(d.Model)
 	r.DeviceOS, r.DeviceOSV = string(d.OS), string(d.OSV)
 	r.DeviceLanguage, r.DeviceCarrier = string(d.Language), string(d.Carrier)
@@ -171,11 +179,11 @@ func document(r *Request) bidRequest {
 	out := bidRequest{ID: text(r.ID), At: some(r.At), Imp: imps(r)}
 	a := app{ID: text(r.AppID), Bundle: text(r.AppBundle)}
 	s := site{ID: text(r.SiteID), Domain: text(r.SiteDomain)}
-	var cat []text
+	var cat textList
 	if r.SiteCat != "" {
-		cat = []text{text(r.SiteCat)}
+		cat = textList{text(r.SiteCat)}
 	}
-	owner := orNil(publisher{ID: text(r.PublisherID)})
+	owner := unlessZero(publisher{ID: text(r.PublisherID)})
 	isApp := (a.ID != "" || a.Bundle != "") && s.ID == "" && s.Domain == ""
 	if isApp {
 		a.Cat, a.Publisher = cat, owner
@@ -183,18 +191,18 @@ func document(r *Request) bidRequest {
 		s.Cat, s.Publisher = cat, owner
 	}
 	if a.ID != "" || a.Bundle != "" {
-		out.App = &a
+		out.App.value = &a
 	}
-	if s.ID != "" || s.Domain != "" || s.Cat != nil || s.Publisher != nil {
-		out.Site = &s
+	if s.ID != "" || s.Domain != "" || s.Cat != nil || s.Publisher.value != nil {
+		out.Site.value = &s
 	}
-	out.Device = orNil(device{
-		UA: text(r.DeviceUA), Geo: orNil(geo{Country: text(r.GeoCountry), Region: text(r.GeoRegion), City: text(r.GeoCity)}),
+	out.Device = unlessZero(device{
+		UA: text(r.DeviceUA), Geo: unlessZero(geo{Country: text(r.GeoCountry), Region: text(r.GeoRegion), City: text(r.GeoCity)}),
 		Lmt: some(r.DeviceLmt), DeviceType: some(r.DeviceType), Make: text(r.DeviceMake), Model: text(r.DeviceModel),
 		OS: text(r.DeviceOS), OSV: text(r.DeviceOSV), Language: text(r.DeviceLanguage), Carrier: text(r.DeviceCarrier),
 		ConnectionType: some(r.ConnectionType),
 	})
-	out.User = orNil(user{ID: text(r.UserID), Yob: some(r.UserYob), Gender: text(r.UserGender)})
+	out.User = unlessZero(user{ID: text(r.UserID), Yob: some(r.UserYob), Gender: text(r.UserGender)})
 	return out
 }
 
@@ -208,13 +216,13 @@ func imps(r *Request) []imp {
 	area := size{W: some(r.Width), H: some(r.Height), Pos: some(r.Pos)}
 	switch r.Format {
 	case "banner":
-		one.Banner = &banner{size: area}
+		one.Banner.value = &banner{size: area}
 	case "video":
-		one.Video = &area
+		one.Video.value = &area
 	case "native":
-		one.Native = &struct{}{}
+		one.Native.value = &struct{}{}
 	case "audio":
-		one.Audio = &struct{}{}
+		one.Audio.value = &struct{}{}
 	}
 	count := 0
 	if r.ImpCount > 0 { // false for NaN
@@ -234,100 +242,4 @@ func imps(r *Request) []imp {
 		all[i].ID = text(strconv.Itoa(i + 1))
 	}
 	return all
-}
-
-// text is a JSON string, or a number that stands for one.
-type text string
-
-// UnmarshalJSON reads a string, a number as it is spelled, or null.
-func (t *text) UnmarshalJSON(b []byte) error {
-	switch {
-	case bytes.Equal(b, []byte("null")):
-		return nil
-	case b[0] == '"':
-		return json.Unmarshal(b, (*string)(t))
-	case b[0] == '-' || b[0] >= '0' && b[0] <= '9':
-		*t = text(b)
-		return nil
-	}
-	return fmt.Errorf("read %.40s where a text belongs", b)
-}
-
-// number is a JSON number, a text that holds one, or a flag.
-type number struct {
-	value float32
-	known bool
-}
-
-// UnmarshalJSON reads a number, "1.5", true, false, "" or null.
-func (n *number) UnmarshalJSON(b []byte) error {
-	switch string(b) {
-	case "null", `""`:
-		return nil
-	case "true":
-		*n = some(1)
-		return nil
-	case "false":
-		*n = some(0)
-		return nil
-	}
-	v, err := strconv.ParseFloat(string(bytes.Trim(b, `"`)), 32)
-	if err != nil || !finite(float32(v)) {
-		return fmt.Errorf("read %.40s where a number belongs", b)
-	}
-	*n = some(float32(v))
-	return nil
-}
-
-// MarshalJSON writes the shortest decimals that give the same float32.
-func (n number) MarshalJSON() ([]byte, error) {
-	if !finite(n.value) {
-		return nil, errors.New("an infinite number has no JSON")
-	}
-	return json.Marshal(n.value)
-}
-
-func (n number) float() float32 {
-	if !n.known {
-		return nan()
-	}
-	return n.value
-}
-
-// some is absent for NaN and for the infinities, which JSON cannot say.
-func some(v float32) number {
-	if !finite(v) {
-		return number{}
-	}
-	return number{value: v, known: true}
-}
-
-func first(list []text) text {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
-}
-
-func either(a, b text) string {
-	if a != "" {
-		return string(a)
-	}
-	return string(b)
-}
-
-func orZero[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-func orNil[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
 }

@@ -1,6 +1,8 @@
 package feature
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -54,6 +56,30 @@ func TestParseJSON(t *testing.T) {
 		{"app", `{"app":{"id":"a","bundle":"b.c","cat":["IAB9"],"publisher":{"id":"p"}}}`, func(r *Request) {
 			r.AppID, r.AppBundle, r.SiteCat, r.PublisherID = "a", "b.c", "IAB9", "p"
 		}},
+		{"byte order mark and carriage return", "\ufeff{\"id\":\"7\"}\r\n", func(r *Request) { r.ID = "7" }},
+		{"flags and numbers as texts", `{"at":" 2 ","imp":[{"instl":"true","secure":"False","rwdd":"1","bidfloor":""}]}`, func(r *Request) {
+			r.At, r.ImpInstl, r.ImpSecure, r.ImpRwdd, r.ImpCount = 2, 1, 0, 1, 1
+		}},
+		{"an object where a list belongs", `{"imp":{"tagid":"top","banner":{"format":{"w":300,"h":50}}}}`, func(r *Request) {
+			r.ImpCount, r.ImpTagID, r.Format, r.Width, r.Height = 1, "top", "banner", 300, 50
+		}},
+		{"a text where a list belongs", `{"site":{"cat":"IAB1"}}`, func(r *Request) { r.SiteCat = "IAB1" }},
+		{"lists where objects belong", `{"site":[{"id":"s"},{"id":"t"}],"user":[],"imp":[{"banner":[{"w":1}],"video":[]}]}`, func(r *Request) {
+			r.SiteID, r.ImpCount, r.Format, r.Width = "s", 1, "banner", 1
+		}},
+		{"scalars where objects belong", `{"site":"","app":false,"device":0,"user":"x","imp":[{"banner":"","video":{}}]}`, func(r *Request) {
+			r.ImpCount, r.Format = 1, "video"
+		}},
+		{"objects where scalars belong", `{"id":{"x":1},"at":{},"user":{"id":[1],"yob":[1980]},"site":{"cat":[{},[],null,"IAB1"]}}`, func(r *Request) { r.SiteCat = "IAB1" }},
+		{"no numbers", `{"at":"much","imp":[{"bidfloor":1e99,"instl":"NaN","secure":"0,5","rwdd":null,"banner":{"w":"300px","h":"-Inf"}}]}`, func(r *Request) {
+			r.ImpCount, r.Format = 1, "banner"
+		}},
+		{"no impressions among those", `{"imp":[null,7,{"tagid":"top"},"x",{}]}`, func(r *Request) { r.ImpCount, r.ImpTagID = 2, "top" }},
+		{"impressions that are none", `{"imp":"many"}`, func(*Request) {}},
+		{"given twice", `{"id":"1","site":{"id":"s","domain":"d"},"site":{"id":"t"},"at":1,"at":"x","id":"2"}`, func(r *Request) { r.ID, r.SiteID = "2", "t" }},
+		{"names of another case", `{"ID":"7","Imp":[{"BidFloor":1}]}`, func(r *Request) { r.ID, r.ImpBidfloor, r.ImpCount = "7", 1, 1 }},
+		{"site and app", `{"site":{"id":"s"},"app":{"id":"a","cat":["IAB9"]}}`, func(r *Request) { r.SiteID, r.AppID, r.SiteCat = "s", "a", "IAB9" }},
+		{"a huge extension", `{"ext":` + strings.Repeat(`{"a":[`, 4000) + `1` + strings.Repeat(`]}`, 4000) + `,"id":"7"}`, func(r *Request) { r.ID = "7" }},
 		{"whole", whole, func(r *Request) { *r = wholeRequest() }},
 	} {
 		want := Absent()
@@ -87,15 +113,15 @@ func TestMarshalOpenRTBNamesOnePlace(t *testing.T) {
 
 func TestParseJSONRefuses(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
+		{``, "unexpected end"},
 		{`{`, "unexpected end"},
-		{`{"at":{}}`, "read {} where a number belongs"},
-		{`{"at":"much"}`, `read "much" where a number belongs`},
-		{`{"at":1e99}`, "where a number belongs"},
-		{`{"at":"NaN"}`, "where a number belongs"},
-		{`{"id":[1]}`, "where a text belongs"},
-		{`{"imp":{}}`, "cannot unmarshal object"},
+		{`{"at":}`, "invalid character"},
+		{`{} {}`, "after top-level value"},
+		{`null`, `"null" is no JSON object`},
+		{`[{"id":"7"}]`, "is no JSON object"},
+		{"\x1f\x8b\x08", "is no JSON object"},
 		{`{"imp":[` + strings.Repeat("{},", MaxImps) + `{}]}`, "257 impressions, at most 256"},
-		{`"` + strings.Repeat("x", MaxRequestBytes) + `"`, "at most 1048576"},
+		{`{"x":"` + strings.Repeat("x", MaxRequestBytes) + `"}`, "at most 1048576"},
 	} {
 		if _, err := ParseJSON([]byte(tt.in)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%.40s: got %v, want %q", tt.in, err, tt.want)
@@ -103,13 +129,18 @@ func TestParseJSONRefuses(t *testing.T) {
 	}
 }
 
-// What has been read once is read again as the same from what we write.
+// No attribute makes a request unreadable, and what has been read once is read
+// again as the same from what we write.
 func FuzzParseJSON(f *testing.F) {
 	f.Add([]byte(whole))
+	f.Add([]byte(`{"imp":{"banner":[{"format":{"w":"1"}}],"instl":"true"},"site":[],"user":{"yob":{}},"device":"x"}`))
 	f.Add([]byte(`{"imp":[{"bidfloor":"-0"},{}],"app":{"bundle":"x"},"site":{"cat":[""]}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		once, err := ParseJSON(b)
 		if err != nil {
+			if text := bytes.TrimSpace(b); json.Valid(b) && text[0] == '{' && !strings.Contains(err.Error(), "impressions") {
+				t.Fatalf("%v: but it is a JSON object", err)
+			}
 			return
 		}
 		twice, err := ParseJSON(MarshalOpenRTB(once))
