@@ -55,7 +55,7 @@ type auctions struct {
 // sumUp ends the auctions, prints how everything ended, and fails unless it is
 // as the story says.
 func (s *stage) sumUp(played []actor) error {
-	sum := summary{Seconds: time.Since(s.began).Seconds()}
+	sum := summary{Seconds: time.Since(s.began).Seconds(), Wrong: []string{}}
 	for _, a := range played {
 		sum.Jobs = append(sum.Jobs, endingOf(a.rollout))
 		sum.Wrong = append(sum.Wrong, a.wrong()...)
