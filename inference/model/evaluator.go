@@ -1,0 +1,236 @@
+package model
+
+import "math"
+
+// Evaluator is the name of a way to score rows. All of them give the same bits
+// as Model.Margin.
+type Evaluator string
+
+// The evaluators, from the one that takes any model to the fastest.
+const (
+	Walk  Evaluator = "walk"  // from node to node, as the model itself does
+	Flat  Evaluator = "flat"  // eight trees at once, comparing ranks instead of numbers
+	Masks Evaluator = "masks" // the leaves that are still possible as bits; the request's part once per request
+	Memo  Evaluator = "memo"  // masks, with the parts of known partners made beforehand
+)
+
+// Dependence says what decides a feature.
+type Dependence uint8
+
+// What a feature may depend on.
+const (
+	OnBoth    Dependence = iota // the request and the partner
+	OnRequest                   // the same for all partners of one request
+	OnPartner                   // the same in all requests
+)
+
+// Auctions says how rows come about, which is what makes them cheap to score:
+// many partners are asked about one request, and the same partners again and
+// again. The zero value knows nothing, and each feature is then OnBoth.
+type Auctions struct {
+	Dependence []Dependence // nil, or one per feature
+
+	// Partners has one row per partner known beforehand, under its key; only
+	// the features OnPartner are read. Those beyond a bound are not kept.
+	Partners [][]float32
+}
+
+// Stranger is the key of a partner that is not known beforehand.
+const Stranger = math.MaxUint32
+
+// Scorer scores the rows of auctions. It never changes, so that any number of
+// goroutines may share it, and keeps nothing of the model it was prepared from.
+type Scorer struct {
+	evaluator Evaluator
+	features  int
+	known     int
+	tables    tables
+}
+
+// tables are one evaluator. begin leaves in the scratch what the request
+// decides, for margins of rows of that request.
+type tables interface {
+	begin(s *Scratch, row []float32)
+	margins(s *Scratch, b Batch)
+	bytes() int64
+}
+
+// Batch is some partners of one request and where their margins or scores go.
+type Batch struct {
+	Keys []uint32  // one per partner: its key, or Stranger
+	Rows []float32 // one after another; features OnRequest are not read, nor those OnPartner where the key is kept
+	Out  []float32 // one per partner
+}
+
+// Scratch is the working memory for one request at a time. Its zero value is
+// ready. It grows to what the scorer needs, 40 bytes per tree and 4 per
+// feature, and belongs to one goroutine.
+type Scratch struct {
+	row   []float32
+	words []uint64
+	ranks ranks
+}
+
+// Prepare makes the fastest scorer that takes the model. It panics where the
+// dependence or a partner's row has not one entry per feature.
+func (m *Model) Prepare(a Auctions) *Scorer { return m.prepare(m.Evaluator(), a) }
+
+// prepare makes a scorer with an evaluator that takes the model.
+func (m *Model) prepare(e Evaluator, a Auctions) *Scorer {
+	s := &Scorer{evaluator: e, features: m.features}
+	parts := m.parts(a)
+	switch e {
+	case Masks, Memo:
+		t := newMasks(&m.forest, m.features, parts, m.ending())
+		if s.known = t.remember(a.Partners); s.known > 0 {
+			s.evaluator = Memo
+		}
+		s.tables = t
+	case Flat:
+		s.tables = newFlat(&m.forest, m.features, parts, m.ending())
+	case Walk:
+		s.tables = &walk{model: *m, perRow: parts.perRow()}
+	}
+	return s
+}
+
+// Evaluator names what Prepare chooses where no partner is known beforehand.
+func (m *Model) Evaluator() Evaluator {
+	switch {
+	case takenByMasks(&m.forest):
+		return Masks
+	case takenByFlat(&m.forest, m.features):
+		return Flat
+	}
+	return Walk
+}
+
+// Evaluator names what was chosen.
+func (s *Scorer) Evaluator() Evaluator { return s.evaluator }
+
+// NumFeature returns the length of a row.
+func (s *Scorer) NumFeature() int { return s.features }
+
+// Known returns how many partners are kept: those with keys below it need no
+// features OnPartner in their rows.
+func (s *Scorer) Known() int { return s.known }
+
+// MemoryBytes returns what the scorer occupies.
+func (s *Scorer) MemoryBytes() int64 { return s.tables.bytes() + 256 }
+
+// Begin takes in a request: of row, only the features OnRequest are read. The
+// rows of all batches until the next Begin belong to it.
+func (s *Scorer) Begin(scratch *Scratch, row []float32) {
+	s.tables.begin(scratch, row[:s.features:s.features])
+}
+
+// Margins fills b.Out with what Model.Margin gives for the same rows. It does
+// not allocate. It panics where the lengths of b differ.
+func (s *Scorer) Margins(scratch *Scratch, b Batch) {
+	n := len(b.Keys)
+	s.tables.margins(scratch, Batch{Keys: b.Keys, Rows: b.Rows[:n*s.features], Out: b.Out[:n]})
+}
+
+// Scores fills b.Out with what Model.Score gives for the same rows.
+func (s *Scorer) Scores(scratch *Scratch, b Batch) {
+	s.Margins(scratch, b)
+	for i, margin := range b.Out[:len(b.Keys)] {
+		b.Out[i] = sigmoid(margin)
+	}
+}
+
+// ending is what a model adds to its leaves, and when.
+type ending struct {
+	base float32
+	last bool // else first
+}
+
+func (m *Model) ending() ending { return ending{base: m.base, last: m.baseLast} }
+
+// start is what leaves are added to.
+func (e ending) start() float32 {
+	if e.last {
+		return 0
+	}
+	return e.base
+}
+
+// end makes margins of sums.
+func (e ending) end(sums []float32) {
+	if !e.last {
+		return
+	}
+	for i, sum := range sums {
+		sums[i] = e.base + sum
+	}
+}
+
+// parts are the features that any tree splits, by what decides them.
+type parts struct{ request, partner, both []int }
+
+func (m *Model) parts(a Auctions) parts {
+	if a.Dependence == nil {
+		a.Dependence = make([]Dependence, m.features)
+	}
+	if len(a.Dependence) != m.features {
+		panic("model: the dependence has not one entry per feature")
+	}
+	split := m.forest.split(m.features)
+	var p parts
+	for f, d := range a.Dependence {
+		if !split[f] {
+			continue
+		}
+		switch d {
+		case OnRequest:
+			p.request = append(p.request, f)
+		case OnPartner:
+			p.partner = append(p.partner, f)
+		case OnBoth:
+			p.both = append(p.both, f)
+		}
+	}
+	return p
+}
+
+// perRow returns the features that a request does not decide alone.
+func (p parts) perRow() []int { return append(p.partner[:len(p.partner):len(p.partner)], p.both...) }
+
+// walk is the model itself, which takes any shape.
+type walk struct {
+	model  Model
+	perRow []int
+}
+
+func (w *walk) begin(s *Scratch, row []float32) { s.row = append(s.row[:0], row...) }
+
+func (w *walk) margins(s *Scratch, b Batch) {
+	for i := range b.Out {
+		row := b.Rows[i*len(s.row) : (i+1)*len(s.row)]
+		for _, f := range w.perRow {
+			s.row[f] = row[f]
+		}
+		b.Out[i] = w.model.Margin(s.row)
+	}
+}
+
+func (w *walk) bytes() int64 { return w.model.MemoryBytes() }
+
+// split tells which features any tree splits.
+func (f *forest) split(features int) []bool {
+	split := make([]bool, features)
+	for i := range f.nodes {
+		if n := &f.nodes[i]; n.left != uint32(i) {
+			split[n.slot>>1] = true
+		}
+	}
+	return split
+}
+
+// tree returns the positions of a tree's nodes: from the first on, up to end.
+func (f *forest) tree(i int) (root, end uint32) {
+	if i+1 < len(f.roots) {
+		return f.roots[i], f.roots[i+1]
+	}
+	return f.roots[i], uint32(len(f.nodes))
+}

@@ -1,0 +1,194 @@
+package model
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+)
+
+// The benchmarks play auctions in which 20 partners are asked, 64 requests by
+// one evaluator and then the same 64 by the naive walk, so that whatever else
+// the machine does slows both. Compare the ratios, not the nanoseconds.
+const (
+	benchPartners = 20
+	benchRequests = 64
+)
+
+// auctions are many requests about the same partners.
+type auctions struct {
+	m    *Model
+	of   Auctions
+	rows []float32 // of all partners of all requests
+}
+
+// newAuctions draws requests; the last features are the partners'.
+func newAuctions(m *Model, ofPartner int, value func(f int) float32) auctions {
+	a := auctions{m: m, of: Auctions{Dependence: make([]Dependence, m.features), Partners: make([][]float32, benchPartners)}}
+	row := make([]float32, m.features)
+	draw := func(from, to int) {
+		for f := from; f < to; f++ {
+			row[f] = value(f)
+		}
+	}
+	split := m.features - ofPartner
+	for f := range row {
+		a.of.Dependence[f] = OnRequest
+		if f >= split {
+			a.of.Dependence[f] = OnPartner
+		}
+	}
+	for p := range a.of.Partners {
+		draw(split, m.features)
+		a.of.Partners[p] = append([]float32{}, row...)
+	}
+	for range 16 * benchRequests {
+		draw(0, split)
+		for p := range benchPartners {
+			a.rows = append(append(a.rows, row[:split]...), a.of.Partners[p][split:]...)
+		}
+	}
+	return a
+}
+
+// against measures e and the naive walk in turn.
+func (a auctions) against(b *testing.B, e Evaluator) {
+	of := a.of
+	if e == Masks {
+		of.Partners = nil
+	}
+	s := a.m.prepare(e, of)
+	if s.Evaluator() != e {
+		b.Fatalf("got %s", s.Evaluator())
+	}
+	var scratch Scratch
+	keys, out := make([]uint32, benchPartners), make([]float32, benchPartners)
+	for i := range keys {
+		keys[i] = uint32(i)
+	}
+	size := benchPartners * a.m.features
+	var ours, naive time.Duration
+	sum, rounds := float32(0), 0
+	for b.Loop() {
+		all := a.rows[rounds%16*benchRequests*size:][:benchRequests*size]
+		start := time.Now()
+		for rows := all; len(rows) > 0; rows = rows[size:] {
+			s.Begin(&scratch, rows)
+			s.Margins(&scratch, Batch{Keys: keys, Rows: rows[:size], Out: out})
+			sum += out[0]
+		}
+		middle := time.Now()
+		for rows := all; len(rows) > 0; rows = rows[a.m.features:] {
+			sum += a.m.naive(rows[:a.m.features])
+		}
+		ours, naive = ours+middle.Sub(start), naive+time.Since(middle)
+		rounds++
+	}
+	if sum == 0 {
+		b.Fatal("all margins are 0")
+	}
+	rows := float64(rounds * benchRequests * benchPartners)
+	b.ReportMetric(0, "ns/op") // which would be both together
+	b.ReportMetric(float64(ours)/rows, "ns/row")
+	b.ReportMetric(float64(naive)/rows, "naive-ns/row")
+	b.ReportMetric(float64(naive)/float64(ours), "x-naive")
+}
+
+// BenchmarkEvaluators is the table of evaluators: 200 trees of depth 6 over 25
+// features, five of them the partner's, complete and at random; and a model
+// that was really trained.
+func BenchmarkEvaluators(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	m := complete200x6()
+	complete := newAuctions(m, 5, func(int) float32 {
+		if rng.IntN(10) == 0 {
+			return float32(math.NaN())
+		}
+		return float32(rng.NormFloat64())
+	})
+	m = trained(b)
+	cuts := m.forest.thresholds(m.features)
+	real := newAuctions(m, 4, func(f int) float32 {
+		if len(cuts[f]) == 0 || rng.IntN(10) == 0 {
+			return float32(math.NaN())
+		}
+		return cuts[f][rng.IntN(len(cuts[f]))]
+	})
+	for _, bench := range []struct {
+		name string
+		a    auctions
+	}{{"complete", complete}, {"trained", real}} {
+		for _, e := range []Evaluator{Walk, Flat, Masks, Memo} {
+			b.Run(bench.name+"/"+string(e), func(b *testing.B) { bench.a.against(b, e) })
+		}
+	}
+}
+
+// BenchmarkPrepare is what a swap adds to parsing, for the same models.
+func BenchmarkPrepare(b *testing.B) {
+	m := complete200x6()
+	for _, e := range []Evaluator{Flat, Masks} {
+		b.Run(string(e), func(b *testing.B) {
+			for b.Loop() {
+				m.prepare(e, Auctions{})
+			}
+			b.ReportMetric(float64(m.prepare(e, Auctions{}).MemoryBytes())/1024, "KiB")
+		})
+	}
+}
+
+// trained is the model of a release that the repository carries.
+func trained(b *testing.B) *Model {
+	f, err := os.Open("../../controller/local/demo/models/better.tar.gz")
+	if err != nil {
+		b.Skip(err)
+	}
+	defer f.Close()
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for files := tar.NewReader(unzipped); ; {
+		h, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			b.Fatal("no model")
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if h.Name != "xgboost-model" {
+			continue
+		}
+		written, err := io.ReadAll(files)
+		if err != nil {
+			b.Fatal(err)
+		}
+		m, err := Parse(written)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return m
+	}
+}
+
+// complete200x6 is a model of random complete trees.
+func complete200x6() *Model {
+	rng := rand.New(rand.NewPCG(1, 2))
+	const features = 25
+	var b builder
+	for range 200 {
+		t := bushy(64)
+		for i := range t.Left {
+			t.Feature[i], t.Value[i], t.DefaultLeft[i] = int32(rng.IntN(features)), float32(rng.NormFloat64()), rng.IntN(2) == 0
+		}
+		if err := b.add(t); err != nil {
+			panic(err)
+		}
+	}
+	return &Model{features: features, forest: b.forest()}
+}

@@ -1,0 +1,337 @@
+package model
+
+import (
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// takers returns the evaluators that take m, by what they say.
+func takers(m *Model) []Evaluator {
+	list := []Evaluator{Walk}
+	if takenByFlat(&m.forest, m.features) {
+		list = append(list, Flat)
+	}
+	if takenByMasks(&m.forest) {
+		list = append(list, Masks, Memo)
+	}
+	return list
+}
+
+// auction is a request and the rows of some partners, who are known beforehand
+// up to a point.
+type auction struct {
+	request []float32
+	rows    []float32
+	keys    []uint32
+	of      Auctions
+}
+
+const unread = -12345.5
+
+// newAuction draws what decides the features, and mixes rows that fit from
+// the values of others. Columns that must not be read hold nonsense.
+func newAuction(rng *rand.Rand, features, partners int, value func() float32) auction {
+	a := auction{request: make([]float32, features), of: Auctions{Dependence: make([]Dependence, features)}}
+	for f := range features {
+		a.of.Dependence[f] = Dependence(rng.IntN(3))
+		a.request[f] = value()
+	}
+	for range rng.IntN(partners + 1) {
+		row := make([]float32, features)
+		for f := range row {
+			row[f] = value()
+		}
+		a.of.Partners = append(a.of.Partners, row)
+	}
+	for range partners {
+		a.add(rng, value)
+	}
+	return a
+}
+
+// add adds the row of a partner, known or not.
+func (a *auction) add(rng *rand.Rand, value func() float32) {
+	key, known := uint32(Stranger), a.request
+	if n := len(a.of.Partners); n > 0 && rng.IntN(3) > 0 {
+		i := rng.IntN(n)
+		key, known = uint32(i), a.of.Partners[i]
+	}
+	row := make([]float32, len(a.request))
+	for f := range row {
+		switch a.of.Dependence[f] {
+		case OnRequest:
+			row[f] = a.request[f]
+		case OnPartner:
+			if row[f] = known[f]; key == Stranger {
+				row[f] = value()
+			}
+		case OnBoth:
+			row[f] = value()
+		}
+	}
+	a.keys, a.rows = append(a.keys, key), append(a.rows, row...)
+}
+
+// hidden returns the request and the rows without what the scorer must not read.
+func (a *auction) hidden(s *Scorer) (request, rows []float32) {
+	request, rows = slices.Clone(a.request), slices.Clone(a.rows)
+	for i := range rows {
+		f := i % len(request)
+		d, known := a.of.Dependence[f], int64(a.keys[i/len(request)]) < int64(s.Known())
+		if d == OnRequest || d == OnPartner && known {
+			rows[i] = unread
+		}
+	}
+	for f, d := range a.of.Dependence {
+		if d != OnRequest {
+			request[f] = unread
+		}
+	}
+	return request, rows
+}
+
+// agree scores the auction in all ways that take m and wants the bits of the
+// naive walk.
+func agree(t *testing.T, m *Model, a auction) {
+	t.Helper()
+	for _, e := range takers(m) {
+		of := a.of
+		if e == Masks {
+			of.Partners = nil
+		}
+		s := m.prepare(e, of)
+		request, rows := a.hidden(s)
+		var scratch Scratch
+		out := make([]float32, len(a.keys))
+		for range 2 { // the second time in a scratch that was used
+			s.Begin(&scratch, request)
+			s.Margins(&scratch, Batch{Keys: a.keys, Rows: rows, Out: out})
+		}
+		for i, got := range out {
+			row := a.rows[i*m.features : (i+1)*m.features]
+			if want := m.naive(row); math.Float32bits(got) != math.Float32bits(want) && (got == got || want == want) {
+				t.Fatalf("%s: row %d, key %d, %v: margin %v, a plain walk gives %v", s.Evaluator(), i, a.keys[i], row, got, want)
+			}
+		}
+	}
+}
+
+// Every model that was really trained, in every way that takes it.
+func TestEvaluatorsOnFixtures(t *testing.T) {
+	stems, err := filepath.Glob("testdata/v*.rows")
+	if err != nil || len(stems) < 40 {
+		t.Fatalf("found %d models: %v", len(stems), err)
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, path := range stems {
+		var values []float32
+		for _, a := range readAnswers(t, path) {
+			values = append(values, a.row...)
+		}
+		m, err := Parse(read(t, savedAs(t, strings.TrimSuffix(path, ".rows"))[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(takers(m)); n < 2 {
+			t.Errorf("%s: %d evaluators", path, n)
+		}
+		for range 10 {
+			agree(t, m, newAuction(rng, m.features, 9, func() float32 { return values[rng.IntN(len(values))] }))
+		}
+	}
+}
+
+// randomModel has trees of any shape, with few thresholds and thus many ties.
+func randomModel(rng *rand.Rand, trees, leaves, features int) (*Model, func() float32) {
+	special := []float32{0, float32(math.Copysign(0, -1)), 1, math.SmallestNonzeroFloat32, math.MaxFloat32, float32(math.Inf(1)), float32(math.Inf(-1))}
+	threshold := func() float32 {
+		if rng.IntN(8) == 0 {
+			return special[rng.IntN(len(special))]
+		}
+		return float32(rng.IntN(40)-20) / 4
+	}
+	var b builder
+	for range trees {
+		t := randomTree(rng, 1+rng.IntN(leaves), features, threshold)
+		if err := b.add(t); err != nil {
+			panic(err)
+		}
+	}
+	m := &Model{features: features, base: float32(rng.NormFloat64()), baseLast: rng.IntN(2) == 0, forest: b.forest()}
+	return m, func() float32 {
+		switch rng.IntN(6) {
+		case 0:
+			return float32(math.NaN())
+		case 1:
+			return float32(rng.NormFloat64())
+		}
+		return threshold()
+	}
+}
+
+// randomTree splits random leaves until there are enough.
+func randomTree(rng *rand.Rand, leaves, features int, threshold func() float32) *tree {
+	t := &tree{}
+	t.node(leaf, leaf)
+	tips := []int{0}
+	for len(tips) < leaves {
+		i := rng.IntN(len(tips))
+		if rng.IntN(4) == 0 {
+			i = len(tips) - 1 // deep trees, too
+		}
+		at := tips[i]
+		t.Left[at], t.Right[at] = int32(len(t.Left)), int32(len(t.Left)+1)
+		t.node(leaf, leaf)
+		t.node(leaf, leaf)
+		tips[i] = len(t.Left) - 2
+		tips = append(tips, len(t.Left)-1)
+	}
+	for i := range t.Left {
+		t.Feature[i], t.Value[i], t.DefaultLeft[i] = int32(rng.IntN(features)), float32(rng.NormFloat64()), rng.IntN(2) == 0
+		if t.Left[i] != leaf {
+			t.Value[i] = threshold()
+		}
+	}
+	return t
+}
+
+// Whatever the model, whatever decides its features and whatever the numbers:
+// all evaluators give the bits of the naive walk.
+func FuzzEvaluators(f *testing.F) {
+	f.Add(uint64(1), uint8(20), uint16(64), uint8(6))
+	f.Add(uint64(2), uint8(9), uint16(63), uint8(1))
+	f.Add(uint64(3), uint8(33), uint16(1), uint8(3))
+	f.Add(uint64(4), uint8(1), uint16(65), uint8(2))
+	f.Add(uint64(5), uint8(17), uint16(1000), uint8(25))
+	f.Add(uint64(6), uint8(255), uint16(64), uint8(200))
+	f.Fuzz(func(t *testing.T, seed uint64, trees uint8, leaves uint16, features uint8) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		m, value := randomModel(rng, int(trees), 1+int(leaves%2048), 1+int(features))
+		agree(t, m, newAuction(rng, m.features, 11, value))
+	})
+}
+
+func TestChoosesEvaluator(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	model := func(features int, trees ...*tree) *Model {
+		var b builder
+		for _, t := range trees {
+			if err := b.add(t); err != nil {
+				panic(err)
+			}
+		}
+		return &Model{features: features, forest: b.forest()}
+	}
+	many := func(n int) *tree { // of one feature
+		cut := float32(0)
+		return randomTree(rng, n, 1, func() float32 { cut++; return cut })
+	}
+	var cuts []*tree
+	for range 17 {
+		cuts = append(cuts, many(MaxLeaves))
+	}
+	for i, t := range cuts {
+		for j := range t.Value {
+			t.Value[j] += float32(i * MaxLeaves)
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		m    *Model
+		want Evaluator
+	}{
+		{"64 leaves", model(1, bushy(64), vine(63)), Masks},
+		{"a tree of 65 leaves", model(1, bushy(64), bushy(65)), Flat},
+		{"no tree", model(1), Masks},
+		{"513 features", model(513, bushy(65)), Walk},
+		{"513 features, 64 leaves", model(513, bushy(64)), Masks},
+		{"65,535 cuts of one feature", model(1, cuts...), Walk},
+		{"61,425 cuts of one feature", model(1, cuts[:15]...), Flat},
+	} {
+		if got := tt.m.Evaluator(); got != tt.want || tt.m.Prepare(Auctions{}).Evaluator() != got {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	m := model(2, bushy(64)) // splits feature 0 only
+	partners := [][]float32{{1, 2}, {3, 4}}
+	for _, tt := range []struct {
+		of    Dependence
+		known int
+		want  Evaluator
+	}{{OnPartner, 2, Memo}, {OnRequest, 0, Masks}, {OnBoth, 0, Masks}} {
+		s := m.Prepare(Auctions{Dependence: []Dependence{tt.of, OnPartner}, Partners: partners})
+		if s.Evaluator() != tt.want || s.Known() != tt.known {
+			t.Errorf("%d: %s, %d known", tt.of, s.Evaluator(), s.Known())
+		}
+	}
+}
+
+// What a scorer says it occupies is what the heap grows by.
+func TestMemoryIsKnown(t *testing.T) {
+	m := complete200x6()
+	a := newAuctions(m, 5, func(f int) float32 { return float32(f) })
+	for _, e := range takers(m)[1:] { // the first shares the model's own memory
+		before := heap()
+		s := m.prepare(e, a.of)
+		grown := float64(heap() - before)
+		if said := float64(s.MemoryBytes()); said < 0.9*grown || said > 1.1*grown {
+			t.Errorf("%s: says %.0f bytes, the heap grew by %.0f", e, said, grown)
+		}
+		runtime.KeepAlive(s)
+	}
+}
+
+func heap() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+func TestScorersDoNotAllocate(t *testing.T) {
+	m := complete200x6()
+	a := newAuctions(m, 5, func(f int) float32 { return float32(f) })
+	keys, out := []uint32{0, 3, Stranger, 1, 2}, make([]float32, 5)
+	for _, e := range takers(m) {
+		s := m.prepare(e, a.of)
+		var scratch Scratch
+		if n := testing.AllocsPerRun(100, func() {
+			s.Begin(&scratch, a.rows)
+			s.Scores(&scratch, Batch{Keys: keys, Rows: a.rows, Out: out})
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", e, n)
+		}
+	}
+}
+
+// What is kept of partners is bounded; the others are made as they come.
+func TestMemoIsBounded(t *testing.T) {
+	var b builder
+	for range 4096 {
+		if err := b.add(bushy(2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := &Model{features: 1, forest: b.forest()}
+	a := Auctions{Dependence: []Dependence{OnPartner}, Partners: slices.Repeat([][]float32{{-1}}, 1000)}
+	s := m.Prepare(a)
+	if s.Known() != 512 || s.MemoryBytes() > maxMemoBytes+1<<20 {
+		t.Errorf("%d known in %d bytes", s.Known(), s.MemoryBytes())
+	}
+	agree(t, m, auction{request: []float32{0}, rows: []float32{-1, -1, 1}, keys: []uint32{511, 512, Stranger}, of: a})
+}
+
+func TestPreparePanicsOnWrongLengths(t *testing.T) {
+	m := &Model{features: 2, forest: (&builder{}).forest()}
+	defer func() {
+		if recover() == nil {
+			t.Error("took three dependences for two features")
+		}
+	}()
+	m.Prepare(Auctions{Dependence: make([]Dependence, 3)})
+}

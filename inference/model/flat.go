@@ -1,0 +1,184 @@
+package model
+
+import "slices"
+
+// flat walks eight trees at once over nodes of eight bytes. A feature is
+// replaced by its rank among the cuts at which any tree splits it, which is
+// exact: x >= cut[j] is rank > j. A missing number has two ranks, the lowest
+// for splits that send it left and the highest for those that send it right.
+type flat struct {
+	nodes  []flatNode
+	values []float32 // of leaves
+	roots  []uint32
+	depths []uint16 // steps to the deepest leaf of each group of trees
+	cuts   [][]float32
+	parts  parts
+	ending ending
+}
+
+// flatNode is, from the lowest bit, 16 bits of the rank of its threshold, 16
+// of the slot that is compared with it, and 32 of the position of its left
+// child; the right child is the next. A leaf leads to itself, by a rank that
+// no slot exceeds.
+type flatNode uint64
+
+const (
+	flatNodeSize = 8
+	flatLanes    = 8
+	maxSlots     = 1024 // two per feature
+	highestRank  = 1<<16 - 1
+	maxCuts      = highestRank - 1 // of one feature
+)
+
+// ranks has two slots per feature: 2*f for splits with missing to the left and
+// 2*f+1 for those with missing to the right.
+type ranks [maxSlots]uint16
+
+// takenByFlat tells whether ranks and slots have room for the model.
+func takenByFlat(f *forest, features int) bool {
+	if 2*features > maxSlots {
+		return false
+	}
+	return !slices.ContainsFunc(f.thresholds(features), func(c []float32) bool { return len(c) > maxCuts })
+}
+
+// thresholds returns the thresholds of each feature, ascending and each once.
+func (f *forest) thresholds(features int) [][]float32 {
+	cuts := make([][]float32, features)
+	for i := range f.nodes {
+		if n := &f.nodes[i]; n.left != uint32(i) {
+			cuts[n.slot>>1] = append(cuts[n.slot>>1], n.threshold)
+		}
+	}
+	for i, c := range cuts {
+		slices.Sort(c)
+		cuts[i] = slices.Clip(slices.Compact(c))
+	}
+	return cuts
+}
+
+func newFlat(f *forest, features int, p parts, e ending) *flat {
+	t := &flat{
+		nodes: make([]flatNode, len(f.nodes)), values: make([]float32, len(f.nodes)),
+		roots: f.roots, cuts: f.thresholds(features), parts: p, ending: e,
+	}
+	for i := range f.nodes {
+		n := &f.nodes[i]
+		if n.left == uint32(i) {
+			t.nodes[i], t.values[i] = flatNode(i)<<32|highestRank, n.value
+			continue
+		}
+		rank, _ := slices.BinarySearch(t.cuts[n.slot>>1], n.threshold)
+		t.nodes[i] = flatNode(n.left)<<32 | flatNode(n.slot)<<16 | flatNode(rank)
+	}
+	for i := 0; i+flatLanes <= len(f.roots); i += flatLanes {
+		deepest := uint16(0)
+		for j := range flatLanes {
+			deepest = max(deepest, f.depth(i+j))
+		}
+		t.depths = append(t.depths, deepest)
+	}
+	return t
+}
+
+// depth returns the steps from the root of tree i to its deepest leaf.
+func (f *forest) depth(i int) uint16 {
+	root, end := f.tree(i)
+	deepest := uint16(0)
+	depths := make([]uint16, end-root)
+	for at := root; at < end; at++ {
+		deepest = max(deepest, depths[at-root])
+		if left := f.nodes[at].left; left != at {
+			depths[left-root], depths[left+1-root] = depths[at-root]+1, depths[at-root]+1
+		}
+	}
+	return deepest
+}
+
+func (t *flat) begin(s *Scratch, row []float32) { t.rank(&s.ranks, t.parts.request, row) }
+
+func (t *flat) margins(s *Scratch, b Batch) {
+	width, start := len(t.cuts), t.ending.start()
+	for i := range b.Out {
+		row := b.Rows[i*width : (i+1)*width]
+		t.rank(&s.ranks, t.parts.partner, row)
+		t.rank(&s.ranks, t.parts.both, row)
+		b.Out[i] = t.sum(&s.ranks, start)
+	}
+	t.ending.end(b.Out)
+}
+
+// rank fills the slots of some features.
+func (t *flat) rank(r *ranks, features []int, row []float32) {
+	for _, f := range features {
+		slot := 2 * f & (maxSlots - 2)
+		if v := row[f]; v != v {
+			r[slot], r[slot+1] = 0, highestRank
+		} else {
+			n := uint16(reached(t.cuts[f], v))
+			r[slot], r[slot+1] = n, n
+		}
+	}
+}
+
+// reached returns how many of the ascending cuts are at most v. The processor
+// could not guess the comparisons, so none of them is a branch.
+func reached(cuts []float32, v float32) int {
+	at, n := 0, len(cuts)
+	for n > 0 {
+		half := (n + 1) / 2
+		var step int
+		if cuts[at+half-1] <= v {
+			step = 1
+		}
+		at += half & -step
+		n -= half
+	}
+	return at
+}
+
+// step returns the node after n.
+func (n flatNode) step(r *ranks) uint32 {
+	rank := int32(r[n>>16&(maxSlots-1)])
+	return uint32(n>>32) + uint32(int32(n&highestRank)-rank)>>31
+}
+
+// sum adds the leaves to s, tree by tree.
+func (t *flat) sum(r *ranks, s float32) float32 {
+	nodes, values, roots := t.nodes, t.values[:len(t.nodes)], t.roots
+	for _, depth := range t.depths {
+		if len(roots) < flatLanes {
+			break
+		}
+		i0, i1, i2, i3 := roots[0], roots[1], roots[2], roots[3]
+		i4, i5, i6, i7 := roots[4], roots[5], roots[6], roots[7]
+		for range depth {
+			i0, i1, i2, i3 = nodes[i0].step(r), nodes[i1].step(r), nodes[i2].step(r), nodes[i3].step(r)
+			i4, i5, i6, i7 = nodes[i4].step(r), nodes[i5].step(r), nodes[i6].step(r), nodes[i7].step(r)
+		}
+		s += values[i0]
+		s += values[i1]
+		s += values[i2]
+		s += values[i3]
+		s += values[i4]
+		s += values[i5]
+		s += values[i6]
+		s += values[i7]
+		roots = roots[flatLanes:]
+	}
+	for _, at := range roots {
+		for next := nodes[at].step(r); next != at; next = nodes[at].step(r) {
+			at = next
+		}
+		s += values[at]
+	}
+	return s
+}
+
+func (t *flat) bytes() int64 {
+	n := int64(len(t.nodes))*(flatNodeSize+4) + int64(len(t.roots))*4 + int64(len(t.depths))*2
+	for _, c := range t.cuts {
+		n += int64(len(c))*4 + 24
+	}
+	return n
+}
