@@ -258,7 +258,7 @@ func (t *Task) loadDefault(ctx context.Context) {
 	}
 	a := assignment{release: state.Default, buckets: defaultBuckets}
 	if err != nil {
-		t.orders.fail(a, true, failure{reason: "download", detail: fmt.Sprintf("read %s: %v", key, err)})
+		t.orders.fail(a, true, failure{reason: "download", detail: "look for the fleet's default release: " + err.Error()})
 		if said := err.Error(); said != t.loader.said && ctx.Err() == nil { // it is tried again every few seconds
 			t.loader.said = said
 			t.log.WarnContext(ctx, "no default release yet", "err", err)

@@ -43,6 +43,9 @@ func Accept(s State, q Request, known func(digest string) bool) (State, error) {
 func (s State) sensible(q Request, known func(string) bool) error {
 	r := s.Active
 	active := r != nil && (q.Rollout == "" || q.Rollout == r.ID)
+	if r == nil && q.Rollout == "" && (q.Verb == VerbAbort || q.Verb == VerbPromote) {
+		return fmt.Errorf("%w: nothing is being tried", ErrConflict)
+	}
 	switch q.Verb {
 	case VerbPause:
 		if s.Pause != nil {
