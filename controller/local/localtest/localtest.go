@@ -1,0 +1,113 @@
+// Package localtest is a hand in AWS for tests that run the whole program:
+// what people and their pipelines do there. It speaks to an endpoint that is
+// running, and starts none.
+package localtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
+	sagemakertypes "github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
+)
+
+// Cloud is AWS on this machine, with its default credentials.
+type Cloud struct {
+	s3        *s3.Client
+	ecs       *ecs.Client
+	sagemaker *sagemaker.Client
+}
+
+// Open returns the AWS at the endpoint.
+func Open(endpoint string) Cloud {
+	c := aws.Config{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "testtest", "")}
+	return Cloud{s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true }), ecs.NewFromConfig(c), sagemaker.NewFromConfig(c)}
+}
+
+// Buckets creates buckets.
+func (c Cloud) Buckets(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		if _, err := c.s3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name}); err != nil {
+			return fmt.Errorf("create bucket %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Upload stores an object.
+func (c Cloud) Upload(ctx context.Context, bucket, key string, body []byte) error {
+	if _, err := c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body)}); err != nil {
+		return fmt.Errorf("upload s3://%s/%s: %w", bucket, key, err)
+	}
+	return nil
+}
+
+// Service creates cluster ads with the service inference: so many tasks that
+// run the command, with ports 9090 to 9092.
+func (c Cloud) Service(ctx context.Context, tasks int, command ...string) error {
+	if _, err := c.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String("ads")}); err != nil {
+		return fmt.Errorf("create the cluster: %w", err)
+	}
+	container := ecstypes.ContainerDefinition{Name: aws.String("task"), Image: aws.String("sluice"), Memory: aws.Int32(256), Command: command}
+	for _, port := range []int32{9090, 9091, 9092} {
+		container.PortMappings = append(container.PortMappings, ecstypes.PortMapping{ContainerPort: aws.Int32(port)})
+	}
+	if _, err := c.ecs.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
+		Family: aws.String("inference"), NetworkMode: ecstypes.NetworkModeAwsvpc, ContainerDefinitions: []ecstypes.ContainerDefinition{container},
+	}); err != nil {
+		return fmt.Errorf("register the task definition: %w", err)
+	}
+	if _, err := c.ecs.CreateService(ctx, &ecs.CreateServiceInput{
+		Cluster: aws.String("ads"), ServiceName: aws.String("inference"), TaskDefinition: aws.String("inference"), DesiredCount: aws.Int32(int32(tasks)),
+		NetworkConfiguration: &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-local"}}},
+	}); err != nil {
+		return fmt.Errorf("create the service: %w", err)
+	}
+	return nil
+}
+
+// Processes returns the process ids of the running tasks of the service.
+func (c Cloud) Processes(ctx context.Context) ([]int, error) {
+	listed, err := c.ecs.ListTasks(ctx, &ecs.ListTasksInput{Cluster: aws.String("ads"), ServiceName: aws.String("inference")})
+	if err != nil || len(listed.TaskArns) == 0 {
+		return nil, err
+	}
+	described, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String("ads"), Tasks: listed.TaskArns})
+	if err != nil {
+		return nil, fmt.Errorf("describe tasks: %w", err)
+	}
+	var ids []int
+	for _, t := range described.Tasks {
+		for _, container := range t.Containers {
+			if id, err := strconv.Atoi(aws.ToString(container.RuntimeId)); err == nil && id > 1 {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids, nil
+}
+
+// Train completes a training job whose artifact is the file.
+func (c Cloud) Train(ctx context.Context, job, artifactFile, bucket string) error {
+	_, err := c.sagemaker.CreateTrainingJob(ctx, &sagemaker.CreateTrainingJobInput{
+		TrainingJobName: &job, RoleArn: aws.String("arn:aws:iam::000000000000:role/training"),
+		AlgorithmSpecification: &sagemakertypes.AlgorithmSpecification{
+			TrainingImage: aws.String("sagemaker-xgboost:3.0-5"), TrainingInputMode: sagemakertypes.TrainingInputModeFile,
+		},
+		HyperParameters:   map[string]string{"sluice_artifact": artifactFile},
+		OutputDataConfig:  &sagemakertypes.OutputDataConfig{S3OutputPath: aws.String("s3://" + bucket + "/models")},
+		ResourceConfig:    &sagemakertypes.ResourceConfig{InstanceCount: aws.Int32(1), InstanceType: sagemakertypes.TrainingInstanceTypeMlM5Large, VolumeSizeInGB: aws.Int32(10)},
+		StoppingCondition: &sagemakertypes.StoppingCondition{MaxRuntimeInSeconds: aws.Int32(3600)},
+	})
+	if err != nil {
+		return fmt.Errorf("create training job %s: %w", job, err)
+	}
+	return nil
+}
