@@ -28,7 +28,10 @@ type fuzzed struct {
 	served  bool
 	calm    bool        // no contradictions, and no difference between the releases
 	counted [arms]int64 // requests that sound reports can have shown, by arm
-	pairs   int64
+	seen    [arms]int64 // of those, in the last look
+	before  [arms]int64 // of those, seen before the last step
+
+	pairs, pairsSeen, pairsBefore int64 // the same of pairs
 }
 
 func (f *fuzzed) arm() Arm { return []Arm{Candidate, Control}[f.next(2)] }
@@ -75,7 +78,7 @@ func (f *fuzzed) count(r *Report) {
 	scale := []int64{0, 1, 7, 300, 1 << 20}[f.next(5)]
 	kind := f.next(8)
 	if f.calm {
-		scale, kind = 2*(scale%300), kind&^5
+		scale, kind = 2*(scale%1000), kind&^5
 	}
 	for g := range r.Requests {
 		n := scale * int64(1+g%3)
@@ -119,7 +122,7 @@ func finite(v Verdict) bool {
 }
 
 // checkVerdict holds what must never happen.
-func (f *fuzzed) checkVerdict(t *testing.T, v, last Verdict) {
+func (f *fuzzed) checkVerdict(t *testing.T, v, last Verdict, window int) {
 	if !finite(v) {
 		t.Fatalf("a number is not finite: %+v", v)
 	}
@@ -128,6 +131,21 @@ func (f *fuzzed) checkVerdict(t *testing.T, v, last Verdict) {
 	}
 	if v.Outcome == Acceptable && f.served && min(f.counted[candidate], f.counted[control]) < 400 {
 		t.Fatalf("acceptable after %v requests", f.counted)
+	}
+	fresh := min(f.counted[candidate]-f.before[candidate], f.counted[control]-f.before[control])
+	if v.Outcome == Acceptable && f.served && fresh < int64(window) {
+		t.Fatalf("acceptable after %d requests since the step", fresh)
+	}
+	if fresh := f.pairs - f.pairsBefore; v.Outcome == Acceptable && !f.served && fresh < int64(window) {
+		t.Fatalf("acceptable after %d pairs since the step", fresh)
+	}
+	if v.Outcome == Acceptable && v.Findings[0].Outcome != Acceptable {
+		t.Fatalf("acceptable on data that are %s: %s", v.Findings[0].Outcome, v.Findings[0].Sentence)
+	}
+	for _, finding := range v.Findings {
+		if v.Outcome == Acceptable && finding.Required > 0 && finding.Proof < finding.Required {
+			t.Fatalf("acceptable without proof: %+v", finding)
+		}
 	}
 	if v.Outcome == Acceptable && !f.served && f.pairs < 100 {
 		t.Fatalf("acceptable after %d pairs", f.pairs)
@@ -166,6 +184,52 @@ func TestRandomScripts(t *testing.T) {
 	t.Log(outcomes)
 }
 
+// Most scripts contradict themselves sooner or later. Here two equal releases
+// count in step, much, little or nothing at a time, so that many a look finds
+// the candidate acceptable - and must not, just after a step.
+func TestRandomSteps(t *testing.T) {
+	accepted := 0
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		fleet := &fuzzed{calm: true, served: seed%2 == 0, reports: []Report{blank("a", Control, 64), blank("b", Control, 64)}}
+		if fleet.served {
+			fleet.reports[0].Arm = Candidate
+		}
+		var s State
+		var last Verdict
+		policy := Policy{WindowRequests: 100 + rng.IntN(400)}
+		for i := range 60 {
+			amount := []byte{0, 0, 1, 2, 3, 3}[rng.IntN(6)]
+			for r := range fleet.reports {
+				fleet.data = []byte{0, amount, 6}
+				if fleet.served {
+					fleet.data[2] = 0
+				}
+				fleet.count(&fleet.reports[r])
+			}
+			if last.Outcome == Acceptable && rng.IntN(2) == 0 {
+				s.Step()
+				fleet.before, fleet.pairsBefore = fleet.seen, fleet.pairsSeen
+			}
+			last = fleet.look(t, &s, time.Unix(int64(i), 0), policy, last)
+			if last.Outcome == Acceptable {
+				accepted++
+			}
+		}
+	}
+	if accepted < 100 {
+		t.Fatalf("acceptable %d times: too seldom to show anything", accepted)
+	}
+}
+
+// look lets the judge look at the fleet, and checks the verdict.
+func (f *fuzzed) look(t *testing.T, s *State, at time.Time, p Policy, last Verdict) Verdict {
+	v := s.Look(Look{At: at, Served: f.served, Reports: f.reports}, p)
+	f.seen, f.pairsSeen = f.counted, f.pairs
+	f.checkVerdict(t, v, last, p.WindowRequests)
+	return v
+}
+
 func playOnce(t *testing.T, data []byte) { playScript(t, data) }
 
 // playScript looks at what a script counts, and returns how it ends.
@@ -187,6 +251,7 @@ func playScript(t *testing.T, data []byte) Outcome {
 		}
 		if fleet.next(10) == 0 {
 			s.Step()
+			fleet.before, fleet.pairsBefore = fleet.seen, fleet.pairsSeen
 		}
 		if fleet.next(8) == 0 && !fleet.calm {
 			fleet.served = !fleet.served
@@ -194,7 +259,8 @@ func playScript(t *testing.T, data []byte) Outcome {
 		l := Look{At: time.Unix(int64(i), 0), Served: fleet.served, Reports: fleet.reports}
 		twin := roundTrip(t, s)
 		v := s.Look(l, policy)
-		fleet.checkVerdict(t, v, last)
+		fleet.seen, fleet.pairsSeen = fleet.counted, fleet.pairs
+		fleet.checkVerdict(t, v, last, policy.WindowRequests)
 		if other := twin.Look(l, policy); !reflect.DeepEqual(v, other) {
 			t.Fatalf("restored judge differs:\n%+v\n%+v", v, other)
 		}
