@@ -347,6 +347,41 @@ func (s scene) overwrittenAt(t *testing.T, with string, at int) {
 	}
 }
 
+// TestReplacedAnywhere lets ECS replace one task in every pass of a rollout: it
+// comes to the same end. Tasks a and b are those that are chosen first.
+func TestReplacedAnywhere(t *testing.T) {
+	for _, s := range scenes(t)[1:] {
+		for at := range 24 {
+			for _, victim := range []string{"a", "b"} {
+				t.Run(fmt.Sprint(s.job, at, victim), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) { s.replacedAt(t, at, victim) })
+				})
+			}
+		}
+	}
+}
+
+func (s scene) replacedAt(t *testing.T, at int, victim string) {
+	w := s.stage()
+	r := w.reconciler(1)
+	passes := 0
+	playJob(t, w, s.job, func() error {
+		if passes == at {
+			def := w.state(t).Default
+			w.mu.Lock()
+			delete(w.tasks, victim)
+			w.start("n")
+			w.tasks["n"].Serving, w.tasks["n"].Ready = def, true
+			w.mu.Unlock()
+		}
+		passes++
+		_, err := r.Pass(t.Context())
+		return err
+	})
+	checkEnd(t, w, w.ended(t), fmt.Sprintf("task %s replaced in pass %d", victim, at))
+}
+
 // TestRandomLeases lets three processes, whose clocks differ, look after one
 // lease; they stall, and their replies get lost. Never do two of them believe
 // that they may act, and never does an epoch have two holders.
@@ -366,7 +401,7 @@ func leases(t *testing.T, rng *rand.Rand) {
 		skew  time.Duration
 		epoch int64 // under which it acts
 	}
-	holders := map[int64]int{}
+	holders, led := map[int64]int{}, 0
 	var all []*process
 	for i := range 3 {
 		skew := time.Duration(rng.IntN(7200)-3600) * time.Second
@@ -382,6 +417,7 @@ func leases(t *testing.T, rng *rand.Rand) {
 		if p.epoch == 0 {
 			continue
 		}
+		led++
 		if other, held := holders[p.epoch]; held && other != i {
 			t.Fatalf("epoch %d belongs to %d and to %d", p.epoch, other, i)
 		}
@@ -394,6 +430,9 @@ func leases(t *testing.T, rng *rand.Rand) {
 				t.Fatalf("%d acts under epoch %d after %d had %d", i, p.epoch, k, other.epoch)
 			}
 		}
+	}
+	if led < 20 {
+		t.Fatalf("somebody led %d times of 200: too seldom to show anything", led)
 	}
 }
 

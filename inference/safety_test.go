@@ -27,14 +27,18 @@ func newBench(t *testing.T) *bench {
 	b := &bench{t: t, shop: newToyShop(), sound: map[string]bool{}, opened: map[*arm][]byte{}}
 	for _, golden := range []float32{0, 0.25, 0.5} {
 		for _, booster := range []float32{0, 0.25} {
-			archive := releasetest.Pack(releasetest.Manifest(golden), releasetest.Booster(booster))
-			b.archives = append(b.archives, archive)
-			b.sound[release.Digest(archive)] = golden == booster
-			b.shop.put(release.ArchiveKey(release.Digest(archive)), archive)
+			b.put(releasetest.Manifest(golden), booster, golden == booster)
 		}
 	}
+	skewed := releasetest.Manifest(0) // its rows fit the booster, but nothing makes them any more
+	hour, floor := &skewed.Contract.Features[0], &skewed.Contract.Features[1]
+	hour.Source, floor.Source = floor.Source, hour.Source
+	b.put(skewed, 0, false)
 	b.task = newToyTask(t, b.shop)
 	b.task.loader.open = func(digest string, archive []byte) (*arm, error) {
+		if release.Digest(archive) != digest {
+			t.Fatalf("opens as %s what has the digest %s", digest, release.Digest(archive))
+		}
 		a, err := openRelease(digest, archive)
 		if err == nil {
 			b.opened[a] = archive
@@ -42,6 +46,13 @@ func newBench(t *testing.T) *bench {
 		return a, err
 	}
 	return b
+}
+
+func (b *bench) put(m release.Manifest, booster float32, sound bool) {
+	archive := releasetest.Pack(m, releasetest.Booster(booster))
+	b.archives = append(b.archives, archive)
+	b.sound[release.Digest(archive)] = sound
+	b.shop.put(release.ArchiveKey(release.Digest(archive)), archive)
 }
 
 // happen damages the bucket, or asks the task for something.
