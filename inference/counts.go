@@ -111,8 +111,17 @@ func (c *counts) addPartner(name string) *partnerCounts {
 	return p
 }
 
-// scoreBin is the bin of a score in [0, 1].
-func scoreBin(score float32) int { return min(int(score*ScoreBins), ScoreBins-1) }
+// scoreBin is the bin of a score in [0, 1]; what lies beyond, as the scores of
+// some objectives do, is in the first or last bin.
+func scoreBin(score float32) int {
+	switch {
+	case score >= 1:
+		return ScoreBins - 1
+	case score > 0:
+		return int(score * ScoreBins)
+	}
+	return 0
+}
 
 // latencyBin is the bin of a duration: bin i holds [2^(i/4), 2^((i+1)/4)) us.
 func latencyBin(d time.Duration) int {

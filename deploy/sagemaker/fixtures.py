@@ -8,6 +8,7 @@ for each of them rows with XGBoost's own answers. Run it once per version, each
 in a virtual environment of its own:
 
     xgboost==0.90, 1.0.2, 1.2.1, 1.3.3, 1.5.2, 1.7.6, 2.0.3 (numpy<2), 2.1.4, 3.0.5, 3.2.0
+    (lightgbm_fixtures.py does the same for LightGBM)
 
 The rows sit where mistakes hide: on thresholds, beside them, on integers, on
 zeros of both signs, at infinities, and nowhere (missing). Numbers are written
@@ -40,13 +41,32 @@ CASES = {
 # Every version trains the first three of them, these versions train all.
 THOROUGH = ((0, 90), (1, 0), (1, 7), (3, 2))
 
+# What else must be read, and is asked as SageMaker's server asks it: through a
+# DMatrix, with the trees up to the best iteration.
+SERVED = {
+    "dart": dict(max_depth=3, rounds=6, booster="dart", rate_drop=0.5, one_drop=1),
+    "best": dict(max_depth=3, rounds=30, eta=1.0, num_parallel_tree=2, subsample=0.5, early=2),
+    "raw": dict(max_depth=2, rounds=4, objective="binary:logitraw", base_score=0.3),
+    "poisson": dict(max_depth=3, rounds=4, objective="count:poisson"),
+    "hinge": dict(max_depth=3, rounds=4, objective="binary:hinge"),
+    "squared": dict(max_depth=2, rounds=4, objective="reg:squarederror"),
+    "logreg": dict(max_depth=2, rounds=4, objective="reg:logistic"),
+    "gamma": dict(max_depth=2, rounds=4, objective="reg:gamma"),
+    "tweedie": dict(max_depth=2, rounds=4, objective="reg:tweedie", base_score=0.7),
+    "squaredlog": dict(max_depth=2, rounds=4, objective="reg:squaredlogerror"),
+    "huber": dict(max_depth=2, rounds=4, objective="reg:pseudohubererror"),
+    "absolute": dict(max_depth=2, rounds=4, objective="reg:absoluteerror", tree_method="hist"),
+    "quantile": dict(max_depth=2, rounds=4, objective="reg:quantileerror", quantile_alpha=0.7, tree_method="hist"),
+    "onehot": dict(max_depth=3, rounds=4, tree_method="hist", max_cat_to_onehot=100, categories=True),
+    "partition": dict(max_depth=3, rounds=4, tree_method="hist", max_cat_to_onehot=1, categories=True),
+}
+SINCE = {"dart": (1, 0), "squaredlog": (1, 0), "huber": (1, 2), "absolute": (1, 7), "quantile": (2, 0), "onehot": (1, 5), "partition": (1, 6)}
+
 # Parameters of the models that must be refused.
 REFUSED = {
-    "dart": dict(max_depth=2, rounds=2, booster="dart"),
     "linear": dict(rounds=2, booster="gblinear"),
-    "squared": dict(max_depth=2, rounds=2, objective="reg:squarederror"),
-    "raw": dict(max_depth=2, rounds=2, objective="binary:logitraw"),
     "classes": dict(max_depth=2, rounds=2, objective="multi:softprob", num_class=3),
+    "rank": dict(max_depth=2, rounds=2, objective="rank:pairwise"),
 }
 
 
@@ -103,13 +123,20 @@ def column(name, names):
 
 def train(params, x, y):
     params = dict(params)
-    rounds, names = params.pop("rounds"), params.pop("names", None)
+    rounds, names, early = params.pop("rounds"), params.pop("names", None), params.pop("early", None)
     if params.get("objective", "").startswith("multi"):
         y = np.arange(len(y)) % 3
+    kind = {}
+    if params.pop("categories", False):
+        kind = dict(feature_types=["c", "c", "c", "c", "q", "q"], enable_categorical=True)
     given = {"objective": "binary:logistic", "nthread": 1, "seed": 7, "verbosity": 0, **params}
     if given.get("booster") != "gblinear":
         given.setdefault("tree_method", "exact")
-    return xgb.train(given, xgb.DMatrix(x, label=y, feature_names=names), rounds)
+    data = xgb.DMatrix(x, label=y, feature_names=names, **kind)
+    if early:
+        held_back = xgb.DMatrix(x[:200], label=1 - y[:200])
+        return xgb.train(given, data, rounds, evals=[(held_back, "v")], early_stopping_rounds=early, verbose_eval=False)
+    return xgb.train(given, data, rounds)
 
 
 def answers(booster, rows):
@@ -157,8 +184,62 @@ def write_answered(out, name, params):
     margin, score = answers(loaded, rows)
     if not np.array_equal(margin, answers(booster, rows)[0]):
         print("note: %s answers otherwise once it is loaded" % stem)
+    write_rows(out / (stem + ".rows"), rows, margin, score)
+
+
+def write_rows(path, rows, margin, score):
     lines = [" ".join([hexes(row), hexes([m]), hexes([s])]) for row, m, s in zip(rows, margin, score)]
-    (out / (stem + ".rows")).write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def served(booster, rows):
+    """Margins and scores as SageMaker's server asks for them."""
+    data = xgb.DMatrix(rows)
+    kind = dict(validate_features=False)
+    if VERSION < (2, 0):
+        kind["ntree_limit"] = getattr(booster, "best_ntree_limit", 0)
+    elif getattr(booster, "best_iteration", None) is not None:
+        kind["iteration_range"] = (0, booster.best_iteration + 1)
+    return booster.predict(data, output_margin=True, **kind), booster.predict(data, **kind)
+
+
+def write_served(out, name, params):
+    x, y = training_rows(seed=len(name))
+    if params.get("categories"):
+        x = np.where(np.isnan(x), x, np.abs(np.floor(x)))
+    objective = params.get("objective", "binary")
+    if not objective.startswith(("binary", "reg:logistic")):
+        y = (np.abs(np.nan_to_num(x[:, 2])) + np.nan_to_num(x[:, 5]) + 0.1).astype(np.float32)
+    booster = train(params, x, y)
+    stem = "v%s-%s" % (xgb.__version__, name)
+    rows = questions(x, [[]] * FEATURES if params.get("categories") else thresholds_of(booster), seed=99)[::2]
+    if VERSION >= (1, 4):  # a DMatrix takes no infinities
+        rows = np.clip(rows, -3.4028235e38, 3.4028235e38)
+    if params.get("categories"):
+        odd = np.float32([-1, -0.5, 0.5, 3.999, 4.5, 23, 24, 31, 32, 63, 64, 1000, 16777215, 16777216, 3e9])
+        rows[20:40] = odd[np.random.RandomState(3).randint(0, len(odd), (20, FEATURES))]
+    for ending in formats():
+        if not (params.get("categories") and ending in ("bin", "deprecated")):
+            booster.save_model(str(out / (stem + "." + ending)))
+    for path in out.glob(stem + ".deprecated"):
+        path.rename(path.with_suffix(".bin"))
+    loaded = xgb.Booster()
+    loaded.load_model(str(next(p for p in sorted(out.glob(stem + ".*")) if p.suffix in (".bin", ".json"))))
+    write_rows(out / (stem + ".rows"), rows, *served(loaded, rows))
+
+
+def write_pickled(out):
+    """What the containers 0.90 to 1.2 leave, and what scripts still do."""
+    x, y = training_rows(seed=4)
+    for name, params in (("pickled", CASES["named"]), ("pickledbest", SERVED["best"]), ("pickleddart", SERVED["dart"])):
+        booster = train(params, x, y)
+        stem = "v%s-%s" % (xgb.__version__, name)
+        for protocol in (2, 3, 4, 5) if name == "pickled" else (4,):
+            (out / ("%s.pkl%d" % (stem, protocol))).write_bytes(pickle.dumps(booster, protocol=protocol))
+        rows = questions(x, thresholds_of(booster), seed=99)[::2]
+        rows = np.clip(rows, -3.4028235e38, 3.4028235e38)
+        loaded = pickle.loads((out / (stem + ".pkl4")).read_bytes())
+        write_rows(out / (stem + ".rows"), rows, *served(loaded, rows))
 
 
 def write_refused(out):
@@ -167,16 +248,10 @@ def write_refused(out):
         booster = train(params, x, y)
         for ending in formats():
             booster.save_model(str(out / ("refused-%s-v%s.%s" % (name, xgb.__version__, ending))))
-    if VERSION >= (1, 6):
-        cats = xgb.DMatrix(np.floor(np.nan_to_num(np.abs(x))), label=y, feature_types=["c"] * FEATURES, enable_categorical=True)
-        params = {"objective": "binary:logistic", "tree_method": "hist", "max_cat_to_onehot": 1, "max_depth": 2, "nthread": 1}
-        booster = xgb.train(params, cats, 2)
-        for ending in ["json", "ubj"]:
-            booster.save_model(str(out / ("refused-categorical-v%s.%s" % (xgb.__version__, ending))))
     for path in out.glob("refused-*.deprecated"):
         path.rename(path.with_suffix(".bin"))
     booster = train(CASES["stump"], x, y)
-    for protocol in (0, 1, 2, 4):
+    for protocol in (0, 1):
         (out / ("refused-pickle%d-v%s.pkl" % (protocol, xgb.__version__))).write_bytes(pickle.dumps(booster, protocol=protocol))
 
 
@@ -185,6 +260,14 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     for name in list(CASES)[: None if VERSION in THOROUGH else 3]:
         write_answered(out, name, CASES[name])
+    for name in list(SERVED)[: None if VERSION in ((1, 7), (3, 2)) else 5]:
+        if VERSION >= SINCE.get(name, VERSION):
+            write_served(out, name, SERVED[name])
+    for name in ("onehot", "partition"):
+        if SINCE[name] <= VERSION < (1, 7):
+            write_served(out, name, SERVED[name])
+    if VERSION in ((0, 90), (1, 0), (1, 2), (1, 3), (1, 7), (3, 2)):
+        write_pickled(out)
     if VERSION in ((1, 7), (3, 2)):
         write_refused(out)
 

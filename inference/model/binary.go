@@ -27,7 +27,8 @@ const (
 //	forest     num_trees i32, …, at byte 28 size_leaf_vector i32, padding
 //	trees      each: …, at byte 4 num_nodes i32, …, at byte 20 size_leaf_vector i32, padding; nodes; statistics
 //	groups     i32 per tree
-//	attributes count u64, pairs of strings; metrics: count u64, strings
+//	weights    count u64, f32 per tree, for dart
+//	attributes count u64, pairs of strings; before 1.0 a string for poisson; metrics: count u64, strings
 //
 // A node is parent, left, right i32, feature u32 with "default left" as its
 // highest bit, value f32.
@@ -40,21 +41,29 @@ func readBinary(b []byte, trees *builder) (header, error) {
 	}
 	h.baseIsMargin = h.major < 1
 	h.objective, h.booster = in.text(maxNameBytes), in.text(maxNameBytes)
-	if in.err == nil && h.booster != "gbtree" {
+	if in.err == nil && h.booster != "gbtree" && h.booster != "dart" {
 		return h, nil // what follows has another shape; header.model refuses it
 	}
-	count := in.words(forestBytes).at(0)
+	param := in.words(forestBytes)
+	count := param.at(0)
+	h.parallel = int64(param.at(1))
 	for i := uint32(0); i < count && in.err == nil; i++ {
 		if t := in.tree(); in.err == nil {
 			in.err = trees.add(t)
 		}
 	}
 	in.skip(4 * uint64(count))
+	if h.booster == "dart" && count > 0 {
+		h.weights = in.floats()
+	}
 	if learner.at(3) != 0 {
-		in.skipTexts(2)
+		in.attributes(&h.early)
+	}
+	if h.major < 1 && h.objective == "count:poisson" {
+		in.skip(in.length()) // max_delta_step
 	}
 	if learner.at(4) != 0 {
-		in.skipTexts(1)
+		in.skipTexts()
 	}
 	if rest := len(in.b) - in.at; in.err == nil && rest > 0 {
 		return header{}, refuse(Format, "%d bytes follow the model; save it again", rest)
@@ -141,9 +150,33 @@ func (c *cursor) text(limit uint64) string {
 	return string(c.take(n))
 }
 
-// skipTexts passes over a list whose items are n strings each.
-func (c *cursor) skipTexts(n uint64) {
-	for count := n * min(c.length(), uint64(len(c.b))); count > 0 && c.err == nil; count-- {
+// floats reads a list of numbers.
+func (c *cursor) floats() []float32 {
+	n := c.length()
+	packed := c.words(4 * min(n, uint64(len(c.b))))
+	list := make([]float32, len(packed)/4)
+	for i := range list {
+		list[i] = math.Float32frombits(packed.at(i))
+	}
+	return list
+}
+
+// attributes reads pairs of a name and a value, of which few matter.
+func (c *cursor) attributes(e *early) {
+	for count := c.length(); count > 0 && c.err == nil; count-- {
+		name, value := c.take(c.length()), c.take(c.length())
+		switch string(name) {
+		case "best_iteration":
+			e.BestIteration = string(value)
+		case "best_ntree_limit":
+			e.BestTrees = string(value)
+		}
+	}
+}
+
+// skipTexts passes over a list of strings.
+func (c *cursor) skipTexts() {
+	for count := c.length(); count > 0 && c.err == nil; count-- {
 		c.skip(c.length())
 	}
 }

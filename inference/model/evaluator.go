@@ -44,6 +44,7 @@ type Scorer struct {
 	evaluator Evaluator
 	features  int
 	known     int
+	link      link
 	tables    tables
 }
 
@@ -77,7 +78,7 @@ func (m *Model) Prepare(a Auctions) *Scorer { return m.prepare(m.Evaluator(), a)
 
 // prepare makes a scorer with an evaluator that takes the model.
 func (m *Model) prepare(e Evaluator, a Auctions) *Scorer {
-	s := &Scorer{evaluator: e, features: m.features}
+	s := &Scorer{evaluator: e, features: m.features, link: m.link}
 	parts := m.parts(a)
 	switch e {
 	case Masks, Memo:
@@ -135,7 +136,7 @@ func (s *Scorer) Margins(scratch *Scratch, b Batch) {
 func (s *Scorer) Scores(scratch *Scratch, b Batch) {
 	s.Margins(scratch, b)
 	for i, margin := range b.Out[:len(b.Keys)] {
-		b.Out[i] = sigmoid(margin)
+		b.Out[i] = s.link.score(margin)
 	}
 }
 

@@ -36,7 +36,7 @@ type ranks [maxSlots]uint16
 
 // takenByFlat tells whether ranks and slots have room for the model.
 func takenByFlat(f *forest, features int) bool {
-	if 2*features > maxSlots {
+	if !f.numeric() || 2*features > maxSlots {
 		return false
 	}
 	return !slices.ContainsFunc(f.thresholds(features), func(c []float32) bool { return len(c) > maxCuts })

@@ -1,6 +1,9 @@
 package model
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // forest holds all trees in one slice of nodes, each tree in breadth-first
 // order with siblings side by side, so that a step is an addition and no
@@ -11,14 +14,19 @@ type forest struct {
 	nodes  []node
 	roots  []uint32
 	depths []uint16 // steps from root to deepest leaf, of each group of four trees
+
+	// Where nodes alone do not say everything (see numeric).
+	sets    []cutSet  // of splits by category
+	borders []float32 // of the sets
+	wide    []float64 // leaves of double precision
 }
 
 // node is a split or a leaf, 16 bytes.
 type node struct {
-	threshold float32 // NaN in a leaf
+	threshold float32 // NaN in a leaf and where a set decides
 	slot      uint32  // 2*feature, plus 1 if a missing value goes right
 	left      uint32  // the right child is the next node; a leaf's own position
-	value     float32 // of a leaf
+	value     float32 // of a leaf; the number of a set or of a wide leaf, as bits
 }
 
 const nodeSize = 16
@@ -43,6 +51,9 @@ func (n *node) step(x []float32) uint32 {
 
 // sum adds the leaves of x to s, tree by tree.
 func (f *forest) sum(x []float32, s float32) float32 {
+	if len(f.sets) > 0 {
+		return f.sumSets(x, s)
+	}
 	nodes, roots := f.nodes, f.roots
 	for _, depth := range f.depths {
 		if len(roots) < lanes {
@@ -73,21 +84,28 @@ func (f *forest) sum(x []float32, s float32) float32 {
 }
 
 func (f *forest) bytes() int64 {
-	return int64(len(f.nodes))*nodeSize + int64(len(f.roots))*4 + int64(len(f.depths))*2
+	return int64(len(f.nodes))*nodeSize + int64(len(f.roots))*4 + int64(len(f.depths))*2 +
+		int64(len(f.sets)+len(f.wide))*8 + int64(len(f.borders))*4
 }
 
 // tree is one tree as files hold it: node 0 is the root, all slices have one
 // entry per node. In a leaf, Left and Right are -1.
 type tree struct {
-	Left        []int32   `json:"left_children"`
-	Right       []int32   `json:"right_children"`
-	Feature     []int32   `json:"split_indices"`
-	Value       []float32 `json:"split_conditions"` // a split's threshold, or a leaf's value
-	DefaultLeft flags     `json:"default_left"`
+	Left        []int32 `json:"left_children"`
+	Right       []int32 `json:"right_children"`
+	Feature     []int32 `json:"split_indices"`
+	Value       numbers `json:"split_conditions"` // a split's threshold, or a leaf's value
+	DefaultLeft flags   `json:"default_left"`
 
-	Kind       []int32   `json:"split_type"`       // absent, or 1 for a categorical split
-	Categories []int32   `json:"categories_nodes"` // nodes with categorical splits
+	Kind       []int32   `json:"split_type"`          // absent, or 1 for a categorical split
+	Categories []int32   `json:"categories"`          // those that go right, node after node
+	OfNode     []int32   `json:"categories_nodes"`    // the nodes
+	From       []int32   `json:"categories_segments"` // where their categories begin
+	Count      []int32   `json:"categories_sizes"`
 	Param      treeParam `json:"tree_param"`
+
+	cuts map[int32][]float32 // sets of nodes, see sets.go
+	wide []float64           // leaf values of double precision, or nil
 }
 
 type treeParam struct {
@@ -103,6 +121,9 @@ type builder struct {
 	roots    []uint32
 	depth    []uint16
 	features int // one more than the highest feature that a split reads
+	sets     []cutSet
+	borders  []float32
+	wide     []float64
 
 	seen  []bool  // of the current tree's nodes
 	queue []place // of the current tree
@@ -153,6 +174,10 @@ func (b *builder) place(t *tree, p place, number int) error {
 		if right != leaf || !finite(value) {
 			return refuse(Format, "tree %d has a broken leaf at node %d; save the model again", number, p.from)
 		}
+		if t.wide != nil {
+			value = math.Float32frombits(uint32(len(b.wide)))
+			b.wide = append(b.wide, t.wide[p.from])
+		}
 		b.nodes[p.to] = node{threshold: float32(math.NaN()), left: p.to, value: value}
 		return nil
 	}
@@ -163,7 +188,8 @@ func (b *builder) place(t *tree, p place, number int) error {
 		b.seen[child] = true
 	}
 	feature := t.Feature[p.from]
-	if feature < 0 || feature >= MaxFeatures || value != value {
+	cuts, bySet := t.cuts[p.from]
+	if feature < 0 || feature >= MaxFeatures || value != value && !bySet {
 		return refuse(Format, "node %d of tree %d splits feature %d at %v; save the model again", p.from, number, feature, value)
 	}
 	b.features = max(b.features, int(feature)+1)
@@ -173,7 +199,43 @@ func (b *builder) place(t *tree, p place, number int) error {
 	}
 	kids := b.grow(2)
 	b.nodes[p.to] = node{threshold: value, slot: slot, left: kids}
+	if bySet {
+		b.nodes[p.to].threshold, b.nodes[p.to].value = float32(math.NaN()), b.set(cuts)
+	}
 	b.queue = append(b.queue, place{left, kids, p.depth + 1}, place{right, kids + 1, p.depth + 1})
+	return nil
+}
+
+// set keeps a set and returns its number as the value of a node.
+func (b *builder) set(cuts []float32) float32 {
+	number, from := len(b.sets), len(b.borders)
+	b.borders = append(b.borders, cuts...)
+	b.sets = append(b.sets, cutSet{uint32(from), uint32(len(b.borders))})
+	return math.Float32frombits(uint32(number))
+}
+
+// keep forgets all trees but the first n.
+func (b *builder) keep(n int) {
+	b.nodes = b.nodes[:b.roots[n]]
+	b.roots, b.depth = b.roots[:n], b.depth[:n]
+}
+
+// weigh multiplies the leaves of each tree by its weight.
+func (b *builder) weigh(weights []float32) error {
+	if len(weights) != len(b.roots) {
+		return refuse(Format, "the model has %d trees and weights for %d; save it again", len(b.roots), len(weights))
+	}
+	tree := -1
+	for at := range b.nodes {
+		if tree+1 < len(b.roots) && b.roots[tree+1] == uint32(at) {
+			tree++
+		}
+		if n := &b.nodes[at]; n.left == uint32(at) {
+			if n.value *= weights[tree]; !finite(n.value) {
+				return refuse(Format, "tree %d weighs %v; save the model again", tree, weights[tree])
+			}
+		}
+	}
 	return nil
 }
 
@@ -186,7 +248,10 @@ func (b *builder) grow(n int) uint32 {
 
 // forest returns the trees added so far, without spare capacity.
 func (b *builder) forest() forest {
-	f := forest{nodes: append([]node{}, b.nodes...), roots: append([]uint32{}, b.roots...)}
+	f := forest{
+		nodes: append([]node{}, b.nodes...), roots: append([]uint32{}, b.roots...),
+		sets: slices.Clone(b.sets), borders: slices.Clone(b.borders), wide: slices.Clone(b.wide),
+	}
 	for i := 0; i+lanes <= len(b.depth); i += lanes {
 		f.depths = append(f.depths, max(b.depth[i], b.depth[i+1], b.depth[i+2], b.depth[i+3]))
 	}
@@ -199,12 +264,8 @@ func (t *tree) check(number int) error {
 	if n == 0 || n != len(t.Right) || n != len(t.Feature) || n != len(t.Value) || n != len(t.DefaultLeft) {
 		return refuse(Format, "tree %d has lists of different lengths, or none; save the model again", number)
 	}
-	categorical := len(t.Categories) > 0
-	for _, kind := range t.Kind {
-		categorical = categorical || kind != 0
-	}
-	if categorical {
-		return refuse(Booster, "tree %d has categorical splits, which are not scored here; train on numbers (enable_categorical=False)", number)
+	if err := t.categorical(number); err != nil {
+		return err
 	}
 	switch t.Param.LeafVector {
 	case "", "0", "1":
@@ -212,3 +273,44 @@ func (t *tree) check(number int) error {
 	}
 	return refuse(Booster, "tree %d has leaves with %.20s values, only one is read; train with multi_strategy=one_output_per_tree", number, t.Param.LeafVector)
 }
+
+// categorical turns lists of categories into sets.
+func (t *tree) categorical(number int) error {
+	of := len(t.OfNode)
+	if len(t.From) != of || len(t.Count) != of || len(t.Kind) != 0 && len(t.Kind) != len(t.Left) {
+		return refuse(Format, "tree %d has lists of categories of different lengths; save the model again", number)
+	}
+	used := 0 // so that no category counts twice
+	for i, node := range t.OfNode {
+		from, count := int(t.From[i]), int(t.Count[i])
+		if from != used || count < 0 || from+count > len(t.Categories) || int(node) >= len(t.Kind) || node < 0 || t.Kind[node] != 1 || t.cuts[node] != nil {
+			return refuse(Format, "tree %d has a broken list of categories for node %d; save the model again", number, node)
+		}
+		list := t.Categories[from : from+count]
+		used += count
+		if count > 0 && (slices.Min(list) < 0 || slices.Max(list) >= maxCategory) {
+			return refuse(Format, "tree %d has a category beyond 0 to %d at node %d; save the model again", number, maxCategory-1, node)
+		}
+		t.setCuts(node, categorySet(list, false))
+	}
+	for node, kind := range t.Kind {
+		switch {
+		case kind != 0 && kind != 1:
+			return refuse(Booster, "tree %d has splits of kind %d, which is not known here; train on numbers or categories", number, kind)
+		case kind == 1 && t.cuts[int32(node)] == nil:
+			t.setCuts(int32(node), []float32{})
+		}
+	}
+	return nil
+}
+
+func (t *tree) setCuts(node int32, cuts []float32) {
+	if t.cuts == nil {
+		t.cuts = map[int32][]float32{}
+	}
+	t.cuts[node] = cuts
+}
+
+// maxCategory is one more than XGBoost's highest category: beyond it a float32
+// does not hold every integer.
+const maxCategory = 1 << 24

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -14,11 +15,14 @@ import (
 type document struct {
 	Learner struct {
 		Names   []string `json:"feature_names"`
+		Early   early    `json:"attributes"`
 		Booster struct {
-			Name  string `json:"name"`
-			Model struct {
-				Trees treeList `json:"trees"`
-			} `json:"model"`
+			Name   string    `json:"name"`
+			Model  trees     `json:"model"`
+			Weight []float32 `json:"weight_drop"`
+			Inner  struct {
+				Model trees `json:"model"`
+			} `json:"gbtree"` // of dart
 		} `json:"gradient_booster"`
 		Param     learnerParam `json:"learner_model_param"`
 		Objective struct {
@@ -26,6 +30,13 @@ type document struct {
 		} `json:"objective"`
 	} `json:"learner"`
 	Version []int32 `json:"version"`
+}
+
+type trees struct {
+	List  treeList `json:"trees"`
+	Param struct {
+		Parallel string `json:"num_parallel_tree"`
+	} `json:"gbtree_model_param"`
 }
 
 // learnerParam holds numbers as strings, as XGBoost writes them.
@@ -36,9 +47,30 @@ type learnerParam struct {
 	Targets   string `json:"num_target"`
 }
 
+// snapshotDocument is how a pickled Booster holds its model from 1.5 on.
+type snapshotDocument struct {
+	document
+	Model document
+}
+
+func (d *document) to(trees *builder) {
+	d.Learner.Booster.Model.List.to = trees
+	d.Learner.Booster.Inner.Model.List.to = trees
+}
+
+// whole returns the document that was filled in.
+func (d *snapshotDocument) whole() *document {
+	if d.Learner.Booster.Name == "" {
+		return &d.Model
+	}
+	return &d.document
+}
+
 func readJSON(b []byte, trees *builder) (header, error) {
-	var d document
-	d.Learner.Booster.Model.Trees.to = trees
+	var d snapshotDocument
+	d.to(trees)
+	d.Model.to(trees)
+	b = withoutNaN(b)
 	in := json.NewDecoder(bytes.NewReader(b))
 	err := in.Decode(&d)
 	var refusal Refusal
@@ -48,12 +80,12 @@ func readJSON(b []byte, trees *builder) (header, error) {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return header{}, torn(len(b))
 	case err != nil:
-		return header{}, refuse(Format, "the model is broken JSON (%v); save it again, as UBJSON if it holds NaN or Infinity, for which JSON has no word", err)
+		return header{}, refuse(Format, "the model is broken JSON (%v); save it again, as UBJSON if it holds Infinity, for which JSON has no word", err)
 	}
 	if rest := bytes.TrimSpace(b[in.InputOffset():]); len(rest) > 0 {
 		return header{}, refuse(Format, "%d bytes follow the model; save it again", len(rest))
 	}
-	return d.header("xgboost-json")
+	return d.whole().header("xgboost-json")
 }
 
 // header turns the strings of the document into numbers.
@@ -62,7 +94,14 @@ func (d *document) header(format string) (header, error) {
 	if l.Booster.Name == "" || l.Objective.Name == "" || l.Param.Features == "" {
 		return header{}, refuse(Format, "the document has no learner with booster, objective and parameters; save an XGBoost model")
 	}
-	h := header{format: format, objective: l.Objective.Name, booster: l.Booster.Name, names: l.Names}
+	h := header{
+		format: format, objective: l.Objective.Name, booster: l.Booster.Name, names: l.Names,
+		early: l.Early, weights: l.Booster.Weight,
+	}
+	for _, count := range []string{l.Booster.Model.Param.Parallel, l.Booster.Inner.Model.Param.Parallel} {
+		n, _ := strconv.ParseInt(count, 10, 32) // 0 is as good as none
+		h.parallel = max(h.parallel, n)
+	}
 	if len(d.Version) >= 2 {
 		h.major, h.minor = int(d.Version[0]), int(d.Version[1])
 	}
@@ -137,4 +176,49 @@ func (f *flags) UnmarshalJSON(b []byte) error {
 		}
 	}
 	return nil
+}
+
+// numbers are float32, with null for those that are none.
+type numbers []float32
+
+// UnmarshalJSON reads an array.
+func (n *numbers) UnmarshalJSON(b []byte) error {
+	var list []*float32
+	if !bytes.Contains(b, []byte("null")) {
+		return json.Unmarshal(b, (*[]float32)(n))
+	}
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	for _, v := range list {
+		if v == nil {
+			*n = append(*n, float32(math.NaN()))
+		} else {
+			*n = append(*n, *v)
+		}
+	}
+	return nil
+}
+
+// withoutNaN writes null for the NaN that XGBoost has in place of thresholds
+// of categorical splits.
+func withoutNaN(b []byte) []byte {
+	word := []byte("NaN")
+	if !bytes.Contains(b, word) {
+		return b
+	}
+	plain := make([]byte, 0, len(b)+len(b)/8)
+	for quoted := false; len(b) > 0; {
+		switch {
+		case quoted && b[0] == '\\' && len(b) > 1:
+			plain, b = append(plain, b[0]), b[1:]
+		case b[0] == '"':
+			quoted = !quoted
+		case !quoted && bytes.HasPrefix(b, word):
+			plain, b = append(plain, "null"...), b[len(word):]
+			continue
+		}
+		plain, b = append(plain, b[0]), b[1:]
+	}
+	return plain
 }

@@ -43,6 +43,9 @@ const (
 
 // takenByMasks tells whether each tree's leaves fit a word.
 func takenByMasks(f *forest) bool {
+	if !f.numeric() {
+		return false
+	}
 	for i := range f.roots {
 		if root, end := f.tree(i); end-root > 2*maskBits-1 {
 			return false

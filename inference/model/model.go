@@ -2,8 +2,8 @@
 // for bit as XGBoost does.
 //
 // It reads what save_model writes: JSON, UBJSON and the binary format of 0.90
-// to 3.0, with trees (gbtree), numeric splits and objective binary:logistic.
-// It never executes anything: a Python pickle is recognised and refused. It
+// to 3.0, with trees (gbtree, dart), numeric and categorical splits, and
+// objectives that give one number per row. It never executes anything. It
 // does not train, does not know what a feature means, fetches nothing and
 // keeps no state besides the immutable Model.
 //
@@ -12,7 +12,11 @@
 // builder.add; a faster evaluator is another form of forest.
 package model
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
 
 // The bounds of a model. Together with the rule that a claimed length must be
 // backed by bytes, they keep the memory of Parse in proportion to the file.
@@ -33,6 +37,9 @@ type Model struct {
 	features  int
 	base      float32 // margin of a row before any tree
 	baseLast  bool    // XGBoost before 1.3 sums the leaves first and adds the base to the sum
+	link      link
+	version   string
+	trained   int // trees in the file, of which early stopping may use fewer
 	forest    forest
 }
 
@@ -64,11 +71,21 @@ func (m *Model) FeatureNames() []string { return m.names }
 // Objective returns XGBoost's name of what the model was trained for.
 func (m *Model) Objective() string { return m.objective }
 
-// Format returns xgboost-json, xgboost-ubjson or xgboost-binary.
+// Format returns xgboost-json, xgboost-ubjson, xgboost-binary or
+// xgboost-pickle.
 func (m *Model) Format() string { return m.format }
 
-// Trees returns the number of trees.
+// Version returns the version of the library that wrote the file, or nothing
+// where the file does not tell.
+func (m *Model) Version() string { return m.version }
+
+// Trees returns the number of trees that score.
 func (m *Model) Trees() int { return len(m.forest.roots) }
+
+// Trained returns the number of trees in the file. After early stopping it may
+// be more than Trees: only those up to the best iteration answer, as in
+// SageMaker's own server.
+func (m *Model) Trained() int { return m.trained }
 
 // MemoryBytes returns what the model occupies while it is loaded.
 func (m *Model) MemoryBytes() int64 {
@@ -93,11 +110,11 @@ func (m *Model) Margin(x []float32) float32 {
 	return m.forest.sum(x, m.base)
 }
 
-// Score returns the probability of x: the margin through the logistic
-// function. It equals XGBoost's within one unit in the last place, which is
+// Score returns the margin of x through the link of the objective: for most a
+// probability. It equals XGBoost's within one unit in the last place, which is
 // how far the exponential functions of two C libraries differ. It does not
 // allocate.
-func (m *Model) Score(x []float32) float32 { return sigmoid(m.Margin(x)) }
+func (m *Model) Score(x []float32) float32 { return m.link.score(m.Margin(x)) }
 
 // BaseMargin returns the margin of a row before any tree.
 func (m *Model) BaseMargin() float32 { return m.base }
@@ -136,10 +153,40 @@ type header struct {
 	objective    string
 	booster      string
 	base         float32
-	baseIsMargin bool // else it is a probability
+	baseIsMargin bool // else it is a score
 	features     int64
 	outputs      int64 // values per row
 	names        []string
+	weights      []float32 // of trees, for dart
+	parallel     int64     // trees per iteration; 0 where the file does not tell
+	early        early
+	pickled      bool
+}
+
+// early is where training stopped early: the number of an iteration from 0 on,
+// or of trees, as the file has it.
+type early struct {
+	BestIteration string `json:"best_iteration"`
+	BestTrees     string `json:"best_ntree_limit"`
+}
+
+// trees returns how many of the first trees answer. What makes no sense is as
+// good as nothing, as it is to XGBoost.
+func (h *header) trees(trained int) int {
+	if h.before(1, 4) && !h.pickled {
+		return trained // SageMaker's servers of those days forget where training stopped, but for pickles
+	}
+	n, err := strconv.Atoi(h.early.BestTrees)
+	if err != nil {
+		if n, err = strconv.Atoi(h.early.BestIteration); err != nil || n >= trained {
+			return trained
+		}
+		n = (n + 1) * int(max(1, min(h.parallel, MaxTrees)))
+	}
+	if n < 1 || n > trained {
+		return trained
+	}
+	return n
 }
 
 // model checks the header against the trees and puts both together.
@@ -156,46 +203,61 @@ func (h *header) model(trees *builder) (*Model, error) {
 	if len(h.names) > 0 && len(h.names) != int(h.features) {
 		return nil, refuse(Format, "the model names %d features and reads %d; save it again", len(h.names), h.features)
 	}
-	base, err := h.baseMargin()
+	if h.booster == "dart" {
+		if err := trees.weigh(h.weights); err != nil {
+			return nil, err
+		}
+	}
+	objective, _ := objectiveOf(h.objective)
+	base, err := h.baseMargin(objective)
 	if err != nil {
 		return nil, err
 	}
 	m := &Model{
-		format: h.format, objective: h.objective, features: int(h.features), base: base,
-		baseLast: h.major < 1 || h.major == 1 && h.minor < 3,
-		forest:   trees.forest(),
+		format: h.format, version: h.version(), objective: h.objective, link: objective.link,
+		features: int(h.features), base: base, baseLast: h.before(1, 3), trained: len(trees.roots),
 	}
+	if n := h.trees(m.trained); n < m.trained {
+		trees.keep(n)
+	}
+	m.forest = trees.forest()
 	if len(h.names) > 0 {
 		m.names = h.names
 	}
 	return m, nil
 }
 
+// before tells whether an older XGBoost wrote the file.
+func (h *header) before(major, minor int) bool {
+	return h.major < major || h.major == major && h.minor < minor
+}
+
+func (h *header) version() string {
+	if h.major == 0 && h.minor == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d", h.major, h.minor)
+}
+
 // supported tells whether models of this kind are scored here at all.
 func (h *header) supported() error {
-	if h.booster != "gbtree" {
-		return refuse(Booster, "the booster is %.40q, only gbtree is scored here; train with booster=gbtree", h.booster)
-	}
-	if h.objective != "binary:logistic" {
-		return refuse(Objective, "the objective is %.40q, only binary:logistic is scored here; train with objective=binary:logistic", h.objective)
+	if h.booster != "gbtree" && h.booster != "dart" {
+		return refuse(Booster, "the booster is %.40q, only gbtree and dart are scored here; train with booster=gbtree", h.booster)
 	}
 	if h.outputs > 1 {
-		return refuse(Objective, "the model gives %d numbers per row, only one is read; train it for one target", h.outputs)
+		return refuse(Objective, "the model gives %d numbers per row, only one is read; train it for one target, e.g. with objective=binary:logistic", h.outputs)
+	}
+	if _, known := objectiveOf(h.objective); !known {
+		return refuse(Objective, "the objective is %.40q, which is not scored here; train with objective=binary:logistic, or another that gives one number per row", h.objective)
 	}
 	return nil
 }
 
-func (h *header) baseMargin() (float32, error) {
-	if h.baseIsMargin {
-		if !finite(h.base) {
-			return 0, refuse(Format, "the base margin is %v; save the model again", h.base)
-		}
-		return h.base, nil
+func (h *header) baseMargin(o objective) (float32, error) {
+	if h.baseIsMargin || h.objective == "binary:logitraw" && !h.before(1, 3) {
+		return identity.margin(h.base)
 	}
-	if !(h.base > 0 && h.base < 1) {
-		return 0, refuse(Format, "the base score is %v, which is not between 0 and 1; set base_score when training", h.base)
-	}
-	return logit(h.base), nil
+	return o.base.margin(h.base)
 }
 
 func finite(v float32) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }

@@ -24,8 +24,10 @@ func recognise(b []byte) (reader, error) {
 		return readJSON, nil
 	case isBinary(b):
 		return readBinary, nil
+	case IsPickle(b) && b[0] == 0x80 && b[1] >= 2:
+		return readPickle, nil
 	case IsPickle(b):
-		return nil, refuse(Pickle, "the model is a Python pickle, and to read one is to run the program inside; it was not opened. Save it with booster.save_model(\"xgboost-model\") instead")
+		return nil, refuse(Pickle, "the model is a Python pickle of a protocol before 2, which is not read; nothing in it was run. Save it with booster.save_model(\"xgboost-model\") instead")
 	}
 	return nil, refuse(Format, "the model is %s, not XGBoost's JSON, UBJSON or binary format; save it with booster.save_model", guess(b))
 }

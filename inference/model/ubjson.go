@@ -9,15 +9,21 @@ import (
 // with types and lengths in front, all big-endian.
 func readUBJSON(b []byte, trees *builder) (header, error) {
 	u := ubjson{cursor: cursor{b: b}}
-	var d document
-	u.value(func(key string) { u.document(&d, key, trees) })
+	var d snapshotDocument
+	u.value(func(key string) {
+		if key == "Model" {
+			u.value(func(key string) { u.document(&d.Model, key, trees) })
+		} else {
+			u.document(&d.document, key, trees)
+		}
+	})
 	if rest := len(u.b) - u.at; u.err == nil && rest > 0 {
 		return header{}, refuse(Format, "%d bytes follow the model; save it again", rest)
 	}
 	if u.err != nil {
 		return header{}, u.err
 	}
-	return d.header("xgboost-ubjson")
+	return d.whole().header("xgboost-ubjson")
 }
 
 // document reads the value of one key on the outermost level.
@@ -37,12 +43,17 @@ func (u *ubjson) learner(d *document, key string, trees *builder) {
 	switch key {
 	case "feature_names":
 		u.each(func(kind byte) { l.Names = append(l.Names, u.text(kind)) })
+	case "attributes":
+		u.fields(map[string]func(){
+			"best_iteration":   func() { l.Early.BestIteration = u.text(u.kind()) },
+			"best_ntree_limit": func() { l.Early.BestTrees = u.text(u.kind()) },
+		})
 	case "gradient_booster":
 		u.fields(map[string]func(){
-			"name": func() { l.Booster.Name = u.text(u.kind()) },
-			"model": func() {
-				u.fields(map[string]func(){"trees": func() { u.each(func(kind byte) { u.tree(kind, trees) }) }})
-			},
+			"name":        func() { l.Booster.Name = u.text(u.kind()) },
+			"model":       func() { u.trees(&l.Booster.Model, trees) },
+			"gbtree":      func() { u.fields(map[string]func(){"model": func() { u.trees(&l.Booster.Inner.Model, trees) }}) },
+			"weight_drop": func() { l.Booster.Weight = u.floats() },
 		})
 	case "learner_model_param":
 		u.fields(map[string]func(){
@@ -58,6 +69,15 @@ func (u *ubjson) learner(d *document, key string, trees *builder) {
 	}
 }
 
+func (u *ubjson) trees(t *trees, to *builder) {
+	u.fields(map[string]func(){
+		"trees": func() { u.each(func(kind byte) { u.tree(kind, to) }) },
+		"gbtree_model_param": func() {
+			u.fields(map[string]func(){"num_parallel_tree": func() { t.Param.Parallel = u.text(u.kind()) }})
+		},
+	})
+}
+
 func (u *ubjson) tree(kind byte, trees *builder) {
 	var t tree
 	u.object(kind, func(key string) {
@@ -69,13 +89,19 @@ func (u *ubjson) tree(kind byte, trees *builder) {
 		case "split_indices":
 			t.Feature = u.ints()
 		case "split_conditions":
-			u.each(func(kind byte) { t.Value = append(t.Value, float32(u.number(kind))) })
+			t.Value = u.floats()
 		case "default_left":
 			u.each(func(kind byte) { t.DefaultLeft = append(t.DefaultLeft, u.number(kind) != 0) })
 		case "split_type":
 			t.Kind = u.ints()
-		case "categories_nodes":
+		case "categories":
 			t.Categories = u.ints()
+		case "categories_nodes":
+			t.OfNode = u.ints()
+		case "categories_segments":
+			t.From = u.ints()
+		case "categories_sizes":
+			t.Count = u.ints()
 		case "tree_param":
 			u.fields(map[string]func(){"size_leaf_vector": func() { t.Param.LeafVector = u.text(u.kind()) }})
 		default:
@@ -176,6 +202,12 @@ func (u *ubjson) text(kind byte) string {
 		return ""
 	}
 	return string(u.take(u.count()))
+}
+
+func (u *ubjson) floats() []float32 {
+	var list []float32
+	u.each(func(kind byte) { list = append(list, float32(u.number(kind))) })
+	return list
 }
 
 func (u *ubjson) ints() []int32 {

@@ -10,7 +10,7 @@ type Passport struct {
 	Manifest Manifest `json:"-"`
 
 	// What admission measured.
-	Format      string    `json:"format"` // xgboost-json, xgboost-ubjson, xgboost-binary
+	Format      string    `json:"format"` // as model.Format gives it
 	Objective   string    `json:"objective"`
 	Trees       int       `json:"trees"`
 	Features    int       `json:"features"`
