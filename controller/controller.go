@@ -26,7 +26,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	leading := int64(0)
 	var trouble trouble
 	for ctx.Err() == nil {
-		epoch, err := c.Elector.Hold(ctx, time.Now())
+		hold, cancel := context.WithTimeout(ctx, c.Elector.TTL/4) // a slow S3 must not hide that the lease ran out
+		epoch, err := c.Elector.Hold(hold, time.Now())
+		cancel()
 		if ctx.Err() == nil {
 			trouble.log(ctx, c.Log, "hold the lease", err, time.Now())
 		}
@@ -60,34 +62,34 @@ func (c *Controller) lead(ctx context.Context, epoch int64, loops *sync.WaitGrou
 	return stop
 }
 
-// run reconciles one fleet at its own pace, and again at once while things
-// change, until ctx ends.
+// run reconciles one fleet at its own pace, and sooner while things change,
+// until ctx ends.
 func (f *Reconciler) run(ctx context.Context) {
-	tick := time.NewTicker(f.Fleet.LookEvery)
-	defer tick.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	var trouble trouble
 	log := f.Log.With("fleet", f.Fleet.Name)
-	for {
-		for range maxPasses {
-			changed, err := f.Pass(ctx)
-			if !errors.Is(err, ErrStale) && ctx.Err() == nil {
-				trouble.log(ctx, log, "reconcile", err, time.Now())
-			}
-			if err != nil || !changed {
-				break
-			}
-		}
+	for hurried := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.wake:
-		case <-tick.C:
+		case <-timer.C:
 		}
+		wait, err := f.Pass(ctx)
+		if !errors.Is(err, ErrStale) && ctx.Err() == nil {
+			trouble.log(ctx, log, "reconcile", err, time.Now())
+		}
+		stuck := err != nil && !errors.Is(err, ErrStale) && wait == 0
+		if hurried++; stuck || wait >= f.Fleet.LookEvery || hurried > maxHurried {
+			wait, hurried = f.Fleet.LookEvery, 0
+		}
+		timer.Reset(wait)
 	}
 }
 
-// maxPasses bounds the passes made without a pause while things change.
-const maxPasses = 8
+// maxHurried bounds the passes in a row that come sooner than the loop's pace.
+const maxHurried = 16
 
 // Wake makes the loop look at the world now instead of at its next tick.
 func (f *Reconciler) Wake() {

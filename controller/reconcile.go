@@ -53,42 +53,53 @@ const (
 	atOnce      = 64 // tasks spoken to at the same time
 )
 
-// Pass loads, looks, decides, saves and acts once. It writes the decision down
-// before acting on it: after a crash between the two, the next pass asks for
-// the same end states again. changed means that another pass is worth making
-// at once.
-func (f *Reconciler) Pass(ctx context.Context) (changed bool, err error) {
+// Pass loads, looks, decides, saves and acts once, and says how long the next
+// pass may wait. It writes the decision down before acting on it: after a crash
+// between the two, the next pass asks for the same end states again.
+func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, passTimeout)
 	defer cancel()
 	began := time.Now()
 	state, etag, err := f.store.load(ctx, f.Fleet.Name)
 	if err != nil {
-		return false, err
+		return f.Fleet.LookEvery, err
 	}
 	if state.Epoch > f.epoch {
-		return false, errDeposed
+		return f.Fleet.LookEvery, errDeposed
 	}
 	seen, troubles := f.observe(ctx, state, began)
 	if seen == nil {
-		return false, errors.Join(troubles, f.show(ctx, rollout.Observation{}, nil, troubles, began))
+		return f.Fleet.LookEvery, errors.Join(troubles, f.show(ctx, rollout.Observation{}, nil, troubles, began))
 	}
 	next, actions := rollout.Decide(state, *seen, f.Fleet.Policies, time.Now())
 	next.Epoch = f.epoch
-	if changed, err = f.save(ctx, state, next, etag); err != nil {
-		return true, errors.Join(err, troubles)
+	changed, err := f.save(ctx, state, next, etag)
+	if err != nil {
+		return 0, errors.Join(err, troubles)
 	}
 	f.report(ctx, state, next)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
-	return changed || published(actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))
+	return f.pace(changed, actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))
 }
 
-func published(actions []rollout.Action) bool {
+// settling is how soon tasks that were asked for something are looked at again.
+const settling = 200 * time.Millisecond
+
+// pace is how long the next pass may wait after one that did this.
+func (f *Reconciler) pace(changed bool, actions []rollout.Action) time.Duration {
+	wait := f.Fleet.LookEvery
+	if changed {
+		wait = 0
+	}
 	for _, a := range actions {
-		if _, is := a.(rollout.Publish); is {
-			return true
+		switch a.(type) {
+		case rollout.Publish:
+			wait = 0
+		case rollout.Assign:
+			wait = min(wait, settling)
 		}
 	}
-	return false
+	return wait
 }
 
 // save writes the next state if it differs from the one that was loaded.
