@@ -227,6 +227,22 @@ func (w *watcher) meddle(ctx context.Context, artifacts map[string][]byte) error
 	return nil
 }
 
+// spared says what chaos should have killed and did not.
+func (w *watcher) spared() (wrong []string) {
+	if !w.stage.chaos {
+		return nil
+	}
+	for what, killed := range map[string]bool{
+		"a canary task": w.killedTask, "the controller in mid-canary": w.killedInCanary, "the controller in mid-promotion": w.killedInPromotion,
+	} {
+		if !killed {
+			wrong = append(wrong, "chaos never killed "+what)
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
 // someMoved reports whether the promotion has begun to move tasks.
 func (w *watcher) someMoved(ctx context.Context) bool {
 	tasks, err := w.stage.cloud.tasks(ctx)

@@ -60,6 +60,7 @@ func (s *stage) sumUp(played []actor) error {
 		sum.Jobs = append(sum.Jobs, endingOf(a.rollout))
 		sum.Wrong = append(sum.Wrong, a.wrong()...)
 	}
+	sum.Wrong = append(sum.Wrong, s.watcher.spared()...)
 	sum.Measured = s.measured(played)
 	found, err := s.closeTap()
 	if err != nil {
