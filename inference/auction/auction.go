@@ -40,7 +40,8 @@ type Config struct {
 	World       World         // what is auctioned
 	Rate        float64       // auctions per second
 	Arrivals    Arrivals      // default Poisson
-	Connections int           // long-lived; each carries one auction at a time
+	Connections int           // long-lived
+	Depth       int           // auctions in hand per connection at most; default 1
 	Duration    time.Duration // of arrivals; 0: until the context ends
 	Protocol    Protocol      // default FramedBinary
 	Partners    int           // at most so many are asked about per auction; default all
@@ -77,6 +78,7 @@ type Config struct {
 const (
 	MaxRate        = 1e6
 	MaxConnections = 20_000
+	MaxDepth       = 64
 	MaxDeadline    = time.Minute
 	MaxQueue       = 1 << 20
 	MaxRetries     = 10
@@ -93,6 +95,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Partners == 0 {
 		c.Partners = MaxPartners
+	}
+	if c.Depth == 0 {
+		c.Depth = 1
 	}
 	if c.Deadline == 0 {
 		c.Deadline = 100 * time.Millisecond
@@ -122,6 +127,8 @@ func (c Config) check() error {
 		return fmt.Errorf("--rate is %v auctions per second; it must be above 0 and at most %.0f", c.Rate, MaxRate)
 	case c.Connections < 1 || c.Connections > MaxConnections:
 		return fmt.Errorf("--connections is %d; it must be between 1 and %d", c.Connections, MaxConnections)
+	case c.Depth < 1 || c.Depth > MaxDepth:
+		return fmt.Errorf("--depth is %d; it must be between 1 and %d", c.Depth, MaxDepth)
 	case c.Duration < 0:
 		return fmt.Errorf("--duration is %v; it cannot be negative", c.Duration)
 	case c.Partners < 1 || c.Partners > MaxPartners:
@@ -150,6 +157,7 @@ type Load struct {
 	handing sync.WaitGroup // batches that are not yet handed over or dropped
 	dials   chan struct{}  // bounds the connections being opened at once
 	open    atomic.Int64   // connections
+	buffers sync.Pool      // of *[]byte, for what is about to be written
 
 	// dial and pause are fields so that tests run over pipes in a bubble of
 	// time.
@@ -173,7 +181,7 @@ func New(config Config) (*Load, error) {
 	dialer := net.Dialer{Timeout: connectTimeout}
 	return &Load{
 		config:  c,
-		queue:   newQueue(c.Queue),
+		queue:   newQueue(c.Queue, c.Depth),
 		tally:   newTally(c),
 		reports: make(chan *adfilter.Outcome, maxReports),
 		batches: make(chan batch, maxBatches),
@@ -181,7 +189,8 @@ func New(config Config) (*Load, error) {
 		dial: func(ctx context.Context) (net.Conn, error) {
 			return dialer.DialContext(ctx, "tcp", c.Target)
 		},
-		pause: pause,
+		pause:   pause,
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
 	}, nil
 }
 
@@ -282,6 +291,14 @@ func (l *Load) offer(a held) {
 	if !l.queue.push(a) {
 		l.fail(a, queueFull)
 	}
+}
+
+// question returns what an auction asks.
+func (l *Load) question(a held) question {
+	if a.line != nil {
+		return *a.line
+	}
+	return ofWorld(l.config.World.Auction(a.n, a.due), l.config.Partners)
 }
 
 // fail ends an auction that goes on without the filter.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -480,6 +482,8 @@ func TestConfigRefuses(t *testing.T) {
 		{"--rate", func(c *Config) { c.Rate = 1e7 }},
 		{"--connections", func(c *Config) { c.Connections = 0 }},
 		{"--connections", func(c *Config) { c.Connections = 1e6 }},
+		{"--depth", func(c *Config) { c.Depth = -1 }},
+		{"--depth", func(c *Config) { c.Depth = MaxDepth + 1 }},
 		{"--duration", func(c *Config) { c.Duration = -1 }},
 		{"--partners", func(c *Config) { c.Partners = 21 }},
 		{"--tmax", func(c *Config) { c.Deadline = time.Microsecond }},
@@ -499,19 +503,36 @@ func TestConfigRefuses(t *testing.T) {
 
 // One decision on four partners over loopback, server included.
 func BenchmarkAuction(b *testing.B) {
-	f := &fleet{decide: forwardAll}
-	addr, _ := f.listen(b)
-	raw, err := net.Dial("tcp", addr)
-	if err != nil {
-		b.Fatal(err)
-	}
-	c := newConn(raw, FramedBinary)
-	defer c.close()
-	b.ReportAllocs()
-	for n := uint64(0); b.Loop(); n++ {
-		w := plainWorld{}.Auction(n, time.Time{})
-		if _, err := c.decide(b.Context(), w, time.Second, time.Now().Add(time.Minute)); err != nil {
-			b.Fatal(err)
-		}
+	for _, depth := range []int{1, 16} {
+		b.Run(fmt.Sprintf("depth=%d", depth), func(b *testing.B) {
+			f := &fleet{decide: forwardAll}
+			c := small()
+			c.Target, _ = f.listen(b)
+			c.Connections, c.Depth, c.Rate, c.Deadline = 1, depth, 1, time.Minute
+			l, err := New(c)
+			if err != nil {
+				b.Fatal(err)
+			}
+			s := newSlot(l, 0)
+			ctx, cancel := context.WithCancel(b.Context())
+			raw, err := l.dial(ctx)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var serving sync.WaitGroup
+			serving.Go(func() { s.serve(ctx, newConn(raw, s)) })
+			b.ReportAllocs()
+			for n := uint64(0); b.Loop(); n++ {
+				for len(s.work) == cap(s.work) {
+					runtime.Gosched()
+				}
+				now := time.Now()
+				l.pending.Add(1)
+				l.offer(held{n: n, due: now, deadline: now.Add(time.Minute)})
+			}
+			l.pending.Wait()
+			cancel()
+			serving.Wait()
+		})
 	}
 }

@@ -56,7 +56,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	f.SetOutput(io.Discard) // errors are returned; help is printed below
 	f.StringVar(&c.Target, "target", "", "`host:port` of the fleet's load balancer, or of one task")
 	f.Float64Var(&c.Rate, "rate", 100, "auctions per second")
-	f.IntVar(&c.Connections, "connections", 16, "long-lived connections, each with one auction at a time")
+	f.IntVar(&c.Connections, "connections", 16, "long-lived connections")
+	f.IntVar(&c.Depth, "depth", 1, "auctions in hand per connection, at most: above 1 they are pipelined")
 	f.DurationVar(&c.Duration, "duration", 0, "how long auctions arrive; 0: until interrupted")
 	f.StringVar((*string)(&c.Arrivals), "arrivals", string(Poisson), "poisson or uniform")
 	f.StringVar((*string)(&c.Protocol), "protocol", string(FramedBinary), "framed-binary, framed-compact, binary or compact")

@@ -43,11 +43,11 @@ func TestCommandRefuses(t *testing.T) {
 	addr, kill := f.listen(t)
 	kill() // nobody listens there now
 	for want, args := range map[string][]string{
-		"--target must name":  {"--target", addr},
-		"--target HOST:PORT":  {},
-		"sluice auction -h":   {"--speed", "9"},
-		`"now" is not a flag`: {"--target", addr, "now"},
-		"--protocol is":       {"--target", addr, "--protocol", "json"},
+		"--target must name":    {"--target", addr},
+		"--target HOST:PORT":    {},
+		"sluice auction --help": {"--speed", "9"},
+		`"now" is not a flag`:   {"--target", addr, "now"},
+		"--protocol is":         {"--target", addr, "--protocol", "json"},
 	} {
 		if err := Command(t.Context(), args, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("auction %v: err %v, want it to say %s", args, err, want)

@@ -6,7 +6,7 @@ import (
 )
 
 func TestQueue(t *testing.T) {
-	q := newQueue(2)
+	q := newQueue(2, 1)
 	a, b := &slot{work: make(chan held, 1)}, &slot{work: make(chan held, 1)}
 	q.join(a)
 	q.join(b)
@@ -15,7 +15,7 @@ func TestQueue(t *testing.T) {
 			t.Fatal("the slot idle longest did not get the auction")
 		}
 	}
-	if _, given := q.leave(b); given || len(q.idle) != 0 {
+	if given := q.leave(b); len(given) != 0 || q.ranks[0].first != nil {
 		t.Fatal("an idle slot that left was given something, or is still idle")
 	}
 	for n := range uint64(3) {
@@ -24,8 +24,8 @@ func TestQueue(t *testing.T) {
 		}
 	}
 	q.join(a)
-	if got, given := q.leave(a); !given || got.n != 0 {
-		t.Fatalf("got auction %d, %v; want the one that waited longest", got.n, given)
+	if given := q.leave(a); len(given) != 1 || given[0].n != 0 {
+		t.Fatalf("got auctions %v; want the one that waited longest", given)
 	}
 	if e := q.expire(time.Unix(0, 0)); len(e) != 0 {
 		t.Fatalf("expired %v before its time", e)

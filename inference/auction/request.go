@@ -1,146 +1,155 @@
 package auction
 
 import (
-	"math"
 	"strconv"
-	"time"
 
-	"github.com/sluicehq/sluice/idl/gen/openrtb"
 	"github.com/sluicehq/sluice/inference/feature"
 )
 
-// BidRequest is r as exchanges write it: OpenRTB 2.6, with what r does not know
-// left out. tmax is how long bids may take. The hour and the day of the week
-// have no place in OpenRTB: whoever reads the request knows when it came.
-func BidRequest(r feature.Request, tmax time.Duration) *openrtb.BidRequest {
-	ms := int32(tmax.Milliseconds())
-	b := &openrtb.BidRequest{
-		ID:     text(r.ID),
-		Imp:    imps(r),
-		Device: device(r),
-		User:   user(r),
-		At:     whole(r.At),
-		Tmax:   &ms,
-	}
-	cat, owner := list(r.SiteCat), publisher(r)
-	site := openrtb.Site{ID: text(r.SiteID), Domain: text(r.SiteDomain)}
-	app := openrtb.App{ID: text(r.AppID), Bundle: text(r.AppBundle)}
-	knowsSite, knowsApp := site.ID != nil || site.Domain != nil, app.ID != nil || app.Bundle != nil
-	if knowsApp && !knowsSite {
-		app.Cat, app.Publisher = cat, owner
-	} else {
-		site.Cat, site.Publisher = cat, owner
-	}
-	if knowsApp {
-		b.App = &app
-	}
-	if knowsSite || site.Cat != nil || site.Publisher != nil {
-		b.Site = &site
-	}
-	return b
+// bidRequest writes r as exchanges write it: OpenRTB 2.6, with what r does not
+// know left out, up to the struct's end. The numbers are those of
+// openrtb.thrift. The hour and the day of the week have no place in OpenRTB:
+// whoever reads the request knows when it came.
+//
+// This is by hand because the load shares the machine with what it measures:
+// it costs a tenth of what generated code does, and a test holds it to that
+// code's bytes.
+func (e *encoder) bidRequest(r *feature.Request, tmaxMS int32) {
+	e.textField(1, r.ID)
+	e.imps(r)
+	e.place(r)
+	e.device(r)
+	e.user(r)
+	e.wholeField(8, r.At)
+	e.field(9, kindI32)
+	e.i32(tmaxMS)
+	e.end()
 }
 
-// imps returns as many impressions as r counts. The first says what is known,
+// imps writes as many impressions as r counts. The first says what is known,
 // the others only that they are there.
-func imps(r feature.Request) []*openrtb.Imp {
+func (e *encoder) imps(r *feature.Request) {
 	n := 1
 	if !isAbsent(r.ImpCount) {
 		n = int(min(max(r.ImpCount, 0), feature.MaxImps))
 	}
-	if n == 0 {
-		return []*openrtb.Imp{}
+	e.list(2, kindStruct, n)
+	for i := range n {
+		e.enter()
+		e.field(1, kindString)
+		e.text(impID(i))
+		if i == 0 {
+			e.impression(r)
+		}
+		e.end()
 	}
-	all := make([]*openrtb.Imp, n)
-	for i := range all {
-		all[i] = &openrtb.Imp{ID: text(strconv.Itoa(i + 1))}
+}
+
+// impID counts from 1, and allocates nothing for the usual few.
+func impID(i int) string {
+	const digits = "123456789"
+	if i < len(digits) {
+		return digits[i : i+1]
 	}
-	first := all[0]
-	first.Tagid = text(r.ImpTagID)
-	first.Instl = truth(r.ImpInstl)
-	first.Secure = truth(r.ImpSecure)
-	first.Rwdd = truth(r.ImpRwdd)
-	first.Bidfloor = amount(r.ImpBidfloor)
+	return strconv.Itoa(i + 1)
+}
+
+func (e *encoder) impression(r *feature.Request) {
 	switch r.Format {
 	case "banner":
-		first.Banner = &openrtb.Banner{W: whole(r.Width), H: whole(r.Height), Pos: whole(r.Pos)}
+		e.begin(2)
+		e.wholeField(2, r.Width)
+		e.wholeField(3, r.Height)
+		e.wholeField(6, r.Pos)
+		e.end()
 	case "video":
-		first.Video = &openrtb.Video{W: whole(r.Width), H: whole(r.Height), Pos: whole(r.Pos)}
-	case "native":
-		first.Native_ = &openrtb.Native{}
+		e.begin(3)
+		e.wholeField(6, r.Width)
+		e.wholeField(7, r.Height)
+		e.wholeField(13, r.Pos)
+		e.end()
 	case "audio":
-		first.Audio = &openrtb.Audio{}
+		e.begin(4)
+		e.end()
+	case "native":
+		e.begin(5)
+		e.end()
 	}
-	return all
+	e.truthField(8, r.ImpInstl)
+	e.textField(9, r.ImpTagID)
+	e.amountField(10, r.ImpBidfloor)
+	e.truthField(12, r.ImpSecure)
+	e.truthField(13, r.ImpRwdd)
 }
 
-func publisher(r feature.Request) *openrtb.Publisher {
+// place writes site and app. Category and publisher go to the app where r
+// knows an app and no site.
+func (e *encoder) place(r *feature.Request) {
+	knowsSite, knowsApp := r.SiteID != "" || r.SiteDomain != "", r.AppID != "" || r.AppBundle != ""
+	inApp := knowsApp && !knowsSite
+	if knowsSite || !inApp && (r.SiteCat != "" || r.PublisherID != "") {
+		e.begin(3)
+		e.textField(1, r.SiteID)
+		e.textField(3, r.SiteDomain)
+		if !inApp {
+			e.category(4, r)
+			e.publisher(11, r)
+		}
+		e.end()
+	}
+	if knowsApp {
+		e.begin(4)
+		e.textField(1, r.AppID)
+		e.textField(3, r.AppBundle)
+		if inApp {
+			e.category(6, r)
+			e.publisher(12, r)
+		}
+		e.end()
+	}
+}
+
+func (e *encoder) category(id int16, r *feature.Request) {
+	if r.SiteCat == "" {
+		return
+	}
+	e.list(id, kindString, 1)
+	e.text(r.SiteCat)
+}
+
+func (e *encoder) publisher(id int16, r *feature.Request) {
 	if r.PublisherID == "" {
-		return nil
+		return
 	}
-	return &openrtb.Publisher{ID: text(r.PublisherID)}
+	e.begin(id)
+	e.textField(1, r.PublisherID)
+	e.end()
 }
 
-func device(r feature.Request) *openrtb.Device {
-	return &openrtb.Device{
-		Ua:             text(r.DeviceUA),
-		Devicetype:     whole(r.DeviceType),
-		Make:           text(r.DeviceMake),
-		Model:          text(r.DeviceModel),
-		Os:             text(r.DeviceOS),
-		Osv:            text(r.DeviceOSV),
-		Language:       text(r.DeviceLanguage),
-		Carrier:        text(r.DeviceCarrier),
-		Connectiontype: whole(r.ConnectionType),
-		Lmt:            truth(r.DeviceLmt),
-		Geo: &openrtb.Geo{
-			Country: text(r.GeoCountry),
-			Region:  text(r.GeoRegion),
-			City:    text(r.GeoCity),
-		},
-	}
+func (e *encoder) device(r *feature.Request) {
+	e.begin(5)
+	e.textField(1, r.DeviceUA)
+	e.begin(2)
+	e.textField(4, r.GeoCountry)
+	e.textField(5, r.GeoRegion)
+	e.textField(7, r.GeoCity)
+	e.end()
+	e.truthField(4, r.DeviceLmt)
+	e.wholeField(7, r.DeviceType)
+	e.textField(8, r.DeviceMake)
+	e.textField(9, r.DeviceModel)
+	e.textField(10, r.DeviceOS)
+	e.textField(11, r.DeviceOSV)
+	e.textField(18, r.DeviceLanguage)
+	e.textField(19, r.DeviceCarrier)
+	e.wholeField(21, r.ConnectionType)
+	e.end()
 }
 
-func user(r feature.Request) *openrtb.User {
-	return &openrtb.User{ID: text(r.UserID), Yob: whole(r.UserYob), Gender: text(r.UserGender)}
-}
-
-// isAbsent is true for infinities too: no attribute of OpenRTB can be one.
-func isAbsent(f float32) bool { return math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) }
-
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func list(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
-}
-
-func whole(f float32) *int32 {
-	if isAbsent(f) {
-		return nil
-	}
-	n := int32(f)
-	return &n
-}
-
-func amount(f float32) *float64 {
-	if isAbsent(f) {
-		return nil
-	}
-	d := float64(f)
-	return &d
-}
-
-func truth(f float32) *bool {
-	if isAbsent(f) {
-		return nil
-	}
-	b := f != 0
-	return &b
+func (e *encoder) user(r *feature.Request) {
+	e.begin(6)
+	e.textField(1, r.UserID)
+	e.wholeField(3, r.UserYob)
+	e.textField(4, r.UserGender)
+	e.end()
 }

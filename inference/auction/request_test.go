@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,16 +15,16 @@ import (
 
 // The conversion is read back by feature.ParseJSON, which knows OpenRTB on its
 // own: the generated types carry its names.
-func TestBidRequestRoundTrip(t *testing.T) {
+func TestOracleRoundTrip(t *testing.T) {
 	for name, r := range requests() {
-		if got := readBack(t, BidRequest(r, time.Second)); !sameRequest(got, r) {
+		if got := readBack(t, oracle(r, time.Second)); !sameRequest(got, r) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, r)
 		}
 	}
 }
 
 // Each field alone arrives, and alone.
-func TestBidRequestByField(t *testing.T) {
+func TestOracleByField(t *testing.T) {
 	kind := reflect.TypeFor[feature.Request]()
 	for i := range kind.NumField() {
 		name := kind.Field(i).Name
@@ -40,21 +41,21 @@ func TestBidRequestByField(t *testing.T) {
 			f.SetFloat(1)
 		}
 		r.ImpCount = 1
-		if got := readBack(t, BidRequest(r, time.Second)); !sameRequest(got, r) {
+		if got := readBack(t, oracle(r, time.Second)); !sameRequest(got, r) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, r)
 		}
 	}
 }
 
-func TestBidRequestBounds(t *testing.T) {
+func TestOracleBounds(t *testing.T) {
 	r := feature.Absent()
 	r.ImpCount, r.At, r.ImpBidfloor = 1e9, float32(math.Inf(1)), float32(math.Inf(-1))
-	b := BidRequest(r, 250*time.Millisecond)
+	b := oracle(r, 250*time.Millisecond)
 	if len(b.Imp) != feature.MaxImps || b.At != nil || b.Imp[0].Bidfloor != nil || b.GetTmax() != 250 {
 		t.Errorf("%d impressions, at %v, floor %v, tmax %d", len(b.Imp), b.At, b.Imp[0].Bidfloor, b.GetTmax())
 	}
 	r.ImpCount = 0
-	if b := BidRequest(r, 0); b.Imp == nil || len(b.Imp) != 0 {
+	if b := oracle(r, 0); b.Imp == nil || len(b.Imp) != 0 {
 		t.Errorf("impressions %v, want an empty list", b.Imp)
 	}
 }
@@ -122,4 +123,137 @@ func sameRequest(a, b feature.Request) bool {
 		}
 	}
 	return true
+}
+
+// oracle is r as exchanges write it: OpenRTB 2.6, with what r does not know
+// left out. tmax is how long bids may take. The hour and the day of the week
+// have no place in OpenRTB: whoever reads the request knows when it came.
+func oracle(r feature.Request, tmax time.Duration) *openrtb.BidRequest {
+	ms := int32(tmax.Milliseconds())
+	b := &openrtb.BidRequest{
+		ID:     text(r.ID),
+		Imp:    oracleImps(r),
+		Device: oracleDevice(r),
+		User:   oracleUser(r),
+		At:     whole(r.At),
+		Tmax:   &ms,
+	}
+	cat, owner := list(r.SiteCat), oraclePublisher(r)
+	site := openrtb.Site{ID: text(r.SiteID), Domain: text(r.SiteDomain)}
+	app := openrtb.App{ID: text(r.AppID), Bundle: text(r.AppBundle)}
+	knowsSite, knowsApp := site.ID != nil || site.Domain != nil, app.ID != nil || app.Bundle != nil
+	if knowsApp && !knowsSite {
+		app.Cat, app.Publisher = cat, owner
+	} else {
+		site.Cat, site.Publisher = cat, owner
+	}
+	if knowsApp {
+		b.App = &app
+	}
+	if knowsSite || site.Cat != nil || site.Publisher != nil {
+		b.Site = &site
+	}
+	return b
+}
+
+// imps returns as many impressions as r counts. The first says what is known,
+// the others only that they are there.
+func oracleImps(r feature.Request) []*openrtb.Imp {
+	n := 1
+	if !isAbsent(r.ImpCount) {
+		n = int(min(max(r.ImpCount, 0), feature.MaxImps))
+	}
+	if n == 0 {
+		return []*openrtb.Imp{}
+	}
+	all := make([]*openrtb.Imp, n)
+	for i := range all {
+		all[i] = &openrtb.Imp{ID: text(strconv.Itoa(i + 1))}
+	}
+	first := all[0]
+	first.Tagid = text(r.ImpTagID)
+	first.Instl = indicator(r.ImpInstl)
+	first.Secure = indicator(r.ImpSecure)
+	first.Rwdd = indicator(r.ImpRwdd)
+	first.Bidfloor = amount(r.ImpBidfloor)
+	switch r.Format {
+	case "banner":
+		first.Banner = &openrtb.Banner{W: whole(r.Width), H: whole(r.Height), Pos: whole(r.Pos)}
+	case "video":
+		first.Video = &openrtb.Video{W: whole(r.Width), H: whole(r.Height), Pos: whole(r.Pos)}
+	case "native":
+		first.Native_ = &openrtb.Native{}
+	case "audio":
+		first.Audio = &openrtb.Audio{}
+	}
+	return all
+}
+
+func oraclePublisher(r feature.Request) *openrtb.Publisher {
+	if r.PublisherID == "" {
+		return nil
+	}
+	return &openrtb.Publisher{ID: text(r.PublisherID)}
+}
+
+func oracleDevice(r feature.Request) *openrtb.Device {
+	return &openrtb.Device{
+		Ua:             text(r.DeviceUA),
+		Devicetype:     whole(r.DeviceType),
+		Make:           text(r.DeviceMake),
+		Model:          text(r.DeviceModel),
+		Os:             text(r.DeviceOS),
+		Osv:            text(r.DeviceOSV),
+		Language:       text(r.DeviceLanguage),
+		Carrier:        text(r.DeviceCarrier),
+		Connectiontype: whole(r.ConnectionType),
+		Lmt:            indicator(r.DeviceLmt),
+		Geo: &openrtb.Geo{
+			Country: text(r.GeoCountry),
+			Region:  text(r.GeoRegion),
+			City:    text(r.GeoCity),
+		},
+	}
+}
+
+func oracleUser(r feature.Request) *openrtb.User {
+	return &openrtb.User{ID: text(r.UserID), Yob: whole(r.UserYob), Gender: text(r.UserGender)}
+}
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func list(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+func whole(f float32) *int32 {
+	if isAbsent(f) {
+		return nil
+	}
+	n := int32(f)
+	return &n
+}
+
+func amount(f float32) *float64 {
+	if isAbsent(f) {
+		return nil
+	}
+	d := float64(f)
+	return &d
+}
+
+func indicator(f float32) *bool {
+	if isAbsent(f) {
+		return nil
+	}
+	b := f != 0
+	return &b
 }

@@ -1,31 +1,34 @@
 package auction
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
 	"github.com/sluicehq/sluice/idl/gen/adfilter"
-	"github.com/sluicehq/sluice/inference/auction/world"
 )
 
 const (
 	firstBackoff = 10 * time.Millisecond
 	maxBackoff   = time.Second
 	retryPause   = 5 * time.Millisecond // before the second retry of an auction; doubled before each further one
+
+	maxWriteBytes  = 64 << 10 // a write takes no further messages from here on
+	keptWriteBytes = 128 << 10
 )
 
-// slot is the place of one connection. It keeps one open, for ever, and holds
-// one auction at a time on it.
+// slot is the place of one connection. It keeps one open, for ever, and writes
+// the auctions that the queue gives it.
 type slot struct {
 	load    *Load
-	work    chan held // of capacity 1, filled by the queue
+	seat    seat
+	work    chan held // has room for all that the queue may give
 	chance  *rand.Rand
 	first   net.Conn // where it is already open
 	backoff time.Duration
@@ -34,7 +37,7 @@ type slot struct {
 func newSlot(l *Load, i int) *slot {
 	return &slot{
 		load:    l,
-		work:    make(chan held, 1),
+		work:    make(chan held, l.config.Depth),
 		chance:  chance(l.config.Seed, slotStream+uint64(i)),
 		backoff: firstBackoff,
 	}
@@ -51,19 +54,46 @@ func (s *slot) run(ctx context.Context, opened chan<- struct{}) {
 			continue
 		}
 		s.load.open.Add(1)
-		c := newConn(raw, s.load.config.Protocol)
 		if opened != nil {
 			opened <- struct{}{}
 			opened = nil
 		}
-		end := s.use(ctx, c)
-		c.close()
+		end := s.serve(ctx, newConn(raw, s))
 		s.load.open.Add(-1)
 		s.load.tally.connection(end)
 		if end != rotated {
 			sleep(ctx, s.nextBackoff())
 		}
 	}
+}
+
+// serve uses a connection until it ends, and gives everything that it has in
+// hand then to others.
+func (s *slot) serve(ctx context.Context, c *conn) ending {
+	end := s.use(ctx, c)
+	for _, a := range s.load.queue.leave(s) {
+		s.load.offer(a)
+	}
+	if end == rotated {
+		select {
+		case <-c.retire():
+		case <-c.ended:
+		case <-ctx.Done(): // no auction is pending
+		}
+	}
+	owed := c.close()
+	if c.answeredAny() {
+		s.backoff = firstBackoff
+	}
+	for _, a := range owed {
+		if !a.gaveUp {
+			s.missed(a.held, c.err)
+		}
+	}
+	if len(owed) > 0 {
+		return broken
+	}
+	return end
 }
 
 func (s *slot) dial(ctx context.Context) (net.Conn, error) {
@@ -89,42 +119,28 @@ func (s *slot) nextBackoff() time.Duration {
 	return d/2 + time.Duration(s.chance.Int64N(int64(d)))
 }
 
-// use serves auctions over a connection and says why it ended.
+// use serves auctions over a connection and says why it is to end.
 func (s *slot) use(ctx context.Context, c *conn) ending {
 	aged, stop := s.age()
 	defer stop()
+	s.load.queue.join(s)
 	for {
-		s.load.queue.join(s)
 		select {
 		case a := <-s.work:
-			if end, over := s.hold(ctx, c, a); over {
-				return end
+			if !s.send(c, a) {
+				return closed
 			}
-			continue
 		case b := <-s.load.batches:
-			s.comeBack()
 			if !s.hand(ctx, c, b) {
 				return broken
 			}
-			continue
-		case <-c.ready: // nothing was asked: the server has closed
-			s.comeBack()
+		case <-c.ended:
 			return closed
 		case <-aged:
-			s.comeBack()
 			return rotated
 		case <-ctx.Done():
-			s.comeBack()
 			return rotated
 		}
-	}
-}
-
-// comeBack leaves the queue. An auction that was given to this slot meanwhile
-// goes to another.
-func (s *slot) comeBack() {
-	if a, given := s.load.queue.leave(s); given {
-		s.load.offer(a)
 	}
 }
 
@@ -138,37 +154,76 @@ func (s *slot) age() (<-chan time.Time, func() bool) {
 	return t.C, t.Stop
 }
 
-// hold asks for a decision and ends the auction, or gives it to another
-// connection. over says that this connection cannot be used again.
-func (s *slot) hold(ctx context.Context, c *conn, a held) (end ending, over bool) {
+// send asks about an auction and those that wait behind it, in one write. It
+// is false when the connection cannot be used again.
+func (s *slot) send(c *conn, a held) bool {
 	if c.lost() { // before anything was sent: not a try
 		s.load.offer(a)
-		return closed, true
+		return false
 	}
-	if !time.Now().Before(a.deadline) {
-		s.load.fail(a, timedOut)
-		return "", false
+	buffer := s.load.buffers.Get().(*[]byte)
+	out := (*buffer)[:0]
+	defer func() {
+		if cap(out) <= keptWriteBytes {
+			*buffer = out
+		}
+		s.load.buffers.Put(buffer)
+	}()
+	for more := true; more && len(out) < maxWriteBytes; {
+		var err error
+		if out, err = s.put(c, out, a); err != nil {
+			return false // what is in flight is missed when the connection is closed
+		}
+		select {
+		case a = <-s.work:
+		default:
+			more = false
+		}
 	}
-	w := s.load.config.World.Auction(a.n, a.due)
-	w.Partners = w.Partners[:min(len(w.Partners), s.load.config.Partners)]
-	d, err := c.decide(ctx, w, s.load.config.Deadline, a.deadline)
-	if err == nil {
-		s.backoff = firstBackoff
-		s.settle(a, w, d)
-		return "", false
-	}
-	s.missed(ctx, a, err)
-	return broken, !usable(err)
+	_, err := c.net.Write(out)
+	return err == nil || len(out) == 0
 }
 
-// settle ends an auction that was answered.
-func (s *slot) settle(a held, w world.Auction, d *adfilter.Decision) {
+// put appends the message of one auction, unless its time is over.
+func (s *slot) put(c *conn, out []byte, a held) ([]byte, error) {
 	l := s.load
-	bid := l.tally.answered(time.Since(a.due), w, d)
-	tells := len(d.Receipt) > 0 && !d.Degraded
-	if tells && (d.Explored || s.chance.Float64() < l.config.ReportShare) {
+	if !time.Now().Before(a.deadline) {
+		l.queue.done(s)
+		l.fail(a, timedOut)
+		return out, nil
+	}
+	q := l.question(a)
+	return c.ask(out, a, &q, l.config.Deadline)
+}
+
+// answered hears of every answer, in the connection's reader.
+func (s *slot) answered(a asked, d *decision, err error) {
+	l := s.load
+	switch {
+	case a.gaveUp:
+		l.tally.answeredLate()
+	case err != nil:
+		s.missed(a.held, err)
+	default:
+		s.settle(a, d)
+	}
+	l.queue.done(s)
+}
+
+// settle ends an auction that was answered. An answer past the deadline is
+// none, also where the clock struck only just before it.
+func (s *slot) settle(a asked, d *decision) {
+	l, now := s.load, time.Now()
+	if now.After(a.deadline) {
+		l.tally.answeredLate()
+		l.fail(a.held, timedOut)
+		return
+	}
+	bid := l.tally.answered(now.Sub(a.due), &a.truth, d)
+	tells := len(d.receipt) > 0 && !d.degraded && a.bidders != nil
+	if tells && (d.explored || s.chance.Float64() < l.config.ReportShare) {
 		select {
-		case l.reports <- &adfilter.Outcome{Receipt: d.Receipt, Bidders: bid}:
+		case l.reports <- &adfilter.Outcome{Receipt: bytes.Clone(d.receipt), Bidders: bid}:
 		default:
 			l.tally.dropped(1)
 		}
@@ -179,22 +234,23 @@ func (s *slot) settle(a held, w world.Auction, d *adfilter.Decision) {
 // missed ends an auction that was not answered, or gives it to another
 // connection while it has tries and time left: at once the first time, later
 // after a moment, in which other connections to the same dead task are noticed.
-func (s *slot) missed(ctx context.Context, a held, err error) {
+func (s *slot) missed(a held, err error) {
 	l := s.load
 	a.tries++
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(a.deadline):
+	case !time.Now().Before(a.deadline):
 		l.fail(a, timedOut)
 	case a.tries > l.config.Retries && errors.As(err, new(badAnswer)):
 		l.fail(a, answerBad)
 	case a.tries > l.config.Retries:
 		l.fail(a, connectionBroken)
+	case a.tries == 1:
+		l.tally.retried()
+		l.offer(a)
 	default:
 		l.tally.retried()
-		if a.tries > 1 {
-			sleep(ctx, min(retryPause<<(a.tries-2), time.Until(a.deadline)))
-		}
-		l.offer(a)
+		wait := min(retryPause<<(a.tries-2), time.Until(a.deadline))
+		time.AfterFunc(wait, func() { l.offer(a) }) // Run waits for it, as for any pending auction
 	}
 }
 
@@ -214,16 +270,16 @@ type badAnswer string
 func (b badAnswer) Error() string { return string(b) }
 
 // fits checks that a decision speaks of the partners that were asked about.
-func fits(d *adfilter.Decision, partners []string) error {
-	if d.Degraded {
+func (d *decision) fits(partners []string) error {
+	if d.degraded {
 		return nil
 	}
-	if len(d.Partners) != len(partners) {
-		return badAnswer(fmt.Sprintf("decision on %d partners, asked about %d", len(d.Partners), len(partners)))
+	if len(d.partners) != len(partners) {
+		return badAnswer(fmt.Sprintf("decision on %d partners, asked about %d", len(d.partners), len(partners)))
 	}
-	for i, p := range d.Partners {
-		if p.Partner != partners[i] {
-			return badAnswer(fmt.Sprintf("decision on partner %q, asked about %q", p.Partner, partners[i]))
+	for i, p := range d.partners {
+		if string(p.name) != partners[i] {
+			return badAnswer(fmt.Sprintf("decision on partner %.100q, asked about %q", p.name, partners[i]))
 		}
 	}
 	return nil

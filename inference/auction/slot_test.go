@@ -18,11 +18,11 @@ func TestLostConnectionHandsBack(t *testing.T) {
 		for range 50 {
 			ours, theirs := net.Pipe()
 			theirs.Close()
-			c := newConn(ours, FramedBinary)
-			synctest.Wait() // for the watcher to see it
+			s := newSlot(l, 0)
+			c := newConn(ours, s)
+			synctest.Wait() // for the reader to see it
 			l.queue.push(held{n: 7, deadline: time.Now().Add(time.Hour)})
-			end := newSlot(l, 0).use(t.Context(), c)
-			c.close()
+			end := s.serve(t.Context(), c)
 			if end != closed || len(l.queue.waiting) != 1 || l.queue.waiting[0].n != 7 || l.queue.waiting[0].tries != 0 {
 				t.Fatalf("connection %s, waiting %+v: want it closed and auction 7 back, untried", end, l.queue.waiting)
 			}
@@ -46,8 +46,9 @@ func TestReportTries(t *testing.T) {
 	l.enqueue([]*adfilter.Outcome{{Receipt: []byte("1")}, {Receipt: []byte("2")}})
 	for try := 1; try <= 2; try++ {
 		ours, theirs := net.Pipe()
-		c := newConn(cannotWrite{ours}, FramedBinary)
-		if newSlot(l, 0).hand(t.Context(), c, <-l.batches) {
+		s := newSlot(l, 0)
+		c := newConn(cannotWrite{ours}, s)
+		if s.hand(t.Context(), c, <-l.batches) {
 			t.Fatal("a batch was handed over a connection that takes nothing")
 		}
 		c.close()

@@ -45,6 +45,8 @@ type Auctions struct {
 	Degraded int64 `json:"degraded"` // by a task that could not score: forwarded to everybody
 	Failed   int64 `json:"failed"`   // no usable answer in time: forwarded to everybody
 	Retried  int64 `json:"retried"`  // tries on another connection
+
+	AnsweredLate int64 `json:"answered_late"` // answers to auctions that had failed by timeout
 }
 
 // Reasons counts failed auctions by why they failed.
@@ -104,6 +106,7 @@ type Release struct {
 	Release  string    `json:"release"` // SHA-256, lower-case hex
 	Answers  int64     `json:"answers"` // auctions
 	Explored int64     `json:"explored"`
+	Latency  Latency   `json:"latency"` // of its answers, as in Summary
 	Worth    Worth     `json:"worth"`
 	Partners []Partner `json:"partners"` // by name
 }
@@ -170,7 +173,7 @@ func (t *tally) seconds(now time.Time) float64 {
 }
 
 func (r *release) summary(name string) Release {
-	s := Release{Release: name, Answers: r.answers, Explored: r.explored}
+	s := Release{Release: name, Answers: r.answers, Explored: r.explored, Latency: latencyOf(r.latency)}
 	for _, partner := range slices.Sorted(maps.Keys(r.partners)) {
 		w := *r.partners[partner]
 		s.Worth.add(w)
@@ -243,5 +246,7 @@ func (a Auctions) minus(b Auctions) Auctions {
 		Degraded: a.Degraded - b.Degraded,
 		Failed:   a.Failed - b.Failed,
 		Retried:  a.Retried - b.Retried,
+
+		AnsweredLate: a.AnsweredLate - b.AnsweredLate,
 	}
 }

@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-
-	"github.com/sluicehq/sluice/idl/gen/adfilter"
-	"github.com/sluicehq/sluice/inference/auction/world"
 )
 
 // failure says why an auction went on without the filter.
@@ -61,6 +58,7 @@ type tally struct {
 // release is what one release decided, and what that was worth.
 type release struct {
 	answers, explored int64
+	latency           *hdrhistogram.Histogram
 	partners          map[string]*Worth
 }
 
@@ -119,6 +117,13 @@ func (t *tally) retried() {
 	t.total.Retried++
 }
 
+// answeredLate counts an answer that came after its auction went on.
+func (t *tally) answeredLate() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.total.AnsweredLate++
+}
+
 func (t *tally) connection(e ending) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -145,56 +150,49 @@ func (t *tally) took(d time.Duration) {
 
 // answered counts a decision against the truth and returns who bid among the
 // partners who were called.
-func (t *tally) answered(after time.Duration, w world.Auction, d *adfilter.Decision) []string {
+func (t *tally) answered(after time.Duration, q *truth, d *decision) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.took(after)
-	if d.Degraded {
+	if d.degraded {
 		t.total.Degraded++
-		return asked(w)
+		return nil
 	}
 	t.total.Answered++
-	r := t.release(d.Release)
+	r := t.release(d.release)
 	r.answers++
-	if d.Explored {
+	record(r.latency, after)
+	if d.explored {
 		r.explored++
 	}
-	for _, p := range d.Partners {
-		r.worth(p.Partner).decided(p.Filtered, d.Explored)
+	for i, p := range d.partners {
+		r.worth(q.partners[i]).decided(p.filtered, d.explored)
 	}
 	var bid []string
-	for _, b := range w.Bidders {
-		i := slices.Index(w.Partners, b)
+	for _, b := range q.bidders {
+		i := slices.Index(q.partners, b)
 		if i < 0 {
 			continue
 		}
-		r.worth(b).bid(d.Partners[i].Filtered, d.Explored)
-		if d.Explored || !d.Partners[i].Filtered {
+		r.worth(b).bid(d.partners[i].filtered, d.explored)
+		if d.explored || !d.partners[i].filtered {
 			bid = append(bid, b)
 		}
 	}
 	return bid
 }
 
-// asked returns the bidders among the partners of an auction.
-func asked(w world.Auction) []string {
-	var bid []string
-	for _, b := range w.Bidders {
-		if slices.Contains(w.Partners, b) {
-			bid = append(bid, b)
-		}
+func (t *tally) release(digest []byte) *release {
+	if r := t.releases[string(digest)]; r != nil {
+		return r
 	}
-	return bid
-}
-
-func (t *tally) release(name string) *release {
-	r := t.releases[name]
-	if r == nil && len(t.releases) >= maxReleases {
+	name := string(digest)
+	if len(t.releases) >= maxReleases {
 		name = otherRelease
-		r = t.releases[name]
 	}
+	r := t.releases[name]
 	if r == nil {
-		r = &release{partners: map[string]*Worth{}}
+		r = &release{partners: map[string]*Worth{}, latency: newHistogram()}
 		t.releases[name] = r
 	}
 	return r
