@@ -93,6 +93,9 @@ func (w *world) ended(t *testing.T) map[string]rollout.Rollout {
 // checkEnd checks that everything came to the one end it may come to.
 func checkEnd(t *testing.T, w *world, ended map[string]rollout.Rollout, how string) {
 	t.Helper()
+	if len(w.lapses) > 0 {
+		t.Errorf("%s: the state was lost: %v", how, w.lapses)
+	}
 	stable := "first"
 	for _, name := range slices.Sorted(maps.Keys(ended)) {
 		want := rollout.Live

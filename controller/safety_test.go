@@ -148,7 +148,7 @@ func TestRestoredWhateverIsDown(t *testing.T) {
 	}
 	outages = append(outages, services())
 	rng := rand.New(rand.NewPCG(4, 4))
-	for range 8 {
+	for range 4 {
 		all := services()
 		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		outages = append(outages, all[:2+rng.IntN(len(all)-3)])
@@ -380,6 +380,43 @@ func (s scene) replacedAt(t *testing.T, at int, victim string) {
 		return err
 	})
 	checkEnd(t, w, w.ended(t), fmt.Sprintf("task %s replaced in pass %d", victim, at))
+}
+
+// TestWishesSurvive lets a person give the rollout up at every change that the
+// controller makes, between its look and its write among them. A wish that was
+// taken is met, and is in the history with the name of who asked.
+func TestWishesSurvive(t *testing.T) {
+	good := scenes(t)[1]
+	for at := 1; at <= good.changes; at++ {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { good.wishedAt(t, at) })
+		})
+	}
+}
+
+func (s scene) wishedAt(t *testing.T, at int) {
+	w := s.stage()
+	r := w.reconciler(1)
+	seen, taken := 0, false
+	w.before = func(string) error {
+		if seen++; seen == at {
+			w.unhooked(func() {
+				q := rollout.Request{ID: "1", Verb: rollout.VerbAbort, By: "ann", At: time.Now()}
+				_, err := (Store{Documents: w, Names: []string{"ads"}}).Request(t.Context(), "ads", q)
+				taken = err == nil
+			})
+		}
+		return nil
+	}
+	playJob(t, w, s.job, func() error { _, err := r.Pass(t.Context()); return err })
+	ended := w.ended(t)[s.job]
+	if met := ended.Reason == rollout.Aborted && ended.By == "ann"; met != taken {
+		t.Errorf("a wish at change %d was taken (%v), and the rollout ended %s for %s, asked by %q", at, taken, ended.Phase, ended.Reason, ended.By)
+	}
+	if len(w.lapses) > 0 {
+		t.Errorf("a wish at change %d: the state was lost: %v", at, w.lapses)
+	}
 }
 
 // TestRandomLeases lets three processes, whose clocks differ, look after one

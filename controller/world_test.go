@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"crypto/md5"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,6 +31,9 @@ type world struct {
 	excess    map[string]float64 // filter rate that a release adds to 0.6, by digest
 
 	partners []string
+
+	wrote  rollout.State // of state.json, last
+	lapses []string      // writes of it that lost an earlier one
 
 	turn          sync.Mutex // held while a hook runs
 	before, after func(what string) error
@@ -86,7 +90,7 @@ func (w *world) clone() *world {
 	defer w.mu.Unlock()
 	c := &world{
 		documents: maps.Clone(w.documents), writes: w.writes, artifacts: maps.Clone(w.artifacts), jobs: slices.Clone(w.jobs),
-		tasks: map[string]*fakeTask{}, newest: w.newest, excess: maps.Clone(w.excess), partners: w.partners,
+		tasks: map[string]*fakeTask{}, newest: w.newest, excess: maps.Clone(w.excess), partners: w.partners, wrote: w.wrote,
 	}
 	for id, t := range w.tasks {
 		twin := *t
@@ -169,8 +173,24 @@ func (w *world) Replace(_ context.Context, key string, body []byte) error {
 
 func (w *world) write(key string, body []byte) string {
 	w.writes++
+	if key == release.FleetKey("ads") {
+		w.remember(body)
+	}
 	w.documents[key] = document{slices.Clone(body), fmt.Sprintf("%x-%d", md5.Sum(body), w.writes), w.writes}
 	return w.documents[key].etag
+}
+
+// remember notes when a write of the state takes back what an earlier one said.
+func (w *world) remember(body []byte) {
+	var s rollout.State
+	if err := json.Unmarshal(body, &s); err != nil {
+		w.lapses = append(w.lapses, err.Error())
+	}
+	if was := w.wrote; s.Epoch < was.Epoch || s.LastEvent < was.LastEvent || s.Generation < was.Generation {
+		w.lapses = append(w.lapses, fmt.Sprintf("epoch %d, event %d, generation %d were written over by %d, %d, %d",
+			was.Epoch, was.LastEvent, was.Generation, s.Epoch, s.LastEvent, s.Generation))
+	}
+	w.wrote = s
 }
 
 func (w *world) List(_ context.Context, prefix string, limit int) ([]string, error) {
