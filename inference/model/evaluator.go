@@ -98,6 +98,8 @@ func (m *Model) prepare(e Evaluator, a Auctions) *Scorer {
 // Evaluator names what Prepare chooses where no partner is known beforehand.
 func (m *Model) Evaluator() Evaluator {
 	switch {
+	case !m.isPlain():
+		return Walk
 	case takenByMasks(&m.forest):
 		return Masks
 	case takenByFlat(&m.forest, m.features):
@@ -134,6 +136,11 @@ func (s *Scorer) Margins(scratch *Scratch, b Batch) {
 
 // Scores fills b.Out with what Model.Score gives for the same rows.
 func (s *Scorer) Scores(scratch *Scratch, b Batch) {
+	if w, walks := s.tables.(*walk); walks && !w.model.isPlain() {
+		n := len(b.Keys)
+		w.rows(scratch, Batch{Keys: b.Keys, Rows: b.Rows[:n*s.features], Out: b.Out[:n]}, (*Model).Score)
+		return
+	}
 	s.Margins(scratch, b)
 	for i, margin := range b.Out[:len(b.Keys)] {
 		b.Out[i] = s.link.score(margin)
@@ -176,7 +183,7 @@ func (m *Model) parts(a Auctions) parts {
 	if len(a.Dependence) != m.features {
 		panic("model: the dependence has not one entry per feature")
 	}
-	split := m.forest.split(m.features)
+	split := m.split()
 	var p parts
 	for f, d := range a.Dependence {
 		if !split[f] {
@@ -205,24 +212,32 @@ type walk struct {
 
 func (w *walk) begin(s *Scratch, row []float32) { s.row = append(s.row[:0], row...) }
 
-func (w *walk) margins(s *Scratch, b Batch) {
+func (w *walk) margins(s *Scratch, b Batch) { w.rows(s, b, (*Model).Margin) }
+
+// rows asks the model about each row.
+func (w *walk) rows(s *Scratch, b Batch, ask func(*Model, []float32) float32) {
 	for i := range b.Out {
 		row := b.Rows[i*len(s.row) : (i+1)*len(s.row)]
 		for _, f := range w.perRow {
 			s.row[f] = row[f]
 		}
-		b.Out[i] = w.model.Margin(s.row)
+		b.Out[i] = ask(&w.model, s.row)
 	}
 }
 
 func (w *walk) bytes() int64 { return w.model.MemoryBytes() }
 
 // split tells which features any tree splits.
-func (f *forest) split(features int) []bool {
-	split := make([]bool, features)
-	for i := range f.nodes {
-		if n := &f.nodes[i]; n.left != uint32(i) {
+func (m *Model) split() []bool {
+	split := make([]bool, m.features)
+	for i := range m.forest.nodes {
+		if n := &m.forest.nodes[i]; n.left != uint32(i) {
 			split[n.slot>>1] = true
+		}
+	}
+	for _, member := range m.members {
+		for f, is := range member.split() {
+			split[f] = split[f] || is
 		}
 	}
 	return split

@@ -1,10 +1,10 @@
-// Package model reads XGBoost models as data and scores rows with them, bit
-// for bit as XGBoost does.
+// Package model reads XGBoost's and LightGBM's models as data and scores rows
+// with them, bit for bit as those libraries do.
 //
 // It reads what save_model writes: JSON, UBJSON and the binary format of 0.90
 // to 3.0, with trees (gbtree, dart), numeric and categorical splits, and
-// objectives that give one number per row. It never executes anything. It
-// does not train, does not know what a feature means, fetches nothing and
+// objectives that give one number per row; the same from inside a Python
+// pickle, of which nothing is executed; and LightGBM's text. It does not train, does not know what a feature means, fetches nothing and
 // keeps no state besides the immutable Model.
 //
 // Each format is read into trees (tree), trees are checked and laid out for
@@ -41,6 +41,9 @@ type Model struct {
 	version   string
 	trained   int // trees in the file, of which early stopping may use fewer
 	forest    forest
+
+	slope, divisor float64  // of the margin on its way to the score, where leaves are wide
+	members        []*Model // of an ensemble, which has no forest of its own
 }
 
 // Parse reads a model and recognises its format by content. Every error is a
@@ -48,6 +51,9 @@ type Model struct {
 func Parse(b []byte) (*Model, error) {
 	if len(b) > MaxBytes {
 		return nil, refuse(TooLarge, "the model has %d bytes, at most %d are read; train fewer or shallower trees", len(b), MaxBytes)
+	}
+	if isLightGBM(b) {
+		return parseLightGBM(b)
 	}
 	read, err := recognise(b)
 	if err != nil {
@@ -68,11 +74,11 @@ func (m *Model) NumFeature() int { return m.features }
 // nil where it carries none. The caller must not change them.
 func (m *Model) FeatureNames() []string { return m.names }
 
-// Objective returns XGBoost's name of what the model was trained for.
+// Objective returns the library's name of what the model was trained for.
 func (m *Model) Objective() string { return m.objective }
 
-// Format returns xgboost-json, xgboost-ubjson, xgboost-binary or
-// xgboost-pickle.
+// Format returns xgboost-json, xgboost-ubjson, xgboost-binary, xgboost-pickle
+// or lightgbm-text.
 func (m *Model) Format() string { return m.format }
 
 // Version returns the version of the library that wrote the file, or nothing
@@ -80,7 +86,13 @@ func (m *Model) Format() string { return m.format }
 func (m *Model) Version() string { return m.version }
 
 // Trees returns the number of trees that score.
-func (m *Model) Trees() int { return len(m.forest.roots) }
+func (m *Model) Trees() int {
+	n := len(m.forest.roots)
+	for _, member := range m.members {
+		n += member.Trees()
+	}
+	return n
+}
 
 // Trained returns the number of trees in the file. After early stopping it may
 // be more than Trees: only those up to the best iteration answer, as in
@@ -90,6 +102,9 @@ func (m *Model) Trained() int { return m.trained }
 // MemoryBytes returns what the model occupies while it is loaded.
 func (m *Model) MemoryBytes() int64 {
 	n := m.forest.bytes() + 256
+	for _, member := range m.members {
+		n += member.MemoryBytes()
+	}
 	for _, name := range m.names {
 		n += int64(len(name)) + 16
 	}
@@ -104,17 +119,38 @@ func (m *Model) Margin(x []float32) float32 {
 	if len(x) != m.features {
 		return float32(math.NaN())
 	}
+	switch {
+	case m.isPlain():
+	case m.members != nil:
+		return m.mean((*Model).Margin, x)
+	default:
+		return float32(m.wideMargin(x))
+	}
 	if m.baseLast {
 		return m.base + m.forest.sum(x, 0)
 	}
 	return m.forest.sum(x, m.base)
 }
 
+// isPlain tells whether the margin is the base and a sum of leaves, all in
+// float32, and the score follows from the margin.
+func (m *Model) isPlain() bool { return m.members == nil && !m.isWide() }
+
 // Score returns the margin of x through the link of the objective: for most a
 // probability. It equals XGBoost's within one unit in the last place, which is
 // how far the exponential functions of two C libraries differ. It does not
 // allocate.
-func (m *Model) Score(x []float32) float32 { return m.link.score(m.Margin(x)) }
+func (m *Model) Score(x []float32) float32 {
+	switch {
+	case m.isPlain():
+		return m.link.score(m.Margin(x))
+	case len(x) != m.features:
+		return float32(math.NaN())
+	case m.members != nil:
+		return m.ensembleScore(x)
+	}
+	return m.wideScore(x)
+}
 
 // BaseMargin returns the margin of a row before any tree.
 func (m *Model) BaseMargin() float32 { return m.base }

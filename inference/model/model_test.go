@@ -13,14 +13,15 @@ import (
 	"testing"
 )
 
-// answer is a row and what XGBoost said about it.
+// answer is a row and what the library that trained said about it.
 type answer struct {
 	row           []float32
 	margin, score float32
 }
 
-// Every version in every format that it can save gives the same bits.
-func TestScoresAsXGBoost(t *testing.T) {
+// Every version of XGBoost and LightGBM, in every format that it can save, gives
+// the same bits.
+func TestScoresAsTheLibrary(t *testing.T) {
 	stems, err := filepath.Glob("testdata/v*.rows")
 	if err != nil || len(stems) < 40 {
 		t.Fatalf("found %d models: %v", len(stems), err)
@@ -46,10 +47,10 @@ func compare(t *testing.T, m *Model, answers []answer) {
 		got := m.Margin(a.row)
 		if math.Float32bits(got) != math.Float32bits(a.margin) {
 			wrong++
-			t.Logf("row %d %v: margin %v, XGBoost says %v", i, a.row, got, a.margin)
+			t.Logf("row %d %v: margin %v, the library says %v", i, a.row, got, a.margin)
 		}
 		if d := ulps(m.Score(a.row), a.score); d > 1 {
-			t.Errorf("row %d %v: score %v, XGBoost says %v", i, a.row, m.Score(a.row), a.score)
+			t.Errorf("row %d %v: score %v, the library says %v", i, a.row, m.Score(a.row), a.score)
 		} else {
 			apart += d
 		}
@@ -97,7 +98,8 @@ func TestRefuses(t *testing.T) {
 	}
 	for _, file := range files {
 		want := map[string]Reason{
-			"linear": Booster, "classes": Objective, "rank": Objective, "pickle0": Pickle, "pickle1": Pickle,
+			"linear": Booster, "classes": Objective, "rank": Objective,
+			"lightgbmclasses": Objective, "lightgbmrank": Objective, "lightgbmsqrt": Objective, "lightgbmlinear": Booster, "pickle0": Pickle, "pickle1": Pickle,
 		}[strings.Split(filepath.Base(file), "-")[1]]
 		if got := reason(t, read(t, file)); got != want {
 			t.Errorf("%s: refused as %q, want %q", file, got, want)
@@ -117,7 +119,9 @@ func TestRefusesByContent(t *testing.T) {
 		{"pickle, protocol 4, that calls os.system", "\x80\x04\x95\x1e\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93", Pickle},
 		{"gzip", "\x1f\x8b\x08\x00", Format},
 		{"base64 text of old", "bs64\tAAAA", Format},
-		{"LightGBM", "tree\nversion=v4\n", Format},
+		{"LightGBM, the first line", "tree\n", Torn},
+		{"LightGBM, two lines", "tree\nversion=v4\n", Torn},
+		{"LightGBM without trees", "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nfeature_names=a\nobjective=binary sigmoid:1\n\nend of trees\n", Format},
 		{"words", "hello, world, this is no model", Format},
 		{"other JSON", `{"a": 1}`, Format},
 		{"empty object", `{}`, Format},
@@ -251,6 +255,9 @@ func TestMemoryInProportion(t *testing.T) {
 		"binary trees":   claimTrees(t, math.MaxUint32),
 		"UBJSON floats":  []byte("{i\x01a[$d#L\x00\x00\x00\x02\x00\x00\x00\x00"),
 		"empty trees":    []byte(strings.Replace(string(document1("")), `"trees":[`, empties, 1)),
+		"pickle":         []byte("\x80\x04" + strings.Repeat("]\x94", maxMemo/2) + strings.Repeat("0", 1<<16)),
+		"pickled bytes":  []byte("\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f"),
+		"LightGBM":       []byte("tree\nversion=v4\n\nTree=0\nnum_leaves=2147483647\nleaf_value=" + strings.Repeat("1 ", 1<<16) + "\n\n"),
 		"UBJSON no tree": []byte("{i\x07learner{i\x10gradient_booster{i\x05model{i\x05trees[" + strings.Repeat("{}", 1<<16)),
 	} {
 		var before, after runtime.MemStats
@@ -345,28 +352,42 @@ func FuzzParse(f *testing.F) {
 // naive walks one tree after the other the way one would write it down first.
 // It is what faster walks are measured against.
 func (m *Model) naive(x []float32) float32 {
+	if m.isWide() {
+		return m.naiveWide(x)
+	}
 	s := m.base
 	if m.baseLast {
 		s = 0
 	}
 	for _, root := range m.forest.roots {
-		at := root
-		for m.forest.nodes[at].left != at {
-			n := m.forest.nodes[at]
-			v := x[n.slot/2]
-			switch {
-			case v != v && n.slot%2 == 0, v < n.threshold, n.isSet() && v == v && !m.forest.goesRight(n, v):
-				at = n.left
-			default:
-				at = n.left + 1
-			}
-		}
-		s += m.forest.nodes[at].value
+		s += m.forest.nodes[m.naiveLeaf(root, x)].value
 	}
 	if m.baseLast {
 		s += m.base
 	}
 	return s
+}
+
+func (m *Model) naiveWide(x []float32) float32 {
+	s := 0.0
+	for _, root := range m.forest.roots {
+		s += m.forest.wide[math.Float32bits(m.forest.nodes[m.naiveLeaf(root, x)].value)]
+	}
+	return float32(s)
+}
+
+func (m *Model) naiveLeaf(at uint32, x []float32) uint32 {
+	for m.forest.nodes[at].left != at {
+		n := m.forest.nodes[at]
+		v := x[n.slot/2]
+		switch {
+		case v != v && n.slot%2 == 0, v < n.threshold, n.isSet() && v == v && !m.forest.goesRight(n, v):
+			at = n.left
+		default:
+			at = n.left + 1
+		}
+	}
+	return at
 }
 
 // goesRight asks a set in the plainest way.

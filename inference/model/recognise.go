@@ -29,7 +29,12 @@ func recognise(b []byte) (reader, error) {
 	case IsPickle(b):
 		return nil, refuse(Pickle, "the model is a Python pickle of a protocol before 2, which is not read; nothing in it was run. Save it with booster.save_model(\"xgboost-model\") instead")
 	}
-	return nil, refuse(Format, "the model is %s, not XGBoost's JSON, UBJSON or binary format; save it with booster.save_model", guess(b))
+	return nil, refuse(Format, "the model is %s, not XGBoost's JSON, UBJSON or binary format nor LightGBM's text; save it with booster.save_model", guess(b))
+}
+
+// isLightGBM tells whether b begins as LightGBM's text.
+func isLightGBM(b []byte) bool {
+	return len(b) >= len("tree\n") && bytes.HasPrefix(b, []byte(lightgbmMagic)[:min(len(b), len(lightgbmMagic))])
 }
 
 // isBinary tells whether b begins as XGBoost's binary format without the
@@ -101,7 +106,6 @@ func guess(b []byte) string {
 		{"x\x9c", "compressed with zlib, as joblib does"},
 		{"PK\x03\x04", "a zip archive"},
 		{"\x89HDF", "an HDF5 file"},
-		{"tree\nversion", "a LightGBM model"},
 		{"booster[", "a text dump, which loses precision"},
 	} {
 		if bytes.HasPrefix(b, []byte(known.magic)) {

@@ -95,3 +95,27 @@ func atLeast(v float64) float32 {
 	}
 	return f
 }
+
+// sumWide adds leaves of double precision, whose numbers stand where other
+// leaves have their values.
+func (f *forest) sumWide(x []float32) float64 {
+	s := 0.0
+	for _, root := range f.roots {
+		s += f.wide[math.Float32bits(f.leafOf(root, x).value)]
+	}
+	return s
+}
+
+// complement swaps left and right.
+func complement(cuts []float32) []float32 {
+	return append([]float32{float32(math.Inf(-1))}, cuts...)
+}
+
+// above returns the lowest float32 above v, so that x <= v is x < above(v).
+func above(v float64) float32 {
+	f := float32(v)
+	if float64(f) <= v {
+		f = math.Nextafter32(f, float32(math.Inf(1)))
+	}
+	return f
+}

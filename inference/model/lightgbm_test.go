@@ -1,0 +1,67 @@
+package model
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestLightGBMTornEverywhere(t *testing.T) {
+	whole := read(t, "testdata/vlightgbm4.6.0-cats.txt")
+	end := strings.Index(string(whole), "end of trees")
+	for n := range end + len("end of trees") {
+		if got := reason(t, whole[:n]); got != Torn && n > 4 {
+			t.Fatalf("its first %d of %d bytes are refused as %q", n, len(whole), got)
+		}
+	}
+	m, err := Parse(whole[:end+len("end of trees")])
+	if err != nil || m.Format() != "lightgbm-text" || m.Version() != "v4" || m.Objective() != "binary" || m.FeatureNames()[0] != "Column_0" {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+func TestRefusesImpossibleLightGBM(t *testing.T) {
+	const head = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=1\nobjective=binary sigmoid:1\nfeature_names=a b\n\n"
+	const good = head + "Tree=0\nnum_leaves=2\nnum_cat=1\nsplit_feature=1\nthreshold=0\ndecision_type=1\nleft_child=-1\nright_child=-2\nleaf_value=1 2\ncat_boundaries=0 1\ncat_threshold=5\n\nend of trees\n"
+	if got := reason(t, []byte(good)); got != "" {
+		t.Fatalf("refused as %q", got)
+	}
+	for _, tt := range []struct {
+		old, new string
+		want     Reason
+	}{
+		{"num_class=1", "num_class=3", Objective},
+		{"num_tree_per_iteration=1", "num_tree_per_iteration=3", Objective},
+		{"binary sigmoid:1", "binary sigmoid:0", Objective},
+		{"binary sigmoid:1", "binary sigmoid:NaN", Objective},
+		{"binary sigmoid:1", "binary", Objective},
+		{"binary sigmoid:1", "lambdarank", Objective},
+		{"binary sigmoid:1", "regression sqrt", Objective},
+		{"max_feature_idx=1", "max_feature_idx=0", Format},
+		{"max_feature_idx=1", "max_feature_idx=99999999", TooLarge},
+		{"feature_names=a b", "feature_names=a", Format},
+		{"split_feature=1", "split_feature=2", Format},
+		{"split_feature=1", "split_feature=-1", Format},
+		{"split_feature=1", "split_feature=x", Format},
+		{"threshold=0", "threshold=1", Format},
+		{"threshold=0", "threshold=0.5", Format},
+		{"threshold=0", "threshold=nan", Format},
+		{"decision_type=1", "decision_type=12", Format},
+		{"left_child=-1", "left_child=0", Format},
+		{"left_child=-1", "left_child=-2", Format},
+		{"left_child=-1", "left_child=-2147483648", Format},
+		{"left_child=-1", "left_child=1", Format},
+		{"leaf_value=1 2", "leaf_value=1", Format},
+		{"leaf_value=1 2", "leaf_value=1 inf", Format},
+		{"cat_boundaries=0 1", "cat_boundaries=0 2", Format},
+		{"cat_boundaries=0 1", "cat_boundaries=-1 1", Format},
+		{"cat_threshold=5", "cat_threshold=-5", Format},
+		{"num_leaves=2", "is_linear=1", Booster},
+		{"Tree=0", "Trees=0", Format},
+		{"\nend of trees\n", "\n", Torn},
+		{head, strings.TrimSuffix(head, "\n") + strings.Repeat("a=b\n", 100) + "\n", Format},
+	} {
+		if got := reason(t, []byte(strings.Replace(good, tt.old, tt.new, 1))); got != tt.want {
+			t.Errorf("%q: refused as %q, want %q", tt.new, got, tt.want)
+		}
+	}
+}

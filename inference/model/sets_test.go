@@ -1,0 +1,49 @@
+package model
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+// A set says of every number what its categories say.
+func TestCategorySet(t *testing.T) {
+	categories := []int32{5, 0, 6, 9, 31, 16777215}
+	xgboost := &forest{}
+	xgboost.borders = categorySet(slices.Clone(categories), false)
+	xgboost.sets = []cutSet{{0, uint32(len(xgboost.borders))}}
+	lightgbm := &forest{}
+	lightgbm.borders = complement(categorySet(slices.Clone(categories), true))
+	lightgbm.sets = []cutSet{{0, uint32(len(lightgbm.borders))}}
+	for _, v := range []float32{
+		0, -0.5, -1, -0.99999994, float32(math.Copysign(0, -1)), 0.5, 1, 4.9999995, 5, 5.5, 6, 6.999, 7, 9, 10, 30.9, 31, 32,
+		16777214, 16777215, 16777216, 3e9, float32(math.Inf(1)), float32(math.Inf(-1)), 1e-45,
+	} {
+		n := &node{slot: 0}
+		in := v > -1 && v < 1<<24 && slices.Contains(categories, int32(v))
+		if got := lightgbm.side(n, v) == 0; got != in {
+			t.Errorf("%v is in the set of LightGBM: %v, want %v", v, got, in)
+		}
+		if got := xgboost.side(n, v) == 1; got != (in && v >= 0) {
+			t.Errorf("%v is in the set of XGBoost: %v, want %v", v, got, in && v >= 0)
+		}
+	}
+}
+
+func TestZeroCuts(t *testing.T) {
+	for _, threshold := range []float64{-3, -1e-35, 0, 1e-35, 2, 1e300, math.Inf(1), math.Inf(-1)} {
+		for _, zeroLeft := range []bool{true, false} {
+			f := &forest{borders: zeroCuts(beyond(threshold), zeroLeft)}
+			f.sets = []cutSet{{0, uint32(len(f.borders))}}
+			for _, v := range []float32{-4, -3, -2, -1.1e-35, -1e-35, -1e-45, 0, 1e-45, 1e-35, 1.1e-35, 1, 2, 3, float32(math.Inf(1)), float32(math.Inf(-1))} {
+				left := float64(v) <= threshold
+				if math.Abs(float64(v)) <= float64(zeroEnd) {
+					left = zeroLeft
+				}
+				if got := f.side(&node{}, v) == 0; got != left {
+					t.Errorf("threshold %v, zero left %v: %v goes left: %v", threshold, zeroLeft, v, got)
+				}
+			}
+		}
+	}
+}

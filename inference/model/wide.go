@@ -1,0 +1,25 @@
+package model
+
+import "math"
+
+// Models whose leaves are of double precision sum in double precision. Their
+// margins and scores are rounded to float32 at the very end.
+
+// isWide tells whether m is one.
+func (m *Model) isWide() bool { return len(m.forest.wide) > 0 }
+
+// wideMargin is the sum of the leaves. LightGBM gives the sum even where scores
+// are made of the mean, as in its random forests.
+func (m *Model) wideMargin(x []float32) float64 { return m.forest.sumWide(x) }
+
+func (m *Model) wideScore(x []float32) float32 {
+	margin := m.wideMargin(x) / m.divisor
+	switch m.link {
+	case logistic:
+		return float32(1 / (1 + math.Exp(-m.slope*margin)))
+	case exponential:
+		return float32(math.Exp(margin))
+	case identity, step:
+	}
+	return float32(margin)
+}
