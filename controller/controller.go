@@ -32,6 +32,9 @@ func (c *Controller) Run(ctx context.Context) error {
 		if ctx.Err() == nil {
 			trouble.log(ctx, c.Log, "hold the lease", err, time.Now())
 		}
+		if !time.Now().Before(c.Elector.Until()) { // the answer took longer than this process may act
+			epoch = 0
+		}
 		if epoch != leading {
 			stop()
 			loops.Wait()

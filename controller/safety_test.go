@@ -500,7 +500,7 @@ func TestHungLease(t *testing.T) {
 		second := run("second", w)
 		w.complete("first", testArtifact("first"), 0)
 		time.Sleep(time.Minute)
-		hung.hang()
+		hung.hang(true)
 		began := time.Now()
 		for i := range 90 { // a fleet that never comes to rest
 			time.Sleep(time.Second)
@@ -518,24 +518,100 @@ func TestHungLease(t *testing.T) {
 	})
 }
 
+// TestHungLeaseEndsThePass lets the lease's store hang together with ECS: the
+// pass that was under way is broken off before another process may lead.
+func TestHungLeaseEndsThePass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		hung, stuck := &hanging{world: w}, &stuckTasks{Tasks: fakeTasks{w}}
+		r := w.reconciler(0)
+		r.Tasks = stuck
+		c := &Controller{Elector: Elector{Documents: hung, Name: "first", TTL: 15 * time.Second}, Fleets: []*Reconciler{r}, Log: slog.New(slog.DiscardHandler)}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- c.Run(ctx) }()
+		for range 20 { // whatever the lease has left when the store hangs
+			time.Sleep(20*time.Second + 700*time.Millisecond)
+			hung.hang(true)
+			stuck.hang(true)
+			time.Sleep(time.Minute)
+			if took := stuck.until().Sub(hung.renewed()); took <= 0 || took >= c.Elector.TTL {
+				t.Errorf("a pass went on for %v after the lease was renewed last", took)
+			}
+			hung.hang(false)
+			stuck.hang(false)
+		}
+		stop()
+		<-done
+	})
+}
+
+// stuckTasks does not list tasks while it hangs, and tells when the last one
+// that waited was let go.
+type stuckTasks struct {
+	Tasks
+	mu    sync.Mutex
+	hangs bool
+	end   time.Time
+}
+
+func (s *stuckTasks) hang(yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hangs = yes
+}
+
+func (s *stuckTasks) until() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end
+}
+
+func (s *stuckTasks) List(ctx context.Context) ([]rollout.Task, int, error) {
+	s.mu.Lock()
+	hangs := s.hangs
+	s.mu.Unlock()
+	if !hangs {
+		return s.Tasks.List(ctx)
+	}
+	<-ctx.Done()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end = time.Now()
+	return nil, 0, ctx.Err()
+}
+
 // hanging stops answering about the lease.
 type hanging struct {
 	*world
 	mu  sync.Mutex
 	dry bool
+	at  time.Time // of the last write of the lease
 }
 
-func (h *hanging) hang() {
+func (h *hanging) hang(yes bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.dry = true
+	h.dry = yes
+}
+
+func (h *hanging) renewed() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.at
 }
 
 func (h *hanging) Put(ctx context.Context, key string, body []byte, etag string) (string, error) {
+	if key != leaseKey {
+		return h.world.Put(ctx, key, body, etag)
+	}
 	h.mu.Lock()
 	dry := h.dry
+	if !dry {
+		h.at = time.Now()
+	}
 	h.mu.Unlock()
-	if dry && key == leaseKey {
+	if dry {
 		<-ctx.Done()
 		return "", ctx.Err()
 	}
