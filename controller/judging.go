@@ -124,7 +124,7 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []
 	_ = g.Wait() // who cannot be asked is in Silent
 	slices.Sort(look.Silent)
 	slices.SortFunc(look.Reports, func(a, b judge.Report) int { return compareReports(a, b) })
-	return look, errors.Join(silent...)
+	return look, several(silent)
 }
 
 func compareReports(a, b judge.Report) int {

@@ -26,12 +26,12 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	seen := &rollout.Observation{}
 	var err error
 	seen.Tasks, seen.Desired, err = f.tasks(ctx)
-	trouble("list the tasks", err)
+	trouble("look for tasks", err)
 	if seen.Tasks == nil && err != nil {
 		return nil, errors.Join(errs...)
 	}
 	seen.Jobs, err = f.jobs(ctx, s, now)
-	trouble("list training jobs", err)
+	trouble("look for models", err)
 	seen.Published, err = f.published(ctx, s)
 	trouble("look for the release", err)
 	seen.Archived = f.memo.archivedOf(s.Finished)
@@ -47,8 +47,10 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 // tasks lists the fleet's tasks and asks each how it stands. While ECS cannot
 // be asked, the tasks it listed last are.
 func (f *Reconciler) tasks(ctx context.Context) ([]rollout.Task, int, error) {
-	listed, desired, err := f.Tasks.List(ctx)
-	if err == nil {
+	listing, cancel := f.memo.listing.bound(ctx)
+	listed, desired, err := f.Tasks.List(listing)
+	cancel()
+	if f.memo.listing.failed = err != nil; err == nil {
 		f.memo.tasks, f.memo.desired = listed, desired
 	}
 	asked := slices.Clone(f.memo.tasks)
@@ -81,7 +83,29 @@ func (f *Reconciler) jobs(ctx context.Context, s rollout.State, now time.Time) (
 	if oldest := now.Add(-rollout.JobsKept); since.Before(oldest) {
 		since = oldest
 	}
-	return f.Jobs.Completed(ctx, f.Fleet.Jobs, since)
+	ctx, cancel := f.memo.finding.bound(ctx)
+	defer cancel()
+	found, err := f.Jobs.Completed(ctx, f.Fleet.Jobs, since)
+	f.memo.finding.failed = err != nil
+	return found, err
+}
+
+// service is one that a pass asks and can do without: while it fails, it is
+// given little time, so that it holds up nothing else.
+type service struct{ failed bool }
+
+// How long a pass waits for such a service: when it answered the last time,
+// and when it did not.
+const (
+	longLook  = 10 * time.Second
+	shortLook = 2 * time.Second
+)
+
+func (s service) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.failed {
+		return context.WithTimeout(ctx, shortLook)
+	}
+	return context.WithTimeout(ctx, longLook)
 }
 
 // published tells whether the release being tried is stored whole.

@@ -22,6 +22,8 @@ type memory struct {
 	desired int
 	jobsAt  time.Time // when training jobs were listed last
 
+	listing, finding service // ECS, which lists tasks; SageMaker, which finds jobs
+
 	admission *admission // of the last rollout looked at
 	judging   *judging
 }

@@ -150,14 +150,20 @@ func (f *Reconciler) apply(ctx context.Context, s rollout.State, actions []rollo
 		})
 	}
 	_ = g.Wait() // the errors are in failed
-	return errors.Join(append(errs, failed...)...)
+	return several(append(errs, failed...))
 }
 
 func described(a rollout.Action, err error) error {
-	if err != nil {
-		return fmt.Errorf("%v: %w", a, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	switch a.(type) {
+	case rollout.Tag, rollout.Protect:
+		return err // it says of which task
+	case rollout.Assign:
+		return fmt.Errorf("assign %v: %w", a, err)
+	}
+	return fmt.Errorf("%v: %w", a, err)
 }
 
 func (f *Reconciler) act(ctx context.Context, s rollout.State, a rollout.Action) error {

@@ -2,7 +2,10 @@ package controller
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -40,3 +43,24 @@ func (t *trouble) log(ctx context.Context, log *slog.Logger, doing string, err e
 	log.ErrorContext(ctx, "trouble", "doing", doing, "err", err, "times", t.times)
 	t.said, t.at = said, now
 }
+
+// several joins errors of many alike, of which a few are told.
+func several(errs []error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) <= maxTold {
+		return errors.Join(errs...)
+	}
+	return many(errs)
+}
+
+// maxTold is how many errors of many are told.
+const maxTold = 3
+
+// many are more errors than anybody wants to read.
+type many []error
+
+func (m many) Error() string {
+	return fmt.Sprintf("%v\nand %d more errors", errors.Join(m[:maxTold]...), len(m)-maxTold)
+}
+
+func (m many) Unwrap() []error { return m }

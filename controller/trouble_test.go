@@ -44,3 +44,19 @@ func TestTrouble(t *testing.T) {
 		}
 	}
 }
+
+// TestSeveral tells a few of many errors, and knows them all.
+func TestSeveral(t *testing.T) {
+	if err := several([]error{nil, nil}); err != nil {
+		t.Errorf("no errors are %v", err)
+	}
+	one := errors.New("one")
+	if err := several([]error{nil, one}); err.Error() != "one" {
+		t.Errorf("one error is %v", err)
+	}
+	two := errors.New("two")
+	err := several([]error{one, nil, one, one, one, two})
+	if want := "one\none\none\nand 2 more errors"; err.Error() != want || !errors.Is(err, two) {
+		t.Errorf("got %q, want %q and all five in it", err, want)
+	}
+}

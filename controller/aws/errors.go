@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
@@ -145,6 +147,7 @@ func transportSentence(err error) string {
 	var untrusted *tls.CertificateVerificationError
 	var garbled *smithy.DeserializationError
 	var broken *url.Error
+	var call *smithy.OperationError
 	switch {
 	case errors.As(err, &untrusted):
 		return fmt.Sprintf("the endpoint's certificate is not trusted (%v): check --endpoint or set AWS_CA_BUNDLE", untrusted.Err)
@@ -154,6 +157,8 @@ func transportSentence(err error) string {
 		return fmt.Sprintf("nothing answers at %v (%v): check --endpoint and the network", dial.Addr, dial.Err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time: check the network; it is tried again in the next pass"
+	case errors.As(err, &call) && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)):
+		return "the connection broke in the middle of an answer: it is tried again in the next pass"
 	case errors.As(err, &garbled):
 		return "the answer is none of AWS's: check --endpoint"
 	case errors.As(err, &broken):

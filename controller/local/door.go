@@ -1,6 +1,7 @@
 package local
 
 import (
+	"io"
 	"net/http"
 	"strings"
 
@@ -10,6 +11,9 @@ import (
 // HealthPath answers 200 to anyone once the server is up. No bucket can have
 // this name.
 const HealthPath = "/_sluice/healthz"
+
+// maxDrained bounds what is read of a refused body.
+const maxDrained = 64 << 20
 
 // jsonService is one of the services that X-Amz-Target tells apart.
 type jsonService interface {
@@ -64,4 +68,6 @@ func (d *door) serveS3(w http.ResponseWriter, r *http.Request) {
 	}
 	withDigest(r)
 	d.s3.ServeHTTP(w, r)
+	// A caller that is still sending would lose the answer with the connection.
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrained))
 }
