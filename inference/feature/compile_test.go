@@ -142,10 +142,16 @@ func FuzzExtract(f *testing.F) {
 		n := e.Len()
 		all, one, parts := make([]float32, n*len(partners)), make([]float32, n), make([]float32, n)
 		e.ExtractPartners(all, &r, partners...)
-		e.ExtractRequest(parts, &r)
+		var a Auction
+		e.Begin(&a, parts, &r)
 		for i, p := range partners {
 			e.Extract(one, &r, p)
-			e.ExtractPartner(parts, &r, p)
+			key := e.Partner(p)
+			if n := e.Partners(); n > 0 && int(key) >= n {
+				t.Fatalf("partner %q has key %d of %d", p, key, n)
+			}
+			e.ExtractPartner(parts, key)
+			e.ExtractBoth(&a, parts, key)
 			for j, feature := range c.Features {
 				want := plainly(feature, &r, p)
 				if !same(one[j], want) || !same(parts[j], want) || !same(all[i*n+j], want) {
@@ -153,6 +159,40 @@ func FuzzExtract(f *testing.F) {
 					t.Fatalf("%s of %+v and %q: Extract %v, parts %v, partners %v, want %v", b, r, p, one[j], parts[j], all[i*n+j], want)
 				}
 			}
+		}
+	})
+}
+
+// What is said to be decided by one side does not change with the other.
+func FuzzDependence(f *testing.F) {
+	f.Add(uint64(1))
+	f.Add(uint64(2))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		c := randomContract(rng)
+		e, err := c.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, second := randomRequest(rng), randomRequest(rng)
+		names := []string{randomText(rng), randomText(rng)}
+		rows := make([][]float32, 4) // of both partners for the first request, then for the second
+		for i := range rows {
+			rows[i] = make([]float32, e.Len())
+			e.Extract(rows[i], []*Request{&first, &second}[i/2], names[i%2])
+		}
+		for column := range c.Features {
+			request, partner := e.Dependence(column)
+			if !request && !same(rows[0][column], rows[2][column]) || !partner && !same(rows[0][column], rows[1][column]) {
+				t.Fatalf("%+v depends on %v and %v: %v", c.Features[column], request, partner, rows)
+			}
+			reads := slices.Contains(c.Features[column].Source, partnerSource)
+			if partner != reads || request != (len(c.Features[column].Source) > 1 || !reads) {
+				t.Fatalf("%+v depends on %v and %v", c.Features[column], request, partner)
+			}
+		}
+		if e.Partner(names[0]) == e.Partner(names[1]) && !sameRow(rows[0], rows[1]) {
+			t.Fatalf("partners of one key differ: %v", rows)
 		}
 	})
 }

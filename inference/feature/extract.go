@@ -5,15 +5,18 @@ import "slices"
 // Extractor reads rows by one contract. It never changes after Compile, so
 // that any number of goroutines may share it. Nothing here allocates.
 //
-// A row has two parts: what only the request decides, and what the partner has
-// a say in. An auction asks many partners about one request, so the first part
-// is worth filling once.
+// A row has three parts: what only the request decides, what only the partner
+// decides, and what both do. An auction asks many partners about one request,
+// so the first part is worth filling once; and it asks the same partners again
+// and again, of whom a contract can tell only so many apart (see Partners).
 type Extractor struct {
 	columns   int
 	readers   []reader
-	partner   int // the reader of the partner; -1 where no feature reads it
+	partner   int   // the reader of the partner; -1 where no feature reads it
+	lookups   []int // readers of the request whose values steps look up
 	ofRequest []step
 	ofPartner []step
+	ofBoth    []step
 }
 
 // step fills one column of a row.
@@ -35,10 +38,19 @@ func (b *builder) extractor() *Extractor {
 	e := &Extractor{columns: len(b.steps), readers: b.used}
 	e.partner = slices.IndexFunc(b.used, func(r reader) bool { return r.name == partnerSource })
 	for _, s := range b.steps {
-		if e.partner >= 0 && (s.first == e.partner || s.second == e.partner) {
-			e.ofPartner = append(e.ofPartner, s)
-		} else {
+		reads := [2]bool{e.partner >= 0 && s.first == e.partner, e.partner >= 0 && s.second == e.partner}
+		switch {
+		case !reads[0] && !reads[1]:
 			e.ofRequest = append(e.ofRequest, s)
+		case s.second < 0:
+			e.ofPartner = append(e.ofPartner, s)
+		default:
+			e.ofBoth = append(e.ofBoth, s)
+		}
+		for _, at := range [2]int{s.first, s.second} {
+			if at >= 0 && at != e.partner && !s.plain && !slices.Contains(e.lookups, at) {
+				e.lookups = append(e.lookups, at)
+			}
 		}
 	}
 	return e
@@ -53,72 +65,105 @@ func (e *Extractor) Extract(dst []float32, r *Request, partner string) {
 	e.ExtractPartners(dst[:e.columns], r, partner)
 }
 
-// ExtractRequest fills those columns of dst[:Len()] that only the request
-// decides and leaves the others as they are.
-func (e *Extractor) ExtractRequest(dst []float32, r *Request) {
+// Dependence tells which of request and partner decide a feature; it may be
+// both.
+func (e *Extractor) Dependence(column int) (request, partner bool) {
+	of := func(s step) bool { return s.column == column }
+	switch {
+	case slices.ContainsFunc(e.ofPartner, of):
+		return false, true
+	case slices.ContainsFunc(e.ofBoth, of):
+		return true, true
+	}
+	return true, false
+}
+
+// Partners returns how many partners the contract tells apart: every name has
+// a key below it, and those with the same key have the same rows. It is 0
+// where no feature reads the partner.
+func (e *Extractor) Partners() int {
+	if e.partner < 0 {
+		return 0
+	}
+	return e.readers[e.partner].size()
+}
+
+// Partner returns the key of a partner.
+func (e *Extractor) Partner(name string) uint32 {
+	if e.partner < 0 {
+		return 0
+	}
+	return e.readers[e.partner].textID(name)
+}
+
+// Auction is what Begin found in a request. It is large: keep one to use again.
+type Auction struct{ ids [maxReaders]uint32 }
+
+// Begin fills those columns of dst[:Len()] that only the request decides, and
+// looks up once what ExtractBoth will ask for.
+func (e *Extractor) Begin(a *Auction, dst []float32, r *Request) {
 	dst = dst[:e.columns]
+	for _, at := range e.lookups {
+		a.ids[at] = e.readers[at].id(r)
+	}
 	for i := range e.ofRequest {
-		s := &e.ofRequest[i]
-		dst[s.column] = e.value(s, r, "")
+		if s := &e.ofRequest[i]; s.plain {
+			dst[s.column] = e.readers[s.first].number(r)
+		} else {
+			dst[s.column] = s.value(a)
+		}
 	}
 }
 
-// ExtractPartner fills the columns that ExtractRequest leaves: both together
-// are Extract.
-func (e *Extractor) ExtractPartner(dst []float32, r *Request, partner string) {
+// ExtractPartner fills those columns of dst[:Len()] that only the partner
+// with that key decides.
+func (e *Extractor) ExtractPartner(dst []float32, key uint32) {
 	dst = dst[:e.columns]
 	for i := range e.ofPartner {
 		s := &e.ofPartner[i]
-		dst[s.column] = e.value(s, r, partner)
+		dst[s.column] = s.one(key)
+	}
+}
+
+// ExtractBoth fills those columns of dst[:Len()] that the request of a and the
+// partner with that key decide together.
+func (e *Extractor) ExtractBoth(a *Auction, dst []float32, key uint32) {
+	if len(e.ofBoth) == 0 {
+		return
+	}
+	dst = dst[:e.columns]
+	a.ids[e.partner] = key
+	for i := range e.ofBoth {
+		s := &e.ofBoth[i]
+		dst[s.column] = s.value(a)
 	}
 }
 
 // ExtractPartners fills one row after another, len(partners)*Len() numbers in
-// all, and looks every value of the request up once only. It panics if dst is
-// shorter.
+// all. It panics if dst is shorter.
 func (e *Extractor) ExtractPartners(dst []float32, r *Request, partners ...string) {
 	dst = dst[:len(partners)*e.columns]
 	if len(partners) == 0 {
 		return
 	}
-	e.ExtractRequest(dst, r)
-	for i := 1; i < len(partners); i++ {
-		copy(dst[i*e.columns:(i+1)*e.columns], dst)
-	}
-	if e.partner < 0 {
-		return
-	}
-	var ids [maxReaders]uint32
-	for i := range e.ofPartner {
-		s := &e.ofPartner[i]
-		ids[s.first] = e.readers[s.first].id(r, "")
-		if s.second >= 0 {
-			ids[s.second] = e.readers[s.second].id(r, "")
-		}
-	}
-	for i, partner := range partners {
+	var a Auction
+	e.Begin(&a, dst, r)
+	for i, name := range partners {
 		row := dst[i*e.columns : (i+1)*e.columns]
-		ids[e.partner] = e.readers[e.partner].id(r, partner)
-		for j := range e.ofPartner {
-			s := &e.ofPartner[j]
-			if s.second < 0 {
-				row[s.column] = s.one(ids[s.first])
-			} else {
-				row[s.column] = s.both(ids[s.first], ids[s.second])
-			}
+		if i > 0 {
+			copy(row, dst)
 		}
+		key := e.Partner(name)
+		e.ExtractPartner(row, key)
+		e.ExtractBoth(&a, row, key)
 	}
 }
 
-func (e *Extractor) value(s *step, r *Request, partner string) float32 {
-	from := &e.readers[s.first]
-	if s.plain {
-		return from.number(r)
-	}
+func (s *step) value(a *Auction) float32 {
 	if s.second < 0 {
-		return s.one(from.id(r, partner))
+		return s.one(a.ids[s.first])
 	}
-	return s.both(from.id(r, partner), e.readers[s.second].id(r, partner))
+	return s.both(a.ids[s.first], a.ids[s.second])
 }
 
 func (s *step) one(id uint32) float32 {
@@ -142,22 +187,23 @@ func (s *step) both(i, j uint32) float32 {
 	return s.other
 }
 
-// id looks the source's value up.
-func (r *reader) id(from *Request, partner string) uint32 {
-	if r.number != nil {
-		v := r.number(from)
-		if v != v { // NaN
-			return absentID
-		}
-		if id, ok := r.numbers[v]; ok {
-			return id
-		}
-		return unknownID
-	}
-	v := partner
+// id looks up what a request says.
+func (r *reader) id(from *Request) uint32 {
 	if r.text != nil {
-		v = r.text(from)
+		return r.textID(r.text(from))
 	}
+	v := r.number(from)
+	if v != v { // NaN
+		return absentID
+	}
+	if id, ok := r.numbers[v]; ok {
+		return id
+	}
+	return unknownID
+}
+
+// textID looks up a value that is a text.
+func (r *reader) textID(v string) uint32 {
 	if v == "" {
 		return absentID
 	}

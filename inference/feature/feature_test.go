@@ -89,8 +89,10 @@ func TestExtractDoesNotAllocate(t *testing.T) {
 	dst := make([]float32, len(partners)*e.Len())
 	if n := testing.AllocsPerRun(100, func() {
 		e.Extract(dst, &r, "acme")
-		e.ExtractRequest(dst, &r)
-		e.ExtractPartner(dst, &r, "acme")
+		var a Auction
+		e.Begin(&a, dst, &r)
+		e.ExtractPartner(dst, e.Partner("acme"))
+		e.ExtractBoth(&a, dst, e.Partner("acme"))
 		e.ExtractPartners(dst, &r, partners...)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
