@@ -30,9 +30,10 @@ const (
 type Auctions struct {
 	Dependence []Dependence // nil, or one per feature
 
-	// Partners has one row per partner known beforehand, under its key; only
-	// the features OnPartner are read. Those beyond a bound are not kept.
-	Partners [][]float32
+	// Partners are known beforehand, with keys from 0 on, and Partner fills the
+	// features OnPartner of the row of one. Those beyond a bound are not kept.
+	Partners int
+	Partner  func(row []float32, key uint32)
 }
 
 // Stranger is the key of a partner that is not known beforehand.
@@ -73,7 +74,7 @@ type Scratch struct {
 }
 
 // Prepare makes the fastest scorer that takes the model. It panics where the
-// dependence or a partner's row has not one entry per feature.
+// dependence has not one entry per feature.
 func (m *Model) Prepare(a Auctions) *Scorer { return m.prepare(m.Evaluator(), a) }
 
 // prepare makes a scorer with an evaluator that takes the model.
@@ -83,7 +84,7 @@ func (m *Model) prepare(e Evaluator, a Auctions) *Scorer {
 	switch e {
 	case Masks, Memo:
 		t := newMasks(&m.forest, m.features, parts, m.ending())
-		if s.known = t.remember(a.Partners); s.known > 0 {
+		if s.known = t.remember(a); s.known > 0 {
 			s.evaluator = Memo
 		}
 		s.tables = t

@@ -29,7 +29,9 @@ type auctions struct {
 
 // newAuctions draws requests; the last features are the partners'.
 func newAuctions(m *Model, ofPartner int, value func(f int) float32) auctions {
-	a := auctions{m: m, of: Auctions{Dependence: make([]Dependence, m.features), Partners: make([][]float32, benchPartners)}}
+	a := auctions{m: m, of: Auctions{Dependence: make([]Dependence, m.features), Partners: benchPartners}}
+	known := make([][]float32, benchPartners)
+	a.of.Partner = func(row []float32, key uint32) { copy(row, known[key]) }
 	row := make([]float32, m.features)
 	draw := func(from, to int) {
 		for f := from; f < to; f++ {
@@ -43,14 +45,14 @@ func newAuctions(m *Model, ofPartner int, value func(f int) float32) auctions {
 			a.of.Dependence[f] = OnPartner
 		}
 	}
-	for p := range a.of.Partners {
+	for p := range known {
 		draw(split, m.features)
-		a.of.Partners[p] = append([]float32{}, row...)
+		known[p] = append([]float32{}, row...)
 	}
 	for range 16 * benchRequests {
 		draw(0, split)
 		for p := range benchPartners {
-			a.rows = append(append(a.rows, row[:split]...), a.of.Partners[p][split:]...)
+			a.rows = append(append(a.rows, row[:split]...), known[p][split:]...)
 		}
 	}
 	return a
@@ -60,7 +62,7 @@ func newAuctions(m *Model, ofPartner int, value func(f int) float32) auctions {
 func (a auctions) against(b *testing.B, e Evaluator) {
 	of := a.of
 	if e == Masks {
-		of.Partners = nil
+		of.Partners = 0
 	}
 	s := a.m.prepare(e, of)
 	if s.Evaluator() != e {

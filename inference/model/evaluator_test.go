@@ -29,6 +29,7 @@ type auction struct {
 	rows    []float32
 	keys    []uint32
 	of      Auctions
+	known   [][]float32
 }
 
 const unread = -12345.5
@@ -41,13 +42,15 @@ func newAuction(rng *rand.Rand, features, partners int, value func() float32) au
 		a.of.Dependence[f] = Dependence(rng.IntN(3))
 		a.request[f] = value()
 	}
-	for range rng.IntN(partners + 1) {
+	a.of.Partners = rng.IntN(partners + 1)
+	for range a.of.Partners {
 		row := make([]float32, features)
 		for f := range row {
 			row[f] = value()
 		}
-		a.of.Partners = append(a.of.Partners, row)
+		a.known = append(a.known, row)
 	}
+	a.of.Partner = func(row []float32, key uint32) { copy(row, a.known[key]) }
 	for range partners {
 		a.add(rng, value)
 	}
@@ -57,9 +60,9 @@ func newAuction(rng *rand.Rand, features, partners int, value func() float32) au
 // add adds the row of a partner, known or not.
 func (a *auction) add(rng *rand.Rand, value func() float32) {
 	key, known := uint32(Stranger), a.request
-	if n := len(a.of.Partners); n > 0 && rng.IntN(3) > 0 {
+	if n := len(a.known); n > 0 && rng.IntN(3) > 0 {
 		i := rng.IntN(n)
-		key, known = uint32(i), a.of.Partners[i]
+		key, known = uint32(i), a.known[i]
 	}
 	row := make([]float32, len(a.request))
 	for f := range row {
@@ -102,7 +105,7 @@ func agree(t *testing.T, m *Model, a auction) {
 	for _, e := range takers(m) {
 		of := a.of
 		if e == Masks {
-			of.Partners = nil
+			of.Partners = 0
 		}
 		s := m.prepare(e, of)
 		request, rows := a.hidden(s)
@@ -258,13 +261,12 @@ func TestChoosesEvaluator(t *testing.T) {
 		}
 	}
 	m := model(2, bushy(64)) // splits feature 0 only
-	partners := [][]float32{{1, 2}, {3, 4}}
 	for _, tt := range []struct {
 		of    Dependence
 		known int
 		want  Evaluator
 	}{{OnPartner, 2, Memo}, {OnRequest, 0, Masks}, {OnBoth, 0, Masks}} {
-		s := m.Prepare(Auctions{Dependence: []Dependence{tt.of, OnPartner}, Partners: partners})
+		s := m.Prepare(Auctions{Dependence: []Dependence{tt.of, OnPartner}, Partners: 2, Partner: func([]float32, uint32) {}})
 		if s.Evaluator() != tt.want || s.Known() != tt.known {
 			t.Errorf("%d: %s, %d known", tt.of, s.Evaluator(), s.Known())
 		}
@@ -318,7 +320,7 @@ func TestMemoIsBounded(t *testing.T) {
 		}
 	}
 	m := &Model{features: 1, forest: b.forest()}
-	a := Auctions{Dependence: []Dependence{OnPartner}, Partners: slices.Repeat([][]float32{{-1}}, 1000)}
+	a := Auctions{Dependence: []Dependence{OnPartner}, Partners: 1000, Partner: func(row []float32, key uint32) { row[0] = -1 }}
 	s := m.Prepare(a)
 	if s.Known() != 512 || s.MemoryBytes() > maxMemoBytes+1<<20 {
 		t.Errorf("%d known in %d bytes", s.Known(), s.MemoryBytes())

@@ -24,21 +24,26 @@ type masks struct {
 
 // column is one feature's splits in the order of their thresholds: a number
 // clears the masks of the first so many of them. Rows with one word per tree
-// hold the first 0, pace, 2*pace, … masks together.
+// hold the first pace, 2*pace, … masks together, so that fewer than pace masks
+// are left to be cleared one by one.
 type column struct {
 	pace       int
 	thresholds []float32
 	trees      []uint32
 	masks      []uint64
 	rows       []uint64
-	missing    []uint64 // one row: the masks of splits with missing to the right
+
+	// What a missing number clears: either the masks of so many splits, or,
+	// where they are many, a row.
+	right   []uint32
+	missing []uint64
 }
 
 const (
-	columnSize = 128
-	maskBits   = 64 // the most leaves of a tree
-	minPace    = 16
-	paceTrees  = 8 // one split of so many trees is looked at singly, so that rows take no more than the splits' own order
+	maskBits      = 64      // the most leaves of a tree
+	maxRowBytes   = 1 << 19 // half of a processor's second cache
+	splitRowBytes = 64      // beyond that, rows may take so much per split
+	columnSize    = 160
 )
 
 // takenByMasks tells whether each tree's leaves fit a word.
@@ -104,71 +109,135 @@ func (b *maskBuilder) add(at uint32) {
 	b.add(n.left + 1)
 }
 
-// lay makes the columns, with all their rows in one piece of memory.
+// lay makes the columns, with all their rows in one piece of memory. Features
+// of request and partner together are looked at most often and have a budget
+// of their own.
 func (m *masks) lay(all [][]split) {
-	pace, rows := max(minPace, m.trees/paceTrees), 0
-	for _, splits := range all {
-		if len(splits) > 0 {
-			rows += len(splits)/pace + 2
-		}
+	both := make([]bool, len(all))
+	for _, f := range m.parts.both {
+		both[f] = true
+	}
+	var splits [2]int
+	for f := range all {
+		splits[index(both[f])] += len(all[f])
+	}
+	rows := 0
+	for f := range all {
+		m.columns[f] = newColumn(all[f], pace(splits[index(both[f])], m.trees))
+		rows += m.columns[f].rowsNeeded()
 	}
 	space := ones(rows * m.trees)
-	for i, splits := range all {
-		if len(splits) == 0 {
-			continue
-		}
-		n := (len(splits)/pace + 2) * m.trees
-		m.columns[i] = newColumn(splits, pace, space[:n:n], m.trees)
+	for i := range m.columns {
+		n := m.columns[i].rowsNeeded() * m.trees
+		m.columns[i].fill(space[:n:n], m.trees)
 		space = space[n:]
 	}
 }
 
-// newColumn lays out the splits of one feature. The words of its rows are all
-// ones.
-func newColumn(splits []split, pace int, words []uint64, trees int) column {
-	slices.SortFunc(splits, func(a, b split) int { return cmp.Compare(a.threshold, b.threshold) })
-	c := column{
-		thresholds: make([]float32, len(splits)), trees: make([]uint32, len(splits)), masks: make([]uint64, len(splits)),
-		pace: pace, missing: words[:trees], rows: words[trees:],
+func index(b bool) int {
+	if b {
+		return 1
 	}
-	row := ones(trees)
+	return 0
+}
+
+// pace returns the smallest power of two that keeps rows within a processor's
+// cache or, where there are many splits, in proportion to them.
+func pace(splits, trees int) int {
+	pace := 1
+	for splits/pace*trees*8 > max(maxRowBytes, splits*splitRowBytes) {
+		pace *= 2
+	}
+	return pace
+}
+
+// newColumn puts the splits of one feature in order.
+func newColumn(splits []split, pace int) column {
+	slices.SortFunc(splits, func(a, b split) int { return cmp.Compare(a.threshold, b.threshold) })
+	n, right := len(splits), 0
+	c := column{pace: pace, thresholds: make([]float32, n), trees: make([]uint32, n), masks: make([]uint64, n)}
 	for i, s := range splits {
 		c.thresholds[i], c.trees[i], c.masks[i] = s.threshold, s.tree, s.mask
-		row[s.tree] &= s.mask
 		if s.right {
-			c.missing[s.tree] &= s.mask
+			right++
 		}
-		if n := i + 1; n%pace == 0 {
-			copy(c.rows[n/pace*trees:], row)
+	}
+	c.right = make([]uint32, 0, right)
+	for i, s := range splits {
+		if s.right {
+			c.right = append(c.right, uint32(i))
 		}
 	}
 	return c
+}
+
+func (c *column) rowsNeeded() int {
+	n := len(c.masks) / c.pace
+	if len(c.right) >= c.pace {
+		n++
+	}
+	return n
+}
+
+// fill makes the rows in words, which are all ones.
+func (c *column) fill(words []uint64, trees int) {
+	if len(c.right) >= c.pace {
+		c.missing, words = words[:trees:trees], words[trees:]
+		for _, i := range c.right {
+			c.missing[c.trees[i]] &= c.masks[i]
+		}
+		c.right = nil
+	}
+	c.rows = words
+	for at := 0; len(words) > 0; words = words[trees:] {
+		if at > 0 {
+			copy(words, c.rows[(at/c.pace-1)*trees:at/c.pace*trees])
+		}
+		for range c.pace {
+			words[c.trees[at]] &= c.masks[at]
+			at++
+		}
+	}
 }
 
 func ones(n int) []uint64 { return slices.Repeat([]uint64{^uint64(0)}, n) }
 
 // narrow clears in words what some features of a row rule out.
 func (m *masks) narrow(words []uint64, features []int, row []float32) {
-	for len(features) >= 4 {
-		a, b := m.columns[features[0]].row(words, row[features[0]]), m.columns[features[1]].row(words, row[features[1]])
-		c, d := m.columns[features[2]].row(words, row[features[2]]), m.columns[features[3]].row(words, row[features[3]])
-		for i := range words {
-			words[i] &= a[i] & b[i] & c[i] & d[i]
-		}
-		features = features[4:]
-	}
+	var waiting [4][]uint64
+	n := 0
 	for _, f := range features {
-		a := m.columns[f].row(words, row[f])
-		for i := range words {
-			words[i] &= a[i]
+		if r := m.columns[f].row(words, row[f]); r != nil {
+			waiting[n] = r
+			n++
+		}
+		if n == len(waiting) {
+			and4(words, waiting[0], waiting[1], waiting[2], waiting[3])
+			n = 0
+		}
+	}
+	for _, r := range waiting[:n] {
+		for i, w := range r[:len(words)] {
+			words[i] &= w
 		}
 	}
 }
 
-// row clears in words what v rules out beyond the row that it returns.
+// and4 goes through words once for four rows.
+func and4(words, a, b, c, d []uint64) {
+	a, b, c, d = a[:len(words)], b[:len(words)], c[:len(words)], d[:len(words)]
+	for i := range words {
+		words[i] &= a[i] & b[i] & c[i] & d[i]
+	}
+}
+
+// row clears in words what v rules out beyond the row that it returns, if any.
 func (c *column) row(words []uint64, v float32) []uint64 {
 	if v != v {
-		return c.missing[:len(words)]
+		for _, i := range c.right {
+			words[c.trees[i]] &= c.masks[i]
+		}
+		return c.missing
 	}
 	n := reached(c.thresholds, v)
 	k := n / c.pace
@@ -176,7 +245,10 @@ func (c *column) row(words []uint64, v float32) []uint64 {
 	for i, mask := range masks {
 		words[trees[i]] &= mask
 	}
-	return c.rows[k*len(words):][:len(words)]
+	if k == 0 {
+		return nil
+	}
+	return c.rows[(k-1)*len(words) : k*len(words)]
 }
 
 // The scratch holds the request's words, and those of a group of partners.
@@ -254,7 +326,7 @@ func lowest(w uint64) int { return bits.TrailingZeros64(w) & (maskBits - 1) }
 func (m *masks) bytes() int64 {
 	n := len(m.leaves)*4 + len(m.first)*4 + len(m.known)*8
 	for _, c := range m.columns {
-		n += len(c.thresholds)*16 + (len(c.rows)+len(c.missing))*8 + columnSize
+		n += len(c.masks)*16 + len(c.right)*4 + (len(c.rows)+len(c.missing))*8 + columnSize
 	}
 	return int64(n)
 }
