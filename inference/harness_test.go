@@ -60,37 +60,15 @@ func (a toy) rate(id, partner string) float32 {
 	return float32(mix(hashID(id)^uint64(partnerHash(partner)), a.Seed)>>40) / (1 << 24)
 }
 
-// toyRows puts the hashes of id and partner in a row, in four numbers that a
-// float32 holds exactly.
-type toyRows struct{}
-
-func (toyRows) Len() int { return 6 }
-
-func (toyRows) ExtractPartners(dst []float32, r *feature.Request, partners ...string) {
-	id := hashID(r.ID)
-	for i, p := range partners {
-		h := partnerHash(p)
-		row := dst[i*6 : i*6+6]
-		row[0], row[1], row[2], row[3] = float32(id>>48), float32(id>>32&0xffff), float32(id>>16&0xffff), float32(id&0xffff)
-		row[4], row[5] = float32(h>>16), float32(h&0xffff)
-	}
-}
-
 type toyModel struct{ is toy }
 
-func (m toyModel) Score(row []float32) float32 {
+func (m toyModel) Score(_ *release.Scratch, r *feature.Request, partners []string, scores []float32) {
 	if m.is.Breaks == "panic" {
 		panic("toy model breaks")
 	}
-	if m.is.Breaks == "nan" {
-		return float32(math.NaN())
+	for i, p := range partners {
+		scores[i] = m.is.rate(r.ID, p)
 	}
-	if m.is.Seed == 0 {
-		return m.is.Score
-	}
-	id := uint64(row[0])<<48 | uint64(row[1])<<32 | uint64(row[2])<<16 | uint64(row[3])
-	partner := uint64(row[4])<<16 | uint64(row[5])
-	return float32(mix(id^partner, m.is.Seed)>>40) / (1 << 24)
 }
 
 // toyShop is the bucket and the opener of toys.
@@ -158,7 +136,7 @@ func (s *toyShop) open(digest string, archive []byte) (*arm, error) {
 	case "golden", "format":
 		return nil, &loadError{digest, a.Breaks, true, errors.New("as the test wants it")}
 	}
-	return newArm(digest, toyRows{}, toyModel{a}, func(string) float32 { return a.Threshold }), nil
+	return newArm(digest, toyModel{a}, func(string) float32 { return a.Threshold }), nil
 }
 
 func toyOptions(shop *toyShop) Options {

@@ -20,7 +20,7 @@ func openRelease(digest string, archive []byte) (*arm, error) {
 		return nil, &loadError{release: digest, reason: reasonOf(err), lasting: true, err: err}
 	}
 	r.Warm()
-	// The rest of the manifest is not needed any more, and may be large.
+	// The rest is not needed any more, and may be large.
 	thresholds, other := r.Manifest.Thresholds, r.Manifest.DefaultThreshold
 	threshold := func(partner string) float32 {
 		if v, ok := thresholds[partner]; ok {
@@ -28,7 +28,7 @@ func openRelease(digest string, archive []byte) (*arm, error) {
 		}
 		return other
 	}
-	a := newArm(digest, r.Features, r.Model, threshold)
+	a := newArm(digest, r.Scorer, threshold)
 	a.bytes = r.MemoryBytes()
 	return a, nil
 }

@@ -9,64 +9,50 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluicehq/sluice/inference/feature"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
-// scorer is a model: a row of features in, the likelihood to bid out. It may
-// panic or answer nonsense; both are counted and forward the auction.
+// scorer is a release: a request and partners in, the likelihoods to bid out.
+// It may panic or answer nonsense; both are counted and forward the auction.
 type scorer interface {
-	Score(row []float32) float32
-}
-
-// rows makes the rows that a model was trained on.
-type rows interface {
-	Len() int
-	ExtractPartners(dst []float32, r *feature.Request, partners ...string)
+	Score(scratch *release.Scratch, r *feature.Request, partners []string, scores []float32)
 }
 
 // arm is a proven release in memory. What it scores with never changes.
 type arm struct {
 	digest    string
 	raw       [32]byte // the digest's bytes
-	rows      rows
-	model     scorer
+	scorer    scorer
 	threshold func(partner string) float32
 	bytes     int64     // that it takes in memory, about; 0 where unknown
 	broke     sync.Once // the first panic was logged
+
+	// scratches go with the release, whose size is theirs; slots bound how many
+	// are in use.
+	scratches sync.Pool
 }
 
-func newArm(digest string, r rows, m scorer, threshold func(string) float32) *arm {
-	a := &arm{digest: digest, rows: r, model: m, threshold: threshold}
+func newArm(digest string, s scorer, threshold func(string) float32) *arm {
+	a := &arm{digest: digest, scorer: s, threshold: threshold}
+	a.scratches.New = func() any { return new(release.Scratch) }
 	if b, err := hex.DecodeString(digest); err == nil {
 		copy(a.raw[:], b)
 	}
 	return a
 }
 
-// rowsAtOnce bounds the scratch of a session: a batch, not a request, is held.
-const rowsAtOnce = 32
-
 // score fills scores, one per partner, and returns how many are no number in
-// [0, 1]. scratch grows to the rows of one batch.
-func (a *arm) score(scratch []float32, q *feature.Request, partners []string, scores []float32) ([]float32, int) {
-	width := a.rows.Len()
-	if n := width * min(rowsAtOnce, len(partners)); cap(scratch) < n {
-		scratch = make([]float32, n)
-	}
-	invalid := 0
-	for len(partners) > 0 {
-		n := min(rowsAtOnce, len(partners))
-		batch := scratch[:n*width]
-		a.rows.ExtractPartners(batch, q, partners[:n]...)
-		for i := range n {
-			s := a.model.Score(batch[i*width : (i+1)*width])
-			if !valid(s) {
-				invalid++
-			}
-			scores[i] = s
+// [0, 1].
+func (a *arm) score(q *feature.Request, partners []string, scores []float32) (invalid int) {
+	scratch := a.scratches.Get().(*release.Scratch)
+	a.scorer.Score(scratch, q, partners, scores)
+	a.scratches.Put(scratch) // after a panic it is not missed
+	for _, s := range scores {
+		if !valid(s) {
+			invalid++
 		}
-		partners, scores = partners[n:], scores[n:]
 	}
-	return scratch, invalid
+	return invalid
 }
 
 // valid is false for NaN, too.

@@ -33,7 +33,6 @@ type session struct {
 	calls  uint64
 	d      decision
 	one    [1]string // the partner of a filter call
-	rows   []float32
 	reply  replies
 	report receipt
 }
@@ -142,8 +141,7 @@ func (s *session) try(ctx context.Context, a *arm, scores []float32) (invalid in
 			})
 		}
 	}()
-	s.rows, invalid = a.score(s.rows, &s.d.request, s.d.partners, scores)
-	return invalid, true
+	return a.score(&s.d.request, s.d.partners, scores), true
 }
 
 // count adds what was answered to the counts it was decided under. Degraded

@@ -10,6 +10,8 @@ import (
 
 	"github.com/sluicehq/sluice/idl/gen/adfilter"
 	"github.com/sluicehq/sluice/idl/gen/control"
+	"github.com/sluicehq/sluice/inference/feature"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 var (
@@ -316,7 +318,12 @@ type scoring struct {
 	score float32
 }
 
-func (m scoring) Score([]float32) float32 { m.then(); return m.score }
+func (m scoring) Score(_ *release.Scratch, _ *feature.Request, _ []string, scores []float32) {
+	m.then()
+	for i := range scores {
+		scores[i] = m.score
+	}
+}
 
 func TestSwapInMidRequest(t *testing.T) {
 	task := newToyTask(t, newToyShop(low, high))
@@ -325,7 +332,7 @@ func TestSwapInMidRequest(t *testing.T) {
 	force(t, task, assignment{release: low.digest(), shadow: high.digest(), sample: 1, buckets: 1, generation: 3})
 	before := *task.serving.Load()
 	swap := func() { task.serving.Store(after) }
-	before.active = newArm(low.digest(), toyRows{}, scoring{swap, 0.25}, func(string) float32 { return 0.5 })
+	before.active = newArm(low.digest(), scoring{swap, 0.25}, func(string) float32 { return 0.5 })
 	task.serving.Store(&before)
 	s := &session{t: task}
 	s.d.request.ID, s.d.partners = "x", []string{"a", "b"}

@@ -37,7 +37,7 @@ func TestAdmits(t *testing.T) {
 	if p.Digest != r.Digest || p.Bytes != int64(len(archive)) || p.Source.Job != "better-7" || p.Format != "xgboost-json" || p.Objective != "binary:logistic" {
 		t.Errorf("passport %+v", p)
 	}
-	if p.Trees != 3 || p.Features != 3 || p.MemoryBytes < 1000 || p.Golden != 12 || p.Predicted.FilterRate.Estimate != 0.2 || !p.AdmittedAt.Equal(at()) {
+	if p.Trees != 3 || p.Features != 3 || p.MemoryBytes < 1000 || p.Evaluator != "memo" || p.Golden != 12 || p.Predicted.FilterRate.Estimate != 0.2 || !p.AdmittedAt.Equal(at()) {
 		t.Errorf("passport %+v", p)
 	}
 	written, err := json.Marshal(r)

@@ -14,7 +14,8 @@ type Passport struct {
 	Objective   string    `json:"objective"`
 	Trees       int       `json:"trees"`
 	Features    int       `json:"features"`
-	MemoryBytes int64     `json:"memory_bytes"` // of the loaded model
+	MemoryBytes int64     `json:"memory_bytes"` // of the loaded model, the evaluator's tables included
+	Evaluator   string    `json:"evaluator"`    // as model.Evaluator names it: walk, flat, masks or memo
 	Golden      int       `json:"golden"`       // vectors that it reproduced
 	Predicted   Predicted `json:"predicted"`
 	Intended    *Change   `json:"intended_change,omitempty"`

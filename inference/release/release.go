@@ -20,6 +20,7 @@ type Release struct {
 	Manifest Manifest
 	Model    *model.Model
 	Features *feature.Extractor
+	Scorer   *Scorer
 
 	manifestBytes int64
 }
@@ -58,6 +59,7 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 		return nil, err
 	}
 	r.settleBase()
+	r.Scorer = prepare(r.Features, r.Model)
 	return r, nil
 }
 
@@ -116,6 +118,9 @@ func (r *Release) Prove() error {
 	if err := r.proveMargins(); err != nil {
 		return err
 	}
+	if err := r.proveScorer(); err != nil {
+		return err
+	}
 	for i, g := range r.Manifest.Golden {
 		if got := r.Model.Score(g.row()); ulps(got, g.Score) > 1 {
 			return refuse(BadGolden, "golden vector %d scores %v, in training it scored %v; the booster is not the one that the manifest was written for", i, got, g.Score)
@@ -156,6 +161,25 @@ func (r *Release) proveMargins() error {
 	return nil
 }
 
+// proveScorer holds what will serve to what was proven: margins of rows as they
+// stand and, where a vector has its auction, of the partner as it is kept.
+func (r *Release) proveScorer() error {
+	var scratch Scratch
+	for i, g := range r.Manifest.Golden {
+		keys := []uint32{model.Stranger}
+		if len(g.Auction) > 0 {
+			keys = append(keys, r.Features.Partner(g.Partner))
+		}
+		for _, key := range keys {
+			if got := r.Scorer.margin(&scratch, g.row(), key); math.Float32bits(got) != math.Float32bits(g.Margin) {
+				return refuse(BadGolden, "golden vector %d gives the margin %v by the evaluator %q, in training it gave %v; please report this, and meanwhile train with another max_leaves",
+					i, got, r.Scorer.Evaluator(), g.Margin)
+			}
+		}
+	}
+	return nil
+}
+
 // Auctions returns how many golden vectors prove the whole way from a request.
 func (r *Release) Auctions() int {
 	n := 0
@@ -176,21 +200,25 @@ func (r *Release) Threshold(partner string) float32 {
 	return r.Manifest.DefaultThreshold
 }
 
-// Warm scores the golden vectors until the trees that they reach are in the
+// Warm scores the golden vectors until the tables that they reach are in the
 // processor's caches, which takes a few milliseconds.
 func (r *Release) Warm() {
 	const rounds = 64
+	var scratch Scratch
 	for _, g := range r.Manifest.Golden {
-		row := g.row()
+		row, key := g.row(), r.Features.Partner(g.Partner)
 		for range rounds {
-			r.Model.Score(row)
+			r.Scorer.margin(&scratch, row, key)
 		}
 	}
 }
 
-// MemoryBytes returns about what the release occupies while it is loaded. The
-// tables of the contract are held twice, as written and compiled.
-func (r *Release) MemoryBytes() int64 { return r.Model.MemoryBytes() + 6*r.manifestBytes }
+// MemoryBytes returns about what the release occupies while it is loaded, the
+// tables of its evaluator included. The tables of the contract are held twice,
+// as written and compiled.
+func (r *Release) MemoryBytes() int64 {
+	return r.Model.MemoryBytes() + r.Scorer.model.MemoryBytes() + 6*r.manifestBytes
+}
 
 // same tells whether two features are the same number, or both missing.
 func same(a, b float32) bool {

@@ -1,0 +1,86 @@
+package release
+
+import (
+	"github.com/sluicehq/sluice/inference/feature"
+	"github.com/sluicehq/sluice/inference/model"
+)
+
+// Scorer scores auctions as the release that it was prepared from. It never
+// changes, so that any number of goroutines may share it, and keeps neither
+// the release's manifest nor its trees as they were read.
+type Scorer struct {
+	features *feature.Extractor
+	model    *model.Scorer
+}
+
+// Scratch is the working memory of one auction at a time, used again for the
+// next one. Its zero value is ready.
+type Scratch struct {
+	auction feature.Auction
+	model   model.Scratch
+	keys    [rowsAtOnce]uint32
+	rows    []float32
+}
+
+// rowsAtOnce bounds a scratch: some rows, not a request, are held.
+const rowsAtOnce = 32
+
+// prepare makes the scorer that suits contract and booster.
+func prepare(features *feature.Extractor, m *model.Model) *Scorer {
+	of := model.Auctions{
+		Dependence: make([]model.Dependence, features.Len()),
+		Partners:   features.Partners(),
+		Partner:    features.ExtractPartner,
+	}
+	for column := range of.Dependence {
+		switch request, partner := features.Dependence(column); {
+		case !partner:
+			of.Dependence[column] = model.OnRequest
+		case !request:
+			of.Dependence[column] = model.OnPartner
+		}
+	}
+	return &Scorer{features: features, model: m.Prepare(of)}
+}
+
+// Evaluator names the way in which rows are scored.
+func (s *Scorer) Evaluator() model.Evaluator { return s.model.Evaluator() }
+
+// Score fills scores[:len(partners)] with how likely each partner is to bid.
+// It does not allocate once the scratch has grown.
+func (s *Scorer) Score(scratch *Scratch, r *feature.Request, partners []string, scores []float32) {
+	width := s.features.Len()
+	if n := width * (1 + rowsAtOnce); len(scratch.rows) < n {
+		scratch.rows = make([]float32, n)
+	}
+	request, rows := scratch.rows[:width], scratch.rows[width:]
+	s.features.Begin(&scratch.auction, request, r)
+	s.model.Begin(&scratch.model, request)
+	for len(partners) > 0 {
+		n := min(rowsAtOnce, len(partners))
+		for i, name := range partners[:n] {
+			scratch.keys[i] = s.row(scratch, rows[i*width:(i+1)*width], name)
+		}
+		s.model.Scores(&scratch.model, model.Batch{Keys: scratch.keys[:n], Rows: rows[:n*width], Out: scores[:n]})
+		partners, scores = partners[n:], scores[n:]
+	}
+}
+
+// row fills what the model will read of a partner's row and returns its key.
+func (s *Scorer) row(scratch *Scratch, row []float32, name string) uint32 {
+	key := s.features.Partner(name)
+	if int(key) >= s.model.Known() {
+		s.features.ExtractPartner(row, key)
+	}
+	s.features.ExtractBoth(&scratch.auction, row, key)
+	return key
+}
+
+// margin returns the margin of a whole row.
+func (s *Scorer) margin(scratch *Scratch, row []float32, key uint32) float32 {
+	var out [1]float32
+	scratch.keys[0] = key
+	s.model.Begin(&scratch.model, row)
+	s.model.Margins(&scratch.model, model.Batch{Keys: scratch.keys[:1], Rows: row, Out: out[:]})
+	return out[0]
+}
