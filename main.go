@@ -43,6 +43,8 @@ func commands() []command {
 
 		{"auction", "send auctions to tasks as an exchange does, and measure", auction.Command},
 		{"features", "turn a log of auctions into training rows, by a feature contract", runFeatures},
+		{"score", "score rows with any model file, one prediction a line", runScore},
+		{"inspect", "say what a model file is, or why it would be refused", runInspect},
 		{"world", "write a log of auctions from a seeded world whose truth is known", runWorld},
 		{"local", "serve S3, ECS and SageMaker on this machine", local.Command},
 		{"nlb", "spread connections over tasks as an NLB does, on this machine", nlb.Command},

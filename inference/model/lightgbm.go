@@ -336,6 +336,7 @@ func (l *lightgbm) model(trees *builder) (*Model, error) {
 	if l.average {
 		m.divisor = float64(m.trained)
 	}
+	m.names = given(m.names, "Column_")
 	m.forest = trees.forest()
 	return m, m.lightgbmObjective(l.head["objective"])
 }

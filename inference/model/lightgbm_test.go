@@ -14,7 +14,7 @@ func TestLightGBMTornEverywhere(t *testing.T) {
 		}
 	}
 	m, err := Parse(whole[:end+len("end of trees")])
-	if err != nil || m.Format() != "lightgbm-text" || m.Version() != "v4" || m.Objective() != "binary" || m.FeatureNames()[0] != "Column_0" {
+	if err != nil || m.Format() != "lightgbm-text" || m.Version() != "v4" || m.Objective() != "binary" || m.FeatureNames() != nil {
 		t.Errorf("%+v, %v", m, err)
 	}
 }

@@ -257,10 +257,19 @@ func (h *header) model(trees *builder) (*Model, error) {
 		trees.keep(n)
 	}
 	m.forest = trees.forest()
-	if len(h.names) > 0 {
-		m.names = h.names
-	}
+	m.names = given(h.names, "f")
 	return m, nil
+}
+
+// given returns the names that somebody gave to features, or nil where the
+// library numbered them.
+func given(names []string, prefix string) []string {
+	for i, name := range names {
+		if name != prefix+strconv.Itoa(i) {
+			return names
+		}
+	}
+	return nil
 }
 
 // before tells whether an older XGBoost wrote the file.

@@ -21,7 +21,11 @@ import (
 const (
 	ManifestName = "manifest.json"
 	DefaultModel = "xgboost-model" // what SageMaker's container writes
+
+	lightgbmModel = "model.txt" // what LightGBM's users call theirs
 )
+
+const gzipMagic = "\x1f\x8b"
 
 // Digest returns the name of an archive: its SHA-256, lower-case hex.
 func Digest(archive []byte) string {
@@ -103,7 +107,7 @@ func (l Limits) unpack(archive []byte) (map[string][]byte, error) {
 
 // checkOutside looks at an archive without opening it.
 func (l Limits) checkOutside(archive []byte) error {
-	magic := []byte("\x1f\x8b")
+	magic := []byte(gzipMagic)
 	switch n := len(archive); {
 	case int64(n) > l.ArchiveBytes:
 		return refuse(TooLarge, "the archive has %d bytes, at most %d are taken; train a smaller model", n, l.ArchiveBytes)

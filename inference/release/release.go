@@ -44,12 +44,11 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	booster, found := files[manifest.Model]
-	if !found {
+	if !holds(files, manifest.Model) {
 		return nil, refuse(BadManifest, "manifest.json says that the model is in %.100q, which the archive does not hold; pack it, or name the right file", manifest.Model)
 	}
 	r := &Release{Digest: Digest(archive), Manifest: manifest, manifestBytes: int64(len(written))}
-	if r.Model, err = model.Parse(booster); err != nil {
+	if r.Model, err = booster(files, manifest.Model); err != nil {
 		return nil, err
 	}
 	if r.Features, err = manifest.Contract.Compile(); err != nil {

@@ -446,3 +446,77 @@ func flip(b []byte, n int) []byte {
 	b[len(b)-n] ^= 1
 	return b
 }
+
+// A model is read from whatever holds it.
+func TestReadModel(t *testing.T) {
+	booster, other := releasetest.Booster(0), releasetest.Booster(1)
+	lightgbm, err := os.ReadFile("../model/testdata/vlightgbm4.6.0-nan.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := releasetest.Manifest(0)
+	named.Model = "model/here"
+	manifest, err := json.Marshal(named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name  string
+		b     []byte
+		trees int
+	}{
+		{"a file", booster, 3},
+		{"a release", releasetest.Archive(0), 3},
+		{"an archive without a manifest", pack(t, map[string][]byte{"xgboost-model": booster}), 3},
+		{"folds", pack(t, map[string][]byte{"xgboost-model-0": booster, "xgboost-model-1": other, "notes": nil}), 6},
+		{"another name", pack(t, map[string][]byte{"model/here": booster, "manifest.json": manifest}), 3},
+		{"LightGBM", pack(t, map[string][]byte{"model.txt": lightgbm}), 5},
+	} {
+		m, err := release.ReadModel(tt.b)
+		if err != nil || m.Trees() != tt.trees {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	for name, b := range map[string][]byte{
+		"a fold is missing": pack(t, map[string][]byte{"xgboost-model-0": booster, "xgboost-model-2": other}),
+		"nothing":           pack(t, nil),
+		"something else":    pack(t, map[string][]byte{"xgboost-model-1x": booster}),
+		"a bad fold":        pack(t, map[string][]byte{"xgboost-model-0": booster, "xgboost-model-1": []byte("no model at all")}),
+	} {
+		if _, err := release.ReadModel(b); !errors.As(err, &release.Refusal{}) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A release of folds answers with their mean, and is proven by it.
+func TestFolds(t *testing.T) {
+	low, high := releasetest.Booster(0), releasetest.Booster(1)
+	files := map[string][]byte{"xgboost-model-0": low, "xgboost-model-1": high}
+	mean, err := release.ReadModel(pack(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := releasetest.Manifest(0)
+	for i, g := range m.Golden {
+		row := make([]float32, len(g.Features))
+		for f, v := range g.Features {
+			row[f] = float32(math.NaN())
+			if v != nil {
+				row[f] = *v
+			}
+		}
+		m.Golden[i].Margin, m.Golden[i].Score = mean.Margin(row), mean.Score(row)
+	}
+	if files["manifest.json"], err = json.Marshal(m); err != nil {
+		t.Fatal(err)
+	}
+	r, err := release.Open(pack(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Prove(); err != nil {
+		t.Error(err)
+	}
+	r.Warm()
+}
