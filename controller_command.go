@@ -67,7 +67,10 @@ func runController(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	client, err := aws.Open(ctx, aws.Options{Region: c.region, Endpoint: c.endpoint})
+	client, err := aws.Open(ctx, aws.Options{
+		Region: c.region, Endpoint: c.endpoint,
+		MaxBackoff: time.Second, // the loop comes again by itself
+	})
 	if err != nil {
 		return err
 	}

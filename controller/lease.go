@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type Elector struct {
 	TTL       time.Duration // a lease unchanged for so long is free
 
 	held  lease
+	tried [2]lease // written last, whether or not they arrived and the reply came
 	etag  string
 	until time.Time // up to which this process may act; monotonic
 
@@ -67,14 +69,18 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		if found.Holder != "" && !e.abandoned(foundETag, now) {
+		own := found.Holder != "" && slices.ContainsFunc(e.tried[:], found.same) // its reply was lost
+		if found.Holder != "" && !own && !e.abandoned(foundETag, now) {
 			return nil
 		}
 		next, etag = found, foundETag
-		next.Epoch++
+		if !own {
+			next.Epoch++
+		}
 	}
 	next.Holder, next.At = e.Name, now
 	next.Renewal++
+	e.tried = [2]lease{next, e.tried[0]}
 	body, err := json.Marshal(next)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
@@ -89,6 +95,12 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 	}
 	e.held, e.etag, e.until = next, newETag, now.Add(e.TTL*2/3)
 	return nil
+}
+
+// same reports whether two leases are one: nobody else writes the same moment
+// to the nanosecond under the same name.
+func (l lease) same(o lease) bool {
+	return l.Holder == o.Holder && l.Epoch == o.Epoch && l.Renewal == o.Renewal && l.At.Equal(o.At)
 }
 
 func (e *Elector) read(ctx context.Context) (found lease, etag string, err error) {

@@ -98,7 +98,7 @@ type service struct{ failed bool }
 // and when it did not.
 const (
 	longLook  = 10 * time.Second
-	shortLook = 2 * time.Second
+	shortLook = 5 * time.Second // long enough for all attempts of one call, whose last says why
 )
 
 func (s service) bound(ctx context.Context) (context.Context, context.CancelFunc) {
