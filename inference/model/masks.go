@@ -20,18 +20,20 @@ type masks struct {
 	leaves   []float32 // of all trees, and maskBits more
 	first    []uint32  // of each tree, in leaves
 	known    []uint64  // a row for each partner known beforehand
+	rowBytes int       // of all columns
 }
 
 // column is one feature's splits in the order of their thresholds: a number
-// clears the masks of the first so many of them. Rows with one word per tree
-// hold the first pace, 2*pace, … masks together, so that fewer than pace masks
-// are left to be cleared one by one.
+// clears the masks of the first so many of them. Rows, with one word per tree,
+// hold the masks up to some of the thresholds together, so that few are left to
+// be cleared one by one.
 type column struct {
-	pace       int
-	thresholds []float32
-	trees      []uint32
-	masks      []uint64
-	rows       []uint64
+	cuts  []float32 // the thresholds, each once
+	marks []mark    // what a number clears that has reached none, one, … of the cuts
+
+	// The splits: their trees and the masks that they clear.
+	trees []uint32
+	masks []uint64
 
 	// What a missing number clears: either the masks of so many splits, or,
 	// where they are many, a row.
@@ -39,11 +41,18 @@ type column struct {
 	missing []uint64
 }
 
+// mark is a row, or nil, and the splits beyond it.
+type mark struct {
+	row      []uint64
+	from, to uint32
+}
+
 const (
 	maskBits      = 64      // the most leaves of a tree
 	maxRowBytes   = 1 << 19 // half of a processor's second cache
 	splitRowBytes = 64      // beyond that, rows may take so much per split
-	columnSize    = 160
+	columnSize    = 144
+	markSize      = 32
 )
 
 // takenByMasks tells whether each tree's leaves fit a word.
@@ -113,90 +122,100 @@ func (b *maskBuilder) add(at uint32) {
 // of request and partner together are looked at most often and have a budget
 // of their own.
 func (m *masks) lay(all [][]split) {
-	both := make([]bool, len(all))
-	for _, f := range m.parts.both {
-		both[f] = true
-	}
-	var splits [2]int
 	for f := range all {
-		splits[index(both[f])] += len(all[f])
+		m.columns[f] = newColumn(all[f])
 	}
-	rows := 0
+	var rest []int
 	for f := range all {
-		m.columns[f] = newColumn(all[f], pace(splits[index(both[f])], m.trees))
-		rows += m.columns[f].rowsNeeded()
+		if !slices.Contains(m.parts.both, f) {
+			rest = append(rest, f)
+		}
 	}
-	space := ones(rows * m.trees)
-	for i := range m.columns {
-		n := m.columns[i].rowsNeeded() * m.trees
-		m.columns[i].fill(space[:n:n], m.trees)
+	m.fill(rest)
+	m.fill(m.parts.both)
+}
+
+// fill makes the rows of some features: as many as their budget allows.
+func (m *masks) fill(features []int) {
+	splits := 0
+	for _, f := range features {
+		splits += len(m.columns[f].masks)
+	}
+	pace := 1 // a row is made where so many masks would be cleared one by one
+	for m.rows(features, pace)*m.trees*8 > max(maxRowBytes, splits*splitRowBytes) {
+		pace *= 2
+	}
+	space := ones(m.rows(features, pace) * m.trees)
+	m.rowBytes += len(space) * 8
+	for _, f := range features {
+		n := m.columns[f].rows(pace) * m.trees
+		m.columns[f].fill(space[:n:n], pace, m.trees)
 		space = space[n:]
 	}
 }
 
-func index(b bool) int {
-	if b {
-		return 1
+func (m *masks) rows(features []int, pace int) int {
+	n := 0
+	for _, f := range features {
+		n += m.columns[f].rows(pace)
 	}
-	return 0
-}
-
-// pace returns the smallest power of two that keeps rows within a processor's
-// cache or, where there are many splits, in proportion to them.
-func pace(splits, trees int) int {
-	pace := 1
-	for splits/pace*trees*8 > max(maxRowBytes, splits*splitRowBytes) {
-		pace *= 2
-	}
-	return pace
+	return n
 }
 
 // newColumn puts the splits of one feature in order.
-func newColumn(splits []split, pace int) column {
+func newColumn(splits []split) column {
 	slices.SortFunc(splits, func(a, b split) int { return cmp.Compare(a.threshold, b.threshold) })
-	n, right := len(splits), 0
-	c := column{pace: pace, thresholds: make([]float32, n), trees: make([]uint32, n), masks: make([]uint64, n)}
+	c := column{trees: make([]uint32, len(splits)), masks: make([]uint64, len(splits)), marks: []mark{{}}}
 	for i, s := range splits {
-		c.thresholds[i], c.trees[i], c.masks[i] = s.threshold, s.tree, s.mask
-		if s.right {
-			right++
+		if i == 0 || s.threshold != splits[i-1].threshold {
+			c.cuts, c.marks = append(c.cuts, s.threshold), append(c.marks, mark{})
 		}
-	}
-	c.right = make([]uint32, 0, right)
-	for i, s := range splits {
+		c.trees[i], c.masks[i], c.marks[len(c.cuts)].to = s.tree, s.mask, uint32(i+1)
 		if s.right {
 			c.right = append(c.right, uint32(i))
 		}
 	}
+	c.cuts, c.marks, c.right = slices.Clone(c.cuts), slices.Clone(c.marks), slices.Clone(c.right)
 	return c
 }
 
-func (c *column) rowsNeeded() int {
-	n := len(c.masks) / c.pace
-	if len(c.right) >= c.pace {
+// rows returns how many rows fill makes.
+func (c *column) rows(pace int) int {
+	n, from := 0, 0
+	for _, m := range c.marks {
+		if int(m.to)-from >= pace {
+			n, from = n+1, int(m.to)
+		}
+	}
+	if len(c.right) > pace {
 		n++
 	}
 	return n
 }
 
 // fill makes the rows in words, which are all ones.
-func (c *column) fill(words []uint64, trees int) {
-	if len(c.right) >= c.pace {
+func (c *column) fill(words []uint64, pace, trees int) {
+	if len(c.right) > pace {
 		c.missing, words = words[:trees:trees], words[trees:]
 		for _, i := range c.right {
 			c.missing[c.trees[i]] &= c.masks[i]
 		}
 		c.right = nil
 	}
-	c.rows = words
-	for at := 0; len(words) > 0; words = words[trees:] {
-		if at > 0 {
-			copy(words, c.rows[(at/c.pace-1)*trees:at/c.pace*trees])
+	var last mark
+	for i := range c.marks {
+		m := &c.marks[i]
+		if m.row, m.from = last.row, last.to; int(m.to-m.from) < pace {
+			continue
 		}
-		for range c.pace {
-			words[c.trees[at]] &= c.masks[at]
-			at++
+		row := words[:trees:trees]
+		words = words[trees:]
+		copy(row, last.row)
+		for at := m.from; at < m.to; at++ {
+			row[c.trees[at]] &= c.masks[at]
 		}
+		m.row, m.from = row, m.to
+		last = *m
 	}
 }
 
@@ -239,16 +258,12 @@ func (c *column) row(words []uint64, v float32) []uint64 {
 		}
 		return c.missing
 	}
-	n := reached(c.thresholds, v)
-	k := n / c.pace
-	masks, trees := c.masks[k*c.pace:n], c.trees[k*c.pace:n]
+	m := &c.marks[reached(c.cuts, v)]
+	masks, trees := c.masks[m.from:m.to], c.trees[m.from:m.to]
 	for i, mask := range masks {
 		words[trees[i]] &= mask
 	}
-	if k == 0 {
-		return nil
-	}
-	return c.rows[(k-1)*len(words) : k*len(words)]
+	return m.row
 }
 
 // The scratch holds the request's words, and those of a group of partners.
@@ -324,9 +339,9 @@ func (m *masks) sum(out *[group]float32, start float32, request []uint64, words 
 func lowest(w uint64) int { return bits.TrailingZeros64(w) & (maskBits - 1) }
 
 func (m *masks) bytes() int64 {
-	n := len(m.leaves)*4 + len(m.first)*4 + len(m.known)*8
+	n := len(m.leaves)*4 + len(m.first)*4 + len(m.known)*8 + m.rowBytes
 	for _, c := range m.columns {
-		n += len(c.masks)*16 + len(c.right)*4 + (len(c.rows)+len(c.missing))*8 + columnSize
+		n += len(c.masks)*12 + len(c.cuts)*4 + len(c.marks)*markSize + len(c.right)*4 + columnSize
 	}
 	return int64(n)
 }
