@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/sluicehq/sluice/idl/gen/adfilter"
 	"github.com/sluicehq/sluice/inference/auction/world"
+	"github.com/sluicehq/sluice/inference/feature"
 )
 
 // World says what the n-th auction is about and who would bid in it. It is
@@ -38,6 +40,7 @@ type World interface {
 type Config struct {
 	Target      string        // host:port of the fleet's load balancer or of one task
 	World       World         // what is auctioned
+	Replay      *Replay       // what is auctioned instead
 	Rate        float64       // auctions per second
 	Arrivals    Arrivals      // default Poisson
 	Connections int           // long-lived
@@ -72,6 +75,10 @@ type Config struct {
 
 	// EverySecond, where set, is called once a second while auctions run.
 	EverySecond func(Second)
+
+	// HistogramLog, where set, gets the latencies of every second in
+	// HdrHistogram's log format. Its errors are the caller's to see.
+	HistogramLog io.Writer
 }
 
 // Bounds of a Config.
@@ -82,8 +89,16 @@ const (
 	MaxDeadline    = time.Minute
 	MaxQueue       = 1 << 20
 	MaxRetries     = 10
-	MaxPartners    = world.PartnersPerAuction
+	MaxPartners    = world.PartnersPerAuction   // of a world's auction
+	MaxReplayed    = feature.MaxAuctionPartners // partners of a replayed one
 )
+
+func (c Config) maxPartners() int {
+	if c.Replay != nil {
+		return MaxReplayed
+	}
+	return MaxPartners
+}
 
 // withDefaults returns c complete, or an error that names what is wrong.
 func (c Config) withDefaults() (Config, error) {
@@ -94,7 +109,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Protocol = FramedBinary
 	}
 	if c.Partners == 0 {
-		c.Partners = MaxPartners
+		c.Partners = c.maxPartners()
 	}
 	if c.Depth == 0 {
 		c.Depth = 1
@@ -121,8 +136,10 @@ func (c Config) check() error {
 		return errors.New("no target: --target HOST:PORT names the load balancer or a task")
 	case addrErr != nil:
 		return fmt.Errorf("read --target: %w", addrErr)
-	case c.World == nil:
+	case c.World == nil && c.Replay == nil:
 		return errors.New("no world to hold auctions in")
+	case c.Replay != nil && c.Replay.Input == nil:
+		return errors.New("no input to replay: --requests names a file")
 	case math.IsNaN(c.Rate) || c.Rate <= 0 || c.Rate > MaxRate:
 		return fmt.Errorf("--rate is %v auctions per second; it must be above 0 and at most %.0f", c.Rate, MaxRate)
 	case c.Connections < 1 || c.Connections > MaxConnections:
@@ -131,8 +148,8 @@ func (c Config) check() error {
 		return fmt.Errorf("--depth is %d; it must be between 1 and %d", c.Depth, MaxDepth)
 	case c.Duration < 0:
 		return fmt.Errorf("--duration is %v; it cannot be negative", c.Duration)
-	case c.Partners < 1 || c.Partners > MaxPartners:
-		return fmt.Errorf("--partners is %d; an auction asks between 1 and %d", c.Partners, MaxPartners)
+	case c.Partners < 1 || c.Partners > c.maxPartners():
+		return fmt.Errorf("--partners is %d; an auction asks between 1 and %d", c.Partners, c.maxPartners())
 	case c.Deadline < time.Millisecond || c.Deadline > MaxDeadline:
 		return fmt.Errorf("--tmax is %v; it must be between 1ms and %v", c.Deadline, MaxDeadline)
 	case c.Queue < 1 || c.Queue > MaxQueue:
@@ -150,6 +167,7 @@ type Load struct {
 	config  Config
 	queue   *queue
 	tally   *tally
+	replay  *replay                // nil where a world is auctioned
 	reports chan *adfilter.Outcome // from slots to the reporter
 	batches chan batch             // from the reporter to slots
 
@@ -179,7 +197,7 @@ func New(config Config) (*Load, error) {
 		return nil, err
 	}
 	dialer := net.Dialer{Timeout: connectTimeout}
-	return &Load{
+	l := &Load{
 		config:  c,
 		queue:   newQueue(c.Queue, c.Depth),
 		tally:   newTally(c),
@@ -191,7 +209,11 @@ func New(config Config) (*Load, error) {
 		},
 		pause:   pause,
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
-	}, nil
+	}
+	if c.Replay != nil {
+		l.replay = newReplay(c)
+	}
+	return l, nil
 }
 
 // Run is New followed by Load.Run.
@@ -205,12 +227,19 @@ func Run(ctx context.Context, config Config) (Summary, error) {
 
 // Snapshot is the summary so far. It may be called at any time, from any
 // goroutine.
-func (l *Load) Snapshot() Summary { return l.tally.summary(int(l.open.Load())) }
+func (l *Load) Snapshot() Summary {
+	s := l.tally.summary(int(l.open.Load()))
+	if l.replay != nil {
+		s.Requests = l.replay.summary()
+	}
+	return s
+}
 
 // Run opens the connections, holds auctions until the configured duration or
 // the context ends, waits for those in hand (at most one deadline), and
-// returns the summary. The error is about the target only: that the first
-// connection could not be opened.
+// returns the summary. The error says that the first connection could not be
+// opened, or that the requests to replay could not be read to their end; in
+// that case the summary holds what was done before.
 func (l *Load) Run(ctx context.Context) (Summary, error) {
 	// Slots and the reporter outlive the arrivals, to finish what is in hand.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -219,6 +248,11 @@ func (l *Load) Run(ctx context.Context) (Summary, error) {
 		stop()
 		crew.Wait()
 	}()
+	reading, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	if err := l.prepare(reading); err != nil {
+		return l.Snapshot(), err
+	}
 	if err := l.connect(ctx, background, &crew); err != nil {
 		return Summary{}, err
 	}
@@ -234,7 +268,28 @@ func (l *Load) Run(ctx context.Context) (Summary, error) {
 	close(l.reports) // nothing in hand: no slot sends any more
 	reporter.Wait()
 	l.handOver()
-	return l.Snapshot(), nil
+	return l.Snapshot(), l.replayed()
+}
+
+// prepare reads the requests to replay, or begins to.
+func (l *Load) prepare(ctx context.Context) error {
+	switch {
+	case l.replay == nil:
+		return nil
+	case l.replay.config.Once:
+		// Run tells it to stop and does not wait: a read from a terminal cannot be
+		// interrupted.
+		go l.replay.feed(ctx)
+		return nil
+	}
+	return l.replay.keep(ctx)
+}
+
+func (l *Load) replayed() error {
+	if l.replay == nil {
+		return nil
+	}
+	return l.replay.failure()
 }
 
 // connect opens the first connection, to be told at once when the target is
@@ -267,9 +322,13 @@ func (l *Load) connect(ctx, background context.Context, crew *sync.WaitGroup) er
 }
 
 // arrive begins auctions at their moments, whatever became of earlier ones.
+// Where a replay's input is slower than that, the moments that are still to
+// come move: that is not the fleet's doing.
 func (l *Load) arrive(ctx context.Context) {
 	start := time.Now()
 	s := newSchedule(l.config.Arrivals, l.config.Rate, l.config.Seed)
+	over, stop := l.timer()
+	defer stop()
 	for n := uint64(0); ; n++ {
 		offset := s.next()
 		if l.config.Duration > 0 && offset >= l.config.Duration {
@@ -279,10 +338,28 @@ func (l *Load) arrive(ctx context.Context) {
 		if !l.pause(ctx, due) {
 			return
 		}
+		a := held{n: l.config.First + n}
+		if l.replay != nil {
+			var starved time.Duration
+			if a.line, a.pass, starved = l.replay.next(ctx, a.n, over); a.line == nil {
+				return
+			}
+			start, due = start.Add(starved), due.Add(starved)
+		}
+		a.due, a.deadline = due, due.Add(l.config.Deadline)
 		l.pending.Add(1)
 		l.tally.sent(time.Since(due))
-		l.offer(held{n: l.config.First + n, due: due, deadline: due.Add(l.config.Deadline)})
+		l.offer(a)
 	}
+}
+
+// timer strikes when the duration is over.
+func (l *Load) timer() (<-chan time.Time, func() bool) {
+	if l.config.Duration <= 0 {
+		return nil, func() bool { return true }
+	}
+	t := time.NewTimer(l.config.Duration)
+	return t.C, t.Stop
 }
 
 // offer gives an auction to an idle connection, or lets it wait for one, or
@@ -296,7 +373,7 @@ func (l *Load) offer(a held) {
 // question returns what an auction asks.
 func (l *Load) question(a held) question {
 	if a.line != nil {
-		return *a.line
+		return question{line: a.line, pass: a.pass, truth: a.line.truth}
 	}
 	return ofWorld(l.config.World.Auction(a.n, a.due), l.config.Partners)
 }
@@ -323,18 +400,31 @@ func (l *Load) expire(ctx context.Context) {
 	}
 }
 
+// everySecond tells what happened in each second, and logs the latencies of
+// the last one too.
 func (l *Load) everySecond(ctx context.Context) {
-	if l.config.EverySecond == nil {
+	if l.config.EverySecond == nil && l.config.HistogramLog == nil {
 		return
+	}
+	var log *intervals
+	if to := l.config.HistogramLog; to != nil {
+		log = newIntervals(to, time.Now())
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for over := false; !over; {
+		now := time.Time{}
 		select {
 		case <-ctx.Done():
-			return
-		case now := <-tick.C:
-			l.config.EverySecond(l.tally.second(now))
+			over, now = true, time.Now()
+		case now = <-tick.C:
+		}
+		second, latencies := l.tally.second(now)
+		if log != nil && latencies.TotalCount() > 0 {
+			log.write(latencies, now)
+		}
+		if l.config.EverySecond != nil && !over {
+			l.config.EverySecond(second)
 		}
 	}
 }

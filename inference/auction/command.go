@@ -1,12 +1,14 @@
 package auction
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -25,13 +27,23 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	o.config.World = world.New(o.config.Seed)
 	w := &lines{out: out}
 	if o.live {
 		o.config.EverySecond = func(s Second) { w.json(s) }
 	}
-	s, err := Run(ctx, o.config)
+	err = o.files(func() error { return o.run(ctx, w) })
+	return errors.Join(err, w.err)
+}
+
+// run holds the auctions and prints what became of them. A replay that ends
+// with an error is summed up all the same.
+func (o *options) run(ctx context.Context, w *lines) error {
+	l, err := New(o.config)
 	if err != nil {
+		return err
+	}
+	s, err := l.Run(ctx)
+	if err != nil && s.Auctions.Sent == 0 {
 		return err
 	}
 	if o.json {
@@ -39,7 +51,44 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	} else {
 		w.text(s.table(o.explored))
 	}
-	return w.err
+	if o.percentiles != nil {
+		err = errors.Join(err, l.WriteHistogram(o.percentiles))
+	}
+	return err
+}
+
+// files opens what the flags name, for as long as do takes.
+func (o *options) files(do func() error) (err error) {
+	for _, f := range []struct {
+		name string
+		to   *io.Writer
+	}{{o.histogram, &o.percentiles}, {o.histogramLog, &o.config.HistogramLog}} {
+		if f.name == "" {
+			continue
+		}
+		file, e := os.Create(f.name)
+		if e != nil {
+			return fmt.Errorf("create the histogram: %w", e)
+		}
+		w := bufio.NewWriter(file)
+		*f.to = w
+		defer func() { err = errors.Join(err, w.Flush(), file.Close()) }()
+	}
+	switch o.requests {
+	case "":
+		o.config.Replay = nil
+		o.config.World = world.New(o.config.Seed)
+	case "-":
+		o.config.Replay.Input = os.Stdin
+	default:
+		file, e := os.Open(o.requests)
+		if e != nil {
+			return fmt.Errorf("open the requests: %w", e)
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		o.config.Replay.Input = file
+	}
+	return do()
 }
 
 type options struct {
@@ -47,6 +96,11 @@ type options struct {
 	json     bool
 	live     bool
 	explored bool
+
+	requests     string // file, or - for standard input
+	histogram    string // file
+	histogramLog string // file
+	percentiles  io.Writer
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -61,7 +115,17 @@ func parse(args []string, out io.Writer) (options, error) {
 	f.DurationVar(&c.Duration, "duration", 0, "how long auctions arrive; 0: until interrupted")
 	f.StringVar((*string)(&c.Arrivals), "arrivals", string(Poisson), "poisson or uniform")
 	f.StringVar((*string)(&c.Protocol), "protocol", string(FramedBinary), "framed-binary, framed-compact, binary or compact")
-	f.IntVar(&c.Partners, "partners", MaxPartners, "demand partners asked about per auction, at most")
+	f.IntVar(&c.Partners, "partners", 0, "demand partners asked about per auction, at most; 0: all of them")
+	c.Replay = &Replay{}
+	f.StringVar(&o.requests, "requests", "", "`file` of OpenRTB requests to replay, one JSON object a line, plain or gzip; - for standard input; none: a seeded world")
+	f.BoolVar(&c.Replay.Once, "once", false, "end with the requests' last line, and read them while auctions run")
+	f.BoolVar(&c.Replay.Strict, "strict", false, "end at the first line of the requests that cannot be taken")
+	f.Func("partner-names", "ask these partners, `a,b,c`, instead of those that the requests name", func(s string) error {
+		c.Replay.PartnerNames = strings.Split(s, ",")
+		return nil
+	})
+	f.StringVar(&o.histogram, "histogram", "", "`file` to write the latencies to, as HdrHistogram's plotters read them (.hgrm)")
+	f.StringVar(&o.histogramLog, "histogram-log", "", "`file` to write the latencies of every second to, in HdrHistogram's log format")
 	f.Uint64Var(&c.First, "first", 0, "number of the first auction in the world, to hold others than somebody else did")
 	f.Uint64Var(&c.Seed, "seed", 1, "of the world, the arrivals and all chance")
 	f.DurationVar(&c.Deadline, "tmax", 100*time.Millisecond, "how long an auction waits for the filter before it goes on without")
@@ -81,6 +145,8 @@ func parse(args []string, out io.Writer) (options, error) {
 		return o, err
 	case err != nil:
 		return o, fmt.Errorf("%w: see sluice auction --help", err)
+	case o.requests == "" && (c.Replay.Once || c.Replay.Strict || c.Replay.PartnerNames != nil):
+		return o, errors.New("--once, --strict and --partner-names are about --requests, which names none")
 	case f.NArg() > 0:
 		return o, fmt.Errorf("%q is not a flag: see sluice auction --help", f.Arg(0))
 	}
@@ -121,13 +187,25 @@ func (s Summary) table(explored bool) string {
 	a, f, c, l := s.Auctions, s.FailedBy, s.Connections, s.Latency
 	row("load\t%s over %d connections to %s, %g auctions/s (%s), %.1f s", s.Protocol, c.Wanted, s.Target, s.Rate, s.Arrivals, s.Seconds)
 	row("auctions\tsent %d, answered %d, degraded %d, failed %d (retried %d)", a.Sent, a.Answered, a.Degraded, a.Failed, a.Retried)
+	if a.AnsweredLate > 0 {
+		row("\tanswered too late %d", a.AnsweredLate)
+	}
 	if a.Failed > 0 {
 		row("failed by\ttimeout %d, queue full %d, connection %d, bad answer %d", f.Timeout, f.QueueFull, f.Connection, f.BadAnswer)
 	}
 	row("latency\tp50 %s, p90 %s, p99 %s, p99.9 %s, max %s", micros(l.P50), micros(l.P90), micros(l.P99), micros(l.P999), micros(l.Max))
+	if s.CPU > 0 {
+		row("cpu\t%.1f us per auction, of this program", s.CPU)
+	}
 	row("late\tp50 %s, p99 %s: this program's own part of the latency", micros(s.Late.P50), micros(s.Late.P99))
 	row("connections\topen %d, closed by server %d, broken %d, refused %d, rotated %d", c.Open, c.Closed, c.Broken, c.Refused, c.Rotated)
 	row("reports\toutcomes %d in %d calls, dropped %d", s.Reports.Outcomes, s.Reports.Batches, s.Reports.Dropped)
+	if r := s.Requests; r != nil {
+		row("requests\ttaken %d of %d lines, auctions waited %.1f s for them", r.Taken, r.Lines, r.Starved)
+		for _, n := range r.Named {
+			row("\tskipped line %d: %s", n.Line, n.Reason)
+		}
+	}
 	_ = w.Flush() // into memory
 	s.worth(&b, explored)
 	return b.String()
@@ -140,14 +218,14 @@ func (s Summary) worth(b *strings.Builder, partners bool) {
 	}
 	b.WriteByte('\n')
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "release\tanswers\texplored\tcalls saved\tbids\tbids lost\tas explored")
+	_, _ = fmt.Fprintln(w, "release\tanswers\tp50\tp99\texplored\tcalls saved\tbids\tbids lost\tas explored")
 	for _, r := range s.Releases {
-		worthRow(w, fmt.Sprintf("%.12s\t%d\t%d", r.Release, r.Answers, r.Explored), r.Worth)
+		worthRow(w, fmt.Sprintf("%.12s\t%d\t%s\t%s\t%d", r.Release, r.Answers, micros(r.Latency.P50), micros(r.Latency.P99), r.Explored), r.Worth)
 		if !partners {
 			continue
 		}
 		for _, p := range r.Partners {
-			worthRow(w, "  "+p.Partner+"\t\t", p.Worth)
+			worthRow(w, "  "+p.Partner+"\t\t\t\t", p.Worth)
 		}
 	}
 	_ = w.Flush()

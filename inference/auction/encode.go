@@ -148,12 +148,21 @@ func (e *encoder) list(id int16, k kind, n int) {
 }
 
 func (e *encoder) text(s string) {
-	if e.dialect == packed {
-		e.out = binary.AppendUvarint(e.out, uint64(len(s)))
-	} else {
-		e.out = binary.BigEndian.AppendUint32(e.out, uint32(len(s)))
-	}
+	e.length(len(s))
 	e.out = append(e.out, s...)
+}
+
+func (e *encoder) length(n int) {
+	if e.dialect == packed {
+		e.out = binary.AppendUvarint(e.out, uint64(n))
+		return
+	}
+	e.out = binary.BigEndian.AppendUint32(e.out, uint32(n))
+}
+
+func (e *encoder) bytes(b []byte) {
+	e.length(len(b))
+	e.out = append(e.out, b...)
 }
 
 func (e *encoder) i32(v int32) {

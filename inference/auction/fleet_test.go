@@ -28,6 +28,7 @@ type decider func(n uint64, partners []string) (*adfilter.Decision, error)
 type fleet struct {
 	decide   decider
 	protocol Protocol
+	hear     func(*openrtb.BidRequest, []string) // sees each request, where set
 
 	calls     atomic.Int64
 	now, most atomic.Int64 // calls being decided, and the most there ever were
@@ -46,6 +47,9 @@ func (f *fleet) Decide(_ context.Context, r *openrtb.BidRequest, partners []stri
 	defer f.now.Add(-1)
 	now := f.now.Add(1)
 	for most := f.most.Load(); now > most && !f.most.CompareAndSwap(most, now); most = f.most.Load() {
+	}
+	if f.hear != nil {
+		f.hear(r, partners)
 	}
 	n, err := strconv.ParseUint(r.GetID(), 10, 64)
 	if err != nil { // another world's

@@ -24,3 +24,12 @@ func pause(ctx context.Context, until time.Time) bool {
 	}
 	return ctx.Err() == nil
 }
+
+// processCPU is the processor time that this process has used.
+func processCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

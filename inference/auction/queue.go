@@ -9,7 +9,8 @@ import (
 // held is one auction that asks for a decision.
 type held struct {
 	n        uint64    // its number in the world
-	line     *question // what to ask, where that is not the world's to say
+	line     *line     // what to ask, where that is not the world's to say
+	pass     uint64    // how often the line has been asked before
 	due      time.Time // when it was meant to begin
 	deadline time.Time
 	tries    int // that went wrong

@@ -29,9 +29,13 @@ type Summary struct {
 	// Late is how long after its moment an auction began: what this program
 	// itself adds to Latency.
 	Late Latency `json:"late"`
+	// CPU is what this process used per auction, in microseconds; 0 where the
+	// system does not say.
+	CPU float64 `json:"cpu_us"`
 
 	Connections Connections `json:"connections"`
 	Reports     Reports     `json:"reports"`
+	Requests    *Requests   `json:"requests,omitempty"` // where they are replayed
 
 	Worth    Worth     `json:"worth"`    // of all releases together
 	Releases []Release `json:"releases"` // most answers first
@@ -148,6 +152,9 @@ func (t *tally) summary(open int) Summary {
 		Reports:  t.reports,
 		Releases: []Release{},
 	}
+	if t.total.Sent > 0 && !t.started.IsZero() {
+		s.CPU = float64(t.cpu()-t.startCPU) / float64(time.Microsecond) / float64(t.total.Sent)
+	}
 	for name, r := range t.releases {
 		s.Releases = append(s.Releases, r.summary(name))
 	}
@@ -159,6 +166,14 @@ func (t *tally) summary(open int) Summary {
 	}
 	s.Worth.share()
 	return s
+}
+
+// cpu is what the process has used until now, or until the auctions ended.
+func (t *tally) cpu() time.Duration {
+	if !t.ended.IsZero() {
+		return t.endCPU
+	}
+	return processCPU()
 }
 
 // seconds is how long auctions have run at a moment, or did run.
@@ -218,8 +233,8 @@ func latencyOf(h *hdrhistogram.Histogram) Latency {
 	}
 }
 
-// second returns what happened since it was called last.
-func (t *tally) second(now time.Time) Second {
+// second returns what happened since it was called last, and the latencies.
+func (t *tally) second(now time.Time) (Second, *hdrhistogram.Histogram) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := Second{
@@ -235,8 +250,16 @@ func (t *tally) second(now time.Time) Second {
 		t.lastBy[name] = r.answers
 	}
 	t.lastTotal = t.total
-	t.recent.Reset()
-	return s
+	recent := t.recent
+	t.recent = newHistogram()
+	return s, recent
+}
+
+// latencies returns a copy of the latencies so far.
+func (t *tally) latencies() *hdrhistogram.Histogram {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.latency.Clone()
 }
 
 func (a Auctions) minus(b Auctions) Auctions {

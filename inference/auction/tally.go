@@ -42,7 +42,9 @@ type tally struct {
 
 	mu        sync.Mutex
 	started   time.Time
-	ended     time.Time // zero while auctions run
+	ended     time.Time     // zero while auctions run
+	startCPU  time.Duration // of this process
+	endCPU    time.Duration
 	total     Auctions
 	failures  map[failure]int64
 	endings   map[ending]int64
@@ -87,13 +89,13 @@ func record(h *hdrhistogram.Histogram, d time.Duration) {
 func (t *tally) begin(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.started = now
+	t.started, t.startCPU = now, processCPU()
 }
 
 func (t *tally) end(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ended = now
+	t.ended, t.endCPU = now, processCPU()
 }
 
 func (t *tally) sent(late time.Duration) {

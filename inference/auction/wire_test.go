@@ -25,6 +25,12 @@ func generated(d dialect, b *thrift.TMemoryBuffer) thrift.TProtocol {
 	return thrift.NewTBinaryProtocolConf(b, nil)
 }
 
+func memory(in []byte) *thrift.TMemoryBuffer {
+	b := thrift.NewTMemoryBuffer()
+	b.Write(in)
+	return b
+}
+
 // oracleCall is a call of decide as generated code writes it.
 func oracleCall(t testing.TB, d dialect, seq int32, r feature.Request, partners []string, tmax time.Duration) []byte {
 	t.Helper()
@@ -117,8 +123,7 @@ func answers(t testing.TB, d dialect) [][]byte {
 
 // byGenerated reads an answer as the generated client does.
 func byGenerated(d dialect, in []byte) (*adfilter.Decision, error) {
-	b := thrift.NewTMemoryBuffer()
-	b.Write(in)
+	b := memory(in)
 	strict := true
 	conf := &thrift.TConfiguration{MaxMessageSize: maxAnswerBytes, TBinaryStrictRead: &strict}
 	p := generated(d, b)
