@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 THRIFT_FLAGS := -strict --gen go:package_prefix=github.com/sluicehq/sluice/idl/gen/,skip_remote -out idl/gen
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test race fuzz bench lint generate verify models clean
+.PHONY: help build demo test race fuzz bench lint generate verify models clean mutants
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
+
+mutants: ## prove that the safety tests catch broken programs
+	$(GO) test -count=1 -timeout 30m -run 'TestMutants' . -mutants
 
 bench: ## run every benchmark once
 	$(GO) test -run '^$$' -bench . -benchmem ./...
