@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/admit"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // Fleet is what a fleet file declares: one ECS service of inference tasks, the
@@ -83,7 +84,28 @@ func readFleet(file string) (Fleet, error) {
 	if err != nil {
 		return Fleet{}, err
 	}
-	return ParseFleet(body)
+	f, err := ParseFleet(body)
+	if err != nil || f.Admission.Manifest == "" {
+		return f, err
+	}
+	f.Admission.ManifestBody, err = readManifest(filepath.Dir(file), f.Admission.Manifest)
+	return f, err
+}
+
+// readManifest reads the manifest for models that come without one. Its path
+// is relative to the fleet file.
+func readManifest(folder, path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(folder, path)
+	}
+	body, err := os.ReadFile(path)
+	if err == nil {
+		err = release.CheckManifest(body)
+	}
+	if err != nil {
+		return "", fmt.Errorf("admission.manifest: %w", err)
+	}
+	return string(body), nil
 }
 
 // fleetFile is a fleet as written: the special policies are read on top of the

@@ -1,11 +1,14 @@
 package controller
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sluicehq/sluice/inference/release/releasetest"
 )
 
 const goodFleet = `
@@ -109,4 +112,31 @@ func FuzzParseFleet(f *testing.F) {
 			t.Errorf("accepted %+v", fleet)
 		}
 	})
+}
+
+// TestReadManifest checks that a manifest for models that come without one
+// lies beside the fleet file, and is looked at when that is read.
+func TestReadManifest(t *testing.T) {
+	folder := t.TempDir()
+	manifest, err := json.Marshal(releasetest.Manifest(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep := func(name, body string) {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep("fleet.yaml", goodFleet+"\nadmission: {manifest: contract.json}\n")
+	if _, err := ReadFleets(folder); err == nil || !strings.Contains(err.Error(), "admission.manifest: open ") {
+		t.Errorf("without it: %v", err)
+	}
+	keep("contract.json", "{}")
+	if _, err := ReadFleets(folder); err == nil || !strings.Contains(err.Error(), "admission.manifest: manifest: ") {
+		t.Errorf("with a broken one: %v", err)
+	}
+	keep("contract.json", string(manifest))
+	if fleets, err := ReadFleets(folder); err != nil || fleets[0].Admission.ManifestBody != string(manifest) {
+		t.Errorf("with a good one: %v", err)
+	}
 }

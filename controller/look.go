@@ -170,11 +170,11 @@ func (f *Reconciler) admission(ctx context.Context, r rollout.Rollout) (*admissi
 	if known := f.memo.admission; known != nil && known.rollout == r.ID && known.pin == pin {
 		return known, nil
 	}
-	archive, err := f.Artifacts.Fetch(ctx, source, f.Fleet.Admission.Limit())
+	artifact, err := f.Artifacts.Fetch(ctx, source, f.Fleet.Admission.Limit())
 	if err != nil {
 		return nil, err
 	}
-	report := admit.Check(archive, source, f.Fleet.Admission, "", time.Now())
-	f.memo.admission = &admission{rollout: r.ID, pin: pin, archive: archive, report: report}
+	report := admit.Check(artifact, source, f.Fleet.Admission, "", time.Now())
+	f.memo.admission = &admission{rollout: r.ID, pin: pin, archive: report.Archive, report: report}
 	return f.memo.admission, nil
 }

@@ -37,23 +37,30 @@ type Report struct {
 	Reason   model.Reason `json:"reason"`   // one word
 	Sentence string       `json:"sentence"` // for a person: names the thing and the way out
 	Digest   string       `json:"digest"`   // of the bytes looked at, torn or not
+	Archive  []byte       `json:"-"`        // those bytes: the artifact, with the fleet's manifest where it had none
 
 	// Passport is complete for Admit; else it says where the artifact is from.
 	Passport release.Passport `json:"passport"`
 }
 
-// Check opens and proves an archive. stable is the digest of what the fleet
-// trusts, or empty.
-func Check(archive []byte, source release.Source, p Policy, stable string, now time.Time) Report {
+// Check opens and proves an artifact: an archive, or with a manifest in the
+// policy also a model alone. stable is the digest of what the fleet trusts, or
+// empty.
+func Check(artifact []byte, source release.Source, p Policy, stable string, now time.Time) Report {
+	archive, incomplete := p.complete(artifact)
 	digest := release.Digest(archive)
 	r := Report{
 		Digest:   digest,
+		Archive:  archive,
 		Passport: release.Passport{Digest: digest, Bytes: int64(len(archive)), Source: source},
 	}
 	if digest == stable {
 		r.Outcome, r.Reason = AlreadyLive, Live
 		r.Sentence = place(source) + " holds the very bytes that serve already; nothing needs to be tried"
 		return r
+	}
+	if incomplete != nil {
+		return r.refused(source, incomplete)
 	}
 	opened, err := p.open(archive)
 	if err != nil {
@@ -64,6 +71,18 @@ func Check(archive []byte, source release.Source, p Policy, stable string, now t
 	r.Sentence = fmt.Sprintf("%d golden vectors reproduced, %d of them from the auction on; predicted filter rate %s",
 		r.Passport.Golden, opened.Auctions(), rate(r.Passport.Predicted.FilterRate))
 	return r
+}
+
+// complete packs the policy's manifest beside a model that came without one.
+func (p Policy) complete(artifact []byte) ([]byte, error) {
+	if p.ManifestBody == "" {
+		return artifact, nil
+	}
+	archive, err := p.limits().Complete(artifact, []byte(p.ManifestBody))
+	if err != nil {
+		return artifact, err
+	}
+	return archive, nil
 }
 
 // open returns the release if it is proven and within bounds.

@@ -93,6 +93,32 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+// A model alone is admitted where the fleet has a manifest for it, and the
+// digest is that of both.
+func TestAdmitsModelAlone(t *testing.T) {
+	manifest, err := json.Marshal(releasetest.Manifest(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	booster := releasetest.Booster(0)
+	if r := admit.Check(booster, source(), admit.Policy{}, "", at()); r.Outcome != admit.Refuse || r.Reason != release.Format {
+		t.Errorf("without a manifest: %s %s: %s", r.Outcome, r.Reason, r.Sentence)
+	}
+	r := admit.Check(booster, source(), admit.Policy{ManifestBody: string(manifest)}, "", at())
+	if r.Outcome != admit.Admit || r.Digest != release.Digest(r.Archive) || r.Digest == release.Digest(booster) {
+		t.Errorf("%s %s: %s, digest %s", r.Outcome, r.Reason, r.Sentence, r.Digest)
+	}
+	if _, err := release.Open(r.Archive); err != nil {
+		t.Error(err)
+	}
+	if again := admit.Check(booster, source(), admit.Policy{ManifestBody: string(manifest)}, r.Digest, at()); again.Outcome != admit.AlreadyLive {
+		t.Errorf("again: %s %s", again.Outcome, again.Sentence)
+	}
+	if bad := admit.Check(booster, source(), admit.Policy{ManifestBody: "{}"}, "", at()); bad.Outcome != admit.Refuse || bad.Reason != release.BadManifest {
+		t.Errorf("with a broken one: %s %s", bad.Outcome, bad.Sentence)
+	}
+}
+
 func TestPolicy(t *testing.T) {
 	for _, tt := range []struct {
 		policy admit.Policy

@@ -18,6 +18,11 @@ type Policy struct {
 	// those prove that rows are made here as they were in training.
 	MinAuctions int `json:"min_auctions,omitempty" yaml:"min_auctions"`
 
+	// Manifest is the path of the manifest for models that come without one,
+	// and ManifestBody what it holds. It is packed into the release.
+	Manifest     string `json:"manifest,omitempty" yaml:"manifest"`
+	ManifestBody string `json:"-" yaml:"-"`
+
 	// Bounds on the overall filter rate that the training job predicts, in
 	// [0, 1]; 0 is no bound.
 	MinFilterRate float64 `json:"min_filter_rate,omitempty" yaml:"min_filter_rate"`

@@ -70,7 +70,7 @@ func missingManifest(files map[string][]byte) error {
 			return err
 		}
 	}
-	return refuse(BadManifest, "the archive holds no %s; train with the script that writes one beside %s", ManifestName, DefaultModel)
+	return refuse(BadManifest, "the archive holds no %s; train with the script that writes one beside %s, or name one for such models in the fleet's file, as admission.manifest", ManifestName, DefaultModel)
 }
 
 // agree checks that manifest and booster speak of the same features.

@@ -1,0 +1,107 @@
+package release_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/sluicehq/sluice/inference/release"
+	"github.com/sluicehq/sluice/inference/release/releasetest"
+)
+
+// fleetManifest is a manifest as written before any model: auctions and no
+// answers.
+func fleetManifest(t *testing.T) []byte {
+	t.Helper()
+	m := releasetest.Manifest(0)
+	for i := range m.Golden {
+		m.Golden[i].Features, m.Golden[i].Margin, m.Golden[i].Score = nil, 0, 0
+	}
+	return encoded(t, m)
+}
+
+func encoded(t *testing.T, m release.Manifest) []byte {
+	t.Helper()
+	b, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// A model alone becomes a release that is proven like any other.
+func TestComplete(t *testing.T) {
+	booster, manifest := releasetest.Booster(0.5), fleetManifest(t)
+	for name, artifact := range map[string][]byte{
+		"the file alone": booster,
+		"in an archive":  pack(t, map[string][]byte{"xgboost-model": booster}),
+		"folds":          pack(t, map[string][]byte{"xgboost-model-0": booster, "xgboost-model-1": releasetest.Booster(0)}),
+	} {
+		archive, err := release.DefaultLimits().Complete(artifact, manifest)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		r, err := release.Open(archive)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := r.Prove(); err != nil || r.Auctions() != len(r.Manifest.Golden) {
+			t.Errorf("%s: %d auctions, %v", name, r.Auctions(), err)
+		}
+		if g := r.Manifest.Golden[5]; g.Score == 0 || len(g.Features) != 3 || *g.Features[0] != 10 {
+			t.Errorf("%s: golden vector %+v", name, g)
+		}
+		again, err := release.DefaultLimits().Complete(artifact, manifest)
+		if err != nil || !bytes.Equal(again, archive) {
+			t.Errorf("%s: other bytes the second time, %v", name, err)
+		}
+	}
+}
+
+func TestCompleteLeavesAlone(t *testing.T) {
+	whole, manifest := releasetest.Archive(0), fleetManifest(t)
+	for name, artifact := range map[string][]byte{
+		"a whole release": whole, "half of it": whole[:100], "nothing": nil, "something": []byte("no model and no archive"),
+		"a pickle of something": []byte("\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R."),
+	} {
+		if got, err := release.DefaultLimits().Complete(artifact, manifest); err != nil || !bytes.Equal(got, artifact) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCompleteRefuses(t *testing.T) {
+	booster := releasetest.Booster(0)
+	another := releasetest.Manifest(0)
+	another.Contract.Features = another.Contract.Features[:2]
+	for name, tt := range map[string]struct {
+		artifact, manifest []byte
+	}{
+		"no manifest":          {booster, []byte("{}")},
+		"a contract too short": {booster, encoded(t, another)},
+		"a broken model":       {pack(t, map[string][]byte{"xgboost-model": booster[:50]}), fleetManifest(t)},
+		"no model":             {pack(t, map[string][]byte{"notes": nil}), fleetManifest(t)},
+	} {
+		archive, err := release.DefaultLimits().Complete(tt.artifact, tt.manifest)
+		if err == nil {
+			_, err = release.Open(archive)
+		}
+		if !errors.As(err, &release.Refusal{}) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCheckManifest(t *testing.T) {
+	if err := release.CheckManifest(fleetManifest(t)); err != nil {
+		t.Error(err)
+	}
+	bad := releasetest.Manifest(0)
+	bad.Contract.Features[0].Source = []string{"no.such.field"}
+	for _, manifest := range [][]byte{nil, []byte("{}"), encoded(t, bad)} {
+		if err := release.CheckManifest(manifest); !errors.As(err, &release.Refusal{}) {
+			t.Errorf("%v", err)
+		}
+	}
+}
