@@ -48,9 +48,17 @@ func (a *Artifacts) Pin(ctx context.Context, source release.Source) (pinned rele
 	if source.Bucket == "" || source.Key == "" {
 		return source, 0, fmt.Errorf("pin the artifact of training job %q: it names no place in S3: %w", source.Job, controller.ErrNotFound)
 	}
+	if isPrefix(source.Key) {
+		return a.pinPrefix(ctx, source)
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.client.timeout)
 	defer cancel()
 	out, err := a.client.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &source.Bucket, Key: &source.Key})
+	if missing(err) && mayBePrefix(source.Key) {
+		if pinned, bytes, err := a.pinPrefix(ctx, source); err == nil || errors.Is(err, controller.ErrTooLarge) {
+			return pinned, bytes, err
+		}
+	}
 	if missing(err) {
 		if _, err := a.client.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &source.Bucket}); missing(err) {
 			return source, 0, explain("pin the artifact", at, &types.NoSuchBucket{})
@@ -73,6 +81,9 @@ func (a *Artifacts) Fetch(ctx context.Context, pinned release.Source, limit int6
 	at := place{bucket: pinned.Bucket, key: pinned.Key, version: pinned.VersionID}
 	if pinned.ETag == "" {
 		return nil, fmt.Errorf("fetch %v: it is not pinned: %w", at, controller.ErrChanged)
+	}
+	if strings.HasPrefix(pinned.ETag, prefixMark) {
+		return a.fetchPrefix(ctx, pinned, limit)
 	}
 	in := &s3.GetObjectInput{Bucket: &pinned.Bucket, Key: &pinned.Key, IfMatch: &pinned.ETag}
 	if pinned.VersionID != "" {
