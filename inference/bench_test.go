@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
@@ -31,9 +32,9 @@ func BenchmarkDecide(b *testing.B) {
 		ids := []string{"one", "two", "three", "four", "five"}
 		for i := 0; p.Next(); i++ {
 			s.d.request.ID, s.d.partners = ids[i%len(ids)], partners
-			s.decide(ctx, true)
+			s.decide(ctx, true, time.Now())
 			s.decisionReply()
-			s.afterReply(ctx)
+			s.afterReply(ctx, time.Now())
 		}
 	})
 }

@@ -25,7 +25,8 @@ func (t *Task) serveControl(ctx context.Context, w *wire) {
 	if err != nil || dialect != FramedBinary {
 		return
 	}
-	in, out := w.protocols(dialect)
+	defer w.finish()
+	in, out := w.protocols()
 	processor := control.NewControlProcessor(controlPort{t})
 	for err == nil {
 		if err = w.next(); err != nil {

@@ -194,7 +194,7 @@ func TestExplorationFiltersNobody(t *testing.T) {
 		const requests = 4000
 		for i := range requests {
 			s.d.request.ID, s.d.partners = fmt.Sprint(i), []string{"a", "b"}
-			s.decide(t.Context(), true)
+			s.decide(t.Context(), true, time.Now())
 			d := s.decisionReply()
 			if d.Explored {
 				explored++
@@ -204,7 +204,7 @@ func TestExplorationFiltersNobody(t *testing.T) {
 					t.Fatalf("explored %v, %v", d.Explored, p)
 				}
 			}
-			s.afterReply(t.Context())
+			s.afterReply(t.Context(), time.Now())
 		}
 		if share := float64(explored) / requests; math.Abs(share-0.25) > 0.03 {
 			t.Errorf("share of explored requests: %v", share)
@@ -214,7 +214,7 @@ func TestExplorationFiltersNobody(t *testing.T) {
 			t.Errorf("counted %+v", n.partners[0])
 		}
 		s.d.partners = []string{"a"}
-		if s.decide(t.Context(), false); s.d.explored {
+		if s.decide(t.Context(), false, time.Now()); s.d.explored {
 			t.Error("explored where it was not asked for")
 		}
 	})
@@ -227,8 +227,8 @@ func TestInvalidShadowIsCountedAndHarmsNobody(t *testing.T) {
 		force(t, task, assignment{release: low.digest(), shadow: broken.digest(), sample: 1, buckets: 1})
 		s := &session{t: task}
 		s.d.request.ID, s.d.partners = "x", []string{"a", "b"}
-		s.decide(t.Context(), true)
-		s.afterReply(t.Context())
+		s.decide(t.Context(), true, time.Now())
+		s.afterReply(t.Context(), time.Now())
 		n := task.serving.Load().counts.tally(1)
 		if s.d.degraded != "" || n.shadowInvalid[0] != 2 || n.shadowRequests[0] != 1 || n.partners[0].pairs[0] != 0 || n.errors[0] != 0 {
 			t.Errorf("%s: degraded %q, %+v", breaks, s.d.degraded, n)
@@ -242,7 +242,7 @@ func TestInvalidScoresAreErrors(t *testing.T) {
 	force(t, task, assignment{release: broken.digest(), buckets: 1})
 	s := &session{t: task}
 	s.d.partners = []string{"a", "b"}
-	s.decide(t.Context(), true)
+	s.decide(t.Context(), true, time.Now())
 	n := task.serving.Load().counts.tally(1)
 	if n.requests[0] != 1 || n.errors[0] != 1 || n.invalid[0] != 2 || len(n.partners) != 0 {
 		t.Errorf("%+v", n)
@@ -298,8 +298,8 @@ func TestTallyIsNeverImpossible(t *testing.T) {
 			s := &session{t: task, id: uint64(i)}
 			for n := range 3000 {
 				s.d.request.ID, s.d.partners = fmt.Sprint(n), []string{"a"}
-				s.decide(t.Context(), true)
-				s.afterReply(t.Context())
+				s.decide(t.Context(), true, time.Now())
+				s.afterReply(t.Context(), time.Now())
 			}
 		})
 	}
@@ -330,9 +330,9 @@ func TestScoringDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() {
 		i++
 		s.d.request.ID, s.d.partners = ids[i%len(ids)], partners
-		s.decide(ctx, true)
+		s.decide(ctx, true, time.Now())
 		s.decisionReply()
-		s.afterReply(ctx)
+		s.afterReply(ctx, time.Now())
 	}); n != 0 {
 		t.Errorf("%v allocations per request", n)
 	}

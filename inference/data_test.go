@@ -114,7 +114,9 @@ func TestGarbageIsClosed(t *testing.T) {
 		{"negative frame", frame(math.MaxUint32, 0x80, 1, 0, 1), Garbage},
 		{"frame of noise", frame(100, 'n', 'o', 'i', 's', 'e'), Garbage},
 		{"frame of json", frame(100, '[', '1', ',', '"'), Garbage},
-		{"binary without version", frame(6, 'f', 'i', 'l', 't', 'e', 'r', 1, 0, 0, 0, 1), Garbage},
+		{"a name without version, too long", frame(65, 'f', 'i', 'l', 't', 'e', 'r', 1, 0, 0, 0, 1), Garbage},
+		{"a name without version, of noise", frame(6, 'f', 'i', 0xff, 't', 'e', 'r', 1, 0, 0, 0, 1), Garbage},
+		{"header transport", frame(100, 0x0f, 0xff, 0, 0, 0, 0, 0, 1), Garbage},
 		{"a reply", []byte{0x80, 1, 0, 2, 0, 0, 0, 6, 'f', 'i', 'l', 't', 'e', 'r'}, Garbage},
 		{"compact of another version", []byte{0x82, 0x22, 1, 6, 'f', 'i', 'l', 't', 'e', 'r'}, Garbage},
 		{"torn head", []byte{0x80, 1}, Garbage},
@@ -584,9 +586,9 @@ func TestIdleSessionsHoldNoRelease(t *testing.T) {
 	force(t, task, assignment{release: low.digest(), buckets: 1})
 	s := &session{t: task}
 	s.d.request.ID, s.d.partners = "x", []string{"a"}
-	s.decide(t.Context(), true)
+	s.decide(t.Context(), true, time.Now())
 	s.decisionReply()
-	s.afterReply(t.Context())
+	s.afterReply(t.Context(), time.Now())
 	if s.d.serving != nil || s.d.cells[0] != nil || s.d.partners != nil || s.d.request.ID != "" || s.reply.decision.Receipt != nil {
 		t.Error("a session keeps what it needs no more")
 	}

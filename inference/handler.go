@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
@@ -52,14 +51,15 @@ func (t *Task) serveData(ctx context.Context, w *wire) {
 	if err != nil {
 		return
 	}
-	in, out := w.protocols(dialect)
-	s := &session{t: t, id: mix(t.lastConnection.Add(1), t.salt)}
-	end := t.endOfConnection(time.Now(), s.id)
+	defer w.finish()
+	s := &session{t: t, w: w, id: mix(t.lastConnection.Add(1), t.salt)}
+	now := time.Now()
+	end := t.endOfConnection(now, s.id)
 	for err == nil {
 		if err = w.next(); err == nil {
-			err = s.call(ctx, in, out)
+			now, err = s.call(ctx, w)
 		}
-		if err == nil && (w.lastReply() || !end.IsZero() && w.in.Buffered() == 0 && time.Now().After(end)) {
+		if err == nil && (w.lastReply() || !end.IsZero() && w.buffered() == 0 && now.After(end)) {
 			err = io.EOF
 		}
 	}
@@ -97,8 +97,44 @@ func why(err error) string {
 // errMalformed ends a connection whose next message could not be found.
 var errMalformed = thrift.NewTProtocolExceptionWithType(thrift.INVALID_DATA, errors.New("malformed call"))
 
-// call reads one message and answers it.
-func (s *session) call(ctx context.Context, in, out thrift.TProtocol) error {
+// fastTries is how often the hot path looks at a message without a frame, while
+// more of it comes. A client that sends byte by byte must not have all of it
+// parsed again for each.
+const fastTries = 6
+
+// call reads one message and answers it. It returns when it was done.
+func (s *session) call(ctx context.Context, w *wire) (time.Time, error) {
+	for range s.t.fastTries {
+		b := w.message()
+		in, n, o := s.parse(b, w.dialect, w.limits.message)
+		whole := w.dialect.framed() || len(b) == w.left // or as much as a message may have
+		switch {
+		case o == parsed && (n == len(b) || !w.dialect.framed()):
+			err := s.answerFast(ctx, w, in)
+			w.took(n)
+			now := time.Now()
+			s.afterReply(ctx, now)
+			return now, err
+		case o != unfinished || whole || w.more() != nil: // which will fail again, but what came may be wrong
+			return s.callGenerated(ctx, w)
+		}
+	}
+	return s.callGenerated(ctx, w)
+}
+
+// callGenerated is call for what is not on the hot path.
+func (s *session) callGenerated(ctx context.Context, w *wire) (time.Time, error) {
+	s.forget()
+	if s.in == nil {
+		s.in, s.out = w.protocols()
+	}
+	err := s.dispatch(ctx, s.in, s.out)
+	now := time.Now()
+	s.afterReply(ctx, now)
+	return now, err
+}
+
+func (s *session) dispatch(ctx context.Context, in, out thrift.TProtocol) error {
 	name, kind, seq, err := in.ReadMessageBegin(ctx)
 	if err != nil {
 		return err
@@ -180,13 +216,13 @@ func (s *session) handleDecide(ctx context.Context, c *call) error {
 	if args.Request == nil {
 		s.refuseRequest()
 	} else {
+		now := time.Now()
 		openRTB(args.Request, &s.d.request)
-		s.d.request.SetTime(time.Now()) // which OpenRTB does not carry
-		s.decide(ctx, true)
+		s.d.request.SetTime(now) // which OpenRTB does not carry
+		s.d.tmax = args.Request.GetTmax()
+		s.decide(ctx, true, now)
 	}
-	err := c.answer(ctx, thrift.REPLY, &adfilter.AdFilterDecideResult{Success: s.decisionReply()})
-	s.afterReply(ctx)
-	return err
+	return c.answer(ctx, thrift.REPLY, &adfilter.AdFilterDecideResult{Success: s.decisionReply()})
 }
 
 func (s *session) handleFilter(ctx context.Context, c *call) error {
@@ -200,11 +236,9 @@ func (s *session) handleFilter(ctx context.Context, c *call) error {
 	} else {
 		published(args.Request, &s.d.request)
 		s.d.partners = append(s.one[:0], args.Request.AdvertiserId)
-		s.decide(ctx, false) // this contract has no receipt, so nothing could be learnt
+		s.decide(ctx, false, time.Now()) // this contract has no receipt, so nothing could be learnt
 	}
-	err := c.answer(ctx, thrift.REPLY, &adfilter.BidRequestFilterFilterResult{Success: s.filterReply()})
-	s.afterReply(ctx)
-	return err
+	return c.answer(ctx, thrift.REPLY, &adfilter.BidRequestFilterFilterResult{Success: s.filterReply()})
 }
 
 func (s *session) handleReport(ctx context.Context, c *call) error {
@@ -271,9 +305,7 @@ func published(from *adfilter.BidRequest, to *feature.Request) {
 	*to = feature.Absent()
 	to.ID = from.BidId
 	to.DayOfWeek = float32(from.DayOfWeek)
-	if hour, err := strconv.ParseFloat(from.Hour, 32); err == nil && hour >= 0 && hour < 24 {
-		to.Hour = float32(hour)
-	}
+	to.Hour = hourOf(from.Hour)
 	to.GeoRegion, to.GeoCity, to.SiteDomain = from.RegionId, from.CityId, from.DomainId
 	to.ImpBidfloor = float32(from.BiddingPrice)
 	to.DeviceUA, to.DeviceType = from.UserAgent, float32(from.DeviceTypeId)

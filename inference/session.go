@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/apache/thrift/lib/go/thrift"
+
 	"github.com/sluicehq/sluice/inference/feature"
 )
 
@@ -29,9 +31,14 @@ const (
 // is here and is used again for the next one.
 type session struct {
 	t      *Task
+	w      *wire  // nil in tests that have none
 	id     uint64 // hash of connection id and boot salt
 	calls  uint64
 	d      decision
+	in     thrift.TProtocol // of the generated code, once it is needed
+	out    thrift.TProtocol
+	parser parser
+	names  []string  // the partners of a decide call
 	one    [1]string // the partner of a filter call
 	reply  replies
 	report receipt
@@ -41,6 +48,7 @@ type session struct {
 type decision struct {
 	request  feature.Request
 	partners []string
+	tmax     int32 // milliseconds that the auction has for all bids; 0 for unknown
 
 	at       time.Time
 	serving  *serving // nil where not_ready
@@ -60,22 +68,34 @@ type decision struct {
 // decide scores d.request for d.partners with the release in force. It fills
 // the rest of d and counts. It always comes to an answer. Only where explore
 // is set may the request be drawn for exploration.
-func (s *session) decide(ctx context.Context, explore bool) {
+func (s *session) decide(ctx context.Context, explore bool, now time.Time) {
 	d := &s.d
-	d.reset(time.Now())
+	d.reset(now)
 	d.serving = s.t.serving.Load() // once: a request never sees two releases
 	switch {
 	case d.serving == nil:
 		d.degraded = NotReady
 	case len(d.partners) > MaxPartnersPerRequest:
 		d.degraded = BadRequest
-	case !s.t.slots.take(ctx):
+	case !s.t.slots.tryTake() && !s.wait(ctx):
 		d.degraded = Busy
 	default:
 		s.score(ctx, explore)
 		s.t.slots.give()
 	}
 	s.count()
+}
+
+// wait waits for a slot. Replies that are ready do not wait with it.
+func (s *session) wait(ctx context.Context) bool {
+	s.sendReady()
+	return s.t.slots.take(ctx)
+}
+
+func (s *session) sendReady() {
+	if s.w != nil {
+		_ = s.w.send() // the connection ends when it is used next
+	}
 }
 
 func (d *decision) reset(at time.Time) {
@@ -192,18 +212,19 @@ func (s *session) partner(i int, name string) *partnerCounts {
 
 // afterReply does what the client need not wait for, and forgets the request:
 // an idle connection must not keep a release in memory that is long replaced.
-func (s *session) afterReply(ctx context.Context) {
+func (s *session) afterReply(ctx context.Context, now time.Time) {
 	defer s.forget()
 	d := &s.d
 	if d.serving == nil {
 		return
 	}
-	took := time.Since(d.at)
+	took := now.Sub(d.at)
 	d.serving.counts.shards[s.id%countShards].latency[latencyBin(took)].Add(1)
 	s.t.m.seconds.Observe(took.Seconds())
 	if !d.sampled || d.paired || d.degraded != "" {
 		return
 	}
+	s.sendReady()
 	if !s.t.slots.tryTake() { // requests come first
 		s.t.m.shadowDropped.Inc()
 		return
@@ -214,8 +235,9 @@ func (s *session) afterReply(ctx context.Context) {
 
 func (s *session) forget() {
 	d := &s.d
-	d.request, d.partners, d.serving = feature.Request{}, nil, nil
+	d.request, d.partners, d.serving, d.tmax = feature.Request{}, nil, nil, 0
 	clear(d.cells)
+	clear(s.names)
 	s.reply.forget()
 }
 

@@ -18,9 +18,6 @@ func newSlots(count int, wait time.Duration) slots {
 
 // take reports whether a slot was to be had in time.
 func (s slots) take(ctx context.Context) bool {
-	if s.tryTake() {
-		return true
-	}
 	late := time.NewTimer(s.wait)
 	defer late.Stop()
 	select {

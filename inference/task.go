@@ -104,6 +104,7 @@ type Task struct {
 	serving        atomic.Pointer[serving] // nil before the first release
 	draining       atomic.Bool
 	lastConnection atomic.Uint64
+	fastTries      int // of the hot path at one message; none where tests want it all generated
 
 	slots    slots
 	ledger   ledger
@@ -124,7 +125,7 @@ func New(o Options) (*Task, error) {
 		return nil, fmt.Errorf("draw the boot salt: %w", err)
 	}
 	t := &Task{
-		o: o, m: newMetrics(), started: time.Now(),
+		o: o, m: newMetrics(), started: time.Now(), fastTries: fastTries,
 		boot: hex.EncodeToString(random[:8]), salt: binary.BigEndian.Uint64(random[8:]),
 		slots: newSlots(o.MaxInHand, o.MaxWait), receipts: newReceipts(o.Fleet, o.ReceiptAge), orders: newOrders(),
 		loader: loader{fetch: o.Fetch, open: openRelease, archiveBytes: o.MaxArchiveBytes, memoryBytes: o.MemoryBytes},

@@ -336,11 +336,11 @@ func TestSwapInMidRequest(t *testing.T) {
 	task.serving.Store(&before)
 	s := &session{t: task}
 	s.d.request.ID, s.d.partners = "x", []string{"a", "b"}
-	s.decide(t.Context(), true)
+	s.decide(t.Context(), true, time.Now())
 	if which(t, s.decisionReply()) != 0 {
 		t.Error("answered by the other release")
 	}
-	s.afterReply(t.Context())
+	s.afterReply(t.Context(), time.Now())
 	old, now := before.counts.tally(1), after.counts.tally(1)
 	if old.requests[0] != 1 || old.shadowRequests[0] != 1 || old.partners[0].filtered[0] != 1 || old.partners[0].servedOnly[0] != 1 {
 		t.Errorf("counted %+v", old)

@@ -1,7 +1,6 @@
 package inference
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -22,9 +21,17 @@ const (
 	FramedCompact   Dialect = "framed_compact"
 	UnframedBinary  Dialect = "unframed_binary"
 	UnframedCompact Dialect = "unframed_compact"
-	Silent          Dialect = "silent"  // closed before it said anything, as health checks do
-	Garbage         Dialect = "garbage" // none of ours: HTTP, TLS, noise
+	FramedOld       Dialect = "framed_old"   // binary, its calls without a version as before 2009
+	UnframedOld     Dialect = "unframed_old" // the same without frames
+	Silent          Dialect = "silent"       // closed before it said anything, as health checks do
+	Garbage         Dialect = "garbage"      // none of ours: HTTP, TLS, noise
 )
+
+func (d Dialect) framed() bool { return d == FramedBinary || d == FramedCompact || d == FramedOld }
+
+func (d Dialect) compact() bool { return d == FramedCompact || d == UnframedCompact }
+
+func (d Dialect) old() bool { return d == FramedOld || d == UnframedOld }
 
 var (
 	errTooLong  = errors.New("message is longer than the limit")
@@ -34,10 +41,13 @@ var (
 
 const (
 	readBufferBytes  = 4 << 10
-	keptWriteBytes   = 64 << 10 // a larger reply buffer is not kept for the next reply
+	keptBufferBytes  = 16 << 10 // larger buffers are not kept for the next message
+	batchBytes       = 32 << 10 // of replies that wait for one another
 	maxNesting       = 16384    // container elements of one message, all levels together
 	maxFrameLimit    = 1<<24 - 1
 	frameHeaderBytes = 4
+	emptyReads       = 100
+	longestOldName   = 64 // bytes of a method's name, where only it tells a call from noise
 )
 
 // wireLimits bound what one connection may cost.
@@ -45,21 +55,28 @@ type wireLimits struct {
 	message int           // bytes
 	idle    time.Duration // between messages
 	read    time.Duration // for one message, once begun
-	write   time.Duration // for one reply
+	write   time.Duration // for one batch of replies
 }
 
-// wire cuts the byte stream of a connection into messages. It is the
-// thrift.TRichTransport under the generated code: it refuses to hand over more
-// than the message (or frame) may have, and writes a reply in one piece.
+// wire cuts the byte stream of a connection into messages and gathers the
+// replies: they leave in one write, at the latest before it waits for more.
+// Beside that it is the thrift.TRichTransport under the generated code, to
+// which it hands over no more than the message (or frame) may have.
 //
 // Only closeBy may be called from another goroutine.
 type wire struct {
-	conn   net.Conn
-	limits wireLimits
-	in     *bufio.Reader
-	framed bool
-	left   int // bytes that the message may still have
-	out    []byte
+	conn    net.Conn
+	limits  wireLimits
+	dialect Dialect
+	in      []byte // in[from:to] is read and not yet taken
+	from    int
+	to      int
+	left    int // bytes that the message may still have
+
+	out     []byte // replies that have not left
+	began   int    // where in out the frame of the reply being written begins
+	writing bool   // a reply is being written by generated code
+	broken  error  // of a write; nothing is written after it
 
 	inMessage    bool
 	messageArmed bool      // the deadline of this message is set
@@ -71,37 +88,67 @@ type wire struct {
 }
 
 func newWire(conn net.Conn, limits wireLimits) *wire {
-	w := &wire{conn: conn, limits: limits}
-	w.in = bufio.NewReaderSize(source{w}, readBufferBytes)
-	return w
+	return &wire{conn: conn, limits: limits, in: make([]byte, readBufferBytes)}
 }
 
-// source reads from the connection under the deadline that is due.
-type source struct{ w *wire }
+// buffered is how many bytes are there to be taken.
+func (w *wire) buffered() int { return w.to - w.from }
 
-func (s source) Read(p []byte) (int, error) {
-	if err := s.w.armRead(); err != nil {
-		return 0, err
+// fill reads some more bytes. What was taken from in before is overwritten,
+// except for a message that is not yet whole.
+func (w *wire) fill() error {
+	if err := w.send(); err != nil {
+		return err
 	}
-	n, err := s.w.conn.Read(p)
-	if n == 0 && isTimeout(err) && s.w.inMessage && time.Now().Before(s.w.messageBy) {
-		// The deadline was closeBy's, which is not for a message that has begun.
-		if err = s.w.conn.SetReadDeadline(s.w.messageBy); err == nil {
-			n, err = s.w.conn.Read(p)
+	if err := w.armRead(); err != nil {
+		return err
+	}
+	w.makeRoom()
+	n, err := 0, error(nil)
+	for try := 0; n == 0 && err == nil; try++ {
+		if n, err = w.conn.Read(w.in[w.to:]); try == emptyReads {
+			err = io.ErrNoProgress
 		}
 	}
-	return n, err
+	if n == 0 && isTimeout(err) && w.inMessage && time.Now().Before(w.messageBy) {
+		// The deadline was closeBy's, which is not for a message that has begun.
+		if err = w.conn.SetReadDeadline(w.messageBy); err == nil {
+			n, err = w.conn.Read(w.in[w.to:])
+		}
+	}
+	w.to += n
+	if n > 0 {
+		return nil // an error will come again
+	}
+	return err
+}
+
+// makeRoom leaves room to read into. The buffer doubles while clients fill it,
+// so that it costs no more than they sent, up to one message.
+func (w *wire) makeRoom() {
+	rest := w.in[w.from:w.to]
+	switch {
+	case len(rest) == 0 && len(w.in) > keptBufferBytes:
+		w.in = make([]byte, readBufferBytes)
+	case w.to < len(w.in):
+		if len(rest) > 0 {
+			return
+		}
+	case len(w.in) < keptBufferBytes, len(rest) == len(w.in): // batches come, or one large message
+		w.in = make([]byte, min(2*len(w.in), max(w.limits.message, keptBufferBytes)+frameHeaderBytes))
+	}
+	w.from, w.to = 0, copy(w.in, rest)
 }
 
 // armRead sets the read deadline. Setting one costs a lock in the runtime, so
 // the idle deadline is only moved once it is noticeably off, and a message
 // that arrives in one piece needs none of its own.
 func (w *wire) armRead() error {
+	if w.inMessage && w.messageArmed {
+		return nil
+	}
 	now := time.Now()
 	if w.inMessage {
-		if w.messageArmed {
-			return nil
-		}
 		w.messageArmed, w.readArmed, w.messageBy = true, time.Time{}, now.Add(w.limits.read)
 		return w.conn.SetReadDeadline(w.messageBy)
 	}
@@ -123,50 +170,71 @@ func (w *wire) closeBy(at time.Time) {
 	_ = w.conn.SetReadDeadline(at) // an error here means it is closed already
 }
 
-// recognise waits for a client's first bytes and tells how it speaks, without
-// taking them away.
+// peek waits for n bytes and shows them, without taking them away.
+func (w *wire) peek(n int) ([]byte, error) {
+	for w.buffered() < n {
+		if err := w.fill(); err != nil {
+			return nil, err
+		}
+	}
+	return w.in[w.from : w.from+n], nil
+}
+
+// recognise waits for a client's first bytes and notes how it speaks.
 func (w *wire) recognise() (Dialect, error) {
-	first, err := w.in.Peek(1)
+	first, err := w.peek(1)
 	if err != nil {
 		return Silent, err
 	}
 	w.inMessage = true
+	need := 1
 	switch first[0] {
 	case 0x80:
-		head, err := w.in.Peek(4)
-		return orGarbage(UnframedBinary, err == nil && binaryHead(head), err)
+		need = 4
 	case thrift.COMPACT_PROTOCOL_ID:
-		head, err := w.in.Peek(2)
-		return orGarbage(UnframedCompact, err == nil && compactHead(head), err)
-	case 0: // a frame's length, since no frame may reach 16 MiB
-		head, err := w.in.Peek(8)
-		if err != nil {
-			return Garbage, err
-		}
-		w.framed = true
-		if size := binary.BigEndian.Uint32(head); size == 0 || int(size) > w.limits.message {
-			return Garbage, errNotOurs
-		}
-		if binaryHead(head[frameHeaderBytes:]) {
-			return FramedBinary, nil
-		}
-		return orGarbage(FramedCompact, compactHead(head[frameHeaderBytes:]), nil)
+		need = 2
+	case 0: // a frame's length, since no frame may reach 16 MiB, or a name's
+		need = 2 * frameHeaderBytes
 	}
-	return Garbage, errNotOurs
-}
-
-func orGarbage(d Dialect, ok bool, err error) (Dialect, error) {
-	switch {
-	case err != nil:
+	head, err := w.peek(need)
+	if err != nil {
 		return Garbage, err
-	case !ok:
+	}
+	w.dialect = dialectOf(head, w.limits.message)
+	if w.dialect == Garbage {
 		return Garbage, errNotOurs
 	}
-	return d, nil
+	return w.dialect, nil
+}
+
+// dialectOf tells a dialect by a connection's first bytes: 4 where they begin
+// with 0x80, 2 of the compact protocol, else 8.
+func dialectOf(head []byte, longest int) Dialect {
+	switch {
+	case head[0] == 0x80 && binaryHead(head):
+		return UnframedBinary
+	case head[0] == thrift.COMPACT_PROTOCOL_ID && compactHead(head):
+		return UnframedCompact
+	case head[0] != 0:
+		return Garbage
+	}
+	size, inside := binary.BigEndian.Uint32(head), head[frameHeaderBytes:]
+	switch {
+	case size == 0 || size > uint32(longest):
+		return Garbage
+	case binaryHead(inside):
+		return FramedBinary
+	case compactHead(inside):
+		return FramedCompact
+	case oldHead(inside):
+		return FramedOld
+	case size <= longestOldName && isName(inside[:min(len(inside), int(size))]):
+		return UnframedOld
+	}
+	return Garbage
 }
 
 // binaryHead reports whether b starts a call of the strict binary protocol.
-// The old form without a version is refused: it cannot be told from a frame.
 func binaryHead(b []byte) bool {
 	return b[0] == 0x80 && b[1] == 0x01 && b[2] == 0 && isCall(thrift.TMessageType(b[3]))
 }
@@ -176,16 +244,33 @@ func compactHead(b []byte) bool {
 		isCall(thrift.TMessageType(b[1]>>thrift.COMPACT_TYPE_SHIFT_AMOUNT&thrift.COMPACT_TYPE_BITS))
 }
 
+// oldHead reports whether b is the length of a method's name, with which a call
+// without a version starts.
+func oldHead(b []byte) bool {
+	return b[0] == 0 && b[1] == 0 && b[2] == 0 && b[3] > 0 && b[3] <= longestOldName
+}
+
+// isName reports whether b could begin a method's name.
+func isName(b []byte) bool {
+	for _, c := range b {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != ':' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
 func isCall(t thrift.TMessageType) bool { return t == thrift.CALL || t == thrift.ONEWAY }
 
-// protocols returns the reading and the writing end for generated code.
-func (w *wire) protocols(d Dialect) (in, out thrift.TProtocol) {
-	strict := true
+// protocols returns the reading and the writing end for generated code. Replies
+// always have a version, as those of other servers.
+func (w *wire) protocols() (in, out thrift.TProtocol) {
+	strictRead, strictWrite := !w.dialect.old(), true
 	conf := &thrift.TConfiguration{
 		MaxMessageSize: int32(w.limits.message), MaxFrameSize: int32(w.limits.message),
-		MaxContainerSize: maxNesting, TBinaryStrictRead: &strict, TBinaryStrictWrite: &strict,
+		MaxContainerSize: maxNesting, TBinaryStrictRead: &strictRead, TBinaryStrictWrite: &strictWrite,
 	}
-	if d == FramedCompact || d == UnframedCompact {
+	if w.dialect.compact() {
 		return &counted{TProtocol: thrift.NewTCompactProtocolConf(w, conf)}, thrift.NewTCompactProtocolConf(w, conf)
 	}
 	return &counted{TProtocol: thrift.NewTBinaryProtocolConf(w, conf)}, thrift.NewTBinaryProtocolConf(w, conf)
@@ -233,24 +318,25 @@ func (c *counted) add(n int, err error) error {
 	return nil
 }
 
-// next waits for the next message. io.EOF means that the client went, or that
-// the connection was told to end and nothing more came.
+// next waits for the next message, and for the whole of it where it has a
+// frame. io.EOF means that the client went, or that the connection was told to
+// end and nothing more came.
 func (w *wire) next() error {
-	if err := w.endMessage(); err != nil {
-		return err
+	if w.dialect.framed() && w.left > 0 {
+		return errLeftOver
 	}
-	if _, err := w.in.Peek(1); err != nil {
+	w.inMessage, w.messageArmed, w.left = false, false, 0
+	if _, err := w.peek(1); err != nil {
 		if w.lastCall.Load() != 0 && isTimeout(err) {
 			return io.EOF
 		}
 		return err
 	}
 	w.inMessage = true
-	w.left = w.limits.message
-	if !w.framed {
+	if w.left = w.limits.message; !w.dialect.framed() {
 		return nil
 	}
-	head, err := w.in.Peek(frameHeaderBytes)
+	head, err := w.peek(frameHeaderBytes)
 	if err != nil {
 		return unexpected(err)
 	}
@@ -258,98 +344,129 @@ func (w *wire) next() error {
 	if size == 0 || size > uint32(w.limits.message) {
 		return errTooLong
 	}
-	w.left = int(size)
-	_, err = w.in.Discard(frameHeaderBytes)
-	return err
-}
-
-func (w *wire) endMessage() error {
-	if w.framed && w.left > 0 {
-		return errLeftOver
+	if _, err = w.peek(frameHeaderBytes + int(size)); err != nil {
+		return unexpected(err)
 	}
-	w.inMessage, w.messageArmed, w.left = false, false, 0
+	w.from += frameHeaderBytes
+	w.left = int(size)
 	return nil
 }
 
+// message shows as much of the message as has come: all of it where it has a
+// frame, else perhaps the beginning of later ones, too.
+func (w *wire) message() []byte { return w.in[w.from : w.from+min(w.left, w.buffered())] }
+
+// more waits for more of a message that has no frame.
+func (w *wire) more() error { return unexpected(w.fill()) }
+
+// took notes that the first n bytes of message have been read.
+func (w *wire) took(n int) { w.from, w.left = w.from+n, w.left-n }
+
 // lastReply reports whether the connection is to end now: it was told to, and
 // the client has nothing under way that we know of.
-func (w *wire) lastReply() bool { return w.lastCall.Load() != 0 && w.in.Buffered() == 0 }
+func (w *wire) lastReply() bool { return w.lastCall.Load() != 0 && w.buffered() == 0 }
 
 // Read hands over bytes of the message and no others.
 func (w *wire) Read(p []byte) (int, error) {
-	if w.left == 0 && len(p) > 0 {
-		return 0, errTooLong
+	if len(p) == 0 {
+		return 0, nil
 	}
-	n, err := w.in.Read(p[:min(len(p), w.left)])
-	w.left -= n
-	if err != nil {
-		err = unexpected(err)
+	if err := w.some(); err != nil {
+		return 0, err
 	}
-	return n, err
+	n := copy(p, w.message())
+	w.took(n)
+	return n, nil
 }
 
 // ReadByte hands over one byte of the message.
 func (w *wire) ReadByte() (byte, error) {
-	if w.left == 0 {
-		return 0, errTooLong
+	if err := w.some(); err != nil {
+		return 0, err
 	}
-	b, err := w.in.ReadByte()
-	if err != nil {
-		return 0, unexpected(err)
-	}
-	w.left--
+	b := w.in[w.from]
+	w.took(1)
 	return b, nil
+}
+
+// some waits for a byte of the message.
+func (w *wire) some() error {
+	if w.left == 0 {
+		return errTooLong
+	}
+	if w.buffered() > 0 {
+		return nil
+	}
+	return w.more()
 }
 
 // RemainingBytes is how many bytes the message may still have.
 func (w *wire) RemainingBytes() uint64 { return uint64(w.left) }
 
+// begin opens a reply in out, with room for the length of its frame.
 func (w *wire) begin() {
-	if len(w.out) == 0 && w.framed {
+	if w.writing {
+		return
+	}
+	w.writing, w.began = true, len(w.out)
+	if w.dialect.framed() {
 		w.out = append(w.out, 0, 0, 0, 0)
 	}
 }
 
-// Write keeps p for Flush.
+// end closes the reply that begin opened.
+func (w *wire) end() error {
+	if w.writing && w.dialect.framed() {
+		binary.BigEndian.PutUint32(w.out[w.began:], uint32(len(w.out)-w.began-frameHeaderBytes))
+	}
+	w.writing = false
+	if len(w.out) >= batchBytes {
+		return w.send()
+	}
+	return nil
+}
+
+// Write keeps p for the reply.
 func (w *wire) Write(p []byte) (int, error) {
 	w.begin()
 	w.out = append(w.out, p...)
 	return len(p), nil
 }
 
-// WriteByte keeps b for Flush.
+// WriteByte keeps b for the reply.
 func (w *wire) WriteByte(b byte) error {
 	w.begin()
 	w.out = append(w.out, b)
 	return nil
 }
 
-// WriteString keeps s for Flush.
+// WriteString keeps s for the reply.
 func (w *wire) WriteString(s string) (int, error) {
 	w.begin()
 	w.out = append(w.out, s...)
 	return len(s), nil
 }
 
-// Flush sends everything written since the last time in one write.
-func (w *wire) Flush(context.Context) error {
-	if len(w.out) == 0 {
-		return nil
-	}
-	if w.framed {
-		binary.BigEndian.PutUint32(w.out, uint32(len(w.out)-frameHeaderBytes))
+// Flush ends the reply. It leaves with those of its batch.
+func (w *wire) Flush(context.Context) error { return w.end() }
+
+// send writes all replies that are complete, in one piece. Once it has failed
+// it fails for ever.
+func (w *wire) send() error {
+	if len(w.out) == 0 || w.writing || w.broken != nil {
+		return w.broken
 	}
 	if now := time.Now(); now.Sub(w.writeArmed) > w.limits.write/4 {
 		w.writeArmed = now
-		if err := w.conn.SetWriteDeadline(now.Add(w.limits.write)); err != nil {
-			return err
+		if w.broken = w.conn.SetWriteDeadline(now.Add(w.limits.write)); w.broken != nil {
+			return w.broken
 		}
 	}
-	_, err := w.conn.Write(w.out)
-	if w.out = w.out[:0]; cap(w.out) > keptWriteBytes {
+	_, w.broken = w.conn.Write(w.out)
+	if w.out = w.out[:0]; cap(w.out) > 2*batchBytes {
 		w.out = nil
 	}
-	return err
+	return w.broken
 }
 
 // Open, IsOpen and Close complete thrift.TTransport; the connection belongs to
@@ -361,6 +478,14 @@ func (w *wire) IsOpen() bool { return true }
 
 // Close closes the connection.
 func (w *wire) Close() error { return w.conn.Close() }
+
+// finish sends what is complete, at the end of a connection.
+func (w *wire) finish() {
+	if w.writing {
+		w.out, w.writing = w.out[:w.began], false
+	}
+	_ = w.send() // it ends either way
+}
 
 func isTimeout(err error) bool {
 	var t net.Error
