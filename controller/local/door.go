@@ -62,12 +62,23 @@ func (d *door) serveJSON(w http.ResponseWriter, r *http.Request, target string) 
 }
 
 func (d *door) serveS3(w http.ResponseWriter, r *http.Request) {
+	body := patient{r.Body}
+	r.Body = body
 	if refusal := d.auth.checkS3(r); refusal != nil {
 		writeS3Error(w, r, refusal.status, refusal.code, refusal.message)
-		return
+	} else {
+		withDigest(r)
+		d.s3.ServeHTTP(w, r)
 	}
-	withDigest(r)
-	d.s3.ServeHTTP(w, r)
-	// A caller that is still sending would lose the answer with the connection.
-	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrained))
+	_ = body.Close() // the connection is no worse for it
+}
+
+// patient is a body that is read to its end before it is closed: a caller that
+// is still sending would lose the answer with the connection.
+type patient struct{ io.ReadCloser }
+
+// Close implements io.Closer.
+func (p patient) Close() error {
+	_, _ = io.Copy(io.Discard, io.LimitReader(p.ReadCloser, maxDrained)) // it may be closed, or broken off
+	return p.ReadCloser.Close()
 }
