@@ -139,6 +139,7 @@ func (p *process) await(pattern string) (string, error) {
 // TestScripts runs the program as people do, in a shell of sorts. Besides the
 // commands of testscript there are those of scriptCommands.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
