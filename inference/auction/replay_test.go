@@ -332,7 +332,11 @@ func TestReplaysOnce(t *testing.T) {
 		}}
 		c := replaying(strings.NewReader(bare("1")+"\n"+bare("2")+"\n"+`{"request":{"id":"3"},"partners":["a"],"bidders":[]}`), func(r *Replay) { r.Once = true })
 		c.Duration = 0
-		s := run(t, inBubble(t, c, f))
+		l := inBubble(t, c, f)
+		s := run(t, l)
+		if !l.replay.room.TryAcquire(maxAheadBytes) {
+			t.Error("lines that were held still take room")
+		}
 		if s.Auctions.Answered != 3 || s.Reports.Outcomes != 1 || len(f.reported()) != 1 {
 			t.Errorf("answered %d, reports %+v: want 3, and one outcome that is known", s.Auctions.Answered, s.Reports)
 		}
