@@ -42,8 +42,12 @@ func (m *Model) mean(of func(*Model, []float32) float32, x []float32) float32 {
 }
 
 func (m *Model) ensembleScore(x []float32) float32 {
-	mean := m.mean((*Model).Score, x)
-	if m.link != step || mean != mean {
+	return vote(m.link, m.mean((*Model).Score, x))
+}
+
+// vote makes the mean of scores that are 0 or 1 one of the two.
+func vote(l link, mean float32) float32 {
+	if l != step || mean != mean {
 		return mean
 	}
 	if mean > 0.5 { // a tie is 0

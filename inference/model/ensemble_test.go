@@ -17,7 +17,7 @@ func TestEnsemble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Trees() != members[0].Trees()+members[1].Trees()+members[2].Trees() || m.NumFeature() != 6 || len(m.Members()) != 3 || m.Evaluator() != Walk {
+	if m.Trees() != members[0].Trees()+members[1].Trees()+members[2].Trees() || m.NumFeature() != 6 || len(m.Members()) != 3 || m.Evaluator() != Masks {
 		t.Errorf("%d trees, %d features, %d members, %s", m.Trees(), m.NumFeature(), len(m.Members()), m.Evaluator())
 	}
 	for _, a := range readAnswers(t, "testdata/v3.2.0-ties.rows") {

@@ -45,15 +45,14 @@ type Scorer struct {
 	evaluator Evaluator
 	features  int
 	known     int
-	link      link
 	tables    tables
 }
 
 // tables are one evaluator. begin leaves in the scratch what the request
-// decides, for margins of rows of that request.
+// decides; fill makes scores, or else margins, for rows of that request.
 type tables interface {
 	begin(s *Scratch, row []float32)
-	margins(s *Scratch, b Batch)
+	fill(s *Scratch, b Batch, scores bool)
 	bytes() int64
 }
 
@@ -71,6 +70,8 @@ type Scratch struct {
 	row   []float32
 	words []uint64
 	ranks ranks
+	team  []Scratch // of the members of an ensemble
+	sums  []float32
 }
 
 // Prepare makes the fastest scorer that takes the model. It panics where the
@@ -79,34 +80,51 @@ func (m *Model) Prepare(a Auctions) *Scorer { return m.prepare(m.Evaluator(), a)
 
 // prepare makes a scorer with an evaluator that takes the model.
 func (m *Model) prepare(e Evaluator, a Auctions) *Scorer {
-	s := &Scorer{evaluator: e, features: m.features, link: m.link}
+	s := &Scorer{evaluator: e, features: m.features}
 	parts := m.parts(a)
-	switch e {
-	case Masks, Memo:
+	switch {
+	case e == Walk:
+		s.tables = &walk{model: *m, perRow: parts.perRow()}
+	case m.members != nil:
+		s.team(m, a)
+	case e == Flat:
+		s.tables = newFlat(&m.forest, m.features, parts, m.ending())
+	default:
 		t := newMasks(&m.forest, m.features, parts, m.ending())
 		if s.known = t.remember(a); s.known > 0 {
 			s.evaluator = Memo
 		}
 		s.tables = t
-	case Flat:
-		s.tables = newFlat(&m.forest, m.features, parts, m.ending())
-	case Walk:
-		s.tables = &walk{model: *m, perRow: parts.perRow()}
 	}
 	return s
 }
 
-// Evaluator names what Prepare chooses where no partner is known beforehand.
+// Evaluator names what Prepare chooses where no partner is known beforehand;
+// of an ensemble, what it chooses for the slowest member.
 func (m *Model) Evaluator() Evaluator {
 	switch {
-	case !m.isPlain():
-		return Walk
-	case takenByMasks(&m.forest):
+	case m.members != nil:
+		slowest := Masks
+		for _, member := range m.members {
+			slowest = slower(slowest, member.Evaluator())
+		}
+		return slowest
+	case takenByMasks(&m.forest, m.features):
 		return Masks
 	case takenByFlat(&m.forest, m.features):
 		return Flat
 	}
 	return Walk
+}
+
+// slower returns the one of two evaluators that takes more models.
+func slower(a, b Evaluator) Evaluator {
+	for _, e := range [...]Evaluator{Walk, Flat, Masks} {
+		if a == e || b == e {
+			return e
+		}
+	}
+	return Memo
 }
 
 // Evaluator names what was chosen.
@@ -130,31 +148,27 @@ func (s *Scorer) Begin(scratch *Scratch, row []float32) {
 
 // Margins fills b.Out with what Model.Margin gives for the same rows. It does
 // not allocate. It panics where the lengths of b differ.
-func (s *Scorer) Margins(scratch *Scratch, b Batch) {
+func (s *Scorer) Margins(scratch *Scratch, b Batch) { s.fill(scratch, b, false) }
+
+// Scores fills b.Out with what Model.Score gives for the same rows, as Margins.
+func (s *Scorer) Scores(scratch *Scratch, b Batch) { s.fill(scratch, b, true) }
+
+func (s *Scorer) fill(scratch *Scratch, b Batch, scores bool) {
 	n := len(b.Keys)
-	s.tables.margins(scratch, Batch{Keys: b.Keys, Rows: b.Rows[:n*s.features], Out: b.Out[:n]})
+	s.tables.fill(scratch, Batch{Keys: b.Keys, Rows: b.Rows[:n*s.features], Out: b.Out[:n]}, scores)
 }
 
-// Scores fills b.Out with what Model.Score gives for the same rows.
-func (s *Scorer) Scores(scratch *Scratch, b Batch) {
-	if w, walks := s.tables.(*walk); walks && !w.model.isPlain() {
-		n := len(b.Keys)
-		w.rows(scratch, Batch{Keys: b.Keys, Rows: b.Rows[:n*s.features], Out: b.Out[:n]}, (*Model).Score)
-		return
-	}
-	s.Margins(scratch, b)
-	for i, margin := range b.Out[:len(b.Keys)] {
-		b.Out[i] = s.link.score(margin)
-	}
-}
-
-// ending is what a model adds to its leaves, and when.
+// ending is what a model makes of the sum of its leaves.
 type ending struct {
-	base float32
-	last bool // else first
+	base           float32
+	last           bool // the base is added after the leaves, not before
+	link           link
+	slope, divisor float64 // where leaves are wide, see wide.go
 }
 
-func (m *Model) ending() ending { return ending{base: m.base, last: m.baseLast} }
+func (m *Model) ending() ending {
+	return ending{base: m.base, last: m.baseLast, link: m.link, slope: m.slope, divisor: m.divisor}
+}
 
 // start is what leaves are added to.
 func (e ending) start() float32 {
@@ -164,14 +178,21 @@ func (e ending) start() float32 {
 	return e.base
 }
 
-// end makes margins of sums.
-func (e ending) end(sums []float32) {
-	if !e.last {
-		return
+func (e ending) end(sum float32, score bool) float32 {
+	if e.last {
+		sum += e.base
 	}
-	for i, sum := range sums {
-		sums[i] = e.base + sum
+	if score {
+		return e.link.score(sum)
 	}
+	return sum
+}
+
+func (e ending) endWide(sum float64, score bool) float32 {
+	if score {
+		return e.wideScore(sum)
+	}
+	return float32(sum)
 }
 
 // parts are the features that any tree splits, by what decides them.
@@ -213,16 +234,17 @@ type walk struct {
 
 func (w *walk) begin(s *Scratch, row []float32) { s.row = append(s.row[:0], row...) }
 
-func (w *walk) margins(s *Scratch, b Batch) { w.rows(s, b, (*Model).Margin) }
-
-// rows asks the model about each row.
-func (w *walk) rows(s *Scratch, b Batch, ask func(*Model, []float32) float32) {
+func (w *walk) fill(s *Scratch, b Batch, scores bool) {
 	for i := range b.Out {
 		row := b.Rows[i*len(s.row) : (i+1)*len(s.row)]
 		for _, f := range w.perRow {
 			s.row[f] = row[f]
 		}
-		b.Out[i] = ask(&w.model, s.row)
+		if scores {
+			b.Out[i] = w.model.Score(s.row)
+		} else {
+			b.Out[i] = w.model.Margin(s.row)
+		}
 	}
 }
 

@@ -13,10 +13,13 @@ import (
 // takers returns the evaluators that take m, by what they say.
 func takers(m *Model) []Evaluator {
 	list := []Evaluator{Walk}
+	if m.members != nil {
+		return append(list, m.Evaluator())
+	}
 	if takenByFlat(&m.forest, m.features) {
 		list = append(list, Flat)
 	}
-	if takenByMasks(&m.forest) {
+	if takenByMasks(&m.forest, m.features) {
 		list = append(list, Masks, Memo)
 	}
 	return list
@@ -111,17 +114,28 @@ func agree(t *testing.T, m *Model, a auction) {
 		request, rows := a.hidden(s)
 		var scratch Scratch
 		out := make([]float32, len(a.keys))
+		scores := make([]float32, len(a.keys))
 		for range 2 { // the second time in a scratch that was used
 			s.Begin(&scratch, request)
 			s.Margins(&scratch, Batch{Keys: a.keys, Rows: rows, Out: out})
+			s.Scores(&scratch, Batch{Keys: a.keys, Rows: rows, Out: scores})
 		}
 		for i, got := range out {
 			row := a.rows[i*m.features : (i+1)*m.features]
-			if want := m.naive(row); math.Float32bits(got) != math.Float32bits(want) && (got == got || want == want) {
-				t.Fatalf("%s: row %d, key %d, %v: margin %v, a plain walk gives %v", s.Evaluator(), i, a.keys[i], row, got, want)
+			want := m.Margin(row)
+			if m.members == nil {
+				want = m.naive(row)
+			}
+			if !sameBits(got, want) || !sameBits(scores[i], m.Score(row)) {
+				t.Fatalf("%s: row %d, key %d, %v: margin %v and score %v, a plain walk gives %v and %v",
+					s.Evaluator(), i, a.keys[i], row, got, scores[i], want, m.Score(row))
 			}
 		}
 	}
+}
+
+func sameBits(a, b float32) bool {
+	return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b
 }
 
 // Every model that was really trained, in every way that takes it.
@@ -140,7 +154,7 @@ func TestEvaluatorsOnFixtures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := len(takers(m)); n < 2 && m.forest.numeric() {
+		if n := len(takers(m)); n < 3 {
 			t.Errorf("%s: %d evaluators", path, n)
 		}
 		for range 10 {
@@ -159,13 +173,25 @@ func randomModel(rng *rand.Rand, trees, leaves, features int) (*Model, func() fl
 		return float32(rng.IntN(40)-20) / 4
 	}
 	var b builder
+	sets, wide := rng.IntN(3) == 0, rng.IntN(3) == 0
 	for range trees {
 		t := randomTree(rng, 1+rng.IntN(leaves), features, threshold)
+		if sets {
+			t.addSets(rng, threshold)
+		}
+		if wide {
+			for range t.Left {
+				t.wide = append(t.wide, rng.NormFloat64())
+			}
+		}
 		if err := b.add(t); err != nil {
 			panic(err)
 		}
 	}
-	m := &Model{features: features, base: float32(rng.NormFloat64()), baseLast: rng.IntN(2) == 0, forest: b.forest()}
+	m := &Model{features: features, link: link(rng.IntN(int(step) + 1)), forest: b.forest(), slope: rng.Float64(), divisor: float64(1 + rng.IntN(9))}
+	if !wide {
+		m.base, m.baseLast = float32(rng.NormFloat64()), rng.IntN(2) == 0
+	}
 	return m, func() float32 {
 		switch rng.IntN(6) {
 		case 0:
@@ -174,6 +200,21 @@ func randomModel(rng *rand.Rand, trees, leaves, features int) (*Model, func() fl
 			return float32(rng.NormFloat64())
 		}
 		return threshold()
+	}
+}
+
+// addSets makes some splits ask for sets, empty ones included.
+func (t *tree) addSets(rng *rand.Rand, border func() float32) {
+	for i := range t.Left {
+		if t.Left[i] == leaf || rng.IntN(3) > 0 {
+			continue
+		}
+		borders := make([]float32, rng.IntN(7))
+		for j := range borders {
+			borders[j] = border()
+		}
+		slices.Sort(borders)
+		t.setCuts(int32(i), borders)
 	}
 }
 
@@ -215,6 +256,13 @@ func FuzzEvaluators(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64, trees uint8, leaves uint16, features uint8) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		m, value := randomModel(rng, int(trees), 1+int(leaves%2048), 1+int(features))
+		if seed%4 == 0 {
+			second, _ := randomModel(rng, int(trees)/2, 64, m.features)
+			var err error
+			if m, err = Ensemble([]*Model{m, second, m}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		agree(t, m, newAuction(rng, m.features, 11, value))
 	})
 }

@@ -1,6 +1,9 @@
 package model
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // flat walks eight trees at once over nodes of eight bytes. A feature is
 // replaced by its rank among the cuts at which any tree splits it, which is
@@ -9,6 +12,7 @@ import "slices"
 type flat struct {
 	nodes  []flatNode
 	values []float32 // of leaves
+	wide   []float64 // instead, where leaves are of double precision
 	roots  []uint32
 	depths []uint16 // steps to the deepest leaf of each group of trees
 	cuts   [][]float32
@@ -36,7 +40,7 @@ type ranks [maxSlots]uint16
 
 // takenByFlat tells whether ranks and slots have room for the model.
 func takenByFlat(f *forest, features int) bool {
-	if !f.numeric() || 2*features > maxSlots {
+	if len(f.sets) > 0 || 2*features > maxSlots {
 		return false
 	}
 	return !slices.ContainsFunc(f.thresholds(features), func(c []float32) bool { return len(c) > maxCuts })
@@ -59,13 +63,23 @@ func (f *forest) thresholds(features int) [][]float32 {
 
 func newFlat(f *forest, features int, p parts, e ending) *flat {
 	t := &flat{
-		nodes: make([]flatNode, len(f.nodes)), values: make([]float32, len(f.nodes)),
+		nodes: make([]flatNode, len(f.nodes)),
 		roots: f.roots, cuts: f.thresholds(features), parts: p, ending: e,
+	}
+	if f.wide != nil {
+		t.wide = make([]float64, len(f.nodes))
+	} else {
+		t.values = make([]float32, len(f.nodes))
 	}
 	for i := range f.nodes {
 		n := &f.nodes[i]
 		if n.left == uint32(i) {
-			t.nodes[i], t.values[i] = flatNode(i)<<32|highestRank, n.value
+			t.nodes[i] = flatNode(i)<<32 | highestRank
+			if t.wide != nil {
+				t.wide[i] = f.wide[math.Float32bits(n.value)]
+			} else {
+				t.values[i] = n.value
+			}
 			continue
 		}
 		rank, _ := slices.BinarySearch(t.cuts[n.slot>>1], n.threshold)
@@ -97,15 +111,18 @@ func (f *forest) depth(i int) uint16 {
 
 func (t *flat) begin(s *Scratch, row []float32) { t.rank(&s.ranks, t.parts.request, row) }
 
-func (t *flat) margins(s *Scratch, b Batch) {
+func (t *flat) fill(s *Scratch, b Batch, scores bool) {
 	width, start := len(t.cuts), t.ending.start()
 	for i := range b.Out {
 		row := b.Rows[i*width : (i+1)*width]
 		t.rank(&s.ranks, t.parts.partner, row)
 		t.rank(&s.ranks, t.parts.both, row)
-		b.Out[i] = t.sum(&s.ranks, start)
+		if t.wide != nil {
+			b.Out[i] = t.ending.endWide(add(t, t.wide, &s.ranks, 0), scores)
+		} else {
+			b.Out[i] = t.ending.end(add(t, t.values, &s.ranks, start), scores)
+		}
 	}
-	t.ending.end(b.Out)
 }
 
 // rank fills the slots of some features.
@@ -143,9 +160,10 @@ func (n flatNode) step(r *ranks) uint32 {
 	return uint32(n>>32) + uint32(int32(n&highestRank)-rank)>>31
 }
 
-// sum adds the leaves to s, tree by tree.
-func (t *flat) sum(r *ranks, s float32) float32 {
-	nodes, values, roots := t.nodes, t.values[:len(t.nodes)], t.roots
+// add adds leaves to s, tree by tree.
+func add[V float32 | float64](t *flat, values []V, r *ranks, s V) V {
+	nodes, roots := t.nodes, t.roots
+	values = values[:len(nodes)]
 	for _, depth := range t.depths {
 		if len(roots) < flatLanes {
 			break
@@ -176,7 +194,7 @@ func (t *flat) sum(r *ranks, s float32) float32 {
 }
 
 func (t *flat) bytes() int64 {
-	n := int64(len(t.nodes))*(flatNodeSize+4) + int64(len(t.roots))*4 + int64(len(t.depths))*2
+	n := int64(len(t.nodes))*flatNodeSize + int64(len(t.values))*4 + int64(len(t.wide))*8 + int64(len(t.roots))*4 + int64(len(t.depths))*2
 	for _, c := range t.cuts {
 		n += int64(len(c))*4 + 24
 	}

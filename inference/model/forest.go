@@ -15,7 +15,7 @@ type forest struct {
 	roots  []uint32
 	depths []uint16 // steps from root to deepest leaf, of each group of four trees
 
-	// Where nodes alone do not say everything (see numeric).
+	// Where nodes alone do not say everything (see sets.go).
 	sets    []cutSet  // of splits by category
 	borders []float32 // of the sets
 	wide    []float64 // leaves of double precision

@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -18,6 +19,7 @@ type masks struct {
 	parts    parts
 	ending   ending
 	leaves   []float32 // of all trees, and maskBits more
+	wide     []float64 // instead, where leaves are of double precision
 	first    []uint32  // of each tree, in leaves
 	known    []uint64  // a row for each partner known beforehand
 	rowBytes int       // of all columns
@@ -35,6 +37,8 @@ type column struct {
 	trees []uint32
 	masks []uint64
 
+	whole bool // there are rows for everything: no masks are left
+
 	// What a missing number clears: either the masks of so many splits, or,
 	// where they are many, a row.
 	right   []uint32
@@ -51,32 +55,76 @@ const (
 	maskBits      = 64      // the most leaves of a tree
 	maxRowBytes   = 1 << 19 // half of a processor's second cache
 	splitRowBytes = 64      // beyond that, rows may take so much per split
-	columnSize    = 144
+	maxSetBytes   = 8 << 20 // of rows for splits by sets
+	columnSize    = 152
 	markSize      = 32
 )
 
-// takenByMasks tells whether each tree's leaves fit a word.
-func takenByMasks(f *forest) bool {
-	if !f.numeric() {
-		return false
-	}
+// takenByMasks tells whether each tree's leaves fit a word, and what splits by
+// sets need stays within bounds.
+func takenByMasks(f *forest, features int) bool {
 	for i := range f.roots {
 		if root, end := f.tree(i); end-root > 2*maskBits-1 {
 			return false
 		}
 	}
-	return true
+	return f.setBorders(features)*len(f.roots)*8 <= maxSetBytes
+}
+
+// setBorders returns at how many numbers, over all features that are split by
+// sets, any split's answer changes.
+func (f *forest) setBorders(features int) int {
+	if len(f.sets) == 0 {
+		return 0
+	}
+	all := make([][]float32, features)
+	set := make([]bool, features)
+	for i := range f.nodes {
+		if n := &f.nodes[i]; n.left != uint32(i) {
+			all[n.slot>>1] = append(all[n.slot>>1], f.bordersOf(n)...)
+			set[n.slot>>1] = set[n.slot>>1] || n.isSet()
+		}
+	}
+	sum := 0
+	for i, borders := range all {
+		if set[i] {
+			slices.Sort(borders)
+			sum += len(slices.Compact(borders))
+		}
+	}
+	return sum
+}
+
+// bordersOf returns the numbers at which the answer of a split changes,
+// beginning with left.
+func (f *forest) bordersOf(n *node) []float32 {
+	if !n.isSet() {
+		return []float32{n.threshold}
+	}
+	s := f.sets[math.Float32bits(n.value)]
+	return f.borders[s.from:s.to]
 }
 
 func newMasks(f *forest, features int, p parts, e ending) *masks {
 	m := &masks{features: features, trees: len(f.roots), columns: make([]column, features), first: make([]uint32, len(f.roots)), parts: p, ending: e}
-	b := maskBuilder{nodes: f.nodes, splits: make([][]split, features)}
+	b := maskBuilder{forest: f, splits: make([][]split, features)}
 	for i, root := range f.roots {
 		b.tree, b.first = uint32(i), len(b.leaves)
 		m.first[i] = uint32(b.first)
 		b.add(root)
 	}
-	m.leaves = append(make([]float32, 0, len(b.leaves)+maskBits), b.leaves...)[:len(b.leaves)+maskBits]
+	if f.wide == nil {
+		m.leaves = make([]float32, len(b.leaves)+maskBits)
+	} else {
+		m.wide = make([]float64, len(b.leaves)+maskBits)
+	}
+	for i, v := range b.leaves {
+		if f.wide == nil {
+			m.leaves[i] = v
+		} else {
+			m.wide[i] = f.wide[math.Float32bits(v)]
+		}
+	}
 	m.lay(b.splits)
 	return m
 }
@@ -84,6 +132,8 @@ func newMasks(f *forest, features int, p parts, e ending) *masks {
 // split is a split of one tree, with zeros for the leaves on its left.
 type split struct {
 	threshold float32
+	set       bool
+	borders   []float32 // of a set, which has no threshold
 	tree      uint32
 	mask      uint64
 	right     bool // where missing goes
@@ -92,7 +142,7 @@ type split struct {
 // maskBuilder numbers the leaves and gathers the splits of one tree after the
 // other.
 type maskBuilder struct {
-	nodes  []node
+	forest *forest
 	leaves []float32
 	splits [][]split // by feature
 
@@ -102,7 +152,7 @@ type maskBuilder struct {
 
 // add adds the subtree under a node, leaves from left to right.
 func (b *maskBuilder) add(at uint32) {
-	n := &b.nodes[at]
+	n := &b.forest.nodes[at]
 	if n.left == at {
 		b.leaves = append(b.leaves, n.value)
 		return
@@ -111,32 +161,40 @@ func (b *maskBuilder) add(at uint32) {
 	b.add(n.left)
 	to := len(b.leaves) - b.first
 	f := n.slot >> 1
-	b.splits[f] = append(b.splits[f], split{
+	one := split{
 		threshold: n.threshold, tree: b.tree, right: n.slot&1 == 1,
 		mask: ^(uint64(1)<<to - uint64(1)<<from),
-	})
+	}
+	if n.isSet() {
+		one.set, one.borders = true, b.forest.bordersOf(n)
+	}
+	b.splits[f] = append(b.splits[f], one)
 	b.add(n.left + 1)
 }
 
-// lay makes the columns, with all their rows in one piece of memory. Features
-// of request and partner together are looked at most often and have a budget
-// of their own.
+// lay makes the columns, with their rows in few pieces of memory. Features of
+// request and partner together are looked at most often and have a budget of
+// their own.
 func (m *masks) lay(all [][]split) {
-	for f := range all {
-		m.columns[f] = newColumn(all[f])
-	}
 	var rest []int
-	for f := range all {
+	for f, splits := range all {
+		if slices.ContainsFunc(splits, func(s split) bool { return s.set }) {
+			m.columns[f] = newSetColumn(splits, m.trees)
+			m.rowBytes += (len(m.columns[f].marks) + 1) * m.trees * 8
+			continue
+		}
+		m.columns[f] = newColumn(splits)
 		if !slices.Contains(m.parts.both, f) {
 			rest = append(rest, f)
 		}
 	}
-	m.fill(rest)
-	m.fill(m.parts.both)
+	m.addRows(rest)
+	m.addRows(m.parts.both)
 }
 
-// fill makes the rows of some features: as many as their budget allows.
-func (m *masks) fill(features []int) {
+// addRows makes the rows of some features: as many as their budget allows.
+func (m *masks) addRows(features []int) {
+	features = slices.DeleteFunc(slices.Clone(features), func(f int) bool { return m.columns[f].whole })
 	splits := 0
 	for _, f := range features {
 		splits += len(m.columns[f].masks)
@@ -176,6 +234,41 @@ func newColumn(splits []split) column {
 		}
 	}
 	c.cuts, c.marks, c.right = slices.Clone(c.cuts), slices.Clone(c.marks), slices.Clone(c.right)
+	return c
+}
+
+// newSetColumn makes the column of a feature of which some splits ask for sets.
+// Their masks do not go on being cleared once they are, so each number at which
+// any answer changes has a row of its own, and so has missing.
+func newSetColumn(splits []split, trees int) column {
+	c := column{whole: true}
+	for i, s := range splits {
+		if !s.set {
+			splits[i].borders = []float32{s.threshold}
+		}
+		c.cuts = append(c.cuts, splits[i].borders...)
+	}
+	slices.Sort(c.cuts)
+	c.cuts = slices.Clone(slices.Compact(c.cuts))
+	c.marks, c.missing = make([]mark, len(c.cuts)+1), ones(trees)
+	space := ones(len(c.marks) * trees)
+	for i := range c.marks {
+		c.marks[i].row = space[i*trees : (i+1)*trees : (i+1)*trees]
+	}
+	for _, s := range splits {
+		if s.right {
+			c.missing[s.tree] &= s.mask
+		}
+		for right := s.borders; len(right) > 0; right = right[min(2, len(right)):] {
+			from, to := reached(c.cuts, right[0]), len(c.marks)
+			if len(right) > 1 {
+				to = reached(c.cuts, right[1])
+			}
+			for i := from; i < to; i++ {
+				c.marks[i].row[s.tree] &= s.mask
+			}
+		}
+	}
 	return c
 }
 
@@ -280,10 +373,9 @@ func (m *masks) begin(s *Scratch, row []float32) {
 	m.narrow(words, m.parts.request, row)
 }
 
-func (m *masks) margins(s *Scratch, b Batch) {
+func (m *masks) fill(s *Scratch, b Batch, scores bool) {
 	request, space := s.words[:m.trees], s.words[m.trees:(1+group)*m.trees]
 	var words [group][]uint64
-	all := b.Out
 	for len(b.Keys) > 0 {
 		n := min(group, len(b.Keys))
 		for i := range n {
@@ -292,12 +384,19 @@ func (m *masks) margins(s *Scratch, b Batch) {
 		for i := n; i < group; i++ {
 			words[i] = words[0]
 		}
-		var out [group]float32
-		m.sum(&out, m.ending.start(), request, &words)
-		copy(b.Out, out[:n])
+		if m.wide != nil {
+			sums := m.addWide(request, &words)
+			for i, sum := range sums[:n] {
+				b.Out[i] = m.ending.endWide(sum, scores)
+			}
+		} else {
+			sums := m.add(request, &words)
+			for i, sum := range sums[:n] {
+				b.Out[i] = m.ending.end(sum, scores)
+			}
+		}
 		b = Batch{Keys: b.Keys[n:], Rows: b.Rows[n*m.features:], Out: b.Out[n:]}
 	}
-	m.ending.end(all)
 }
 
 // partner returns the words of one row, which the partner and the request
@@ -320,11 +419,12 @@ func (m *masks) partner(space []uint64, key uint32, row []float32) []uint64 {
 	return space
 }
 
-// sum adds the leaves of four rows, tree by tree: four sums that do not wait
+// add adds the leaves of four rows, tree by tree: four sums that do not wait
 // for one another.
-func (m *masks) sum(out *[group]float32, start float32, request []uint64, words *[group][]uint64) {
+func (m *masks) add(request []uint64, words *[group][]uint64) [group]float32 {
 	n := len(request)
 	w0, w1, w2, w3, first := words[0][:n], words[1][:n], words[2][:n], words[3][:n], m.first[:n]
+	start := m.ending.start()
 	s0, s1, s2, s3 := start, start, start, start
 	for t, r := range request {
 		leaves := (*[maskBits]float32)(m.leaves[first[t]:])
@@ -333,13 +433,24 @@ func (m *masks) sum(out *[group]float32, start float32, request []uint64, words 
 		s2 += leaves[lowest(r&w2[t])]
 		s3 += leaves[lowest(r&w3[t])]
 	}
-	*out = [group]float32{s0, s1, s2, s3}
+	return [group]float32{s0, s1, s2, s3}
+}
+
+// addWide is add for leaves of double precision.
+func (m *masks) addWide(request []uint64, words *[group][]uint64) (sums [group]float64) {
+	for t, r := range request {
+		leaves := (*[maskBits]float64)(m.wide[m.first[t]:])
+		for i := range sums {
+			sums[i] += leaves[lowest(r&words[i][t])]
+		}
+	}
+	return sums
 }
 
 func lowest(w uint64) int { return bits.TrailingZeros64(w) & (maskBits - 1) }
 
 func (m *masks) bytes() int64 {
-	n := len(m.leaves)*4 + len(m.first)*4 + len(m.known)*8 + m.rowBytes
+	n := len(m.leaves)*4 + len(m.wide)*8 + len(m.first)*4 + len(m.known)*8 + m.rowBytes
 	for _, c := range m.columns {
 		n += len(c.masks)*12 + len(c.cuts)*4 + len(c.marks)*markSize + len(c.right)*4 + columnSize
 	}

@@ -14,17 +14,13 @@ import (
 //
 // A node with a set has NaN for its threshold, as a leaf has, but leads on;
 // the bits of its value are the set's number. Forests with such nodes, or with
-// leaves of double precision, take the walks of this file.
+// leaves of double precision, walk as this file says.
 
 // cutSet is a part of forest.borders.
 type cutSet struct{ from, to uint32 }
 
 // isSet tells whether n asks for a set. n must be no leaf.
 func (n *node) isSet() bool { return n.threshold != n.threshold }
-
-// numeric tells whether all splits of f are thresholds and all leaves float32,
-// so that its nodes alone say everything.
-func (f *forest) numeric() bool { return len(f.sets) == 0 && len(f.wide) == 0 }
 
 // leafOf returns the leaf of the tree at root that x falls into.
 func (f *forest) leafOf(root uint32, x []float32) *node {

@@ -12,11 +12,13 @@ func (m *Model) isWide() bool { return len(m.forest.wide) > 0 }
 // are made of the mean, as in its random forests.
 func (m *Model) wideMargin(x []float32) float64 { return m.forest.sumWide(x) }
 
-func (m *Model) wideScore(x []float32) float32 {
-	margin := m.wideMargin(x) / m.divisor
-	switch m.link {
+func (m *Model) wideScore(x []float32) float32 { return m.ending().wideScore(m.wideMargin(x)) }
+
+func (e ending) wideScore(sum float64) float32 {
+	margin := sum / e.divisor
+	switch e.link {
 	case logistic:
-		return float32(1 / (1 + math.Exp(-m.slope*margin)))
+		return float32(1 / (1 + math.Exp(-e.slope*margin)))
 	case exponential:
 		return float32(math.Exp(margin))
 	case identity, step:

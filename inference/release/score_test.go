@@ -44,7 +44,16 @@ func trained(t testing.TB) []*release.Release {
 // wide is a release whose trees have too many leaves for masks.
 func wide(t testing.TB) *release.Release {
 	t.Helper()
-	booster := wideBooster(9, 128)
+	r, err := release.Open(packWide(t, wideBooster(9, 128)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// packWide packs a booster of six features with a contract that has all kinds.
+func packWide(t testing.TB, booster []byte) []byte {
+	t.Helper()
 	m := releasetest.Manifest(0)
 	country := map[string]float32{"USA": 1, "DEU": -2, "": 3}
 	m.Contract.Features = []feature.Feature{
@@ -80,11 +89,7 @@ func wide(t testing.TB) *release.Release {
 			}
 		}
 	}
-	r, err := release.Open(releasetest.Pack(m, booster))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return releasetest.Pack(m, booster)
 }
 
 // wideBooster has complete trees over six features.
@@ -190,4 +195,20 @@ func BenchmarkScorer(b *testing.B) {
 	b.ReportMetric(perAuction(together), "ns/auction")
 	b.ReportMetric(perAuction(alone), "walk-ns/auction")
 	b.ReportMetric(perAuction(alone)/perAuction(together), "x-walk")
+}
+
+// BenchmarkOpen is what it takes to have a release of 200 trees of depth 6
+// ready: unpacked, read, prepared and proven.
+func BenchmarkOpen(b *testing.B) {
+	archive := packWide(b, wideBooster(200, 64))
+	b.ReportMetric(float64(len(archive))/1024, "KiB")
+	for b.Loop() {
+		r, err := release.Open(archive)
+		if err == nil {
+			err = r.Prove()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 }
