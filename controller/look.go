@@ -32,7 +32,7 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	}
 	seen.Jobs, err = f.jobs(ctx, s, now)
 	trouble("look for models", err)
-	seen.Published, err = f.published(ctx, s)
+	seen.Published, seen.Lost, err = f.published(ctx, s)
 	trouble("look for the release", err)
 	seen.Archived = f.memo.archivedOf(s.Finished)
 	if s.Active != nil && s.Active.Phase == rollout.Admitting {
@@ -108,23 +108,36 @@ func (s service) bound(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, longLook)
 }
 
-// published tells whether the release being tried is stored whole.
-func (f *Reconciler) published(ctx context.Context, s rollout.State) ([]string, error) {
-	if s.Active == nil || s.Active.Candidate == "" {
-		return nil, nil
+// published tells whether the release being tried is stored whole, and if it is
+// not, whether it can be no more.
+func (f *Reconciler) published(ctx context.Context, s rollout.State) (digests []string, lost string, err error) {
+	r := s.Active
+	if r == nil || r.Candidate == "" {
+		return nil, "", nil
 	}
-	digest := s.Active.Candidate
-	if !f.memo.published[digest] {
-		_, _, err := f.Documents.Get(ctx, release.PassportKey(digest))
+	if !f.memo.published[r.Candidate] {
+		_, _, err := f.Documents.Get(ctx, release.PassportKey(r.Candidate))
 		if errors.Is(err, ErrNotFound) {
-			return nil, nil
+			lost, err = f.lost(ctx, *r)
+			return nil, lost, err
 		}
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		f.memo.published[digest] = true
+		f.memo.published[r.Candidate] = true
 	}
-	return []string{digest}, nil
+	return []string{r.Candidate}, "", nil
+}
+
+// lost says why the pinned artifact of a rollout is no longer to be had; empty
+// while it is.
+func (f *Reconciler) lost(ctx context.Context, r rollout.Rollout) (string, error) {
+	_, err := f.admission(ctx, r)
+	if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) {
+		return fmt.Sprintf("s3://%s/%s was overwritten or removed before the release was stored; version the bucket, or let every job write to a place of its own",
+			r.Source.Bucket, r.Source.Key), nil
+	}
+	return "", err
 }
 
 // lookAtArtifact says whether the artifact of a rollout may be tried.

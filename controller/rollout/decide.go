@@ -73,6 +73,9 @@ func transition(s State, seen Observation, p Policy, now time.Time) move {
 	case Held:
 		return s.whileHeld(seen, p, now)
 	case Promoting:
+		if seen.Lost != "" {
+			return move{RollingBack, r.Step, ArtifactLost, seen.Lost}
+		}
 		if s.Pause != nil {
 			return move{Held, r.Step, Paused, pausedBy(s.Pause)}
 		}
@@ -155,6 +158,9 @@ func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
 
 // harmed reports what ends a rollout in shadow, canary or hold at once.
 func harmed(r Rollout, seen Observation) (move, bool) {
+	if seen.Lost != "" {
+		return move{RollingBack, r.Step, ArtifactLost, seen.Lost}, true
+	}
 	if v := seen.Verdict; v != nil && v.Outcome == judge.Worse {
 		return move{RollingBack, r.Step, CandidateWorse, v.Sentence}, true
 	}

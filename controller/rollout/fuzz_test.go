@@ -98,6 +98,8 @@ func (h *history) happen(what, how byte) {
 		h.ask([]Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}[what%32-22], how)
 	case 28:
 		clear(h.w.failing)
+	case 31:
+		h.w.lost = []string{"", "the artifact was overwritten"}[how&1]
 	case 29: // the judge is silent for a while: its last word grows old
 		h.stale = h.now
 	case 30:

@@ -61,8 +61,9 @@ const (
 	RollbackByHand  Reason = "rollback_by_hand"
 	Newer           Reason = "newer" // a newer candidate took its place
 	ArtifactTimeout Reason = "artifact_timeout"
-	LoadFailed      Reason = "load_failed" // tasks could not make it ready
-	TimedOut        Reason = "timed_out"   // promotion did not end in time
+	ArtifactLost    Reason = "artifact_lost" // overwritten or removed before the release was stored
+	LoadFailed      Reason = "load_failed"   // tasks could not make it ready
+	TimedOut        Reason = "timed_out"     // promotion did not end in time
 )
 
 // State is all that is remembered of one fleet: the document that is saved
@@ -195,14 +196,15 @@ type Request struct {
 
 // Observation is what the outside world showed just now.
 type Observation struct {
-	Jobs      []Job          `json:"-"`       // completed training jobs that the fleet listens to
-	Admission *Admission     `json:"-"`       // of the rollout in Admitting
-	Published []string       `json:"-"`       // releases known to be stored whole
-	Archived  []string       `json:"-"`       // finished rollouts known to be in the archive
-	Tasks     []Task         `json:"tasks"`   // running ones, in any order
-	Desired   int            `json:"desired"` // tasks that ECS is to keep running
-	Verdict   *judge.Verdict `json:"verdict"` // of the active rollout; nil when nothing is judged
-	Exposed   int64          `json:"exposed"` // auctions answered by the active candidate
+	Jobs      []Job          `json:"-"`              // completed training jobs that the fleet listens to
+	Admission *Admission     `json:"-"`              // of the rollout in Admitting
+	Published []string       `json:"-"`              // releases known to be stored whole
+	Archived  []string       `json:"-"`              // finished rollouts known to be in the archive
+	Lost      string         `json:"lost,omitempty"` // why the active candidate can be stored no more; empty: it can
+	Tasks     []Task         `json:"tasks"`          // running ones, in any order
+	Desired   int            `json:"desired"`        // tasks that ECS is to keep running
+	Verdict   *judge.Verdict `json:"verdict"`        // of the active rollout; nil when nothing is judged
+	Exposed   int64          `json:"exposed"`        // auctions answered by the active candidate
 }
 
 // Job is a completed training job.

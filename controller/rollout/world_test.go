@@ -21,14 +21,14 @@ type world struct {
 	admission map[string]*Admission // by rollout
 	verdict   judge.Outcome
 	failing   map[string]string // task -> why it can load nothing
-	epoch     map[string]int64
+	lost      string            // why what is not stored yet never will be
 	desired   int
 }
 
 func newWorld(tasks ...string) *world {
 	w := &world{
 		tasks: map[string]*Task{}, published: map[string]bool{}, archived: map[string]bool{}, admission: map[string]*Admission{},
-		failing: map[string]string{}, epoch: map[string]int64{}, desired: len(tasks),
+		failing: map[string]string{}, desired: len(tasks),
 	}
 	for _, id := range tasks {
 		w.start(id)
@@ -57,6 +57,9 @@ func (w *world) observe(s State, now time.Time) Observation {
 		if a := w.admission[s.Active.ID]; a != nil {
 			seen.Admission = a
 		}
+		if c := s.Active.Candidate; c != "" && !w.published[c] {
+			seen.Lost = w.lost
+		}
 		if c := s.Active.Comparing(); w.verdict != "" && (c == Shadow || c == Canary) {
 			seen.Verdict = &judge.Verdict{Outcome: w.verdict, At: now, Sentence: "the judge says " + string(w.verdict)}
 		}
@@ -67,7 +70,7 @@ func (w *world) observe(s State, now time.Time) Observation {
 func (w *world) apply(a Action) {
 	switch a := a.(type) {
 	case Publish:
-		w.published[a.Digest] = true
+		w.published[a.Digest] = w.published[a.Digest] || w.lost == ""
 	case Archive:
 		w.archived[a.Rollout] = true
 	case Tag:
@@ -112,6 +115,8 @@ func (w *world) hear(word string, s State, now time.Time) (*Request, error) {
 			a.Reason = Reason(detail)
 		}
 		w.admission[name] = a
+	case "overwritten": // what is not stored yet
+		w.lost = "the artifact was overwritten"
 	case "verdict":
 		w.verdict = judge.Outcome(name)
 	case "die":
