@@ -75,7 +75,7 @@ func TestFailsOpenWithinBounds(t *testing.T) {
 		}
 		// Each call that was given up cost its connection.
 		end := l.Snapshot().Connections // when all slots have ended
-		if int64(len(f.conns)) != end.Broken || end.Open != 0 || end.Broken < 8 {
+		if int64(len(f.conns)) != end.Broken+end.Rotated || end.Open != 0 || end.Rotated > 2 {
 			t.Errorf("connections %+v, and the fleet saw %d", end, len(f.conns))
 		}
 	})
