@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -132,6 +133,26 @@ func (p *process) await(pattern string) (string, error) {
 		}
 		if ended || time.Now().After(deadline) {
 			return "", fmt.Errorf("%s did not print %s but\n%s", p.name, pattern, p.printed())
+		}
+	}
+}
+
+// TestCommands checks of every command that it has help, and that it tells of a
+// wrong flag in one line and nowhere else.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	for _, c := range commands() {
+		var out strings.Builder
+		if err := run(t.Context(), []string{c.name, "--help"}, &out); err != nil && !errors.Is(err, flag.ErrHelp) || out.Len() == 0 {
+			t.Errorf("%s --help: %v\n%s", c.name, err, &out)
+		}
+		out.Reset()
+		err := run(t.Context(), []string{c.name, "--nonsense"}, &out)
+		if want := "flag provided but not defined: -nonsense: see sluice " + c.name + " --help"; err == nil || err.Error() != want {
+			t.Errorf("%s --nonsense: %v, want %s", c.name, err, want)
+		}
+		if out.Len() > 0 {
+			t.Errorf("%s --nonsense prints\n%s", c.name, &out)
 		}
 	}
 }

@@ -117,7 +117,8 @@ func shortest(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1
 
 // runInspect is `sluice inspect FILE`.
 func runInspect(_ context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("sluice inspect FILE", flag.ContinueOnError)
+	flags := flag.NewFlagSet("sluice inspect", flag.ContinueOnError)
+	flags.Usage = func() { fmt.Fprintln(flags.Output(), "usage: sluice inspect FILE") }
 	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
 		if err := parseFlags(flags, args, out); err != nil {
 			return err
