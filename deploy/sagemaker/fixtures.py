@@ -44,7 +44,7 @@ THOROUGH = ((0, 90), (1, 0), (1, 7), (3, 2))
 # What else must be read, and is asked as SageMaker's server asks it: through a
 # DMatrix, with the trees up to the best iteration.
 SERVED = {
-    "dart": dict(max_depth=3, rounds=6, booster="dart", rate_drop=0.5, one_drop=1),
+    "dart": dict(max_depth=3, rounds=6, booster="dart", rate_drop=0.5, one_drop=1, base_score=0.3),
     "best": dict(max_depth=3, rounds=30, eta=1.0, num_parallel_tree=2, subsample=0.5, early=2),
     "raw": dict(max_depth=2, rounds=4, objective="binary:logitraw", base_score=0.3),
     "poisson": dict(max_depth=3, rounds=4, objective="count:poisson"),

@@ -220,7 +220,8 @@ func (b *builder) keep(n int) {
 	b.roots, b.depth = b.roots[:n], b.depth[:n]
 }
 
-// weigh multiplies the leaves of each tree by its weight.
+// weigh multiplies the leaves of each tree by its weight. Before that, XGBoost
+// adds each of them to 0, so that -0 is lost.
 func (b *builder) weigh(weights []float32) error {
 	if len(weights) != len(b.roots) {
 		return refuse(Format, "the model has %d trees and weights for %d; save it again", len(b.roots), len(weights))
@@ -231,6 +232,9 @@ func (b *builder) weigh(weights []float32) error {
 			tree++
 		}
 		if n := &b.nodes[at]; n.left == uint32(at) {
+			if n.value == 0 {
+				n.value = 0
+			}
 			if n.value *= weights[tree]; !finite(n.value) {
 				return refuse(Format, "tree %d weighs %v; save the model again", tree, weights[tree])
 			}

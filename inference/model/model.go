@@ -36,7 +36,7 @@ type Model struct {
 	names     []string
 	features  int
 	base      float32 // margin of a row before any tree
-	baseLast  bool    // XGBoost before 1.3 sums the leaves first and adds the base to the sum
+	baseLast  bool    // XGBoost before 1.3 sums the leaves first and adds the base to the sum, its dart before 1.4
 	link      link
 	version   string
 	trained   int // trees in the file, of which early stopping may use fewer
@@ -156,10 +156,10 @@ func (m *Model) Score(x []float32) float32 {
 func (m *Model) BaseMargin() float32 { return m.base }
 
 // WithBaseMargin returns the same model with another base margin; the trees
-// are shared. A file holds the base score as a probability, and the logarithm
-// that turns it into a margin is rounded differently by different C libraries:
-// in one of 200 base scores the last bit is another one than here. Whoever
-// knows what the trainer's XGBoost answered can set it right.
+// are shared. A file holds the base score as the objective's own number, and
+// the logarithm that turns it into a margin is that of Linux here (see logf);
+// elsewhere its last bit may be another one. Whoever knows what the trainer's
+// XGBoost answered can set it right.
 func (m *Model) WithBaseMargin(base float32) *Model {
 	other := *m
 	other.base = base
@@ -179,7 +179,7 @@ func sigmoid(margin float32) float32 {
 // logit is the inverse of sigmoid, as XGBoost rounds it.
 func logit(p float32) float32 {
 	odds := 1/p - 1
-	return -float32(math.Log(float64(odds)))
+	return -logf(odds)
 }
 
 // header is what a file says besides its trees, not yet checked.
@@ -239,19 +239,19 @@ func (h *header) model(trees *builder) (*Model, error) {
 	if len(h.names) > 0 && len(h.names) != int(h.features) {
 		return nil, refuse(Format, "the model names %d features and reads %d; save it again", len(h.names), h.features)
 	}
-	if h.booster == "dart" {
-		if err := trees.weigh(h.weights); err != nil {
-			return nil, err
-		}
-	}
 	objective, _ := objectiveOf(h.objective)
 	base, err := h.baseMargin(objective)
 	if err != nil {
 		return nil, err
 	}
+	if h.booster == "dart" {
+		if err := trees.weigh(h.weights); err != nil {
+			return nil, err
+		}
+	}
 	m := &Model{
 		format: h.format, version: h.version(), objective: h.objective, link: objective.link,
-		features: int(h.features), base: base, baseLast: h.before(1, 3), trained: len(trees.roots),
+		features: int(h.features), base: base, baseLast: h.baseLast(), trained: len(trees.roots),
 	}
 	if n := h.trees(m.trained); n < m.trained {
 		trees.keep(n)
@@ -270,6 +270,11 @@ func given(names []string, prefix string) []string {
 		}
 	}
 	return nil
+}
+
+// baseLast tells whether the leaves are summed before the base is added.
+func (h *header) baseLast() bool {
+	return h.before(1, 3) || h.before(1, 4) && h.booster == "dart"
 }
 
 // before tells whether an older XGBoost wrote the file.

@@ -47,7 +47,7 @@ func (l link) margin(score float32) (float32, error) {
 		if !(score > 0 && finite(score)) {
 			return 0, refuse(Format, "the base score is %v, which has no logarithm; set base_score when training", score)
 		}
-		return float32(math.Log(float64(score))), nil
+		return logf(score), nil
 	case identity, step:
 	}
 	if !finite(score) {
