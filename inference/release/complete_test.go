@@ -105,3 +105,37 @@ func TestCheckManifest(t *testing.T) {
 		}
 	}
 }
+
+// FuzzComplete holds what Complete promises for any bytes: what comes back is
+// the artifact itself, or a release that is proven, or opens to a refusal.
+func FuzzComplete(f *testing.F) {
+	booster := releasetest.Booster(0)
+	f.Add(booster, releasetest.Archive(0)[:40])
+	f.Add(releasetest.Archive(0), []byte("{}"))
+	manifest, err := json.Marshal(releasetest.Manifest(0))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(booster, manifest)
+	f.Add([]byte("\x80\x04\x8c\x0cxgboost.core\x8c\x07Booster\x93)\x81}b."), manifest)
+	limits := release.Limits{ArchiveBytes: 1 << 20, UnpackedBytes: 1 << 20, Ratio: 200, Files: 8, ManifestBytes: 1 << 20}
+	f.Fuzz(func(t *testing.T, artifact, manifest []byte) {
+		archive, err := limits.Complete(artifact, manifest)
+		if err != nil {
+			if !errors.As(err, &release.Refusal{}) {
+				t.Fatalf("not a refusal: %v", err)
+			}
+			return
+		}
+		if bytes.Equal(archive, artifact) {
+			return
+		}
+		r, err := limits.Open(archive)
+		if err == nil {
+			err = r.Prove()
+		}
+		if err != nil && !errors.As(err, &release.Refusal{}) {
+			t.Fatalf("not a refusal: %v", err)
+		}
+	})
+}
