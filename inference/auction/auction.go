@@ -5,11 +5,12 @@
 //
 // It does not serve anything, it does not know which task answers (a load
 // balancer stands in between), and it does not invent auctions: what is
-// auctioned, and who would bid, comes from a World.
+// auctioned, and who would bid, comes from a World or from a file of requests.
 //
-// One auction with 20 partners costs 70 to 100 us of CPU with the generated
-// Thrift client, a third of it system calls: 2,000 a second over 400
-// connections are a fifth of a core and some 35 MB.
+// One auction with 20 partners costs 60 to 90 us of CPU on a busy Zen 4 core
+// (with generated code it was 85 to 115), 25 to 50 where many come at once:
+// system calls and waking threads but for 5 us. A connection takes 22 kB, of
+// which 10,000 were held on one machine with the server.
 package auction
 
 import (

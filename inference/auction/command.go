@@ -232,11 +232,14 @@ func (s Summary) worth(b *strings.Builder, partners bool) {
 }
 
 func worthRow(w io.Writer, head string, v Worth) {
-	explored := "-"
+	lost, explored := "-", "-" // where nobody bid, or nobody knows
+	if v.Bids > 0 {
+		lost = fmt.Sprintf("%.2f %%", 100*v.BidsLostShare)
+	}
 	if v.ExploredBids > 0 {
 		explored = fmt.Sprintf("%.2f %% of %d", 100*v.ExploredBidsLostShare, v.ExploredBids)
 	}
-	_, _ = fmt.Fprintf(w, "%s\t%.1f %%\t%d\t%.2f %%\t%s\n", head, 100*v.SavedShare, v.Bids, 100*v.BidsLostShare, explored)
+	_, _ = fmt.Fprintf(w, "%s\t%.1f %%\t%d\t%s\t%s\n", head, 100*v.SavedShare, v.Bids, lost, explored)
 }
 
 // micros prints a number of microseconds.
