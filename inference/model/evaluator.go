@@ -40,7 +40,8 @@ type Auctions struct {
 const Stranger = math.MaxUint32
 
 // Scorer scores the rows of auctions. It never changes, so that any number of
-// goroutines may share it, and keeps nothing of the model it was prepared from.
+// goroutines may share it. Unless it walks, it keeps nothing of the model that
+// it was prepared from.
 type Scorer struct {
 	evaluator Evaluator
 	features  int

@@ -15,7 +15,7 @@ type flat struct {
 	wide   []float64 // instead, where leaves are of double precision
 	roots  []uint32
 	depths []uint16 // steps to the deepest leaf of each group of trees
-	cuts   [][]float32
+	cuts   []cuts   // by feature
 	parts  parts
 	ending ending
 }
@@ -64,7 +64,10 @@ func (f *forest) thresholds(features int) [][]float32 {
 func newFlat(f *forest, features int, p parts, e ending) *flat {
 	t := &flat{
 		nodes: make([]flatNode, len(f.nodes)),
-		roots: f.roots, cuts: f.thresholds(features), parts: p, ending: e,
+		roots: slices.Clone(f.roots), cuts: make([]cuts, features), parts: p, ending: e,
+	}
+	for i, at := range f.thresholds(features) {
+		t.cuts[i] = newCuts(at)
 	}
 	if f.wide != nil {
 		t.wide = make([]float64, len(f.nodes))
@@ -82,7 +85,7 @@ func newFlat(f *forest, features int, p parts, e ending) *flat {
 			}
 			continue
 		}
-		rank, _ := slices.BinarySearch(t.cuts[n.slot>>1], n.threshold)
+		rank, _ := slices.BinarySearch(t.cuts[n.slot>>1].at, n.threshold)
 		t.nodes[i] = flatNode(n.left)<<32 | flatNode(n.slot)<<16 | flatNode(rank)
 	}
 	for i := 0; i+flatLanes <= len(f.roots); i += flatLanes {
@@ -132,26 +135,10 @@ func (t *flat) rank(r *ranks, features []int, row []float32) {
 		if v := row[f]; v != v {
 			r[slot], r[slot+1] = 0, highestRank
 		} else {
-			n := uint16(reached(t.cuts[f], v))
+			n := uint16(t.cuts[f].reached(v))
 			r[slot], r[slot+1] = n, n
 		}
 	}
-}
-
-// reached returns how many of the ascending cuts are at most v. The processor
-// could not guess the comparisons, so none of them is a branch.
-func reached(cuts []float32, v float32) int {
-	at, n := 0, len(cuts)
-	for n > 0 {
-		half := (n + 1) / 2
-		var step int
-		if cuts[at+half-1] <= v {
-			step = 1
-		}
-		at += half & -step
-		n -= half
-	}
-	return at
 }
 
 // step returns the node after n.
@@ -196,7 +183,7 @@ func add[V float32 | float64](t *flat, values []V, r *ranks, s V) V {
 func (t *flat) bytes() int64 {
 	n := int64(len(t.nodes))*flatNodeSize + int64(len(t.values))*4 + int64(len(t.wide))*8 + int64(len(t.roots))*4 + int64(len(t.depths))*2
 	for _, c := range t.cuts {
-		n += int64(len(c))*4 + 24
+		n += int64(c.bytes())
 	}
 	return n
 }

@@ -30,8 +30,8 @@ type masks struct {
 // hold the masks up to some of the thresholds together, so that few are left to
 // be cleared one by one.
 type column struct {
-	cuts  []float32 // the thresholds, each once
-	marks []mark    // what a number clears that has reached none, one, … of the cuts
+	cuts  cuts   // the thresholds
+	marks []mark // what a number clears that has reached none, one, … of the cuts
 
 	// The splits: their trees and the masks that they clear.
 	trees []uint32
@@ -56,7 +56,7 @@ const (
 	maxRowBytes   = 1 << 19 // half of a processor's second cache
 	splitRowBytes = 64      // beyond that, rows may take so much per split
 	maxSetBytes   = 8 << 20 // of rows for splits by sets
-	columnSize    = 152
+	columnSize    = 128
 	markSize      = 32
 )
 
@@ -224,16 +224,17 @@ func (m *masks) rows(features []int, pace int) int {
 func newColumn(splits []split) column {
 	slices.SortFunc(splits, func(a, b split) int { return cmp.Compare(a.threshold, b.threshold) })
 	c := column{trees: make([]uint32, len(splits)), masks: make([]uint64, len(splits)), marks: []mark{{}}}
+	var at []float32
 	for i, s := range splits {
 		if i == 0 || s.threshold != splits[i-1].threshold {
-			c.cuts, c.marks = append(c.cuts, s.threshold), append(c.marks, mark{})
+			at, c.marks = append(at, s.threshold), append(c.marks, mark{})
 		}
-		c.trees[i], c.masks[i], c.marks[len(c.cuts)].to = s.tree, s.mask, uint32(i+1)
+		c.trees[i], c.masks[i], c.marks[len(at)].to = s.tree, s.mask, uint32(i+1)
 		if s.right {
 			c.right = append(c.right, uint32(i))
 		}
 	}
-	c.cuts, c.marks, c.right = slices.Clone(c.cuts), slices.Clone(c.marks), slices.Clone(c.right)
+	c.cuts, c.marks, c.right = newCuts(slices.Clone(at)), slices.Clone(c.marks), slices.Clone(c.right)
 	return c
 }
 
@@ -242,15 +243,16 @@ func newColumn(splits []split) column {
 // any answer changes has a row of its own, and so has missing.
 func newSetColumn(splits []split, trees int) column {
 	c := column{whole: true}
+	var at []float32
 	for i, s := range splits {
 		if !s.set {
 			splits[i].borders = []float32{s.threshold}
 		}
-		c.cuts = append(c.cuts, splits[i].borders...)
+		at = append(at, splits[i].borders...)
 	}
-	slices.Sort(c.cuts)
-	c.cuts = slices.Clone(slices.Compact(c.cuts))
-	c.marks, c.missing = make([]mark, len(c.cuts)+1), ones(trees)
+	slices.Sort(at)
+	c.cuts = newCuts(slices.Clone(slices.Compact(at)))
+	c.marks, c.missing = make([]mark, len(c.cuts.at)+1), ones(trees)
 	space := ones(len(c.marks) * trees)
 	for i := range c.marks {
 		c.marks[i].row = space[i*trees : (i+1)*trees : (i+1)*trees]
@@ -260,9 +262,9 @@ func newSetColumn(splits []split, trees int) column {
 			c.missing[s.tree] &= s.mask
 		}
 		for right := s.borders; len(right) > 0; right = right[min(2, len(right)):] {
-			from, to := reached(c.cuts, right[0]), len(c.marks)
+			from, to := c.cuts.reached(right[0]), len(c.marks)
 			if len(right) > 1 {
-				to = reached(c.cuts, right[1])
+				to = c.cuts.reached(right[1])
 			}
 			for i := from; i < to; i++ {
 				c.marks[i].row[s.tree] &= s.mask
@@ -351,7 +353,7 @@ func (c *column) row(words []uint64, v float32) []uint64 {
 		}
 		return c.missing
 	}
-	m := &c.marks[reached(c.cuts, v)]
+	m := &c.marks[c.cuts.reached(v)]
 	masks, trees := c.masks[m.from:m.to], c.trees[m.from:m.to]
 	for i, mask := range masks {
 		words[trees[i]] &= mask
@@ -452,7 +454,7 @@ func lowest(w uint64) int { return bits.TrailingZeros64(w) & (maskBits - 1) }
 func (m *masks) bytes() int64 {
 	n := len(m.leaves)*4 + len(m.wide)*8 + len(m.first)*4 + len(m.known)*8 + m.rowBytes
 	for _, c := range m.columns {
-		n += len(c.masks)*12 + len(c.cuts)*4 + len(c.marks)*markSize + len(c.right)*4 + columnSize
+		n += len(c.masks)*12 + c.cuts.bytes() + len(c.marks)*markSize + len(c.right)*4 + columnSize
 	}
 	return int64(n)
 }
