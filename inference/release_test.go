@@ -1,11 +1,13 @@
 package inference
 
 import (
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sluicehq/sluice/inference/auction/world"
 	"github.com/sluicehq/sluice/inference/feature"
 	"github.com/sluicehq/sluice/inference/release"
 	"github.com/sluicehq/sluice/inference/release/releasetest"
@@ -84,5 +86,36 @@ func TestUnprovenReleasesAreRefused(t *testing.T) {
 				t.Errorf("%s: %v", tt.name, s)
 			}
 		})
+	}
+}
+
+// BenchmarkRelease is a decide of 20 partners by a trained release, without
+// the wire.
+func BenchmarkRelease(b *testing.B) {
+	archive, err := os.ReadFile("../controller/local/demo/models/better.tar.gz")
+	if err != nil {
+		b.Fatal(err)
+	}
+	shop := newToyShop()
+	digest := release.Digest(archive)
+	shop.put(release.ArchiveKey(digest), archive)
+	task := newToyTask(b, shop)
+	task.loader.open = openRelease
+	force(b, task, assignment{release: digest, buckets: 64})
+	w := world.New(1)
+	auctions := make([]world.Auction, 256)
+	for n := range auctions {
+		auctions[n] = w.Auction(uint64(n), world.Moment(uint64(n)))
+	}
+	s := &session{t: task, id: 1}
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		a := &auctions[n%len(auctions)]
+		s.d.request, s.d.partners = a.Request, a.Partners
+		s.decide(b.Context(), true, time.Now())
+		s.decisionReply()
+		s.afterReply(b.Context(), time.Now())
+		n++
 	}
 }
