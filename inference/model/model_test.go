@@ -568,3 +568,30 @@ func ulps(a, b float32) int {
 	}
 	return d
 }
+
+// XGBoost writes NaN where a category decides, and people name features so.
+func TestWithoutNaN(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{`{"a":[1,2]}`, `{"a":[1,2]}`},
+		{`{"a":[NaN,1,NaN]}`, `{"a":[null,1,null]}`},
+		{`{"NaN":["is NaN \"NaN\\",NaN,"\\"]}`, `{"NaN":["is NaN \"NaN\\",null,"\\"]}`},
+		{`{"a":NaN}"NaN\`, `{"a":null}"NaN\`},
+	} {
+		if got := string(withoutNaN([]byte(tt.in))); got != tt.want {
+			t.Errorf("%s becomes %s, want %s", tt.in, got, tt.want)
+		}
+	}
+}
+
+// A weighed leaf is never -0: added to a base margin of -0 it would stay.
+func TestWeighLosesTheSignOfZero(t *testing.T) {
+	tree := vine(0)
+	tree.Value[0] = float32(math.Copysign(0, -1))
+	var b builder
+	if err := errors.Join(b.add(tree), b.weigh([]float32{0.5})); err != nil {
+		t.Fatal(err)
+	}
+	if math.Signbit(float64(b.nodes[0].value)) {
+		t.Error("the leaf is -0")
+	}
+}

@@ -47,3 +47,14 @@ func TestZeroCuts(t *testing.T) {
 		}
 	}
 }
+
+// All that LightGBM takes for zero is on one side of any threshold.
+func TestBeyond(t *testing.T) {
+	for _, threshold := range []float64{0, 1e-40, 0.5e-35, 1e-35, math.Copysign(0, -1), -1e-40, -0.5e-35, -1e-35, 3} {
+		for _, v := range []float32{-1e-35, -1e-45, 0, 1e-45, 1e-35} {
+			if got := v < beyond(threshold); got != (threshold >= 0) {
+				t.Errorf("%v is at or below %v: %v", v, threshold, got)
+			}
+		}
+	}
+}
