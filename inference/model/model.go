@@ -4,12 +4,18 @@
 // It reads what save_model writes: JSON, UBJSON and the binary format of 0.90
 // to 3.0, with trees (gbtree, dart), numeric and categorical splits, and
 // objectives that give one number per row; the same from inside a Python
-// pickle, of which nothing is executed; and LightGBM's text. It does not train, does not know what a feature means, fetches nothing and
-// keeps no state besides the immutable Model.
+// pickle, of which nothing is executed; and LightGBM's text. It does not train,
+// does not know what a feature means, fetches nothing and keeps no state
+// besides the immutable Model and Scorer.
 //
 // Each format is read into trees (tree), trees are checked and laid out for
-// walking (builder), and a forest walks them. A further format ends in
-// builder.add; a faster evaluator is another form of forest.
+// walking (builder), and a forest walks them: that is a Model, the reference. A
+// Scorer is made of a Model for many partners of one request (evaluator.go). A
+// further format ends in builder.add; a faster evaluator implements tables.
+//
+// A napkin sum, on one core of an EPYC, 200 complete trees of depth 6 and 20
+// partners: one node after the other takes 6.7 us a row, a Model 2.4, ranks
+// 1.1, masks 0.7 and masks of known partners 0.23, so 4.6 us a request.
 package model
 
 import (
