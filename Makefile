@@ -5,11 +5,12 @@ LINT     := $(TOOLS)/golangci-lint
 LINT_VERSION := v2.15.0
 THRIFT_FLAGS := -strict --gen go:package_prefix=github.com/sluicehq/sluice/idl/gen/,skip_remote -out idl/gen
 FUZZTIME ?= 30s
+BENCH_TAGS = $(shell test -e /usr/include/xgboost/c_api.h && command -v $(or $(CC),cc) >/dev/null && echo -tags xgboost)
 
-.PHONY: help build demo test race fuzz bench lint generate verify models clean mutants
+.PHONY: help build demo test race fuzz bench lint generate verify models clean mutants bench-check bench-scale
 
 help: ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 build: ## build bin/sluice
 	$(GO) build -trimpath -o bin/sluice .
@@ -32,8 +33,14 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 mutants: ## prove that the safety tests catch broken programs
 	$(GO) test -count=1 -timeout 30m -run 'TestMutants' . -mutants
 
-bench: ## run every benchmark once
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## measure Sluice against what one would use instead
+	cd bench && $(GO) run $(BENCH_TAGS) .
+
+bench-check: ## the same, and fail where a goal is missed
+	cd bench && $(GO) test $(BENCH_TAGS) . && $(GO) run $(BENCH_TAGS) . -check
+
+bench-scale: ## what a request costs by connections, partners and trees
+	cd bench && $(GO) run . -scale
 
 lint: $(LINT) ## check style, the arrows between packages, and the dashboard's types
 	$(LINT) run --allow-parallel-runners ./...

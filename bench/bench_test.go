@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/sluicehq/sluice/inference/feature"
+	"github.com/sluicehq/sluice/inference/model"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// The reference must be right, or being faster than it means nothing.
+func TestAllEvaluatorsAgree(t *testing.T) {
+	for depth, want := range map[int]model.Evaluator{3: model.Memo, 6: model.Memo, 8: model.Flat} {
+		r, err := newRivals(40, depth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, is := r.prepared(r.of)
+		if is != want {
+			t.Errorf("depth %d: the evaluator is %s, want %s", depth, is, want)
+		}
+		if _, _, n := r.race(ours, r.naive, 3); n != 0 {
+			t.Errorf("depth %d: %d margins differ", depth, n)
+		}
+		for i, row := 0, r.auctions(1, 1); i < benchPartners; i, row = i+1, row[benchFeatures:] {
+			if a, b := r.m.Margin(row[:benchFeatures]), r.f.margin(row[:benchFeatures]); a != b {
+				t.Errorf("depth %d: margin %v, naively %v", depth, a, b)
+			}
+		}
+	}
+}
+
+func TestXGBoostAgrees(t *testing.T) {
+	r, err := newRivals(40, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := openXGBoost(r.f.json(), benchFeatures)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer b.close()
+	if _, _, n := r.race(b.margins, r.naive, 3); n != 0 {
+		t.Errorf("%d margins differ", n)
+	}
+}
+
+// A release that could not be proven would not serve.
+func TestReleasesAreProven(t *testing.T) {
+	for _, trees := range []int{0, 20} {
+		packed, err := archive(sized(1, trees))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := release.Open(packed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Prove(); err != nil || r.Auctions() == 0 {
+			t.Errorf("%d trees: %v, %d auctions", trees, err, r.Auctions())
+		}
+	}
+}
+
+// What the stock server reads of a request must be all that the model reads.
+func TestStockReadsTheSameRows(t *testing.T) {
+	made, err := contract().Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	different := map[string]bool{}
+	for _, r := range requests() {
+		read := fromWire(onWire(&r))
+		want, got := make([]float32, made.Len()), make([]float32, made.Len())
+		made.Extract(want, &r, "partner-03")
+		made.Extract(got, &read, "partner-03")
+		for i := range want {
+			if math.Float32bits(want[i]) != math.Float32bits(got[i]) || want[i] != want[i] {
+				t.Fatalf("feature %d is %v, want %v", i, got[i], want[i])
+			}
+		}
+		different[string(feature.MarshalOpenRTB(r))] = true
+	}
+	if len(different) != differentRequests {
+		t.Errorf("%d different requests", len(different))
+	}
+}
+
+func TestFloors(t *testing.T) {
+	for _, tt := range []struct {
+		row  row
+		pass bool
+	}{
+		{row{value: 12, floor: 12}, true},
+		{row{value: 11.9, floor: 12}, false},
+		{row{value: 1.3, floor: 1.3, atMost: true}, true},
+		{row{value: 1.4, floor: 1.3, atMost: true}, false},
+		{row{value: math.NaN(), floor: 1}, false},
+		{row{value: 0, floor: 1, unbound: true}, true},
+		{row{floor: 1, skipped: "no library"}, true},
+	} {
+		if tt.row.passes() != tt.pass {
+			t.Errorf("%+v passes: %v", tt.row, !tt.pass)
+		}
+		if got := strings.Contains(strings.Join(tt.row.cells(), " "), "MISSED"); got == tt.pass {
+			t.Errorf("%+v is shown as missed: %v", tt.row, got)
+		}
+	}
+}
+
+func TestRatioIsOfTurns(t *testing.T) {
+	ours, other := []float64{1, 2, 40}, []float64{10, 20, 400}
+	if got := ratio(ours, other); got != 10 {
+		t.Errorf("ratio %v", got)
+	}
+	if !math.IsNaN(median(nil)) {
+		t.Error("the median of nothing is a number")
+	}
+}
+
+func TestTableIsMarkdown(t *testing.T) {
+	var b bytes.Buffer
+	write(&b, [][]string{{"a", "long"}, {"wide", "x"}})
+	if want := "| a    | long |\n|------|------|\n| wide | x    |\n"; b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
+
+// Trees are drawn from nothing but their seed.
+func TestForestsAreTheSameAgain(t *testing.T) {
+	a, b := newForest(1, 3, 4, 5), newForest(1, 3, 4, 5)
+	if !bytes.Equal(a.json(), b.json()) || bytes.Equal(a.json(), newForest(2, 3, 4, 5).json()) {
+		t.Error("a seed does not decide a forest")
+	}
+	row := make([]float32, 5)
+	for i := range row {
+		row[i] = rand.Float32()
+	}
+	if s := a.score(row); s <= 0 || s >= 1 {
+		t.Errorf("score %v", s)
+	}
+}

@@ -1,0 +1,94 @@
+// Bench measures Sluice against what one would use instead: the naive walk,
+// XGBoost's own library, generated Thrift code, Apache's stock server, a raw
+// echo. Every number is a ratio of two sides that ran in turn, so that what
+// else the machine does happens to both; scores are timed by the processor time
+// of their thread, servers by that of their process.
+//
+// It tests nothing but that margins are equal, and says nothing about absolute
+// speed: a table of another machine has other nanoseconds.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 5 && args[0] == "serve" {
+		var n [3]int
+		for i := range n {
+			var err error
+			if n[i], err = strconv.Atoi(args[2+i]); err != nil {
+				return err
+			}
+		}
+		return serve(ctx, kind(args[1]), n[0], n[1], n[2])
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	check := flags.Bool("check", false, "fail where a goal is missed; what is missed is measured again, three times in all")
+	scaling := flags.Bool("scale", false, "print what a request costs by connections, partners and trees instead")
+	root := flags.String("root", "..", "folder of the module that is measured")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *scaling {
+		return scale(ctx, out)
+	}
+	return table(ctx, out, *root, *check)
+}
+
+// table measures and prints all rows.
+func table(ctx context.Context, out io.Writer, root string, check bool) error {
+	groups := []func() ([]row, error){
+		scoring,
+		func() ([]row, error) { return codec(ctx, root) },
+		func() ([]row, error) { return servers(ctx) },
+		func() ([]row, error) { return swaps(ctx) },
+	}
+	lines := [][]string{{"what", "Sluice", "the other", "ratio", "attainable", "floor"}}
+	missed := 0
+	for _, measure := range groups {
+		rows, err := measure()
+		for tries := 1; err == nil && check && misses(rows) > 0 && tries < 3; tries++ {
+			fmt.Fprintf(os.Stderr, "bench: measured again: %d missed\n", misses(rows))
+			rows, err = measure()
+		}
+		if err != nil {
+			return err
+		}
+		missed += misses(rows)
+		for _, r := range rows {
+			lines = append(lines, r.cells())
+		}
+	}
+	write(out, lines)
+	if check && missed > 0 {
+		return errors.New(strconv.Itoa(missed) + " goals are missed; if this machine is busy, try again")
+	}
+	return nil
+}
+
+func misses(rows []row) (n int) {
+	for _, r := range rows {
+		if !r.passes() {
+			n++
+		}
+	}
+	return n
+}
