@@ -32,6 +32,7 @@ type parser struct {
 	outcome  outcome
 	elements int // of containers so far
 	limit    int // bytes of a message
+	most     int // elements of one
 }
 
 const skipDepth = 32 // of structs and containers in what is not read
@@ -51,17 +52,20 @@ func (p *parser) fail(o outcome) {
 
 // take returns the next n bytes, nil where there are not that many.
 func (p *parser) take(n int) []byte {
-	if uint(n) > uint(len(p.b)-p.at) {
-		if uint(n) > uint(p.limit) {
-			p.fail(odd)
-		} else {
-			p.fail(unfinished)
-		}
-		return nil
+	if uint(n) <= uint(len(p.b)-p.at) {
+		p.at += n
+		return p.b[p.at-n : p.at]
 	}
-	b := p.b[p.at : p.at+n : p.at+n]
-	p.at += n
-	return b
+	return p.lack(n)
+}
+
+func (p *parser) lack(n int) []byte {
+	if uint(n) > uint(p.limit) {
+		p.fail(odd)
+	} else {
+		p.fail(unfinished)
+	}
+	return nil
 }
 
 func (p *parser) byte() byte {
@@ -211,6 +215,12 @@ func (p *parser) size() int {
 
 // text returns a string that aliases b.
 func (p *parser) text() string {
+	if b := p.b[p.at:]; !p.compact && len(b) >= 4 { // most texts are there and short
+		if n := uint(binary.BigEndian.Uint32(b)); n <= uint(len(b)-4) && n <= uint(p.limit) {
+			p.at += 4 + int(n)
+			return unsafe.String(unsafe.SliceData(b[4:]), n)
+		}
+	}
 	b := p.take(p.size())
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
@@ -247,7 +257,7 @@ func (p *parser) listOf(t thrift.TType) int {
 }
 
 func (p *parser) count(elements int) {
-	if p.elements += elements; p.elements > maxNesting {
+	if p.elements += elements; p.elements > p.most {
 		p.fail(odd)
 	}
 }

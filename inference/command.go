@@ -86,6 +86,8 @@ func parseFlags(args []string, env func(string) string, out io.Writer) (settings
 	f.IntVar(&o.MaxInHand, "max-in-hand", o.MaxInHand, "requests scored at once")
 	f.DurationVar(&o.MaxWait, "max-wait", o.MaxWait, "how long a request waits for its turn before it is forwarded")
 	f.IntVar(&o.MaxMessageBytes, "max-message", o.MaxMessageBytes, "`bytes` of one Thrift message")
+	f.IntVar(&o.MaxElements, "max-elements", o.MaxElements, "elements in the lists of one Thrift message, all levels together")
+	f.IntVar(&o.MaxPartners, "max-partners", o.MaxPartners, "partners that one request may ask about; with more it is forwarded")
 	f.Int64Var(&o.MaxArchiveBytes, "max-archive", o.MaxArchiveBytes, "`bytes` of one release's archive")
 	f.Int64Var(&o.MemoryBytes, "memory", 0, "`bytes` that loading a release must not exceed (default: the container's limit)")
 	f.DurationVar(&s.fetchTimeout, "fetch-timeout", 30*time.Second, "how long one download may take")

@@ -69,6 +69,9 @@ func (d *door) enter(ctx context.Context, conn net.Conn) {
 	d.mu.Unlock()
 	if full {
 		d.m.rejected.WithLabelValues(d.name).Inc()
+		if d.name == "data" {
+			d.m.hit("max_connections")
+		}
 		_ = conn.Close() // nothing was promised to it
 		return
 	}

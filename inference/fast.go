@@ -36,9 +36,9 @@ type incoming struct {
 
 // parse reads the call at the beginning of b into s and returns how many bytes
 // it has. Unless the outcome is parsed, what it left in s means nothing.
-func (s *session) parse(b []byte, d Dialect, limit int) (in incoming, n int, o outcome) {
+func (s *session) parse(b []byte, d Dialect, limits wireLimits) (in incoming, n int, o outcome) {
 	p := &s.parser
-	*p = parser{b: b, compact: d.compact(), limit: limit}
+	*p = parser{b: b, compact: d.compact(), limit: limits.message, most: limits.elements}
 	h := p.head(d.old())
 	switch h.name {
 	case "decide":

@@ -44,11 +44,12 @@ func (r *replies) forget() {
 // serveData answers the connection behind w until it ends.
 func (t *Task) serveData(ctx context.Context, w *wire) {
 	dialect, err := w.recognise()
-	if dialect == Silent && w.lastCall.Load() == 0 && isTimeout(err) {
-		t.m.closed.WithLabelValues("idle").Inc()
-	}
 	t.m.connections.WithLabelValues(string(dialect)).Inc()
 	if err != nil {
+		if w.lastCall.Load() == 0 && isTimeout(err) {
+			t.m.closed.WithLabelValues(w.why(err)).Inc()
+		}
+		t.m.hit(w.limitOf(err))
 		return
 	}
 	defer w.finish()
@@ -63,7 +64,8 @@ func (t *Task) serveData(ctx context.Context, w *wire) {
 			err = io.EOF
 		}
 	}
-	t.m.closed.WithLabelValues(why(err)).Inc()
+	t.m.closed.WithLabelValues(w.why(err)).Inc()
+	t.m.hit(w.limitOf(err))
 }
 
 // endOfConnection is when a connection is old, zero for never. Connections that
@@ -77,21 +79,42 @@ func (t *Task) endOfConnection(now time.Time, id uint64) time.Time {
 }
 
 // why says in one word what ended a connection.
-func why(err error) string {
+func (w *wire) why(err error) string {
 	var protocol thrift.TProtocolException
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "torn"
 	case errors.Is(err, io.EOF):
 		return "done"
-	case errors.Is(err, errTooLong), errors.Is(err, errLeftOver):
-		return "limit"
+	case isTimeout(err) && !w.inMessage:
+		return "idle"
 	case isTimeout(err):
 		return "late"
-	case errors.As(err, &protocol):
+	case w.limitOf(err) != "":
+		return "limit"
+	case errors.Is(err, errLeftOver), errors.Is(err, errCutShort), errors.As(err, &protocol):
 		return "malformed"
 	}
 	return "lost"
+}
+
+// limitOf is the limit that a connection hit, by the name of its flag; "" for
+// none.
+func (w *wire) limitOf(err error) string {
+	var protocol thrift.TProtocolException
+	switch {
+	case isTimeout(err) && w.broken != nil:
+		return "write_timeout"
+	case isTimeout(err) && w.inMessage:
+		return "read_timeout"
+	case isTimeout(err):
+		return "idle_timeout"
+	case errors.Is(err, errTooMany):
+		return "max_elements"
+	case errors.Is(err, errTooLong), errors.As(err, &protocol) && protocol.TypeId() == thrift.SIZE_LIMIT:
+		return "max_message"
+	}
+	return ""
 }
 
 // errMalformed ends a connection whose next message could not be found.
@@ -106,7 +129,7 @@ const fastTries = 6
 func (s *session) call(ctx context.Context, w *wire) (time.Time, error) {
 	for range s.t.fastTries {
 		b := w.message()
-		in, n, o := s.parse(b, w.dialect, w.limits.message)
+		in, n, o := s.parse(b, w.dialect, w.limits)
 		whole := w.dialect.framed() || len(b) == w.left // or as much as a message may have
 		switch {
 		case o == parsed && (n == len(b) || !w.dialect.framed()):

@@ -16,6 +16,7 @@ type metrics struct {
 	seconds                 prometheus.Histogram
 	connections, closed     *prometheus.CounterVec
 	acceptErrors, rejected  *prometheus.CounterVec
+	limits                  *prometheus.CounterVec
 	panics                  *prometheus.CounterVec
 	swaps                   prometheus.Counter
 	swapSeconds             prometheus.Histogram
@@ -71,6 +72,7 @@ func newMetrics() *metrics {
 		closed:         f.counters("sluice_connections_closed_total", "Connections to the data port that ended, by reason.", "reason"),
 		acceptErrors:   f.counters("sluice_accept_errors_total", "Accepts that failed and were tried again.", "port"),
 		rejected:       f.counters("sluice_connections_rejected_total", "Connections closed at once since the limit was reached.", "port"),
+		limits:         f.counters("sluice_limit_hits_total", "Limits that a client or the load ran into, by the flag that sets them.", "limit"),
 		panics:         f.counters("sluice_panics_total", "Panics survived.", "where"),
 		swaps:          f.counter("sluice_swaps_total", "Assignments that came into force."),
 		swapSeconds:    f.histogram("sluice_swap_seconds", "From an assignment to its coming into force.", prometheus.ExponentialBuckets(1e-3, 2, 16)),
@@ -98,6 +100,13 @@ func (f factory) gauges(name, help string, labels ...string) *prometheus.GaugeVe
 	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	f.r.MustRegister(v)
 	return v
+}
+
+// hit counts a limit that was hit, unless it is "".
+func (m *metrics) hit(limit string) {
+	if limit != "" {
+		m.limits.WithLabelValues(limit).Inc()
+	}
 }
 
 func (m *metrics) dropped(reason string) prometheus.Counter {

@@ -12,7 +12,7 @@ import (
 	"github.com/sluicehq/sluice/inference/feature"
 )
 
-// MaxPartnersPerRequest is how many partners one decide may ask about.
+// MaxPartnersPerRequest is how many partners one decide may ask about, at most.
 const MaxPartnersPerRequest = 1024
 
 // Degraded says in one word why an auction was forwarded without a score.
@@ -75,10 +75,12 @@ func (s *session) decide(ctx context.Context, explore bool, now time.Time) {
 	switch {
 	case d.serving == nil:
 		d.degraded = NotReady
-	case len(d.partners) > MaxPartnersPerRequest:
+	case len(d.partners) > s.t.o.MaxPartners:
 		d.degraded = BadRequest
+		s.t.m.hit("max_partners")
 	case !s.t.slots.tryTake() && !s.wait(ctx):
 		d.degraded = Busy
+		s.t.m.hit("max_in_hand")
 	default:
 		s.score(ctx, explore)
 		s.t.slots.give()

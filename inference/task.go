@@ -27,6 +27,8 @@ type Options struct {
 	MaxInHand       int           // requests scored at once
 	MaxWait         time.Duration // of a request for its turn; then it is forwarded
 	MaxMessageBytes int           // of one Thrift message or frame
+	MaxElements     int           // of containers of one message, all levels together
+	MaxPartners     int           // that one decide asks about; with more it is forwarded
 	MaxArchiveBytes int64         // of one release
 	MemoryBytes     int64         // that loading a release must not exceed; 0 for no limit
 	ConnectionAge   time.Duration // after which a connection ends between messages, give or take a quarter; 0 for never
@@ -44,7 +46,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		MaxConnections: 10_000, MaxInHand: 64, MaxWait: 20 * time.Millisecond,
-		MaxMessageBytes: 256 << 10, MaxArchiveBytes: 256 << 20,
+		MaxMessageBytes: 256 << 10, MaxElements: 16384, MaxPartners: MaxPartnersPerRequest, MaxArchiveBytes: 256 << 20,
 		IdleTimeout: 10 * time.Minute, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
 		ReceiptAge: 10 * time.Minute,
 		DrainDelay: 5 * time.Second, DrainLinger: 2 * time.Second, DrainTimeout: 20 * time.Second,
@@ -61,6 +63,8 @@ func (o Options) Check() error {
 		{"max-in-hand", int64(o.MaxInHand)},
 		{"max-wait", int64(o.MaxWait)},
 		{"max-message", int64(o.MaxMessageBytes)},
+		{"max-elements", int64(o.MaxElements)},
+		{"max-partners", int64(o.MaxPartners)},
 		{"max-archive", o.MaxArchiveBytes},
 		{"idle-timeout", int64(o.IdleTimeout)},
 		{"read-timeout", int64(o.ReadTimeout)},
@@ -82,6 +86,10 @@ func (o Options) Check() error {
 		return errors.New("nothing fetches releases")
 	case o.MaxMessageBytes > maxFrameLimit:
 		return fmt.Errorf("--max-message may be %d at most", maxFrameLimit)
+	case o.MaxElements > maxFrameLimit:
+		return fmt.Errorf("--max-elements may be %d at most", maxFrameLimit)
+	case o.MaxPartners > MaxPartnersPerRequest:
+		return fmt.Errorf("--max-partners may be %d at most", MaxPartnersPerRequest)
 	case o.MemoryBytes < 0:
 		return errors.New("--memory must not be negative")
 	case o.ConnectionAge < 0:
@@ -131,7 +139,7 @@ func New(o Options) (*Task, error) {
 		loader: loader{fetch: o.Fetch, open: openRelease, archiveBytes: o.MaxArchiveBytes, memoryBytes: o.MemoryBytes},
 	}
 	t.log = o.Log.With("fleet", o.Fleet, "task", o.Name)
-	sizes := wireLimits{message: o.MaxMessageBytes, idle: o.IdleTimeout, read: o.ReadTimeout, write: o.WriteTimeout}
+	sizes := wireLimits{message: o.MaxMessageBytes, elements: o.MaxElements, idle: o.IdleTimeout, read: o.ReadTimeout, write: o.WriteTimeout}
 	t.data = t.door("data", o.MaxConnections, sizes, t.serveData)
 	sizes.message = maxControlMessageBytes
 	t.control = t.door("control", maxControlConnections, sizes, t.serveControl)

@@ -36,14 +36,15 @@ func (d Dialect) old() bool { return d == FramedOld || d == UnframedOld }
 var (
 	errTooLong  = errors.New("message is longer than the limit")
 	errNotOurs  = errors.New("first bytes are no Thrift that is spoken here")
+	errTooMany  = errors.New("message holds more elements than the limit")
 	errLeftOver = errors.New("frame is longer than its message")
+	errCutShort = errors.New("frame is shorter than its message")
 )
 
 const (
 	readBufferBytes  = 4 << 10
 	keptBufferBytes  = 16 << 10 // larger buffers are not kept for the next message
 	batchBytes       = 32 << 10 // of replies that wait for one another
-	maxNesting       = 16384    // container elements of one message, all levels together
 	maxFrameLimit    = 1<<24 - 1
 	frameHeaderBytes = 4
 	emptyReads       = 100
@@ -52,10 +53,11 @@ const (
 
 // wireLimits bound what one connection may cost.
 type wireLimits struct {
-	message int           // bytes
-	idle    time.Duration // between messages
-	read    time.Duration // for one message, once begun
-	write   time.Duration // for one batch of replies
+	message  int           // bytes
+	elements int           // of containers of one message, all levels together
+	idle     time.Duration // between messages
+	read     time.Duration // for one message, once begun
+	write    time.Duration // for one batch of replies
 }
 
 // wire cuts the byte stream of a connection into messages and gathers the
@@ -200,16 +202,18 @@ func (w *wire) recognise() (Dialect, error) {
 	if err != nil {
 		return Garbage, err
 	}
-	w.dialect = dialectOf(head, w.limits.message)
-	if w.dialect == Garbage {
+	switch w.dialect = dialectOf(head); {
+	case w.dialect == Garbage:
 		return Garbage, errNotOurs
+	case w.dialect.framed() && binary.BigEndian.Uint32(head) > uint32(w.limits.message):
+		return Garbage, errTooLong // perhaps: noise may look like this, too
 	}
 	return w.dialect, nil
 }
 
 // dialectOf tells a dialect by a connection's first bytes: 4 where they begin
 // with 0x80, 2 of the compact protocol, else 8.
-func dialectOf(head []byte, longest int) Dialect {
+func dialectOf(head []byte) Dialect {
 	switch {
 	case head[0] == 0x80 && binaryHead(head):
 		return UnframedBinary
@@ -220,7 +224,7 @@ func dialectOf(head []byte, longest int) Dialect {
 	}
 	size, inside := binary.BigEndian.Uint32(head), head[frameHeaderBytes:]
 	switch {
-	case size == 0 || size > uint32(longest):
+	case size == 0:
 		return Garbage
 	case binaryHead(inside):
 		return FramedBinary
@@ -268,19 +272,19 @@ func (w *wire) protocols() (in, out thrift.TProtocol) {
 	strictRead, strictWrite := !w.dialect.old(), true
 	conf := &thrift.TConfiguration{
 		MaxMessageSize: int32(w.limits.message), MaxFrameSize: int32(w.limits.message),
-		MaxContainerSize: maxNesting, TBinaryStrictRead: &strictRead, TBinaryStrictWrite: &strictWrite,
+		MaxContainerSize: int32(w.limits.message), TBinaryStrictRead: &strictRead, TBinaryStrictWrite: &strictWrite,
 	}
 	if w.dialect.compact() {
-		return &counted{TProtocol: thrift.NewTCompactProtocolConf(w, conf)}, thrift.NewTCompactProtocolConf(w, conf)
+		return &counted{TProtocol: thrift.NewTCompactProtocolConf(w, conf), limit: w.limits.elements}, thrift.NewTCompactProtocolConf(w, conf)
 	}
-	return &counted{TProtocol: thrift.NewTBinaryProtocolConf(w, conf)}, thrift.NewTBinaryProtocolConf(w, conf)
+	return &counted{TProtocol: thrift.NewTBinaryProtocolConf(w, conf), limit: w.limits.elements}, thrift.NewTBinaryProtocolConf(w, conf)
 }
 
 // counted bounds the container elements of a whole message: a megabyte of
 // empty structs would become a hundred megabytes of pointers.
 type counted struct {
 	thrift.TProtocol
-	elements int
+	elements, limit int
 }
 
 func (c *counted) ReadMessageBegin(ctx context.Context) (string, thrift.TMessageType, int32, error) {
@@ -312,8 +316,8 @@ func (c *counted) add(n int, err error) error {
 	if err != nil {
 		return err
 	}
-	if c.elements += n; c.elements > maxNesting {
-		return thrift.NewTProtocolExceptionWithType(thrift.SIZE_LIMIT, errTooLong)
+	if c.elements += n; c.elements > c.limit {
+		return thrift.NewTProtocolExceptionWithType(thrift.SIZE_LIMIT, errTooMany)
 	}
 	return nil
 }
@@ -392,6 +396,9 @@ func (w *wire) ReadByte() (byte, error) {
 // some waits for a byte of the message.
 func (w *wire) some() error {
 	if w.left == 0 {
+		if w.dialect.framed() {
+			return errCutShort
+		}
 		return errTooLong
 	}
 	if w.buffered() > 0 {
