@@ -29,6 +29,8 @@ var (
 	ErrConflict = rollout.ErrConflict
 	// ErrBadRequest means that the request makes no sense at all.
 	ErrBadRequest = rollout.ErrBadRequest
+	// ErrUnavailable means that the store cannot be asked now.
+	ErrUnavailable = rollout.ErrUnavailable
 )
 
 // Fleets is all that the handlers need of the controller.

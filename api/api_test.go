@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -180,6 +181,10 @@ func TestInternalErrorsStayInside(t *testing.T) {
 	f.fail = context.DeadlineExceeded
 	if w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusGatewayTimeout {
 		t.Errorf("got %d %s, want 504", w.Code, w.Body)
+	}
+	f.fail = fmt.Errorf("%w: bucket \"b\" throttles", api.ErrUnavailable)
+	if w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "throttles") {
+		t.Errorf("got %d %s, want 503 and why", w.Code, w.Body)
 	}
 }
 

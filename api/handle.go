@@ -46,7 +46,7 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		case err != nil && r.Context().Err() != nil:
 			s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
 			return
-		case code >= http.StatusInternalServerError:
+		case code == http.StatusInternalServerError || code == http.StatusGatewayTimeout:
 			s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
 			body = problem{hidden(code)}
 		case err != nil:
@@ -84,6 +84,8 @@ func status(err error) int {
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout
+	case errors.Is(err, ErrUnavailable):
+		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError
 	}

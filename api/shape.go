@@ -26,7 +26,7 @@ func shapePassport(p release.Passport) Passport {
 	return Passport{
 		Release: shapeRelease(p),
 		JobARN:  p.Source.JobARN, Image: p.Source.Image, VersionID: p.Source.VersionID, ETag: p.Source.ETag,
-		Metrics: p.Source.Metrics, Bytes: p.Bytes, Format: p.Format, Objective: p.Objective, Trees: p.Trees,
+		Metrics: p.Source.Metrics, Bytes: p.Bytes, Format: p.Format, Objective: p.Objective, Evaluator: p.Evaluator, Trees: p.Trees,
 		Features: p.Features, MemoryBytes: p.MemoryBytes, Golden: p.Golden,
 		Predicted: shapeInterval(p.Predicted), Intended: shapeChange(p.Intended),
 	}

@@ -53,6 +53,7 @@ type Passport struct {
 	Bytes       int64     `json:"bytes"`
 	Format      string    `json:"format"`
 	Objective   string    `json:"objective"`
+	Evaluator   string    `json:"evaluator"` // that scores it: walk, flat, masks or memo
 	Trees       int       `json:"trees"`
 	Features    int       `json:"features"`
 	MemoryBytes int64     `json:"memory_bytes"`

@@ -53,7 +53,7 @@ func (s Store) load(ctx context.Context, fleet string) (state rollout.State, eta
 		return state, "", nil
 	}
 	if err != nil {
-		return state, "", fmt.Errorf("load the state of fleet %s: %w", fleet, err)
+		return state, "", fmt.Errorf("load the state of fleet %s: %w: %w", fleet, rollout.ErrUnavailable, err)
 	}
 	if err := json.Unmarshal(body, &state); err != nil {
 		return state, "", fmt.Errorf("%s is damaged: restore an earlier version of the object: %w", release.FleetKey(fleet), err)
@@ -78,8 +78,11 @@ func (s Store) Look(ctx context.Context, fleet string) (look rollout.Look, err e
 
 func (s Store) read(ctx context.Context, key string, into any) error {
 	body, _, err := s.Documents.Get(ctx, key)
-	if err != nil {
+	if errors.Is(err, ErrNotFound) {
 		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", rollout.ErrUnavailable, err)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("read %s: %w", key, err)
@@ -97,7 +100,7 @@ func (s Store) Finished(ctx context.Context, fleet string, limit int) ([]rollout
 	slices.Reverse(found)
 	keys, err := s.Documents.List(ctx, finishedPrefix(fleet), limit)
 	if err != nil {
-		return nil, fmt.Errorf("list finished rollouts: %w", err)
+		return nil, fmt.Errorf("list finished rollouts: %w: %w", rollout.ErrUnavailable, err)
 	}
 	keys = slices.DeleteFunc(keys, func(key string) bool { // those are in the state still
 		id := strings.TrimSuffix(path.Base(key), ".json")
@@ -146,7 +149,7 @@ func (s Store) Rollout(ctx context.Context, fleet, id string) (r rollout.Rollout
 func (s Store) Releases(ctx context.Context, limit int) ([]release.Passport, error) {
 	keys, err := s.Documents.List(ctx, "releases/", 2*limit) // an archive and a passport each
 	if err != nil {
-		return nil, fmt.Errorf("list releases: %w", err)
+		return nil, fmt.Errorf("list releases: %w: %w", rollout.ErrUnavailable, err)
 	}
 	keys = slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, "/passport.json") })
 	return readAll[release.Passport](ctx, s, keys)
@@ -178,7 +181,7 @@ func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (ro
 		if err = s.save(ctx, next, etag); err == nil {
 			return q, nil
 		} else if !errors.Is(err, ErrStale) {
-			return q, fmt.Errorf("note the request: %w", err)
+			return q, fmt.Errorf("note the request: %w: %w", rollout.ErrUnavailable, err)
 		}
 	}
 	return q, fmt.Errorf("note the request: somebody else wrote first %d times: %w", maxTries, ErrStale)

@@ -12,6 +12,8 @@ var (
 	ErrConflict = errors.New("not as things stand")
 	// ErrBadRequest means that the request makes no sense at all.
 	ErrBadRequest = errors.New("bad request")
+	// ErrUnavailable means that the store cannot be asked now.
+	ErrUnavailable = errors.New("the store cannot be asked now")
 	// ErrNotFound means that there is no such thing, or none yet.
 	ErrNotFound = errors.New("not found")
 )

@@ -43,6 +43,7 @@ export interface Passport extends Release {
   bytes: number;
   format: string;
   objective: string;
+  evaluator: string;
   trees: number;
   features: number;
   memory_bytes: number;
