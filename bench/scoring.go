@@ -19,8 +19,8 @@ const (
 	benchFeatures   = requestFeatures + partnerFeatures
 	benchPartners   = 20
 
-	auctionsPerTurn = 32
-	scoringTurns    = 41
+	auctionsPerTurn = 128 // so that caches are warm for most of them
+	scoringTurns    = 25
 )
 
 // errNoXGBoost is why XGBoost is not compared with.
