@@ -85,6 +85,7 @@ func parseFlags(args []string, env func(string) string, out io.Writer) (settings
 	f.IntVar(&o.MaxConnections, "max-connections", o.MaxConnections, "connections for auctions at once")
 	f.IntVar(&o.MaxInHand, "max-in-hand", o.MaxInHand, "requests scored at once")
 	f.DurationVar(&o.MaxWait, "max-wait", o.MaxWait, "how long a request waits for its turn before it is forwarded")
+	f.DurationVar(&o.Deadline, "deadline", o.Deadline, "how long after its arrival a request is still scored; less where its tmax is less")
 	f.IntVar(&o.MaxMessageBytes, "max-message", o.MaxMessageBytes, "`bytes` of one Thrift message")
 	f.IntVar(&o.MaxElements, "max-elements", o.MaxElements, "elements in the lists of one Thrift message, all levels together")
 	f.IntVar(&o.MaxPartners, "max-partners", o.MaxPartners, "partners that one request may ask about; with more it is forwarded")

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,9 +71,17 @@ func TestServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	task := newToyTask(t, newToyShop(hash))
-	force(t, task, assignment{release: hash.digest(), buckets: 64})
+	serves := hash
+	if kind == "busy" {
+		serves.Spin = 5000 // some 10 us for each partner
+	}
+	task := newToyTask(t, newToyShop(serves))
+	force(t, task, assignment{release: serves.digest(), buckets: 64})
+	go task.lag.watch(t.Context())
 	switch kind {
+	case "busy":
+		runtime.GOMAXPROCS(1) // the other core is the client's
+		go task.data.accept(t.Context(), l)
 	case "ours":
 		go task.data.accept(t.Context(), l)
 	case "echo":
@@ -215,4 +224,77 @@ func discardFrame(in *bufio.Reader) error {
 	}
 	_, err := in.Discard(int(binary.BigEndian.Uint32(head[:])))
 	return err
+}
+
+// BenchmarkGoodput measures how many scored answers come in time at the
+// capacity of a server on one core, and when twice as many are asked for.
+func BenchmarkGoodput(b *testing.B) {
+	address, _ := startServer(b, "busy")
+	call := usualCall(b, FramedBinary)
+	const seconds = 3
+	for b.Loop() {
+		began := time.Now()
+		const calls = 6000
+		load(b, address, 4, 1, call, calls)
+		capacity := calls / time.Since(began).Seconds()
+		b.ReportMetric(capacity, "capacity/s")
+		for _, times := range []float64{0.8, 2} {
+			good, degraded, late := offer(b, address, call, 128, times*capacity, seconds*time.Second)
+			b.Logf("at %.1fx of %.0f/s: %d good, %d forwarded, %d late", times, capacity, good, degraded, late)
+			b.ReportMetric(float64(good)/seconds/capacity, fmt.Sprintf("goodput-at-%.1fx", times))
+			b.ReportMetric(float64(degraded)/seconds/capacity, fmt.Sprintf("forwarded-at-%.1fx", times))
+			b.ReportMetric(float64(late)/seconds/capacity, fmt.Sprintf("late-at-%.1fx", times))
+		}
+	}
+}
+
+// offer asks at a rate, whatever comes back, and counts answers by whether they
+// came within 100 ms of when they were due to be asked for.
+func offer(b *testing.B, address string, call []byte, connections int, rate float64, during time.Duration) (good, degraded, late int64) {
+	var goods, degradeds, lates atomic.Int64
+	var all sync.WaitGroup
+	start := time.Now()
+	every := time.Duration(float64(connections) / rate * float64(time.Second))
+	n := int(during / every)
+	for i := range connections {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			b.Fatal(err)
+		}
+		first := start.Add(every * time.Duration(i) / time.Duration(connections))
+		all.Go(func() { // asks
+			for k := range n {
+				time.Sleep(time.Until(first.Add(every * time.Duration(k))))
+				if _, err := conn.Write(call); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+		all.Go(func() { // hears
+			defer conn.Close()
+			in := bufio.NewReaderSize(conn, 64<<10)
+			for k := range n {
+				head, err := in.Peek(32)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				switch scored := binary.BigEndian.Uint32(head[28:]) > 0; {
+				case time.Since(first.Add(every*time.Duration(k))) > 100*time.Millisecond:
+					lates.Add(1)
+				case scored:
+					goods.Add(1)
+				default:
+					degradeds.Add(1)
+				}
+				if err := discardFrame(in); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return goods.Load(), degradeds.Load(), lates.Load()
 }

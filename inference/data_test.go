@@ -469,9 +469,9 @@ func forwarded(t *testing.T, d *adfilter.Decision, reason Degraded, partners int
 func TestBusyForwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		task := newToyTask(t, newToyShop(low))
-		task.slots = newSlots(1, task.o.MaxWait)
+		task.slots = newSlots(1)
 		force(t, task, assignment{release: low.digest(), buckets: 1})
-		task.slots.take(t.Context())
+		task.slots.take(t.Context(), time.Second)
 		conn := serveOn(t, task)
 		began := time.Now()
 		d, err := client(conn, FramedBinary).Decide(t.Context(), ask("x"), []string{"a"})

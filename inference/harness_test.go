@@ -33,6 +33,7 @@ type toy struct {
 	Seed      uint64  // else the score is a hash of row and seed
 	Threshold float32
 	Breaks    string // panic, nan, golden, format
+	Spin      int    // times something useless for every partner
 	Pad       string
 }
 
@@ -63,11 +64,18 @@ func (a toy) rate(id, partner string) float32 {
 type toyModel struct{ is toy }
 
 func (m toyModel) Score(_ *release.Scratch, r *feature.Request, partners []string, scores []float32) {
+	spin := uint64(0)
+	for range m.is.Spin * len(partners) {
+		spin = mix(spin, m.is.Seed)
+	}
 	if m.is.Breaks == "panic" {
 		panic("toy model breaks")
 	}
 	for i, p := range partners {
 		scores[i] = m.is.rate(r.ID, p)
+	}
+	if spin == 1 { // never, but that is not known before
+		scores[0] = 0
 	}
 }
 

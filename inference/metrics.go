@@ -90,7 +90,7 @@ func newMetrics() *metrics {
 	}
 	m.decide, m.filter, m.report = m.requests.WithLabelValues("decide"), m.requests.WithLabelValues("filter"), m.requests.WithLabelValues("report")
 	degraded := f.counters("sluice_degraded_total", "Requests forwarded without a score, by reason.", "reason")
-	for _, why := range []Degraded{NotReady, Busy, Panicked, Invalid, BadRequest} {
+	for _, why := range []Degraded{NotReady, Busy, Deadline, Panicked, Invalid, BadRequest} {
 		m.degraded[why] = degraded.WithLabelValues(string(why))
 	}
 	return m
@@ -119,6 +119,7 @@ func (m *metrics) watch(t *Task) {
 	f.read("sluice_connections", "Open connections on the data port.", func() float64 { return float64(t.data.count()) })
 	f.read("sluice_memory_bytes", "Resident memory.", func() float64 { return float64(residentBytes()) })
 	f.read("sluice_requests_in_hand", "Requests being scored.", func() float64 { return float64(len(t.slots.free)) })
+	f.read("sluice_lag_seconds", "How long a request that has arrived waits for a processor.", func() float64 { return t.lag.now().Seconds() })
 	f.read("sluice_ready", "1 where the task takes auctions.", func() float64 {
 		if t.unready() == "" {
 			return 1

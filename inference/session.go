@@ -24,6 +24,7 @@ const (
 	Busy       Degraded = "busy"        // too many requests in hand for too long
 	Panicked   Degraded = "panic"       // the release broke on this request
 	Invalid    Degraded = "invalid"     // a score was no number in [0, 1]
+	Deadline   Degraded = "deadline"    // the auction does not wait that long
 	BadRequest Degraded = "bad_request" // no request in the call, or too many partners
 )
 
@@ -34,6 +35,7 @@ type session struct {
 	w      *wire  // nil in tests that have none
 	id     uint64 // hash of connection id and boot salt
 	calls  uint64
+	draws  uint64
 	d      decision
 	in     thrift.TProtocol // of the generated code, once it is needed
 	out    thrift.TProtocol
@@ -78,20 +80,62 @@ func (s *session) decide(ctx context.Context, explore bool, now time.Time) {
 	case len(d.partners) > s.t.o.MaxPartners:
 		d.degraded = BadRequest
 		s.t.m.hit("max_partners")
-	case !s.t.slots.tryTake() && !s.wait(ctx):
-		d.degraded = Busy
-		s.t.m.hit("max_in_hand")
 	default:
-		s.score(ctx, explore)
-		s.t.slots.give()
+		s.inTurn(ctx, explore)
 	}
 	s.count()
 }
 
+// inTurn scores once there is a slot, unless the request's time is over.
+func (s *session) inTurn(ctx context.Context, explore bool) {
+	d := &s.d
+	read := d.at
+	if s.w != nil {
+		read = s.w.read
+	}
+	by := s.t.deadline(read, d.tmax)
+	switch left := by.Sub(d.at); {
+	case s.shed():
+		d.degraded = Busy
+		s.t.m.hit("deadline")
+		return
+	case left <= 0:
+		d.degraded = Deadline
+		s.t.m.hit("deadline")
+		return
+	case s.t.slots.tryTake():
+	case s.wait(ctx, min(left, s.t.o.MaxWait)):
+	case left < s.t.o.MaxWait:
+		d.degraded = Deadline
+		s.t.m.hit("deadline")
+		return
+	default:
+		d.degraded = Busy
+		s.t.m.hit("max_in_hand")
+		return
+	}
+	s.score(ctx, explore)
+	s.t.slots.give()
+}
+
+// shed draws whether to answer without a score so that others still get theirs
+// in time: the more often, the closer the wait for a processor comes to half of
+// the deadline. It begins at a quarter. All or nothing would swing between the
+// two.
+func (s *session) shed() bool {
+	begin := s.t.o.Deadline / 4
+	over := s.t.lag.now() - begin
+	if over <= 0 {
+		return false
+	}
+	s.draws++
+	return newLimit(float64(over) / float64(begin)).takes(mix(s.draws, s.id))
+}
+
 // wait waits for a slot. Replies that are ready do not wait with it.
-func (s *session) wait(ctx context.Context) bool {
+func (s *session) wait(ctx context.Context, most time.Duration) bool {
 	s.sendReady()
-	return s.t.slots.take(ctx)
+	return s.t.slots.take(ctx, most)
 }
 
 func (s *session) sendReady() {

@@ -7,18 +7,13 @@ import (
 
 // slots bound the requests that are being scored at once. More of them would
 // only make each other late.
-type slots struct {
-	free chan struct{}
-	wait time.Duration // how long a request waits for one
-}
+type slots struct{ free chan struct{} }
 
-func newSlots(count int, wait time.Duration) slots {
-	return slots{free: make(chan struct{}, count), wait: wait}
-}
+func newSlots(count int) slots { return slots{free: make(chan struct{}, count)} }
 
-// take reports whether a slot was to be had in time.
-func (s slots) take(ctx context.Context) bool {
-	late := time.NewTimer(s.wait)
+// take reports whether a slot was to be had within a time.
+func (s slots) take(ctx context.Context, most time.Duration) bool {
+	late := time.NewTimer(most)
 	defer late.Stop()
 	select {
 	case s.free <- struct{}{}:

@@ -26,6 +26,7 @@ type Options struct {
 	MaxConnections  int           // on the data port
 	MaxInHand       int           // requests scored at once
 	MaxWait         time.Duration // of a request for its turn; then it is forwarded
+	Deadline        time.Duration // of a request from its arrival, where its tmax is not less; then it is forwarded
 	MaxMessageBytes int           // of one Thrift message or frame
 	MaxElements     int           // of containers of one message, all levels together
 	MaxPartners     int           // that one decide asks about; with more it is forwarded
@@ -45,7 +46,7 @@ type Options struct {
 // DefaultOptions are the limits of a task that was told nothing else.
 func DefaultOptions() Options {
 	return Options{
-		MaxConnections: 10_000, MaxInHand: 64, MaxWait: 20 * time.Millisecond,
+		MaxConnections: 10_000, MaxInHand: 64, MaxWait: 20 * time.Millisecond, Deadline: 50 * time.Millisecond,
 		MaxMessageBytes: 256 << 10, MaxElements: 16384, MaxPartners: MaxPartnersPerRequest, MaxArchiveBytes: 256 << 20,
 		IdleTimeout: 10 * time.Minute, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
 		ReceiptAge: 10 * time.Minute,
@@ -62,6 +63,7 @@ func (o Options) Check() error {
 		{"max-connections", int64(o.MaxConnections)},
 		{"max-in-hand", int64(o.MaxInHand)},
 		{"max-wait", int64(o.MaxWait)},
+		{"deadline", int64(o.Deadline)},
 		{"max-message", int64(o.MaxMessageBytes)},
 		{"max-elements", int64(o.MaxElements)},
 		{"max-partners", int64(o.MaxPartners)},
@@ -115,6 +117,7 @@ type Task struct {
 	fastTries      int // of the hot path at one message; none where tests want it all generated
 
 	slots    slots
+	lag      lag
 	ledger   ledger
 	receipts receipts
 	orders   *orders
@@ -135,7 +138,7 @@ func New(o Options) (*Task, error) {
 	t := &Task{
 		o: o, m: newMetrics(), started: time.Now(), fastTries: fastTries,
 		boot: hex.EncodeToString(random[:8]), salt: binary.BigEndian.Uint64(random[8:]),
-		slots: newSlots(o.MaxInHand, o.MaxWait), receipts: newReceipts(o.Fleet, o.ReceiptAge), orders: newOrders(),
+		slots: newSlots(o.MaxInHand), receipts: newReceipts(o.Fleet, o.ReceiptAge), orders: newOrders(),
 		loader: loader{fetch: o.Fetch, open: openRelease, archiveBytes: o.MaxArchiveBytes, memoryBytes: o.MemoryBytes},
 	}
 	t.log = o.Log.With("fleet", o.Fleet, "task", o.Name)
@@ -177,7 +180,9 @@ func (t *Task) Run(ctx context.Context, l Listeners) error {
 
 	var all sync.WaitGroup
 	defer all.Wait()
+	defer end()
 	all.Go(func() { t.load(loading) })
+	all.Go(func() { t.lag.watch(life) })
 	all.Go(func() { t.data.accept(life, l.Data) })
 	all.Go(func() { t.control.accept(life, l.Control) })
 	web := t.httpServer()

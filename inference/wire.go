@@ -73,7 +73,8 @@ type wire struct {
 	in      []byte // in[from:to] is read and not yet taken
 	from    int
 	to      int
-	left    int // bytes that the message may still have
+	left    int       // bytes that the message may still have
+	read    time.Time // when something last came
 
 	out     []byte // replies that have not left
 	began   int    // where in out the frame of the reply being written begins
@@ -118,8 +119,8 @@ func (w *wire) fill() error {
 			n, err = w.conn.Read(w.in[w.to:])
 		}
 	}
-	w.to += n
-	if n > 0 {
+	if w.to += n; n > 0 {
+		w.read = time.Now()
 		return nil // an error will come again
 	}
 	return err
