@@ -92,7 +92,7 @@ func parseFlags(args []string, env func(string) string, out io.Writer) (settings
 	f.Int64Var(&o.MaxArchiveBytes, "max-archive", o.MaxArchiveBytes, "`bytes` of one release's archive")
 	f.Int64Var(&o.MemoryBytes, "memory", 0, "`bytes` that loading a release must not exceed (default: the container's limit)")
 	f.DurationVar(&s.fetchTimeout, "fetch-timeout", 30*time.Second, "how long one download may take")
-	f.DurationVar(&o.ConnectionAge, "connection-age", 0, "how old a connection may get, to spread them anew; 0 for any age")
+	f.DurationVar(&o.ConnectionAge, "connection-age", o.ConnectionAge, "how old a connection may get, to spread them anew; 0 for any age")
 	f.DurationVar(&o.IdleTimeout, "idle-timeout", o.IdleTimeout, "how long a connection may stay silent")
 	f.DurationVar(&o.ReadTimeout, "read-timeout", o.ReadTimeout, "how long one message may take to arrive")
 	f.DurationVar(&o.WriteTimeout, "write-timeout", o.WriteTimeout, "how long one reply may take to leave")

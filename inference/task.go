@@ -47,6 +47,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		MaxConnections: 10_000, MaxInHand: 64, MaxWait: 20 * time.Millisecond, Deadline: 50 * time.Millisecond,
+		ConnectionAge:   10 * time.Minute,
 		MaxMessageBytes: 256 << 10, MaxElements: 16384, MaxPartners: MaxPartnersPerRequest, MaxArchiveBytes: 256 << 20,
 		IdleTimeout: 10 * time.Minute, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
 		ReceiptAge: 10 * time.Minute,
