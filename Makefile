@@ -7,7 +7,7 @@ THRIFT_FLAGS := -strict --gen go:package_prefix=github.com/sluicehq/sluice/idl/g
 FUZZTIME ?= 30s
 BENCH_TAGS = $(shell test -e /usr/include/xgboost/c_api.h && command -v $(or $(CC),cc) >/dev/null && echo -tags xgboost)
 
-.PHONY: help build demo test race fuzz bench lint generate verify models clean mutants bench-check bench-scale
+.PHONY: help build demo test race fuzz bench lint generate verify models clean interop mutants bench-check bench-scale
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 	      { grep -q '^    context deadline exceeded$$' $$log && ! grep -q 'Failing input' $$log; } || { cat $$log; rm -f $$log; exit 1; }; \
 	    tail -n 1 $$log; \
 	  done; done; rm -f $$log
+
+interop: ## call a task from Python and Java, with Apache Thrift's own clients
+	$(GO) test -count=1 -v -timeout 15m -run 'TestInterop$$' . -interop
 
 mutants: ## prove that the safety tests catch broken programs
 	$(GO) test -count=1 -timeout 30m -run 'TestMutants' . -mutants
