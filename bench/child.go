@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -131,7 +130,7 @@ func serveOurs(ctx context.Context, data net.Listener, trees, releases int, said
 	}
 	bucket[release.FleetKey("bench")] = fmt.Appendf(nil, `{"default":%q}`, said.Releases[0])
 	o := inference.DefaultOptions()
-	o.Name, o.Fleet, o.Fetch, o.Log = "bench", "bench", bucket, slog.New(slog.NewTextHandler(io.Discard, nil))
+	o.Name, o.Fleet, o.Fetch, o.Log = "bench", "bench", bucket, slog.New(slog.DiscardHandler)
 	o.MaxConnections = 12_000
 	task, err := inference.New(o)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	swapTurns    = 5
-	swapTurn     = time.Second
+	swapTurns    = 9
+	swapTurn     = 600 * time.Millisecond
 	swapEvery    = 250 * time.Millisecond
 	swapRate     = 1000 // auctions per second
 	swapReleases = 6    // more than a task keeps, so that each is fetched, read and proven anew

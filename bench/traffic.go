@@ -35,9 +35,26 @@ func sources() [][]string {
 		maker, os, country, region, person = "device.make", "device.os", "device.geo.country", "device.geo.region", "user.id"
 	)
 	return [][]string{
-		{tag}, {domain}, {cat}, {publisher}, {ua}, {maker}, {os}, {country}, {region}, {person},
-		{tag, domain}, {tag, os}, {domain, country}, {cat, country}, {publisher, os},
-		{ua, region}, {maker, cat}, {os, region}, {country, maker}, {region, tag},
+		{tag},
+		{domain},
+		{cat},
+		{publisher},
+		{ua},
+		{maker},
+		{os},
+		{country},
+		{region},
+		{person},
+		{tag, domain},
+		{tag, os},
+		{domain, country},
+		{cat, country},
+		{publisher, os},
+		{ua, region},
+		{maker, cat},
+		{os, region},
+		{country, maker},
+		{region, tag},
 	}
 }
 

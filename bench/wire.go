@@ -27,9 +27,13 @@ func servers(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	all := []*contestant{
-		{kind: oursKind, depth: 1}, {kind: stockKind, depth: 1}, {kind: echoKind, depth: 1},
-		{kind: oursKind, trees: benchTrees, depth: 1}, {kind: stockKind, trees: benchTrees, depth: 1},
-		{kind: oursKind, trees: benchTrees, depth: 16}, {kind: stockKind, trees: benchTrees, depth: 16},
+		{kind: oursKind, depth: 1},
+		{kind: stockKind, depth: 1},
+		{kind: echoKind, depth: 1},
+		{kind: oursKind, trees: benchTrees, depth: 1},
+		{kind: stockKind, trees: benchTrees, depth: 1},
+		{kind: oursKind, trees: benchTrees, depth: 16},
+		{kind: stockKind, trees: benchTrees, depth: 16},
 	}
 	reply := 1024
 	for _, c := range all {
