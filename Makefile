@@ -5,9 +5,11 @@ LINT     := $(TOOLS)/golangci-lint
 LINT_VERSION := v2.15.0
 THRIFT_FLAGS := -strict --gen go:package_prefix=github.com/sluicehq/sluice/idl/gen/,skip_remote -out idl/gen
 FUZZTIME ?= 30s
+SOAK     ?= 10m
+TASKS    ?= 1
 BENCH_TAGS = $(shell test -e /usr/include/xgboost/c_api.h && command -v $(or $(CC),cc) >/dev/null && echo -tags xgboost)
 
-.PHONY: help build demo test race fuzz bench lint generate verify models clean interop mutants bench-check bench-scale
+.PHONY: help build demo test race fuzz bench lint generate verify models clean interop soak mutants bench-check bench-scale
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -36,6 +38,9 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 
 interop: ## call a task from Python and Java, with Apache Thrift's own clients
 	$(GO) test -count=1 -v -timeout 15m -run 'TestInterop$$' . -interop
+
+soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction may fail
+	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' . -soak $(SOAK) -soak-tasks $(TASKS)
 
 mutants: ## prove that the safety tests catch broken programs
 	$(GO) test -count=1 -timeout 30m -run 'TestMutants' . -mutants

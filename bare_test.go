@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/sluicehq/sluice/controller/fleet"
@@ -21,9 +24,9 @@ type bare struct {
 }
 
 type bareTask struct {
-	process       *process
-	name          string
-	data, control string // addresses
+	process             *process
+	name                string
+	data, control, http string // addresses
 }
 
 // newBare stores the models as releases and starts the tasks.
@@ -68,14 +71,14 @@ func (b *bare) launch(name string, args ...string) *process {
 // with other things.
 func (b *bare) startTask(name string) bareTask {
 	b.Helper()
-	p := b.launch(name, "task", "--fleet", "ads", "--bucket", "sluice", "--task", name, "--max-wait", "2s",
+	p := b.launch(name, "task", "--fleet", "ads", "--bucket", "sluice", "--task", name, "--deadline", "5s", "--max-wait", "2s",
 		"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--drain-delay", "100ms")
 	t := bareTask{process: p, name: name}
-	var err error
-	t.data, err = p.await(`"data":"([^"]+)"`)
-	b.must(err)
-	t.control, err = p.await(`"control":"([^"]+)"`)
-	b.must(err)
+	for what, address := range map[string]*string{"data": &t.data, "control": &t.control, "http": &t.http} {
+		var err error
+		*address, err = p.await(`"` + what + `":"([^"]+)"`)
+		b.must(err)
+	}
 	until(b, name+" to serve", func() (bool, string) {
 		is, err := b.status(t)
 		return err == nil && is.Ready && is.Serving == b.digests[0], fmt.Sprintf("%+v (%v)", is, err)
@@ -85,4 +88,20 @@ func (b *bare) startTask(name string) bareTask {
 
 func (b *bare) status(t bareTask) (rollout.Task, error) {
 	return b.control.Status(b.Context(), rollout.Task{ID: t.name, Address: t.control})
+}
+
+// metrics are the lines of a task's metrics that begin with a name.
+func (b *bare) metrics(t bareTask, name string) (lines []string) {
+	b.Helper()
+	r, err := http.Get("http://" + t.http + "/metrics")
+	b.must(err)
+	defer r.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	b.must(err)
+	for line := range strings.Lines(string(body)) {
+		if strings.HasPrefix(line, name) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
 }
