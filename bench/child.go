@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
@@ -131,7 +132,7 @@ func serveOurs(ctx context.Context, data net.Listener, trees, releases int, said
 	bucket[release.FleetKey("bench")] = fmt.Appendf(nil, `{"default":%q}`, said.Releases[0])
 	o := inference.DefaultOptions()
 	o.Name, o.Fleet, o.Fetch, o.Log = "bench", "bench", bucket, slog.New(slog.DiscardHandler)
-	o.MaxConnections = 12_000
+	o.MaxConnections, o.Deadline = 12_000, time.Minute // we ask for all that a task can do, and want all of it scored
 	task, err := inference.New(o)
 	if err != nil {
 		return err

@@ -71,6 +71,19 @@ type load struct {
 	depth  int          // calls at once per connection
 	reply  atomic.Int64 // bytes of the last answer
 	wanted int          // bytes that a real answer has at least
+	idle   float64      // allocations per second of a server that nobody asks
+}
+
+// rest measures what the server allocates for itself.
+func (l *load) rest(d time.Duration) error {
+	before, err := l.of.used()
+	if err != nil {
+		return err
+	}
+	time.Sleep(d)
+	after, err := l.of.used()
+	l.idle = float64(after.Mallocs-before.Mallocs) / d.Seconds()
+	return err
 }
 
 // connect opens connections; close them.
@@ -142,15 +155,17 @@ func (l *load) turn(d time.Duration) (cpu, allocations float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	began := time.Now()
 	n, err := l.run(d)
 	if err != nil {
 		return 0, 0, err
 	}
+	own := l.idle * time.Since(began).Seconds()
 	after, err := l.of.used()
 	if err != nil || n == 0 {
 		return 0, 0, errors.Join(err, errors.New("no request was answered"))
 	}
-	return (after.CPU - before.CPU) / float64(n), float64(after.Mallocs-before.Mallocs) / float64(n), nil
+	return (after.CPU - before.CPU) / float64(n), max(0, float64(after.Mallocs-before.Mallocs)-own) / float64(n), nil
 }
 
 // discardFrame returns how long the frame was, its length included.

@@ -146,7 +146,7 @@ func requests() []feature.Request {
 // onWire is the request as clients have it.
 func onWire(r *feature.Request) *openrtb.BidRequest {
 	i := func(v float32) *int32 { n := int32(v); return &n }
-	floor, tmax := float64(r.ImpBidfloor), int32(1000)
+	floor, tmax := float64(r.ImpBidfloor), int32(time.Minute/time.Millisecond)
 	return &openrtb.BidRequest{
 		ID: &r.ID, At: i(r.At), Tmax: &tmax, Cur: []string{"USD"},
 		Imp:    []*openrtb.Imp{{Tagid: &r.ImpTagID, Bidfloor: &floor, Banner: &openrtb.Banner{W: i(r.Width), H: i(r.Height)}}},
