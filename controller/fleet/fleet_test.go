@@ -66,7 +66,7 @@ func goodStatus() *control.Status {
 		Task: "arn:aws:ecs:eu-central-1:1:task/main/t1", Boot: "boot", Release: digestA, Shadow: digestB, Sample: 0.25,
 		Epoch: 7, Generation: 9, Preparing: digestC, Ready: true, MemoryBytes: 1 << 20, StartedMs: 1_700_000_000_000,
 		Connections: 5, Buckets: 64, Explore: 0.5, Requests: 100, Scored: 1000, Filtered: 300,
-		Failure: &control.Failure{Release: digestC, Reason: "golden", Detail: "row 3\nis off"},
+		Failure: &control.Failure{Release: digestC, Reason: "golden", Detail: "golden: row 3\nis off"},
 	}
 }
 
@@ -145,12 +145,12 @@ func TestStatus(t *testing.T) {
 	started := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for range 3 {
 		got, err := c.Status(t.Context(), rollout.Task{
-			ID: "t1", Address: address, Tag: digestA, Protected: true, StartedAt: started, Error: "old", Failure: "old",
+			ID: "t1", Address: address, Tag: digestA, Protected: true, StartedAt: started, Error: "old", Failure: "old", FailureReason: "old",
 		})
 		want := rollout.Task{
 			ID: "t1", Address: address, Boot: "boot", Reachable: true, Ready: true,
 			Serving: digestA, Shadow: digestB, Sample: 0.25, Explore: 0.5, Buckets: 64, Epoch: 7, Generation: 9, Preparing: digestC,
-			FailedRelease: digestC, Failure: "golden: row 3 is off", Tag: digestA, Protected: true,
+			FailedRelease: digestC, FailureReason: "golden", Failure: "golden: row 3 is off", Tag: digestA, Protected: true,
 			MemoryBytes: 1 << 20, Connections: 5, StartedAt: started, Requests: 100, Scored: 1000, Filtered: 300,
 		}
 		if err != nil || got != want {

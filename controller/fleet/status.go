@@ -28,9 +28,11 @@ func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
 	t.Serving, t.Shadow, t.Preparing = s.Release, s.Shadow, s.Preparing
 	t.Sample, t.Explore, t.Buckets = s.Sample, s.Explore, int(s.Buckets)
 	t.Epoch, t.Generation = s.Epoch, s.Generation
-	t.FailedRelease, t.Failure = "", ""
+	t.FailedRelease, t.FailureReason, t.Failure = "", "", ""
 	if f := s.Failure; f != nil {
-		t.FailedRelease, t.Failure = f.Release, strings.TrimSuffix(plain(f.Reason)+": "+plain(f.Detail), ": ")
+		reason := plain(f.Reason)
+		detail := strings.TrimPrefix(plain(f.Detail), reason+": ") // tasks may begin with it
+		t.FailedRelease, t.FailureReason, t.Failure = f.Release, reason, strings.TrimSuffix(reason+": "+detail, ": ")
 	}
 	t.MemoryBytes, t.Connections = s.MemoryBytes, int(s.Connections)
 	t.Requests, t.Scored, t.Filtered = s.Requests, s.Scored, s.Filtered
