@@ -19,6 +19,7 @@ import (
 	"github.com/sluicehq/sluice/controller/aws"
 	"github.com/sluicehq/sluice/controller/fleet"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/web"
 )
 
@@ -27,6 +28,7 @@ type controllerFlags struct {
 	fleets, bucket, region, endpoint, listen, name string
 	hosts                                          []string
 	leaseTTL                                       time.Duration
+	control                                        identity.Files
 }
 
 func parseController(args []string, out io.Writer) (c controllerFlags, err error) {
@@ -42,6 +44,10 @@ func parseController(args []string, out io.Writer) (c controllerFlags, err error
 		return nil
 	})
 	flags.StringVar(&c.name, "name", fmt.Sprintf("%s-%d", host, os.Getpid()), "`name` of this controller, shown as the leader's")
+	flags.StringVar(&c.control.Token, "control-token-file", "", "`file` whose first line is the token sent to tasks; read again when it changes")
+	flags.StringVar(&c.control.Cert, "control-cert", "", "`file` of the certificate shown to tasks, in PEM; read again when it changes")
+	flags.StringVar(&c.control.Key, "control-key", "", "`file` of its key")
+	flags.StringVar(&c.control.CA, "control-ca", "", "`file` of the CA whose certificates tasks must show")
 	flags.DurationVar(&c.leaseTTL, "lease", 15*time.Second, "`time` after which a silent leader is replaced")
 	if err := parseFlags(flags, args, out); err != nil {
 		return c, err
@@ -49,6 +55,8 @@ func parseController(args []string, out io.Writer) (c controllerFlags, err error
 	switch {
 	case c.bucket == "":
 		return c, errors.New("no bucket: name the one that keeps releases and fleet documents with --bucket")
+	case c.control.Cert != "" && c.control.CA == "":
+		return c, errors.New("--control-cert needs --control-ca, by which tasks are known")
 	case c.leaseTTL < time.Second:
 		return c, fmt.Errorf("--lease is %v: want a second or more", c.leaseTTL)
 	}
@@ -63,6 +71,10 @@ func runController(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(out, nil))
+	known, err := identity.Open(c.control, log)
+	if err != nil {
+		return fmt.Errorf("read the credentials for tasks (--control-token-file, --control-cert, --control-key, --control-ca): %w", err)
+	}
 	fleets, err := controller.ReadFleets(c.fleets)
 	if err != nil {
 		return err
@@ -85,7 +97,7 @@ func runController(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w: choose another address with --listen", c.listen, err)
 	}
-	control := fleet.New(fleet.Options{})
+	control := fleet.New(fleet.Options{Credentials: known})
 	defer control.Close()
 
 	leader := &controller.Controller{Elector: controller.Elector{Documents: documents, Name: c.name, TTL: c.leaseTTL}, Log: log}

@@ -1,6 +1,11 @@
 /*
  * What the controller asks of a task, on the task's control port.
  * Framed transport, binary protocol.
+ *
+ * Where a token is shared, a connection begins with one line of text before the first frame:
+ * "sluice ", the token, and a line feed. There is no answer to it: a task that does not know the token
+ * closes the connection, and one that wants none ignores the line. Where there are certificates, all of
+ * this is inside TLS, and both sides show one.
  */
 namespace go control
 namespace java com.sluicehq.control

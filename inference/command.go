@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"github.com/sluicehq/sluice/identity"
 )
 
 // tcpKeepAlive is well below the 350 s after which a network load balancer
@@ -46,6 +48,12 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	if limit := s.options.MemoryBytes; limit > 0 {
 		debug.SetMemoryLimit(limit / 10 * 9) // collect harder before the kernel ends us
 	}
+	if s.options.Control, err = identity.Open(s.controlFiles, s.options.Log); err != nil {
+		return fmt.Errorf("read the control port's credentials (--control-token-file, --control-cert, --control-key, --control-ca): %w", err)
+	}
+	if s.options.Data, err = identity.Open(s.dataFiles, s.options.Log); err != nil {
+		return fmt.Errorf("read the data port's certificate (--cert, --key): %w", err)
+	}
 	task, err := New(s.options)
 	if err != nil {
 		return err
@@ -67,6 +75,8 @@ type settings struct {
 	level               slog.Level
 	address             string
 	data, control, http string
+	controlFiles        identity.Files
+	dataFiles           identity.Files
 }
 
 // parseFlags reads the flags, and for those not given the variables of the
@@ -81,6 +91,12 @@ func parseFlags(args []string, env func(string) string, out io.Writer) (settings
 	f.StringVar(&s.data, "listen", ":9090", "`address` for auctions")
 	f.StringVar(&s.control, "control-listen", ":9091", "`address` for the controller")
 	f.StringVar(&s.http, "http-listen", ":9092", "`address` for /healthz, /readyz and /metrics")
+	f.StringVar(&s.controlFiles.Token, "control-token-file", "", "`file` of the tokens that controllers may send, one per line; read again when it changes")
+	f.StringVar(&s.controlFiles.Cert, "control-cert", "", "`file` of the control port's certificate, in PEM; read again when it changes")
+	f.StringVar(&s.controlFiles.Key, "control-key", "", "`file` of its key")
+	f.StringVar(&s.controlFiles.CA, "control-ca", "", "`file` of the CA whose certificates controllers must show")
+	f.StringVar(&s.dataFiles.Cert, "cert", "", "`file` of the data port's certificate, in PEM; read again when it changes (default: no TLS)")
+	f.StringVar(&s.dataFiles.Key, "key", "", "`file` of its key")
 	f.TextVar(&s.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	f.IntVar(&o.MaxConnections, "max-connections", o.MaxConnections, "connections for auctions at once")
 	f.IntVar(&o.MaxInHand, "max-in-hand", o.MaxInHand, "requests scored at once")
@@ -118,6 +134,10 @@ func parseFlags(args []string, env func(string) string, out io.Writer) (settings
 		return s, errors.New("no fleet is named; set --fleet or SLUICE_FLEET")
 	case s.bucket == "":
 		return s, errors.New("no bucket is named; set --bucket or SLUICE_BUCKET")
+	case s.controlFiles.Cert != "" && s.controlFiles.CA == "" && s.controlFiles.Token == "":
+		return s, errors.New("--control-cert alone lets everybody in; set --control-ca or --control-token-file")
+	case s.dataFiles.Cert == "" != (s.dataFiles.Key == ""):
+		return s, errors.New("--cert and --key belong together")
 	case s.fetchTimeout <= 0:
 		return s, errors.New("--fetch-timeout must be more than zero")
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/idl/gen/control"
 )
 
@@ -21,8 +22,12 @@ const (
 // serveControl answers a connection of the control port: framed binary, by the
 // generated processor, since here its costs do not matter.
 func (t *Task) serveControl(ctx context.Context, w *wire) {
+	if !t.greeted(w) {
+		return
+	}
 	dialect, err := w.recognise()
 	if err != nil || dialect != FramedBinary {
+		t.m.refused.WithLabelValues("protocol").Inc()
 		return
 	}
 	defer w.finish()
@@ -45,6 +50,26 @@ func (t *Task) serveControl(ctx context.Context, w *wire) {
 			err = io.EOF
 		}
 	}
+}
+
+// greeted reports whether who connected may speak here: with a token where one
+// is wanted. A token that nobody asked for does no harm, so that controllers
+// may begin to send it before tasks begin to want it.
+func (t *Task) greeted(w *wire) bool {
+	first, err := w.peek(1)
+	wants := t.o.Control.WantsToken()
+	if err != nil || first[0] == 0 && !wants {
+		return err == nil
+	}
+	w.inMessage = true
+	if first[0] != 0 {
+		line, err := w.line(identity.MaxGreetingBytes)
+		if err == nil && t.o.Control.Welcomes(line) {
+			return true
+		}
+	}
+	t.m.refused.WithLabelValues("token").Inc()
+	return false
 }
 
 // Status says what the task does.

@@ -2,12 +2,15 @@ package inference
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/sluicehq/sluice/identity"
 )
 
 const (
@@ -22,6 +25,7 @@ type door struct {
 	limit int
 	serve func(ctx context.Context, w *wire)
 	sizes wireLimits
+	known *identity.Keeper // with certificates where connections are encrypted; nil for none
 	log   *slog.Logger
 	m     *metrics
 
@@ -58,6 +62,9 @@ func (d *door) accept(ctx context.Context, l net.Listener) {
 }
 
 func (d *door) enter(ctx context.Context, conn net.Conn) {
+	if d.known.WantsTLS() {
+		conn = tls.Server(conn, d.known.Server())
+	}
 	w := newWire(conn, d.sizes)
 	d.mu.Lock()
 	full := len(d.open) >= d.limit
@@ -92,7 +99,30 @@ func (d *door) host(ctx context.Context, w *wire) {
 			d.log.ErrorContext(ctx, "connection broke", "port", d.name, "err", broken, "stack", string(debug.Stack()))
 		}
 	}()
-	d.serve(ctx, w)
+	if d.shakeHands(ctx, w.conn) {
+		d.serve(ctx, w)
+	}
+}
+
+// shakeHands reports whether the other side is who it should be, where
+// certificates say so.
+func (d *door) shakeHands(ctx context.Context, conn net.Conn) bool {
+	secure, ok := conn.(*tls.Conn)
+	if !ok {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.sizes.read)
+	defer cancel()
+	err := secure.HandshakeContext(ctx)
+	if err == nil {
+		return true
+	}
+	if d.name == "control" {
+		d.m.refused.WithLabelValues("tls").Inc()
+	} else {
+		d.m.connections.WithLabelValues(string(NoTLS)).Inc()
+	}
+	return false
 }
 
 func (d *door) leave(w *wire) {

@@ -226,18 +226,18 @@ func twins(t testing.TB) [2]*Task {
 	return tasks
 }
 
-// portsAgree plays the same bytes to both. Receipts tell the millisecond, so
-// there are several tries to write them within one.
+// portsAgree plays the same bytes to both at the same moment, as receipts tell
+// the millisecond.
 func portsAgree(t *testing.T, tasks [2]*Task, sent []byte) {
 	t.Helper()
 	var heard [2][]byte
-	for try := 0; try == 0 || try < 50 && !bytes.Equal(heard[0], heard[1]); try++ {
+	synctest.Test(t, func(t *testing.T) {
 		for i, task := range tasks {
 			conn := &taped{bytesConn: bytesConn{in: bytes.NewReader(sent)}}
 			task.serveData(t.Context(), newWire(conn, task.data.sizes))
 			heard[i] = conn.heard.Bytes()
 		}
-	}
+	})
 	if !bytes.Equal(heard[0], heard[1]) {
 		t.Fatalf("sent %x\ngot  %x\nwant %x", sent, heard[0], heard[1])
 	}

@@ -16,7 +16,7 @@ type metrics struct {
 	seconds                 prometheus.Histogram
 	connections, closed     *prometheus.CounterVec
 	acceptErrors, rejected  *prometheus.CounterVec
-	limits                  *prometheus.CounterVec
+	limits, refused         *prometheus.CounterVec
 	panics                  *prometheus.CounterVec
 	swaps                   prometheus.Counter
 	swapSeconds             prometheus.Histogram
@@ -73,6 +73,7 @@ func newMetrics() *metrics {
 		acceptErrors:   f.counters("sluice_accept_errors_total", "Accepts that failed and were tried again.", "port"),
 		rejected:       f.counters("sluice_connections_rejected_total", "Connections closed at once since the limit was reached.", "port"),
 		limits:         f.counters("sluice_limit_hits_total", "Limits that a client or the load ran into, by the flag that sets them.", "limit"),
+		refused:        f.counters("sluice_control_refused_total", "Connections to the control port that were not let in, by what was wrong: tls, token or protocol.", "reason"),
 		panics:         f.counters("sluice_panics_total", "Panics survived.", "where"),
 		swaps:          f.counter("sluice_swaps_total", "Assignments that came into force."),
 		swapSeconds:    f.histogram("sluice_swap_seconds", "From an assignment to its coming into force.", prometheus.ExponentialBuckets(1e-3, 2, 16)),

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sluicehq/sluice/identity"
 )
 
 // Options are what a task is started with. Zero values of limits take the
@@ -22,6 +24,9 @@ type Options struct {
 	Fleet string
 	Fetch Fetcher
 	Log   *slog.Logger
+
+	Control *identity.Keeper // who may use the control port; nil for everybody who reaches it
+	Data    *identity.Keeper // certificates of the data port; nil for none
 
 	MaxConnections  int           // on the data port
 	MaxInHand       int           // requests scored at once
@@ -144,15 +149,15 @@ func New(o Options) (*Task, error) {
 	}
 	t.log = o.Log.With("fleet", o.Fleet, "task", o.Name)
 	sizes := wireLimits{message: o.MaxMessageBytes, elements: o.MaxElements, idle: o.IdleTimeout, read: o.ReadTimeout, write: o.WriteTimeout}
-	t.data = t.door("data", o.MaxConnections, sizes, t.serveData)
+	t.data = t.door("data", o.MaxConnections, sizes, o.Data, t.serveData)
 	sizes.message = maxControlMessageBytes
-	t.control = t.door("control", maxControlConnections, sizes, t.serveControl)
+	t.control = t.door("control", maxControlConnections, sizes, o.Control, t.serveControl)
 	t.m.watch(t)
 	return t, nil
 }
 
-func (t *Task) door(name string, limit int, sizes wireLimits, serve func(context.Context, *wire)) *door {
-	return &door{name: name, limit: limit, sizes: sizes, serve: serve, log: t.log, m: t.m, open: map[*wire]struct{}{}}
+func (t *Task) door(name string, limit int, sizes wireLimits, known *identity.Keeper, serve func(context.Context, *wire)) *door {
+	return &door{name: name, limit: limit, sizes: sizes, known: known, serve: serve, log: t.log, m: t.m, open: map[*wire]struct{}{}}
 }
 
 // unready says in one word why the task takes no auctions; "" when it does.

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -24,6 +25,7 @@ const (
 	FramedOld       Dialect = "framed_old"   // binary, its calls without a version as before 2009
 	UnframedOld     Dialect = "unframed_old" // the same without frames
 	Silent          Dialect = "silent"       // closed before it said anything, as health checks do
+	NoTLS           Dialect = "no_tls"       // not encrypted, or not as it should be, where that is wanted
 	Garbage         Dialect = "garbage"      // none of ours: HTTP, TLS, noise
 )
 
@@ -181,6 +183,23 @@ func (w *wire) peek(n int) ([]byte, error) {
 		}
 	}
 	return w.in[w.from : w.from+n], nil
+}
+
+// line waits for a line and takes it away, its end included.
+func (w *wire) line(most int) ([]byte, error) {
+	for {
+		if end := bytes.IndexByte(w.in[w.from:w.to], '\n'); end >= 0 && end < most {
+			line := w.in[w.from : w.from+end]
+			w.from += end + 1
+			return line, nil
+		}
+		if w.buffered() >= most {
+			return nil, errNotOurs
+		}
+		if err := w.fill(); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // recognise waits for a client's first bytes and notes how it speaks.

@@ -17,6 +17,7 @@ import (
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/idl/gen/control"
 )
 
@@ -29,6 +30,10 @@ type Options struct {
 
 	MaxIdle       int // connections kept, one per task; default 8192
 	MaxReplyBytes int // default 16 MiB: 30 partners x 64 buckets under one release are 0.1 MiB
+
+	// Credentials are who the controller is, and whom it believes to be a task;
+	// nil for nobody in particular.
+	Credentials *identity.Keeper
 
 	// Dial opens a connection, by TCP if nil.
 	Dial func(ctx context.Context, address string) (net.Conn, error)

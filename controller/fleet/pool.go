@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -55,6 +57,8 @@ func (p *pool) call(ctx context.Context, address string, f func(context.Context,
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%s hangs up: do both sides have the same --control-token-file and --control-ca? %w", address, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no answer from %s in time: %w", address, err)
 	default:
@@ -93,7 +97,7 @@ func (p *pool) take(ctx context.Context, address string) (l *link, used bool, er
 func (p *pool) connect(outer context.Context, address string) (*link, error) {
 	ctx, cancel := context.WithTimeout(outer, p.o.DialTimeout)
 	defer cancel()
-	c, err := p.o.Dial(ctx, address)
+	c, err := p.introduced(ctx, address)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil {
@@ -108,6 +112,36 @@ func (p *pool) connect(outer context.Context, address string) (*link, error) {
 		p.silent[address] = silence{until: time.Now().Add(rest), err: err}
 	}
 	return nil, err
+}
+
+// introduced dials and proves who calls.
+func (p *pool) introduced(ctx context.Context, address string) (net.Conn, error) {
+	c, err := p.o.Dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	if p.o.Credentials.WantsTLS() {
+		secure := tls.Client(c, p.o.Credentials.Client())
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = c.Close() // nothing was said
+			return nil, fmt.Errorf("agree on TLS with %s: do the certificates of both sides fit? %w", address, err)
+		}
+		c = secure
+	}
+	greeting := p.o.Credentials.Greeting()
+	if len(greeting) == 0 {
+		return c, nil
+	}
+	by, _ := ctx.Deadline() // connect sets one
+	err = c.SetWriteDeadline(by)
+	if err == nil {
+		_, err = c.Write(greeting)
+	}
+	if err != nil {
+		_ = c.Close() // it is broken
+		return nil, fmt.Errorf("greet %s: %w", address, err)
+	}
+	return c, nil
 }
 
 // late reports whether a dial ended because its time was up.
