@@ -37,7 +37,8 @@ const (
 	downloads        = 3 // tries of one preparation
 	firstRetryPause  = 200 * time.Millisecond
 	maxBootPause     = 5 * time.Second
-	defaultBuckets   = 16 // until an assignment says otherwise
+	giveBackEvery    = 30 * time.Second // at most: it costs a collection
+	defaultBuckets   = 16               // until an assignment says otherwise
 )
 
 // loader makes releases ready. Only the goroutine of Task.load uses it, so that
@@ -49,6 +50,8 @@ type loader struct {
 	archiveBytes int64  // limit of one archive
 	memoryBytes  int64  // limit of the process; 0 for none
 	shelf        []*shelved
+	giveBack     func() // returns memory that nobody uses to the system
+	dropped      bool   // a release was forgotten, and its memory not given back yet
 }
 
 // shelved is a proven release that was fetched, kept for instant return.
@@ -131,7 +134,11 @@ func (l *loader) prove(ctx context.Context, digest string, archive []byte, known
 	if err := l.room(ctx, digest, int64(len(archive)), known); err != nil {
 		return nil, &loadError{digest, "memory", false, err}
 	}
-	a, err := l.open(digest, archive)
+	var a *arm
+	var err error
+	if broken := gently(func() { a, err = l.open(digest, archive) }); broken != nil {
+		err = broken
+	}
 	if err != nil {
 		var typed *loadError
 		if errors.As(err, &typed) {
@@ -181,6 +188,7 @@ func (l *loader) tidy(now *serving) (kept []string) {
 	slices.SortStableFunc(l.shelf, func(a, b *shelved) int { return rank(inForce(a)) - rank(inForce(b)) })
 	if extra := len(l.shelf) - keptReleases; extra > 0 {
 		l.shelf = slices.Delete(l.shelf, 0, extra)
+		l.dropped = true
 	}
 	for _, s := range l.shelf {
 		if s.arm == now.active {
@@ -222,6 +230,9 @@ func (t *Task) load(ctx context.Context) {
 	wait := firstRetryPause
 	boot := time.NewTimer(0)
 	defer boot.Stop()
+	var gaveBack time.Time
+	giveBack := time.NewTimer(giveBackEvery)
+	defer giveBack.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -229,6 +240,14 @@ func (t *Task) load(ctx context.Context) {
 		case <-t.orders.wake:
 			a, since, _ := t.orders.current()
 			t.prepare(ctx, a, since, false)
+			if t.loader.dropped {
+				giveBack.Reset(max(0, time.Until(gaveBack.Add(giveBackEvery))))
+			}
+		case <-giveBack.C:
+			if t.loader.dropped {
+				t.loader.dropped, gaveBack = false, time.Now()
+				t.loader.giveBack()
+			}
 		case <-boot.C:
 			if t.serving.Load() != nil {
 				continue

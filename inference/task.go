@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -145,7 +146,7 @@ func New(o Options) (*Task, error) {
 		o: o, m: newMetrics(), started: time.Now(), fastTries: fastTries,
 		boot: hex.EncodeToString(random[:8]), salt: binary.BigEndian.Uint64(random[8:]),
 		slots: newSlots(o.MaxInHand), receipts: newReceipts(o.Fleet, o.ReceiptAge), orders: newOrders(),
-		loader: loader{fetch: o.Fetch, open: openRelease, archiveBytes: o.MaxArchiveBytes, memoryBytes: o.MemoryBytes},
+		loader: loader{fetch: o.Fetch, open: openRelease, giveBack: debug.FreeOSMemory, archiveBytes: o.MaxArchiveBytes, memoryBytes: o.MemoryBytes},
 	}
 	t.log = o.Log.With("fleet", o.Fleet, "task", o.Name)
 	sizes := wireLimits{message: o.MaxMessageBytes, elements: o.MaxElements, idle: o.IdleTimeout, read: o.ReadTimeout, write: o.WriteTimeout}
