@@ -80,8 +80,10 @@ func (c *cloud) set(ctx context.Context, s *stage) error {
 	}
 	container := ecstypes.ContainerDefinition{
 		Name: aws.String("task"), Image: aws.String("sluice"), Memory: aws.Int32(256),
-		Command: []string{s.program, "task", "--fleet", fleet, "--bucket", bucket, "--drain-delay", "500ms", "--drain-timeout", "3s",
-			"--deadline", "1s"}, // one machine does everything here
+		Command: []string{
+			s.program, "task", "--fleet", fleet, "--bucket", bucket, "--drain-delay", "500ms", "--drain-timeout", "3s",
+			"--deadline", "1s",
+		}, // one machine does everything here
 	}
 	for _, port := range []int32{9090, 9091, 9092} {
 		container.PortMappings = append(container.PortMappings, ecstypes.PortMapping{ContainerPort: aws.Int32(port)})
