@@ -2,10 +2,10 @@ package inference
 
 import (
 	"context"
+	"encoding/binary"
 	"math"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
@@ -442,7 +442,10 @@ func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 // answerFast answers a call that parse has read.
 func (s *session) answerFast(ctx context.Context, w *wire, in incoming) error {
-	now := time.Now()
+	now := w.read
+	if s.last.After(now) { // one of a batch
+		now = s.last
+	}
 	if in.method == decideMethod {
 		s.t.m.decide.Inc()
 		s.d.request.SetTime(now) // which OpenRTB does not carry
@@ -486,12 +489,7 @@ func (s *session) printDecision(p *printer, seq int32) {
 		if reason == "" {
 			score, filtered = float64(d.scores[i]), d.filtered[i] && !d.explored
 		}
-		p.field(thrift.STRING, 0, 1)
-		p.text(name)
-		p.field(thrift.DOUBLE, 1, 2)
-		p.double(score)
-		p.boolean(2, 3, filtered)
-		p.stop(1)
+		p.partner(name, score, filtered)
 	}
 	p.boolean(2, 3, d.explored)
 	p.boolean(3, 4, reason != "")
@@ -505,6 +503,38 @@ func (s *session) printDecision(p *printer, seq int32) {
 	p.size(len(receipt))
 	p.out = append(p.out, receipt...)
 	p.stop(2)
+}
+
+// partner writes a PartnerDecision. Most of a reply is made of these, so the
+// binary protocol's are written in one go.
+func (p *printer) partner(name string, score float64, filtered bool) {
+	if p.compact {
+		p.field(thrift.STRING, 0, 1)
+		p.text(name)
+		p.field(thrift.DOUBLE, 1, 2)
+		p.double(score)
+		p.boolean(2, 3, filtered)
+		p.stop(1)
+		return
+	}
+	const head, tail = 3 + 4, 3 + 8 + 3 + 1 + 1
+	n := len(p.out)
+	end := n + head + len(name) + tail
+	if end > cap(p.out) {
+		p.out = slices.Grow(p.out, end-n)
+	}
+	p.out = p.out[:end]
+	b := p.out[n:end]
+	b[0], b[1], b[2] = byte(thrift.STRING), 0, 1
+	binary.BigEndian.PutUint32(b[3:], uint32(len(name)))
+	copy(b[head:], name)
+	b = b[head+len(name):][:tail]
+	b[0], b[1], b[2] = byte(thrift.DOUBLE), 0, 2
+	binary.BigEndian.PutUint64(b[3:], math.Float64bits(score))
+	b[11], b[12], b[13], b[14], b[15] = byte(thrift.BOOL), 0, 3, 0, byte(thrift.STOP)
+	if filtered {
+		b[14] = 1
+	}
 }
 
 // printFilter writes the reply that filterReply would be.

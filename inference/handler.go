@@ -135,9 +135,9 @@ func (s *session) call(ctx context.Context, w *wire) (time.Time, error) {
 		case o == parsed && (n == len(b) || !w.dialect.framed()):
 			err := s.answerFast(ctx, w, in)
 			w.took(n)
-			now := time.Now()
-			s.afterReply(ctx, now)
-			return now, err
+			s.last = time.Now()
+			s.afterReply(ctx, s.last)
+			return s.last, err
 		case o != unfinished || whole || w.more() != nil: // which will fail again, but what came may be wrong
 			return s.callGenerated(ctx, w)
 		}
@@ -152,9 +152,9 @@ func (s *session) callGenerated(ctx context.Context, w *wire) (time.Time, error)
 		s.in, s.out = w.protocols()
 	}
 	err := s.dispatch(ctx, s.in, s.out)
-	now := time.Now()
-	s.afterReply(ctx, now)
-	return now, err
+	s.last = time.Now()
+	s.afterReply(ctx, s.last)
+	return s.last, err
 }
 
 func (s *session) dispatch(ctx context.Context, in, out thrift.TProtocol) error {

@@ -32,8 +32,9 @@ const (
 // is here and is used again for the next one.
 type session struct {
 	t      *Task
-	w      *wire  // nil in tests that have none
-	id     uint64 // hash of connection id and boot salt
+	w      *wire     // nil in tests that have none
+	id     uint64    // hash of connection id and boot salt
+	last   time.Time // when the latest call was done
 	calls  uint64
 	draws  uint64
 	d      decision

@@ -76,7 +76,7 @@ type wire struct {
 	from    int
 	to      int
 	left    int       // bytes that the message may still have
-	read    time.Time // when something last came
+	read    time.Time // when something last came; the clock of deadlines, which need no better one
 
 	out     []byte // replies that have not left
 	began   int    // where in out the frame of the reply being written begins
@@ -93,7 +93,7 @@ type wire struct {
 }
 
 func newWire(conn net.Conn, limits wireLimits) *wire {
-	return &wire{conn: conn, limits: limits, in: make([]byte, readBufferBytes)}
+	return &wire{conn: conn, limits: limits, in: make([]byte, readBufferBytes), read: time.Now()}
 }
 
 // buffered is how many bytes are there to be taken.
@@ -152,7 +152,7 @@ func (w *wire) armRead() error {
 	if w.inMessage && w.messageArmed {
 		return nil
 	}
-	now := time.Now()
+	now := w.read
 	if w.inMessage {
 		w.messageArmed, w.readArmed, w.messageBy = true, time.Time{}, now.Add(w.limits.read)
 		return w.conn.SetReadDeadline(w.messageBy)
@@ -483,7 +483,7 @@ func (w *wire) send() error {
 	if len(w.out) == 0 || w.writing || w.broken != nil {
 		return w.broken
 	}
-	if now := time.Now(); now.Sub(w.writeArmed) > w.limits.write/4 {
+	if now := w.read; now.Sub(w.writeArmed) > w.limits.write/4 {
 		w.writeArmed = now
 		if w.broken = w.conn.SetWriteDeadline(now.Add(w.limits.write)); w.broken != nil {
 			return w.broken
