@@ -15,8 +15,7 @@ import (
 // actor is a job of the story as it went.
 type actor struct {
 	job
-	submitted time.Time
-	rollout   rollout.Rollout
+	rollout rollout.Rollout
 }
 
 // watcher follows the fleet's state and tells what happens.
@@ -50,7 +49,7 @@ func (s *stage) play(ctx context.Context) ([]actor, error) {
 			}
 			artifacts[j.name] = artifact
 			s.say("Training job %s completes: %s", j.name, j.what)
-			cast = append(cast, actor{job: j, submitted: time.Now()})
+			cast = append(cast, actor{job: j})
 			if err := s.submit(ctx, sc, j.name, artifact); err != nil {
 				return nil, err
 			}
