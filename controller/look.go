@@ -112,7 +112,11 @@ func (s service) bound(ctx context.Context) (context.Context, context.CancelFunc
 // not, whether it can be no more.
 func (f *Reconciler) published(ctx context.Context, s rollout.State) (digests []string, lost string, err error) {
 	r := s.Active
-	if r == nil || r.Candidate == "" {
+	if r == nil {
+		f.memo.admission = nil // nobody will ask for its bytes again
+		return nil, "", nil
+	}
+	if r.Candidate == "" {
 		return nil, "", nil
 	}
 	if !f.memo.published[r.Candidate] {
@@ -126,6 +130,7 @@ func (f *Reconciler) published(ctx context.Context, s rollout.State) (digests []
 		}
 		f.memo.published[r.Candidate] = true
 	}
+	f.memo.admission = nil // its bytes lie in the store, and need not lie here too
 	return []string{r.Candidate}, "", nil
 }
 
