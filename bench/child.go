@@ -133,6 +133,7 @@ func serveOurs(ctx context.Context, data net.Listener, trees, releases int, said
 	o := inference.DefaultOptions()
 	o.Name, o.Fleet, o.Fetch, o.Log = "bench", "bench", bucket, slog.New(slog.DiscardHandler)
 	o.MaxConnections, o.Deadline = 12_000, time.Minute // we ask for all that a task can do, and want all of it scored
+	inference.TuneCollector(0)
 	task, err := inference.New(o)
 	if err != nil {
 		return err

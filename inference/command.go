@@ -45,9 +45,7 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	if s.options.MemoryBytes == 0 {
 		s.options.MemoryBytes = containerLimitBytes()
 	}
-	if limit := s.options.MemoryBytes; limit > 0 {
-		debug.SetMemoryLimit(limit / 10 * 9) // collect harder before the kernel ends us
-	}
+	TuneCollector(s.options.MemoryBytes)
 	if s.options.Control, err = identity.Open(s.controlFiles, s.options.Log); err != nil {
 		return fmt.Errorf("read the control port's credentials (--control-token-file, --control-cert, --control-key, --control-ca): %w", err)
 	}
@@ -65,6 +63,23 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 	s.options.Log.InfoContext(ctx, "task listens", "fleet", s.options.Fleet, "task", s.options.Name,
 		"data", l.Data.Addr().String(), "control", l.Control.Addr().String(), "http", l.HTTP.Addr().String())
 	return task.Run(ctx, l)
+}
+
+// collectorPercent lets the heap grow to five times what lives. Only preparing
+// a release allocates much, and a collection in the middle of it would take a
+// processor from the auctions; what it leaves behind is given back later.
+const collectorPercent = 400
+
+// TuneCollector makes this process collect garbage as one that serves auctions
+// should: seldom, unless it comes near memoryBytes; 0 for no limit. What the
+// variables GOGC and GOMEMLIMIT say is left alone.
+func TuneCollector(memoryBytes int64) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectorPercent)
+	}
+	if memoryBytes > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryBytes / 10 * 9) // collect harder before the kernel ends us
+	}
 }
 
 // settings are the flags of one task.
