@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math"
 	"sync"
@@ -99,13 +100,18 @@ func newLimit(share float64) limit {
 
 func (l limit) takes(hash uint64) bool { return l.all || hash < l.below }
 
-// hashID is FNV-1a of a request's id, equal on every task.
+// hashID hashes a request's id, alike on every task: eight bytes at a time, the
+// last ones with how many there are in all.
 func hashID(id string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(id) {
-		h = (h ^ uint64(id[i])) * 1099511628211
+	h, rest := uint64(0), []byte(id)
+	for ; len(rest) >= 8; rest = rest[8:] {
+		h = mix(h, binary.LittleEndian.Uint64(rest))
 	}
-	return h
+	last := uint64(len(id)) << 56
+	for i, c := range rest {
+		last |= uint64(c) << (8 * i)
+	}
+	return mix(h, last)
 }
 
 // mix spreads h over all 64 bits (the finaliser of splitmix64). Different salts
