@@ -51,6 +51,8 @@ struct Status {
   17: i64 requests               // answered by release under this generation; the same three as in its counts
   18: i64 scored                 // (request, partner) pairs of those
   19: i64 filtered
+  20: optional list<i64> latency // server microseconds of every request since boot, under whatever release; bins as in
+                                 // ReleaseCounts.latency, each of which only grows; not set by older tasks
 }
 
 /* Counts of one partner under one release: cumulative since the release was swapped in under its generation.

@@ -174,10 +174,8 @@ func (c *counts) tally(width int) tally {
 		for j := range t.scores {
 			t.scores[j] += c.shards[i].scores[j].Load()
 		}
-		for j := range t.latency {
-			t.latency[j] += c.shards[i].latency[j].Load()
-		}
 	}
+	c.addLatency(t.latency)
 	for g := range c.requests {
 		cell, at := &c.requests[g], g%width
 		t.errors[at] += cell.errors.Load()
@@ -211,6 +209,15 @@ func (p *partnerCounts) tally(width int) partnerTally {
 	return t
 }
 
+// addLatency adds what requests took to bins.
+func (c *counts) addLatency(bins []int64) {
+	for i := range c.shards {
+		for j := range bins {
+			bins[j] += c.shards[i].latency[j].Load()
+		}
+	}
+}
+
 // sums adds up what was answered over partners and buckets, in the order of
 // tally.
 func (c *counts) sums() (requests, scored, filtered int64) {
@@ -237,6 +244,7 @@ type ledger struct {
 	mu      sync.Mutex
 	own     []*counts
 	foreign []*counts
+	past    [LatencyBins]int64 // latency of own counts that are no longer kept
 }
 
 // open returns the counts of an assignment that comes into force: those that
@@ -254,8 +262,25 @@ func (l *ledger) open(key countsKey, now time.Time) *counts {
 		c = newCounts(key, now)
 	}
 	l.own = slices.Insert(l.own, 0, c)
-	l.own = l.own[:min(len(l.own), keptCounts)]
+	for len(l.own) > keptCounts {
+		last := len(l.own) - 1
+		l.own[last].addLatency(l.past[:])
+		l.own = slices.Delete(l.own, last, last+1)
+	}
 	return c
+}
+
+// latency adds up what every request since boot took, whatever release
+// answered it: the bins only grow. A request that is still under way in counts
+// that are no longer kept is missing.
+func (l *ledger) latency() []int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	bins := slices.Clone(l.past[:])
+	for _, c := range l.own {
+		c.addLatency(bins)
+	}
+	return bins
 }
 
 // sums adds up what a release answered under a generation, whatever was its

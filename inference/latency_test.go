@@ -1,0 +1,40 @@
+package inference
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A task tells what every request since boot took, however many releases have
+// answered: none is lost when old counts are, and no bin ever shrinks.
+func TestLatencySinceBoot(t *testing.T) {
+	task := newToyTask(t, newToyShop(low, high))
+	var asked int64
+	before := make([]int64, LatencyBins)
+	for generation := range int64(3 * keptCounts) {
+		release := []toy{low, high}[generation%2]
+		force(t, task, assignment{release: release.digest(), buckets: 2, generation: generation})
+		for connection := range uint64(5) {
+			s := &session{t: task, id: connection}
+			s.d.request.ID, s.d.partners = fmt.Sprint(connection), []string{"a"}
+			read := time.Now()
+			s.decide(t.Context(), false, read)
+			s.afterReply(t.Context(), read.Add(time.Duration(generation)*time.Millisecond))
+			asked++
+		}
+		now := task.status().Latency
+		for bin, n := range now {
+			if n < before[bin] {
+				t.Fatalf("generation %d: bin %d went from %d to %d", generation, bin, before[bin], n)
+			}
+		}
+		if got := sum(now); got != asked {
+			t.Fatalf("generation %d: it tells of %d requests, want %d", generation, got, asked)
+		}
+		if took := latencyBin(time.Duration(generation) * time.Millisecond); now[took] == before[took] {
+			t.Fatalf("generation %d: nothing took bin %d", generation, took)
+		}
+		before = now
+	}
+}
