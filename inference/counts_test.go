@@ -244,7 +244,7 @@ func TestInvalidScoresAreErrors(t *testing.T) {
 	s.d.partners = []string{"a", "b"}
 	s.decide(t.Context(), true, time.Now())
 	n := task.serving.Load().counts.tally(1)
-	if n.requests[0] != 1 || n.errors[0] != 1 || n.invalid[0] != 2 || len(n.partners) != 0 {
+	if n.requests[0] != 1 || n.errors[0] != 1 || n.invalid[0] != 2 || n.partners[0].scored[0]+n.partners[1].scored[0] != 0 {
 		t.Errorf("%+v", n)
 	}
 }

@@ -51,19 +51,23 @@ func (a toy) digest() string {
 }
 
 // rate is what the toy's model answers; the oracle calls it too.
-func (a toy) rate(id, partner string) float32 {
+func (a toy) rate(id, partner string) float32 { return a.likelihood(id, partnerHash(partner)) }
+
+func (a toy) likelihood(id string, partner uint32) float32 {
 	switch {
 	case a.Breaks == "nan":
 		return float32(math.NaN())
 	case a.Seed == 0:
 		return a.Score
 	}
-	return float32(mix(hashID(id)^uint64(partnerHash(partner)), a.Seed)>>40) / (1 << 24)
+	return float32(mix(hashID(id)^uint64(partner), a.Seed)>>40) / (1 << 24)
 }
 
 type toyModel struct{ is toy }
 
-func (m toyModel) Score(_ *release.Scratch, r *feature.Request, partners []string, scores []float32) {
+func (toyModel) Partner(name string) uint32 { return partnerHash(name) }
+
+func (m toyModel) Score(_ *release.Scratch, r *feature.Request, partners []uint32, scores []float32) {
 	spin := uint64(0)
 	for range m.is.Spin * len(partners) {
 		spin = mix(spin, m.is.Seed)
@@ -72,7 +76,7 @@ func (m toyModel) Score(_ *release.Scratch, r *feature.Request, partners []strin
 		panic("toy model breaks")
 	}
 	for i, p := range partners {
-		scores[i] = m.is.rate(r.ID, p)
+		scores[i] = m.is.likelihood(r.ID, p)
 	}
 	if spin == 1 { // never, but that is not known before
 		scores[0] = 0

@@ -329,7 +329,7 @@ func (t *Task) swap(ctx context.Context, a assignment, since time.Time, isDefaul
 	}
 	next := &serving{
 		assignment: a, since: time.Now(), active: active, beside: beside,
-		sampleBelow: newLimit(a.sample), exploreBelow: newLimit(a.explore), m: t.m.serving(a.release),
+		sampleBelow: newLimit(a.sample), exploreBelow: newLimit(a.explore), m: t.m.serving(a.release), seats: new(seats),
 	}
 	if now != nil && now.active == active && now.generation == a.generation {
 		next.since = now.since

@@ -16,7 +16,9 @@ import (
 // scorer is a release: a request and partners in, the likelihoods to bid out.
 // It may panic or answer nonsense; both are counted and forward the auction.
 type scorer interface {
-	Score(scratch *release.Scratch, r *feature.Request, partners []string, scores []float32)
+	// Partner returns the key by which Score knows a partner.
+	Partner(name string) uint32
+	Score(scratch *release.Scratch, r *feature.Request, partners []uint32, scores []float32)
 }
 
 // arm is a proven release in memory. What it scores with never changes.
@@ -44,7 +46,7 @@ func newArm(digest string, s scorer, threshold func(string) float32) *arm {
 
 // score fills scores, one per partner, and returns how many are no number in
 // [0, 1].
-func (a *arm) score(q *feature.Request, partners []string, scores []float32) (invalid int) {
+func (a *arm) score(q *feature.Request, partners []uint32, scores []float32) (invalid int) {
 	scratch := a.scratches.Get().(*release.Scratch)
 	a.scorer.Score(scratch, q, partners, scores)
 	a.scratches.Put(scratch) // after a panic it is not missed
@@ -78,6 +80,7 @@ type serving struct {
 	exploreBelow limit
 	counts       *counts
 	m            *servingMetrics
+	seats        *seats
 }
 
 // servingMetrics are looked up once per swap, not once per request.

@@ -42,6 +42,8 @@ type session struct {
 	out    thrift.TProtocol
 	parser parser
 	names  []string  // the partners of a decide call
+	seats  []*seat   // of the partners of the latest request, and what a longer one left behind them
+	keys   []uint32  // of the same, for the release that scores
 	one    [1]string // the partner of a filter call
 	reply  replies
 	report receipt
@@ -62,7 +64,6 @@ type decision struct {
 
 	scores   []float32
 	filtered []bool // the serving release would; explored ones are forwarded all the same
-	cells    []*partnerCounts
 
 	shadowScores   []float32
 	shadowFiltered []bool
@@ -153,14 +154,14 @@ func (d *decision) reset(at time.Time) {
 	d.filtered = slices.Grow(d.filtered[:0], n)[:n]
 	d.shadowScores = slices.Grow(d.shadowScores[:0], n)[:n]
 	d.shadowFiltered = slices.Grow(d.shadowFiltered[:0], n)[:n]
-	d.cells = d.cells[:0]
 }
 
 // score runs in a slot. Explored requests are scored by both releases before
 // they are answered, since the receipt says what both would have done.
 func (s *session) score(ctx context.Context, explore bool) {
 	d := &s.d
-	invalid, ok := s.try(ctx, d.serving.active, d.scores)
+	s.seat()
+	invalid, ok := s.try(ctx, serves, d.scores)
 	switch {
 	case !ok:
 		d.degraded = Panicked
@@ -170,7 +171,7 @@ func (s *session) score(ctx context.Context, explore bool) {
 		d.serving.counts.cell(s.id).invalid.Add(int64(invalid))
 		return
 	}
-	decided(d.serving.active, d.partners, d.scores, d.filtered)
+	s.decided(serves, d.scores, d.filtered)
 	s.draw(explore)
 	if d.explored && d.sampled {
 		s.pair(ctx)
@@ -192,14 +193,30 @@ func (s *session) draw(explore bool) {
 
 const sampleSalt = 0x736c75696365
 
-func decided(a *arm, partners []string, scores []float32, filtered []bool) {
-	for i, p := range partners {
-		filtered[i] = valid(scores[i]) && scores[i] < a.threshold(p)
+// seat finds the seats of the request's partners. Most connections ask about
+// the same ones every time.
+func (s *session) seat() {
+	d := &s.d
+	for i, name := range d.partners {
+		switch {
+		case i == len(s.seats):
+			s.seats = append(s.seats, d.serving.seat(name))
+		case s.seats[i].of != d.serving.seats || s.seats[i].name != name:
+			s.seats[i] = d.serving.seat(name)
+		}
+	}
+	s.keys = slices.Grow(s.keys[:0], len(d.partners))[:len(d.partners)]
+}
+
+func (s *session) decided(by side, scores []float32, filtered []bool) {
+	for i := range scores {
+		filtered[i] = valid(scores[i]) && scores[i] < s.seats[i].terms[by].threshold
 	}
 }
 
 // try scores with one release and survives whatever it does.
-func (s *session) try(ctx context.Context, a *arm, scores []float32) (invalid int, ok bool) {
+func (s *session) try(ctx context.Context, by side, scores []float32) (invalid int, ok bool) {
+	a := s.d.serving.arms()[by]
 	defer func() {
 		if broken := recover(); broken != nil {
 			s.t.m.panics.WithLabelValues("score").Inc()
@@ -208,7 +225,10 @@ func (s *session) try(ctx context.Context, a *arm, scores []float32) (invalid in
 			})
 		}
 	}()
-	return a.score(&s.d.request, s.d.partners, scores), true
+	for i := range s.keys {
+		s.keys[i] = s.seats[i].terms[by].key
+	}
+	return a.score(&s.d.request, s.keys, scores), true
 }
 
 // count adds what was answered to the counts it was decided under. Degraded
@@ -232,11 +252,11 @@ func (s *session) count() {
 	shard := &c.shards[s.id%countShards]
 	g := bucketOf(s.id)
 	filtered := 0
-	for i, p := range d.partners {
-		counted := s.partner(i, p)
-		counted.cells[g].scored.Add(1)
+	for i := range d.partners {
+		counted := &s.seats[i].counts.cells[g]
+		counted.scored.Add(1)
 		if d.filtered[i] {
-			counted.cells[g].filtered.Add(1)
+			counted.filtered.Add(1)
 			filtered++
 		}
 		shard.scores[scoreBin(d.scores[i])].Add(1)
@@ -246,15 +266,6 @@ func (s *session) count() {
 	if d.explored {
 		d.serving.m.explored.Inc()
 	}
-}
-
-// partner returns the counts of the i-th partner, looked up once per request.
-func (s *session) partner(i int, name string) *partnerCounts {
-	d := &s.d
-	if i == len(d.cells) {
-		d.cells = append(d.cells, d.serving.counts.partner(name))
-	}
-	return d.cells[i]
 }
 
 // afterReply does what the client need not wait for, and forgets the request:
@@ -283,7 +294,6 @@ func (s *session) afterReply(ctx context.Context, now time.Time) {
 func (s *session) forget() {
 	d := &s.d
 	d.request, d.partners, d.serving, d.tmax = feature.Request{}, nil, nil, 0
-	clear(d.cells)
 	clear(s.names)
 	s.reply.forget()
 }
@@ -295,20 +305,20 @@ func (s *session) pair(ctx context.Context) {
 	cell := c.cell(s.id)
 	cell.shadowRequests.Add(1)
 	s.t.m.shadowRequests.Inc()
-	invalid, ok := s.try(ctx, d.serving.beside, d.shadowScores)
+	invalid, ok := s.try(ctx, shadows, d.shadowScores)
 	if !ok {
 		cell.shadowInvalid.Add(int64(len(d.partners)))
 		return
 	}
 	cell.shadowInvalid.Add(int64(invalid))
-	decided(d.serving.beside, d.partners, d.shadowScores, d.shadowFiltered)
+	s.decided(shadows, d.shadowScores, d.shadowFiltered)
 	d.paired = true
 	g := bucketOf(s.id)
-	for i, p := range d.partners {
+	for i := range d.partners {
 		if !valid(d.shadowScores[i]) {
 			continue
 		}
-		pair := &s.partner(i, p).cells[g]
+		pair := &s.seats[i].counts.cells[g]
 		pair.pairs.Add(1)
 		switch served, shadow := d.filtered[i], d.shadowFiltered[i]; {
 		case served && !shadow:

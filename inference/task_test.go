@@ -318,7 +318,9 @@ type scoring struct {
 	score float32
 }
 
-func (m scoring) Score(_ *release.Scratch, _ *feature.Request, _ []string, scores []float32) {
+func (scoring) Partner(string) uint32 { return 0 }
+
+func (m scoring) Score(_ *release.Scratch, _ *feature.Request, _ []uint32, scores []float32) {
 	m.then()
 	for i := range scores {
 		scores[i] = m.score

@@ -18,7 +18,6 @@ type Scorer struct {
 type Scratch struct {
 	auction feature.Auction
 	model   model.Scratch
-	keys    [rowsAtOnce]uint32
 	rows    []float32
 }
 
@@ -46,9 +45,12 @@ func prepare(features *feature.Extractor, m *model.Model) *Scorer {
 // Evaluator names the way in which rows are scored.
 func (s *Scorer) Evaluator() model.Evaluator { return s.model.Evaluator() }
 
-// Score fills scores[:len(partners)] with how likely each partner is to bid.
-// It does not allocate once the scratch has grown.
-func (s *Scorer) Score(scratch *Scratch, r *feature.Request, partners []string, scores []float32) {
+// Partner returns the key by which Score knows a partner. It stays the same.
+func (s *Scorer) Partner(name string) uint32 { return s.features.Partner(name) }
+
+// Score fills scores[:len(partners)] with how likely each partner, given by its
+// key, is to bid. It does not allocate once the scratch has grown.
+func (s *Scorer) Score(scratch *Scratch, r *feature.Request, partners []uint32, scores []float32) {
 	width := s.features.Len()
 	if n := width * (1 + rowsAtOnce); len(scratch.rows) < n {
 		scratch.rows = make([]float32, n)
@@ -58,29 +60,26 @@ func (s *Scorer) Score(scratch *Scratch, r *feature.Request, partners []string, 
 	s.model.Begin(&scratch.model, request)
 	for len(partners) > 0 {
 		n := min(rowsAtOnce, len(partners))
-		for i, name := range partners[:n] {
-			scratch.keys[i] = s.row(scratch, rows[i*width:(i+1)*width], name)
+		for i, key := range partners[:n] {
+			s.fill(scratch, rows[i*width:(i+1)*width], key)
 		}
-		s.model.Scores(&scratch.model, model.Batch{Keys: scratch.keys[:n], Rows: rows[:n*width], Out: scores[:n]})
+		s.model.Scores(&scratch.model, model.Batch{Keys: partners[:n], Rows: rows[:n*width], Out: scores[:n]})
 		partners, scores = partners[n:], scores[n:]
 	}
 }
 
-// row fills what the model will read of a partner's row and returns its key.
-func (s *Scorer) row(scratch *Scratch, row []float32, name string) uint32 {
-	key := s.features.Partner(name)
+// fill fills what the model will read of a partner's row.
+func (s *Scorer) fill(scratch *Scratch, row []float32, key uint32) {
 	if int(key) >= s.model.Known() {
 		s.features.ExtractPartner(row, key)
 	}
 	s.features.ExtractBoth(&scratch.auction, row, key)
-	return key
 }
 
 // margin returns the margin of a whole row.
 func (s *Scorer) margin(scratch *Scratch, row []float32, key uint32) float32 {
 	var out [1]float32
-	scratch.keys[0] = key
 	s.model.Begin(&scratch.model, row)
-	s.model.Margins(&scratch.model, model.Batch{Keys: scratch.keys[:1], Rows: row, Out: out[:]})
+	s.model.Margins(&scratch.model, model.Batch{Keys: []uint32{key}, Rows: row, Out: out[:]})
 	return out[0]
 }

@@ -138,7 +138,7 @@ func TestScorerScoresAsTheModel(t *testing.T) {
 			a := w.Auction(n, world.Moment(n))
 			partners := slices.Concat(a.Partners, []string{"", "stranger"}, a.Partners, a.Partners[:n%20])
 			scores := make([]float32, len(partners))
-			r.Scorer.Score(&scratch, &a.Request, partners, scores)
+			r.Scorer.Score(&scratch, &a.Request, keys(r, partners), scores)
 			for j, p := range partners {
 				r.Features.Extract(row, &a.Request, p)
 				if want := r.Model.Score(row); math.Float32bits(scores[j]) != math.Float32bits(want) {
@@ -149,13 +149,22 @@ func TestScorerScoresAsTheModel(t *testing.T) {
 	}
 }
 
+func keys(r *release.Release, partners []string) []uint32 {
+	var of []uint32
+	for _, name := range partners {
+		of = append(of, r.Scorer.Partner(name))
+	}
+	return of
+}
+
 func TestScorerDoesNotAllocate(t *testing.T) {
 	w := world.New(1)
 	for _, r := range append(trained(t)[:1], wide(t)) {
 		a := w.Auction(1, world.Moment(1))
 		scores := make([]float32, len(a.Partners))
 		var scratch release.Scratch
-		if n := testing.AllocsPerRun(100, func() { r.Scorer.Score(&scratch, &a.Request, a.Partners, scores) }); n != 0 {
+		partners := keys(r, a.Partners)
+		if n := testing.AllocsPerRun(100, func() { r.Scorer.Score(&scratch, &a.Request, partners, scores) }); n != 0 {
 			t.Errorf("%s: %v allocations", r.Scorer.Evaluator(), n)
 		}
 	}
@@ -172,11 +181,15 @@ func BenchmarkScorer(b *testing.B) {
 	r := trained(b)[0]
 	var scratch release.Scratch
 	scores, rows := make([]float32, world.PartnersPerAuction), make([]float32, world.PartnersPerAuction*r.Features.Len())
+	partners := make([]uint32, world.PartnersPerAuction)
 	var together, alone []time.Duration
 	for b.Loop() {
 		start := time.Now()
 		for i := range auctions {
-			r.Scorer.Score(&scratch, &auctions[i].Request, auctions[i].Partners, scores)
+			for j, name := range auctions[i].Partners {
+				partners[j] = r.Scorer.Partner(name)
+			}
+			r.Scorer.Score(&scratch, &auctions[i].Request, partners, scores)
 		}
 		middle := time.Now()
 		for i := range auctions {
