@@ -34,6 +34,9 @@ func TestParseFleet(t *testing.T) {
 	if urgent.Name != "urgent" || !urgent.Shadow.Skip || urgent.Settle != 10*time.Second || len(urgent.Steps) != 1 {
 		t.Errorf("the special policy is not read on top of the default one: %+v", urgent)
 	}
+	if g := normal.SwapGuard; g.Off || g.Ratio != 3 || g.Floor != 20*time.Millisecond || g.Requests != 1000 {
+		t.Errorf("swaps are guarded by %+v", g)
+	}
 	if f.ECS.ControlPort != 9091 || f.LookEvery != 5*time.Second {
 		t.Errorf("defaults are missing: %+v", f)
 	}
@@ -63,6 +66,10 @@ func TestParseFleetErrors(t *testing.T) {
 		{"share beyond one", "settle: 10s", "explore: 5", "explore"},
 		{"shadow without sample", "settle: 10s", "shadow: {sample: 0}", "shadow.skip"},
 		{"too few buckets", "settle: 10s", "buckets: 16", "buckets"},
+		{"swap guard that forbids all swaps", "settle: 10s", "swap_guard: {ratio: 0.5}", "swap_guard.ratio is 0.5: want 1 or more; say swap_guard: {off: true}"},
+		{"swap guard on no evidence", "settle: 10s", "swap_guard: {requests: 0}", "swap_guard.requests"},
+		{"swap guard below zero", "settle: 10s", "swap_guard: {floor: -1ms}", "swap_guard.floor"},
+		{"swap guard's floor without a unit", "settle: 10s", "swap_guard: {floor: 20}", `"20" is no duration`},
 		{"bad admission", "policy:", "admission: {max_filter_rate: 70}\npolicy:", "max_filter_rate"},
 		{"nameless special policy", "name: urgent", "name: ''", "policies[0]"},
 	} {

@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,11 +37,21 @@ func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
 	}
 	t.MemoryBytes, t.Connections = s.MemoryBytes, int(s.Connections)
 	t.Requests, t.Scored, t.Filtered = s.Requests, s.Scored, s.Filtered
+	t.Latency = latency(s.Latency)
 	if t.StartedAt.IsZero() && s.StartedMs > 0 {
 		t.StartedAt = time.UnixMilli(s.StartedMs).UTC()
 	}
 	t.Error = ""
 	return t, nil
+}
+
+// latency is what the task says its requests took, or nil: one that does not
+// tell, or counts in bins that are not ours, is not judged by it.
+func latency(bins []int64) []int64 {
+	if len(bins) != rollout.LatencyBins || slices.Min(bins) < 0 {
+		return nil
+	}
+	return bins
 }
 
 func checkStatus(t rollout.Task, s *control.Status) error {

@@ -58,7 +58,7 @@ func transition(s State, seen Observation, p Policy, now time.Time) move {
 	case Admitting:
 		return s.afterAdmission(seen, p, now)
 	case Shadow, Canary:
-		if m, ok := harmed(r, seen); ok {
+		if m, ok := s.harmed(seen, p); ok {
 			return m
 		}
 		if m, ok := s.halted(r, p, now); ok {
@@ -75,6 +75,9 @@ func transition(s State, seen Observation, p Policy, now time.Time) move {
 	case Promoting:
 		if seen.Lost != "" {
 			return move{RollingBack, r.Step, ArtifactLost, seen.Lost}
+		}
+		if m, ok := s.hurting(seen, p); ok {
+			return m
 		}
 		if s.Pause != nil {
 			return move{Held, r.Step, Paused, pausedBy(s.Pause)}
@@ -157,7 +160,8 @@ func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
 }
 
 // harmed reports what ends a rollout in shadow, canary or hold at once.
-func harmed(r Rollout, seen Observation) (move, bool) {
+func (s State) harmed(seen Observation, p Policy) (move, bool) {
+	r := *s.Active
 	if seen.Lost != "" {
 		return move{RollingBack, r.Step, ArtifactLost, seen.Lost}, true
 	}
@@ -169,7 +173,7 @@ func harmed(r Rollout, seen Observation) (move, bool) {
 			return move{RollingBack, r.Step, LoadFailed, "task " + t.ID + " cannot serve it: " + t.Failure}, true
 		}
 	}
-	return move{}, false
+	return s.hurting(seen, p)
 }
 
 // halted reports what stops a rollout in shadow or canary for now, or makes it
@@ -218,7 +222,7 @@ func advance(r Rollout, v *judge.Verdict, p Policy) move {
 
 func (s State) whileHeld(seen Observation, p Policy, now time.Time) move {
 	r, v := *s.Active, seen.Verdict
-	if m, ok := harmed(r, seen); ok && r.HeldFrom != Promoting {
+	if m, ok := s.harmed(seen, p); ok && r.HeldFrom != Promoting {
 		return m
 	}
 	back := func(why Reason, say string) move { return move{r.HeldFrom, r.Step, why, say} }

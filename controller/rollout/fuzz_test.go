@@ -84,7 +84,18 @@ func (h *history) happen(what, how byte) {
 		h.w.tasks[task()].Reachable = true
 	case 11:
 		h.w.failing[task()] = []string{"golden", "download"}[how&1]
-	case 12, 13, 14, 15, 16:
+	case 16:
+		h.w.swaps = [][]SwapCost{
+			nil,
+			{{Task: task(), Before: time.Millisecond, During: 90 * time.Millisecond, RequestsBefore: 5000, RequestsDuring: 1000}}, // hurts
+			{{Before: 10 * time.Millisecond, During: 31 * time.Millisecond, RequestsBefore: 1000, RequestsDuring: 5000}},          // hurts
+			{{Before: 10 * time.Millisecond, During: 30 * time.Millisecond, RequestsBefore: 5000, RequestsDuring: 5000}},
+			{{Before: time.Millisecond, During: 20 * time.Millisecond, RequestsBefore: 5000, RequestsDuring: 5000}},
+			{{Before: time.Millisecond, During: time.Second, RequestsBefore: 999, RequestsDuring: 5000}},
+			{{Before: time.Millisecond, During: time.Second, RequestsBefore: 5000, RequestsDuring: 999}},
+			{{Candidate: "another", Before: time.Millisecond, During: time.Second, RequestsBefore: 5000, RequestsDuring: 5000}},
+		}[how>>2&7]
+	case 12, 13, 14, 15:
 		h.w.verdict = judge.Acceptable
 	case 17:
 		h.w.verdict = judge.Worse
@@ -221,6 +232,7 @@ func (h *history) checkStep(next State, seen Observation) {
 		}
 		h.checkReason(e)
 		h.checkSuccess(e, seen)
+		h.checkSwaps(e, seen)
 		if r := next.Active; r != nil && e.Rollout == r.ID && e.To == r.Phase && e.Step == r.Step {
 			told = true
 		}
@@ -273,6 +285,21 @@ func (h *history) checkSuccess(e Event, seen Observation) {
 	}
 	if e.To == Promoting && e.Reason != Accepted && e.Reason != PromotedByHand && e.Reason != FirstRelease && e.From != Held {
 		h.t.Fatalf("promoted for no good reason: %+v", e)
+	}
+}
+
+// checkSwaps checks that a swap which hurts ends the rollout that it is of, and
+// that nothing else is ended by it: not the way back, not the first release.
+func (h *history) checkSwaps(e Event, seen Observation) {
+	hurts := func(c SwapCost) bool { // by the limits of storyPolicies
+		return c.Candidate == e.Candidate && c.RequestsBefore >= 1000 && c.RequestsDuring >= 1000 && c.During > max(20*time.Millisecond, 3*c.Before)
+	}
+	hurt := slices.ContainsFunc(seen.Swaps, hurts) && h.s.Stable != ""
+	if e.Reason == SwapHurts && e.To == RollingBack && (!hurt || e.From == RollingBack || e.From == Queued || e.From == Admitting) {
+		h.t.Fatalf("swaps that hurt nobody ended it: %+v after %+v", e, seen.Swaps)
+	}
+	if wished := e.Reason == PromotedByHand || e.Reason == Resumed; hurt && !wished && e.From != Admitting && (e.To == Canary || e.To == Promoting || e.To == Live) {
+		h.t.Fatalf("it goes on though its swaps hurt: %+v after %+v", e, seen.Swaps)
 	}
 }
 

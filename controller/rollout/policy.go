@@ -29,7 +29,8 @@ type Policy struct {
 	PromoteWait  time.Duration `yaml:"promote_wait"`  // for every task to move over
 	PromoteBatch int           `yaml:"promote_batch"` // tasks that may be moving over at once
 
-	Judge judge.Policy `yaml:"judge"`
+	SwapGuard SwapGuard    `yaml:"swap_guard"`
+	Judge     judge.Policy `yaml:"judge"`
 }
 
 // ShadowPolicy governs the shadow phase and shadow scoring in canary steps.
@@ -87,6 +88,7 @@ func Defaults() Policy {
 		DataGrace:    time.Minute,
 		PromoteWait:  30 * time.Minute,
 		PromoteBatch: 8,
+		SwapGuard:    SwapGuard{Ratio: 3, Floor: 20 * time.Millisecond, Requests: 1000},
 		Judge:        judge.Policy{WindowBuckets: 20},
 	}
 }
@@ -118,8 +120,10 @@ func (p Policy) Check() error {
 	if least := max(16, p.Judge.WindowBuckets); p.Buckets < least || p.Buckets > 64 {
 		return fmt.Errorf("buckets is %d: want %d to 64, or one canary task could never fill a window of the judge (judge.window_buckets)", p.Buckets, least)
 	}
-	if err := p.Judge.Check(); err != nil {
-		return err
+	for _, err := range []error{p.SwapGuard.check(), p.Judge.Check()} {
+		if err != nil {
+			return err
+		}
 	}
 	if len(p.Steps) == 0 || len(p.Steps) > 20 {
 		return fmt.Errorf("steps has %d entries: want 1 to 20 canary steps", len(p.Steps))

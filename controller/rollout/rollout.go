@@ -63,6 +63,7 @@ const (
 	ArtifactTimeout Reason = "artifact_timeout"
 	ArtifactLost    Reason = "artifact_lost" // overwritten or removed before the release was stored
 	LoadFailed      Reason = "load_failed"   // tasks could not make it ready
+	SwapHurts       Reason = "swap_hurts"    // auctions took far longer while tasks took it over
 	TimedOut        Reason = "timed_out"     // promotion did not end in time
 )
 
@@ -205,6 +206,7 @@ type Observation struct {
 	Desired   int            `json:"desired"`        // tasks that ECS is to keep running
 	Verdict   *judge.Verdict `json:"verdict"`        // of the active rollout; nil when nothing is judged
 	Exposed   int64          `json:"exposed"`        // auctions answered by the active candidate
+	Swaps     []SwapCost     `json:"swaps"`          // what the swaps under way cost, as far as that can be told
 }
 
 // Job is a completed training job.
@@ -268,6 +270,11 @@ type Task struct {
 	Filtered    int64     `json:"filtered"` // pairs, under the release it serves now
 	Scored      int64     `json:"scored"`
 	Error       string    `json:"error,omitempty"` // why it cannot be reached
+
+	// Latency is what every request since boot took, as in idl/control.thrift:
+	// LatencyBins bins, each of which only grows; nil where the task does not
+	// tell.
+	Latency []int64 `json:"-"`
 }
 
 // Look is what the leader saw in its last pass, kept for people to see.

@@ -1,9 +1,11 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +24,7 @@ type world struct {
 	verdict   judge.Outcome
 	failing   map[string]string // task -> why it can load nothing
 	lost      string            // why what is not stored yet never will be
+	swaps     []SwapCost        // of whatever is the candidate
 	desired   int
 }
 
@@ -59,6 +62,10 @@ func (w *world) observe(s State, now time.Time) Observation {
 		}
 		if c := s.Active.Candidate; c != "" && !w.published[c] {
 			seen.Lost = w.lost
+		}
+		for _, c := range w.swaps {
+			c.Candidate = cmp.Or(c.Candidate, s.Active.Candidate)
+			seen.Swaps = append(seen.Swaps, c)
 		}
 		if c := s.Active.Comparing(); w.verdict != "" && (c == Shadow || c == Canary) {
 			seen.Verdict = &judge.Verdict{Outcome: w.verdict, At: now, Sentence: "the judge says " + string(w.verdict)}
@@ -119,6 +126,17 @@ func (w *world) hear(word string, s State, now time.Time) (*Request, error) {
 		w.lost = "the artifact was overwritten"
 	case "verdict":
 		w.verdict = judge.Outcome(name)
+	case "swap": // swap=TASK:BEFORE:DURING:REQUESTS; no task: its neighbours
+		c := SwapCost{Task: name}
+		before, rest, _ := strings.Cut(rest, ":")
+		during, requests, _ := strings.Cut(rest, ":")
+		c.Before, _ = time.ParseDuration(before)
+		c.During, _ = time.ParseDuration(during)
+		c.RequestsDuring, _ = strconv.ParseInt(requests, 10, 64)
+		c.RequestsBefore = 60_000
+		w.swaps = append(w.swaps, c)
+	case "swapped":
+		w.swaps = nil
 	case "die":
 		delete(w.tasks, name)
 	case "start":
