@@ -137,7 +137,7 @@ func (t *Task) status() *control.Status {
 	s := &control.Status{
 		Task: t.o.Name, Boot: t.boot, Ready: t.unready() == "", MemoryBytes: residentBytes(),
 		StartedMs: t.started.UnixMilli(), Connections: int32(t.data.count()),
-		Latency: t.ledger.latency(),
+		Latency: t.ledger.latency(), Waits: t.lag.sampled(),
 	}
 	if now := t.serving.Load(); now != nil {
 		s.Release, s.Shadow, s.Sample, s.Explore = now.release, now.shadow, now.sample, now.explore

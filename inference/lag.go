@@ -9,15 +9,29 @@ import (
 // lag is how long a request that has arrived waits for a processor before its
 // goroutine sees it. Nothing else tells: the clock of a request starts when its
 // bytes are read.
-type lag struct{ recent atomic.Int64 }
+type lag struct {
+	recent atomic.Int64
+	bins   [LatencyBins]atomic.Int64 // of all samples since boot
+}
 
 const lagPause = 5 * time.Millisecond
 
 // watch measures until ctx ends.
 func (l *lag) watch(ctx context.Context) {
 	for pause(ctx, lagPause) {
-		l.recent.Store(int64(queueing()))
+		waited := queueing()
+		l.recent.Store(int64(waited))
+		l.bins[latencyBin(waited)].Add(1)
 	}
+}
+
+// sampled is how long all samples since boot had to wait, in bins.
+func (l *lag) sampled() []int64 {
+	bins := make([]int64, LatencyBins)
+	for i := range bins {
+		bins[i] = l.bins[i].Load()
+	}
+	return bins
 }
 
 // queueing is how long a goroutine waits for its turn just now. The scheduler

@@ -3,6 +3,7 @@ package inference
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -37,4 +38,22 @@ func TestLatencySinceBoot(t *testing.T) {
 		}
 		before = now
 	}
+}
+
+// How long a processor lets requests wait is sampled whether there are any or
+// not, and told with the rest.
+func TestWaitsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		task := newToyTask(t, newToyShop(low))
+		r := start(t, task)
+		defer r.end()
+		time.Sleep(time.Second + lagPause/2)
+		if got, want := sum(r.status().Waits), int64(time.Second/lagPause); got != want {
+			t.Errorf("%d samples in a second, want %d", got, want)
+		}
+		task.lag.bins[40].Add(7)
+		if bins := r.status().Waits; len(bins) != LatencyBins || bins[40] != 7 {
+			t.Errorf("told %v", bins)
+		}
+	})
 }

@@ -65,7 +65,7 @@ func goodStatus() *control.Status {
 	return &control.Status{
 		Task: "arn:aws:ecs:eu-central-1:1:task/main/t1", Boot: "boot", Release: digestA, Shadow: digestB, Sample: 0.25,
 		Epoch: 7, Generation: 9, Preparing: digestC, Ready: true, MemoryBytes: 1 << 20, StartedMs: 1_700_000_000_000,
-		Connections: 5, Buckets: 64, Explore: 0.5, Requests: 100, Scored: 1000, Filtered: 300, Latency: aLatency(),
+		Connections: 5, Buckets: 64, Explore: 0.5, Requests: 100, Scored: 1000, Filtered: 300, Latency: aLatency(), Waits: aLatency(),
 		Failure: &control.Failure{Release: digestC, Reason: "golden", Detail: "golden: row 3\nis off"},
 	}
 }
@@ -157,7 +157,7 @@ func TestStatus(t *testing.T) {
 			ID: "t1", Address: address, Boot: "boot", Reachable: true, Ready: true,
 			Serving: digestA, Shadow: digestB, Sample: 0.25, Explore: 0.5, Buckets: 64, Epoch: 7, Generation: 9, Preparing: digestC,
 			FailedRelease: digestC, FailureReason: "golden", Failure: "golden: row 3 is off", Tag: digestA, Protected: true,
-			MemoryBytes: 1 << 20, Connections: 5, StartedAt: started, Requests: 100, Scored: 1000, Filtered: 300, Latency: aLatency(),
+			MemoryBytes: 1 << 20, Connections: 5, StartedAt: started, Requests: 100, Scored: 1000, Filtered: 300, Latency: aLatency(), Waits: aLatency(),
 		}
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%v\n%+v\n%+v", err, got, want)
@@ -176,10 +176,10 @@ func TestNoLatency(t *testing.T) {
 	for name, bins := range map[string][]int64{"an older task": nil, "no bin": {}, "too few": make([]int64, 95), "too many": make([]int64, 97), "negative": negative} {
 		t.Run(name, func(t *testing.T) {
 			said := goodStatus()
-			said.Latency = bins
+			said.Latency, said.Waits = bins, bins
 			address, _ := listen(t, &task{status: said})
 			got, err := newControl(t, fleet.Options{}).Status(t.Context(), rollout.Task{ID: "t1", Address: address})
-			if err != nil || !got.Reachable || got.Latency != nil {
+			if err != nil || !got.Reachable || got.Latency != nil || got.Waits != nil {
 				t.Errorf("%v, %+v", err, got)
 			}
 		})

@@ -37,7 +37,7 @@ func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
 	}
 	t.MemoryBytes, t.Connections = s.MemoryBytes, int(s.Connections)
 	t.Requests, t.Scored, t.Filtered = s.Requests, s.Scored, s.Filtered
-	t.Latency = latency(s.Latency)
+	t.Latency, t.Waits = latency(s.Latency), latency(s.Waits)
 	if t.StartedAt.IsZero() && s.StartedMs > 0 {
 		t.StartedAt = time.UnixMilli(s.StartedMs).UTC()
 	}

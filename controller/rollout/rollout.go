@@ -273,8 +273,10 @@ type Task struct {
 
 	// Latency is what every request since boot took, as in idl/control.thrift:
 	// LatencyBins bins, each of which only grows; nil where the task does not
-	// tell.
+	// tell. Waits is how long a processor let them wait before that, as sampled
+	// by the task, in the same bins.
 	Latency []int64 `json:"-"`
+	Waits   []int64 `json:"-"`
 }
 
 // Look is what the leader saw in its last pass, kept for people to see.

@@ -575,6 +575,7 @@ func (p *Failure) String() string {
 //  - Scored
 //  - Filtered
 //  - Latency
+//  - Waits
 type Status struct {
   Task string `thrift:"task,1" db:"task" json:"task"`
   Boot string `thrift:"boot,2" db:"boot" json:"boot"`
@@ -596,6 +597,7 @@ type Status struct {
   Scored int64 `thrift:"scored,18" db:"scored" json:"scored"`
   Filtered int64 `thrift:"filtered,19" db:"filtered" json:"filtered"`
   Latency []int64 `thrift:"latency,20" db:"latency" json:"latency,omitempty"`
+  Waits []int64 `thrift:"waits,21" db:"waits" json:"waits,omitempty"`
 }
 
 func NewStatus() *Status {
@@ -686,12 +688,21 @@ var Status_Latency_DEFAULT []int64
 func (p *Status) GetLatency() []int64 {
   return p.Latency
 }
+var Status_Waits_DEFAULT []int64
+
+func (p *Status) GetWaits() []int64 {
+  return p.Waits
+}
 func (p *Status) IsSetFailure() bool {
   return p.Failure != nil
 }
 
 func (p *Status) IsSetLatency() bool {
   return p.Latency != nil
+}
+
+func (p *Status) IsSetWaits() bool {
+  return p.Waits != nil
 }
 
 func (p *Status) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -907,6 +918,16 @@ func (p *Status) Read(ctx context.Context, iprot thrift.TProtocol) error {
           return err
         }
       }
+    case 21:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField21(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -1114,6 +1135,28 @@ var _elem0 int64
   return nil
 }
 
+func (p *Status)  ReadField21(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]int64, 0, size)
+  p.Waits =  tSlice
+  for i := 0; i < size; i ++ {
+var _elem1 int64
+    if v, err := iprot.ReadI64(ctx); err != nil {
+    return thrift.PrependError("error reading field 0: ", err)
+} else {
+    _elem1 = v
+}
+    p.Waits = append(p.Waits, _elem1)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
 func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Status"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -1138,6 +1181,7 @@ func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField18(ctx, oprot); err != nil { return err }
     if err := p.writeField19(ctx, oprot); err != nil { return err }
     if err := p.writeField20(ctx, oprot); err != nil { return err }
+    if err := p.writeField21(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -1359,6 +1403,26 @@ func (p *Status) writeField20(ctx context.Context, oprot thrift.TProtocol) (err 
   return err
 }
 
+func (p *Status) writeField21(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetWaits() {
+    if err := oprot.WriteFieldBegin(ctx, "waits", thrift.LIST, 21); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 21:waits: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Waits)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Waits {
+      if err := oprot.WriteI64(ctx, int64(v)); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 21:waits: ", p), err) }
+  }
+  return err
+}
+
 func (p *Status) Equals(other *Status) bool {
   if p == other {
     return true
@@ -1386,8 +1450,13 @@ func (p *Status) Equals(other *Status) bool {
   if p.Filtered != other.Filtered { return false }
   if len(p.Latency) != len(other.Latency) { return false }
   for i, _tgt := range p.Latency {
-    _src1 := other.Latency[i]
-    if _tgt != _src1 { return false }
+    _src2 := other.Latency[i]
+    if _tgt != _src2 { return false }
+  }
+  if len(p.Waits) != len(other.Waits) { return false }
+  for i, _tgt := range p.Waits {
+    _src3 := other.Waits[i]
+    if _tgt != _src3 { return false }
   }
   return true
 }
@@ -1596,13 +1665,13 @@ func (p *PartnerCounts)  ReadField2(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Scored =  tSlice
   for i := 0; i < size; i ++ {
-var _elem2 int64
+var _elem4 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem2 = v
+    _elem4 = v
 }
-    p.Scored = append(p.Scored, _elem2)
+    p.Scored = append(p.Scored, _elem4)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1618,13 +1687,13 @@ func (p *PartnerCounts)  ReadField3(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Filtered =  tSlice
   for i := 0; i < size; i ++ {
-var _elem3 int64
+var _elem5 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem3 = v
+    _elem5 = v
 }
-    p.Filtered = append(p.Filtered, _elem3)
+    p.Filtered = append(p.Filtered, _elem5)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1640,13 +1709,13 @@ func (p *PartnerCounts)  ReadField4(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Pairs =  tSlice
   for i := 0; i < size; i ++ {
-var _elem4 int64
+var _elem6 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem4 = v
+    _elem6 = v
 }
-    p.Pairs = append(p.Pairs, _elem4)
+    p.Pairs = append(p.Pairs, _elem6)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1662,13 +1731,13 @@ func (p *PartnerCounts)  ReadField5(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.ServedOnly =  tSlice
   for i := 0; i < size; i ++ {
-var _elem5 int64
+var _elem7 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem5 = v
+    _elem7 = v
 }
-    p.ServedOnly = append(p.ServedOnly, _elem5)
+    p.ServedOnly = append(p.ServedOnly, _elem7)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1684,13 +1753,13 @@ func (p *PartnerCounts)  ReadField6(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.ShadowOnly =  tSlice
   for i := 0; i < size; i ++ {
-var _elem6 int64
+var _elem8 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem6 = v
+    _elem8 = v
 }
-    p.ShadowOnly = append(p.ShadowOnly, _elem6)
+    p.ShadowOnly = append(p.ShadowOnly, _elem8)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1706,13 +1775,13 @@ func (p *PartnerCounts)  ReadField7(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Bids =  tSlice
   for i := 0; i < size; i ++ {
-var _elem7 int64
+var _elem9 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem7 = v
+    _elem9 = v
 }
-    p.Bids = append(p.Bids, _elem7)
+    p.Bids = append(p.Bids, _elem9)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1728,13 +1797,13 @@ func (p *PartnerCounts)  ReadField8(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.BidsServedOnly =  tSlice
   for i := 0; i < size; i ++ {
-var _elem8 int64
+var _elem10 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem8 = v
+    _elem10 = v
 }
-    p.BidsServedOnly = append(p.BidsServedOnly, _elem8)
+    p.BidsServedOnly = append(p.BidsServedOnly, _elem10)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1750,13 +1819,13 @@ func (p *PartnerCounts)  ReadField9(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.BidsShadowOnly =  tSlice
   for i := 0; i < size; i ++ {
-var _elem9 int64
+var _elem11 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem9 = v
+    _elem11 = v
 }
-    p.BidsShadowOnly = append(p.BidsShadowOnly, _elem9)
+    p.BidsShadowOnly = append(p.BidsShadowOnly, _elem11)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1948,43 +2017,43 @@ func (p *PartnerCounts) Equals(other *PartnerCounts) bool {
   if p.Partner != other.Partner { return false }
   if len(p.Scored) != len(other.Scored) { return false }
   for i, _tgt := range p.Scored {
-    _src10 := other.Scored[i]
-    if _tgt != _src10 { return false }
+    _src12 := other.Scored[i]
+    if _tgt != _src12 { return false }
   }
   if len(p.Filtered) != len(other.Filtered) { return false }
   for i, _tgt := range p.Filtered {
-    _src11 := other.Filtered[i]
-    if _tgt != _src11 { return false }
+    _src13 := other.Filtered[i]
+    if _tgt != _src13 { return false }
   }
   if len(p.Pairs) != len(other.Pairs) { return false }
   for i, _tgt := range p.Pairs {
-    _src12 := other.Pairs[i]
-    if _tgt != _src12 { return false }
+    _src14 := other.Pairs[i]
+    if _tgt != _src14 { return false }
   }
   if len(p.ServedOnly) != len(other.ServedOnly) { return false }
   for i, _tgt := range p.ServedOnly {
-    _src13 := other.ServedOnly[i]
-    if _tgt != _src13 { return false }
+    _src15 := other.ServedOnly[i]
+    if _tgt != _src15 { return false }
   }
   if len(p.ShadowOnly) != len(other.ShadowOnly) { return false }
   for i, _tgt := range p.ShadowOnly {
-    _src14 := other.ShadowOnly[i]
-    if _tgt != _src14 { return false }
+    _src16 := other.ShadowOnly[i]
+    if _tgt != _src16 { return false }
   }
   if len(p.Bids) != len(other.Bids) { return false }
   for i, _tgt := range p.Bids {
-    _src15 := other.Bids[i]
-    if _tgt != _src15 { return false }
+    _src17 := other.Bids[i]
+    if _tgt != _src17 { return false }
   }
   if len(p.BidsServedOnly) != len(other.BidsServedOnly) { return false }
   for i, _tgt := range p.BidsServedOnly {
-    _src16 := other.BidsServedOnly[i]
-    if _tgt != _src16 { return false }
+    _src18 := other.BidsServedOnly[i]
+    if _tgt != _src18 { return false }
   }
   if len(p.BidsShadowOnly) != len(other.BidsShadowOnly) { return false }
   for i, _tgt := range p.BidsShadowOnly {
-    _src17 := other.BidsShadowOnly[i]
-    if _tgt != _src17 { return false }
+    _src19 := other.BidsShadowOnly[i]
+    if _tgt != _src19 { return false }
   }
   return true
 }
@@ -2284,13 +2353,13 @@ func (p *ReleaseCounts)  ReadField5(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Requests =  tSlice
   for i := 0; i < size; i ++ {
-var _elem18 int64
+var _elem20 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem18 = v
+    _elem20 = v
 }
-    p.Requests = append(p.Requests, _elem18)
+    p.Requests = append(p.Requests, _elem20)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2306,13 +2375,13 @@ func (p *ReleaseCounts)  ReadField6(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Errors =  tSlice
   for i := 0; i < size; i ++ {
-var _elem19 int64
+var _elem21 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem19 = v
+    _elem21 = v
 }
-    p.Errors = append(p.Errors, _elem19)
+    p.Errors = append(p.Errors, _elem21)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2328,13 +2397,13 @@ func (p *ReleaseCounts)  ReadField7(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Invalid =  tSlice
   for i := 0; i < size; i ++ {
-var _elem20 int64
+var _elem22 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem20 = v
+    _elem22 = v
 }
-    p.Invalid = append(p.Invalid, _elem20)
+    p.Invalid = append(p.Invalid, _elem22)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2350,13 +2419,13 @@ func (p *ReleaseCounts)  ReadField8(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.ShadowInvalid =  tSlice
   for i := 0; i < size; i ++ {
-var _elem21 int64
+var _elem23 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem21 = v
+    _elem23 = v
 }
-    p.ShadowInvalid = append(p.ShadowInvalid, _elem21)
+    p.ShadowInvalid = append(p.ShadowInvalid, _elem23)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2372,11 +2441,11 @@ func (p *ReleaseCounts)  ReadField9(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]*PartnerCounts, 0, size)
   p.Partners =  tSlice
   for i := 0; i < size; i ++ {
-    _elem22 := &PartnerCounts{}
-    if err := _elem22.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem22), err)
+    _elem24 := &PartnerCounts{}
+    if err := _elem24.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem24), err)
     }
-    p.Partners = append(p.Partners, _elem22)
+    p.Partners = append(p.Partners, _elem24)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2392,13 +2461,13 @@ func (p *ReleaseCounts)  ReadField10(ctx context.Context, iprot thrift.TProtocol
   tSlice := make([]int64, 0, size)
   p.Scores =  tSlice
   for i := 0; i < size; i ++ {
-var _elem23 int64
+var _elem25 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem23 = v
+    _elem25 = v
 }
-    p.Scores = append(p.Scores, _elem23)
+    p.Scores = append(p.Scores, _elem25)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2414,13 +2483,13 @@ func (p *ReleaseCounts)  ReadField11(ctx context.Context, iprot thrift.TProtocol
   tSlice := make([]int64, 0, size)
   p.Latency =  tSlice
   for i := 0; i < size; i ++ {
-var _elem24 int64
+var _elem26 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem24 = v
+    _elem26 = v
 }
-    p.Latency = append(p.Latency, _elem24)
+    p.Latency = append(p.Latency, _elem26)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2445,13 +2514,13 @@ func (p *ReleaseCounts)  ReadField13(ctx context.Context, iprot thrift.TProtocol
   tSlice := make([]int64, 0, size)
   p.ShadowRequests =  tSlice
   for i := 0; i < size; i ++ {
-var _elem25 int64
+var _elem27 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem25 = v
+    _elem27 = v
 }
-    p.ShadowRequests = append(p.ShadowRequests, _elem25)
+    p.ShadowRequests = append(p.ShadowRequests, _elem27)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2691,44 +2760,44 @@ func (p *ReleaseCounts) Equals(other *ReleaseCounts) bool {
   if p.Buckets != other.Buckets { return false }
   if len(p.Requests) != len(other.Requests) { return false }
   for i, _tgt := range p.Requests {
-    _src26 := other.Requests[i]
-    if _tgt != _src26 { return false }
+    _src28 := other.Requests[i]
+    if _tgt != _src28 { return false }
   }
   if len(p.Errors) != len(other.Errors) { return false }
   for i, _tgt := range p.Errors {
-    _src27 := other.Errors[i]
-    if _tgt != _src27 { return false }
+    _src29 := other.Errors[i]
+    if _tgt != _src29 { return false }
   }
   if len(p.Invalid) != len(other.Invalid) { return false }
   for i, _tgt := range p.Invalid {
-    _src28 := other.Invalid[i]
-    if _tgt != _src28 { return false }
+    _src30 := other.Invalid[i]
+    if _tgt != _src30 { return false }
   }
   if len(p.ShadowInvalid) != len(other.ShadowInvalid) { return false }
   for i, _tgt := range p.ShadowInvalid {
-    _src29 := other.ShadowInvalid[i]
-    if _tgt != _src29 { return false }
+    _src31 := other.ShadowInvalid[i]
+    if _tgt != _src31 { return false }
   }
   if len(p.Partners) != len(other.Partners) { return false }
   for i, _tgt := range p.Partners {
-    _src30 := other.Partners[i]
-    if !_tgt.Equals(_src30) { return false }
+    _src32 := other.Partners[i]
+    if !_tgt.Equals(_src32) { return false }
   }
   if len(p.Scores) != len(other.Scores) { return false }
   for i, _tgt := range p.Scores {
-    _src31 := other.Scores[i]
-    if _tgt != _src31 { return false }
+    _src33 := other.Scores[i]
+    if _tgt != _src33 { return false }
   }
   if len(p.Latency) != len(other.Latency) { return false }
   for i, _tgt := range p.Latency {
-    _src32 := other.Latency[i]
-    if _tgt != _src32 { return false }
+    _src34 := other.Latency[i]
+    if _tgt != _src34 { return false }
   }
   if p.SinceMs != other.SinceMs { return false }
   if len(p.ShadowRequests) != len(other.ShadowRequests) { return false }
   for i, _tgt := range p.ShadowRequests {
-    _src33 := other.ShadowRequests[i]
-    if _tgt != _src33 { return false }
+    _src35 := other.ShadowRequests[i]
+    if _tgt != _src35 { return false }
   }
   return true
 }
@@ -2875,11 +2944,11 @@ func (p *Counts)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]*ReleaseCounts, 0, size)
   p.Releases =  tSlice
   for i := 0; i < size; i ++ {
-    _elem34 := &ReleaseCounts{}
-    if err := _elem34.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem34), err)
+    _elem36 := &ReleaseCounts{}
+    if err := _elem36.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem36), err)
     }
-    p.Releases = append(p.Releases, _elem34)
+    p.Releases = append(p.Releases, _elem36)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2963,8 +3032,8 @@ func (p *Counts) Equals(other *Counts) bool {
   if p.AtMs != other.AtMs { return false }
   if len(p.Releases) != len(other.Releases) { return false }
   for i, _tgt := range p.Releases {
-    _src35 := other.Releases[i]
-    if !_tgt.Equals(_src35) { return false }
+    _src37 := other.Releases[i]
+    if !_tgt.Equals(_src37) { return false }
   }
   return true
 }
@@ -3382,16 +3451,16 @@ func (p *ControlClient) SetLastResponseMeta_(meta thrift.ResponseMeta) {
 }
 
 func (p *ControlClient) Status(ctx context.Context) (_r *Status, _err error) {
-  var _args36 ControlStatusArgs
-  var _result38 ControlStatusResult
-  var _meta37 thrift.ResponseMeta
-  _meta37, _err = p.Client_().Call(ctx, "status", &_args36, &_result38)
-  p.SetLastResponseMeta_(_meta37)
+  var _args38 ControlStatusArgs
+  var _result40 ControlStatusResult
+  var _meta39 thrift.ResponseMeta
+  _meta39, _err = p.Client_().Call(ctx, "status", &_args38, &_result40)
+  p.SetLastResponseMeta_(_meta39)
   if _err != nil {
     return
   }
-  if _ret39 := _result38.GetSuccess(); _ret39 != nil {
-    return _ret39, nil
+  if _ret41 := _result40.GetSuccess(); _ret41 != nil {
+    return _ret41, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "status failed: unknown result")
 }
@@ -3399,22 +3468,22 @@ func (p *ControlClient) Status(ctx context.Context) (_r *Status, _err error) {
 // Parameters:
 //  - Assignment
 func (p *ControlClient) Assign(ctx context.Context, assignment *Assignment) (_r *Status, _err error) {
-  var _args40 ControlAssignArgs
-  _args40.Assignment = assignment
-  var _result42 ControlAssignResult
-  var _meta41 thrift.ResponseMeta
-  _meta41, _err = p.Client_().Call(ctx, "assign", &_args40, &_result42)
-  p.SetLastResponseMeta_(_meta41)
+  var _args42 ControlAssignArgs
+  _args42.Assignment = assignment
+  var _result44 ControlAssignResult
+  var _meta43 thrift.ResponseMeta
+  _meta43, _err = p.Client_().Call(ctx, "assign", &_args42, &_result44)
+  p.SetLastResponseMeta_(_meta43)
   if _err != nil {
     return
   }
   switch {
-  case _result42.Refused!= nil:
-    return _r, _result42.Refused
+  case _result44.Refused!= nil:
+    return _r, _result44.Refused
   }
 
-  if _ret43 := _result42.GetSuccess(); _ret43 != nil {
-    return _ret43, nil
+  if _ret45 := _result44.GetSuccess(); _ret45 != nil {
+    return _ret45, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "assign failed: unknown result")
 }
@@ -3422,17 +3491,17 @@ func (p *ControlClient) Assign(ctx context.Context, assignment *Assignment) (_r 
 // Parameters:
 //  - Query
 func (p *ControlClient) Counts(ctx context.Context, query *CountsQuery) (_r *Counts, _err error) {
-  var _args44 ControlCountsArgs
-  _args44.Query = query
-  var _result46 ControlCountsResult
-  var _meta45 thrift.ResponseMeta
-  _meta45, _err = p.Client_().Call(ctx, "counts", &_args44, &_result46)
-  p.SetLastResponseMeta_(_meta45)
+  var _args46 ControlCountsArgs
+  _args46.Query = query
+  var _result48 ControlCountsResult
+  var _meta47 thrift.ResponseMeta
+  _meta47, _err = p.Client_().Call(ctx, "counts", &_args46, &_result48)
+  p.SetLastResponseMeta_(_meta47)
   if _err != nil {
     return
   }
-  if _ret47 := _result46.GetSuccess(); _ret47 != nil {
-    return _ret47, nil
+  if _ret49 := _result48.GetSuccess(); _ret49 != nil {
+    return _ret49, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "counts failed: unknown result")
 }
@@ -3457,11 +3526,11 @@ func (p *ControlProcessor) ProcessorMap() map[string]thrift.TProcessorFunction {
 
 func NewControlProcessor(handler Control) *ControlProcessor {
 
-  self48 := &ControlProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
-  self48.processorMap["status"] = &controlProcessorStatus{handler:handler}
-  self48.processorMap["assign"] = &controlProcessorAssign{handler:handler}
-  self48.processorMap["counts"] = &controlProcessorCounts{handler:handler}
-return self48
+  self50 := &ControlProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
+  self50.processorMap["status"] = &controlProcessorStatus{handler:handler}
+  self50.processorMap["assign"] = &controlProcessorAssign{handler:handler}
+  self50.processorMap["counts"] = &controlProcessorCounts{handler:handler}
+return self50
 }
 
 func (p *ControlProcessor) Process(ctx context.Context, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
@@ -3472,12 +3541,12 @@ func (p *ControlProcessor) Process(ctx context.Context, iprot, oprot thrift.TPro
   }
   iprot.Skip(ctx, thrift.STRUCT)
   iprot.ReadMessageEnd(ctx)
-  x49 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
+  x51 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
   oprot.WriteMessageBegin(ctx, name, thrift.EXCEPTION, seqId)
-  x49.Write(ctx, oprot)
+  x51.Write(ctx, oprot)
   oprot.WriteMessageEnd(ctx)
   oprot.Flush(ctx)
-  return false, x49
+  return false, x51
 
 }
 
@@ -3486,7 +3555,7 @@ type controlProcessorStatus struct {
 }
 
 func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err50 error
+  var _write_err52 error
   args := ControlStatusArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -3532,21 +3601,21 @@ func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc51 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing status: " + err2.Error())
+    _exc53 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing status: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "status", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err50 = thrift.WrapTException(err2)
+      _write_err52 = thrift.WrapTException(err2)
     }
-    if err2 := _exc51.Write(ctx, oprot); _write_err50 == nil && err2 != nil {
-      _write_err50 = thrift.WrapTException(err2)
+    if err2 := _exc53.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
+      _write_err52 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err50 == nil && err2 != nil {
-      _write_err50 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
+      _write_err52 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err50 == nil && err2 != nil {
-      _write_err50 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
+      _write_err52 = thrift.WrapTException(err2)
     }
-    if _write_err50 != nil {
-      return false, thrift.WrapTException(_write_err50)
+    if _write_err52 != nil {
+      return false, thrift.WrapTException(_write_err52)
     }
     return true, err
   } else {
@@ -3554,19 +3623,19 @@ func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "status", thrift.REPLY, seqId); err2 != nil {
-    _write_err50 = thrift.WrapTException(err2)
+    _write_err52 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err50 == nil && err2 != nil {
-    _write_err50 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
+    _write_err52 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err50 == nil && err2 != nil {
-    _write_err50 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
+    _write_err52 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err50 == nil && err2 != nil {
-    _write_err50 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
+    _write_err52 = thrift.WrapTException(err2)
   }
-  if _write_err50 != nil {
-    return false, thrift.WrapTException(_write_err50)
+  if _write_err52 != nil {
+    return false, thrift.WrapTException(_write_err52)
   }
   return true, err
 }
@@ -3576,7 +3645,7 @@ type controlProcessorAssign struct {
 }
 
 func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err52 error
+  var _write_err54 error
   args := ControlAssignArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -3626,21 +3695,21 @@ func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot
       if errors.Is(err2, thrift.ErrAbandonRequest) {
         return false, thrift.WrapTException(err2)
       }
-      _exc53 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing assign: " + err2.Error())
+      _exc55 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing assign: " + err2.Error())
       if err2 := oprot.WriteMessageBegin(ctx, "assign", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err52 = thrift.WrapTException(err2)
+        _write_err54 = thrift.WrapTException(err2)
       }
-      if err2 := _exc53.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
-        _write_err52 = thrift.WrapTException(err2)
+      if err2 := _exc55.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
+        _write_err54 = thrift.WrapTException(err2)
       }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
-        _write_err52 = thrift.WrapTException(err2)
+      if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
+        _write_err54 = thrift.WrapTException(err2)
       }
-      if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
-        _write_err52 = thrift.WrapTException(err2)
+      if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
+        _write_err54 = thrift.WrapTException(err2)
       }
-      if _write_err52 != nil {
-        return false, thrift.WrapTException(_write_err52)
+      if _write_err54 != nil {
+        return false, thrift.WrapTException(_write_err54)
       }
       return true, err
     }
@@ -3649,19 +3718,19 @@ func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "assign", thrift.REPLY, seqId); err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
+    _write_err54 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
+    _write_err54 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
+    _write_err54 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
+    _write_err54 = thrift.WrapTException(err2)
   }
-  if _write_err52 != nil {
-    return false, thrift.WrapTException(_write_err52)
+  if _write_err54 != nil {
+    return false, thrift.WrapTException(_write_err54)
   }
   return true, err
 }
@@ -3671,7 +3740,7 @@ type controlProcessorCounts struct {
 }
 
 func (p *controlProcessorCounts) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err54 error
+  var _write_err56 error
   args := ControlCountsArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -3717,21 +3786,21 @@ func (p *controlProcessorCounts) Process(ctx context.Context, seqId int32, iprot
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc55 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counts: " + err2.Error())
+    _exc57 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counts: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "counts", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err54 = thrift.WrapTException(err2)
+      _write_err56 = thrift.WrapTException(err2)
     }
-    if err2 := _exc55.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
-      _write_err54 = thrift.WrapTException(err2)
+    if err2 := _exc57.Write(ctx, oprot); _write_err56 == nil && err2 != nil {
+      _write_err56 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
-      _write_err54 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err56 == nil && err2 != nil {
+      _write_err56 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
-      _write_err54 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err56 == nil && err2 != nil {
+      _write_err56 = thrift.WrapTException(err2)
     }
-    if _write_err54 != nil {
-      return false, thrift.WrapTException(_write_err54)
+    if _write_err56 != nil {
+      return false, thrift.WrapTException(_write_err56)
     }
     return true, err
   } else {
@@ -3739,19 +3808,19 @@ func (p *controlProcessorCounts) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "counts", thrift.REPLY, seqId); err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
+    _write_err56 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err56 == nil && err2 != nil {
+    _write_err56 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err56 == nil && err2 != nil {
+    _write_err56 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err56 == nil && err2 != nil {
+    _write_err56 = thrift.WrapTException(err2)
   }
-  if _write_err54 != nil {
-    return false, thrift.WrapTException(_write_err54)
+  if _write_err56 != nil {
+    return false, thrift.WrapTException(_write_err56)
   }
   return true, err
 }
