@@ -1,0 +1,168 @@
+package judge
+
+import "time"
+
+// The shape of what tasks count beside requests and partners.
+const (
+	ScoreBins   = 64 // equal ones of [0, 1]
+	LatencyBins = 96 // bin i holds [2^(i/4), 2^((i+1)/4)) microseconds
+)
+
+// Arms are both arms as indices of arrays.
+const (
+	CandidateArm = iota
+	ControlArm
+	Arms
+)
+
+// The two streams that come before one stream per partner.
+const (
+	Overall = iota // all partners
+	Tail           // partners outside tier 1, as one stratum
+	FirstPartner
+)
+
+// Statistics are what one look comes to: together with the policy and what
+// earlier looks came to, all that a verdict is a function of. They hold sums
+// over clusters, whatever the number of those. What is judged live is this,
+// what is kept for ever is this, and so both come to the same verdicts.
+type Statistics struct {
+	At     time.Time `json:"at"`
+	Served bool      `json:"served"` // arms are compared; false in the shadow phase
+	Step   int       `json:"step"`   // grows whenever arms are formed anew
+
+	Problems []string `json:"problems,omitempty"` // contradictions in the data, for a person
+
+	Partners []Partner `json:"partners"` // in the order in which they were first seen
+	Streams  []Stream  `json:"streams"`  // Overall, Tail, then one per partner
+
+	// Since the arms were formed.
+	Answered  [Arms]int64 `json:"answered"`   // requests
+	PairsStep int64       `json:"pairs_step"` // scored by both
+	Fresh     int         `json:"fresh"`      // closed windows of the overall stream
+
+	// Over the whole rollout.
+	Shadowed int64         `json:"shadowed"` // requests scored by both
+	Ratios   [Ratios]Ratio `json:"ratios"`
+
+	Latency  Exceedance             `json:"latency"` // of stable's own p99, frozen
+	SLO      Exceedance             `json:"slo"`     // of the latency that was promised, where one was
+	Scores   [Arms][ScoreBins]int64 `json:"scores"`
+	Drift    []ClusterSums          `json:"drift,omitempty"` // candidate's scores below each reference quantile
+	Load     [Arms]Load             `json:"load"`
+	Recent   [Arms]Recent           `json:"recent"`
+	Crashes  [Arms]int              `json:"crashes"` // tasks that ended by themselves
+	Crashed  []string               `json:"crashed,omitempty"`
+	Loudest  []Cluster              `json:"loudest,omitempty"` // clusters that moved the overall difference most
+	MaxSkew  time.Duration          `json:"max_skew"`          // largest difference between two tasks' clocks
+	LostRows int                    `json:"lost_rows"`         // reports of which a part was lost on the way
+}
+
+// Partner is one demand partner as seen so far.
+type Partner struct {
+	Name    string `json:"name"`
+	Tail    bool   `json:"tail"`    // not of those that cover most traffic
+	Traffic int64  `json:"traffic"` // pairs seen
+}
+
+// Stream is what is known of one filter rate: overall, of the tail, or of one
+// partner.
+type Stream struct {
+	Served Difference `json:"served"`
+	Pairs  PairSums   `json:"pairs"` // scored by both releases
+	Bids   PairSums   `json:"bids"`  // bids on explored pairs, each weighted by 1/share explored
+
+	// All pairs, whether or not compared, for display.
+	Scored   [Arms]int64 `json:"scored"`
+	Filtered [Arms]int64 `json:"filtered"`
+}
+
+// Difference is a difference of shares between the arms over closed windows:
+// d = D/Q, with the sum of the clusters' squared influence on D, and the
+// binomial variance of D beside it.
+type Difference struct {
+	D        float64       `json:"d"`
+	Q        float64       `json:"q"`
+	Binomial float64       `json:"binomial"`
+	Windows  int           `json:"windows"`
+	N        [Arms]float64 `json:"n"`  // units
+	X        [Arms]float64 `json:"x"`  // events
+	U2       [Arms]float64 `json:"u2"` // sum over clusters of squared influence
+	NN       [Arms]float64 `json:"nn"` // sum over clusters of squared units
+	G        [Arms]int     `json:"g"`  // active clusters
+}
+
+// Exceedance is the difference of the shares of requests that took at least
+// so long; its clusters are tasks.
+type Exceedance struct {
+	Edge int        `json:"edge"` // first latency bin that counts; 0 where none is set yet
+	Of   Difference `json:"of"`
+}
+
+// PairSums are a paired difference's sufficient statistics over clusters:
+// s = n10 - n01 and n = pairs of one cluster, f = n10 + n01, where n10 are
+// the pairs that only the candidate filters.
+type PairSums struct {
+	N   float64 `json:"n"`
+	Ten float64 `json:"ten"`
+	One float64 `json:"one"`
+	SS  float64 `json:"ss"`
+	SN  float64 `json:"sn"`
+	NN  float64 `json:"nn"`
+	FF  float64 `json:"ff"` // sum of f^2/n
+	G   float64 `json:"g"`
+}
+
+// ClusterSums are those of a share: x events in n trials of one cluster.
+type ClusterSums struct {
+	N  float64 `json:"n"`
+	X  float64 `json:"x"`
+	XX float64 `json:"xx"`
+	XN float64 `json:"xn"`
+	NN float64 `json:"nn"`
+	FF float64 `json:"ff"` // sum of x^2/n
+	G  float64 `json:"g"`
+}
+
+// The metrics of which only a ratio of rates is judged.
+const (
+	ServedErrors  = iota // degraded requests
+	ServedInvalid        // pairs without a score, by who served them
+	ShadowInvalid        // the candidate's in the shadow of stable, against stable's of the same tasks
+	Ratios
+)
+
+// Ratio is what one look adds to two rates of rare events, and how those have
+// been spread over clusters and tasks so far.
+type Ratio struct {
+	N         [Arms]float64     `json:"n"` // of this look
+	X         [Arms]float64     `json:"x"` // of this look
+	Requests  float64           `json:"requests"`
+	ByCluster [Arms]ClusterSums `json:"by_cluster"`
+	ByTask    [Arms]ClusterSums `json:"by_task"`
+}
+
+// Load is how much an arm had to do, for telling whether traffic is shared out
+// as it should be.
+type Load struct {
+	Tasks       int     `json:"tasks"`
+	Connections float64 `json:"connections"` // open now, of all tasks
+	Squares     float64 `json:"squares"`     // sum over tasks of squared connections
+	Requests    int64   `json:"requests"`    // since the arms were formed
+}
+
+// Recent is what an arm counted in the last ten seconds or so.
+type Recent struct {
+	Requests int64 `json:"requests"`
+	Errors   int64 `json:"errors"`
+	Pairs    int64 `json:"pairs"`
+	Invalid  int64 `json:"invalid"`
+}
+
+// Cluster is one bucket of connections of one task.
+type Cluster struct {
+	Task      string  `json:"task"`
+	Bucket    int     `json:"bucket"`
+	Arm       Arm     `json:"arm"`
+	Influence float64 `json:"influence"` // on the overall difference
+}
