@@ -30,6 +30,7 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	if seen.Tasks == nil && err != nil {
 		return nil, errors.Join(errs...)
 	}
+	seen.Swaps = f.memo.swaps.look(seen.Tasks, f.epoch, now)
 	seen.Jobs, err = f.jobs(ctx, s, now)
 	trouble("look for models", err)
 	seen.Published, seen.Lost, err = f.published(ctx, s)

@@ -26,6 +26,7 @@ type memory struct {
 
 	admission *admission // of the last rollout looked at
 	judging   *judging
+	swaps     swapWatch
 }
 
 // admission is what looking at an artifact came to, with its bytes.

@@ -77,6 +77,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	if err != nil {
 		return 0, errors.Join(err, troubles)
 	}
+	f.memo.swaps.asked(next, actions)
 	f.report(ctx, state, next)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
 	return f.pace(changed, actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))

@@ -1,0 +1,364 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// watching plays a fleet of which every task answers 1,000 requests a second,
+// each in a millisecond unless it is said otherwise.
+type watching struct {
+	t     *testing.T
+	w     swapWatch
+	tasks []rollout.Task
+	took  map[string]time.Duration // by task
+	now   time.Time
+	epoch int64
+	state rollout.State
+	last  []rollout.SwapCost
+}
+
+func newWatching(t *testing.T) *watching {
+	p := &watching{t: t, now: time.Unix(1_000_000, 0), epoch: 1, took: map[string]time.Duration{}}
+	for _, id := range []string{"a", "b", "c"} {
+		p.tasks = append(p.tasks, rollout.Task{ID: id, Boot: "1", Reachable: true, Latency: make([]int64, rollout.LatencyBins), Waits: make([]int64, rollout.LatencyBins)})
+	}
+	p.state.Active = &rollout.Rollout{Candidate: "new", Phase: rollout.Canary}
+	return p
+}
+
+// pass looks a second after the last look, and asks.
+func (p *watching) pass(actions ...rollout.Action) {
+	p.now = p.now.Add(time.Second)
+	for i := range p.tasks {
+		t := &p.tasks[i]
+		took := p.took[t.ID]
+		if took == 0 {
+			took = time.Millisecond
+		}
+		if t.Latency != nil {
+			t.Latency = slices.Clone(t.Latency)
+			t.Latency[binOf(took)] += 1000
+		}
+	}
+	p.last = p.w.look(p.tasks, p.epoch, p.now)
+	p.w.asked(p.state, actions)
+}
+
+// passes looks as often as that and asks for nothing.
+func (p *watching) passes(n int, actions ...rollout.Action) {
+	for range n {
+		p.pass(actions...)
+	}
+}
+
+func binOf(d time.Duration) int { return int(4 * math.Log2(float64(d)/float64(time.Microsecond))) }
+
+func take(task string) rollout.Action { return rollout.Assign{Task: task, Release: "new"} }
+
+// costs checks what was told last, as in "a 1ms-50ms": durations within a bin.
+func (p *watching) costs(what string, want ...string) {
+	p.t.Helper()
+	var got []string
+	for _, c := range p.last {
+		if c.Candidate != "new" {
+			p.t.Errorf("%s: the cost of %q", what, c.Candidate)
+		}
+		got = append(got, fmt.Sprintf("%s %v-%v", c.Task, nearest(c.Before), nearest(c.During)))
+	}
+	if !slices.Equal(got, want) {
+		p.t.Errorf("%s: told %q, want %q", what, got, want)
+	}
+}
+
+// nearest is the duration of these tests in whose bin d lies.
+func nearest(d time.Duration) time.Duration {
+	for _, near := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
+		if low := math.Exp2(float64(binOf(near))/4) * float64(time.Microsecond); float64(d) >= low && float64(d) <= low*1.2 {
+			return near
+		}
+	}
+	return d
+}
+
+// A swap is told of from its first five seconds to five seconds after its end.
+func TestSwapIsWatched(t *testing.T) {
+	p := newWatching(t)
+	p.passes(70)
+	p.costs("calm")
+	p.took["b"] = 50 * time.Millisecond
+	p.pass(take("b")) // what was counted before is of the calm time
+	p.took["b"] = 200 * time.Millisecond
+	p.passes(4, take("b"))
+	p.costs("so short that one pause would show")
+	p.tasks[1].Preparing = "new"
+	p.pass()
+	p.costs("under way", "b 50ms-200ms", " 1ms-1ms")
+	if c := p.last[0]; c.RequestsBefore < 31_000 || c.RequestsBefore > 60_000 || c.RequestsDuring != 5000 || p.last[1].RequestsDuring != 10_000 {
+		t.Errorf("counted %+v", p.last)
+	}
+	p.tasks[1].Preparing = ""
+	p.took["b"] = 0
+	p.passes(6)
+	p.costs("settling", "b 50ms-200ms", " 1ms-1ms")
+	p.passes(5)
+	p.costs("over")
+	p.pass(take("b")) // serves something else since: what was calm then says nothing
+	p.passes(6)
+	p.costs("again", "b 1ms-1ms", " 1ms-1ms")
+}
+
+// What others suffer shows on all of them together; who swaps is none of them.
+func TestSwapHurtsNeighbours(t *testing.T) {
+	p := newWatching(t)
+	p.passes(20, rollout.Tag{Task: "a", Release: "new"})
+	p.pass(take("a"))
+	p.took["c"] = 50 * time.Millisecond
+	p.passes(5)
+	p.costs("one of two", "a 1ms-1ms", " 1ms-50ms")
+	p.pass(take("c"))
+	p.passes(5)
+	p.costs("it swaps, too", "c 1ms-50ms", " 1ms-1ms")
+	p.passes(6)
+	p.costs("all is over")
+}
+
+// The calm time before a swap reaches back a minute at most, and stands still
+// while swaps go on; swaps that go on for longer are counted anew.
+func TestSwapWindows(t *testing.T) {
+	p := newWatching(t)
+	p.took["a"] = 200 * time.Millisecond
+	p.passes(30)
+	p.took["a"] = 0
+	p.passes(70)
+	p.pass(take("a"))
+	p.took["a"], p.took["b"] = 50*time.Millisecond, 50*time.Millisecond
+	p.passes(6, take("a"))
+	p.costs("after a minute", "a 1ms-50ms", " 1ms-50ms")
+	p.took["a"], p.took["b"] = 0, 0
+	p.passes(130, take("a"))
+	p.costs("two minutes later", "a 1ms-1ms", " 1ms-1ms")
+	p.took["a"] = 50 * time.Millisecond
+	p.passes(5, take("a"))
+	p.costs("at last it hurts", "a 1ms-50ms", " 1ms-1ms")
+	p.passes(12)
+	p.pass(take("b"))
+	p.passes(5)
+	p.costs("what was calm is long ago", "b 1ms-1ms", " 50ms-50ms")
+}
+
+// Nothing that tasks do while others swap is calm, nor what they did before a
+// long time of that.
+func TestSwapWaves(t *testing.T) {
+	p := newWatching(t)
+	p.took["c"] = 50 * time.Millisecond
+	p.passes(70)
+	p.pass(take("a"))
+	for range 70 {
+		p.pass(take("b")) // never comes to an end
+	}
+	p.costs("a is over", "b 1ms-1ms", " 50ms-50ms")
+	p.pass(take("a"), take("b"))
+	p.passes(6, take("a"), take("b"))
+	p.costs("a was not seen calm since", "b 1ms-1ms", " 50ms-50ms")
+	p.took["c"] = 0
+	p.passes(20)
+	p.costs("calm")
+	p.pass(take("a"))
+	p.passes(6)
+	p.costs("another time", "a 1ms-1ms", " 1ms-1ms")
+	p.passes(10)
+	p.pass(take("b"))
+	p.passes(6)
+	p.costs("who took part the last time is a neighbour now", "b 1ms-1ms", " 1ms-1ms")
+	if n := p.last[1].RequestsDuring; n != 12_000 {
+		p.t.Errorf("the neighbours answered %d requests, want those of two", n)
+	}
+}
+
+// Nothing is told of those who were not seen calm.
+func TestSwapUnseen(t *testing.T) {
+	hurts := func(p *watching) {
+		p.took["a"], p.took["b"], p.took["c"] = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
+	}
+	for _, tt := range []struct {
+		name string
+		play func(p *watching)
+		want []string
+	}{
+		{"nothing special", func(*watching) {}, []string{"a 1ms-50ms", " 1ms-50ms"}},
+		{"a leader that has just taken over", func(p *watching) { p.epoch++ }, nil},
+		{"a clock that jumps back", func(p *watching) { p.now = p.now.Add(-time.Hour) }, nil},
+		{"a long time without a look", func(p *watching) { p.now = p.now.Add(2 * time.Minute) }, nil},
+		{"the task is another process", func(p *watching) { p.tasks[0].Boot = "2" }, []string{" 1ms-50ms"}},
+		{"the others are other processes", func(p *watching) { p.tasks[1].Boot, p.tasks[2].Boot = "2", "2" }, []string{"a 1ms-50ms"}},
+		{"one of the others is another process", func(p *watching) { p.tasks[1].Boot, p.took["c"] = "2", 0 }, []string{"a 1ms-50ms", " 1ms-1ms"}},
+		{"the task is a fresh one", func(p *watching) { p.tasks[0].ID, p.took["z"] = "z", p.took["a"] }, []string{" 1ms-50ms"}},
+		{"the task does not tell any more", func(p *watching) { p.tasks[0].Latency = nil }, []string{" 1ms-50ms"}},
+		{"older tasks do not tell waits", func(p *watching) { p.tasks[0].Waits, p.tasks[1].Waits, p.tasks[2].Waits = nil, nil, nil }, []string{"a 1ms-50ms", " 1ms-50ms"}},
+		{"the task counts backwards", func(p *watching) { p.tasks[0].Latency = make([]int64, rollout.LatencyBins) }, []string{" 1ms-50ms"}},
+		{"it goes back", func(p *watching) { p.state.Active.Phase = rollout.RollingBack }, nil},
+		{"nothing is being tried", func(p *watching) { p.state.Active = nil }, nil},
+		{"it takes something else", func(p *watching) { p.state.Active.Candidate = "newer" }, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newWatching(t)
+			p.passes(20)
+			hurts(p)
+			tt.play(p)
+			p.last = p.w.look(p.tasks, p.epoch, p.now) // nothing was counted meanwhile
+			p.w.asked(p.state, []rollout.Action{take(p.tasks[0].ID)})
+			p.passes(6)
+			p.costs("", tt.want...)
+		})
+	}
+}
+
+// What a task counted while it could not be seen is of no time that is known.
+func TestSwapWhileUnreachable(t *testing.T) {
+	p := newWatching(t)
+	p.passes(20)
+	p.pass(take("a"))
+	held := p.tasks[0]
+	p.tasks[0] = rollout.Task{ID: "a", Error: "connection refused"}
+	p.passes(10)
+	p.costs("it says nothing", " 1ms-1ms")
+	p.tasks[0] = held
+	p.tasks[0].Latency = slices.Clone(held.Latency)
+	p.tasks[0].Latency[binOf(200*time.Millisecond)] += 10_000
+	p.passes(2)
+	if len(p.last) != 2 || p.last[0].RequestsDuring != 1000 {
+		t.Errorf("told %+v", p.last)
+	}
+	p.costs("back", "a 1ms-1ms", " 1ms-1ms")
+}
+
+// The wait for a processor counts as what a request took.
+func TestSwapWaits(t *testing.T) {
+	p := newWatching(t)
+	for i := range 26 {
+		for j := range p.tasks {
+			p.tasks[j].Waits = slices.Clone(p.tasks[j].Waits)
+			wait := 2 * time.Microsecond
+			if i > 20 && j == 0 {
+				wait = 45 * time.Millisecond // to a bin
+			}
+			p.tasks[j].Waits[binOf(wait)] += 200
+		}
+		if p.pass(); i == 20 {
+			p.w.asked(p.state, []rollout.Action{take("a")})
+		}
+	}
+	p.costs("waited", "a 1ms-50ms", " 1ms-1ms")
+}
+
+// A percentile is that of the requests, to a bin.
+func TestPercentile99(t *testing.T) {
+	if d, n := percentile99(&[rollout.LatencyBins]uint64{}); d != 0 || n != 0 {
+		t.Errorf("of nothing: %v of %d", d, n)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		var counts [rollout.LatencyBins]uint64
+		var all []int
+		for range 1 + rng.IntN(400) {
+			bin := rng.IntN(rollout.LatencyBins)
+			counts[bin]++
+			all = append(all, bin)
+		}
+		slices.Sort(all)
+		bin := all[int(math.Ceil(0.99*float64(len(all))))-1]
+		low, high := math.Exp2(float64(bin)/4), math.Exp2(float64(bin+1)/4)
+		got, n := percentile99(&counts)
+		if us := float64(got) / float64(time.Microsecond); us < low-0.01 || us > high+0.01 || n != uint64(len(all)) {
+			t.Fatalf("%v of %d, want %.1f to %.1f us of %d", got, n, low, high, len(all))
+		}
+	}
+}
+
+// slowControl speaks to tasks whose requests take 1 ms, and 80 ms for three
+// seconds from a swap on to a release that is named: on the task, or on the
+// others.
+type slowControl struct {
+	fakeControl
+	slows      string // digest
+	neighbours bool
+	told       map[string][]int64
+	at         map[string]time.Time
+}
+
+func (c *slowControl) Status(ctx context.Context, t rollout.Task) (rollout.Task, error) {
+	t, err := c.fakeControl.Status(ctx, t)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		return t, err
+	}
+	took := time.Millisecond
+	for id, f := range c.tasks {
+		if swaps := (f.Serving == c.slows || f.Shadow == c.slows) && time.Since(f.since) < 3*time.Second; swaps && (id == t.ID) != c.neighbours {
+			took = 80 * time.Millisecond
+		}
+	}
+	if c.told[t.ID] == nil {
+		c.told[t.ID] = make([]int64, rollout.LatencyBins)
+	}
+	c.told[t.ID][binOf(took)] += int64(time.Since(c.at[t.ID]) / (500 * time.Microsecond))
+	c.at[t.ID] = time.Now()
+	t.Latency = slices.Clone(c.told[t.ID])
+	return t, nil
+}
+
+// The whole loop rolls a good candidate back when taking it over hurts the
+// task, or the others, and says which; and goes live where the guard is off.
+func TestSwapHurtsEndsTheRollout(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		neighbours bool
+		off        bool
+		want       rollout.Phase
+		says       string
+	}{
+		{"the task", false, false, rollout.RolledBack, "p99 on task "},
+		{"its neighbours", true, false, rollout.RolledBack, "p99 on the other tasks "},
+		{"unguarded", false, true, rollout.Live, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				r := w.reconciler(1)
+				slow := &slowControl{fakeControl{w}, "", tt.neighbours, map[string][]int64{}, map[string]time.Time{}}
+				r.Control = slow
+				guarded := &r.Fleet.Policies.Default
+				guarded.Shadow.Tasks, guarded.SwapGuard.Off = 1, tt.off
+				step := func() error { _, err := r.Pass(t.Context()); return err }
+				playJob(t, w, "first", step)
+				for range 30 {
+					_ = step()
+					time.Sleep(time.Second)
+				}
+				slow.slows = release.Digest(testArtifact("good"))
+				playJob(t, w, "good", step)
+				ended := w.ended(t)["good"]
+				if ended.Phase != tt.want || (ended.Reason == rollout.SwapHurts) == tt.off || !strings.HasPrefix(ended.Sentence, tt.says) {
+					t.Errorf("it ended %s (%s): %s", ended.Phase, ended.Reason, ended.Sentence)
+				}
+				for id, task := range w.tasks {
+					if tt.off != (task.Serving == release.Digest(testArtifact("good"))) {
+						t.Errorf("task %s serves %s", id, task.Serving)
+					}
+				}
+			})
+		})
+	}
+}
