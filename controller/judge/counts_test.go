@@ -224,7 +224,7 @@ func TestTheSameLookTwiceChangesNothing(t *testing.T) {
 			l.At = l.At.Add(time.Millisecond) // the same counts a moment later
 			again := s.Look(l, Policy{})
 			for i := range again.Findings {
-				if again.Findings[i] != v.Findings[i] && v.Outcome != Worse {
+				if !reflect.DeepEqual(again.Findings[i], v.Findings[i]) && v.Outcome != Worse {
 					t.Fatalf("look %d: first %+v, again %+v", w.look, v.Findings[i], again.Findings[i])
 				}
 			}

@@ -32,6 +32,20 @@ const (
 	NoData     Outcome = "no_data"    // nothing to compare yet
 	Unsure     Outcome = "unsure"     // not enough yet
 	Acceptable Outcome = "acceptable" // every required proof is there
+
+	// Enough was seen to know that more of the same will not tell; see
+	// [Verdict.Class] for why.
+	Inconclusive Outcome = "inconclusive"
+)
+
+// Class says why a verdict is Inconclusive.
+type Class string
+
+// The classes.
+const (
+	Floor      Class = "floor"      // more traffic brings no information: connections persist
+	Borderline Class = "borderline" // the difference lies on the edge of the band: a matter for a person
+	Starved    Class = "starved"    // too little traffic to tell a shift that matters
 )
 
 // Arm says which release answered the requests that a report counts.
@@ -106,9 +120,29 @@ type Policy struct {
 	WindowRequests int     `yaml:"window_requests" json:"window_requests"` // smallest arm of a window, default 400
 	WindowBuckets  int     `yaml:"window_buckets" json:"window_buckets"`   // active buckets per arm of a window, default 20
 
+	LatencyMargin    float64       `yaml:"latency_margin" json:"latency_margin"`         // more requests above stable's p99, default 0.005
+	LatencySLO       time.Duration `yaml:"latency_slo" json:"latency_slo"`               // what was promised; 0 for nothing
+	MissedBidsMargin float64       `yaml:"missed_bids_margin" json:"missed_bids_margin"` // more bids filtered, of all bids, default 0.005
+	Drift            string        `yaml:"drift" json:"drift"`                           // of scores: off, pause or roll_back; default pause
+	Breaker          Breaker       `yaml:"breaker" json:"breaker"`
+	MaxInformation   float64       `yaml:"max_information" json:"max_information"` // times 1/margin^2 at which to give up, default 20
+
+	// Reference is the candidate's own distribution of scores, as its manifest
+	// tells it: shares of equal bins of [0, 1]; all zero where it tells none.
+	Reference [ScoreBins]float64 `yaml:"-" json:"reference,omitzero"`
+
 	// Intended shift of the filter rate (JUDGE theta0): the bands move there.
 	Intended         float64            `yaml:"-" json:"intended,omitempty"`
 	IntendedPartners map[string]float64 `yaml:"-" json:"intended_partners,omitempty"`
+}
+
+// Breaker is when harm is so gross that no statistics are asked. Zero values
+// take the defaults.
+type Breaker struct {
+	ErrorRatio float64 `yaml:"error_ratio" json:"error_ratio"` // candidate's errors against stable's, default 5
+	ErrorShare float64 `yaml:"error_share" json:"error_share"` // and of its own requests, default 0.1
+	Requests   int     `yaml:"requests" json:"requests"`       // in at least so many recent ones, default 200
+	Crashes    int     `yaml:"crashes" json:"crashes"`         // candidate tasks that end by themselves, default 1
 }
 
 // Gate is one question put to the judge.
@@ -123,6 +157,11 @@ const (
 	GatePartnersServed   Gate = "partners_served"
 	GateErrors           Gate = "errors"
 	GateInvalidScores    Gate = "invalid_scores"
+	GateLatency          Gate = "latency"
+	GateDrift            Gate = "score_drift"
+	GateMissedBids       Gate = "missed_bids"
+	GateSampleRatio      Gate = "sample_ratio"
+	GateBreaker          Gate = "breaker"
 )
 
 // Finding is the state of one gate. Rates are shares in [0, 1]; NaN never
@@ -149,6 +188,19 @@ type Finding struct {
 	Clusters int    `json:"clusters"` // active task x bucket clusters, both arms
 	Windows  int    `json:"windows"`  // closed
 	Sentence string `json:"sentence"`
+
+	Alpha      float64   `json:"alpha,omitempty"`      // false alarms that it may give, of the rollout's 0.05
+	Needed     int64     `json:"needed,omitempty"`     // requests or pairs at which the proof should stand
+	Detectable float64   `json:"detectable,omitempty"` // smallest difference that could be told at present
+	Growth     []float64 `json:"growth,omitempty"`     // ln evidence at the last few looks, at most 32
+	Drivers    []Driver  `json:"drivers,omitempty"`    // who brought it about, at most 5
+	Otherwise  string    `json:"otherwise,omitempty"`  // what would have changed the outcome
+}
+
+// Driver is a partner or cluster that brought a finding about.
+type Driver struct {
+	Name  string  `json:"name"`
+	Share float64 `json:"share"` // of what all of them brought
 }
 
 // Verdict is the judge's answer after a look.
@@ -165,4 +217,24 @@ type Verdict struct {
 	// long it will still take at the present pace; 0 when unknown.
 	Progress float64       `json:"progress"`
 	ETA      time.Duration `json:"eta"`
+
+	Class   Class `json:"class,omitempty"`   // of an inconclusive outcome
+	Breaker bool  `json:"breaker,omitempty"` // worse by gross harm, without statistics
+
+	// Of the least advanced required proof: requests or pairs behind it, how
+	// many it needs, and the smallest difference that could be told at present.
+	Requests   int64   `json:"requests,omitempty"`
+	Needed     int64   `json:"needed,omitempty"`
+	Detectable float64 `json:"detectable,omitempty"`
+
+	Spent []Spent `json:"spent,omitempty"` // alpha, by gate
+}
+
+// Spent is a gate's share of the false alarms that a rollout may give, and how
+// near it is to giving one.
+type Spent struct {
+	Gate      Gate    `json:"gate"`
+	Alpha     float64 `json:"alpha"`
+	Evidence  float64 `json:"evidence"`
+	Threshold float64 `json:"threshold"`
 }

@@ -84,7 +84,7 @@ func (s *State) rollbackText(r ruling) string {
 		fmt.Fprintf(&b, "partner=%s filter_rate: ", r.Partner)
 	case GateFilterRatePaired, GateFilterRateServed:
 		b.WriteString("filter_rate: ")
-	case GateErrors, GateInvalidScores, GateData:
+	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GateBreaker:
 	}
 	b.WriteString(r.text)
 	b.WriteString("; false-alarm guarantee <= 5 % per rollout over unlimited looks; ")
@@ -94,7 +94,7 @@ func (s *State) rollbackText(r ruling) string {
 		unit = "pairs scored by both releases"
 	case GateFilterRateServed, GatePartnersServed, GateInvalidScores:
 		unit = "pairs in the smaller arm"
-	case GateErrors, GateData:
+	case GateErrors, GateData, GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GateBreaker:
 	}
 	fmt.Fprintf(&b, "basis: %s %s, %d clusters", commas(r.Requests), unit, r.Clusters)
 	if r.Windows > 0 {
@@ -129,7 +129,8 @@ func (r ruling) proofText() string {
 	switch r.Gate {
 	case GateErrors, GateInvalidScores:
 		return fmt.Sprintf("%s %s vs %s", name, percent(r.CandidateRate), percent(r.StableRate))
-	case GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed, GateData:
+	case GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed, GateData,
+		GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GateBreaker:
 	}
 	return fmt.Sprintf("%s %s pt, anytime 95 %% CS [%s, %s], allowed %s..%s", name, points(r.Difference), points(r.Low), points(r.High),
 		points(r.BandLow), points(r.BandHigh))

@@ -34,7 +34,7 @@ func play(kind func(seed uint64) *traffic, p Policy, looks int) (sum tally) {
 					sum.gates[v.Gate]++
 				case Acceptable:
 					sum.acceptable++
-				case Unsure, Invalid, NoData:
+				case Unsure, Inconclusive, Invalid, NoData:
 					sum.open++
 				}
 				if v.Outcome == Worse || v.Outcome == Acceptable {
