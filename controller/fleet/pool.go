@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/sluicehq/sluice/idl/gen/control"
@@ -57,7 +58,7 @@ func (p *pool) call(ctx context.Context, address string, f func(context.Context,
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET): // reset: it had not read all
 		return fmt.Errorf("%s hangs up: do both sides have the same --control-token-file and --control-ca? %w", address, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no answer from %s in time: %w", address, err)
