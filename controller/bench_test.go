@@ -23,7 +23,9 @@ func BenchmarkPass(b *testing.B) {
 			}
 			clear(w.tasks)
 			for i := range tasks {
-				w.start(fmt.Sprintf("task-%05d", i))
+				id := fmt.Sprintf("task-%05d", i)
+				w.start(id)
+				w.tasks[id].Times = &rollout.Times{Took: make([]int64, rollout.LatencyBins), Waited: make([]int64, rollout.LatencyBins)}
 			}
 			r := w.reconciler(1)
 			r.Fleet.Policies.Default.Steps = []rollout.Step{{Tasks: 16, Soak: time.Hour}}

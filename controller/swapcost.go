@@ -53,11 +53,11 @@ type wave struct {
 
 // watched is one task.
 type watched struct {
-	boot         string
-	look         int64     // in which it was listed last
-	seen         time.Time // when it was last reached
-	took, waited []int64   // as it told in the last look, since its boot; nil if it did not
-	preparing    bool
+	boot      string
+	look      int64          // in which it was listed last
+	seen      time.Time      // when it was last reached
+	told      *rollout.Times // in the last look; nil if it did not
+	preparing bool
 
 	older, newer window // halves of the calm window
 	during       window // its swap or, next to others that swap, the wave
@@ -104,12 +104,12 @@ func (w *swapWatch) see(t rollout.Task, now time.Time) {
 	if t.Reachable {
 		known.seen, known.preparing = now, t.Preparing != ""
 	}
-	if into := known.window(w.wave != nil); into != nil && known.took != nil && t.Latency != nil {
-		if !into.took.add(known.took, t.Latency) || !into.waited.add(known.waited, t.Waits) {
+	if into := known.window(w.wave != nil); into != nil && known.told != nil && t.Times != nil {
+		if !into.took.add(known.told.Took, t.Times.Took) || !into.waited.add(known.told.Waited, t.Times.Waited) {
 			known.older, known.newer, known.during = window{}, window{}, window{} // no clock of ours: it contradicts itself
 		}
 	}
-	known.took, known.waited = t.Latency, t.Waits
+	known.told = t.Times
 }
 
 // window is where the task counts now, if anywhere.

@@ -31,10 +31,24 @@ type watching struct {
 func newWatching(t *testing.T) *watching {
 	p := &watching{t: t, now: time.Unix(1_000_000, 0), epoch: 1, took: map[string]time.Duration{}}
 	for _, id := range []string{"a", "b", "c"} {
-		p.tasks = append(p.tasks, rollout.Task{ID: id, Boot: "1", Reachable: true, Latency: make([]int64, rollout.LatencyBins), Waits: make([]int64, rollout.LatencyBins)})
+		p.tasks = append(p.tasks, rollout.Task{ID: id, Boot: "1", Reachable: true, Times: nothingYet()})
 	}
 	p.state.Active = &rollout.Rollout{Candidate: "new", Phase: rollout.Canary}
 	return p
+}
+
+func nothingYet() *rollout.Times {
+	return &rollout.Times{Took: make([]int64, rollout.LatencyBins), Waited: make([]int64, rollout.LatencyBins)}
+}
+
+// more is times with more requests that took or waited so long.
+func more(times *rollout.Times, took time.Duration, requests int64, waited time.Duration, samples int64) *rollout.Times {
+	next := rollout.Times{Took: slices.Clone(times.Took), Waited: slices.Clone(times.Waited)}
+	next.Took[binOf(took)] += requests
+	if next.Waited != nil {
+		next.Waited[binOf(waited)] += samples
+	}
+	return &next
 }
 
 // pass looks a second after the last look, and asks.
@@ -46,9 +60,8 @@ func (p *watching) pass(actions ...rollout.Action) {
 		if took == 0 {
 			took = time.Millisecond
 		}
-		if t.Latency != nil {
-			t.Latency = slices.Clone(t.Latency)
-			t.Latency[binOf(took)] += 1000
+		if t.Times != nil {
+			t.Times = more(t.Times, took, 1000, time.Microsecond, 0)
 		}
 	}
 	p.last = p.w.look(p.tasks, p.epoch, p.now)
@@ -204,9 +217,11 @@ func TestSwapUnseen(t *testing.T) {
 		{"the others are other processes", func(p *watching) { p.tasks[1].Boot, p.tasks[2].Boot = "2", "2" }, []string{"a 1ms-50ms"}},
 		{"one of the others is another process", func(p *watching) { p.tasks[1].Boot, p.took["c"] = "2", 0 }, []string{"a 1ms-50ms", " 1ms-1ms"}},
 		{"the task is a fresh one", func(p *watching) { p.tasks[0].ID, p.took["z"] = "z", p.took["a"] }, []string{" 1ms-50ms"}},
-		{"the task does not tell any more", func(p *watching) { p.tasks[0].Latency = nil }, []string{" 1ms-50ms"}},
-		{"older tasks do not tell waits", func(p *watching) { p.tasks[0].Waits, p.tasks[1].Waits, p.tasks[2].Waits = nil, nil, nil }, []string{"a 1ms-50ms", " 1ms-50ms"}},
-		{"the task counts backwards", func(p *watching) { p.tasks[0].Latency = make([]int64, rollout.LatencyBins) }, []string{" 1ms-50ms"}},
+		{"the task does not tell any more", func(p *watching) { p.tasks[0].Times = nil }, []string{" 1ms-50ms"}},
+		{"older tasks do not tell waits", func(p *watching) {
+			p.tasks[0].Times.Waited, p.tasks[1].Times.Waited, p.tasks[2].Times.Waited = nil, nil, nil
+		}, []string{"a 1ms-50ms", " 1ms-50ms"}},
+		{"the task counts backwards", func(p *watching) { p.tasks[0].Times = nothingYet() }, []string{" 1ms-50ms"}},
 		{"it goes back", func(p *watching) { p.state.Active.Phase = rollout.RollingBack }, nil},
 		{"nothing is being tried", func(p *watching) { p.state.Active = nil }, nil},
 		{"it takes something else", func(p *watching) { p.state.Active.Candidate = "newer" }, nil},
@@ -234,8 +249,7 @@ func TestSwapWhileUnreachable(t *testing.T) {
 	p.passes(10)
 	p.costs("it says nothing", " 1ms-1ms")
 	p.tasks[0] = held
-	p.tasks[0].Latency = slices.Clone(held.Latency)
-	p.tasks[0].Latency[binOf(200*time.Millisecond)] += 10_000
+	p.tasks[0].Times = more(held.Times, 200*time.Millisecond, 10_000, time.Microsecond, 0)
 	p.passes(2)
 	if len(p.last) != 2 || p.last[0].RequestsDuring != 1000 {
 		t.Errorf("told %+v", p.last)
@@ -248,12 +262,11 @@ func TestSwapWaits(t *testing.T) {
 	p := newWatching(t)
 	for i := range 26 {
 		for j := range p.tasks {
-			p.tasks[j].Waits = slices.Clone(p.tasks[j].Waits)
 			wait := 2 * time.Microsecond
 			if i > 20 && j == 0 {
 				wait = 45 * time.Millisecond // to a bin
 			}
-			p.tasks[j].Waits[binOf(wait)] += 200
+			p.tasks[j].Times = more(p.tasks[j].Times, time.Millisecond, 0, wait, 200)
 		}
 		if p.pass(); i == 20 {
 			p.w.asked(p.state, []rollout.Action{take("a")})
@@ -293,7 +306,7 @@ type slowControl struct {
 	fakeControl
 	slows      string // digest
 	neighbours bool
-	told       map[string][]int64
+	told       map[string]*rollout.Times
 	at         map[string]time.Time
 }
 
@@ -311,11 +324,10 @@ func (c *slowControl) Status(ctx context.Context, t rollout.Task) (rollout.Task,
 		}
 	}
 	if c.told[t.ID] == nil {
-		c.told[t.ID] = make([]int64, rollout.LatencyBins)
+		c.told[t.ID] = nothingYet()
 	}
-	c.told[t.ID][binOf(took)] += int64(time.Since(c.at[t.ID]) / (500 * time.Microsecond))
-	c.at[t.ID] = time.Now()
-	t.Latency = slices.Clone(c.told[t.ID])
+	c.told[t.ID] = more(c.told[t.ID], took, int64(time.Since(c.at[t.ID])/(500*time.Microsecond)), time.Microsecond, 0)
+	c.at[t.ID], t.Times = time.Now(), c.told[t.ID]
 	return t, nil
 }
 
@@ -337,7 +349,7 @@ func TestSwapHurtsEndsTheRollout(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
 				r := w.reconciler(1)
-				slow := &slowControl{fakeControl{w}, "", tt.neighbours, map[string][]int64{}, map[string]time.Time{}}
+				slow := &slowControl{fakeControl{w}, "", tt.neighbours, map[string]*rollout.Times{}, map[string]time.Time{}}
 				r.Control = slow
 				guarded := &r.Fleet.Policies.Default
 				guarded.Shadow.Tasks, guarded.SwapGuard.Off = 1, tt.off

@@ -157,7 +157,7 @@ func TestStatus(t *testing.T) {
 			ID: "t1", Address: address, Boot: "boot", Reachable: true, Ready: true,
 			Serving: digestA, Shadow: digestB, Sample: 0.25, Explore: 0.5, Buckets: 64, Epoch: 7, Generation: 9, Preparing: digestC,
 			FailedRelease: digestC, FailureReason: "golden", Failure: "golden: row 3 is off", Tag: digestA, Protected: true,
-			MemoryBytes: 1 << 20, Connections: 5, StartedAt: started, Requests: 100, Scored: 1000, Filtered: 300, Latency: aLatency(), Waits: aLatency(),
+			MemoryBytes: 1 << 20, Connections: 5, StartedAt: started, Requests: 100, Scored: 1000, Filtered: 300, Times: &rollout.Times{Took: aLatency(), Waited: aLatency()},
 		}
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%v\n%+v\n%+v", err, got, want)
@@ -179,8 +179,13 @@ func TestNoLatency(t *testing.T) {
 			said.Latency, said.Waits = bins, bins
 			address, _ := listen(t, &task{status: said})
 			got, err := newControl(t, fleet.Options{}).Status(t.Context(), rollout.Task{ID: "t1", Address: address})
-			if err != nil || !got.Reachable || got.Latency != nil || got.Waits != nil {
+			if err != nil || !got.Reachable || got.Times != nil {
 				t.Errorf("%v, %+v", err, got)
+			}
+			said.Latency = aLatency()
+			got, err = newControl(t, fleet.Options{}).Status(t.Context(), rollout.Task{ID: "t1", Address: address})
+			if err != nil || got.Times == nil || got.Times.Waited != nil {
+				t.Errorf("without waits: %v, %+v", err, got)
 			}
 		})
 	}

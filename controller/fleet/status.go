@@ -37,7 +37,7 @@ func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
 	}
 	t.MemoryBytes, t.Connections = s.MemoryBytes, int(s.Connections)
 	t.Requests, t.Scored, t.Filtered = s.Requests, s.Scored, s.Filtered
-	t.Latency, t.Waits = latency(s.Latency), latency(s.Waits)
+	t.Times = times(s)
 	if t.StartedAt.IsZero() && s.StartedMs > 0 {
 		t.StartedAt = time.UnixMilli(s.StartedMs).UTC()
 	}
@@ -45,13 +45,18 @@ func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
 	return t, nil
 }
 
-// latency is what the task says its requests took, or nil: one that does not
+// times is what the task says its requests took, or nil: one that does not
 // tell, or counts in bins that are not ours, is not judged by it.
-func latency(bins []int64) []int64 {
-	if len(bins) != rollout.LatencyBins || slices.Min(bins) < 0 {
+func times(s *control.Status) *rollout.Times {
+	known := func(bins []int64) bool { return len(bins) == rollout.LatencyBins && slices.Min(bins) >= 0 }
+	told := rollout.Times{Took: s.Latency, Waited: s.Waits}
+	if !known(told.Took) {
 		return nil
 	}
-	return bins
+	if !known(told.Waited) {
+		told.Waited = nil
+	}
+	return &told
 }
 
 func checkStatus(t rollout.Task, s *control.Status) error {

@@ -271,12 +271,8 @@ type Task struct {
 	Scored      int64     `json:"scored"`
 	Error       string    `json:"error,omitempty"` // why it cannot be reached
 
-	// Latency is what every request since boot took, as in idl/control.thrift:
-	// LatencyBins bins, each of which only grows; nil where the task does not
-	// tell. Waits is how long a processor let them wait before that, as sampled
-	// by the task, in the same bins.
-	Latency []int64 `json:"-"`
-	Waits   []int64 `json:"-"`
+	// Times is what requests took; nil where the task does not tell.
+	Times *Times `json:"-"`
 }
 
 // Look is what the leader saw in its last pass, kept for people to see.

@@ -9,6 +9,12 @@ import (
 // took: bin i holds [2^(i/4), 2^((i+1)/4)) microseconds.
 const LatencyBins = 96
 
+// Times is what every request of a task took since its boot, under whatever
+// release, and how long processors let requests wait before that, as sampled by
+// the task: LatencyBins bins each, all of which only grow. An older task tells
+// no waits.
+type Times struct{ Took, Waited []int64 }
+
 // SwapGuard says when swaps cost auctions so much that their rollout ends.
 type SwapGuard struct {
 	Off      bool          `yaml:"off"`
