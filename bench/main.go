@@ -66,7 +66,11 @@ func table(ctx context.Context, out io.Writer, root string, check bool) error {
 	for _, measure := range groups {
 		rows, err := measure()
 		for tries := 1; err == nil && check && misses(rows) > 0 && tries < 3; tries++ {
-			fmt.Fprintf(os.Stderr, "bench: measured again: %d missed\n", misses(rows))
+			for _, r := range rows {
+				if !r.passes() {
+					fmt.Fprintf(os.Stderr, "bench: measured again: %s: %s\n", r.name, digits(r.value))
+				}
+			}
 			var again []row
 			again, err = measure()
 			for i := range min(len(rows), len(again)) {
