@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -400,53 +399,6 @@ func (f *forest) goesRight(n node, v float32) bool {
 		}
 	}
 	return right
-}
-
-// BenchmarkScore compares a walk of 200 trees of depth 6 with the plain one.
-// Compare the two with each other, not with another machine.
-func BenchmarkScore(b *testing.B) {
-	const features, rows = 25, 1024
-	m, x := bench200x6(features, rows)
-	for _, walk := range []struct {
-		name  string
-		score func(x []float32) float32
-	}{{"forest", m.Score}, {"naive", func(x []float32) float32 { return sigmoid(m.naive(x)) }}} {
-		b.Run(walk.name, func(b *testing.B) {
-			b.ReportAllocs()
-			i, sum := 0, float32(0)
-			for b.Loop() {
-				sum += walk.score(x[i%rows*features:][:features])
-				i++
-			}
-			if sum == 0 {
-				b.Fatal("all scores are 0")
-			}
-		})
-	}
-}
-
-// bench200x6 is a model with random complete trees, and rows of which every
-// tenth number is missing.
-func bench200x6(features, rows int) (*Model, []float32) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	var b builder
-	for range 200 {
-		t := bushy(64)
-		for i := range t.Left {
-			t.Feature[i], t.Value[i], t.DefaultLeft[i] = int32(rng.IntN(features)), float32(rng.NormFloat64()), rng.IntN(2) == 0
-		}
-		if err := b.add(t); err != nil {
-			panic(err)
-		}
-	}
-	x := make([]float32, rows*features)
-	for i := range x {
-		x[i] = float32(rng.NormFloat64())
-		if rng.IntN(10) == 0 {
-			x[i] = float32(math.NaN())
-		}
-	}
-	return &Model{features: features, forest: b.forest()}, x
 }
 
 // document1 is a model of two features with one tree.
