@@ -196,6 +196,26 @@ func mutants() []mutant {
 			8, "a refusal has a word and no sentence", "controller/admit/admit.go",
 			"r.Sentence = place(source) + \": \" + detail", "_ = detail", "FuzzNeverAdmitsHalf",
 		},
+		{
+			9, "a good verdict makes up for a swap that hurts", "controller/rollout/decide.go",
+			"return s.hurting(seen, p)", "return move{}, false", "TestRandomHistories",
+		},
+		{
+			9, "a first release is given up, too", "controller/rollout/swap.go",
+			"s.Stable == \"\" || ", "", "TestRandomHistories",
+		},
+		{
+			9, "a handful of requests is enough to go back", "controller/rollout/swap.go",
+			"min(c.RequestsBefore, c.RequestsDuring)", "max(c.RequestsBefore, c.RequestsDuring)", "TestRandomHistories",
+		},
+		{
+			9, "a new leader goes on with what it saw before it was deposed", "controller/swapcost.go",
+			"epoch != w.epoch || ", "", "TestSwapUnseen",
+		},
+		{
+			9, "what tasks do while others swap counts as calm", "controller/swapcost.go",
+			"case t.swap != nil, wave && !t.moved:", "case t.swap != nil:", "TestSwapHurtsEndsTheRollout",
+		},
 	}
 }
 
@@ -236,7 +256,7 @@ func TestMutantsFit(t *testing.T) {
 			t.Errorf("docs/safety.md does not say that %s catches: %s", test, m.bug)
 		}
 	}
-	for s := 1; s <= 8; s++ {
+	for s := 1; s <= 9; s++ {
 		if sentences[s] < 2 {
 			t.Errorf("sentence %d has %d mutants, want 2 at least", s, sentences[s])
 		}
