@@ -1,0 +1,430 @@
+package history
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+func header() Header {
+	return Header{Program: "v1", Rollout: "ads-7", Chunk: 3, Policy: judge.Policy{Margin: .02, Intended: .1 + .2}}
+}
+
+func begin(t testing.TB) *Writer {
+	t.Helper()
+	w, err := New(header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func written(t testing.TB, w *Writer) []byte {
+	t.Helper()
+	b, err := w.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// read returns all looks of a chunk.
+func read(chunk []byte) (found []Look, err error) {
+	c, err := Open("chunk", chunk)
+	if err != nil {
+		return nil, err
+	}
+	for look, err := range c.Looks() {
+		if err != nil {
+			return found, err
+		}
+		found = append(found, look)
+	}
+	return found, nil
+}
+
+// looks of a small rollout, in which partners come and lists shrink.
+func looks(n int) []Look {
+	var found []Look
+	t := newTraffic(3, 7)
+	for i := range n {
+		s := t.look()
+		switch i {
+		case 1:
+			s.Streams, s.Partners = s.Streams[:3], s.Partners[:1]
+		case 2:
+			s.Problems, s.Loudest = []string{"task a counts backwards", ""}, []judge.Cluster{}
+		case 3:
+			s.Streams[1].Served.D, s.Streams[1].Served.Q = math.Inf(-1), math.Copysign(0, -1)
+			s.Streams[2].Pairs.FF, s.Streams[2].Served.D = math.NaN(), 1<<52
+			s.At = time.Date(1, 1, 1, 0, 0, 0, 1, time.FixedZone("", -3600))
+		case 4:
+			s.Streams, s.Partners, s.Answered[0] = nil, []judge.Partner{}, math.MinInt64
+		}
+		found = append(found, Look{Number: i + 5, Digest: Digest{Outcome: judge.Unsure, SHA256: strings.Repeat("ab", 32)}, Statistics: s})
+	}
+	return found
+}
+
+// same compares bit for bit: NaN with NaN, and 0 not with -0.
+func same(a, b any) bool {
+	return fmt.Sprintf("%#v", bitsOf(reflect.ValueOf(a))) == fmt.Sprintf("%#v", bitsOf(reflect.ValueOf(b)))
+}
+
+// bitsOf flattens a value to what is comparable in it.
+func bitsOf(v reflect.Value) any {
+	if t, ok := v.Interface().(time.Time); ok {
+		return t.Format(time.RFC3339Nano)
+	}
+	var parts []any
+	switch v.Kind() { //nolint:exhaustive // all others are compared as they are
+	case reflect.Float64:
+		return math.Float64bits(v.Float())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			parts = append(parts, bitsOf(v.Field(i)))
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Kind() == reflect.Slice && v.IsNil() {
+			return "nil"
+		}
+		for i := range v.Len() {
+			parts = append(parts, bitsOf(v.Index(i)))
+		}
+	default:
+		return v.Interface()
+	}
+	return parts
+}
+
+func TestLooksComeBackBitForBit(t *testing.T) {
+	w := begin(t)
+	want := looks(9)
+	for _, l := range want {
+		if err := w.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chunk := written(t, w)
+	got, err := read(chunk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d looks came back, not %d", len(got), len(want))
+	}
+	for i := range want {
+		if !same(got[i], want[i]) {
+			t.Errorf("look %d came back as\n%+v, not\n%+v", i, got[i], want[i])
+		}
+	}
+	c, err := Open("chunk", chunk)
+	h := header()
+	h.Format, h.First, h.Count = Format, 5, 9
+	if err != nil || !reflect.DeepEqual(c.Header, h) {
+		t.Errorf("header %+v, %v; want %+v", c.Header, err, h)
+	}
+}
+
+// TestResume continues a chunk as if nothing had happened, without looks that
+// were noted and never acted on.
+func TestResume(t *testing.T) {
+	all := looks(9)
+	straight, broken := begin(t), begin(t)
+	for _, l := range all {
+		if err := straight.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, l := range all[:6] {
+		if err := broken.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resumed, err := Resume("chunk", written(t, broken), all[3].Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range all[4:] {
+		if err := resumed.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(written(t, straight), written(t, resumed)) {
+		t.Error("a chunk that was continued differs from one that was written at once")
+	}
+}
+
+func TestAppendRefuses(t *testing.T) {
+	w := begin(t)
+	all := looks(2)
+	if err := w.Append(all[0]); err != nil {
+		t.Fatal(err)
+	}
+	before := written(t, w)
+	if err := w.Append(all[0]); err == nil {
+		t.Error("the same look is noted twice")
+	}
+	long := all[1]
+	long.Statistics.Problems = []string{strings.Repeat("x", maxText+1)}
+	if err := w.Append(long); err == nil {
+		t.Error("a text without bound is noted")
+	}
+	if !bytes.Equal(before, written(t, w)) {
+		t.Error("what was refused has changed the chunk")
+	}
+	for i := 0; ; i++ {
+		l := all[1]
+		l.Number += i
+		err := w.Append(l)
+		if errors.Is(err, ErrFull) && i == maxLooks-1 && !w.Takes("v1", header().Policy) {
+			return
+		}
+		if err != nil || i >= maxLooks {
+			t.Fatalf("look %d: %v", i, err)
+		}
+	}
+}
+
+func TestTakes(t *testing.T) {
+	w, p := begin(t), header().Policy
+	if !w.Takes("v1", p) {
+		t.Error("a fresh chunk takes no look")
+	}
+	if w.Takes("v2", p) {
+		t.Error("a chunk takes looks of two programs")
+	}
+	if p.Margin = .03; w.Takes("v1", p) {
+		t.Error("a chunk takes looks of two policies")
+	}
+}
+
+// TestDamage cuts a chunk off everywhere, and turns every byte around.
+func TestDamage(t *testing.T) {
+	w := begin(t)
+	for _, l := range looks(3) {
+		if err := w.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chunk := written(t, w)
+	for i := range chunk {
+		if _, err := read(chunk[:i]); !errors.Is(err, ErrDamaged) {
+			t.Fatalf("cut off after %d of %d bytes: %v", i, len(chunk), err)
+		}
+		if i < 10 {
+			continue // gzip does not protect the name and time in its header
+		}
+		bad := bytes.Clone(chunk)
+		bad[i] ^= 0x5a
+		if _, err := read(bad); !errors.Is(err, ErrDamaged) {
+			t.Fatalf("byte %d turned around: %v", i, err)
+		}
+	}
+	_, err := Open("fleets/ads/looks/ads-7/000003", chunk[:len(chunk)-9])
+	want := "read fleets/ads/looks/ads-7/000003, with looks 5 to 7 of ads-7,: the chunk is damaged: restore an earlier version of the object, or do without its looks: unexpected EOF"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// rewrite changes the JSON that a chunk begins with.
+func rewrite(t testing.TB, chunk []byte, change func(f map[string]any)) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(chunk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, rest, _ := bytes.Cut(all, []byte("\n"))
+	var f map[string]any
+	if err := json.Unmarshal(line, &f); err != nil {
+		t.Fatal(err)
+	}
+	change(f)
+	if line, err = json.Marshal(f); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	g := gzip.NewWriter(&out)
+	g.Write(append(append(line, '\n'), rest...))
+	g.Close()
+	return out.Bytes()
+}
+
+// TestOtherFields reads what a program with other fields has written.
+func TestOtherFields(t *testing.T) {
+	w := begin(t)
+	want := looks(1)[0]
+	if err := w.Append(want); err != nil {
+		t.Fatal(err)
+	}
+	renamed := rewrite(t, written(t, w), func(f map[string]any) {
+		for _, part := range f["schema"].(map[string]any)["parts"].([]any) {
+			if p := part.(map[string]any); p["name"] == "statistics" {
+				for _, part := range p["parts"].([]any) {
+					if p := part.(map[string]any); p["name"] == "streams" || p["name"] == "answered" {
+						p["name"] = "old_" + p["name"].(string)
+					}
+				}
+			}
+		}
+	})
+	c, err := Open("chunk", renamed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(c.Strange, " "); got != "statistics.old_streams statistics.old_answered" {
+		t.Errorf("strange fields: %s", got)
+	}
+	got, err := read(renamed)
+	want.Statistics.Streams, want.Statistics.Answered = nil, [judge.Arms]int64{}
+	if err != nil || len(got) != 1 || !same(got[0], want) {
+		t.Errorf("read %+v, %v", got, err)
+	}
+	if _, err := Resume("chunk", renamed, 100); err == nil {
+		t.Error("a chunk with other fields is continued")
+	}
+	newer := rewrite(t, renamed, func(f map[string]any) { f["format"] = Format + 1 })
+	if _, err := Open("chunk", newer); err == nil || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "format 2") {
+		t.Errorf("a newer format: %v", err)
+	}
+}
+
+// TestSize keeps an hour's looks at a hundred partners, every one of which
+// counts something in every look. The issue's goal is 5 MB.
+func TestSize(t *testing.T) {
+	const hour = 720
+	traffic, stored, chunks := newTraffic(100, 1), 0, 0
+	w := begin(t)
+	var took time.Duration
+	for i := range hour {
+		l := Look{Number: i + 1, Statistics: traffic.look()}
+		var err error
+		if l.Digest, err = DigestOf(judge.Verdict{Outcome: judge.Unsure, Looks: i + 1}); err != nil {
+			t.Fatal(err)
+		}
+		before := time.Now()
+		if !w.Takes("v1", header().Policy) {
+			stored, chunks = stored+len(written(t, w)), chunks+1
+			w = begin(t)
+		}
+		if err := w.Append(l); err != nil {
+			t.Fatal(err)
+		}
+		took += time.Since(before)
+	}
+	stored, chunks = stored+len(written(t, w)), chunks+1
+	t.Logf("%d looks at 100 partners: %d bytes in %d chunks, %d a look; noted in %v each", hour, stored, chunks, stored/hour, took/hour)
+	if stored > 5_000_000 {
+		t.Errorf("an hour takes %d bytes: want at most 5,000,000", stored)
+	}
+}
+
+// TestQuietCostsNothing notes looks in which nothing but the clock moves.
+func TestQuietCostsNothing(t *testing.T) {
+	s := newTraffic(100, 1).look()
+	size := func(n int) int {
+		w := begin(t)
+		for i := range n {
+			s.At = s.At.Add(5 * time.Second)
+			if err := w.Append(Look{Number: i + 1, Statistics: s}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return len(written(t, w))
+	}
+	if each := (size(101) - size(1)) / 100; each > 32 {
+		t.Errorf("a look without news takes %d bytes", each)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	w := begin(f)
+	for _, l := range looks(4) {
+		if err := w.Append(l); err != nil {
+			f.Fatal(err)
+		}
+	}
+	chunk := written(f, w)
+	z, err := gzip.NewReader(bytes.NewReader(chunk))
+	if err != nil {
+		f.Fatal(err)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(plain)
+	f.Add([]byte(`{"format":1,"looks":1,"schema":{"kind":"record","parts":[{"kind":"list","parts":[{"kind":"time"}]}]}}` + "\n\x01\x00\x00\x04\xff\xff\xff\x7f\x00"))
+	f.Fuzz(func(t *testing.T, plain []byte) {
+		var packed bytes.Buffer
+		g := gzip.NewWriter(&packed)
+		g.Write(plain)
+		g.Close()
+		found, err := read(packed.Bytes())
+		if err != nil {
+			return
+		}
+		again := begin(t)
+		for _, l := range found {
+			if err := again.Append(l); err != nil {
+				t.Fatalf("what was read cannot be written: %v", err)
+			}
+		}
+		got, err := read(written(t, again))
+		if err != nil || len(got) != len(found) {
+			t.Fatalf("%d looks, then %d: %v", len(found), len(got), err)
+		}
+		for i := range got {
+			if !same(got[i], found[i]) {
+				t.Fatalf("look %d was %+v, is %+v", i, found[i], got[i])
+			}
+		}
+	})
+}
+
+// FuzzLooks keeps whatever numbers there are.
+func FuzzLooks(f *testing.F) {
+	f.Add(1., int64(5), "a", 2., int64(-5), "b", true)
+	f.Add(math.NaN(), int64(math.MaxInt64), "", math.Inf(1), int64(math.MinInt64), "x", false)
+	f.Add(math.Copysign(0, -1), int64(0), "", 0., int64(0), "", false)
+	f.Add(1e15, int64(1), "a", 4503599627370495., int64(1), "b", true)
+	f.Add(-4503599627370495., int64(1), "a", 4503599627370495., int64(1), "b", true)
+	f.Fuzz(func(t *testing.T, a float64, i int64, s string, b float64, j int64, r string, swap bool) {
+		one := judge.Statistics{At: time.Unix(i%1e10, 0), Partners: []judge.Partner{{Name: s, Traffic: i}}, Streams: make([]judge.Stream, 2)}
+		one.Streams[1].Pairs.FF, one.Streams[0].Served.D, one.Load[0].Tasks = a, b, int(j)
+		two := judge.Statistics{At: time.Unix(j%1e10, i&0xffff), Served: swap, Problems: []string{r, s}, Partners: []judge.Partner{{Name: r, Traffic: j}, {Tail: swap}}}
+		two.Streams = []judge.Stream{{Served: judge.Difference{D: a, Q: a + b, Binomial: a * b}}}
+		w := begin(t)
+		want := []Look{{Number: 1, Statistics: one}, {Number: 2, Statistics: two}, {Number: 3, Statistics: one}}
+		for _, l := range want {
+			if err := w.Append(l); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := read(written(t, w))
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("read %d looks: %v", len(got), err)
+		}
+		for i := range want {
+			want[i].Statistics.At = want[i].Statistics.At.UTC()
+			if got[i].Statistics.At = got[i].Statistics.At.UTC(); !same(got[i], want[i]) {
+				t.Errorf("look %d was %+v, is %+v", i, want[i], got[i])
+			}
+		}
+	})
+}
