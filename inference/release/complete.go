@@ -94,6 +94,9 @@ func (m *Manifest) answer(booster *model.Model) error {
 			features.Extract(row, &auction, g.Partner)
 			g.Features = pointers(row)
 		}
+		if len(g.Features) == 0 {
+			return refuse(BadGolden, "golden vector %d of the fleet's manifest has neither an auction nor features, so nobody can answer it; give it an auction", i)
+		}
 		if len(g.Features) == booster.NumFeature() {
 			g.Margin, g.Score = booster.Margin(g.row()), booster.Score(g.row())
 		}

@@ -75,11 +75,14 @@ func TestCompleteRefuses(t *testing.T) {
 	booster := releasetest.Booster(0)
 	another := releasetest.Manifest(0)
 	another.Contract.Features = another.Contract.Features[:2]
+	empty := releasetest.Manifest(0)
+	empty.Golden[0] = release.Golden{Partner: "acme"}
 	for name, tt := range map[string]struct {
 		artifact, manifest []byte
 	}{
 		"no manifest":          {booster, []byte("{}")},
 		"a contract too short": {booster, encoded(t, another)},
+		"a golden of nothing":  {booster, encoded(t, empty)},
 		"a broken model":       {pack(t, map[string][]byte{"xgboost-model": booster[:50]}), fleetManifest(t)},
 		"no model":             {pack(t, map[string][]byte{"notes": nil}), fleetManifest(t)},
 	} {
