@@ -53,8 +53,8 @@ struct Status {
   19: i64 filtered
   20: optional list<i64> latency // server microseconds of every request since boot, under whatever release; bins as in
                                  // ReleaseCounts.latency, each of which only grows; not set by older tasks
-  21: optional list<i64> waits   // the same for how long a processor lets a request wait before its time is taken,
-                                 // sampled all the time, whether there are requests or not
+  21: optional list<i64> waits   // the same for how long a request waits for a processor before its time is taken,
+                                 // as if one came every 5 ms, whether there are any or not
 }
 
 /* Counts of one partner under one release: cumulative since the release was swapped in under its generation.

@@ -11,21 +11,36 @@ import (
 // bytes are read.
 type lag struct {
 	recent atomic.Int64
-	bins   [LatencyBins]atomic.Int64 // of all samples since boot
+	bins   [LatencyBins]atomic.Int64 // of all waits since boot
 }
 
-const lagPause = 5 * time.Millisecond
+const (
+	lagPause = 5 * time.Millisecond
+	maxLag   = 10 * time.Second // that is counted in full
+)
 
 // watch measures until ctx ends.
 func (l *lag) watch(ctx context.Context) {
-	for pause(ctx, lagPause) {
-		waited := queueing()
-		l.recent.Store(int64(waited))
-		l.bins[latencyBin(waited)].Add(1)
+	for {
+		due := time.Now().Add(lagPause)
+		if !pause(ctx, lagPause) {
+			return
+		}
+		l.recent.Store(int64(queueing()))
+		l.late(time.Since(due))
 	}
 }
 
-// sampled is how long all samples since boot had to wait, in bins.
+// late counts what a request would have waited that came when the watch was
+// due: also for a processor that the whole process did not have. Those that
+// would have come since, one in every pause, waited for the rest of it.
+func (l *lag) late(by time.Duration) {
+	for by = min(by, maxLag); by >= 0; by -= lagPause {
+		l.bins[latencyBin(by)].Add(1)
+	}
+}
+
+// sampled is how long requests would have waited since boot, in bins.
 func (l *lag) sampled() []int64 {
 	bins := make([]int64, LatencyBins)
 	for i := range bins {

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,9 +52,33 @@ func TestWaitsAreTold(t *testing.T) {
 		if got, want := sum(r.status().Waits), int64(time.Second/lagPause); got != want {
 			t.Errorf("%d samples in a second, want %d", got, want)
 		}
-		task.lag.bins[40].Add(7)
-		if bins := r.status().Waits; len(bins) != LatencyBins || bins[40] != 7 {
-			t.Errorf("told %v", bins)
-		}
 	})
+}
+
+// A pause of the whole process is one that every request of the time waits in.
+func TestLateCountsEverybody(t *testing.T) {
+	for _, tt := range []struct {
+		late  time.Duration
+		waits []time.Duration
+	}{
+		{0, []time.Duration{0}},
+		{-time.Millisecond, nil}, // it cannot be
+		{800 * time.Microsecond, []time.Duration{800 * time.Microsecond}},
+		{12 * time.Millisecond, []time.Duration{12 * time.Millisecond, 7 * time.Millisecond, 2 * time.Millisecond}},
+	} {
+		var l lag
+		l.late(tt.late)
+		want := make([]int64, LatencyBins)
+		for _, w := range tt.waits {
+			want[latencyBin(w)]++
+		}
+		if got := l.sampled(); !slices.Equal(got, want) {
+			t.Errorf("late by %v: counted %v, want %v", tt.late, got, want)
+		}
+	}
+	var l lag
+	l.late(time.Hour)
+	if got, want := sum(l.sampled()), int64(maxLag/lagPause)+1; got != want {
+		t.Errorf("an hour counts %d times, want %d", got, want)
+	}
 }
