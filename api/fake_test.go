@@ -274,11 +274,23 @@ func verdictServed(at time.Time) *judge.Verdict {
 	v := verdictUnsure(at)
 	v.Progress, v.ETA = 0.41, 95*time.Second
 	v.Sentence = "partner dsp-07 +2.6 pt (candidate 24.4 %, stable 21.8 %), 95 % [-0.2, +5.4] reaches beyond -3 to +3 pt; not enough yet to tell"
+	v.Requests, v.Needed, v.Detectable = 2_811, 6_900, .0171
 	v.Findings = append(v.Findings,
 		finding(judge.GateFilterRateServed, "", judge.Acceptable, 18.4, 18.2, -1.6, 1.9, 5, 0.3, 400, 27, 20, 48_211),
 		finding(judge.GatePartnersServed, "dsp-07", judge.Unsure, 24.4, 21.8, -0.2, 5.4, 3, 11.2, 100, 0.6, 20, 2_811),
 		upTo(0.2, finding(judge.GateErrors, "", judge.Acceptable, 0.01, 0.01, -0.02, 0.03, 0, 0.9, 400, 61, 20, 48_211)),
 	)
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.Threshold > 0 {
+			f.Alpha = 2 / f.Threshold
+			v.Spent = append(v.Spent, judge.Spent{Gate: f.Gate, Alpha: f.Alpha, Evidence: f.Evidence, Threshold: f.Threshold})
+		}
+	}
+	f := &v.Findings[len(v.Findings)-2]
+	f.Needed, f.Growth = 6_900, []float64{-.2, .1, .4, .3, .9, 1.4, 1.2, 1.7, 2.1, 2.4}
+	f.Drivers = []judge.Driver{{Name: "dsp-07", Share: .83}, {Name: "dsp-21", Share: .09}}
+	f.Otherwise = "acceptable, were dsp-07 within +2.1 pt"
+	v.Gate, v.Partner = f.Gate, f.Partner
 	return v
 }
 
@@ -287,7 +299,11 @@ func verdictWorse(at time.Time) *judge.Verdict {
 	v.Outcome, v.Gate, v.Partner, v.Culprits = judge.Worse, judge.GatePartnersServed, "dsp-07", []string{"dsp-07"}
 	v.Progress, v.ETA = 0.41, 0
 	v.Sentence = "partner dsp-07 is filtered more: candidate 47.1 %, stable 21.8 % (+25.3 pt, 95 % [+17.9, +32.7]), allowed -3 to +3 pt; evidence 5,200 of 100; 4,120 requests, 124 clusters"
-	v.Findings[len(v.Findings)-2] = finding(judge.GatePartnersServed, "dsp-07", judge.Worse, 47.1, 21.8, 17.9, 32.7, 3, 5200, 100, 0, 20, 4_120)
+	f := finding(judge.GatePartnersServed, "dsp-07", judge.Worse, 47.1, 21.8, 17.9, 32.7, 3, 5200, 100, 0, 20, 4_120)
+	f.Alpha, f.Growth = .02, []float64{-.2, .1, .6, 1.3, 1.9, 2.6, 3.8, 5.1, 7, 8.6}
+	f.Drivers = []judge.Driver{{Name: "dsp-07", Share: .97}}
+	f.Otherwise = "not worse, had partner_margin been 17 pt or more"
+	v.Findings[len(v.Findings)-2] = f
 	return v
 }
 

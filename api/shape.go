@@ -92,11 +92,14 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 		return nil
 	}
 	out := &Verdict{
-		Outcome: string(v.Outcome), Gate: string(v.Gate), Partner: v.Partner, Culprits: v.Culprits,
-		Sentence: v.Sentence, Looks: v.Looks, At: v.At.UTC(),
-		Progress: finite(v.Progress), ETASeconds: v.ETA.Seconds(),
+		Outcome: string(v.Outcome), Class: string(v.Class), Breaker: v.Breaker, Gate: string(v.Gate), Partner: v.Partner, Culprits: v.Culprits,
+		Sentence: v.Sentence, Otherwise: otherwise(v), Looks: v.Looks, At: v.At.UTC(), Progress: finite(v.Progress), ETASeconds: v.ETA.Seconds(),
+		Requests: v.Requests, Needed: v.Needed, Detectable: finite(v.Detectable),
 	}
 	if findings {
+		for _, s := range v.Spent {
+			out.Spent = append(out.Spent, Spent{Gate: string(s.Gate), Alpha: finite(s.Alpha), Evidence: finite(s.Evidence), Threshold: finite(s.Threshold)})
+		}
 		for _, f := range v.Findings {
 			out.Findings = append(out.Findings, shapeFinding(f))
 		}
@@ -104,14 +107,32 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 	return out
 }
 
+// otherwise is what would have changed the verdict: what its gate says.
+func otherwise(v *judge.Verdict) string {
+	for _, f := range v.Findings {
+		if f.Gate == v.Gate {
+			return f.Otherwise
+		}
+	}
+	return ""
+}
+
 func shapeFinding(f judge.Finding) Finding {
-	return Finding{
+	out := Finding{
 		Gate: string(f.Gate), Partner: f.Partner, Outcome: string(f.Outcome),
 		CandidateRate: finite(f.CandidateRate), StableRate: finite(f.StableRate), Difference: finite(f.Difference),
 		Low: finite(f.Low), High: finite(f.High), BandLow: finite(f.BandLow), BandHigh: finite(f.BandHigh),
 		Evidence: finite(f.Evidence), Threshold: finite(f.Threshold), Proof: finite(f.Proof), Required: finite(f.Required),
 		Requests: f.Requests, Clusters: f.Clusters, Windows: f.Windows, Sentence: f.Sentence,
+		Alpha: finite(f.Alpha), Needed: f.Needed, Detectable: finite(f.Detectable), Otherwise: f.Otherwise,
 	}
+	for _, g := range f.Growth {
+		out.Growth = append(out.Growth, finite(g))
+	}
+	for _, d := range f.Drivers {
+		out.Drivers = append(out.Drivers, Driver{Name: d.Name, Share: finite(d.Share)})
+	}
+	return out
 }
 
 // finite makes a number fit for JSON, which knows neither NaN nor infinity:

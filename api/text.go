@@ -152,7 +152,13 @@ func (p *page) trying(f Fleet) {
 	p.field("", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
 	if v := r.Verdict; v != nil && judged(r.Phase) {
 		p.field("", bar(v.Progress)+etaText(*v))
+		if text := neededText(*v); text != "" {
+			p.field("", text)
+		}
 		p.field("verdict", verdictText(*v))
+		if v.Otherwise != "" {
+			p.field("otherwise", v.Otherwise)
+		}
 		return
 	}
 	p.field("", r.Sentence)
@@ -166,10 +172,27 @@ func judged(phase string) bool {
 
 // verdictText begins with the outcome, whether or not the sentence does.
 func verdictText(v Verdict) string {
+	outcome := v.Outcome
+	if v.Class != "" {
+		outcome += " (" + v.Class + ")"
+	}
 	if strings.HasPrefix(strings.ToLower(v.Sentence), v.Outcome) {
 		return v.Sentence
 	}
-	return v.Outcome + ": " + v.Sentence
+	return outcome + ": " + v.Sentence
+}
+
+// neededText says how much of what the furthest proof needs is there, and what
+// could be told by it; empty where nobody knows.
+func neededText(v Verdict) string {
+	var parts []string
+	if v.Needed > 0 {
+		parts = append(parts, fmt.Sprintf("%s of about %s requests for the proof that is furthest away", thousands(v.Requests), thousands(v.Needed)))
+	}
+	if v.Detectable > 0 {
+		parts = append(parts, fmt.Sprintf("a shift of %.2f pt could be told now", 100*v.Detectable))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func phaseText(r Rollout) string {
@@ -290,8 +313,15 @@ func printRollout(out io.Writer, r Rollout) error {
 		if len(v.Culprits) > 0 {
 			p.field("culprits", strings.Join(v.Culprits, ", "))
 		}
+		if text := neededText(*v); text != "" {
+			p.field("seen", text)
+		}
+		if v.Otherwise != "" {
+			p.field("otherwise", v.Otherwise)
+		}
 		p.line("")
 		p.findings(v.Findings)
+		p.drivers(v.Findings)
 	}
 	p.line("")
 	for _, e := range r.History {
@@ -301,13 +331,13 @@ func printRollout(out io.Writer, r Rollout) error {
 }
 
 func (p *page) findings(list []Finding) {
-	rows := [][]string{{"GATE", "OUTCOME", "CANDIDATE", "STABLE", "DIFFERENCE", "95 % INTERVAL", "ALLOWED", "AGAINST", "FOR", "REQUESTS"}}
+	rows := [][]string{{"GATE", "OUTCOME", "CANDIDATE", "STABLE", "DIFFERENCE", "95 % INTERVAL", "ALLOWED", "ALPHA", "AGAINST", "FOR", "REQUESTS"}}
 	for _, f := range list {
 		gate := f.Gate
 		if f.Partner != "" {
 			gate += " " + f.Partner
 		}
-		row := []string{gate, f.Outcome, "-", "-", "-", "-", "-", outOf(f.Evidence, f.Threshold), outOf(f.Proof, f.Required), thousands(f.Requests)}
+		row := []string{gate, f.Outcome, "-", "-", "-", "-", "-", alphaText(f.Alpha), outOf(f.Evidence, f.Threshold), outOf(f.Proof, f.Required), requestsText(f)}
 		if f.Requests > 0 {
 			row[2], row[3], row[4] = percent(f.CandidateRate), percent(f.StableRate), points(f.Difference)
 			row[5] = fmt.Sprintf("[%+.2f, %+.2f] pt", 100*f.Low, 100*f.High)
@@ -321,6 +351,35 @@ func (p *page) findings(list []Finding) {
 		rows = append(rows, row)
 	}
 	p.table(rows)
+}
+
+// alphaText is a gate's share of false alarms.
+func alphaText(alpha float64) string {
+	if alpha <= 0 {
+		return "-"
+	}
+	return strconv.FormatFloat(100*alpha, 'g', 3, 64) + " %"
+}
+
+func requestsText(f Finding) string {
+	if f.Needed <= f.Requests {
+		return thousands(f.Requests)
+	}
+	return thousands(f.Requests) + " of " + thousands(f.Needed)
+}
+
+// drivers names who brought findings about.
+func (p *page) drivers(list []Finding) {
+	for _, f := range list {
+		if len(f.Drivers) == 0 {
+			continue
+		}
+		var named []string
+		for _, d := range f.Drivers {
+			named = append(named, fmt.Sprintf("%s %.0f %%", d.Name, 100*d.Share))
+		}
+		p.field("", f.Gate+" is driven by "+strings.Join(named, ", "))
+	}
 }
 
 // outOf says how far evidence has come.

@@ -116,15 +116,35 @@ type Rollout struct {
 // Verdict is the judge's answer.
 type Verdict struct {
 	Outcome    string    `json:"outcome"`
+	Class      string    `json:"class,omitempty"`   // of an inconclusive one: floor, borderline or starved
+	Breaker    bool      `json:"breaker,omitempty"` // worse by gross harm, told without statistics
 	Gate       string    `json:"gate,omitempty"`
 	Partner    string    `json:"partner,omitempty"`
 	Culprits   []string  `json:"culprits,omitempty"`
 	Sentence   string    `json:"sentence"`
+	Otherwise  string    `json:"otherwise,omitempty"` // what would have changed the outcome
 	Looks      int       `json:"looks"`
 	At         time.Time `json:"at"`
 	Progress   float64   `json:"progress"`    // in [0, 1] towards the proof that is furthest away
 	ETASeconds float64   `json:"eta_seconds"` // 0 when unknown
-	Findings   []Finding `json:"findings,omitempty"`
+
+	// Of the proof that is furthest away: requests or pairs behind it, how many
+	// it needs, and the smallest difference that could be told at present.
+	Requests   int64   `json:"requests,omitempty"`
+	Needed     int64   `json:"needed,omitempty"`
+	Detectable float64 `json:"detectable,omitempty"`
+
+	Spent    []Spent   `json:"spent,omitempty"`
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+// Spent is a gate's share of the false alarms that a rollout may give, and how
+// near it is to giving one.
+type Spent struct {
+	Gate      string  `json:"gate"`
+	Alpha     float64 `json:"alpha"`
+	Evidence  float64 `json:"evidence"`
+	Threshold float64 `json:"threshold"`
 }
 
 // Finding is the state of one gate, with its evidence.
@@ -150,6 +170,20 @@ type Finding struct {
 	Clusters int    `json:"clusters"`
 	Windows  int    `json:"windows"`
 	Sentence string `json:"sentence"`
+
+	Alpha      float64   `json:"alpha,omitempty"`      // false alarms that it may give, of the rollout's 0.05
+	Needed     int64     `json:"needed,omitempty"`     // requests or pairs at which the proof should stand
+	Detectable float64   `json:"detectable,omitempty"` // smallest difference that could be told at present
+	Growth     []float64 `json:"growth,omitempty"`     // natural logarithm of the evidence at the last few looks
+	Drivers    []Driver  `json:"drivers,omitempty"`
+	Otherwise  string    `json:"otherwise,omitempty"` // what would have changed the outcome
+}
+
+// Driver is a partner or a cluster of connections that brought a finding
+// about.
+type Driver struct {
+	Name  string  `json:"name"`
+	Share float64 `json:"share"` // of what all of them brought
 }
 
 // Event is something that happened to a fleet.

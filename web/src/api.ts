@@ -5,7 +5,7 @@ export type Phase =
   | "queued" | "admitting" | "shadow" | "canary" | "held" | "promoting" | "rolling_back"
   | "live" | "rolled_back" | "refused" | "superseded";
 
-export type Outcome = "worse" | "invalid" | "no_data" | "unsure" | "acceptable";
+export type Outcome = "worse" | "invalid" | "no_data" | "unsure" | "inconclusive" | "acceptable";
 
 export interface Fleet {
   fleet: string;
@@ -95,15 +95,29 @@ export interface Rollout {
 
 export interface Verdict {
   outcome: Outcome;
+  class?: "floor" | "borderline" | "starved";
+  breaker?: boolean;
   gate?: string;
   partner?: string;
   culprits?: string[];
   sentence: string;
+  otherwise?: string;
   looks: number;
   at: string;
   progress: number;
   eta_seconds: number;
+  requests?: number;
+  needed?: number;
+  detectable?: number;
+  spent?: Spent[];
   findings?: Finding[];
+}
+
+export interface Spent {
+  gate: string;
+  alpha: number;
+  evidence: number;
+  threshold: number;
 }
 
 export interface Finding {
@@ -125,6 +139,17 @@ export interface Finding {
   clusters: number;
   windows: number;
   sentence: string;
+  alpha?: number;
+  needed?: number;
+  detectable?: number;
+  growth?: number[];
+  drivers?: Driver[];
+  otherwise?: string;
+}
+
+export interface Driver {
+  name: string;
+  share: number;
 }
 
 export interface Event {

@@ -4,6 +4,9 @@ export const short = (digest: string) => digest.slice(0, 12);
 
 export const percent = (share: number, digits = 1) => `${(100 * share).toFixed(digits)}\u00a0%`;
 
+// share tells a share of something small or large in as few digits as it takes.
+export const share = (s: number) => `${Number((100 * s).toPrecision(2))}\u00a0%`;
+
 export function points(share: number, digits = 1): string {
   const p = (100 * share).toFixed(digits);
   return (Number(p) >= 0 ? "+" : "−") + p.replace("-", "");
@@ -48,6 +51,11 @@ const gates: Record<string, string> = {
   partners_served: "Partners, as served",
   errors: "Errors",
   invalid_scores: "Invalid scores",
+  latency: "Latency",
+  score_drift: "Score drift",
+  missed_bids: "Missed bids",
+  sample_ratio: "Traffic shared out",
+  breaker: "Breaker",
 };
 
 export const gateName = (gate: string) => gates[gate] ?? words(gate);

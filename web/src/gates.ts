@@ -3,7 +3,7 @@
 
 import type { Finding } from "./api.ts";
 import { h, svg } from "./dom.ts";
-import { count, evidence, gateName, percent, points } from "./format.ts";
+import { count, evidence, gateName, percent, points, share } from "./format.ts";
 import { badge, outcomeTone } from "./parts.ts";
 
 export function gatesTable(findings: Finding[]): HTMLElement {
@@ -11,7 +11,16 @@ export function gatesTable(findings: Finding[]): HTMLElement {
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Evidence per gate" },
     h("table", { class: "gates" },
       h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t)))),
-      h("tbody", {}, findings.map(gateRow))));
+      h("tbody", {}, findings.map((f) => [gateRow(f), because(f)]).flat())));
+}
+
+// because tells who brought a finding about, and what would have changed it.
+function because(f: Finding): HTMLElement | null {
+  const drivers = f.drivers ?? [];
+  if (f.outcome === "acceptable" || (drivers.length === 0 && !f.otherwise)) return null;
+  return h("tr", { "data-key": `${f.gate}/because`, class: `because ${f.outcome}` }, h("td", { colspan: 7 },
+    drivers.length === 0 ? null : h("p", {}, "Driven by ", drivers.map((d, i) => [i > 0 ? ", " : "", h("b", {}, d.name), ` ${share(d.share)}`]).flat()),
+    f.otherwise ? h("p", {}, h("b", {}, "What if: "), f.otherwise) : null));
 }
 
 function gateRow(f: Finding): HTMLElement {
@@ -30,8 +39,28 @@ function gateRow(f: Finding): HTMLElement {
       : h("td", { colspan: 3, class: "said" }, f.sentence),
     h("td", { class: "meters" },
       f.threshold > 0 ? meter("against", f.evidence, f.threshold) : null,
-      f.required > 0 ? meter("for", f.proof, f.required) : null),
-    h("td", { class: "number basis", "data-label": "basis" }, count(f.requests), h("small", {}, `${count(f.clusters)} clusters`)));
+      f.required > 0 ? meter("for", f.proof, f.required) : null,
+      growth(f)),
+    h("td", { class: "number basis", "data-label": "basis" }, count(f.requests),
+      (f.needed ?? 0) > f.requests ? h("small", {}, `of ${count(f.needed ?? 0)}`) : null,
+      h("small", {}, `${count(f.clusters)} clusters`),
+      f.alpha ? h("small", { title: "false alarms that this gate may give, of a rollout's 5 %" }, `alpha ${share(f.alpha)}`) : null));
+}
+
+// growth draws how the evidence against the candidate came about over the last
+// looks, up to the line at which it is worse.
+function growth(f: Finding): HTMLElement | null {
+  const g = f.growth ?? [];
+  if (g.length < 2 || f.threshold <= 1) return null;
+  const width = 160, height = 30, top = Math.log(f.threshold);
+  const high = Math.max(top, ...g), low = Math.min(0, ...g);
+  const y = (v: number) => 2 + (height - 4) * (1 - (v - low) / (high - low));
+  const points = g.map((v, i) => `${((width * i) / (g.length - 1)).toFixed(1)},${y(v).toFixed(1)}`).join(" ");
+  const label = `evidence against it at the last ${g.length} looks, from ${evidence(Math.exp(g[0] ?? 0))} to ${evidence(Math.exp(g.at(-1) ?? 0))}; worse at ${evidence(f.threshold)}`;
+  return h("div", { class: "growth" },
+    svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, preserveAspectRatio: "none" },
+      svg("line", { x1: 0, x2: width, y1: y(top), y2: y(top), class: "limit" }),
+      svg("polyline", { points, class: "curve" })));
 }
 
 // intervalBar draws the interval of the difference over the band in which

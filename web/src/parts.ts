@@ -26,6 +26,7 @@ export function outcomeTone(outcome: Outcome): Tone {
   switch (outcome) {
     case "acceptable": return "good";
     case "worse": return "bad";
+    case "inconclusive":
     case "invalid": return "warn";
     case "unsure":
     case "no_data": return "calm";

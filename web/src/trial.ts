@@ -1,6 +1,6 @@
 // What is being tried: where it stands, what the judge says, what comes next.
 
-import type { Fleet, Phase, Rollout } from "./api.ts";
+import type { Fleet, Phase, Rollout, Verdict } from "./api.ts";
 import { h } from "./dom.ts";
 import { clock, count, percent, points, span, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
@@ -20,12 +20,27 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
     h("div", { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
+      r.verdict ? verdictBadge(r.verdict) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
     h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
     judged && r.verdict ? progress(r, now) : null,
     nextList(f, r, now),
     h("footer", {}, verbs(f, r)));
 }
+
+// verdictBadge says what is not simply on its way to a verdict.
+function verdictBadge(v: Verdict): HTMLElement | null {
+  if (v.breaker) return h("span", { class: "badge bad", title: "gross harm: told at once, without statistics" }, "breaker");
+  if (v.outcome === "inconclusive") return h("span", { class: "badge warn", title: classes[v.class ?? "floor"] }, `inconclusive: ${v.class ?? ""}`);
+  if (v.outcome === "invalid") return badge("invalid data", "warn");
+  return null;
+}
+
+const classes = {
+  floor: "more traffic brings no information, as connections persist",
+  borderline: "the difference lies on the edge of what is allowed: a matter for a person",
+  starved: "too little traffic to tell a shift that matters",
+};
 
 export const stateText = (r: Rollout): string =>
   r.phase === "canary" ? `canary ${r.step} of ${r.steps}` : words(r.phase);
@@ -62,13 +77,19 @@ function progress(r: Rollout, now: number): HTMLElement | null {
   const eta = v.eta_seconds > 0 ? Date.parse(v.at) + 1000 * v.eta_seconds - now : 0;
   return h("div", { class: "progress" },
     h("progress", { max: 100, value: share, "aria-label": "Progress towards a verdict" }, `${share} %`),
-    h("span", { class: "figures" }, h("b", {}, `${share}\u00a0%`), " of the proof", eta > 0 ? [", verdict in about ", h("b", {}, span(eta))] : null));
+    h("span", { class: "figures" }, h("b", {}, `${share}\u00a0%`), " of the proof", seenOf(v), eta > 0 ? [", verdict in about ", h("b", {}, span(eta))] : null));
 }
+
+const seenOf = (v: Verdict): (Node | string)[] =>
+  v.needed ? [", ", h("b", {}, count(v.requests ?? 0)), ` of about ${count(v.needed)} requests`] : [];
 
 function nextList(f: Fleet, r: Rollout, now: number): HTMLElement {
   const n = f.next;
   const rows: [string, (Node | string)[]][] = [["Next", [n.sentence, ...(n.at && Date.parse(n.at) > now ? [" About ", until(n.at, now), "."] : [])]]];
   if (n.deadline) rows.push(["Otherwise", [h("b", {}, words(n.otherwise ?? "")), " at ", until(n.deadline, now), "."]]);
+  if (r.verdict?.class) rows.push(["Unclear", [classes[r.verdict.class]]]);
+  if (r.verdict?.otherwise) rows.push(["What if", [r.verdict.otherwise]]);
+  if (r.verdict?.detectable) rows.push(["Can tell", [`a shift of ${points(r.verdict.detectable, 2).slice(1)} points by now`]]);
   if (r.intended_change) {
     rows.push(["Meant", [`filter rate ${points(r.intended_change.filter_rate)} pt: ${r.intended_change.why}`]]);
   } else if (r.predicted) {

@@ -82,9 +82,10 @@ function syncAttributes(old, next) {
 
 // src/format.ts
 var short = (digest) => digest.slice(0, 12);
-var percent = (share2, digits = 1) => `${(100 * share2).toFixed(digits)} %`;
-function points(share2, digits = 1) {
-  const p = (100 * share2).toFixed(digits);
+var percent = (share3, digits = 1) => `${(100 * share3).toFixed(digits)} %`;
+var share = (s) => `${Number((100 * s).toPrecision(2))} %`;
+function points(share3, digits = 1) {
+  const p = (100 * share3).toFixed(digits);
   return (Number(p) >= 0 ? "+" : "−") + p.replace("-", "");
 }
 var count = (n) => n.toLocaleString("en-US");
@@ -115,7 +116,12 @@ var gates = {
   partners_paired: "Partners, same requests",
   partners_served: "Partners, as served",
   errors: "Errors",
-  invalid_scores: "Invalid scores"
+  invalid_scores: "Invalid scores",
+  latency: "Latency",
+  score_drift: "Score drift",
+  missed_bids: "Missed bids",
+  sample_ratio: "Traffic shared out",
+  breaker: "Breaker"
 };
 var gateName = (gate) => gates[gate] ?? words(gate);
 
@@ -146,6 +152,7 @@ function outcomeTone(outcome) {
       return "good";
     case "worse":
       return "bad";
+    case "inconclusive":
     case "invalid":
       return "warn";
     case "unsure":
@@ -174,7 +181,7 @@ function servingPanel(f, now2) {
       h("p", {}, "from ", h("b", {}, origin(s))),
       s.since ? h("p", { class: "muted" }, "since ", h("time", { datetime: s.since }, clock(s.since, now2)), ` (${span(now2 - Date.parse(s.since))})`) : null
     ],
-    share(f.tasks, f.active?.candidate ?? ""),
+    share2(f.tasks, f.active?.candidate ?? ""),
     f.default && s && f.default.digest !== s.digest ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null,
     h(
       "div",
@@ -193,7 +200,7 @@ function servingPanel(f, now2) {
   );
 }
 var origin = (r) => r.job || r.source || "unknown origin";
-function share(c, candidate) {
+function share2(c, candidate) {
   const parts = [["stable", c.on_stable, "stable"], ["candidate", c.on_candidate, "candidate"], ["other", c.on_other, "something else"]];
   const trouble = [[c.unreachable, "unreachable"], [c.failed, "failed"], [c.preparing, "loading"]];
   return h(
@@ -253,11 +260,11 @@ function legend(f) {
 function tile(t, dense) {
   const trouble = t.error || t.failure || "";
   const about = `task ${t.id} at ${t.address}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble ? `: ${trouble}` : "");
-  const classes = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort === "rest" && t.shadow !== "" ? "shadows" : t.cohort].join(" ");
-  if (dense) return h("li", { class: classes, "data-key": t.id, title: about, "aria-label": about });
+  const classes2 = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort === "rest" && t.shadow !== "" ? "shadows" : t.cohort].join(" ");
+  if (dense) return h("li", { class: classes2, "data-key": t.id, title: about, "aria-label": about });
   return h(
     "li",
-    { class: classes, "data-key": t.id, title: about },
+    { class: classes2, "data-key": t.id, title: about },
     h(
       "div",
       { class: "line" },
@@ -441,9 +448,19 @@ function gatesTable(findings) {
       "table",
       { class: "gates" },
       h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t)))),
-      h("tbody", {}, findings.map(gateRow))
+      h("tbody", {}, findings.map((f) => [gateRow(f), because(f)]).flat())
     )
   );
+}
+function because(f) {
+  const drivers = f.drivers ?? [];
+  if (f.outcome === "acceptable" || drivers.length === 0 && !f.otherwise) return null;
+  return h("tr", { "data-key": `${f.gate}/because`, class: `because ${f.outcome}` }, h(
+    "td",
+    { colspan: 7 },
+    drivers.length === 0 ? null : h("p", {}, "Driven by ", drivers.map((d, i) => [i > 0 ? ", " : "", h("b", {}, d.name), ` ${share(d.share)}`]).flat()),
+    f.otherwise ? h("p", {}, h("b", {}, "What if: "), f.otherwise) : null
+  ));
 }
 function gateRow(f) {
   const measured = f.requests > 0 && (f.band_low !== 0 || f.band_high !== 0);
@@ -463,9 +480,36 @@ function gateRow(f) {
       "td",
       { class: "meters" },
       f.threshold > 0 ? meter("against", f.evidence, f.threshold) : null,
-      f.required > 0 ? meter("for", f.proof, f.required) : null
+      f.required > 0 ? meter("for", f.proof, f.required) : null,
+      growth(f)
     ),
-    h("td", { class: "number basis", "data-label": "basis" }, count(f.requests), h("small", {}, `${count(f.clusters)} clusters`))
+    h(
+      "td",
+      { class: "number basis", "data-label": "basis" },
+      count(f.requests),
+      (f.needed ?? 0) > f.requests ? h("small", {}, `of ${count(f.needed ?? 0)}`) : null,
+      h("small", {}, `${count(f.clusters)} clusters`),
+      f.alpha ? h("small", { title: "false alarms that this gate may give, of a rollout's 5 %" }, `alpha ${share(f.alpha)}`) : null
+    )
+  );
+}
+function growth(f) {
+  const g = f.growth ?? [];
+  if (g.length < 2 || f.threshold <= 1) return null;
+  const width = 160, height = 30, top = Math.log(f.threshold);
+  const high = Math.max(top, ...g), low = Math.min(0, ...g);
+  const y = (v) => 2 + (height - 4) * (1 - (v - low) / (high - low));
+  const points2 = g.map((v, i) => `${(width * i / (g.length - 1)).toFixed(1)},${y(v).toFixed(1)}`).join(" ");
+  const label2 = `evidence against it at the last ${g.length} looks, from ${evidence(Math.exp(g[0] ?? 0))} to ${evidence(Math.exp(g.at(-1) ?? 0))}; worse at ${evidence(f.threshold)}`;
+  return h(
+    "div",
+    { class: "growth" },
+    svg(
+      "svg",
+      { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label2, preserveAspectRatio: "none" },
+      svg("line", { x1: 0, x2: width, y1: y(top), y2: y(top), class: "limit" }),
+      svg("polyline", { points: points2, class: "curve" })
+    )
   );
 }
 function intervalBar(f, digits) {
@@ -490,7 +534,7 @@ function intervalBar(f, digits) {
   );
 }
 function meter(side, have, want) {
-  const share2 = have <= 1 ? 0 : Math.min(1, Math.log(have) / Math.log(want));
+  const share3 = have <= 1 ? 0 : Math.min(1, Math.log(have) / Math.log(want));
   return h(
     "div",
     { class: `meter ${side}` },
@@ -499,7 +543,7 @@ function meter(side, have, want) {
       "svg",
       { viewBox: "0 0 60 6", "aria-hidden": "true", preserveAspectRatio: "none" },
       svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
-      svg("rect", { width: 60 * share2, height: 6, rx: 3, class: "fill" })
+      svg("rect", { width: 60 * share3, height: 6, rx: 3, class: "fill" })
     ),
     h("span", { class: "figures" }, `${evidence(have)} of ${evidence(want)}`)
   );
@@ -639,6 +683,7 @@ function trialPanel(f, now2) {
       { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
+      r.verdict ? verdictBadge(r.verdict) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now2) }, span(now2 - Date.parse(r.since))))
     ),
     h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
@@ -647,6 +692,17 @@ function trialPanel(f, now2) {
     h("footer", {}, verbs(f, r))
   );
 }
+function verdictBadge(v) {
+  if (v.breaker) return h("span", { class: "badge bad", title: "gross harm: told at once, without statistics" }, "breaker");
+  if (v.outcome === "inconclusive") return h("span", { class: "badge warn", title: classes[v.class ?? "floor"] }, `inconclusive: ${v.class ?? ""}`);
+  if (v.outcome === "invalid") return badge("invalid data", "warn");
+  return null;
+}
+var classes = {
+  floor: "more traffic brings no information, as connections persist",
+  borderline: "the difference lies on the edge of what is allowed: a matter for a person",
+  starved: "too little traffic to tell a shift that matters"
+};
 var stateText = (r) => r.phase === "canary" ? `canary ${r.step} of ${r.steps}` : words(r.phase);
 function verbs(f, r) {
   const tried = r.phase === "shadow" || r.phase === "canary" || r.phase === "held" && r.held_from !== "promoting";
@@ -679,19 +735,23 @@ function idlePanel(f, now2) {
 function progress(r, now2) {
   const v = r.verdict;
   if (v === null) return null;
-  const share2 = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
+  const share3 = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
   const eta = v.eta_seconds > 0 ? Date.parse(v.at) + 1e3 * v.eta_seconds - now2 : 0;
   return h(
     "div",
     { class: "progress" },
-    h("progress", { max: 100, value: share2, "aria-label": "Progress towards a verdict" }, `${share2} %`),
-    h("span", { class: "figures" }, h("b", {}, `${share2} %`), " of the proof", eta > 0 ? [", verdict in about ", h("b", {}, span(eta))] : null)
+    h("progress", { max: 100, value: share3, "aria-label": "Progress towards a verdict" }, `${share3} %`),
+    h("span", { class: "figures" }, h("b", {}, `${share3} %`), " of the proof", seenOf(v), eta > 0 ? [", verdict in about ", h("b", {}, span(eta))] : null)
   );
 }
+var seenOf = (v) => v.needed ? [", ", h("b", {}, count(v.requests ?? 0)), ` of about ${count(v.needed)} requests`] : [];
 function nextList(f, r, now2) {
   const n = f.next;
   const rows = [["Next", [n.sentence, ...n.at && Date.parse(n.at) > now2 ? [" About ", until(n.at, now2), "."] : []]]];
   if (n.deadline) rows.push(["Otherwise", [h("b", {}, words(n.otherwise ?? "")), " at ", until(n.deadline, now2), "."]]);
+  if (r.verdict?.class) rows.push(["Unclear", [classes[r.verdict.class]]]);
+  if (r.verdict?.otherwise) rows.push(["What if", [r.verdict.otherwise]]);
+  if (r.verdict?.detectable) rows.push(["Can tell", [`a shift of ${points(r.verdict.detectable, 2).slice(1)} points by now`]]);
   if (r.intended_change) {
     rows.push(["Meant", [`filter rate ${points(r.intended_change.filter_rate)} pt: ${r.intended_change.why}`]]);
   } else if (r.predicted) {
