@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // What a request can be turned away with.
@@ -20,6 +23,9 @@ var (
 
 // maxRequests bounds the wishes that wait for the leader.
 const maxRequests = 32
+
+// maxWhy bounds what a person may say of an intended change.
+const maxWhy = 500
 
 // Accept returns s with the request noted, or why it is turned away; nothing
 // happens before the leader's next Decide. A request that waits already, by its
@@ -43,6 +49,9 @@ func Accept(s State, q Request, known func(digest string) bool) (State, error) {
 }
 
 func (s State) sensible(q Request, known func(string) bool) error {
+	if err := sensibleChange(q); err != nil {
+		return err
+	}
 	r := s.Active
 	active := r != nil && (q.Rollout == "" || q.Rollout == r.ID)
 	if r == nil && q.Rollout == "" && (q.Verb == VerbAbort || q.Verb == VerbPromote) {
@@ -76,6 +85,45 @@ func (s State) sensible(q Request, known func(string) bool) error {
 		return fmt.Errorf("%w: no verb %q", ErrBadRequest, q.Verb)
 	}
 	return nil
+}
+
+// sensibleChange checks a difference of the filter rate that a person wants.
+func sensibleChange(q Request) error {
+	c := q.Intended
+	if c == nil {
+		return nil
+	}
+	possible := func(v float64) bool { return v > -1 && v < 1 } // false for NaN
+	switch {
+	case q.Verb != VerbTry:
+		return fmt.Errorf("%w: an intended change goes with try only", ErrBadRequest)
+	case c.Why == "" || len(c.Why) > maxWhy:
+		return fmt.Errorf("%w: say in up to %d characters why the filter rate is meant to change (because)", ErrBadRequest, maxWhy)
+	case c.FilterRate == 0 && len(c.Partners) == 0:
+		return fmt.Errorf("%w: the intended change of the filter rate is 0: say by how much, such as 0.05 for 5 points", ErrBadRequest)
+	case !possible(c.FilterRate):
+		return fmt.Errorf("%w: the intended change of the filter rate is %v: want a share between -1 and 1, such as 0.05 for 5 points", ErrBadRequest, c.FilterRate)
+	case len(c.Partners) > judge.MaxPartners:
+		return fmt.Errorf("%w: the intended change names %d partners, want %d at most", ErrBadRequest, len(c.Partners), judge.MaxPartners)
+	}
+	for name, v := range c.Partners {
+		if !possible(v) {
+			return fmt.Errorf("%w: the intended change for partner %.100q is %v: want a share between -1 and 1", ErrBadRequest, name, v)
+		}
+	}
+	return nil
+}
+
+// meaning is what a person said that a try is meant to bring.
+func meaning(c *release.Change) string {
+	if c == nil {
+		return ""
+	}
+	say := fmt.Sprintf("; the filter rate is meant to change by %+.1f points", 100*c.FilterRate)
+	if n := len(c.Partners); n > 0 {
+		say += fmt.Sprintf(", and otherwise for %d partners", n)
+	}
+	return say + ": " + c.Why
 }
 
 func (s State) sensibleRollback(q Request, known func(string) bool) error {

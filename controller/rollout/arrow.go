@@ -6,9 +6,9 @@ import "fmt"
 type Arrow struct{ From, To Phase }
 
 // Arrows lists every change of phase that may happen, and those that lead back
-// to the same one: from a canary step to the next, another sentence while an
-// artifact is awaited, another release to go back to. ARCHITECTURE.md draws
-// them.
+// to the same one: from a canary step to the next, a phase that is extended,
+// another sentence while an artifact is awaited, another release to go back
+// to. ARCHITECTURE.md draws them.
 func Arrows() []Arrow {
 	return []Arrow{
 		{Queued, Admitting},
@@ -23,6 +23,7 @@ func Arrows() []Arrow {
 		{Admitting, Refused},
 		{Admitting, Superseded},
 		{Admitting, RollingBack},
+		{Shadow, Shadow},
 		{Shadow, Canary},
 		{Shadow, Held},
 		{Shadow, Promoting},

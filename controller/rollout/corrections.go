@@ -24,7 +24,10 @@ func (s *State) formCohorts(seen Observation, p Policy, now time.Time) {
 		control = min(p.Shadow.Tasks, len(seen.Tasks))
 	case Canary:
 		canary = canaryTasks(p.Steps[min(r.Step, len(p.Steps)-1)], len(seen.Tasks))
-		control = min(canary, len(seen.Tasks)-canary)
+		control = min(canary, len(seen.Tasks)-canary) // those cost no budget
+		if r.Sized > 0 {
+			canary = min(canary, r.Sized)
+		}
 	default:
 		return
 	}
@@ -68,6 +71,7 @@ func (s State) JudgePolicy(p Policies) judge.Policy {
 	if r.Intended != nil {
 		j.Intended, j.IntendedPartners = r.Intended.FilterRate, r.Intended.Partners
 	}
+	copy(j.Reference[:], r.Reference)
 	return j
 }
 

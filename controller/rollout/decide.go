@@ -49,8 +49,12 @@ type move struct {
 // is tested before success.
 func transition(s State, seen Observation, p Policy, now time.Time) move {
 	r := *s.Active
-	if m, ok := s.wished(); ok {
+	wish, wished := s.wished()
+	if m, ok := s.broken(seen); ok && !(wished && wish.to == RollingBack) {
 		return m
+	}
+	if _, spent := s.overspent(seen, p, now); wished && !(spent && wish.why == Resumed) {
+		return wish
 	}
 	switch r.Phase {
 	case Queued:
@@ -61,15 +65,16 @@ func transition(s State, seen Observation, p Policy, now time.Time) move {
 		if m, ok := s.harmed(seen, p); ok {
 			return m
 		}
+		if m, ok := s.overspent(seen, p, now); ok {
+			return m
+		}
 		if m, ok := s.halted(r, p, now); ok {
 			return m
 		}
 		if accepted(r, seen, p, now) {
 			return advance(r, seen.Verdict, p)
 		}
-		if now.Sub(r.Since) >= p.PhaseWait {
-			return move{Held, r.Step, Inconclusive, undecided(seen.Verdict, p)}
-		}
+		return undecided(r, seen.Verdict, p, now)
 	case Held:
 		return s.whileHeld(seen, p, now)
 	case Promoting:
@@ -159,6 +164,22 @@ func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
 	return move{Shadow, 0, Admitted, a.Sentence}
 }
 
+// broken reports that the candidate does harm so gross that nothing else
+// matters in any phase in which tasks serve it. The first release is none that
+// one could go back from.
+func (s State) broken(seen Observation) (move, bool) {
+	r, v := *s.Active, seen.Verdict
+	if v == nil || !v.Breaker || s.Stable == "" {
+		return move{}, false
+	}
+	switch r.Phase {
+	case Shadow, Canary, Held, Promoting:
+		return move{RollingBack, r.Step, Breaker, v.Sentence}, true
+	case Queued, Admitting, RollingBack, Live, RolledBack, Refused, Superseded:
+	}
+	return move{}, false
+}
+
 // harmed reports what ends a rollout in shadow, canary or hold at once.
 func (s State) harmed(seen Observation, p Policy) (move, bool) {
 	r := *s.Active
@@ -198,13 +219,16 @@ func (s State) halted(r Rollout, p Policy, now time.Time) (move, bool) {
 // on: cohorts in place, soaked, and every proof there.
 func accepted(r Rollout, seen Observation, p Policy, now time.Time) bool {
 	soak := p.Shadow.Soak
-	if r.Phase == Canary {
+	if r.Comparing() == Canary {
 		soak = p.Steps[min(r.Step, len(p.Steps)-1)].Soak
 	}
 	v := seen.Verdict
 	return v != nil && v.Outcome == judge.Acceptable && !r.StepSince.IsZero() &&
 		v.At.After(r.StepSince) && now.Sub(r.StepSince) >= soak
 }
+
+// last reports whether no canary step comes after the rollout's own.
+func (r Rollout) last(p Policy) bool { return r.Step+1 >= len(p.Steps) }
 
 // advance is the arrow out of an accepted shadow phase or canary step.
 func advance(r Rollout, v *judge.Verdict, p Policy) move {
@@ -214,7 +238,7 @@ func advance(r Rollout, v *judge.Verdict, p Policy) move {
 	if p.Steps[min(r.Step, len(p.Steps)-1)].Approval && r.Approved <= r.Step {
 		return move{Held, r.Step, Approval, fmt.Sprintf("step %d is accepted and waits for a person: sluice resume. %s", r.Step+1, v.Sentence)}
 	}
-	if r.Step+1 < len(p.Steps) {
+	if !r.last(p) {
 		return move{Canary, r.Step + 1, Accepted, v.Sentence}
 	}
 	return move{Promoting, r.Step, Accepted, v.Sentence}
@@ -223,6 +247,9 @@ func advance(r Rollout, v *judge.Verdict, p Policy) move {
 func (s State) whileHeld(seen Observation, p Policy, now time.Time) move {
 	r, v := *s.Active, seen.Verdict
 	if m, ok := s.harmed(seen, p); ok && r.HeldFrom != Promoting {
+		return m
+	}
+	if m, ok := s.overspent(seen, p, now); ok {
 		return m
 	}
 	back := func(why Reason, say string) move { return move{r.HeldFrom, r.Step, why, say} }
@@ -241,7 +268,7 @@ func (s State) whileHeld(seen Observation, p Policy, now time.Time) move {
 		}
 	}
 	if !now.Before(r.HeldUntil) {
-		return move{RollingBack, r.Step, HoldExpired, fmt.Sprintf("held for %v (hold_for) and nobody came; before that: %s", p.HoldFor, r.Sentence)}
+		return expired(r, v, p)
 	}
 	return stay(r)
 }
@@ -300,12 +327,4 @@ func pausedBy(p *Pause) string {
 		say += ": " + p.Why
 	}
 	return say
-}
-
-func undecided(v *judge.Verdict, p Policy) string {
-	say := "nothing was counted"
-	if v != nil {
-		say = v.Sentence
-	}
-	return fmt.Sprintf("no verdict within %v (phase_wait): %s", p.PhaseWait, say)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type history struct {
 	releases int
 	newest   int       // name of the newest task
 	stale    time.Time // while set, the verdict is an old one, of that moment
+	missing  int64     // auctions per bid that the candidate alone filters
 	lenient  bool      // spares the checks of decide, which are slow
 }
 
@@ -32,7 +34,7 @@ func newHistory(t *testing.T) *history {
 	third.Name, third.Jobs = "third", []string{"third-*"}
 	third.Steps = []Step{{Percent: 33, Soak: time.Minute}, {Percent: 45, Soak: time.Minute}}
 	p.Special = append(p.Special, third)
-	return &history{t: t, w: newWorld("a", "b", "c", "d", "e"), s: State{Fleet: "f"}, p: p, now: start, promoted: map[string]bool{"": true}}
+	return &history{t: t, w: newWorld("a", "b", "c", "d", "e"), s: State{Fleet: "f"}, p: p, now: start, missing: 1000, promoted: map[string]bool{"": true}}
 }
 
 // FuzzDecide drives a fleet through arbitrary histories - jobs, verdicts,
@@ -42,6 +44,7 @@ func FuzzDecide(f *testing.F) {
 	f.Add([]byte{0, 40, 1, 40, 2, 41, 12, 41, 12, 42})
 	f.Add([]byte{0, 40, 0, 40, 22, 90, 8, 41, 9, 44, 16, 1, 12, 41, 3, 41})
 	f.Add([]byte{0, 40, 1, 40, 12, 45, 12, 45, 12, 45, 12, 45, 200, 12, 45})
+	f.Add([]byte{0, 40, 1, 40, 34, 42, 12, 45, 12, 45, 32, 46, 24, 46, 22, 49, 35, 46})
 	f.Fuzz(func(t *testing.T, bytes []byte) {
 		h := newHistory(t)
 		for len(bytes) >= 2 && len(bytes) < 400 {
@@ -56,13 +59,15 @@ func FuzzDecide(f *testing.F) {
 
 // happen changes the world.
 func (h *history) happen(what, how byte) {
-	h.now = h.now.Add([]time.Duration{time.Second, 40 * time.Second, 10 * time.Minute, 3 * time.Hour}[how&3])
+	passes := []time.Duration{time.Second, 40 * time.Second, 10 * time.Minute, 3 * time.Hour}[how&3]
+	h.now = h.now.Add(passes)
+	h.w.auctions(h.s.Active, passes, h.missing)
 	ids := slices.Sorted(maps.Keys(h.w.tasks))
 	task := func() string { return ids[int(how>>2)%len(ids)] }
-	switch what % 32 {
-	case 0, 1, 2, 3:
+	switch what % 40 {
+	case 0, 1, 2, 3, 33, 34:
 		h.releases++
-		id := []string{"", "quick-", "careful-", "third-"}[what%4] + fmt.Sprint("job", h.releases)
+		id := map[byte]string{1: "quick-", 2: "careful-", 3: "third-", 33: "strict-", 34: "thrifty-"}[what%40] + fmt.Sprint("job", h.releases)
 		h.w.jobs = append(h.w.jobs, Job{Source: release.Source{Job: id, Bucket: "b", Key: id}, CompletedAt: h.now})
 		outcome := []AdmissionOutcome{AdmissionOK, AdmissionOK, AdmissionOK, AdmissionWait, AdmissionRefused}[how%5]
 		h.w.admission[id] = &Admission{Rollout: id, Outcome: outcome, Reason: "torn", Sentence: "s", Digest: fmt.Sprint("v", h.releases%7)}
@@ -97,8 +102,14 @@ func (h *history) happen(what, how byte) {
 		}[how>>2&7]
 	case 12, 13, 14, 15:
 		h.w.verdict = judge.Acceptable
-	case 17:
-		h.w.verdict = judge.Worse
+	case 17, 35:
+		h.w.verdict, h.w.breaker = judge.Worse, what%40 == 35
+	case 32, 36, 37:
+		h.w.verdict, h.w.class = judge.Inconclusive, []judge.Class{judge.Floor, judge.Borderline, judge.Starved, "unheard of"}[how>>2&3]
+	case 38:
+		h.w.pace = []float64{0, 10, 1, 500}[how>>2&3]
+	case 39:
+		h.missing = []int64{10, 60, 1000}[int(how>>2)%3]
 	case 18:
 		h.w.verdict = judge.NoData
 	case 19:
@@ -106,7 +117,7 @@ func (h *history) happen(what, how byte) {
 	case 20, 21:
 		h.w.verdict = judge.Unsure
 	case 22, 23, 24, 25, 26, 27:
-		h.ask([]Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}[what%32-22], how)
+		h.ask([]Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}[what%40-22], how)
 	case 28:
 		clear(h.w.failing)
 	case 31:
@@ -233,10 +244,13 @@ func (h *history) checkStep(next State, seen Observation) {
 		h.checkReason(e)
 		h.checkSuccess(e, seen)
 		h.checkSwaps(e, seen)
+		h.checkInconclusive(e, seen)
 		if r := next.Active; r != nil && e.Rollout == r.ID && e.To == r.Phase && e.Step == r.Step {
 			told = true
 		}
 	}
+	h.checkBreaker(next, seen)
+	h.checkBudget(next, seen)
 	was := h.s.Active
 	if r := next.Active; r != nil && was != nil && r.ID == was.ID && (r.Phase != was.Phase || r.Step != was.Step) {
 		last := r.History[len(r.History)-1]
@@ -286,6 +300,59 @@ func (h *history) checkSuccess(e Event, seen Observation) {
 	if e.To == Promoting && e.Reason != Accepted && e.Reason != PromotedByHand && e.Reason != FirstRelease && e.From != Held {
 		h.t.Fatalf("promoted for no good reason: %+v", e)
 	}
+}
+
+// checkInconclusive checks that nothing is promoted, and no step follows,
+// because nobody knows; and that who goes back for it is told so.
+func (h *history) checkInconclusive(e Event, seen Observation) {
+	v := seen.Verdict
+	if v == nil || v.Outcome != judge.Inconclusive {
+		return
+	}
+	byHand := e.Reason == PromotedByHand || e.Reason == Resumed
+	on := e.To == Promoting || e.To == Canary && e.From == Shadow || e.To == Canary && e.From == Canary && e.Step != h.s.Active.Step
+	if on && !byHand && e.From != Admitting {
+		h.t.Fatalf("it went on without a verdict: %+v after %+v", e, v)
+	}
+	if labelled := strings.Contains(e.Sentence, "inconclusive, not harmful"); e.Reason == Inconclusive && e.To == RollingBack && !labelled {
+		h.t.Fatalf("nobody is told that nothing spoke against it: %+v", e)
+	}
+}
+
+// checkBreaker checks that gross harm leads back in one step, whatever the
+// phase in which tasks serve the candidate, and whatever somebody wishes.
+func (h *history) checkBreaker(next State, seen Observation) {
+	r, v := h.s.Active, seen.Verdict
+	if r == nil || v == nil || !v.Breaker || h.s.Stable == "" || r.Phase == Queued || r.Phase == Admitting {
+		return
+	}
+	if next.Active == nil && r.Phase == RollingBack {
+		return
+	}
+	told := []Reason{Breaker, Aborted, RollbackByHand}
+	if r.Phase == RollingBack {
+		told = append(told, r.Reason)
+	}
+	if next.Active == nil || next.Active.ID != r.ID || next.Active.Phase != RollingBack || !slices.Contains(told, next.Active.Reason) {
+		h.t.Fatalf("gross harm, and it went from %s to %+v", r.Phase, next.Active)
+	}
+}
+
+// checkBudget checks that the look which shows that the budget is spent is the
+// last one at which the candidate answers, unless every proof is there, or a
+// person promotes it.
+func (h *history) checkBudget(next State, seen Observation) {
+	r := h.s.Active
+	if r == nil || r.Comparing() != Canary {
+		return
+	}
+	p := h.p.For(r.ID)
+	spent := p.Budget.Auctions > 0 && seen.Exposed >= p.Budget.Auctions || p.Budget.MissedBids > 0 && seen.MissedBids >= p.Budget.MissedBids
+	good := r.Step == len(p.Steps)-1 && seen.Verdict != nil && seen.Verdict.Outcome == judge.Acceptable
+	if !spent || good || next.Active.Phase == RollingBack || next.Active.Phase == Promoting && next.Active.Reason == PromotedByHand {
+		return
+	}
+	h.t.Fatalf("%d auctions and %d missed bids of %+v are spent, and it went from %s to %+v", seen.Exposed, seen.MissedBids, p.Budget, r.Phase, next.Active)
 }
 
 // checkSwaps checks that a swap which hurts ends the rollout that it is of, and
@@ -345,9 +412,10 @@ func (h *history) restores() {
 // state says, and that nothing is left to do.
 func (h *history) ends() {
 	h.s.Pause = nil
-	h.w.verdict = judge.Unsure
+	h.w.verdict = []judge.Outcome{judge.Unsure, judge.Inconclusive}[h.releases%2]
 	for range 3000 { // each of a full queue may be held for a day
 		h.now = h.now.Add(time.Hour)
+		h.w.auctions(h.s.Active, time.Hour, h.missing)
 		h.pass(1 << 30)
 		if h.s.Active == nil && len(h.s.Queue) == 0 {
 			break

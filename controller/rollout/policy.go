@@ -29,6 +29,9 @@ type Policy struct {
 	PromoteWait  time.Duration `yaml:"promote_wait"`  // for every task to move over
 	PromoteBatch int           `yaml:"promote_batch"` // tasks that may be moving over at once
 
+	Inconclusive InconclusivePolicy `yaml:"inconclusive"`
+	Budget       Budget             `yaml:"budget"`
+
 	SwapGuard SwapGuard    `yaml:"swap_guard"`
 	Judge     judge.Policy `yaml:"judge"`
 }
@@ -88,6 +91,7 @@ func Defaults() Policy {
 		DataGrace:    time.Minute,
 		PromoteWait:  30 * time.Minute,
 		PromoteBatch: 8,
+		Inconclusive: InconclusivePolicy{Floor: Extend, Borderline: Hold, Starved: Extend, PhaseWaits: 3},
 		SwapGuard:    SwapGuard{Ratio: 3, Floor: 20 * time.Millisecond, Requests: 1000},
 		Judge:        judge.Policy{WindowBuckets: 20},
 	}
@@ -120,7 +124,7 @@ func (p Policy) Check() error {
 	if least := max(16, p.Judge.WindowBuckets); p.Buckets < least || p.Buckets > 64 {
 		return fmt.Errorf("buckets is %d: want %d to 64, or one canary task could never fill a window of the judge (judge.window_buckets)", p.Buckets, least)
 	}
-	for _, err := range []error{p.SwapGuard.check(), p.Judge.Check()} {
+	for _, err := range []error{p.Inconclusive.check(), p.Budget.check(), p.SwapGuard.check(), p.Judge.Check()} {
 		if err != nil {
 			return err
 		}

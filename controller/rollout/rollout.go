@@ -49,7 +49,10 @@ const (
 	AlreadyLive     Reason = "already_live"  // the same bytes serve already
 	Accepted        Reason = "accepted"      // every required proof is there
 	CandidateWorse  Reason = "candidate_worse"
-	Inconclusive    Reason = "inconclusive" // no verdict before the deadline
+	Breaker         Reason = "breaker"      // gross harm, told without statistics
+	BudgetSpent     Reason = "budget_spent" // exposed all that it may before a verdict
+	Inconclusive    Reason = "inconclusive" // no verdict before the deadline, or none to be had
+	Extended        Reason = "extended"     // no verdict to be had soon: the phase may take longer
 	DataInvalid     Reason = "data"         // the judge cannot trust what it sees
 	DataBack        Reason = "data_back"
 	Approval        Reason = "approval" // a step waits for a person
@@ -146,13 +149,20 @@ type Rollout struct {
 	Asked        *Request  `json:"asked"`     // a person's wish not yet carried out
 
 	Predicted release.Predicted `json:"predicted"`
-	Intended  *release.Change   `json:"intended_change,omitempty"`
-	Verdict   *judge.Verdict    `json:"verdict"` // the last one that mattered
-	History   []Event           `json:"history"` // every phase change, oldest first
+	Reference []float64         `json:"reference_scores,omitempty"` // shares of judge.ScoreBins bins of its offline scores
+	Intended  *release.Change   `json:"intended_change,omitempty"`  // as a person said, or else the manifest
+	Verdict   *judge.Verdict    `json:"verdict"`                    // the last one that mattered
+	History   []Event           `json:"history"`                    // every phase change, oldest first
 
 	// Exposed is how many auctions the candidate had answered when the phase
-	// was entered.
-	Exposed int64 `json:"exposed"`
+	// was entered, and MissedBids how many bids it alone had filtered, as far as
+	// explored requests tell.
+	Exposed    int64 `json:"exposed"`
+	MissedBids int64 `json:"missed_bids,omitempty"`
+
+	// Sized is how many tasks the step gets of those that it asks for, so that
+	// the budget lasts; zero where it does not matter.
+	Sized int `json:"sized,omitempty"`
 }
 
 // Event is something that happened to a fleet, for people.
@@ -193,20 +203,36 @@ type Request struct {
 	Rollout string          `json:"rollout,omitempty"` // empty: the active one
 	Release string          `json:"release,omitempty"` // rollback: digest; empty: the previous one
 	Source  *release.Source `json:"source,omitempty"`  // try
+
+	// Intended is a difference of the filter rate that is wanted (try): the
+	// judge's bands move there. Its Why says what for.
+	Intended *release.Change `json:"intended_change,omitempty"`
 }
 
 // Observation is what the outside world showed just now.
 type Observation struct {
-	Jobs      []Job          `json:"-"`              // completed training jobs that the fleet listens to
-	Admission *Admission     `json:"-"`              // of the rollout in Admitting
-	Published []string       `json:"-"`              // releases known to be stored whole
-	Archived  []string       `json:"-"`              // finished rollouts known to be in the archive
-	Lost      string         `json:"lost,omitempty"` // why the active candidate can be stored no more; empty: it can
-	Tasks     []Task         `json:"tasks"`          // running ones, in any order
-	Desired   int            `json:"desired"`        // tasks that ECS is to keep running
-	Verdict   *judge.Verdict `json:"verdict"`        // of the active rollout; nil when nothing is judged
-	Exposed   int64          `json:"exposed"`        // auctions answered by the active candidate
-	Swaps     []SwapCost     `json:"swaps"`          // what the swaps under way cost, as far as that can be told
+	Jobs       []Job          `json:"-"`              // completed training jobs that the fleet listens to
+	Admission  *Admission     `json:"-"`              // of the rollout in Admitting
+	Published  []string       `json:"-"`              // releases known to be stored whole
+	Archived   []string       `json:"-"`              // finished rollouts known to be in the archive
+	Lost       string         `json:"lost,omitempty"` // why the active candidate can be stored no more; empty: it can
+	Tasks      []Task         `json:"tasks"`          // running ones, in any order
+	Desired    int            `json:"desired"`        // tasks that ECS is to keep running
+	Verdict    *judge.Verdict `json:"verdict"`        // of the active rollout; nil when nothing is judged
+	Exposed    int64          `json:"exposed"`        // auctions answered by the active candidate
+	MissedBids int64          `json:"missed_bids"`    // bids on those that it alone filtered, extrapolated from explored requests
+	Pace       float64        `json:"pace"`           // auctions a second that one task answers, on average over the fleet and the last minute or so; 0 unknown
+	Crashed    []Crash        `json:"crashed"`        // tasks that ended by themselves lately
+	Swaps      []SwapCost     `json:"swaps"`          // what the swaps under way cost, as far as that can be told
+}
+
+// Crash is the end of a task's own making: not scaled in, not stopped, not
+// taken down with its host.
+type Crash struct {
+	Task     string    `json:"task"`
+	ExitCode int       `json:"exit_code"`
+	Why      string    `json:"why"` // in the words of ECS
+	At       time.Time `json:"at"`
 }
 
 // Job is a completed training job.
@@ -224,6 +250,7 @@ type Admission struct {
 	Source    release.Source // with the version and ETag that were pinned
 	Digest    string
 	Predicted release.Predicted
+	Reference []float64 // shares of judge.ScoreBins bins of its offline scores; nil where it tells none
 	Intended  *release.Change
 }
 

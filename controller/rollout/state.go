@@ -94,8 +94,8 @@ func (s *State) hear(p Policies, now time.Time) {
 			s.tell(Event{At: now, Reason: Resumed, By: q.By, Sentence: "resumed by " + q.By})
 		case VerbTry:
 			s.enqueue(Rollout{
-				ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At,
-				Reason: Asked, Sentence: "try asked by " + q.By,
+				ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At, Intended: q.Intended,
+				Reason: Asked, Sentence: "try asked by " + q.By + meaning(q.Intended),
 			}, p, now)
 		case VerbRollback:
 			s.askBack(q, now)
@@ -195,14 +195,18 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 	checkArrow(from, m.to)
 	if a := seen.Admission; from == Admitting && a != nil && a.Outcome != AdmissionWait {
 		r.Source, r.Candidate, r.Against = a.Source, a.Digest, s.Stable
-		r.Predicted, r.Intended = a.Predicted, a.Intended
+		r.Predicted, r.Reference = a.Predicted, a.Reference
+		if r.Intended == nil { // else a person has said it
+			r.Intended = a.Intended
+		}
 	}
 	if from == Held && m.why == Resumed && r.Reason == Approval {
 		r.Approved = r.Step + 1
 	}
+	anew := from != Held && (m.to != from || m.step != r.Step) // else it is held, extended or let go on
 	switch m.to {
 	case Shadow, Canary:
-		if from != Held {
+		if anew {
 			s.reform(r)
 		}
 	case Held:
@@ -228,7 +232,11 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 	if seen.Verdict != nil {
 		r.Verdict = seen.Verdict
 	}
-	r.Exposed = max(r.Exposed, seen.Exposed)
+	r.Exposed, r.MissedBids = max(r.Exposed, seen.Exposed), max(r.MissedBids, seen.MissedBids)
+	if m.to == Canary && anew {
+		r.Sized = r.sized(m.step, seen, p)
+		m.say += r.shrunk(m.step, len(seen.Tasks), p)
+	}
 	r.Phase, r.Step, r.Reason, r.Sentence, r.Asked = m.to, m.step, m.why, m.say, nil
 	s.note(r, from, now, seen.Verdict)
 	if m.to.Final() {

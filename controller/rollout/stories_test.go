@@ -23,7 +23,11 @@ func storyPolicies() Policies {
 	careful.Preempt = true
 	careful.Name, careful.Jobs, careful.Steps = "careful", []string{"careful-*"}, []Step{{Tasks: 1, Approval: true}}
 	quick.Name, quick.Jobs, quick.Shadow.Skip, quick.Preempt = "quick", []string{"quick-*"}, true, true
-	return Policies{Default: p, Special: []Policy{careful, quick}}
+	strict, thrifty := p, p
+	strict.Name, strict.Jobs = "strict", []string{"strict-*"}
+	strict.Inconclusive = InconclusivePolicy{Floor: RollBack, Borderline: RollBack, Starved: Hold, PhaseWaits: 1.5}
+	thrifty.Name, thrifty.Jobs, thrifty.Budget = "thrifty", []string{"thrifty-*"}, Budget{Auctions: 30_000, MissedBids: 600}
+	return Policies{Default: p, Special: []Policy{careful, quick, strict, thrifty}}
 }
 
 // TestStories replays whole rollouts. A line of a story is a moment and what

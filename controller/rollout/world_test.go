@@ -22,6 +22,12 @@ type world struct {
 	jobs      []Job
 	admission map[string]*Admission // by rollout
 	verdict   judge.Outcome
+	class     judge.Class // of an inconclusive verdict
+	breaker   bool        // of one that is worse
+	counted   string      // the rollout that the counts below are of
+	exposed   int64       // auctions that the candidate has answered
+	missed    int64       // bids that it alone has filtered
+	pace      float64
 	failing   map[string]string // task -> why it can load nothing
 	lost      string            // why what is not stored yet never will be
 	swaps     []SwapCost        // of whatever is the candidate
@@ -48,7 +54,7 @@ func (w *world) start(id string) {
 }
 
 func (w *world) observe(s State, now time.Time) Observation {
-	seen := Observation{Jobs: w.jobs, Desired: w.desired, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived))}
+	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived))}
 	for _, id := range slices.Sorted(maps.Keys(w.tasks)) {
 		t := *w.tasks[id]
 		if !t.Reachable { // nothing is known of it
@@ -68,10 +74,45 @@ func (w *world) observe(s State, now time.Time) Observation {
 			seen.Swaps = append(seen.Swaps, c)
 		}
 		if c := s.Active.Comparing(); w.verdict != "" && (c == Shadow || c == Canary) {
-			seen.Verdict = &judge.Verdict{Outcome: w.verdict, At: now, Sentence: "the judge says " + string(w.verdict)}
+			seen.Verdict = w.said(now)
 		}
+		if w.breaker && w.verdict == judge.Worse && s.Active.Comparing() == Promoting { // of crashes
+			seen.Verdict = w.said(now)
+		}
+		seen.Exposed, seen.MissedBids = w.exposed, w.missed
 	}
 	return seen
+}
+
+// auctions lets time pass in which each task answers ten auctions a second.
+// The candidate alone filters one bid in so many of its own.
+func (w *world) auctions(r *Rollout, pass time.Duration, missing int64) {
+	if r == nil || r.ID != w.counted {
+		w.exposed, w.missed, w.counted = 0, 0, ""
+	}
+	if r == nil || r.Candidate == "" {
+		return
+	}
+	w.counted = r.ID
+	for _, t := range w.tasks {
+		if t.Serving == r.Candidate {
+			n := int64(10 * pass.Seconds())
+			w.exposed += n
+			w.missed += n / missing
+		}
+	}
+}
+
+// said is what the judge says now.
+func (w *world) said(now time.Time) *judge.Verdict {
+	v := &judge.Verdict{Outcome: w.verdict, At: now, Sentence: "the judge says " + string(w.verdict)}
+	switch w.verdict { //nolint:exhaustive // the others say no more
+	case judge.Inconclusive:
+		v.Class = w.class
+	case judge.Worse:
+		v.Breaker = w.breaker
+	}
+	return v
 }
 
 func (w *world) apply(a Action) {
@@ -107,7 +148,7 @@ func (w *world) assign(a Assign) {
 
 // hear changes the world as a word of a story says, or returns the request in
 // it.
-func (w *world) hear(word string, s State, now time.Time) (*Request, error) {
+func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error) {
 	verb, arg, _ := strings.Cut(word, "=")
 	name, rest, _ := strings.Cut(arg, ":")
 	switch verb {
@@ -124,8 +165,14 @@ func (w *world) hear(word string, s State, now time.Time) (*Request, error) {
 		w.admission[name] = a
 	case "overwritten": // what is not stored yet
 		w.lost = "the artifact was overwritten"
-	case "verdict":
-		w.verdict = judge.Outcome(name)
+	case "verdict": // verdict=OUTCOME, =inconclusive:CLASS, =worse:breaker
+		w.verdict, w.class, w.breaker = judge.Outcome(name), judge.Class(rest), rest == "breaker"
+	case "exposed":
+		w.exposed, err = strconv.ParseInt(name, 10, 64)
+	case "missed":
+		w.missed, err = strconv.ParseInt(name, 10, 64)
+	case "pace":
+		w.pace, err = strconv.ParseFloat(name, 64)
 	case "swap": // swap=TASK:BEFORE:DURING:REQUESTS; no task: its neighbours
 		c := SwapCost{Task: name}
 		before, rest, _ := strings.Cut(rest, ":")
@@ -153,13 +200,18 @@ func (w *world) hear(word string, s State, now time.Time) (*Request, error) {
 	case "ask":
 		q := Request{ID: "q" + fmt.Sprint(s.LastEvent), Verb: Verb(name), By: "ann", At: now}
 		if q.Verb == VerbTry {
-			q.Rollout, q.Source = rest, &release.Source{Bucket: "b", Key: rest}
+			id, points, meant := strings.Cut(rest, ":") // try:ROLLOUT:POINTS
+			q.Rollout, q.Source = id, &release.Source{Bucket: "b", Key: id}
+			if meant {
+				p, _ := strconv.ParseFloat(points, 64)
+				q.Intended = &release.Change{FilterRate: p / 100, Why: "a stricter floor"}
+			}
 		} else {
 			q.Release = rest
 		}
 		return &q, nil
 	default:
-		return nil, fmt.Errorf("no such word: %s", word)
+		err = fmt.Errorf("no such word: %s", word)
 	}
-	return nil, nil
+	return nil, err
 }

@@ -1,0 +1,92 @@
+package rollout
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+func TestIntendedChange(t *testing.T) {
+	for name, tt := range map[string]struct {
+		verb   Verb
+		change release.Change
+		wrong  string
+	}{
+		"a shift":         {VerbTry, release.Change{FilterRate: 0.05, Why: "w"}, ""},
+		"one partner":     {VerbTry, release.Change{Partners: map[string]float64{"acme": -0.1}, Why: "w"}, ""},
+		"another verb":    {VerbPromote, release.Change{FilterRate: 0.05, Why: "w"}, "with try only"},
+		"no reason":       {VerbTry, release.Change{FilterRate: 0.05}, "why"},
+		"a long story":    {VerbTry, release.Change{FilterRate: 0.05, Why: strings.Repeat("x", 501)}, "why"},
+		"nothing":         {VerbTry, release.Change{Why: "w"}, "is 0"},
+		"percent":         {VerbTry, release.Change{FilterRate: 5, Why: "w"}, "between -1 and 1"},
+		"no number":       {VerbTry, release.Change{FilterRate: math.NaN(), Why: "w"}, "between -1 and 1"},
+		"a partner's NaN": {VerbTry, release.Change{Partners: map[string]float64{"acme": math.NaN()}, Why: "w"}, `"acme"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := State{Active: &Rollout{ID: "one", Phase: Canary}}
+			q := Request{ID: "q", By: "ann", Verb: tt.verb, Intended: &tt.change}
+			if tt.verb == VerbTry {
+				q.Rollout, q.Source = "lab", &release.Source{Bucket: "b", Key: "k"}
+			}
+			_, err := Accept(s, q, func(string) bool { return true })
+			if tt.wrong == "" && err != nil || tt.wrong != "" && (!errors.Is(err, ErrBadRequest) || !strings.Contains(err.Error(), tt.wrong)) {
+				t.Errorf("%v, want %q", err, tt.wrong)
+			}
+		})
+	}
+}
+
+// TestIntendedChangeMovesBands shows that a person's word goes before the
+// manifest's, and that the judge hears it.
+func TestIntendedChangeMovesBands(t *testing.T) {
+	manifest := &release.Change{FilterRate: 0.01, Why: "manifest"}
+	person := &release.Change{FilterRate: 0.05, Partners: map[string]float64{"acme": 0.1}, Why: "ann"}
+	for name, tt := range map[string]struct {
+		said *release.Change
+		want judge.Policy
+	}{
+		"manifest": {nil, judge.Policy{Intended: 0.01}},
+		"person":   {person, judge.Policy{Intended: 0.05, IntendedPartners: person.Partners}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := State{Stable: "v1", Active: &Rollout{ID: "lab", Phase: Admitting, Intended: tt.said}}
+			seen := Observation{Admission: &Admission{
+				Rollout: "lab", Outcome: AdmissionOK, Digest: "v2", Intended: manifest, Sentence: "fine", Reference: []float64{0.25, 0.75},
+			}}
+			s, _ = Decide(s, seen, storyPolicies(), start)
+			got := s.JudgePolicy(storyPolicies())
+			if s.Active.Phase != Shadow || got.Intended != tt.want.Intended || got.IntendedPartners["acme"] != tt.want.IntendedPartners["acme"] {
+				t.Errorf("in %s, bands move by %v and %v, want %v and %v", s.Active.Phase, got.Intended, got.IntendedPartners, tt.want.Intended, tt.want.IntendedPartners)
+			}
+			if got.Reference[0] != 0.25 || got.Reference[1] != 0.75 || got.Reference[2] != 0 {
+				t.Errorf("reference %v", got.Reference)
+			}
+		})
+	}
+}
+
+func TestPolicyChecksEnds(t *testing.T) {
+	for _, tt := range []struct {
+		change func(*Policy)
+		wrong  string
+	}{
+		{func(*Policy) {}, ""},
+		{func(p *Policy) { p.Inconclusive.Floor = "wait" }, "inconclusive.floor"},
+		{func(p *Policy) { p.Inconclusive.Borderline = "" }, "inconclusive.borderline"},
+		{func(p *Policy) { p.Inconclusive.Starved = "rollback" }, "inconclusive.starved"},
+		{func(p *Policy) { p.Inconclusive.PhaseWaits = 0.5 }, "inconclusive.phase_waits"},
+		{func(p *Policy) { p.Inconclusive.PhaseWaits = math.NaN() }, "inconclusive.phase_waits"},
+		{func(p *Policy) { p.Budget.Auctions = -1 }, "budget"},
+		{func(p *Policy) { p.Budget.MissedBids = -1 }, "budget"},
+	} {
+		p := Defaults()
+		tt.change(&p)
+		if err := p.Check(); (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
+			t.Errorf("%v, want %q", err, tt.wrong)
+		}
+	}
+}
