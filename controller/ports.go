@@ -69,6 +69,12 @@ type Tasks interface {
 	// StartedAt are filled in; and how many ECS is to keep running.
 	List(ctx context.Context) (tasks []rollout.Task, desired int, err error)
 
+	// Crashed returns the tasks that lately ended by themselves - an exit code
+	// of their own, a signal, no memory left - the oldest first: not those that
+	// were stopped, scaled in, replaced, or taken down with their host. Each is
+	// returned for some while, and may be missing for a moment after its end.
+	Crashed(ctx context.Context) ([]rollout.Crash, error)
+
 	// Tag shows which release a task serves.
 	Tag(ctx context.Context, task, release string) error
 

@@ -93,6 +93,13 @@ func (t faultyTasks) List(ctx context.Context) ([]rollout.Task, int, error) {
 	return t.fakeTasks.List(ctx)
 }
 
+func (t faultyTasks) Crashed(ctx context.Context) ([]rollout.Crash, error) {
+	if err := t.f.ask("ecs crashed"); err != nil {
+		return nil, err
+	}
+	return t.fakeTasks.Crashed(ctx)
+}
+
 func (t faultyTasks) Tag(ctx context.Context, task, digest string) error {
 	if err := t.f.ask("ecs tag"); err != nil {
 		return err
@@ -141,7 +148,7 @@ func (w *world) state(t *testing.T) rollout.State {
 // services are what a fleet may have to do without.
 func services() []string {
 	return []string{
-		"ecs list", "ecs tag", "ecs protect", "counts", "jobs", "pin", "fetch", "get fleets/ads/judge/", "put fleets/ads/judge/", "put fleets/ads/look",
+		"ecs list", "ecs crashed", "ecs tag", "ecs protect", "counts", "jobs", "pin", "fetch", "get fleets/ads/judge/", "put fleets/ads/judge/", "put fleets/ads/look",
 		"get releases/", "put releases/", "put fleets/ads/rollouts/",
 	}
 }

@@ -28,6 +28,7 @@ type world struct {
 	jobs      []rollout.Job
 	tasks     map[string]*fakeTask
 	newest    int
+	crashed   []rollout.Crash
 	excess    map[string]float64 // filter rate that a release adds to 0.6, by digest
 
 	partners []string
@@ -90,7 +91,8 @@ func (w *world) clone() *world {
 	defer w.mu.Unlock()
 	c := &world{
 		documents: maps.Clone(w.documents), writes: w.writes, artifacts: maps.Clone(w.artifacts), jobs: slices.Clone(w.jobs),
-		tasks: map[string]*fakeTask{}, newest: w.newest, excess: maps.Clone(w.excess), partners: w.partners, wrote: w.wrote,
+		tasks: map[string]*fakeTask{}, newest: w.newest, crashed: slices.Clone(w.crashed), excess: maps.Clone(w.excess),
+		partners: w.partners, wrote: w.wrote,
 	}
 	for id, t := range w.tasks {
 		twin := *t
@@ -258,6 +260,15 @@ func (w fakeTasks) List(context.Context) (listed []rollout.Task, desired int, er
 		listed = append(listed, rollout.Task{ID: t.ID, Address: t.Address, Tag: t.Tag, Protected: t.Protected})
 	}
 	return listed, len(w.tasks), nil
+}
+
+func (w fakeTasks) Crashed(context.Context) ([]rollout.Crash, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ecsDown {
+		return nil, errors.New("throttled")
+	}
+	return slices.Clone(w.crashed), nil
 }
 
 func (w fakeTasks) Tag(_ context.Context, task, digest string) error {

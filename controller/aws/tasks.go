@@ -52,6 +52,7 @@ type Tasks struct {
 	arns       map[string]string // by task id, of the last listing
 	hosts      map[string]string // private address by container instance ARN
 	protection protection
+	ends       ends
 }
 
 // Tasks finds the tasks of a service.
@@ -70,11 +71,11 @@ func (t *Tasks) List(ctx context.Context) (tasks []rollout.Task, desired int, er
 	if err != nil {
 		return nil, 0, err
 	}
-	arns, err := t.running(ctx)
+	arns, err := t.list(ctx, types.DesiredStatusRunning)
 	if err != nil {
 		return nil, 0, err
 	}
-	described, err := t.describe(ctx, arns)
+	described, err := t.running(ctx, arns)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -113,11 +114,11 @@ func (t *Tasks) desired(ctx context.Context) (int, error) {
 	return 0, explain(doing, t.at(), &types.ServiceNotFoundException{})
 }
 
-// running returns the ARNs of tasks that ECS means to keep running.
-func (t *Tasks) running(ctx context.Context) ([]string, error) {
+// list returns the ARNs of tasks that ECS means to keep running, or to end.
+func (t *Tasks) list(ctx context.Context, desired types.DesiredStatus) ([]string, error) {
 	pages := ecs.NewListTasksPaginator(t.client.ecs, &ecs.ListTasksInput{
 		Cluster: &t.o.Cluster, ServiceName: &t.o.Service,
-		DesiredStatus: types.DesiredStatusRunning, MaxResults: aws.Int32(tasksPerCall),
+		DesiredStatus: desired, MaxResults: aws.Int32(tasksPerCall),
 	})
 	var arns []string
 	for pages.HasMorePages() {
@@ -138,8 +139,16 @@ func (t *Tasks) nextPage(ctx context.Context, pages *ecs.ListTasksPaginator) (*e
 	return pages.NextPage(ctx)
 }
 
-// describe returns the tasks that run. One that has gone since it was listed
-// is left out.
+// running returns the tasks that run. One that has gone since it was listed is
+// left out.
+func (t *Tasks) running(ctx context.Context, arns []string) ([]types.Task, error) {
+	described, err := t.describe(ctx, arns)
+	return slices.DeleteFunc(described, func(d types.Task) bool {
+		return aws.ToString(d.LastStatus) != "RUNNING" || aws.ToString(d.TaskArn) == ""
+	}), err
+}
+
+// describe returns the tasks of which ECS knows still.
 func (t *Tasks) describe(ctx context.Context, arns []string) ([]types.Task, error) {
 	batches := slices.Collect(slices.Chunk(arns, tasksPerCall))
 	described := make([][]types.Task, len(batches))
@@ -153,9 +162,7 @@ func (t *Tasks) describe(ctx context.Context, arns []string) ([]types.Task, erro
 		described[i] = out.Tasks
 		return nil
 	})
-	return slices.DeleteFunc(slices.Concat(described...), func(d types.Task) bool {
-		return aws.ToString(d.LastStatus) != "RUNNING" || aws.ToString(d.TaskArn) == ""
-	}), err
+	return slices.Concat(described...), err
 }
 
 // eachBatch makes a few calls at once, each with its own deadline.
@@ -216,7 +223,7 @@ func (t *Tasks) arn(ctx context.Context, task string) (string, error) {
 	if ok {
 		return arn, nil
 	}
-	described, err := t.describe(ctx, []string{task})
+	described, err := t.running(ctx, []string{task})
 	if err != nil {
 		return "", err
 	}

@@ -91,13 +91,14 @@ func (c *cluster) list(in object) any {
 	if token, ok := in["nextToken"].(string); ok {
 		offset, _ = strconv.Atoi(token)
 	}
-	end := min(offset+100, len(c.tasks))
+	listed := slices.DeleteFunc(slices.Clone(c.tasks), func(task object) bool { return task["desiredStatus"] != in["desiredStatus"] })
+	end := min(offset+100, len(listed))
 	arns := []any{}
-	for _, task := range c.tasks[offset:end] {
+	for _, task := range listed[offset:end] {
 		arns = append(arns, task["taskArn"])
 	}
 	out := object{"taskArns": arns}
-	if end < len(c.tasks) {
+	if end < len(listed) {
 		out["nextToken"] = strconv.Itoa(end)
 	}
 	return out

@@ -164,6 +164,24 @@ func newService(t *testing.T, endpoint string, mode ecstypes.NetworkMode) contro
 				t.Fatal(err)
 			}
 		},
+		Kill: func(t *testing.T, task string) { t.Helper(); signalTask(t, c, task, syscall.SIGKILL) },
+		Quit: func(t *testing.T, task string) { t.Helper(); signalTask(t, c, task, syscall.SIGTERM) },
+	}
+}
+
+// signalTask finds a task's process as the local ECS tells it.
+func signalTask(t *testing.T, c *ecs.Client, task string, signal syscall.Signal) {
+	t.Helper()
+	out, err := c.DescribeTasks(t.Context(), &ecs.DescribeTasksInput{Cluster: sdk.String("main"), Tasks: []string{task}})
+	if err != nil || len(out.Tasks) != 1 {
+		t.Fatalf("describe task %s: %v", task, err)
+	}
+	pid, err := strconv.Atoi(sdk.ToString(out.Tasks[0].Containers[0].RuntimeId))
+	if err != nil || pid <= 1 {
+		t.Fatalf("task %s has no process: %v", task, err)
+	}
+	if err := syscall.Kill(pid, signal); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 type Service struct {
 	Scale func(t *testing.T, count int)
 	Stop  func(t *testing.T, task string)
+	Kill  func(t *testing.T, task string) // its process, by SIGKILL
+	Quit  func(t *testing.T, task string) // its process, by SIGTERM, as a host that shuts down
 }
 
 // Tasks checks the promises of controller.Tasks. open returns handles on the
@@ -27,6 +29,7 @@ func Tasks(t *testing.T, open func() controller.Tasks, s Service) {
 	taskTag(t, open, three)
 	taskProtection(t, open, s, three)
 	taskReplaced(t, tasks, s)
+	taskCrashed(t, open, s)
 }
 
 // steady waits until so many tasks run and are meant to.
@@ -130,4 +133,35 @@ func taskReplaced(t *testing.T, tasks controller.Tasks, s Service) {
 	eventually(t, "the stopped task is gone", func() bool {
 		return errors.Is(tasks.Protect(t.Context(), old, true), controller.ErrNotFound)
 	})
+}
+
+// taskCrashed finds one that crashed among those that ended otherwise: it was
+// preceded by tasks that were stopped and scaled in.
+func taskCrashed(t *testing.T, open func() controller.Tasks, s Service) {
+	tasks := open()
+	if crashed, err := tasks.Crashed(t.Context()); err != nil || len(crashed) != 0 {
+		t.Fatalf("crashed before any did: %+v, %v", crashed, err)
+	}
+	s.Scale(t, 3)
+	three := steady(t, tasks, 3)
+	killed, quit := three[0].ID, three[1].ID
+	s.Quit(t, quit)
+	s.Kill(t, killed)
+	eventually(t, "both are replaced", func() bool {
+		got := steady(t, tasks, 3)
+		return !slices.ContainsFunc(got, func(task rollout.Task) bool { return task.ID == killed || task.ID == quit })
+	})
+	for _, tasks := range []controller.Tasks{tasks, tasks, open()} {
+		var crashed []rollout.Crash
+		eventually(t, "ECS says which task crashed", func() bool {
+			var err error
+			if crashed, err = tasks.Crashed(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return len(crashed) > 0
+		})
+		if len(crashed) != 1 || crashed[0].Task != killed || crashed[0].ExitCode != 137 || crashed[0].Why == "" || crashed[0].At.IsZero() {
+			t.Errorf("crashed: %+v, want task %s with exit code 137", crashed, killed)
+		}
+	}
 }

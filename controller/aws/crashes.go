@@ -1,0 +1,103 @@
+package aws
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// newlyEnded bounds the ended tasks that one call looks at for the first time:
+// after a deployment of a large service, the others follow.
+const newlyEnded = 5 * tasksPerCall
+
+// The exit codes of a container that was asked to end. A host that shuts down
+// asks its containers so before ECS hears of it, and they end as if by
+// themselves.
+const (
+	exitedWell = 0
+	terminated = 143 // 128 + SIGTERM
+)
+
+// ends remembers what became of tasks that have ended, by ARN; nil for those
+// that did not crash.
+type ends map[string]*rollout.Crash
+
+// Crashed implements controller.Tasks. ECS shows ended tasks for about an hour.
+func (t *Tasks) Crashed(ctx context.Context) ([]rollout.Crash, error) {
+	arns, err := t.list(ctx, types.DesiredStatusStopped)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	known := t.ends
+	t.mu.Unlock()
+	fresh := slices.DeleteFunc(slices.Clone(arns), func(arn string) bool {
+		_, is := known[arn]
+		return is
+	})
+	described, err := t.describe(ctx, fresh[:min(len(fresh), newlyEnded)])
+	if err != nil {
+		return nil, err
+	}
+	now := ends{}
+	for _, arn := range arns { // those that ECS no longer shows are forgotten
+		if crash, is := known[arn]; is {
+			now[arn] = crash
+		}
+	}
+	for _, d := range described {
+		if crash, sure := crashOf(d); sure {
+			now[aws.ToString(d.TaskArn)] = crash
+		}
+	}
+	t.mu.Lock()
+	t.ends = now
+	t.mu.Unlock()
+	return now.crashes(), nil
+}
+
+// crashes lists them, the oldest first.
+func (e ends) crashes() (all []rollout.Crash) {
+	for _, c := range e {
+		if c != nil {
+			all = append(all, *c)
+		}
+	}
+	slices.SortFunc(all, func(a, b rollout.Crash) int {
+		if c := a.At.Compare(b.At); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Task, b.Task)
+	})
+	return all
+}
+
+// crashOf returns the crash by which a task ended, nil if it ended otherwise.
+// It is not sure while ECS still waits to hear how its containers ended.
+func crashOf(d types.Task) (crash *rollout.Crash, sure bool) {
+	over := aws.ToString(d.LastStatus) == "STOPPED"
+	why := aws.ToString(d.StoppedReason)
+	if d.StopCode != types.TaskStopCodeEssentialContainerExited || strings.HasPrefix(why, "Host ") {
+		return nil, over || d.StopCode != ""
+	}
+	for _, c := range d.Containers {
+		code := int(aws.ToInt32(c.ExitCode))
+		if c.ExitCode == nil || code == exitedWell || code == terminated {
+			continue
+		}
+		if c.Reason != nil {
+			why += ": " + *c.Reason
+		}
+		at := aws.ToTime(d.StoppedAt)
+		if d.ExecutionStoppedAt != nil {
+			at = *d.ExecutionStoppedAt
+		}
+		return &rollout.Crash{Task: id(aws.ToString(d.TaskArn)), ExitCode: code, Why: why, At: at.UTC()}, true
+	}
+	return nil, over
+}
