@@ -65,6 +65,13 @@ type Archive interface {
 	// Rollout returns one finished rollout, or ErrNotFound.
 	Rollout(ctx context.Context, fleet, id string) (rollout.Rollout, error)
 
+	// Chunks returns which chunks there are of the log of a rollout's looks, in
+	// order; none where there is no such log.
+	Chunks(ctx context.Context, fleet, id string) ([]int, error)
+
+	// Chunk returns one of them, as package history wrote it, or ErrNotFound.
+	Chunk(ctx context.Context, fleet, id string, chunk int) ([]byte, error)
+
 	// Releases returns up to limit passports, newest first.
 	Releases(ctx context.Context, limit int) ([]release.Passport, error)
 
@@ -109,6 +116,8 @@ func (s *server) routes() []route {
 		{http.MethodGet, "/fleets/{fleet}/tasks", s.handle(s.tasks)},
 		{http.MethodGet, "/fleets/{fleet}/rollouts", s.handle(s.rollouts)},
 		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}", s.handle(s.rollout)},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.handle(s.looks)},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.handle(s.chunk)},
 		{http.MethodGet, "/fleets/{fleet}/events", s.events},
 		{http.MethodGet, "/releases", s.handle(s.releases)},
 		{http.MethodGet, "/releases/{digest}", s.handle(s.release)},

@@ -43,6 +43,10 @@ type Ask struct {
 	Rollout string `json:"rollout,omitempty"` // resume, abort, promote: the one meant; empty: the active one
 	Release string `json:"release,omitempty"` // rollback: digest; empty: where Fleet.Back points
 	Source  string `json:"source,omitempty"`  // try: s3://bucket/key
+
+	// Intended is a change of the filter rate that is wanted (try): the judge
+	// allows differences around it. Its Why may be left to the wish's.
+	Intended *Change `json:"intended_change,omitempty"`
 }
 
 // ask writes a wish down. What is possible and what is not is for the
@@ -137,8 +141,37 @@ func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) 
 		if q.Rollout == "" {
 			q.Rollout = "try-" + a.ID
 		}
+		q.Intended, err = a.intended()
+		return q, err
+	}
+	if a.Intended != nil {
+		return q, sentence(ErrBadRequest, "an intended change goes with try only")
 	}
 	return q, nil
+}
+
+// intended is the change that is wanted; whether it is sensible is for the
+// rollout's own rules to say.
+func (a Ask) intended() (*release.Change, error) {
+	if a.Intended == nil {
+		return nil, nil //nolint:nilnil // none is wanted, and nothing is wrong
+	}
+	c := release.Change{FilterRate: a.Intended.FilterRate, Partners: a.Intended.Partners, Why: strings.TrimSpace(a.Intended.Why)}
+	if c.Why == "" {
+		c.Why = a.Why
+	}
+	if c.Why == "" {
+		return nil, sentence(ErrBadRequest, "say why the filter rate is meant to change (why)")
+	}
+	if err := printable("intended_change.why", c.Why, maxWhy); err != nil {
+		return nil, err
+	}
+	for name := range c.Partners {
+		if err := printable("intended_change.partners", name, maxBy); err != nil {
+			return nil, err
+		}
+	}
+	return &c, nil
 }
 
 // printable refuses text that could garble a terminal, a log line or a table.

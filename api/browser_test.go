@@ -92,7 +92,9 @@ func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Voi
 
 func site(t *testing.T, f api.Fleets) *httptest.Server {
 	t.Helper()
-	policy := func(string, string) (rollout.Policy, bool) { return rollout.Defaults(), true }
+	p := rollout.Defaults()
+	p.Budget = rollout.Budget{Auctions: 200_000}
+	policy := func(string, string) (rollout.Policy, bool) { return p, true }
 	s := httptest.NewServer(api.New(f, web.Files(), slog.New(slog.DiscardHandler), api.Options{Every: 50 * time.Millisecond, Policy: policy}))
 	t.Cleanup(s.Close)
 	return s
@@ -130,7 +132,7 @@ func TestDashboard(t *testing.T) {
 	if !strings.Contains(serving, stable) {
 		t.Errorf("it shows %q as serving, want %s", serving, stable)
 	}
-	for _, want := range []string{"anary 1 of 2", "partner dsp-07 +2.6 pt", "<img src=x", "41 %", "Canary step 2 of 2"} {
+	for _, want := range []string{"anary 1 of 2", "partner dsp-07 +2.6 pt", "<img src=x", "41 %", "Canary step 2 of 2", "2,811 of about 6,900 requests", "51,874 of 200,000 auctions spent", "What if"} {
 		if !strings.Contains(trial, want) {
 			t.Errorf("want %q in what is being tried:\n%s", want, trial)
 		}
@@ -213,7 +215,7 @@ func TestShots(t *testing.T) {
 		t.Skip("say -shots FOLDER for pictures")
 	}
 	ctx := browser(t)
-	for _, name := range []string{"idle", "shadow", "canary", "held", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
+	for _, name := range []string{"idle", "shadow", "canary", "held", "unclear", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
 		s := site(t, scene(name, time.Now()))
 		for _, size := range []struct {
 			what          string

@@ -78,6 +78,17 @@ func (c Client) Rollout(ctx context.Context, fleet, id string) (r Rollout, err e
 	return r, c.get(ctx, fleetPath(fleet, "rollouts", id), &r)
 }
 
+// Looks returns which chunks there are of the log of a rollout's looks, in
+// order. ErrNotFound where there is no log.
+func (c Client) Looks(ctx context.Context, fleet, id string) (l Looks, err error) {
+	return l, c.get(ctx, fleetPath(fleet, "rollouts", id, "looks"), &l)
+}
+
+// Chunk returns one of them.
+func (c Client) Chunk(ctx context.Context, fleet, id string, chunk int) (k Chunk, err error) {
+	return k, c.get(ctx, fleetPath(fleet, "rollouts", id, "looks", strconv.Itoa(chunk)), &k)
+}
+
 // Releases returns up to limit passports, newest first.
 func (c Client) Releases(ctx context.Context, limit int) (list []Passport, err error) {
 	return list, c.get(ctx, "/v1/releases?limit="+strconv.Itoa(limit), &list)

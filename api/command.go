@@ -7,8 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -150,11 +152,45 @@ func positional(verb rollout.Verb) string {
 func (w *wish) flags(f *flag.FlagSet) {
 	f.StringVar(&w.body.Why, "why", "", "reason, shown with all that follows")
 	f.StringVar(&w.body.By, "by", "", "who asks (default: user@host)")
+	if w.verb == rollout.VerbTry {
+		f.Func("intended", "`change` of the filter rate that is wanted, in points, such as +5, or acme=+5 for one partner; may be repeated; --why says why", w.intend)
+	}
 	f.BoolVar(&w.wait, "wait", false, "wait until it is done, and fail if it ends otherwise")
 	f.DurationVar(&w.timeout, "timeout", 30*time.Minute, "how long --wait waits")
 	if w.verb == rollout.VerbRollback {
 		f.StringVar(&w.to, "to", "", "release to go back to: a digest, or the beginning of one (default: the one `before`)")
 	}
+}
+
+// intend reads a change in points: "+5", or "partner=+5".
+func (w *wish) intend(text string) error {
+	name, number, forPartner := cutLast(text, "=")
+	if !forPartner {
+		number = text
+	}
+	points, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || !(math.Abs(points) < 100) || forPartner && name == "" {
+		return errors.New("want points such as +5, or PARTNER=+5")
+	}
+	if w.body.Intended == nil {
+		w.body.Intended = &Change{}
+	}
+	if !forPartner {
+		w.body.Intended.FilterRate = points / 100
+		return nil
+	}
+	if w.body.Intended.Partners == nil {
+		w.body.Intended.Partners = map[string]float64{}
+	}
+	w.body.Intended.Partners[name] = points / 100
+	return nil
+}
+
+func cutLast(text, at string) (before, after string, found bool) {
+	if i := strings.LastIndex(text, at); i >= 0 {
+		return text[:i], text[i+len(at):], true
+	}
+	return text, "", false
 }
 
 // take reads what stands beside the flags.

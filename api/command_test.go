@@ -65,7 +65,9 @@ func TestRollouts(t *testing.T) {
 
 // What the command shows of every scene, as of noon.
 func TestStatusText(t *testing.T) {
-	policy := func(string, string) (rollout.Policy, bool) { return rollout.Defaults(), true }
+	p := rollout.Defaults()
+	p.Budget = rollout.Budget{Auctions: 200_000}
+	policy := func(string, string) (rollout.Policy, bool) { return p, true }
 	for _, name := range []string{"fresh", "canary", "held", "promoting", "rolled_back", "paused"} {
 		h := handler(scene(name, noon), api.Options{Policy: policy})
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -127,6 +129,10 @@ func TestVerbs(t *testing.T) {
 		{rollout.VerbRollback, []string{"--to", digest("basel")[:8]}, "back to " + digest("basel")[:12], func(q rollout.Request) bool { return q.Release == digest("basel") }},
 		{rollout.VerbRollback, nil, "back to " + digest("better")[:12], func(q rollout.Request) bool { return q.Release == "" }},
 		{rollout.VerbTry, []string{"s3://lab/model.tar.gz"}, "Asked to try s3://lab/model.tar.gz as try-", func(q rollout.Request) bool { return q.Source.Bucket == "lab" }},
+		{rollout.VerbTry, []string{"s3://lab/model.tar.gz", "--intended", "+5", "--intended=a=b=-2.5", "--why", "stable was wrong"}, "Asked to try", func(q rollout.Request) bool {
+			c := q.Intended
+			return c != nil && c.FilterRate == .05 && len(c.Partners) == 1 && c.Partners["a=b"] == -.025 && c.Why == "stable was wrong"
+		}},
 	} {
 		f := scene("canary", noon)
 		c := server(t, f, api.Options{})

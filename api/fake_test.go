@@ -63,6 +63,21 @@ func (f *fake) Rollout(_ context.Context, _, id string) (rollout.Rollout, error)
 	return rollout.Rollout{}, fmt.Errorf("rollout %s: %w", id, api.ErrNotFound)
 }
 
+// Chunks of every rollout that is called better: 0 and 1.
+func (f *fake) Chunks(_ context.Context, _, id string) ([]int, error) {
+	if id != "better" {
+		return nil, nil
+	}
+	return []int{0, 1}, nil
+}
+
+func (f *fake) Chunk(_ context.Context, _, id string, n int) ([]byte, error) {
+	if id != "better" || n > 1 {
+		return nil, api.ErrNotFound
+	}
+	return []byte{byte(n)}, nil
+}
+
 func (f *fake) Releases(_ context.Context, limit int) ([]release.Passport, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -190,6 +205,11 @@ func (f *fake) begin(name, tried string, now time.Time) {
 		note(rollout.Canary, rollout.Held, r.Reason, r.Sentence, -time.Minute)
 		r.Since = now.Add(-19 * time.Minute)
 		f.look.Seen.Tasks[1].Reachable, f.look.Seen.Tasks[1].Error = false, "dial tcp 127.0.0.12:9091: connection refused"
+	case "unclear":
+		r.Reason, r.Sentence = rollout.Extended, "starved: goes on until 19:02:11 UTC, then back (inconclusive.starved: extend; 3 phase_waits of 2h0m0s)"
+		verdict.Outcome, verdict.Class, verdict.ETA = judge.Inconclusive, judge.Starved, 0
+		verdict.Sentence = "partner dsp-07 has too little traffic to tell a shift of 3 pt"
+		f.look.Seen.Exposed = 183_402
 	case "promoting":
 		r.Phase, r.Reason, r.Sentence, r.Since = rollout.Promoting, rollout.Accepted, "every proof is there", now.Add(-4*time.Second)
 		r.CanaryTasks, r.ControlTasks = nil, nil

@@ -100,6 +100,53 @@ func (s *server) rollout(r *http.Request) (any, error) {
 	return shapeWhole(one), nil
 }
 
+// looks tells which chunks there are of the log of a rollout's looks.
+func (s *server) looks(r *http.Request) (any, error) {
+	fleet, id, err := s.logOf(r)
+	if err != nil {
+		return nil, err
+	}
+	chunks, err := s.source.Chunks(r.Context(), fleet, id)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("list the looks of %s: %w", id, err)
+	case len(chunks) == 0:
+		return nil, sentence(ErrNotFound, "rollout %q of fleet %s has no log of looks: it was never judged, or before there were such logs", id, fleet)
+	}
+	return Looks{Rollout: id, Chunks: chunks}, nil
+}
+
+func (s *server) chunk(r *http.Request) (any, error) {
+	fleet, id, err := s.logOf(r)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(chi.URLParam(r, "chunk"))
+	if err != nil || n < 0 {
+		return nil, sentence(ErrBadRequest, "chunk is %q: want 0 or more", chi.URLParam(r, "chunk"))
+	}
+	body, err := s.source.Chunk(r.Context(), fleet, id, n)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, sentence(ErrNotFound, "the log of rollout %q has no chunk %d", id, n)
+	case err != nil:
+		return nil, fmt.Errorf("read the looks of %s: %w", id, err)
+	}
+	return Chunk{Rollout: id, Chunk: n, Body: body}, nil
+}
+
+// logOf names the rollout whose log is asked for.
+func (s *server) logOf(r *http.Request) (fleet, id string, err error) {
+	fleet, id = chi.URLParam(r, "fleet"), chi.URLParam(r, "id")
+	if !slices.Contains(s.source.Fleets(r.Context()), fleet) {
+		return "", "", sentence(ErrNotFound, "there is no fleet %q", fleet)
+	}
+	if !isName(id) {
+		return "", "", sentence(ErrNotFound, "fleet %s knows no rollout %q", fleet, id)
+	}
+	return fleet, id, nil
+}
+
 func (s *server) releases(r *http.Request) (any, error) {
 	limit, err := limitOf(r, listDefault, listMost)
 	if err != nil {

@@ -53,7 +53,7 @@ func shapeRollout(r rollout.Rollout) Rollout {
 		ID: r.ID, Job: r.Source.Job, Source: place(r.Source), Candidate: r.Candidate, Against: r.Against,
 		Policy: r.Policy, By: r.By, Phase: string(r.Phase), Reason: string(r.Reason), Sentence: r.Sentence,
 		Since: r.Since.UTC(), Final: r.Phase.Final(), Step: stepOf(r), Steps: r.Steps, FoundAt: r.FoundAt.UTC(),
-		CompletedAt: moment(r.CompletedAt), Coalesced: r.Coalesced, Exposed: r.Exposed,
+		CompletedAt: moment(r.CompletedAt), Coalesced: r.Coalesced, Exposed: r.Exposed, Missed: r.MissedBids,
 		Predicted: shapeInterval(r.Predicted), Intended: shapeChange(r.Intended),
 	}
 	if r.Phase == rollout.Held {
@@ -76,6 +76,14 @@ func shapeWhole(r rollout.Rollout) Rollout {
 		out.History = append(out.History, shapeEvent(e))
 	}
 	return out
+}
+
+// shapeBudget is nil where nothing is bounded.
+func shapeBudget(b rollout.Budget, sized int) *Budget {
+	if b == (rollout.Budget{}) {
+		return nil
+	}
+	return &Budget{Auctions: b.Auctions, MissedBids: b.MissedBids, Sized: sized}
 }
 
 // stepOf counts canary steps from 1, as people do; 0 before the first.
@@ -156,7 +164,7 @@ func shapeEvent(e rollout.Event) Event {
 }
 
 func shapeRequest(r rollout.Request) Request {
-	out := Request{ID: r.ID, Verb: string(r.Verb), By: r.By, Why: r.Why, At: r.At.UTC(), Rollout: r.Rollout, Release: r.Release}
+	out := Request{ID: r.ID, Verb: string(r.Verb), By: r.By, Why: r.Why, At: r.At.UTC(), Rollout: r.Rollout, Release: r.Release, Intended: shapeChange(r.Intended)}
 	if r.Source != nil {
 		out.Source = place(*r.Source)
 	}

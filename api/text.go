@@ -150,6 +150,9 @@ func (p *page) trying(f Fleet) {
 	}
 	p.field("tries", strings.TrimSpace(rollout.Short(r.Candidate)+"  "+r.ID))
 	p.field("", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
+	if text := budgetText(*r); text != "" {
+		p.field("budget", text)
+	}
 	if v := r.Verdict; v != nil && judged(r.Phase) {
 		p.field("", bar(v.Progress)+etaText(*v))
 		if text := neededText(*v); text != "" {
@@ -180,6 +183,23 @@ func verdictText(v Verdict) string {
 		return v.Sentence
 	}
 	return outcome + ": " + v.Sentence
+}
+
+// budgetText says how much of what a candidate may spoil it has spoiled.
+func budgetText(r Rollout) string {
+	if r.Budget == nil {
+		return ""
+	}
+	var parts []string
+	for _, b := range []struct {
+		have, of int64
+		what     string
+	}{{r.Exposed, r.Budget.Auctions, "auctions"}, {r.Missed, r.Budget.MissedBids, "missed bids"}} {
+		if b.of > 0 {
+			parts = append(parts, fmt.Sprintf("%s of %s %s (%.0f %%)", thousands(b.have), thousands(b.of), b.what, 100*float64(b.have)/float64(b.of)))
+		}
+	}
+	return strings.Join(parts, "; ") + " spent; back when all is"
 }
 
 // neededText says how much of what the furthest proof needs is there, and what

@@ -101,8 +101,10 @@ type Rollout struct {
 	CompletedAt *time.Time `json:"completed_at,omitempty"` // of the training job
 	HeldFrom    string     `json:"held_from,omitempty"`
 	HeldUntil   *time.Time `json:"held_until,omitempty"`
-	Coalesced   int        `json:"coalesced"` // older candidates it has replaced
-	Exposed     int64      `json:"exposed"`   // auctions that the candidate answered
+	Coalesced   int        `json:"coalesced"`        // older candidates it has replaced
+	Exposed     int64      `json:"exposed"`          // auctions that the candidate answered
+	Missed      int64      `json:"missed_bids"`      // that it alone filtered, as far as explored requests tell
+	Budget      *Budget    `json:"budget,omitempty"` // of the active one, where its policy has one
 
 	Predicted *Interval `json:"predicted,omitempty"`
 	Intended  *Change   `json:"intended_change,omitempty"`
@@ -111,6 +113,14 @@ type Rollout struct {
 	CanaryTasks  []string `json:"canary_tasks,omitempty"`
 	ControlTasks []string `json:"control_tasks,omitempty"`
 	History      []Event  `json:"history,omitempty"`
+}
+
+// Budget is what a candidate may spoil before the last canary step is
+// accepted; 0 is no bound. Exposed and Missed of the rollout count against it.
+type Budget struct {
+	Auctions   int64 `json:"auctions,omitempty"`
+	MissedBids int64 `json:"missed_bids,omitempty"`
+	Sized      int   `json:"sized,omitempty"` // tasks that the step gets, so that the budget lasts
 }
 
 // Verdict is the judge's answer.
@@ -218,6 +228,8 @@ type Request struct {
 	Rollout string    `json:"rollout,omitempty"`
 	Release string    `json:"release,omitempty"`
 	Source  string    `json:"source,omitempty"`
+
+	Intended *Change `json:"intended_change,omitempty"`
 }
 
 // TaskCounts sums up the tasks of a fleet.
@@ -288,4 +300,18 @@ type Tasks struct {
 	At    time.Time `json:"at"` // of the look that saw them
 	Total int       `json:"total"`
 	Tasks []Task    `json:"tasks"` // up to the limit: canary, control, then those in trouble
+}
+
+// Looks is the answer to /v1/fleets/{fleet}/rollouts/{id}/looks: which chunks
+// there are of the log of what the judge was shown.
+type Looks struct {
+	Rollout string `json:"rollout"`
+	Chunks  []int  `json:"chunks"`
+}
+
+// Chunk is one of them, as package history wrote it.
+type Chunk struct {
+	Rollout string `json:"rollout"`
+	Chunk   int    `json:"chunk"`
+	Body    []byte `json:"body"`
 }

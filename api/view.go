@@ -152,7 +152,7 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 	if out.Stable != nil {
 		out.Stable.Since = servesSince(s, past)
 	}
-	out.judgedNow(w)
+	v.judgedNow(&out, w)
 	for _, r := range s.Queue {
 		out.Queue = append(out.Queue, shapeRollout(r))
 	}
@@ -175,12 +175,15 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 
 // judgedNow fills in the active rollout with the freshest verdict there is:
 // the state keeps only the one that mattered last.
-func (f *Fleet) judgedNow(w view) {
+func (v *views) judgedNow(f *Fleet, w view) {
 	if w.state.Active == nil {
 		return
 	}
 	r := freshest(*w.state.Active, w.look)
 	active := shapeWhole(r)
+	if p, known := v.policy(f.Fleet, r.ID); known && r.Comparing() == rollout.Canary {
+		active.Budget = shapeBudget(p.Budget, r.Sized)
+	}
 	f.Active = &active
 }
 
@@ -191,7 +194,7 @@ func freshest(r rollout.Rollout, l rollout.Look) rollout.Rollout {
 		r.Verdict = v
 	}
 	if l.At.After(r.Since) {
-		r.Exposed = max(r.Exposed, l.Seen.Exposed)
+		r.Exposed, r.MissedBids = max(r.Exposed, l.Seen.Exposed), max(r.MissedBids, l.Seen.MissedBids)
 	}
 	return r
 }

@@ -25,6 +25,7 @@ func TestTypesAgree(t *testing.T) {
 		api.Interval{},
 		api.Change{},
 		api.Rollout{},
+		api.Budget{},
 		api.Verdict{},
 		api.Spent{},
 		api.Finding{},

@@ -85,12 +85,20 @@ export interface Rollout {
   held_until?: string;
   coalesced: number;
   exposed: number;
+  missed_bids: number;
+  budget?: Budget;
   predicted?: Interval;
   intended_change?: Change;
   verdict: Verdict | null;
   canary_tasks?: string[];
   control_tasks?: string[];
   history?: Event[];
+}
+
+export interface Budget {
+  auctions?: number;
+  missed_bids?: number;
+  sized?: number;
 }
 
 export interface Verdict {
@@ -181,6 +189,7 @@ export interface Request {
   rollout?: string;
   release?: string;
   source?: string;
+  intended_change?: Change;
 }
 
 export interface TaskCounts {
@@ -252,6 +261,7 @@ export interface Ask {
   rollout?: string;
   release?: string;
   source?: string;
+  intended_change?: Change;
 }
 
 const patience = 10_000; // milliseconds for one call

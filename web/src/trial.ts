@@ -1,7 +1,7 @@
 // What is being tried: where it stands, what the judge says, what comes next.
 
 import type { Fleet, Phase, Rollout, Verdict } from "./api.ts";
-import { h } from "./dom.ts";
+import { h, svg } from "./dom.ts";
 import { clock, count, percent, points, span, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { ago, badge, button, code, tone, until } from "./parts.ts";
@@ -87,6 +87,8 @@ function nextList(f: Fleet, r: Rollout, now: number): HTMLElement {
   const n = f.next;
   const rows: [string, (Node | string)[]][] = [["Next", [n.sentence, ...(n.at && Date.parse(n.at) > now ? [" About ", until(n.at, now), "."] : [])]]];
   if (n.deadline) rows.push(["Otherwise", [h("b", {}, words(n.otherwise ?? "")), " at ", until(n.deadline, now), "."]]);
+  const spent = budget(r);
+  if (spent.length > 0) rows.push(["Budget", spent]);
   if (r.verdict?.class) rows.push(["Unclear", [classes[r.verdict.class]]]);
   if (r.verdict?.otherwise) rows.push(["What if", [r.verdict.otherwise]]);
   if (r.verdict?.detectable) rows.push(["Can tell", [`a shift of ${points(r.verdict.detectable, 2).slice(1)} points by now`]]);
@@ -99,6 +101,19 @@ function nextList(f: Fleet, r: Rollout, now: number): HTMLElement {
   for (const q of f.requests) rows.push(["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]);
   for (const w of f.queue) rows.push(["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]]);
   return h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
+}
+
+// budget tells how much of what the candidate may spoil is spent.
+function budget(r: Rollout): (Node | string)[] {
+  const bounds: [number, number | undefined, string][] = [
+    [r.exposed, r.budget?.auctions, "auctions"],
+    [r.missed_bids, r.budget?.missed_bids, "missed bids"],
+  ];
+  return bounds.flatMap(([have, of, what]) => (of ? [h("span", { class: have > 0.8 * of ? "budget low" : "budget" },
+    svg("svg", { viewBox: "0 0 60 6", "aria-hidden": "true", preserveAspectRatio: "none" },
+      svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
+      svg("rect", { width: 60 * Math.min(1, have / of), height: 6, rx: 3, class: "fill" })),
+    h("span", {}, h("b", {}, count(have)), ` of ${count(of)} ${what} spent; back when all is`))] : []));
 }
 
 const road: Phase[] = ["queued", "admitting", "shadow", "canary", "promoting", "live"];

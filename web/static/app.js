@@ -749,6 +749,8 @@ function nextList(f, r, now2) {
   const n = f.next;
   const rows = [["Next", [n.sentence, ...n.at && Date.parse(n.at) > now2 ? [" About ", until(n.at, now2), "."] : []]]];
   if (n.deadline) rows.push(["Otherwise", [h("b", {}, words(n.otherwise ?? "")), " at ", until(n.deadline, now2), "."]]);
+  const spent = budget(r);
+  if (spent.length > 0) rows.push(["Budget", spent]);
   if (r.verdict?.class) rows.push(["Unclear", [classes[r.verdict.class]]]);
   if (r.verdict?.otherwise) rows.push(["What if", [r.verdict.otherwise]]);
   if (r.verdict?.detectable) rows.push(["Can tell", [`a shift of ${points(r.verdict.detectable, 2).slice(1)} points by now`]]);
@@ -761,6 +763,23 @@ function nextList(f, r, now2) {
   for (const q of f.requests) rows.push(["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]);
   for (const w of f.queue) rows.push(["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]]);
   return h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
+}
+function budget(r) {
+  const bounds = [
+    [r.exposed, r.budget?.auctions, "auctions"],
+    [r.missed_bids, r.budget?.missed_bids, "missed bids"]
+  ];
+  return bounds.flatMap(([have, of, what]) => of ? [h(
+    "span",
+    { class: have > 0.8 * of ? "budget low" : "budget" },
+    svg(
+      "svg",
+      { viewBox: "0 0 60 6", "aria-hidden": "true", preserveAspectRatio: "none" },
+      svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
+      svg("rect", { width: 60 * Math.min(1, have / of), height: 6, rx: 3, class: "fill" })
+    ),
+    h("span", {}, h("b", {}, count(have)), ` of ${count(of)} ${what} spent; back when all is`)
+  )] : []);
 }
 var road = ["queued", "admitting", "shadow", "canary", "promoting", "live"];
 function stepper(r) {
