@@ -30,6 +30,7 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	if seen.Tasks == nil && err != nil {
 		return nil, errors.Join(errs...)
 	}
+	seen.Pace = f.memo.pace.look(seen.Tasks, now)
 	seen.Swaps = f.memo.swaps.look(seen.Tasks, f.epoch, now)
 	seen.Jobs, err = f.jobs(ctx, s, now)
 	trouble("look for models", err)
@@ -52,7 +53,7 @@ func (f *Reconciler) tasks(ctx context.Context) ([]rollout.Task, int, error) {
 	listed, desired, err := f.Tasks.List(listing)
 	cancel()
 	if f.memo.listing.failed = err != nil; err == nil {
-		f.memo.tasks, f.memo.desired = listed, desired
+		f.memo.setTasks(listed, desired)
 	}
 	asked := slices.Clone(f.memo.tasks)
 	var g errgroup.Group

@@ -18,8 +18,9 @@ type memory struct {
 	mu       sync.Mutex
 	archived map[string]bool // finished rollouts seen stored
 
-	tasks   []rollout.Task // as ECS listed them last
-	desired int
+	tasks     []rollout.Task    // as ECS listed them last
+	addresses map[string]string // of their control ports, by task
+	desired   int
 	jobsAt  time.Time // when training jobs were listed last
 
 	listing, finding service // ECS, which lists tasks; SageMaker, which finds jobs
@@ -27,6 +28,7 @@ type memory struct {
 	admission *admission // of the last rollout looked at
 	judging   *judging
 	swaps     swapWatch
+	pace      pace
 }
 
 // admission is what looking at an artifact came to, with its bytes.
@@ -58,12 +60,15 @@ func (m *memory) archivedOf(finished []rollout.Rollout) []string {
 	return slices.Sorted(maps.Keys(m.archived))
 }
 
-// address is where the control port of a task listens.
-func (m *memory) address(task string) string {
-	for _, t := range m.tasks {
-		if t.ID == task {
-			return t.Address
-		}
+// setTasks takes over what ECS has listed.
+func (m *memory) setTasks(tasks []rollout.Task, desired int) {
+	m.tasks, m.desired = tasks, desired
+	m.addresses = make(map[string]string, len(tasks))
+	for _, t := range tasks {
+		m.addresses[t.ID] = t.Address
 	}
-	return ""
 }
+
+// address is where the control port of a task listens; empty for one that is
+// not listed.
+func (m *memory) address(task string) string { return m.addresses[task] }

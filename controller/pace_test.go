@@ -1,0 +1,38 @@
+package controller
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+func TestPace(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	task := func(id, boot string, requests int64) rollout.Task {
+		return rollout.Task{ID: id, Boot: boot, Requests: requests, Reachable: true}
+	}
+	silent := rollout.Task{ID: "a", Requests: 0}
+	var p pace
+	for _, step := range []struct {
+		why   string
+		after time.Duration
+		tasks []rollout.Task
+		want  float64
+	}{
+		{"nothing is known of a first look", 0, []rollout.Task{task("a", "1", 1000), task("b", "1", 0)}, 0},
+		{"too early to tell", 29 * time.Second, []rollout.Task{task("a", "1", 2000)}, 0},
+		{"the mean of two", 40 * time.Second, []rollout.Task{task("a", "1", 5000), task("b", "1", 2000)}, 75},
+		{"told again", 41 * time.Second, nil, 75},
+		{"a restarted and a silent one do not count", 80 * time.Second, []rollout.Task{silent, task("b", "2", 10)}, 75},
+		{"what was restarted counts from then", 120 * time.Second, []rollout.Task{task("b", "2", 410), task("c", "1", 9000)}, 10},
+		{"nobody looked for long", time.Hour, []rollout.Task{task("c", "1", 99000)}, 0},
+		{"the clock jumped back", 0, []rollout.Task{task("c", "1", 99000)}, 0},
+		{"and measures again", 50 * time.Second, []rollout.Task{task("c", "1", 100000)}, 20},
+	} {
+		if got := p.look(step.tasks, at.Add(step.after)); math.Abs(got-step.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", step.why, got, step.want)
+		}
+	}
+}
