@@ -21,7 +21,7 @@ type memory struct {
 	tasks     []rollout.Task    // as ECS listed them last
 	addresses map[string]string // of their control ports, by task
 	desired   int
-	jobsAt  time.Time // when training jobs were listed last
+	jobsAt    time.Time // when training jobs were listed last
 
 	listing, finding service // ECS, which lists tasks; SageMaker, which finds jobs
 
