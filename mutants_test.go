@@ -76,7 +76,7 @@ func mutants() []mutant {
 		},
 		{
 			3, "data that contradict themselves are judged", "controller/judge/verdict.go",
-			"case len(bad) > 0:", "case len(bad) > maxProblems:", "TestRandomScripts",
+			"case len(t.Problems) > 0:", "case len(t.Problems) > 5:", "TestRandomScripts",
 		},
 		{
 			3, "rates of nothing are taken for numbers", "controller/judge/evidence.go",
@@ -84,7 +84,7 @@ func mutants() []mutant {
 		},
 		{
 			3, "proofs of earlier steps are enough for a new one", "controller/judge/verdict.go",
-			"return s.fresh > 0", "return true", "TestRandomSteps",
+			"return t.Fresh > 0", "return true", "TestRandomSteps",
 		},
 		{
 			4, "tasks move back a few at a time", "controller/rollout/corrections.go",

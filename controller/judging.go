@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/tally"
 )
 
 // judging is the judge's memory of one rollout: what is checkpointed.
@@ -20,8 +21,13 @@ type judging struct {
 	etag    string
 
 	Generation int64            `json:"generation"` // of the cohorts being compared
+	Tally      tally.State      `json:"tally"`
 	Judge      judge.State      `json:"judge"`
 	Exposed    map[string]int64 `json:"exposed"` // auctions answered by the candidate, by task, boot and generation
+
+	// What tasks have told in all, by task, boot and generation: the tally
+	// takes what came since. To go when tasks answer with that.
+	Told map[string]tally.Report `json:"told"`
 }
 
 // judge looks at what the compared tasks have counted. The verdict is nil when
@@ -37,12 +43,14 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, tasks []rollout
 		return nil, 0, err
 	}
 	if j.Generation != r.Generation {
-		j.Judge.Step()
+		j.Tally.Step()
 		j.Generation = r.Generation
 	}
 	look, silent := f.lookAtCounts(ctx, s, tasks, now)
-	verdict := j.Judge.Look(look, s.JudgePolicy(f.Fleet.Policies))
 	exposed := j.expose(look.Reports)
+	look.Reports = j.since(look.Reports)
+	policy := s.JudgePolicy(f.Fleet.Policies)
+	verdict := j.Judge.Judge(j.Tally.Look(look, policy), policy)
 	if err := f.checkpoint(ctx, j); err != nil {
 		f.memo.judging = nil // what is stored is the truth
 		return nil, 0, err
@@ -56,7 +64,7 @@ func (f *Reconciler) judging(ctx context.Context, id string) (*judging, error) {
 	if j := f.memo.judging; j != nil && j.rollout == id {
 		return j, nil
 	}
-	j := &judging{rollout: id, Exposed: map[string]int64{}}
+	j := &judging{rollout: id, Exposed: map[string]int64{}, Told: map[string]tally.Report{}}
 	body, etag, err := f.Documents.Get(ctx, checkpointKey(f.Fleet.Name, id))
 	if err == nil {
 		err = unpack(body, j)
@@ -85,10 +93,10 @@ func (f *Reconciler) checkpoint(ctx context.Context, j *judging) error {
 // lookAtCounts asks the compared tasks for their counts. A task that has not
 // taken its assignment yet is not expected to have any; one that cannot be
 // asked is silent.
-func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []rollout.Task, now time.Time) (judge.Look, error) {
+func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []rollout.Task, now time.Time) (tally.Look, error) {
 	r := s.Active
 	sides := Comparison{Candidate: r.Candidate, Stable: s.Stable, Generation: r.Generation}
-	look := judge.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}}
+	look := tally.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}}
 	var mu sync.Mutex
 	var silent []error
 	var g errgroup.Group
@@ -123,11 +131,11 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []
 	}
 	_ = g.Wait() // who cannot be asked is in Silent
 	slices.Sort(look.Silent)
-	slices.SortFunc(look.Reports, func(a, b judge.Report) int { return compareReports(a, b) })
+	slices.SortFunc(look.Reports, func(a, b tally.Report) int { return compareReports(a, b) })
 	return look, several(silent)
 }
 
-func compareReports(a, b judge.Report) int {
+func compareReports(a, b tally.Report) int {
 	if a.Task != b.Task {
 		if a.Task < b.Task {
 			return -1
@@ -137,9 +145,65 @@ func compareReports(a, b judge.Report) int {
 	return int(a.Generation - b.Generation)
 }
 
+func source(r tally.Report) string { return fmt.Sprintf("%s %s %d", r.Task, r.Boot, r.Generation) }
+
+// since returns what the tasks count beyond what they told before. A position
+// is how often they have told of anything new.
+func (j *judging) since(told []tally.Report) []tally.Report {
+	reports := make([]tally.Report, len(told))
+	for i, r := range told {
+		was := j.Told[source(r)]
+		r.After, r.Upto = was.Upto, was.Upto+1
+		reports[i] = r
+		reports[i].Partners = make(map[string]tally.Columns, len(r.Partners))
+		for _, c := range []struct {
+			to        *[]int64
+			now, then []int64
+		}{
+			{&reports[i].Requests, r.Requests, was.Requests},
+			{&reports[i].Errors, r.Errors, was.Errors},
+			{&reports[i].Invalid, r.Invalid, was.Invalid},
+			{&reports[i].ShadowRequests, r.ShadowRequests, was.ShadowRequests},
+			{&reports[i].ShadowInvalid, r.ShadowInvalid, was.ShadowInvalid},
+		} {
+			*c.to = less(c.now, c.then)
+		}
+		for name, c := range r.Partners {
+			then := was.Partners[name]
+			reports[i].Partners[name] = tally.Columns{
+				Scored: less(c.Scored, then.Scored), Filtered: less(c.Filtered, then.Filtered), Pairs: less(c.Pairs, then.Pairs),
+				CandidateOnly: less(c.CandidateOnly, then.CandidateOnly), StableOnly: less(c.StableOnly, then.StableOnly),
+			}
+		}
+		if sound(reports[i]) { // what goes backwards is no new beginning
+			j.Told[source(r)] = r
+		}
+	}
+	return reports
+}
+
+// sound says whether no counter went backwards.
+func sound(r tally.Report) bool {
+	columns := [][]int64{r.Requests, r.Errors, r.Invalid, r.ShadowRequests, r.ShadowInvalid}
+	for _, c := range r.Partners {
+		columns = append(columns, c.Scored, c.Filtered, c.Pairs, c.CandidateOnly, c.StableOnly)
+	}
+	return !slices.ContainsFunc(columns, func(c []int64) bool { return len(c) > 0 && (slices.Min(c) < 0 || slices.Max(c) > 1<<31) })
+}
+
+// less is now - then, where either may be empty.
+func less(now, then []int64) []int64 {
+	since := make([]int64, max(len(now), len(then)))
+	copy(since, now)
+	for i, n := range then {
+		since[i] -= n
+	}
+	return since
+}
+
 // expose adds up the auctions that the candidate has answered, whoever counted
 // them and however often tasks were replaced.
-func (j *judging) expose(reports []judge.Report) (total int64) {
+func (j *judging) expose(reports []tally.Report) (total int64) {
 	for _, r := range reports {
 		if r.Arm != judge.Candidate {
 			continue
@@ -148,7 +212,7 @@ func (j *judging) expose(reports []judge.Report) (total int64) {
 		for _, requests := range r.Requests {
 			n += requests
 		}
-		key := fmt.Sprintf("%s %s %d", r.Task, r.Boot, r.Generation)
+		key := source(r)
 		j.Exposed[key] = max(j.Exposed[key], n)
 	}
 	for _, n := range j.Exposed {

@@ -8,8 +8,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/inference/release"
 )
 
@@ -92,8 +92,9 @@ type Control interface {
 	Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error
 
 	// Counts returns what the task has counted while one of the two releases
-	// answered under the generation, and nothing else.
-	Counts(ctx context.Context, address string, c Comparison) ([]judge.Report, error)
+	// answered under the generation, and nothing else: all of it, so that the
+	// reports' positions are not set.
+	Counts(ctx context.Context, address string, c Comparison) ([]tally.Report, error)
 }
 
 // Comparison names the two sides of a rollout.

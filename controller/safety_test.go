@@ -15,8 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/inference/release"
 )
 
@@ -119,7 +119,7 @@ type faultyControl struct {
 	f faults
 }
 
-func (c faultyControl) Counts(ctx context.Context, address string, q Comparison) ([]judge.Report, error) {
+func (c faultyControl) Counts(ctx context.Context, address string, q Comparison) ([]tally.Report, error) {
 	if err := c.f.ask("counts"); err != nil {
 		return nil, err
 	}
@@ -234,11 +234,11 @@ type dyingControl struct {
 	mu    *sync.Mutex
 	how   string
 	left  *int // looks
-	last  map[string][]judge.Report
+	last  map[string][]tally.Report
 	since *time.Time
 }
 
-func (c dyingControl) Counts(ctx context.Context, address string, q Comparison) ([]judge.Report, error) {
+func (c dyingControl) Counts(ctx context.Context, address string, q Comparison) ([]tally.Report, error) {
 	reports, err := c.Control.Counts(ctx, address, q)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -276,7 +276,7 @@ func (s scene) withoutMetrics(t *testing.T, death string, after int) {
 	w := s.stage()
 	r := w.reconciler(1)
 	left, died := 7*after, time.Time{}
-	r.Control = dyingControl{r.Control, &sync.Mutex{}, death, &left, map[string][]judge.Report{}, &died}
+	r.Control = dyingControl{r.Control, &sync.Mutex{}, death, &left, map[string][]tally.Report{}, &died}
 	playJob(t, w, s.job, func() error {
 		if !died.IsZero() {
 			time.Sleep(time.Hour)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/inference/release"
 )
 
@@ -327,14 +328,14 @@ func (w fakeControl) Assign(_ context.Context, address string, a rollout.Assign,
 }
 
 // Counts makes up what a task counts at 1,000 requests a second.
-func (w fakeControl) Counts(_ context.Context, address string, c Comparison) ([]judge.Report, error) {
+func (w fakeControl) Counts(_ context.Context, address string, c Comparison) ([]tally.Report, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.tasks[address]
 	if t == nil || !t.Reachable {
 		return nil, errors.New("connection refused")
 	}
-	var reports []judge.Report
+	var reports []tally.Report
 	for _, st := range t.stints() {
 		if st.generation == c.Generation && (st.release == c.Candidate || st.release == c.Stable) {
 			reports = append(reports, w.report(t, st, c))
@@ -344,12 +345,12 @@ func (w fakeControl) Counts(_ context.Context, address string, c Comparison) ([]
 }
 
 // report is what was counted in a stint.
-func (w fakeControl) report(t *fakeTask, st stint, c Comparison) judge.Report {
+func (w fakeControl) report(t *fakeTask, st stint, c Comparison) tally.Report {
 	arm := judge.Control
 	if st.release == c.Candidate {
 		arm = judge.Candidate
 	}
-	r := judge.Report{Task: t.ID, Boot: t.Boot, Generation: st.generation, Arm: arm, Partners: map[string]judge.Columns{}}
+	r := tally.Report{Task: t.ID, Boot: t.Boot, Generation: st.generation, Arm: arm, Partners: map[string]tally.Columns{}}
 	split := func(total float64, salt int) []int64 {
 		counts := make([]int64, st.buckets)
 		for g := range counts {
@@ -362,7 +363,7 @@ func (w fakeControl) report(t *fakeTask, st stint, c Comparison) judge.Report {
 	r.Requests, r.Errors, r.Invalid = split(n, 0), make([]int64, st.buckets), make([]int64, st.buckets)
 	r.ShadowRequests, r.ShadowInvalid = split(n*st.sample, 0), make([]int64, st.buckets)
 	for i, name := range w.partners {
-		cols := judge.Columns{Scored: split(n, 0), Filtered: split(n*(0.6+w.excess[st.release]), i)}
+		cols := tally.Columns{Scored: split(n, 0), Filtered: split(n*(0.6+w.excess[st.release]), i)}
 		if st.shadow != "" {
 			cols.Pairs = split(n*st.sample, 0)
 			cols.CandidateOnly = split(n*st.sample*(0.02+w.excess[c.Candidate]), i)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/idl/gen/control"
 )
 
@@ -19,7 +20,7 @@ const (
 // compare picks what was counted while one of the two releases answered under
 // the generation, and names its columns by candidate and stable. What was
 // counted under one release beside different shadows is one report.
-func compare(c *control.Counts, of controller.Comparison) ([]judge.Report, error) {
+func compare(c *control.Counts, of controller.Comparison) ([]tally.Report, error) {
 	if c == nil {
 		return nil, errors.New("it says nothing")
 	}
@@ -31,7 +32,7 @@ func compare(c *control.Counts, of controller.Comparison) ([]judge.Report, error
 		return nil, fmt.Errorf("it counts under %d releases, more than %d", len(c.Releases), maxEntries)
 	}
 	var first judge.Arm
-	arms := map[judge.Arm]*judge.Report{}
+	arms := map[judge.Arm]*tally.Report{}
 	for _, r := range c.Releases {
 		if r == nil || r.Generation != of.Generation || r.Release != of.Candidate && r.Release != of.Stable {
 			continue
@@ -42,8 +43,8 @@ func compare(c *control.Counts, of controller.Comparison) ([]judge.Report, error
 		}
 		if arms[arm] == nil {
 			first = cmp.Or(first, arm)
-			arms[arm] = &judge.Report{
-				Task: task, Boot: c.Boot, Generation: r.Generation, Arm: arm, Partners: map[string]judge.Columns{},
+			arms[arm] = &tally.Report{
+				Task: task, Boot: c.Boot, Generation: r.Generation, Arm: arm, Partners: map[string]tally.Columns{},
 			}
 		}
 		if err := (adder{int(r.Buckets)}).add(arms[arm], r, r.Shadow == other); err != nil {
@@ -56,8 +57,8 @@ func compare(c *control.Counts, of controller.Comparison) ([]judge.Report, error
 // reports are those of the arms that answered. A task knows bids on what
 // others answered, too; those counts hold no requests and are no report. A
 // task that has answered nothing yet tells first what it serves.
-func reports(arms map[judge.Arm]*judge.Report, first judge.Arm) []judge.Report {
-	var answered []judge.Report
+func reports(arms map[judge.Arm]*tally.Report, first judge.Arm) []tally.Report {
+	var answered []tally.Report
 	for _, arm := range []judge.Arm{judge.Candidate, judge.Control} {
 		if r := arms[arm]; r != nil && slices.Max(append(r.Requests, 0)) > 0 {
 			answered = append(answered, *r)
@@ -72,7 +73,7 @@ func reports(arms map[judge.Arm]*judge.Report, first judge.Arm) []judge.Report {
 // adder adds columns of so many buckets.
 type adder struct{ buckets int }
 
-func (a adder) add(to *judge.Report, r *control.ReleaseCounts, paired bool) error {
+func (a adder) add(to *tally.Report, r *control.ReleaseCounts, paired bool) error {
 	if a.buckets < 1 || a.buckets > maxBuckets {
 		return fmt.Errorf("%d buckets: want 1 to %d", a.buckets, maxBuckets)
 	}
@@ -107,7 +108,7 @@ func (a adder) add(to *judge.Report, r *control.ReleaseCounts, paired bool) erro
 }
 
 // partner turns "served" and "shadow" into candidate and stable.
-func (a adder) partner(to *judge.Columns, p *control.PartnerCounts, paired bool, arm judge.Arm) error {
+func (a adder) partner(to *tally.Columns, p *control.PartnerCounts, paired bool, arm judge.Arm) error {
 	err := errors.Join(
 		a.column("scored", &to.Scored, p.Scored),
 		a.column("filtered", &to.Filtered, p.Filtered),

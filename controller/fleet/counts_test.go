@@ -10,6 +10,7 @@ import (
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/fleet"
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/idl/gen/control"
 )
 
@@ -29,7 +30,7 @@ func counts(entries ...*control.ReleaseCounts) *control.Counts {
 	return &control.Counts{Task: "arn:aws:ecs:r:1:task/main/t1", Boot: "boot", Releases: entries}
 }
 
-func ask(t *testing.T, c *control.Counts) ([]judge.Report, error) {
+func ask(t *testing.T, c *control.Counts) ([]tally.Report, error) {
 	t.Helper()
 	address, _ := listen(t, &task{counts: c})
 	return newControl(t, fleet.Options{}).Counts(t.Context(), address, controller.Comparison{Candidate: digestA, Stable: digestB, Generation: 7})
@@ -37,23 +38,23 @@ func ask(t *testing.T, c *control.Counts) ([]judge.Report, error) {
 
 func two(n int64) []int64 { return []int64{n, n + 100} }
 
-func report(arm judge.Arm) judge.Report {
-	r := judge.Report{
+func report(arm judge.Arm) tally.Report {
+	r := tally.Report{
 		Task: "t1", Boot: "boot", Generation: 7, Arm: arm,
 		Requests: two(1), Errors: two(2), Invalid: two(3), ShadowInvalid: two(4), ShadowRequests: two(5),
 	}
-	columns := judge.Columns{Scored: two(6), Filtered: two(7), Pairs: two(8), CandidateOnly: two(9), StableOnly: two(10)}
+	columns := tally.Columns{Scored: two(6), Filtered: two(7), Pairs: two(8), CandidateOnly: two(9), StableOnly: two(10)}
 	if arm == judge.Control {
 		columns.CandidateOnly, columns.StableOnly = two(10), two(9)
 	}
-	r.Partners = map[string]judge.Columns{"acme": columns}
+	r.Partners = map[string]tally.Columns{"acme": columns}
 	return r
 }
 
 // unpaired is r as it is without the other release in the shadow.
-func unpaired(r judge.Report) judge.Report {
+func unpaired(r tally.Report) tally.Report {
 	r.ShadowInvalid, r.ShadowRequests = nil, nil
-	r.Partners = map[string]judge.Columns{"acme": {Scored: two(6), Filtered: two(7)}}
+	r.Partners = map[string]tally.Columns{"acme": {Scored: two(6), Filtered: two(7)}}
 	return r
 }
 
@@ -62,24 +63,24 @@ func TestCountsByCandidateAndStable(t *testing.T) {
 	idle.Requests = []int64{0, 0}
 	both := unpaired(report(judge.Candidate))
 	both.Requests, both.Errors, both.Invalid = []int64{2, 202}, []int64{4, 204}, []int64{6, 206}
-	both.Partners = map[string]judge.Columns{"acme": {Scored: []int64{12, 212}, Filtered: []int64{14, 214}}}
+	both.Partners = map[string]tally.Columns{"acme": {Scored: []int64{12, 212}, Filtered: []int64{14, 214}}}
 	for _, tt := range []struct {
 		name    string
 		entries []*control.ReleaseCounts
-		want    []judge.Report
+		want    []tally.Report
 	}{
 		{"nothing", nil, nil},
-		{"candidate answers", []*control.ReleaseCounts{entry(digestA, digestB, 7, 0)}, []judge.Report{report(judge.Candidate)}},
-		{"stable answers", []*control.ReleaseCounts{entry(digestB, digestA, 7, 0)}, []judge.Report{report(judge.Control)}},
-		{"no shadow", []*control.ReleaseCounts{entry(digestA, "", 7, 0)}, []judge.Report{unpaired(report(judge.Candidate))}},
-		{"another shadow", []*control.ReleaseCounts{entry(digestB, digestC, 7, 0)}, []judge.Report{unpaired(report(judge.Control))}},
-		{"its own shadow", []*control.ReleaseCounts{entry(digestB, digestB, 7, 0)}, []judge.Report{unpaired(report(judge.Control))}},
+		{"candidate answers", []*control.ReleaseCounts{entry(digestA, digestB, 7, 0)}, []tally.Report{report(judge.Candidate)}},
+		{"stable answers", []*control.ReleaseCounts{entry(digestB, digestA, 7, 0)}, []tally.Report{report(judge.Control)}},
+		{"no shadow", []*control.ReleaseCounts{entry(digestA, "", 7, 0)}, []tally.Report{unpaired(report(judge.Candidate))}},
+		{"another shadow", []*control.ReleaseCounts{entry(digestB, digestC, 7, 0)}, []tally.Report{unpaired(report(judge.Control))}},
+		{"its own shadow", []*control.ReleaseCounts{entry(digestB, digestB, 7, 0)}, []tally.Report{unpaired(report(judge.Control))}},
 		{"others left out", []*control.ReleaseCounts{
 			entry(digestA, digestB, 6, 50), entry(digestC, digestB, 7, 50), entry(digestA, digestB, 7, 0), entry(digestB, digestA, 8, 50), entry("", "", 7, 50),
-		}, []judge.Report{report(judge.Candidate)}},
-		{"two shadows are one report", []*control.ReleaseCounts{entry(digestA, "", 7, 0), entry(digestA, digestC, 7, 0)}, []judge.Report{both}},
-		{"bids on what others answered", []*control.ReleaseCounts{entry(digestA, digestB, 7, 0), idle}, []judge.Report{report(judge.Candidate)}},
-		{"both answered", []*control.ReleaseCounts{entry(digestB, digestA, 7, 0), entry(digestA, digestB, 7, 0)}, []judge.Report{report(judge.Candidate), report(judge.Control)}},
+		}, []tally.Report{report(judge.Candidate)}},
+		{"two shadows are one report", []*control.ReleaseCounts{entry(digestA, "", 7, 0), entry(digestA, digestC, 7, 0)}, []tally.Report{both}},
+		{"bids on what others answered", []*control.ReleaseCounts{entry(digestA, digestB, 7, 0), idle}, []tally.Report{report(judge.Candidate)}},
+		{"both answered", []*control.ReleaseCounts{entry(digestB, digestA, 7, 0), entry(digestA, digestB, 7, 0)}, []tally.Report{report(judge.Candidate), report(judge.Control)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := ask(t, counts(tt.entries...))

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/controller"
-	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/idl/gen/control"
 )
@@ -141,7 +141,7 @@ func refusal(r *control.Refused, epoch, generation int64) error {
 
 // Counts implements controller.Control. A shadow that is none of the two
 // releases leaves its paired columns out.
-func (c *Control) Counts(ctx context.Context, address string, of controller.Comparison) ([]judge.Report, error) {
+func (c *Control) Counts(ctx context.Context, address string, of controller.Comparison) ([]tally.Report, error) {
 	if of.Candidate == "" || of.Candidate == of.Stable {
 		return nil, fmt.Errorf("ask the task at %s for counts: candidate %q and stable %q are no two releases", address, of.Candidate, of.Stable)
 	}
@@ -150,7 +150,7 @@ func (c *Control) Counts(ctx context.Context, address string, of controller.Comp
 		answer, err = client.Counts(ctx, &control.CountsQuery{Generation: of.Generation})
 		return err
 	})
-	var reports []judge.Report
+	var reports []tally.Report
 	if err == nil {
 		reports, err = compare(answer, of)
 	}

@@ -1,9 +1,6 @@
 package judge
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // Burn-in: below these nothing is decided, neither way.
 const (
@@ -23,8 +20,8 @@ type estimate struct {
 	d, info, nu float64
 	n           float64 // units in the smaller arm, or pairs
 	events      float64 // of the rarer outcome over both arms, or flips
-	rates       [arms]float64
-	clusters    [arms]int // the same number twice for pairs
+	rates       [Arms]float64
+	clusters    [Arms]int // the same number twice for pairs
 	windows     int
 	phi         float64 // variance against that of independent pairs
 	few         bool    // the rarer outcome is "filtered" (always so for flips)
@@ -33,38 +30,37 @@ type estimate struct {
 	ready       bool // past the burn-in
 }
 
-// estimateServed compares the arms. u2 and g are the sums over clusters of the
-// rows; those of folded rows are the stream's own.
-func (st *stream) estimateServed(u2 [arms]float64, g [arms]int) estimate {
+// estimate compares the arms.
+func (st Difference) estimate() estimate {
 	e := estimate{windows: st.Windows, phi: 1}
 	if !(st.Q > 0) {
 		return e
 	}
-	var v [arms]float64
+	var v [Arms]float64
 	for a := range v {
-		e.clusters[a] = g[a] + st.FoldedG[a]
+		e.clusters[a] = st.G[a]
 		n := float64(max(2, e.clusters[a]))
-		v[a] = n / (n - 1) * (u2[a] + st.FoldedU2[a])
+		v[a] = n / (n - 1) * st.U2[a]
 		e.rates[a] = st.X[a] / st.N[a]
 	}
-	variance := v[candidate] + v[control]
+	variance := v[CandidateArm] + v[ControlArm]
 	e.phi = max(1, variance/st.Binomial)
 	e.known = true
 	e.d = st.D / st.Q
 	e.info = st.Q * st.Q / max(variance, .7*st.Binomial)
 	e.nu = satterthwaite(v, e.clusters)
-	e.n = min(st.N[candidate], st.N[control])
-	x, all := st.X[candidate]+st.X[control], st.N[candidate]+st.N[control]
+	e.n = min(st.N[CandidateArm], st.N[ControlArm])
+	x, all := st.X[CandidateArm]+st.X[ControlArm], st.N[CandidateArm]+st.N[ControlArm]
 	e.events, e.few = min(x, all-x), x <= all-x
-	e.ready = st.Windows >= minWindows && min(e.clusters[candidate], e.clusters[control]) >= minClusters &&
+	e.ready = st.Windows >= minWindows && min(e.clusters[CandidateArm], e.clusters[ControlArm]) >= minClusters &&
 		e.events >= minEvents
 	return e
 }
 
 // satterthwaite is the degrees of freedom of a sum of two variances; for arms
 // alike that of both together.
-func satterthwaite(v [arms]float64, g [arms]int) float64 {
-	whole, parts, most := v[candidate]+v[control], 0.0, -2.0
+func satterthwaite(v [Arms]float64, g [Arms]int) float64 {
+	whole, parts, most := v[CandidateArm]+v[ControlArm], 0.0, -2.0
 	for a := range v {
 		freedom := float64(max(1, g[a]-1))
 		parts += v[a] * v[a] / freedom
@@ -76,17 +72,17 @@ func satterthwaite(v [arms]float64, g [arms]int) float64 {
 	return max(1, min(most, whole*whole/parts))
 }
 
-// estimatePaired compares the releases on the pairs that both scored. unit is
+// estimate compares the releases on the pairs that both scored. unit is
 // how many pairs were scored together, at most: they may agree or differ
 // together.
-func (p pairSums) estimatePaired(unit float64) estimate {
+func (p PairSums) estimate(unit float64) estimate {
 	e := estimate{phi: max(1, unit), paired: true, few: true}
 	if p.N <= 0 || p.G < 1 {
 		return e
 	}
 	e.known = true
 	e.n, e.events = p.N, p.Ten+p.One
-	e.clusters = [arms]int{int(p.G), int(p.G)}
+	e.clusters = [Arms]int{int(p.G), int(p.G)}
 	e.d = (p.Ten - p.One) / p.N
 	variance := 0.0
 	if p.G > 1 {
@@ -95,7 +91,7 @@ func (p pairSums) estimatePaired(unit float64) estimate {
 	floor := ((p.Ten+p.One+2)/p.N - e.d*e.d) / p.N
 	e.info = 1 / max(variance, floor)
 	e.nu = max(1, p.G-1)
-	if chi2, freedom := p.dispersion(); freedom > 0 {
+	if chi2, freedom := dispersion(p.N, p.Ten+p.One, p.FF, p.G); freedom > 0 {
 		e.phi = max(e.phi, chi2/freedom)
 	}
 	e.ready = e.events >= minFlips && p.G >= minClusters
@@ -131,7 +127,7 @@ func (e estimate) weigh(b band) logs {
 // it. Half of the proof's error is set aside for it.
 func (e estimate) weighRare(b band) logs {
 	edge := min(b.high, -b.low)
-	if !e.known || edge <= 0 || edge >= 1 || min(e.clusters[candidate], e.clusters[control]) < minClusters {
+	if !e.known || edge <= 0 || edge >= 1 || min(e.clusters[CandidateArm], e.clusters[ControlArm]) < minClusters {
 		return logs{}
 	}
 	proof := math.Inf(1)
@@ -181,41 +177,4 @@ func (e estimate) needed(b band) float64 {
 		best = max(best, h*distance-h*h/2)
 	}
 	return (requiredLog + math.Log(10)) / max(best, b.margin*b.margin/250)
-}
-
-// sums are a look's sums over rows and clusters.
-type sums struct {
-	u2     [][arms]float64 // by stream
-	g      [][arms]int
-	paired []pairSums
-}
-
-// sumUp passes over all cells once.
-func (s *State) sumUp() sums {
-	t := sums{
-		u2:     make([][arms]float64, len(s.streams)),
-		g:      make([][arms]int, len(s.streams)),
-		paired: make([]pairSums, len(s.streams)),
-	}
-	for i := range s.streams {
-		t.paired[i] = s.streams[i].folded
-	}
-	for i := range s.rows {
-		row := &s.rows[i]
-		for a := range row.u {
-			for k, mask := range row.active[a] {
-				if mask == 0 {
-					continue
-				}
-				t.g[k][a] += bits.OnesCount64(mask)
-				u2 := 0.0
-				for _, u := range row.u[a][k*row.buckets : (k+1)*row.buckets] {
-					u2 += u * u
-				}
-				t.u2[k][a] += u2
-			}
-		}
-		row.addPairs(s.inTail, func(k int) *pairSums { return &t.paired[k] })
-	}
-	return t
 }

@@ -28,19 +28,13 @@ func TestGridsAndConfidence(t *testing.T) {
 
 	// The same through the judge: two windows of half the counts each keep d;
 	// clusters all alike leave the binomial floor, 0.7 of the variance.
-	var s State
-	st := s.learnOne("acme")
-	st.D, st.Q, st.Windows = .03*5000, 5000, 2
-	st.N, st.X = [arms]float64{1e4, 1e4}, [arms]float64{4300, 4000}
-	st.Binomial = 5000 * 5000 / info
-	e := st.estimateServed([arms]float64{}, [arms]int{32, 32})
+	st := Difference{
+		D: .03 * 5000, Q: 5000, Windows: 2, Binomial: 5000 * 5000 / info,
+		N: [Arms]float64{1e4, 1e4}, X: [Arms]float64{4300, 4000}, G: [Arms]int{32, 32},
+	}
+	e := st.estimate()
 	near(t, "d", e.d, .03, 1e-12)
 	near(t, "floored I", e.info, info/.7, 1e-9)
-}
-
-func (s *State) learnOne(name string) *stream {
-	s.learn([]string{name})
-	return &s.streams[firstPartner]
 }
 
 // The tests of the confseq package, v_opt = 100, alpha = 0.05.
@@ -55,7 +49,7 @@ func TestMixtures(t *testing.T) {
 
 func TestRatioEvidence(t *testing.T) {
 	var r ratio
-	r.add([arms]float64{6000, 54000}, [arms]float64{18, 60}, 1.5)
+	r.add([Arms]float64{6000, 54000}, [Arms]float64{18, 60}, 1.5)
 	near(t, "E", math.Exp(temperedMean(r.Logs[:], 1)), 2.7771806438983795, 1e-9)
 }
 

@@ -1,4 +1,4 @@
-package judge
+package judge_test
 
 import (
 	"encoding/json"
@@ -7,6 +7,10 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/tally"
+	"github.com/sluicehq/sluice/controller/tally/tallytest"
 )
 
 // A script reads decisions from fuzzed bytes; when they run out all are zero.
@@ -24,23 +28,23 @@ func (s *script) next(n int) int {
 // fuzzed is a fleet whose tasks count whatever the script says.
 type fuzzed struct {
 	script
-	reports []Report
+	reports []tally.Report
 	served  bool
-	calm    bool        // no contradictions, and no difference between the releases
-	counted [arms]int64 // requests that sound reports can have shown, by arm
-	seen    [arms]int64 // of those, in the last look
-	before  [arms]int64 // of those, seen before the last step
+	calm    bool              // no contradictions, and no difference between the releases
+	counted [judge.Arms]int64 // requests that sound reports can have shown, by arm
+	seen    [judge.Arms]int64 // of those, in the last look
+	before  [judge.Arms]int64 // of those, seen before the last step
 
 	pairs, pairsSeen, pairsBefore int64 // the same of pairs
 }
 
-func (f *fuzzed) arm() Arm { return []Arm{Candidate, Control}[f.next(2)] }
+func (f *fuzzed) arm() judge.Arm { return []judge.Arm{judge.Candidate, judge.Control}[f.next(2)] }
 
 // act changes the fleet by one step of the script.
 func (f *fuzzed) act() {
 	if !f.calm && (len(f.reports) == 0 || f.next(16) == 0 && len(f.reports) < 6) {
 		name := string(rune('a' + f.next(4)))
-		f.reports = append(f.reports, blank(name, f.arm(), []int{64, 20, 1, 0, 65}[f.next(5)]))
+		f.reports = append(f.reports, tallytest.Blank(name, f.arm(), []int{64, 20, 1, 0, 65}[f.next(5)]))
 		return
 	}
 	r := &f.reports[f.next(len(f.reports))]
@@ -52,11 +56,11 @@ func (f *fuzzed) act() {
 	default:
 		f.count(r)
 	case 8:
-		*r = blank(r.Task, r.Arm, 64)
+		*r = tallytest.Blank(r.Task, r.Arm, 64)
 		r.Boot = string(rune('p' + f.next(4)))
 	case 9:
 		generation := r.Generation + int64(f.next(3)) - 1
-		*r = blank(r.Task, f.arm(), 64)
+		*r = tallytest.Blank(r.Task, f.arm(), 64)
 		r.Generation = generation
 	case 10:
 		if len(r.Requests) > 0 {
@@ -64,15 +68,19 @@ func (f *fuzzed) act() {
 		}
 	case 11:
 		r.Errors, r.ShadowInvalid = nil, nil
+	case 7:
+		r.After += int64(f.next(3)) - 1
+		r.Explore = float64(f.next(4)) / 3
+		r.Connections, r.Skew = int64(f.next(9)), time.Duration(f.next(5))*time.Second
 	}
 }
 
 // count adds to all buckets at once, in any proportion.
-func (f *fuzzed) count(r *Report) {
+func (f *fuzzed) count(r *tally.Report) {
 	name := string(rune('k' + f.next(3)))
 	c, known := r.Partners[name]
 	if !known {
-		c = blankColumns(len(r.Requests))
+		c = tallytest.BlankColumns(len(r.Requests))
 		r.Partners[name] = c
 	}
 	scale := []int64{0, 1, 7, 300, 1 << 20}[f.next(5)]
@@ -107,6 +115,37 @@ func (f *fuzzed) count(r *Report) {
 		}
 		f.counted[armIndex(r.Arm)] += n
 	}
+	f.whole(r, scale)
+}
+
+// whole adds what is not counted by bucket, and bids.
+func (f *fuzzed) whole(r *tally.Report, n int64) {
+	if r.Latency == nil {
+		r.Latency, r.Scores = make([]int64, judge.LatencyBins), make([]int64, judge.ScoreBins)
+	}
+	r.Latency[10*f.next(9)] += n
+	r.Scores[7*f.next(9)] += n
+	if !f.calm && f.next(4) == 0 {
+		bids := tallytest.BlankColumns(len(r.Requests))
+		for g := range r.Requests {
+			bids.Scored[g], bids.Filtered[g] = n, n*int64(f.next(5))/8
+		}
+		r.Partners["z"] = tally.Columns{Bids: bids.Scored, BidsCandidateOnly: bids.Filtered, BidsStableOnly: bids.Filtered}
+	}
+}
+
+// goOn begins the next reports, where those that were looked at end.
+func (f *fuzzed) goOn() {
+	for i, r := range f.reports {
+		f.reports[i] = tallytest.After(r, len(r.Requests))
+	}
+}
+
+func armIndex(a judge.Arm) int {
+	if a == judge.Candidate {
+		return judge.CandidateArm
+	}
+	return judge.ControlArm
 }
 
 func addTo(column []int64, g int, n int64) {
@@ -116,41 +155,41 @@ func addTo(column []int64, g int, n int64) {
 }
 
 // finite says whether every number of a verdict is.
-func finite(v Verdict) bool {
+func finite(v judge.Verdict) bool {
 	_, err := json.Marshal(v)
 	return err == nil && v.Progress >= 0 && v.Progress <= 1 && v.ETA >= 0
 }
 
 // checkVerdict holds what must never happen.
-func (f *fuzzed) checkVerdict(t *testing.T, v, last Verdict, window int) {
+func (f *fuzzed) checkVerdict(t *testing.T, v, last judge.Verdict, window int) {
 	if !finite(v) {
 		t.Fatalf("a number is not finite: %+v", v)
 	}
-	if last.Outcome == Worse && (v.Outcome != Worse || v.Sentence != last.Sentence) {
+	if last.Outcome == judge.Worse && (v.Outcome != judge.Worse || v.Sentence != last.Sentence) {
 		t.Fatalf("worse became %s: %s", v.Outcome, v.Sentence)
 	}
-	if v.Outcome == Acceptable && f.served && min(f.counted[candidate], f.counted[control]) < 400 {
+	if v.Outcome == judge.Acceptable && f.served && min(f.counted[judge.CandidateArm], f.counted[judge.ControlArm]) < 400 {
 		t.Fatalf("acceptable after %v requests", f.counted)
 	}
-	fresh := min(f.counted[candidate]-f.before[candidate], f.counted[control]-f.before[control])
-	if v.Outcome == Acceptable && f.served && fresh < int64(window) {
+	fresh := min(f.counted[judge.CandidateArm]-f.before[judge.CandidateArm], f.counted[judge.ControlArm]-f.before[judge.ControlArm])
+	if v.Outcome == judge.Acceptable && f.served && fresh < int64(window) {
 		t.Fatalf("acceptable after %d requests since the step", fresh)
 	}
-	if fresh := f.pairs - f.pairsBefore; v.Outcome == Acceptable && !f.served && fresh < int64(window) {
+	if fresh := f.pairs - f.pairsBefore; v.Outcome == judge.Acceptable && !f.served && fresh < int64(window) {
 		t.Fatalf("acceptable after %d pairs since the step", fresh)
 	}
-	if v.Outcome == Acceptable && v.Findings[0].Outcome != Acceptable {
+	if v.Outcome == judge.Acceptable && v.Findings[0].Outcome != judge.Acceptable {
 		t.Fatalf("acceptable on data that are %s: %s", v.Findings[0].Outcome, v.Findings[0].Sentence)
 	}
 	for _, finding := range v.Findings {
-		if v.Outcome == Acceptable && finding.Required > 0 && finding.Proof < finding.Required {
+		if v.Outcome == judge.Acceptable && finding.Required > 0 && finding.Proof < finding.Required {
 			t.Fatalf("acceptable without proof: %+v", finding)
 		}
 	}
-	if v.Outcome == Acceptable && !f.served && f.pairs < 100 {
+	if v.Outcome == judge.Acceptable && !f.served && f.pairs < 100 {
 		t.Fatalf("acceptable after %d pairs", f.pairs)
 	}
-	if f.calm && v.Outcome == Worse {
+	if f.calm && v.Outcome == judge.Worse {
 		t.Fatalf("no difference, but worse: %s", v.Sentence)
 	}
 	if v.Sentence == "" {
@@ -172,7 +211,7 @@ func FuzzLook(f *testing.F) {
 // The same with long scripts from fixed seeds, which fuzzing takes long to
 // grow.
 func TestRandomScripts(t *testing.T) {
-	outcomes := map[Outcome]int{}
+	outcomes := map[judge.Outcome]int{}
 	for seed := range uint64(80) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		data := make([]byte, 1500)
@@ -191,13 +230,13 @@ func TestRandomSteps(t *testing.T) {
 	accepted := 0
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 5))
-		fleet := &fuzzed{calm: true, served: seed%2 == 0, reports: []Report{blank("a", Control, 64), blank("b", Control, 64)}}
+		fleet := &fuzzed{calm: true, served: seed%2 == 0, reports: []tally.Report{tallytest.Blank("a", judge.Control, 64), tallytest.Blank("b", judge.Control, 64)}}
 		if fleet.served {
-			fleet.reports[0].Arm = Candidate
+			fleet.reports[0].Arm = judge.Candidate
 		}
-		var s State
-		var last Verdict
-		policy := Policy{WindowRequests: 100 + rng.IntN(400)}
+		var s tallytest.Case
+		var last judge.Verdict
+		policy := judge.Policy{WindowRequests: 100 + rng.IntN(400)}
 		for i := range 60 {
 			amount := []byte{0, 0, 1, 2, 3, 3}[rng.IntN(6)]
 			for r := range fleet.reports {
@@ -207,12 +246,12 @@ func TestRandomSteps(t *testing.T) {
 				}
 				fleet.count(&fleet.reports[r])
 			}
-			if last.Outcome == Acceptable && rng.IntN(2) == 0 {
+			if last.Outcome == judge.Acceptable && rng.IntN(2) == 0 {
 				s.Step()
 				fleet.before, fleet.pairsBefore = fleet.seen, fleet.pairsSeen
 			}
 			last = fleet.look(t, &s, time.Unix(int64(i), 0), policy, last)
-			if last.Outcome == Acceptable {
+			if last.Outcome == judge.Acceptable {
 				accepted++
 			}
 		}
@@ -223,25 +262,26 @@ func TestRandomSteps(t *testing.T) {
 }
 
 // look lets the judge look at the fleet, and checks the verdict.
-func (f *fuzzed) look(t *testing.T, s *State, at time.Time, p Policy, last Verdict) Verdict {
-	v := s.Look(Look{At: at, Served: f.served, Reports: f.reports}, p)
+func (f *fuzzed) look(t *testing.T, s *tallytest.Case, at time.Time, p judge.Policy, last judge.Verdict) judge.Verdict {
+	v := s.Look(tally.Look{At: at, Served: f.served, Reports: f.reports}, p)
 	f.seen, f.pairsSeen = f.counted, f.pairs
 	f.checkVerdict(t, v, last, p.WindowRequests)
+	f.goOn()
 	return v
 }
 
 func playOnce(t *testing.T, data []byte) { playScript(t, data) }
 
 // playScript looks at what a script counts, and returns how it ends.
-func playScript(t *testing.T, data []byte) Outcome {
+func playScript(t *testing.T, data []byte) judge.Outcome {
 	fleet := &fuzzed{script: script{data}}
 	if fleet.calm = fleet.next(2) == 1; fleet.calm {
-		fleet.reports = []Report{blank("a", Candidate, 64), blank("b", Control, 64)}
+		fleet.reports = []tally.Report{tallytest.Blank("a", judge.Candidate, 64), tallytest.Blank("b", judge.Control, 64)}
 		fleet.served = true
 	}
-	var s State
-	var last Verdict
-	policy := Policy{WindowRequests: 20 + fleet.next(400), ErrorFloor: float64(fleet.next(3)) / 100}
+	var s tallytest.Case
+	var last judge.Verdict
+	policy := judge.Policy{WindowRequests: 20 + fleet.next(400), ErrorFloor: float64(fleet.next(3)) / 100}
 	if !fleet.calm {
 		policy.Intended = float64(fleet.next(3)-1) / 10
 	}
@@ -256,7 +296,7 @@ func playScript(t *testing.T, data []byte) Outcome {
 		if fleet.next(8) == 0 && !fleet.calm {
 			fleet.served = !fleet.served
 		}
-		l := Look{At: time.Unix(int64(i), 0), Served: fleet.served, Reports: fleet.reports}
+		l := tally.Look{At: time.Unix(int64(i), 0), Served: fleet.served, Reports: fleet.reports}
 		twin := roundTrip(t, s)
 		v := s.Look(l, policy)
 		fleet.seen, fleet.pairsSeen = fleet.counted, fleet.pairs
@@ -267,21 +307,22 @@ func playScript(t *testing.T, data []byte) Outcome {
 		// A contradiction between two generations is told of once; whatever
 		// was counted must be the same.
 		again := s.Look(l, policy)
-		sound := v.Findings[0].Outcome != Invalid
+		sound := v.Findings[0].Outcome != judge.Invalid
 		if !reflect.DeepEqual(v.Findings[1:], again.Findings[1:]) || sound && !reflect.DeepEqual(v, again) {
 			t.Fatalf("the same look twice:\n%+v\n%+v", v, again)
 		}
 		last = v
+		fleet.goOn()
 	}
 	return last.Outcome
 }
 
-func roundTrip(t *testing.T, s State) (back State) {
-	data, err := s.MarshalBinary()
+func roundTrip(t *testing.T, s tallytest.Case) (back tallytest.Case) {
+	data, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := back.UnmarshalBinary(data); err != nil {
+	if err := json.Unmarshal(data, &back); err != nil {
 		t.Fatal(err)
 	}
 	return back
@@ -289,28 +330,26 @@ func roundTrip(t *testing.T, s State) (back State) {
 
 // Damaged checkpoints are errors, neither panics nor states that panic later.
 func FuzzRestore(f *testing.F) {
-	w := newTraffic(1)
-	w.buckets, w.active, w.partners, w.perLook = 3, 3, 2, 20
-	var s State
+	w := tallytest.New(1)
+	w.PerLook = 20
+	var s tallytest.Case
 	for range 3 {
-		s.Look(w.next(), Policy{WindowRequests: 10, WindowBuckets: 2})
+		s.Look(w.Next(), judge.Policy{WindowRequests: 10, WindowBuckets: 2})
 	}
-	data, err := s.MarshalBinary()
+	data, err := json.Marshal(s.Judge)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Add([]byte{})
+	f.Add([]byte(`{"version":2}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var s State
-		if s.UnmarshalBinary(data) != nil {
+		var back judge.State
+		if json.Unmarshal(data, &back) != nil {
 			return
 		}
-		v := s.Look(w.see(), Policy{})
-		s.Step()
-		if _, err := s.MarshalBinary(); err != nil {
+		back.Judge(s.Seen, judge.Policy{})
+		if _, err := json.Marshal(back); err != nil {
 			t.Fatal(err)
 		}
-		_ = v
 	})
 }

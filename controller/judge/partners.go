@@ -1,33 +1,9 @@
 package judge
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
-
-// setTiers puts the partners that cover most traffic into tier 1, once there
-// is enough traffic to tell; until the next step the tiers stay.
-func (s *State) setTiers(p Policy) {
-	total := int64(0)
-	for _, n := range s.traffic {
-		total += n
-	}
-	if s.tiered || total == 0 {
-		return
-	}
-	s.tiered = total >= 200*int64(len(s.partners))
-	order := make([]int, len(s.partners))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.traffic[b], s.traffic[a]) })
-	covered := int64(0)
-	for _, k := range order {
-		s.inTail[k] = s.traffic[k] == 0 || float64(covered) >= p.TierOneShare*float64(total)
-		covered += s.traffic[k]
-	}
-}
 
 // A voice is what one partner's pairs, or the tail's, say.
 type voice struct {
@@ -48,16 +24,16 @@ func (v voice) proven() bool {
 func (e estimate) within(b band) bool { return e.known && e.d >= b.low && e.d <= b.high }
 
 // listen weighs one stream, by pairs or by arms.
-func (s *State) listen(t *sums, i int, paired bool, p Policy) voice {
-	st := &s.streams[i]
-	v := voice{stream: i, paired: paired, band: s.band(i, p)}
-	best := &st.Solo
+func (s *State) listen(t *Statistics, i int, paired bool, p Policy) voice {
+	st := &t.Streams[i]
+	v := voice{stream: i, paired: paired, band: t.band(i, p)}
+	best := &s.past.Proofs[i][byArms]
 	if paired {
-		best = &st.Paired
-		unit := t.paired[i].N / math.Max(1, float64(s.shadowed))
-		v.estimate = t.paired[i].estimatePaired(unit)
+		best = &s.past.Proofs[i][byPairs]
+		unit := st.Pairs.N / math.Max(1, float64(t.Shadowed))
+		v.estimate = st.Pairs.estimate(unit)
 	} else {
-		v.estimate = st.estimateServed(t.u2[i], t.g[i])
+		v.estimate = st.Served.estimate()
 	}
 	v.logs = v.estimate.weigh(v.band)
 	v.against = v.logs.against()
@@ -70,17 +46,17 @@ func (s *State) listen(t *sums, i int, paired bool, p Policy) voice {
 
 // band is where a stream's difference may lie. The intended shift of the whole
 // may or may not be meant for a partner of which nothing was said.
-func (s *State) band(i int, p Policy) band {
-	if i == overall {
+func (t *Statistics) band(i int, p Policy) band {
+	if i == Overall {
 		return band{p.Intended - p.Margin, p.Intended + p.Margin, p.Margin}
 	}
 	margin := p.TailMargin
 	low, high := min(0, p.Intended), max(0, p.Intended)
-	if i >= firstPartner {
-		if !s.inTail[i-firstPartner] {
+	if i >= FirstPartner {
+		if !t.Partners[i-FirstPartner].Tail {
 			margin = p.PartnerMargin
 		}
-		if shift, told := p.IntendedPartners[s.partners[i-firstPartner]]; told && !math.IsNaN(shift) && !math.IsInf(shift, 0) {
+		if shift, told := p.IntendedPartners[t.Partners[i-FirstPartner].Name]; told && !math.IsNaN(shift) && !math.IsInf(shift, 0) {
 			low, high = shift, shift
 		}
 	}
@@ -109,29 +85,33 @@ type choir struct {
 // no harm that the arms show; without pairs it is what the arms say. Every
 // partner's weight is half its share of traffic and half an equal share, so
 // that neither a great partner nor one among many is lost.
-func (s *State) hearPartners(t *sums, p Policy) choir {
-	n := len(s.partners)
+func (s *State) hearPartners(t *Statistics, p Policy) choir {
+	n := len(t.Partners)
 	c := choir{paired: make([]bool, n)}
 	var weights, logs [methods][]float64
 	for m := range methods {
 		c.voices[m] = make([]voice, n)
 		weights[m], logs[m] = make([]float64, n), make([]float64, n)
 	}
-	total := math.Max(1, float64(sum(s.traffic)))
+	total := 0.0
+	for _, partner := range t.Partners {
+		total += float64(partner.Traffic)
+	}
+	total = math.Max(1, total)
 	combined := make([]float64, n)
 	hasTail := false
-	for k := range s.partners {
+	for k, partner := range t.Partners {
 		share := [methods]float64{byArms: 1}
-		if c.paired[k] = t.paired[firstPartner+k].N > 0; c.paired[k] {
+		if c.paired[k] = t.Streams[FirstPartner+k].Pairs.N > 0; c.paired[k] {
 			share = [methods]float64{byArms: .5, byPairs: .5}
 		}
-		weight := .5/float64(n) + .5*float64(s.traffic[k])/total
+		weight := .5/float64(n) + .5*float64(partner.Traffic)/total
 		for m := range methods {
-			c.voices[m][k] = s.listen(t, firstPartner+k, m == byPairs, p)
+			c.voices[m][k] = s.listen(t, FirstPartner+k, m == byPairs, p)
 			logs[m][k], weights[m][k] = c.voices[m][k].against, share[m]*weight
 		}
 		combined[k] = logSumExp([]float64{logs[byArms][k], logs[byPairs][k]}, share[:])
-		hasTail = hasTail || s.inTail[k] && s.traffic[k] > 0
+		hasTail = hasTail || partner.Tail && partner.Traffic > 0
 	}
 	for m := range methods {
 		c.parts[m] = logSumExp(logs[m], weights[m])
@@ -139,7 +119,7 @@ func (s *State) hearPartners(t *sums, p Policy) choir {
 	c.mean = logSumExp(c.parts[:], []float64{1, 1})
 	c.named = named(combined, .05)
 	if hasTail {
-		v := s.listen(t, tail, t.paired[overall].N > 0, p)
+		v := s.listen(t, Tail, t.Streams[Overall].Pairs.N > 0, p)
 		c.tails = &v
 	}
 	return c
@@ -147,9 +127,9 @@ func (s *State) hearPartners(t *sums, p Policy) choir {
 
 // asked returns the voices by one method whose proof promotion needs: each
 // tier-1 partner, by its pairs if it has any, and the tail as one.
-func (s *State) asked(c choir, method int) (needed []voice) {
+func (c choir) asked(t *Statistics, method int) (needed []voice) {
 	for k, v := range c.voices[method] {
-		if !s.inTail[k] && c.paired[k] == (method == byPairs) {
+		if !t.Partners[k].Tail && c.paired[k] == (method == byPairs) {
 			needed = append(needed, v)
 		}
 	}
@@ -170,23 +150,24 @@ func (c choir) loudest(method int) (best voice, found bool) {
 	return best, found
 }
 
-// Partners returns one finding per partner, in the order in which they were
-// first seen: by its pairs if it has any, and else by the arms. It is for
-// display, under the policy of the last look, and decides nothing.
-func (s *State) Partners(p Policy) []Finding {
-	p = p.sane()
-	t := s.sumUp()
-	c := s.hearPartners(&t, p)
-	findings := make([]Finding, len(s.partners))
+// Partners returns one finding per partner, in the order of the statistics: by
+// its pairs if it has any, and else by the arms. It is for display, decides
+// nothing and changes nothing.
+func (s *State) Partners(t Statistics, p Policy) []Finding {
+	p = p.Sane()
+	look := State{past{Proofs: slices.Clone(s.past.Proofs)}}
+	look.fit(&t)
+	c := look.hearPartners(&t, p)
+	findings := make([]Finding, len(t.Partners))
 	for k := range findings {
 		method, gate := byArms, GatePartnersServed
 		if c.paired[k] {
 			method, gate = byPairs, GatePartnersPaired
 		}
 		v := c.voices[method][k]
-		f := s.describe(v)
+		f := t.describe(v)
 		f.Gate, f.Evidence, f.Sentence = gate, expCapped(v.against), v.text(f)
-		if !s.inTail[k] {
+		if !t.Partners[k].Tail {
 			f.Required = required
 		}
 		findings[k] = f

@@ -30,9 +30,9 @@ func (p Policy) Check() error {
 	return nil
 }
 
-// sane returns the policy with defaults in place of what is zero or no
+// Sane returns the policy with defaults in place of what is zero or no
 // sensible number.
-func (p Policy) sane() Policy {
+func (p Policy) Sane() Policy {
 	p.Margin = share(p.Margin, .02)
 	p.PartnerMargin = share(p.PartnerMargin, .03)
 	p.TailMargin = share(p.TailMargin, .05)

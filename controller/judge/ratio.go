@@ -6,7 +6,7 @@ import "math"
 type weighing struct {
 	against, proof float64 // logarithms
 	phi            float64
-	clusters       [arms]int
+	clusters       [Arms]int
 }
 
 // manyTasks is how many tasks an arm must have before the dispersion between
@@ -16,52 +16,47 @@ const manyTasks = 8
 // weighRatio holds the candidate's rate against stable's. To count against the
 // candidate it must be both above the tolerated ratio and above the floor; to
 // count for it, being below either is enough.
-func (s *State) weighRatio(m int, p Policy) weighing {
-	r := &s.ratios[m]
-	var byCluster, byTask [arms]pairSums
-	byCluster = r.Folded
-	for i := range s.rows {
-		for a := range arms {
-			byCluster[a].addExposure(s.rows[i].ratio[m][a])
-			byTask[a].addTask(s.rows[i].ratio[m][a])
-		}
+func (s *State) weighRatio(t *Statistics, m int, p Policy) weighing {
+	r, counted := &s.past.Ratios[m], &t.Ratios[m]
+	x, n := counted.ByCluster[CandidateArm].X, counted.ByCluster[CandidateArm].N
+	w := weighing{phi: 1, clusters: [Arms]int{int(counted.ByCluster[CandidateArm].G), int(counted.ByCluster[ControlArm].G)}}
+	if m != ServedErrors && counted.Requests > 0 {
+		w.phi = max(1, n/counted.Requests) // the pairs of a request may fail together
 	}
-	w := weighing{phi: 1, clusters: [arms]int{int(byCluster[candidate].G), int(byCluster[control].G)}}
-	if m != servedErrors && r.Requests > 0 {
-		w.phi = max(1, r.N[candidate]/r.Requests) // the pairs of a request may fail together
+	w.phi = max(w.phi, overdispersion(counted.ByCluster))
+	if min(counted.ByTask[CandidateArm].G, counted.ByTask[ControlArm].G) >= manyTasks {
+		w.phi = max(w.phi, overdispersion(counted.ByTask))
 	}
-	w.phi = max(w.phi, overdispersion(byCluster))
-	if min(byTask[candidate].G, byTask[control].G) >= manyTasks {
-		w.phi = max(w.phi, overdispersion(byTask))
-	}
-	if min(w.clusters[candidate], w.clusters[control]) < minClusters {
+	if min(w.clusters[CandidateArm], w.clusters[ControlArm]) < minClusters {
 		return w
 	}
-	w.against = min(temperedMean(r.Logs[:], w.phi), logAbove(r.X[candidate], r.N[candidate], p.ErrorFloor, w.phi))
+	w.against = min(temperedMean(r.Logs[:], w.phi), logAbove(x, n, p.ErrorFloor, w.phi))
 	w.proof = logSumExp([]float64{
 		temperedMean(r.Proofs[:], w.phi),
-		logBelow(r.X[candidate], r.N[candidate], p.ErrorFloor, w.phi),
+		logBelow(x, n, p.ErrorFloor, w.phi),
 	}, []float64{.5, .5})
 	r.Proof.note(p.ErrorFloor, p.ErrorRatio, w.proof, w.proof)
 	return w
 }
 
-// addTask counts all clusters of a task as one.
-func (p *pairSums) addTask(e exposure) {
-	var n, x uint64
-	for g := range e.n {
-		n += e.n[g]
-		x += e.x[g]
+// dispersion is Pearson's chi-square of g clusters' event counts around their
+// common rate, over its degrees of freedom: 1 for independent events. ff is
+// the sum over clusters of f^2/n for f events in n trials.
+func dispersion(trials, events, ff, g float64) (chi2, freedom float64) {
+	if g < 2 || events <= 0 || trials <= 0 {
+		return 0, 0
 	}
-	p.addExposure(exposure{n: []uint64{n}, x: []uint64{x}})
+	rate := events / trials
+	// sum (f - rate n)^2 / (rate n) = (sum f^2/n - rate events) / rate
+	return max(0, (ff-rate*events)/rate), g - 1
 }
 
 // overdispersion is Pearson's chi-square within arms over its degrees of
 // freedom, at least 1.
-func overdispersion(by [arms]pairSums) float64 {
+func overdispersion(by [Arms]ClusterSums) float64 {
 	chi2, freedom := 0.0, 0.0
 	for _, p := range by {
-		c, f := p.dispersion()
+		c, f := dispersion(p.N, p.X, p.FF, p.G)
 		chi2 += c
 		freedom += f
 	}
@@ -72,40 +67,41 @@ func overdispersion(by [arms]pairSums) float64 {
 }
 
 // tolerable says whether the candidate's rate as counted is fine.
-func (r *ratio) tolerable(p Policy) bool {
+func (r *Ratio) tolerable(p Policy) bool {
 	rate := r.rates()
-	return rate[candidate] <= max(p.ErrorFloor, p.ErrorRatio*rate[control])
+	return rate[CandidateArm] <= max(p.ErrorFloor, p.ErrorRatio*rate[ControlArm])
 }
 
-func (r *ratio) rates() (rate [arms]float64) {
+func (r *Ratio) rates() (rate [Arms]float64) {
 	for a := range rate {
-		if r.N[a] > 0 {
-			rate[a] = math.Min(1, r.X[a]/r.N[a])
+		if n := r.ByCluster[a].N; n > 0 {
+			rate[a] = math.Min(1, r.ByCluster[a].X/n)
 		}
 	}
 	return rate
 }
 
 // findRatio is the finding on one ratio.
-func (s *State) findRatio(m int, gate Gate, threshold float64, asked bool, p Policy) (Finding, float64) {
-	w := s.weighRatio(m, p)
-	r := &s.ratios[m]
+func (s *State) findRatio(t *Statistics, m int, gate Gate, threshold float64, asked bool, p Policy) (Finding, float64) {
+	w := s.weighRatio(t, m, p)
+	r := &t.Ratios[m]
+	c, k := r.ByCluster[CandidateArm], r.ByCluster[ControlArm]
 	rate := r.rates()
-	low, high := Newcombe(int64(r.X[candidate]), int64(r.N[candidate]), int64(r.X[control]), int64(r.N[control]))
+	low, high := Newcombe(int64(c.X), int64(c.N), int64(k.X), int64(k.N))
 	f := Finding{
 		Gate: gate, Outcome: Unsure,
-		CandidateRate: rate[candidate], StableRate: rate[control], Difference: rate[candidate] - rate[control],
-		Low: low, High: high, BandLow: -1, BandHigh: max(p.ErrorFloor, p.ErrorRatio*rate[control]) - rate[control],
+		CandidateRate: rate[CandidateArm], StableRate: rate[ControlArm], Difference: rate[CandidateArm] - rate[ControlArm],
+		Low: low, High: high, BandLow: -1, BandHigh: max(p.ErrorFloor, p.ErrorRatio*rate[ControlArm]) - rate[ControlArm],
 		Threshold: threshold, Proof: expCapped(w.proof),
-		Requests: int64(min(r.N[candidate], r.N[control])), Clusters: w.clusters[candidate] + w.clusters[control],
+		Requests: int64(min(c.N, k.N)), Clusters: w.clusters[CandidateArm] + w.clusters[ControlArm],
 	}
 	if asked {
 		f.Required = required
 	}
 	switch {
-	case r.N[candidate] == 0:
+	case c.N == 0:
 		f.Outcome = NoData
-	case r.Proof.worst() >= requiredLog && r.tolerable(p):
+	case s.past.Ratios[m].Proof.worst() >= requiredLog && r.tolerable(p):
 		f.Outcome = Acceptable
 	}
 	return f, w.against

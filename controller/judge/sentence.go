@@ -9,7 +9,7 @@ import (
 // maxNamed bounds how many partners a sentence names.
 const maxNamed = 5
 
-func sentenceOf(bad problems) string { return strings.Join(bad, "; ") }
+func sentenceOf(bad []string) string { return strings.Join(bad, "; ") }
 
 // text is a difference against its band.
 func (v voice) text(f Finding) string {
@@ -34,44 +34,44 @@ func against(e, threshold float64) string {
 }
 
 // partnersText says what the partners say together, and who is loudest.
-func (s *State) partnersText(r ruling, loudest voice, needed []voice, proven int, found bool) string {
+func (t *Statistics) partnersText(r ruling, loudest voice, needed []voice, proven int, found bool) string {
 	if !found {
 		return "nothing to compare yet"
 	}
 	e := expCapped(r.against)
 	text := fmt.Sprintf("%s; evidence: weighted mean E = %s %s %s (= 1/0.02), %s alone E = %s",
-		loudest.text(s.describe(loudest)), number(e), against(e, r.Threshold), number(r.Threshold),
-		s.streamName(loudest.stream), number(expCapped(loudest.against)))
+		loudest.text(t.describe(loudest)), number(e), against(e, r.Threshold), number(r.Threshold),
+		t.streamName(loudest.stream), number(expCapped(loudest.against)))
 	if r.excess() >= 0 || len(needed) == 0 {
 		return text
 	}
 	text += fmt.Sprintf("; %d of %d proofs stand", proven, len(needed))
 	for _, v := range needed {
 		if !v.proven() {
-			return text + ", waiting for " + s.streamName(v.stream)
+			return text + ", waiting for " + t.streamName(v.stream)
 		}
 	}
 	return text
 }
 
-func (s *State) streamName(stream int) string {
+func (t *Statistics) streamName(stream int) string {
 	switch stream {
-	case overall:
+	case Overall:
 		return "all partners"
-	case tail:
+	case Tail:
 		return "the small partners together"
 	default:
-		return s.partners[stream-firstPartner]
+		return t.Partners[stream-FirstPartner].Name
 	}
 }
 
-func ratioText(name string, f Finding, r ratio, p Policy) string {
+func ratioText(name string, f Finding, r Ratio, p Policy) string {
 	if f.Outcome == NoData {
 		return "nothing to compare yet"
 	}
 	return fmt.Sprintf("%s: candidate %s (%s of %s) vs stable %s (%s of %s), tolerated %s times stable's or %s",
-		name, percent(f.CandidateRate), commas(int64(r.X[candidate])), commas(int64(r.N[candidate])),
-		percent(f.StableRate), commas(int64(r.X[control])), commas(int64(r.N[control])),
+		name, percent(f.CandidateRate), commas(int64(r.ByCluster[CandidateArm].X)), commas(int64(r.ByCluster[CandidateArm].N)),
+		percent(f.StableRate), commas(int64(r.ByCluster[ControlArm].X)), commas(int64(r.ByCluster[ControlArm].N)),
 		number(p.ErrorRatio), percent(p.ErrorFloor))
 }
 
@@ -100,8 +100,8 @@ func (s *State) rollbackText(r ruling) string {
 	if r.Windows > 0 {
 		fmt.Fprintf(&b, ", %d windows", r.Windows)
 	}
-	if !s.since.IsZero() {
-		fmt.Fprintf(&b, ", %s-%s UTC", s.since.Format("15:04:05"), s.last.Format("15:04:05"))
+	if !s.past.Since.IsZero() {
+		fmt.Fprintf(&b, ", %s-%s UTC", s.past.Since.Format("15:04:05"), s.past.Last.Format("15:04:05"))
 	}
 	if len(r.named) > 0 {
 		fmt.Fprintf(&b, "; named by e-BH: %s", list(r.named))
@@ -155,24 +155,24 @@ func (s *State) unsureText(last *ruling, v Verdict) string {
 
 // clustersHint says when connections are too few to decide anything.
 func (s *State) clustersHint(r ruling) string {
-	needed, arms := 2*minClusters, "two arms"
+	needed, Arms := 2*minClusters, "two arms"
 	if r.Gate == GateFilterRatePaired || r.Gate == GatePartnersPaired {
-		needed, arms = minClusters, "tasks"
+		needed, Arms = minClusters, "tasks"
 	}
 	if r.Requests == 0 || r.Clusters >= needed {
 		return ""
 	}
 	return fmt.Sprintf("connections reach only %d clusters (task x bucket) of the %s, at least %d are needed: "+
-		"open more connections or compare more tasks", r.Clusters, arms, needed)
+		"open more connections or compare more tasks", r.Clusters, Arms, needed)
 }
 
-func noDataText(served bool, answered [arms]int64) string {
+func noDataText(served bool, answered [Arms]int64) string {
 	switch {
 	case !served:
 		return "NO DATA: no pair has been scored by both releases yet"
-	case answered == [arms]int64{}:
+	case answered == [Arms]int64{}:
 		return "NO DATA: neither arm has answered a request yet"
-	case answered[candidate] == 0:
+	case answered[CandidateArm] == 0:
 		return "NO DATA: the candidate has not answered a request yet"
 	default:
 		return "NO DATA: the control arm has not answered a request yet"

@@ -1,12 +1,18 @@
 package judge
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // The shape of what tasks count beside requests and partners.
 const (
 	ScoreBins   = 64 // equal ones of [0, 1]
 	LatencyBins = 96 // bin i holds [2^(i/4), 2^((i+1)/4)) microseconds
 )
+
+// MaxPartners is how many partners can be judged.
+const MaxPartners = 4096
 
 // Arms are both arms as indices of arrays.
 const (
@@ -30,6 +36,8 @@ type Statistics struct {
 	At     time.Time `json:"at"`
 	Served bool      `json:"served"` // arms are compared; false in the shadow phase
 	Step   int       `json:"step"`   // grows whenever arms are formed anew
+
+	Counted bool `json:"counted"` // this look added something
 
 	Problems []string `json:"problems,omitempty"` // contradictions in the data, for a person
 
@@ -75,6 +83,11 @@ type Stream struct {
 	// All pairs, whether or not compared, for display.
 	Scored   [Arms]int64 `json:"scored"`
 	Filtered [Arms]int64 `json:"filtered"`
+
+	// Bids as they were reported, without their weights: how many, and on how
+	// many the releases differ. They tell how much is known.
+	BidsSeen  int64 `json:"bids_seen,omitempty"`
+	BidsFlips int64 `json:"bids_flips,omitempty"`
 }
 
 // Difference is a difference of shares between the arms over closed windows:
@@ -93,7 +106,8 @@ type Difference struct {
 }
 
 // Exceedance is the difference of the shares of requests that took at least
-// so long; its clusters are tasks.
+// so long; its clusters are tasks, of which every arm has two at least in a
+// closed window.
 type Exceedance struct {
 	Edge int        `json:"edge"` // first latency bin that counts; 0 where none is set yet
 	Of   Difference `json:"of"`
@@ -132,12 +146,12 @@ const (
 	Ratios
 )
 
-// Ratio is what one look adds to two rates of rare events, and how those have
-// been spread over clusters and tasks so far.
+// Ratio is what one look adds to two rates of rare events, and what they come
+// to so far: over clusters, and over tasks.
 type Ratio struct {
-	N         [Arms]float64     `json:"n"` // of this look
-	X         [Arms]float64     `json:"x"` // of this look
-	Requests  float64           `json:"requests"`
+	N         [Arms]float64     `json:"n"`        // of this look
+	X         [Arms]float64     `json:"x"`        // of this look
+	Requests  float64           `json:"requests"` // in which the candidate's trials were counted so far
 	ByCluster [Arms]ClusterSums `json:"by_cluster"`
 	ByTask    [Arms]ClusterSums `json:"by_task"`
 }
@@ -165,4 +179,33 @@ type Cluster struct {
 	Bucket    int     `json:"bucket"`
 	Arm       Arm     `json:"arm"`
 	Influence float64 `json:"influence"` // on the overall difference
+}
+
+// Quantiles is how many edges a reference is cut at: 0.05, 0.1, ... 0.95.
+const Quantiles = 19
+
+// DriftEdges returns for each quantile of a reference the first bin that lies
+// above it: the candidate's scores in the bins before it are those that the
+// statistics count as below. known is false where there is no reference.
+func DriftEdges(reference [ScoreBins]float64) (edges [Quantiles]int, known bool) {
+	total := 0.0
+	for _, share := range reference {
+		if !(share >= 0) || math.IsInf(share, 0) {
+			return edges, false
+		}
+		total += share
+	}
+	if !(total > 0) || math.IsInf(total, 0) {
+		return edges, false
+	}
+	below, bin := 0.0, 0
+	for q := range edges {
+		want := total * float64(q+1) / (Quantiles + 1)
+		for bin < ScoreBins-1 && below+reference[bin]/2 < want {
+			below += reference[bin]
+			bin++
+		}
+		edges[q] = bin
+	}
+	return edges, true
 }

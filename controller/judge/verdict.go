@@ -2,6 +2,7 @@ package judge
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -15,9 +16,6 @@ const (
 	errorsAlpha        = .0025
 	invalidAlpha       = .00125 // for each of served and shadow
 )
-
-// gates is how many gates there are.
-const gates = 7
 
 // A ruling is a finding on its way to a verdict.
 type ruling struct {
@@ -37,54 +35,66 @@ func (r ruling) excess() float64 {
 	return r.against - math.Log(r.Threshold)
 }
 
-// Look adds what a look shows and judges. Counters are cumulative, so the same
-// look twice changes nothing. Once the outcome is Worse it stays so.
-func (s *State) Look(l Look, p Policy) Verdict {
-	p = p.sane()
-	if len(s.streams) == 0 {
-		s.learn(nil) // nothing may ever be counted
+// Judge judges the statistics of a look. They hold all that was counted so
+// far, so that the same look twice changes nothing. Once the outcome is Worse
+// it stays so.
+func (s *State) Judge(t Statistics, p Policy) Verdict {
+	p = p.Sane()
+	s.fit(&t)
+	s.see(&t, p)
+	rulings := s.rule(&t, p)
+	s.latch(&t, rulings)
+	return s.verdict(rulings, &t, p)
+}
+
+// fit makes room for what the statistics know, and gives them at least the
+// streams that there always are.
+func (s *State) fit(t *Statistics) {
+	if n := FirstPartner + len(t.Partners); len(t.Streams) < n {
+		t.Streams = append(slices.Clone(t.Streams), make([]Stream, n-len(t.Streams))...)
 	}
-	l.At = l.At.Round(0).UTC()
-	again := s.looks > 0 && l.At.Equal(s.last)
-	if !again {
-		s.looks++
-		s.last = l.At
+	if n := len(t.Streams); len(s.past.Proofs) < n {
+		s.past.Proofs = append(s.past.Proofs, make([][methods]proof, n-len(s.past.Proofs))...)
 	}
-	bad, moved := s.ingest(l, p)
-	if moved && again {
-		s.looks++
+	if s.past.Evidence == nil {
+		s.past.Evidence = map[Gate]float64{}
 	}
-	if moved && s.since.IsZero() {
-		s.since = l.At
+}
+
+// see takes note of a look.
+func (s *State) see(t *Statistics, p Policy) {
+	if again := s.past.Looks > 0 && t.At.Equal(s.past.Last); !again || t.Counted {
+		s.past.Looks++
+		s.past.Last = t.At
 	}
-	s.setTiers(p)
-	if l.Served {
-		s.closeReady(p)
-		s.checkSides(p, &bad)
+	if t.Counted && s.past.Since.IsZero() {
+		s.past.Since = t.At
 	}
-	rulings := s.rule(l, p, bad)
-	s.latch(rulings, l.At)
-	return s.verdict(rulings, l, bad)
+	if t.Step != s.past.Step {
+		s.past.Step, s.past.Stepped = t.Step, false
+	}
+	for m := range s.past.Ratios {
+		s.past.Ratios[m].add(t.Ratios[m].N, t.Ratios[m].X, p.ErrorRatio)
+	}
 }
 
 // rule puts all questions.
-func (s *State) rule(l Look, p Policy, bad problems) []ruling {
-	t := s.sumUp()
-	c := s.hearPartners(&t, p)
-	paired := t.paired[overall].N > 0
+func (s *State) rule(t *Statistics, p Policy) []ruling {
+	c := s.hearPartners(t, p)
+	paired := t.Streams[Overall].Pairs.N > 0
 	rulings := []ruling{
-		s.ruleData(bad),
-		s.ruleOverall(s.listen(&t, overall, true, p), GateFilterRatePaired, 2/overallPairedAlpha, paired || !l.Served),
-		s.ruleOverall(s.listen(&t, overall, false, p), GateFilterRateServed, 2/overallServedAlpha, l.Served),
-		s.rulePartners(c, byPairs, GatePartnersPaired, paired || !l.Served),
-		s.rulePartners(c, byArms, GatePartnersServed, l.Served && len(s.asked(c, byArms)) > 0),
-		s.ruleErrors(l, p),
-		s.ruleInvalid(l, p),
+		s.ruleData(t.Problems),
+		t.ruleOverall(s.listen(t, Overall, true, p), GateFilterRatePaired, 2/overallPairedAlpha, paired || !t.Served),
+		t.ruleOverall(s.listen(t, Overall, false, p), GateFilterRateServed, 2/overallServedAlpha, t.Served),
+		t.rulePartners(c, byPairs, GatePartnersPaired, paired || !t.Served),
+		t.rulePartners(c, byArms, GatePartnersServed, t.Served && len(c.asked(t, byArms)) > 0),
+		s.ruleErrors(t, p),
+		s.ruleInvalid(t, p),
 	}
 	for i := range rulings {
 		r := &rulings[i]
-		s.evidence[i] = math.Max(s.evidence[i], r.against)
-		r.Evidence = expCapped(s.evidence[i])
+		s.past.Evidence[r.Gate] = math.Max(s.past.Evidence[r.Gate], r.against)
+		r.Evidence = expCapped(s.past.Evidence[r.Gate])
 		if r.asked {
 			r.Required = required
 		}
@@ -95,19 +105,19 @@ func (s *State) rule(l Look, p Policy, bad problems) []ruling {
 	return rulings
 }
 
-func (s *State) ruleData(bad problems) ruling {
+func (s *State) ruleData(bad []string) ruling {
 	f := Finding{Gate: GateData, Outcome: Acceptable, Sentence: "the counts agree with each other"}
 	if len(bad) > 0 {
 		f.Outcome, f.Sentence = Invalid, sentenceOf(bad)
-	} else if s.since.IsZero() {
+	} else if s.past.Since.IsZero() {
 		f.Outcome, f.Sentence = NoData, "nothing has been counted yet"
 	}
 	return ruling{Finding: f, text: f.Sentence}
 }
 
 // ruleOverall rules on the filter rate of all partners together.
-func (s *State) ruleOverall(v voice, gate Gate, threshold float64, asked bool) ruling {
-	f := s.describe(v)
+func (t *Statistics) ruleOverall(v voice, gate Gate, threshold float64, asked bool) ruling {
+	f := t.describe(v)
 	f.Gate, f.Threshold = gate, threshold
 	r := ruling{Finding: f, asked: asked, progress: v.estimate.progress(v.band, v.proof)}
 	r.against = math.Max(v.logs.tooHigh, v.logs.tooLow)
@@ -116,18 +126,18 @@ func (s *State) ruleOverall(v voice, gate Gate, threshold float64, asked bool) r
 }
 
 // describe is a voice as a finding.
-func (s *State) describe(v voice) Finding {
+func (t *Statistics) describe(v voice) Finding {
 	e := v.estimate
 	f := Finding{
 		Outcome: NoData, BandLow: v.band.low, BandHigh: v.band.high, Low: -1, High: 1,
 		Proof: expCapped(v.proof.worst()), Requests: int64(e.n), Windows: e.windows,
-		Clusters: e.clusters[candidate] + e.clusters[control],
+		Clusters: e.clusters[CandidateArm] + e.clusters[ControlArm],
 	}
 	if v.paired {
-		f.Clusters = e.clusters[candidate]
+		f.Clusters = e.clusters[CandidateArm]
 	}
-	if v.stream >= firstPartner {
-		f.Partner = s.partners[v.stream-firstPartner]
+	if v.stream >= FirstPartner {
+		f.Partner = t.Partners[v.stream-FirstPartner].Name
 	}
 	if !e.known {
 		f.Proof = 0
@@ -137,7 +147,7 @@ func (s *State) describe(v voice) Finding {
 	if v.proven() {
 		f.Outcome = Acceptable
 	}
-	f.StableRate = s.stableRate(v.stream)
+	f.StableRate = t.stableRate(v.stream)
 	f.CandidateRate = math.Max(0, math.Min(1, f.StableRate+e.d))
 	f.Difference = e.d
 	f.Low, f.High = confidence(e.d, e.info, e.nu, v.band.margin, .05)
@@ -145,27 +155,21 @@ func (s *State) describe(v voice) Finding {
 }
 
 // stableRate is what stable has filtered of what it scored, for display.
-func (s *State) stableRate(stream int) float64 {
-	var n, x int64
-	for k := range s.partners {
-		if stream == overall || stream == firstPartner+k || stream == tail && s.inTail[k] {
-			n += s.streams[firstPartner+k].Scored[control]
-			x += s.streams[firstPartner+k].Filtered[control]
-		}
-	}
-	if n == 0 {
+func (t *Statistics) stableRate(stream int) float64 {
+	st := &t.Streams[stream]
+	if st.Scored[ControlArm] == 0 {
 		return 0
 	}
-	return math.Min(1, float64(x)/float64(n))
+	return math.Min(1, float64(st.Filtered[ControlArm])/float64(st.Scored[ControlArm]))
 }
 
 // rulePartners rules on all partners by one method. What decides is the
 // evidence of both methods together; it is laid at the door of the stronger.
-func (s *State) rulePartners(c choir, method int, gate Gate, asked bool) ruling {
+func (t *Statistics) rulePartners(c choir, method int, gate Gate, asked bool) ruling {
 	r := ruling{Finding: Finding{Gate: gate, Outcome: NoData, Low: -1, High: 1}, asked: asked}
 	loudest, found := c.loudest(method)
 	if found {
-		r.Finding = s.describe(loudest)
+		r.Finding = t.describe(loudest)
 		r.Gate, r.Outcome = gate, Unsure
 	}
 	r.Threshold = 1 / partnersAlpha
@@ -173,16 +177,16 @@ func (s *State) rulePartners(c choir, method int, gate Gate, asked bool) ruling 
 	if c.mean >= math.Log(r.Threshold) && c.parts[method] > c.parts[1-method] {
 		r.against = c.mean
 		for _, k := range c.named {
-			r.named = append(r.named, s.partners[k])
+			r.named = append(r.named, t.Partners[k].Name)
 		}
 	}
 	r.against = math.Max(r.against, -largestLog)
-	needed := s.asked(c, method)
+	needed := c.asked(t, method)
 	proven := r.prove(needed)
 	if found && proven > 0 && proven == len(needed) {
 		r.Outcome = Acceptable
 	}
-	r.text = s.partnersText(r, loudest, needed, proven, found)
+	r.text = t.partnersText(r, loudest, needed, proven, found)
 	return r
 }
 
@@ -204,36 +208,36 @@ func (r *ruling) prove(needed []voice) (proven int) {
 	return proven
 }
 
-func (s *State) ruleErrors(l Look, p Policy) ruling {
-	return s.ruleRatio(servedErrors, GateErrors, 1/errorsAlpha, l.Served, p, "error_rate", "0.0025")
+func (s *State) ruleErrors(t *Statistics, p Policy) ruling {
+	return s.ruleRatio(t, ServedErrors, GateErrors, 1/errorsAlpha, t.Served, p, "error_rate", "0.0025")
 }
 
 // ruleInvalid rules on pairs without a score, by who served them, and in the
 // shadow phase by who shadowed them.
-func (s *State) ruleInvalid(l Look, p Policy) ruling {
-	served := s.ruleRatio(servedInvalid, GateInvalidScores, 1/invalidAlpha, l.Served, p, "invalid_scores", "0.00125")
-	shadow := s.ruleRatio(shadowInvalid, GateInvalidScores, 1/invalidAlpha, !l.Served, p, "invalid_scores in shadow", "0.00125")
-	if l.Served && shadow.excess() < 0 || served.excess() >= 0 {
+func (s *State) ruleInvalid(t *Statistics, p Policy) ruling {
+	served := s.ruleRatio(t, ServedInvalid, GateInvalidScores, 1/invalidAlpha, t.Served, p, "invalid_scores", "0.00125")
+	shadow := s.ruleRatio(t, ShadowInvalid, GateInvalidScores, 1/invalidAlpha, !t.Served, p, "invalid_scores in shadow", "0.00125")
+	if t.Served && shadow.excess() < 0 || served.excess() >= 0 {
 		return served
 	}
 	return shadow
 }
 
-func (s *State) ruleRatio(m int, gate Gate, threshold float64, asked bool, p Policy, name, alpha string) ruling {
-	f, against := s.findRatio(m, gate, threshold, asked, p)
+func (s *State) ruleRatio(t *Statistics, m int, gate Gate, threshold float64, asked bool, p Policy, name, alpha string) ruling {
+	f, against := s.findRatio(t, m, gate, threshold, asked, p)
 	r := ruling{Finding: f, against: against, asked: asked}
-	r.progress = math.Min(.99, math.Max(0, s.ratios[m].Proof.worst()/requiredLog))
-	if s.ratios[m].Proof.worst() >= requiredLog {
+	r.progress = math.Min(.99, math.Max(0, s.past.Ratios[m].Proof.worst()/requiredLog))
+	if s.past.Ratios[m].Proof.worst() >= requiredLog {
 		r.progress = 1
 	}
-	r.text = ratioText(name, f, s.ratios[m], p) + "; " + evidenceText(expCapped(against), threshold, "1/"+alpha)
+	r.text = ratioText(name, f, t.Ratios[m], p) + "; " + evidenceText(expCapped(against), threshold, "1/"+alpha)
 	return r
 }
 
 // latch keeps the first ruling that is Worse; of several, the one with the
 // most evidence beyond its threshold.
-func (s *State) latch(rulings []ruling, at time.Time) {
-	if s.worse != nil {
+func (s *State) latch(t *Statistics, rulings []ruling) {
+	if s.past.Worse != nil {
 		return
 	}
 	worst := -1
@@ -246,17 +250,17 @@ func (s *State) latch(rulings []ruling, at time.Time) {
 		return
 	}
 	r := rulings[worst]
-	s.worse = &Verdict{
+	s.past.Worse = &Verdict{
 		Outcome: Worse, Gate: r.Gate, Partner: r.Partner, Culprits: r.named,
-		Sentence: s.rollbackText(r), Looks: s.looks, At: at,
+		Sentence: s.rollbackText(r), Looks: s.past.Looks, At: t.At,
 	}
 }
 
 // verdict is the answer to all rulings together.
-func (s *State) verdict(rulings []ruling, l Look, bad problems) Verdict {
-	v := Verdict{Looks: s.looks, At: l.At, Findings: make([]Finding, len(rulings))}
+func (s *State) verdict(rulings []ruling, t *Statistics, p Policy) Verdict {
+	v := Verdict{Looks: s.past.Looks, At: t.At, Findings: make([]Finding, len(rulings))}
 	for i, r := range rulings {
-		if s.worse != nil && s.worse.Gate == r.Gate {
+		if s.past.Worse != nil && s.past.Worse.Gate == r.Gate {
 			r.Outcome = Worse
 		}
 		v.Findings[i] = r.Finding
@@ -265,17 +269,17 @@ func (s *State) verdict(rulings []ruling, l Look, bad problems) Verdict {
 	}
 	var last *ruling
 	v.Progress, last = leastAdvanced(rulings)
-	v.ETA = s.forecast(l.At, v.Progress)
+	v.ETA = s.forecast(t.At, v.Progress)
 	switch {
-	case s.worse != nil:
-		w := *s.worse
+	case s.past.Worse != nil:
+		w := *s.past.Worse
 		v.Outcome, v.Gate, v.Partner, v.Culprits, v.Sentence = w.Outcome, w.Gate, w.Partner, w.Culprits, w.Sentence
 		v.ETA = 0
-	case len(bad) > 0:
-		v.Outcome, v.Gate, v.Sentence = Invalid, GateData, "INVALID data: "+sentenceOf(bad)
-	case s.nothing(l.Served):
-		v.Outcome, v.Sentence, v.ETA, v.Progress = NoData, noDataText(l.Served, s.answered), 0, 0
-	case last == nil && s.isFresh(l.Served):
+	case len(t.Problems) > 0:
+		v.Outcome, v.Gate, v.Sentence = Invalid, GateData, "INVALID data: "+sentenceOf(t.Problems)
+	case t.nothing():
+		v.Outcome, v.Sentence, v.ETA, v.Progress = NoData, noDataText(t.Served, t.Answered), 0, 0
+	case last == nil && t.isFresh(p):
 		v.Outcome, v.Progress, v.ETA = Acceptable, 1, 0
 		v.Sentence = s.acceptText(rulings)
 	default:
@@ -305,20 +309,20 @@ func leastAdvanced(rulings []ruling) (progress float64, last *ruling) {
 }
 
 // nothing says that there is nothing to compare since the last step.
-func (s *State) nothing(served bool) bool {
-	if served {
-		return s.answered[candidate] == 0 || s.answered[control] == 0
+func (t *Statistics) nothing() bool {
+	if t.Served {
+		return t.Answered[CandidateArm] == 0 || t.Answered[ControlArm] == 0
 	}
-	return s.pairsStep == 0
+	return t.PairsStep == 0
 }
 
 // isFresh says that enough was counted since the last step to stand by proofs
 // that may be older.
-func (s *State) isFresh(served bool) bool {
-	if served {
-		return s.fresh > 0
+func (t *Statistics) isFresh(p Policy) bool {
+	if t.Served {
+		return t.Fresh > 0
 	}
-	return s.pairsStep >= int64(max(1, s.windowRequests))
+	return t.PairsStep >= int64(p.WindowRequests)
 }
 
 // maxETA bounds a forecast; beyond it the pace says nothing.
@@ -327,10 +331,10 @@ const maxETA = 7 * 24 * time.Hour
 // forecast is how long the least advanced proof will take at the pace since
 // the last step; 0 when nobody knows.
 func (s *State) forecast(now time.Time, progress float64) time.Duration {
-	if !s.stepped {
-		s.stepped, s.stepAt, s.stepProgress = true, now, progress
+	if !s.past.Stepped {
+		s.past.Stepped, s.past.StepAt, s.past.StepProgress = true, now, progress
 	}
-	elapsed, gained := now.Sub(s.stepAt), progress-s.stepProgress
+	elapsed, gained := now.Sub(s.past.StepAt), progress-s.past.StepProgress
 	if elapsed <= 0 || gained <= 0 || progress >= .99 {
 		return 0
 	}

@@ -1,26 +1,30 @@
-package judge
+package tally
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
 
 // checkPresence says whether the tasks that should report do, each in one arm
 // and all with as many buckets.
-func checkPresence(sorted []Report, l Look, p Policy, bad *problems) {
+func checkPresence(sorted []*Report, l Look, p judge.Policy, bad *problems) {
 	newest := make(map[string]*Report, len(sorted))
-	for i := range sorted {
-		r := &sorted[i]
+	for _, r := range sorted {
 		if was := newest[r.Task]; was == nil || was.Generation <= r.Generation {
 			newest[r.Task] = r
 		}
 	}
-	got := make(map[Arm]int, arms)
+	got := make(map[judge.Arm]int, judge.Arms)
 	buckets := 0
-	for i := range sorted {
-		r := &sorted[i]
+	for _, r := range sorted {
 		if newest[r.Task] != r {
 			continue
 		}
 		got[r.Arm]++
-		switch n := len(r.Requests); {
+		switch n := len(longest(r)); {
 		case n == 0 || n == buckets:
 		case buckets == 0:
 			buckets = n
@@ -32,7 +36,7 @@ func checkPresence(sorted []Report, l Look, p Policy, bad *problems) {
 		named := l.Silent[:min(len(l.Silent), maxProblems)]
 		bad.add("%d tasks do not report: %s", len(l.Silent), strings.Join(named, ", "))
 	}
-	for _, arm := range []Arm{Candidate, Control} {
+	for _, arm := range []judge.Arm{judge.Candidate, judge.Control} {
 		want, told := l.Expected[arm]
 		switch {
 		case told && got[arm] != want:
@@ -49,19 +53,40 @@ const drySpell = 5
 
 // checkSides says whether both arms count, over all and for every partner that
 // matters.
-func (s *State) checkSides(p Policy, bad *problems) {
+func (s *State) checkSides(p judge.Policy, bad *problems) {
 	limit := int64(drySpell * p.WindowRequests)
-	for a, name := range []Arm{Candidate, Control} {
-		other := []Arm{Control, Candidate}[a]
+	for a, name := range []judge.Arm{judge.Candidate, judge.Control} {
+		other := []judge.Arm{judge.Control, judge.Candidate}[a]
 		if s.dry[a] >= limit {
-			bad.add("%s has answered nothing while %s answered %s requests", name, other, commas(s.dry[a]))
+			bad.add("%s has answered nothing while %s answered %s requests", name, other, strconv.FormatInt(s.dry[a], 10))
 			continue
 		}
 		for k, partner := range s.partners {
-			open := s.streams[firstPartner+k].Open
+			open := s.streams[judge.FirstPartner+k].open
 			if !s.inTail[k] && open[a] == 0 && open[1-a] >= limit {
-				bad.add("partner %s: %s has scored nothing while %s scored %s pairs", partner, name, other, commas(open[1-a]))
+				bad.add("partner %s: %s has scored nothing while %s scored %s pairs", partner, name, other, strconv.FormatInt(open[1-a], 10))
 			}
 		}
 	}
+}
+
+// maxSkew is the largest difference between the clocks of two tasks that
+// reported in this look.
+func (s *State) maxSkew() time.Duration {
+	var early, late time.Duration
+	some := false
+	for i := range s.rows {
+		r := &s.rows[i]
+		if r.seen != s.looks {
+			continue
+		}
+		if !some {
+			early, late, some = r.skew, r.skew, true
+		}
+		early, late = min(early, r.skew), max(late, r.skew)
+	}
+	if gap := late - early; gap > 0 { // a sum beyond all bounds is none
+		return gap
+	}
+	return 0
 }

@@ -1,4 +1,4 @@
-package judge
+package tally
 
 import (
 	"encoding/binary"
@@ -32,12 +32,12 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	var fresh State
 	fresh.walk(&c)
 	if c.err != nil {
-		return fmt.Errorf("restore judge: %w", c.err)
+		return fmt.Errorf("restore tally: %w", c.err)
 	}
 	if len(c.buf) != 0 {
-		return fmt.Errorf("restore judge: %d bytes too many", len(c.buf))
+		return fmt.Errorf("restore tally: %d bytes too many", len(c.buf))
 	}
-	fresh.reindex()
+	fresh.derive()
 	*s = fresh
 	return nil
 }
@@ -61,10 +61,10 @@ func (s State) MarshalJSON() ([]byte, error) {
 func (s *State) UnmarshalJSON(data []byte) error {
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
-		return fmt.Errorf("restore judge: %w", err)
+		return fmt.Errorf("restore tally: %w", err)
 	}
 	if d.Version != checkpointVersion {
-		return fmt.Errorf("restore judge: checkpoint has version %d, this program knows %d", d.Version, checkpointVersion)
+		return fmt.Errorf("restore tally: checkpoint has version %d, this program knows %d", d.Version, checkpointVersion)
 	}
 	return s.UnmarshalBinary(d.State)
 }
@@ -131,13 +131,22 @@ func (c *codec) float(v *float64) {
 	}
 }
 
-// sparse writes a zero as one byte, since half of all clusters are empty.
-func (c *codec) sparse(v *float64) {
-	some := math.Float64bits(*v) != 0
-	c.bool(&some)
-	if some {
-		c.float(v)
+// number writes a count, which most are, as few bytes, and any other as it is.
+func (c *codec) number(v *float64) {
+	const most = 1 << 52
+	count := uint64(0)
+	if *v >= 0 && *v < most && math.Float64bits(float64(uint64(*v))) == math.Float64bits(*v) {
+		count = uint64(*v) + 1
 	}
+	if count = c.uint(count); count == 0 {
+		c.float(v)
+		return
+	}
+	if count > most {
+		c.fail(damaged("a count is too large"))
+		return
+	}
+	*v = float64(count - 1)
 }
 
 // length is that of a list; a list's element takes at least one byte.
@@ -178,23 +187,22 @@ func (c *codec) time(v *time.Time) {
 	*v = v.UTC()
 }
 
-// cells walks a list whose length is known from elsewhere.
-func cells[T uint32 | uint64](c *codec, v *[]T, n int) {
+// cells walks a list of so many numbers, or none.
+func (c *codec) cells(v *[]float64, n int) {
+	some := *v != nil
+	c.bool(&some)
+	if !some {
+		return
+	}
 	if c.reading {
 		if n > len(c.buf) {
 			c.fail(errTruncated)
 			return
 		}
-		*v = make([]T, n)
+		*v = make([]float64, n)
 	}
 	for i := range *v {
-		(*v)[i] = T(c.uint(uint64((*v)[i])))
-	}
-}
-
-func (c *codec) floats(v []float64) {
-	for i := range v {
-		c.float(&v[i])
+		c.number(&(*v)[i])
 	}
 }
 

@@ -1,0 +1,236 @@
+package tally
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+// maxProblems bounds how many contradictions one look tells of.
+const maxProblems = 5
+
+// problems collects what is wrong with the data.
+type problems []string
+
+func (p *problems) add(format string, args ...any) {
+	if len(*p) < maxProblems {
+		*p = append(*p, fmt.Sprintf(format, args...))
+	}
+}
+
+// A task reads its counters while it counts on, parts before their wholes: of
+// what came between two readings a few may be in the part and not in the
+// whole, the more of them the more there is. And one kind of counter may have
+// begun before another.
+const (
+	ahead = 8
+	soon  = 200
+)
+
+// most is how much a part of a whole may be.
+func most(whole int64) int64 { return whole + whole>>4 + ahead }
+
+// check says whether a report makes sense by itself, and how many buckets it
+// has; none where nothing was counted.
+func check(r *Report, served bool) (buckets int, err error) {
+	if r.Arm != judge.Candidate && r.Arm != judge.Control {
+		return 0, fmt.Errorf("counts for arm %q, which is neither candidate nor control", r.Arm)
+	}
+	if !served && r.Arm == judge.Candidate {
+		return 0, fmt.Errorf("serves the candidate, but only stable may serve in the shadow phase")
+	}
+	if r.After < 0 || r.Upto < r.After {
+		return 0, fmt.Errorf("counts from position %d to %d", r.After, r.Upto)
+	}
+	if len(r.Partners) > judge.MaxPartners {
+		return 0, fmt.Errorf("counts %d partners, at most %d can be judged", len(r.Partners), judge.MaxPartners)
+	}
+	if err := checkWhole(r); err != nil {
+		return 0, err
+	}
+	for _, column := range totals(r) {
+		buckets = max(buckets, len(column))
+	}
+	for _, c := range r.Partners {
+		for _, column := range columns(&c) {
+			buckets = max(buckets, len(column))
+		}
+	}
+	if buckets > MaxBuckets {
+		return 0, fmt.Errorf("counts %d buckets, at most %d can be judged", buckets, MaxBuckets)
+	}
+	sound := soundTotals(r, buckets)
+	for _, c := range r.Partners {
+		sound = sound && soundColumns(&c, buckets)
+	}
+	if sound {
+		return buckets, nil
+	}
+	return buckets, complain(r, buckets)
+}
+
+// checkWhole looks at what is not counted by bucket.
+func checkWhole(r *Report) error {
+	for name, list := range map[string][]int64{"latency": r.Latency, "scores": r.Scores} {
+		bins := map[string]int{"latency": judge.LatencyBins, "scores": judge.ScoreBins}[name]
+		if len(list) > bins {
+			return fmt.Errorf("counts %s in %d bins, more than %d", name, len(list), bins)
+		}
+		for i, v := range list {
+			if v < 0 || v >= maxCount {
+				return fmt.Errorf("count %d of %s in bin %d is outside 0 to %d", v, name, i, maxCount-1)
+			}
+		}
+	}
+	if !(r.Explore >= 0 && r.Explore <= 1) {
+		return fmt.Errorf("explores a share of %v", r.Explore)
+	}
+	if r.Connections < 0 || r.Connections > maxCount {
+		return fmt.Errorf("has %d connections", r.Connections)
+	}
+	return nil
+}
+
+func totals(r *Report) [5][]int64 {
+	return [...][]int64{r.Requests, r.Errors, r.Invalid, r.ShadowRequests, r.ShadowInvalid}
+}
+
+func columns(c *Columns) [8][]int64 {
+	return [...][]int64{c.Scored, c.Filtered, c.Pairs, c.CandidateOnly, c.StableOnly, c.Bids, c.BidsCandidateOnly, c.BidsStableOnly}
+}
+
+func soundTotals(r *Report, buckets int) bool {
+	return sound2(r.Requests, r.Errors, buckets) && sound2(r.Invalid, nil, buckets) &&
+		sound2(r.ShadowRequests, nil, buckets) && sound2(r.ShadowInvalid, nil, buckets)
+}
+
+func soundColumns(c *Columns, buckets int) bool {
+	return sound2(c.Scored, c.Filtered, buckets) && sound3(c.Pairs, c.CandidateOnly, c.StableOnly, buckets) &&
+		sound3(c.Bids, c.BidsCandidateOnly, c.BidsStableOnly, buckets)
+}
+
+// sound2 says whether a whole and its part are counts, in so many buckets or
+// none. It is the short way for what is almost always so: the sign of odd is
+// that of any number that is not as it should be.
+func sound2(whole, part []int64, buckets int) bool {
+	n := len(whole)
+	if n != 0 && n != buckets || len(part) != 0 && len(part) != n {
+		return false
+	}
+	odd := int64(0)
+	for _, v := range whole {
+		odd |= v | (maxCount - 1 - v)
+	}
+	if len(part) == n {
+		for g, v := range part {
+			odd |= v | (most(whole[g]) - v)
+		}
+	}
+	return odd >= 0
+}
+
+func sound3(whole, one, two []int64, buckets int) bool {
+	n := len(whole)
+	if n == 0 {
+		return len(one) == 0 && len(two) == 0
+	}
+	if n != buckets || len(one) != n || len(two) != n {
+		return sound2(whole, one, buckets) && sound2(whole, two, buckets) && (len(one) == 0 || len(two) == 0)
+	}
+	odd := int64(0)
+	for g, v := range whole {
+		a, b := one[g], two[g]
+		odd |= v | (maxCount - 1 - v) | a | b | (most(v) - a) | (most(v) - a - b)
+	}
+	return odd >= 0
+}
+
+// complain finds out what is wrong with a report. In the order of names, so
+// that the same report gets the same complaint.
+func complain(r *Report, buckets int) error {
+	all := totals(r)
+	if err := checkColumns(all[:], buckets, ""); err != nil {
+		return err
+	}
+	if g := greater(r.Errors, nil, r.Requests); g >= 0 {
+		return fmt.Errorf("more errors than requests in bucket %d", g)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Partners)) {
+		c := r.Partners[name]
+		list := columns(&c)
+		if err := checkColumns(list[:], buckets, name); err != nil {
+			return err
+		}
+		if g := greater(c.Filtered, nil, c.Scored); g >= 0 {
+			return fmt.Errorf("more filtered than scored pairs of partner %s in bucket %d", name, g)
+		}
+		if g := greater(c.CandidateOnly, c.StableOnly, c.Pairs); g >= 0 {
+			return fmt.Errorf("more differing than compared pairs of partner %s in bucket %d", name, g)
+		}
+		if g := greater(c.BidsCandidateOnly, c.BidsStableOnly, c.Bids); g >= 0 {
+			return fmt.Errorf("more differing than compared bids of partner %s in bucket %d", name, g)
+		}
+	}
+	return nil
+}
+
+func checkColumns(columns [][]int64, buckets int, partner string) error {
+	for _, column := range columns {
+		if len(column) != 0 && len(column) != buckets {
+			return fmt.Errorf("buckets differ%s: %d in one list, %d in another", of(partner), len(column), buckets)
+		}
+		for g, v := range column {
+			if v < 0 || v >= maxCount {
+				return fmt.Errorf("count %d%s in bucket %d is outside 0 to %d", v, of(partner), g, maxCount-1)
+			}
+		}
+	}
+	return nil
+}
+
+func of(partner string) string {
+	if partner == "" {
+		return ""
+	}
+	return " of partner " + partner
+}
+
+// greater returns the first bucket in which a + b is well above whole, or -1.
+func greater(a, b, whole []int64) int {
+	for g := range max(len(a), len(b)) {
+		if at(a, g)+at(b, g) > most(at(whole, g)) {
+			return g
+		}
+	}
+	return -1
+}
+
+func at(column []int64, g int) int64 {
+	if g < len(column) {
+		return column[g]
+	}
+	return 0
+}
+
+func sum(column []int64) (total int64) {
+	for _, v := range column {
+		total += v
+	}
+	return total
+}
+
+// checkTold says whether what a task has told since its generation began fits
+// together.
+func (r *row) checkTold() error {
+	switch answered, pairs := r.told[toldRequests], r.told[toldPairs]; {
+	case r.told[toldOrphans] > soon:
+		return fmt.Errorf("%d pairs are scored but no request is counted", r.told[toldOrphans])
+	case answered-r.told[toldErrors] > soon && pairs == 0:
+		return fmt.Errorf("%d requests are answered but no partner is scored", answered)
+	case r.told[toldBoth] > soon:
+		return fmt.Errorf("%d pairs are compared but no shadow request is counted", r.told[toldBoth])
+	}
+	return nil
+}

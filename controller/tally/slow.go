@@ -1,0 +1,222 @@
+package tally
+
+import (
+	"math"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+// The edges of latency beyond which requests are counted: stable's own p99,
+// and what was promised.
+const (
+	ofStable = iota
+	ofPromise
+	slows
+)
+
+// freezeAt is how many requests of stable must be known before its p99 is.
+const freezeAt = 2000
+
+// exceeding is what one task's requests beyond an edge come to: the open
+// window, and over closed windows the units and the influence.
+type exceeding struct{ n, x, closed, u float64 }
+
+func (e *exceeding) add(other exceeding) {
+	e.n += other.n
+	e.x += other.x
+	e.closed += other.closed
+	e.u += other.u
+}
+
+// aim sets what depends on the policy alone; when that changes, what was
+// counted for another edge or reference counts no more.
+func (s *State) aim(p judge.Policy) {
+	edge := 0
+	if p.LatencySLO > 0 {
+		edge = latencyBin(p.LatencySLO)
+	}
+	if s.slow[ofPromise].Edge != edge {
+		s.slow[ofPromise] = judge.Exceedance{Edge: edge}
+		s.slowOpen[ofPromise] = [judge.Arms]int64{}
+		for a := range judge.Arms {
+			for i := range s.tables[a].blocks {
+				s.tables[a].blocks[i].slow[ofPromise] = exceeding{}
+			}
+		}
+	}
+	if edges, known := judge.DriftEdges(p.Reference); s.drift.known != known || s.drift.edges != edges {
+		s.drift = drift{known: known, edges: edges}
+		for i := range s.tables[judge.CandidateArm].blocks {
+			s.tables[judge.CandidateArm].blocks[i].scores = nil
+		}
+	}
+}
+
+// latencyBin is the first bin that holds nothing shorter.
+func latencyBin(d time.Duration) int {
+	bin := math.Ceil(4*math.Log2(float64(d)/float64(time.Microsecond)) - 1e-9)
+	return int(min(judge.LatencyBins-1, max(1, bin)))
+}
+
+// countWhole adds what a report does not count by bucket.
+func (s *State) countWhole(i int, r *Report, served bool) {
+	a := s.rows[i].arm
+	if a == judge.ControlArm && s.slow[ofStable].Edge == 0 {
+		for bin, n := range r.Latency {
+			s.latency[bin] += n
+		}
+	}
+	if !served {
+		return
+	}
+	for bin, n := range r.Scores {
+		s.scores[a][bin] += n
+	}
+	if len(r.Latency) == 0 && len(r.Scores) == 0 {
+		return
+	}
+	b := &s.tables[a].blocks[s.place(i, a)]
+	if all := sum(r.Latency); all > 0 {
+		for k := range b.slow {
+			if edge := s.slow[k].Edge; edge > 0 {
+				b.slow[k].n += float64(all)
+				b.slow[k].x += float64(sum(r.Latency[min(edge, len(r.Latency)):]))
+				s.slowOpen[k][a] += all
+			}
+		}
+	}
+	if a == judge.CandidateArm && s.drift.known && len(r.Scores) > 0 {
+		if b.scores == nil {
+			b.scores = make([]float64, judge.ScoreBins)
+		}
+		for bin, n := range r.Scores {
+			b.scores[bin] += float64(n)
+		}
+	}
+}
+
+// freeze sets the edge to the bin that stable's p99 lies in, once that can be
+// told. What was counted before does not enter.
+func (s *State) freeze() {
+	all := sum(s.latency[:])
+	if s.slow[ofStable].Edge > 0 || all < freezeAt {
+		return
+	}
+	beyond := int64(0)
+	for bin := judge.LatencyBins - 1; bin > 0; bin-- {
+		if beyond += s.latency[bin]; beyond*100 >= all || bin == 1 {
+			s.slow[ofStable].Edge = bin
+			return
+		}
+	}
+}
+
+// closeSlow closes the open windows of latency; their clusters are tasks.
+func (s *State) closeSlow(least int64) {
+	for k := range s.slow {
+		if min(s.slowOpen[k][judge.CandidateArm], s.slowOpen[k][judge.ControlArm]) < least || s.slow[k].Edge == 0 {
+			continue
+		}
+		var w window
+		for a := range judge.Arms {
+			for _, b := range s.tables[a].blocks {
+				if e := b.slow[k]; e.n > 0 {
+					w.n[a] += e.n
+					w.x[a] += e.x
+					w.g[a]++
+				}
+			}
+		}
+		if min(w.g[judge.CandidateArm], w.g[judge.ControlArm]) < 2 {
+			continue
+		}
+		w.close(&s.slow[k].Of)
+		s.slowOpen[k] = [judge.Arms]int64{}
+		s.settle(k, w)
+	}
+}
+
+// settle adds what each task moved a closed window's D by.
+func (s *State) settle(k int, w window) {
+	d := &s.slow[k].Of
+	d.U2, d.NN, d.G = [judge.Arms]float64{}, [judge.Arms]float64{}, [judge.Arms]int{}
+	for a := range judge.Arms {
+		for i := range s.tables[a].blocks {
+			e := &s.tables[a].blocks[i].slow[k]
+			if e.n > 0 {
+				e.u += w.weight[a] * (e.x - w.rate[a]*e.n)
+				e.closed += e.n
+				e.n, e.x = 0, 0
+			}
+			if e.closed > 0 {
+				d.U2[a] += e.u * e.u
+				d.NN[a] += e.closed * e.closed
+				d.G[a]++
+			}
+		}
+	}
+}
+
+// drift is how the candidate's scores lie below each quantile of its
+// reference; a cluster is one task in one window of time.
+type drift struct {
+	known bool
+	edges [judge.Quantiles]int
+	since time.Time // when the open windows began
+	sums  [judge.Quantiles]judge.ClusterSums
+}
+
+// A window of drift lasts for so long, and a task is a cluster in it once it
+// has scored so many pairs.
+const (
+	driftWindow = 15 * time.Second
+	driftScores = 50
+)
+
+// closeDrift closes every task's open window when it has lasted long enough.
+func (s *State) closeDrift(at time.Time) {
+	d := &s.drift
+	if !d.known {
+		return
+	}
+	if d.since.IsZero() || at.Before(d.since) {
+		d.since = at
+	}
+	if at.Sub(d.since) < driftWindow {
+		return
+	}
+	d.since = at
+	for i := range s.tables[judge.CandidateArm].blocks {
+		b := &s.tables[judge.CandidateArm].blocks[i]
+		n := 0.0
+		for _, v := range b.scores {
+			n += v
+		}
+		if n < driftScores {
+			continue
+		}
+		below, bin := 0.0, 0
+		for q, edge := range d.edges {
+			for ; bin < edge; bin++ {
+				below += b.scores[bin]
+			}
+			addCluster(&d.sums[q], n, below)
+		}
+		clear(b.scores)
+	}
+}
+
+// addCluster counts one cluster of x events in n trials.
+func addCluster(c *judge.ClusterSums, n, x float64) {
+	if n == 0 {
+		return
+	}
+	c.N += n
+	c.X += x
+	c.XX += x * x
+	c.XN += x * n
+	c.NN += n * n
+	c.FF += x * x / n
+	c.G++
+}

@@ -1,0 +1,210 @@
+package tally
+
+import (
+	"slices"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+// walk writes or reads the state, whichever the codec does.
+func (s *State) walk(c *codec) {
+	version := checkpointVersion
+	integer(c, &version)
+	if version != checkpointVersion {
+		c.fail(damaged("it is of another version"))
+		return
+	}
+	integer(c, &s.looks)
+	c.time(&s.last)
+	integer(c, &s.step)
+	elements(c, &s.partners, c.string)
+	elements(c, &s.inTail, c.bool)
+	c.bool(&s.tiered)
+	elements(c, &s.traffic, func(v *int64) { integer(c, v) })
+	elements(c, &s.streams, func(st *stream) { st.walk(c) })
+	integer(c, &s.shadowed)
+	for m := range s.exposed {
+		c.number(&s.exposed[m])
+	}
+	integer(c, &s.pairsStep)
+	integer(c, &s.fresh)
+	elements(c, &s.recent, func(r *recent) { r.walk(c) })
+	integer(c, &s.windowRequests)
+	integer(c, &s.windowBuckets)
+	integer(c, &s.lost)
+	elements(c, &s.crashed, c.string)
+	integers(c, s.latency[:])
+	for a := range judge.Arms {
+		integer(c, &s.dry[a])
+		integer(c, &s.answered[a])
+		integer(c, &s.crashes[a])
+		integers(c, s.scores[a][:])
+	}
+	for k := range s.slow {
+		integer(c, &s.slow[k].Edge)
+		integers(c, s.slowOpen[k][:])
+		walkDifference(c, &s.slow[k].Of)
+	}
+	s.drift.walk(c)
+	s.walkTables(c)
+}
+
+func (s *State) walkTables(c *codec) {
+	if c.err == nil && !s.consistent() {
+		c.fail(damaged("its lists disagree"))
+		return
+	}
+	for t := range s.tables {
+		table := &s.tables[t]
+		integer(c, &table.buckets)
+		integer(c, &table.shift)
+		if table.buckets < 0 || table.buckets > MaxBuckets || table.shift < 0 || table.shift > 6 {
+			c.fail(damaged("a table has no shape"))
+			return
+		}
+		elements(c, &table.blocks, func(b *block) { b.walk(c, s.lines(t), table.width(), t) })
+	}
+	elements(c, &s.rows, func(r *row) { r.walk(c) })
+	for i := range s.rows {
+		for t, at := range s.rows[i].slots {
+			if at != noSlot && (at < 0 || at >= len(s.tables[t].blocks)) {
+				c.fail(damaged("a task has no place"))
+			}
+		}
+	}
+}
+
+// consistent says whether every partner has its place in every list.
+func (s *State) consistent() bool {
+	n := len(s.partners)
+	streams := len(s.streams) == n+judge.FirstPartner || n == 0 && len(s.streams) == 0
+	edges := true
+	for k := range s.slow {
+		edges = edges && s.slow[k].Edge >= 0 && s.slow[k].Edge < judge.LatencyBins
+	}
+	for _, edge := range s.drift.edges {
+		edges = edges && edge >= 0 && edge <= judge.ScoreBins
+	}
+	return n <= judge.MaxPartners && len(s.inTail) == n && len(s.traffic) == n && streams && edges
+}
+
+// derive rebuilds what is not stored.
+func (s *State) derive() {
+	for i := range s.streams {
+		s.streams[i].stale = true
+	}
+	if len(s.partners) > 0 {
+		s.index = make(map[string]int, len(s.partners))
+		for i, name := range s.partners {
+			s.index[name] = i
+		}
+	}
+	slices.SortFunc(s.rows, compareRows)
+}
+
+func integers[T ~int | ~int64](c *codec, list []T) {
+	for i := range list {
+		integer(c, &list[i])
+	}
+}
+
+func (st *stream) walk(c *codec) {
+	walkDifference(c, &st.served)
+	integers(c, st.open[:])
+	integers(c, st.scored[:])
+	integers(c, st.filtered[:])
+	integer(c, &st.bids)
+	integer(c, &st.flips)
+}
+
+func walkDifference(c *codec, d *judge.Difference) {
+	c.number(&d.D)
+	c.number(&d.Q)
+	c.number(&d.Binomial)
+	integer(c, &d.Windows)
+	for a := range judge.Arms {
+		c.number(&d.N[a])
+		c.number(&d.X[a])
+		c.number(&d.U2[a])
+		c.number(&d.NN[a])
+		integer(c, &d.G[a])
+	}
+}
+
+func (r *recent) walk(c *codec) {
+	c.time(&r.at)
+	for a := range r.counts {
+		for _, v := range []*int64{&r.counts[a].Requests, &r.counts[a].Errors, &r.counts[a].Pairs, &r.counts[a].Invalid} {
+			integer(c, v)
+		}
+	}
+}
+
+func (d *drift) walk(c *codec) {
+	c.bool(&d.known)
+	integers(c, d.edges[:])
+	c.time(&d.since)
+	for q := range d.sums {
+		p := &d.sums[q]
+		for _, v := range []*float64{&p.N, &p.X, &p.XX, &p.XN, &p.NN, &p.FF, &p.G} {
+			c.number(v)
+		}
+	}
+}
+
+func (b *block) walk(c *codec, lines, width, t int) {
+	c.string(&b.task)
+	for i := range b.columns {
+		c.cells(&b.columns[i], lines*width)
+	}
+	for i := range b.rare {
+		c.cells(&b.rare[i], width)
+	}
+	for k := range b.slow {
+		e := &b.slow[k]
+		for _, v := range []*float64{&e.n, &e.x, &e.closed, &e.u} {
+			c.number(v)
+		}
+	}
+	c.cells(&b.scores, judge.ScoreBins)
+	if c.reading && c.err == nil && !b.whole(t) {
+		c.fail(damaged("a task's clusters are missing"))
+	}
+}
+
+// whole says whether a block has the columns that one of its table has.
+func (b *block) whole(t int) bool {
+	needed := armColumns
+	if t == pairsTable {
+		needed = bids
+	}
+	for i, column := range b.columns {
+		if i < needed && column == nil {
+			return false
+		}
+	}
+	for _, column := range b.rare {
+		if column == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *row) walk(c *codec) {
+	c.string(&r.Task)
+	c.string(&r.Boot)
+	integer(c, &r.arm)
+	integer(c, &r.generation)
+	integer(c, &r.upto)
+	integer(c, &r.buckets)
+	integer(c, &r.seen)
+	integers(c, r.slots[:])
+	integers(c, r.told[:])
+	integer(c, &r.connections)
+	integer(c, &r.skew)
+	c.number(&r.explore)
+	if r.arm < 0 || r.arm >= judge.Arms || r.buckets < 0 || r.buckets > MaxBuckets {
+		c.fail(damaged("a task has no arm or no buckets"))
+	}
+}
