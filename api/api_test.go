@@ -105,7 +105,9 @@ func TestStatus(t *testing.T) {
 		{"POST", "/v1/fleets/demo/pause", `{"by":"` + long + `"}`, 413, "larger than"},
 		{"POST", "/v1/fleets/demo/pause", `{"by":"ada","why":"` + long[:2000] + `"}`, 400, "want up to 1000"},
 	} {
-		w := ask(handler(scene("canary", noon), api.Options{}), tt.method, tt.path, tt.body)
+		f := scene("canary", noon)
+		f.logs = map[string][][]byte{"better": {{0}, {1}}}
+		w := ask(handler(f, api.Options{}), tt.method, tt.path, tt.body)
 		if w.Code != tt.code || !strings.Contains(w.Body.String(), tt.says) {
 			t.Errorf("%s %s %.60s: got %d %.300s, want %d with %q", tt.method, tt.path, tt.body, w.Code, w.Body, tt.code, tt.says)
 		}

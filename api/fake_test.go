@@ -22,6 +22,7 @@ type fake struct {
 	archived []rollout.Rollout
 	releases []release.Passport
 	asked    []rollout.Request
+	logs     map[string][][]byte // chunks of looks, by rollout
 	fail     error // of every read
 	reads    int
 }
@@ -63,19 +64,18 @@ func (f *fake) Rollout(_ context.Context, _, id string) (rollout.Rollout, error)
 	return rollout.Rollout{}, fmt.Errorf("rollout %s: %w", id, api.ErrNotFound)
 }
 
-// Chunks of every rollout that is called better: 0 and 1.
-func (f *fake) Chunks(_ context.Context, _, id string) ([]int, error) {
-	if id != "better" {
-		return nil, nil
+func (f *fake) Chunks(_ context.Context, _, id string) (found []int, err error) {
+	for n := range f.logs[id] {
+		found = append(found, n)
 	}
-	return []int{0, 1}, nil
+	return found, nil
 }
 
 func (f *fake) Chunk(_ context.Context, _, id string, n int) ([]byte, error) {
-	if id != "better" || n > 1 {
+	if n >= len(f.logs[id]) {
 		return nil, api.ErrNotFound
 	}
-	return []byte{byte(n)}, nil
+	return f.logs[id][n], nil
 }
 
 func (f *fake) Releases(_ context.Context, limit int) ([]release.Passport, error) {
@@ -138,7 +138,7 @@ func scene(name string, now time.Time) *fake {
 		passport(older, "baseline", now.Add(-26*time.Hour)),
 	}
 	f.state = rollout.State{Fleet: "demo", Epoch: 7, Generation: 12, Stable: stable, Previous: older, Default: stable}
-	f.archived = history(now)
+	f.archived = past(now)
 	f.look = rollout.Look{At: now.Add(-time.Second), Leader: "controller-a", Epoch: 7, Took: 38 * time.Millisecond, Every: time.Second}
 	n := 8
 	if name == "crowd" {
@@ -327,8 +327,8 @@ func verdictWorse(at time.Time) *judge.Verdict {
 	return v
 }
 
-// history is what is over, newest first.
-func history(now time.Time) []rollout.Rollout {
+// past is what is over, newest first.
+func past(now time.Time) []rollout.Rollout {
 	done := func(id string, phase rollout.Phase, why rollout.Reason, say, candidate string, ago time.Duration) rollout.Rollout {
 		r := rollout.Rollout{
 			ID: id, Source: source(id), Candidate: candidate, Against: digest("basel"), Policy: "default", Phase: phase,
