@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,61 +12,157 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sluicehq/sluice/controller/history"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/controller/tally"
 )
 
-// judging is the judge's memory of one rollout: what is checkpointed.
+// judging is what is remembered of one rollout that is being judged: what is
+// checkpointed. Whoever takes over from the checkpoint comes to the same
+// verdicts at the same looks.
 type judging struct {
 	rollout string
 	etag    string
 
-	Generation int64            `json:"generation"` // of the cohorts being compared
-	Tally      tally.State      `json:"tally"`
-	Judge      judge.State      `json:"judge"`
-	Exposed    map[string]int64 `json:"exposed"` // auctions answered by the candidate, by task, boot and generation
+	Generation int64                `json:"generation"` // of the cohorts being compared
+	Tally      tally.State          `json:"tally"`
+	Judge      judge.State          `json:"judge"`
+	Verdict    *judge.Verdict       `json:"verdict"` // of the last look
+	Exposure   exposure             `json:"exposure"`
+	Arms       map[string]judge.Arm `json:"arms"`    // of tasks that could crash on either side's account
+	Crashed    []string             `json:"crashed"` // tasks whose crash has been counted
+	Log        chronicle            `json:"log"`
 
 	// What tasks have told in all, by task, boot and generation: the tally
 	// takes what came since. To go when tasks answer with that.
 	Told map[string]tally.Report `json:"told"`
 }
 
-// judge looks at what the compared tasks have counted. The verdict is nil when
-// nothing is being compared, or nobody could be asked.
-func (f *Reconciler) judge(ctx context.Context, s rollout.State, tasks []rollout.Task, now time.Time) (*judge.Verdict, int64, error) {
+// judge looks at what the compared tasks have counted and leaves in seen what
+// it comes to. There is no verdict when nothing is being compared, or nobody
+// could be asked.
+func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.Observation, now time.Time) error {
 	r := s.Active
-	if r == nil || r.Candidate == "" || !slices.Contains([]rollout.Phase{rollout.Shadow, rollout.Canary}, r.Comparing()) {
-		f.memo.judging = nil
-		return nil, 0, nil
+	if r == nil || !slices.Contains([]rollout.Phase{rollout.Shadow, rollout.Canary, rollout.Promoting}, r.Comparing()) {
+		return f.settle(ctx, r, now)
 	}
 	j, err := f.judging(ctx, r.ID)
 	if err != nil {
-		return nil, 0, err
+		return err
+	}
+	j.join(r, seen.Tasks)
+	if r.Comparing() == rollout.Promoting && !j.anew(seen.Crashed) || f.early(j, r, now) {
+		j.tell(r, seen)
+		return nil
 	}
 	if j.Generation != r.Generation {
 		j.Tally.Step()
 		j.Generation = r.Generation
 	}
-	look, silent := f.lookAtCounts(ctx, s, tasks, now)
-	exposed := j.expose(look.Reports)
-	look.Reports = j.since(look.Reports)
-	policy := s.JudgePolicy(f.Fleet.Policies)
-	verdict := j.Judge.Judge(j.Tally.Look(look, policy), policy)
+	silent := f.look(ctx, s, j, seen, now)
 	if err := f.checkpoint(ctx, j); err != nil {
 		f.memo.judging = nil // what is stored is the truth
-		return nil, 0, err
+		if j.Verdict.Outcome == judge.Worse {
+			j.tell(r, seen) // harm is not forgotten for want of a memory
+		}
+		return errors.Join(err, silent)
 	}
-	return &verdict, exposed, silent
+	j.tell(r, seen)
+	if j.Log.due(now) {
+		silent = errors.Join(silent, f.keep(ctx, j, now))
+	}
+	return silent
 }
 
-// judging returns the judge's memory of a rollout, from the checkpoint if this
-// process has none.
+// early reports whether the last look was only just made: passes that hurry
+// after a change, or begin anew after a crash, go by its verdict.
+func (f *Reconciler) early(j *judging, r *rollout.Rollout, now time.Time) bool {
+	if j.Verdict == nil || j.Generation != r.Generation {
+		return false
+	}
+	gap := now.Sub(j.Verdict.At)
+	return gap >= 0 && gap < f.Fleet.LookEvery/2
+}
+
+// look asks the compared tasks, counts, judges and notes what it came to.
+func (f *Reconciler) look(ctx context.Context, s rollout.State, j *judging, seen *rollout.Observation, now time.Time) error {
+	look, trouble := f.lookAtCounts(ctx, s, j, seen.Tasks, now)
+	look.Reports = j.since(look.Reports)
+	look.Crashed = j.crashes(seen.Crashed)
+	policy := s.JudgePolicy(f.Fleet.Policies)
+	statistics := j.Tally.Look(look, policy)
+	verdict := j.Judge.Judge(statistics, policy)
+	j.Verdict = &verdict
+	exposing := slices.DeleteFunc(slices.Clone(look.Silent), func(task string) bool { return !slices.Contains(s.Active.CanaryTasks, task) })
+	j.Exposure.take(look, j.Generation, exposing, seen.Pace)
+	digest, err := history.DigestOf(verdict)
+	if err == nil {
+		err = j.Log.note(noted{Policy: policy, Look: history.Look{Number: verdict.Looks, Digest: digest, Statistics: statistics}})
+	}
+	return errors.Join(trouble, err)
+}
+
+// tell leaves in seen what the last look came to. While tasks move over,
+// nothing is compared any more, and only gross harm is told.
+func (j *judging) tell(r *rollout.Rollout, seen *rollout.Observation) {
+	auctions, missed := j.Exposure.total()
+	seen.Exposed, seen.MissedBids = auctions, int64(missed)
+	if v := j.Verdict; v != nil && (r.Comparing() != rollout.Promoting || v.Breaker) {
+		seen.Verdict = v
+	}
+}
+
+// join remembers on whose account each task would crash: in the shadow phase
+// all that score the candidate do it on its own. Tasks that have left the
+// comparison and can be seen to be well are forgotten.
+func (j *judging) join(r *rollout.Rollout, tasks []rollout.Task) {
+	for _, t := range tasks {
+		arm, compared := r.Arm(t.ID)
+		switch {
+		case compared && r.Comparing() == rollout.Shadow:
+			j.Arms[t.ID] = judge.Candidate
+		case compared:
+			j.Arms[t.ID] = arm
+		case t.Reachable && r.Comparing() == rollout.Promoting && t.Serving == r.Candidate:
+			j.Arms[t.ID] = judge.Candidate
+		case t.Reachable:
+			delete(j.Arms, t.ID)
+		}
+	}
+}
+
+// anew reports whether a crash is not counted yet.
+func (j *judging) anew(crashed []rollout.Crash) bool {
+	return slices.ContainsFunc(crashed, func(c rollout.Crash) bool {
+		_, involved := j.Arms[c.Task]
+		return involved && !slices.Contains(j.Crashed, c.Task)
+	})
+}
+
+// maxCrashed bounds the crashes that are known to be counted.
+const maxCrashed = 1024
+
+// crashes are those that are not counted yet, by arm.
+func (j *judging) crashes(crashed []rollout.Crash) map[judge.Arm][]string {
+	fresh := map[judge.Arm][]string{}
+	for _, c := range crashed {
+		arm, involved := j.Arms[c.Task]
+		if involved && !slices.Contains(j.Crashed, c.Task) && len(j.Crashed) < maxCrashed {
+			fresh[arm] = append(fresh[arm], c.Task)
+			j.Crashed = append(j.Crashed, c.Task)
+		}
+	}
+	return fresh
+}
+
+// judging returns what is remembered of a rollout, from the checkpoint if this
+// process has nothing.
 func (f *Reconciler) judging(ctx context.Context, id string) (*judging, error) {
 	if j := f.memo.judging; j != nil && j.rollout == id {
 		return j, nil
 	}
-	j := &judging{rollout: id, Exposed: map[string]int64{}, Told: map[string]tally.Report{}}
+	j := &judging{rollout: id}
 	body, etag, err := f.Documents.Get(ctx, checkpointKey(f.Fleet.Name, id))
 	if err == nil {
 		err = unpack(body, j)
@@ -74,6 +172,12 @@ func (f *Reconciler) judging(ctx context.Context, id string) (*judging, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load the judge's checkpoint: %w", err)
+	}
+	if j.Arms == nil {
+		j.Arms = map[string]judge.Arm{}
+	}
+	if j.Told == nil {
+		j.Told = map[string]tally.Report{}
 	}
 	f.memo.judging = j
 	return j, nil
@@ -90,12 +194,30 @@ func (f *Reconciler) checkpoint(ctx context.Context, j *judging) error {
 	return nil
 }
 
-// lookAtCounts asks the compared tasks for their counts. A task that has not
-// taken its assignment yet is not expected to have any; one that cannot be
-// asked is silent.
-func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []rollout.Task, now time.Time) (tally.Look, error) {
+// settle stores the looks that a rollout on its way back did not wait for.
+func (f *Reconciler) settle(ctx context.Context, r *rollout.Rollout, now time.Time) error {
+	j := f.memo.judging
+	if j == nil && r != nil && r.Phase == rollout.RollingBack && r.Verdict != nil && f.memo.settled != r.ID {
+		var err error
+		if j, err = f.judging(ctx, r.ID); err != nil {
+			return err
+		}
+	}
+	if j == nil {
+		return nil
+	}
+	if err := f.keep(ctx, j, now); err != nil {
+		return err // again in the next pass
+	}
+	f.memo.judging, f.memo.settled = nil, j.rollout
+	return nil
+}
+
+// lookAtCounts asks the compared tasks for what they have counted since the
+// last look. A task that has not taken its assignment yet is not expected to
+// have counted; one that cannot be asked is silent.
+func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judging, tasks []rollout.Task, now time.Time) (tally.Look, error) {
 	r := s.Active
-	sides := Comparison{Candidate: r.Candidate, Stable: s.Stable, Generation: r.Generation}
 	look := tally.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}}
 	var mu sync.Mutex
 	var silent []error
@@ -111,6 +233,7 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []
 			continue
 		}
 		look.Expected[arm]++
+		sides := j.comparison(s, t.ID)
 		g.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, taskTimeout)
 			defer cancel()
@@ -131,92 +254,38 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, tasks []
 	}
 	_ = g.Wait() // who cannot be asked is in Silent
 	slices.Sort(look.Silent)
-	slices.SortFunc(look.Reports, func(a, b tally.Report) int { return compareReports(a, b) })
+	slices.SortFunc(look.Reports, func(a, b tally.Report) int {
+		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Generation, b.Generation))
+	})
 	return look, several(silent)
 }
 
-func compareReports(a, b tally.Report) int {
-	if a.Task != b.Task {
-		if a.Task < b.Task {
-			return -1
-		}
-		return 1
+// comparison asks a task for what it has counted beyond what is counted here.
+func (j *judging) comparison(s rollout.State, task string) Comparison {
+	r := s.Active
+	c := Comparison{Candidate: r.Candidate, Stable: s.Stable, Generation: r.Generation}
+	if boot, generation, upto, found := j.Tally.Last(task); found && generation == r.Generation {
+		c.Boot, c.After = boot, upto
 	}
-	return int(a.Generation - b.Generation)
+	return c
 }
 
-func source(r tally.Report) string { return fmt.Sprintf("%s %s %d", r.Task, r.Boot, r.Generation) }
-
-// since returns what the tasks count beyond what they told before. A position
-// is how often they have told of anything new.
-func (j *judging) since(told []tally.Report) []tally.Report {
-	reports := make([]tally.Report, len(told))
-	for i, r := range told {
-		was := j.Told[source(r)]
-		r.After, r.Upto = was.Upto, was.Upto+1
-		reports[i] = r
-		reports[i].Partners = make(map[string]tally.Columns, len(r.Partners))
-		for _, c := range []struct {
-			to        *[]int64
-			now, then []int64
-		}{
-			{&reports[i].Requests, r.Requests, was.Requests},
-			{&reports[i].Errors, r.Errors, was.Errors},
-			{&reports[i].Invalid, r.Invalid, was.Invalid},
-			{&reports[i].ShadowRequests, r.ShadowRequests, was.ShadowRequests},
-			{&reports[i].ShadowInvalid, r.ShadowInvalid, was.ShadowInvalid},
-		} {
-			*c.to = less(c.now, c.then)
-		}
-		for name, c := range r.Partners {
-			then := was.Partners[name]
-			reports[i].Partners[name] = tally.Columns{
-				Scored: less(c.Scored, then.Scored), Filtered: less(c.Filtered, then.Filtered), Pairs: less(c.Pairs, then.Pairs),
-				CandidateOnly: less(c.CandidateOnly, then.CandidateOnly), StableOnly: less(c.StableOnly, then.StableOnly),
-			}
-		}
-		if sound(reports[i]) { // what goes backwards is no new beginning
-			j.Told[source(r)] = r
-		}
+// UnmarshalJSON reads a checkpoint. One of a tally or judge that this program
+// does not know is begun anew; what the candidate was exposed to is not lost.
+func (j *judging) UnmarshalJSON(data []byte) error {
+	type plain judging
+	var d struct {
+		*plain
+		Tally json.RawMessage `json:"tally"`
+		Judge json.RawMessage `json:"judge"`
 	}
-	return reports
-}
-
-// sound says whether no counter went backwards.
-func sound(r tally.Report) bool {
-	columns := [][]int64{r.Requests, r.Errors, r.Invalid, r.ShadowRequests, r.ShadowInvalid}
-	for _, c := range r.Partners {
-		columns = append(columns, c.Scored, c.Filtered, c.Pairs, c.CandidateOnly, c.StableOnly)
+	d.plain = (*plain)(j)
+	if err := json.Unmarshal(data, &d); err != nil {
+		return err
 	}
-	return !slices.ContainsFunc(columns, func(c []int64) bool { return len(c) > 0 && (slices.Min(c) < 0 || slices.Max(c) > 1<<31) })
-}
-
-// less is now - then, where either may be empty.
-func less(now, then []int64) []int64 {
-	since := make([]int64, max(len(now), len(then)))
-	copy(since, now)
-	for i, n := range then {
-		since[i] -= n
+	if err := errors.Join(json.Unmarshal(d.Tally, &j.Tally), json.Unmarshal(d.Judge, &j.Judge)); err != nil {
+		j.Tally, j.Judge, j.Verdict, j.Generation = tally.State{}, judge.State{}, nil, 0
+		j.Log.Chunk++ // looks are numbered anew
 	}
-	return since
-}
-
-// expose adds up the auctions that the candidate has answered, whoever counted
-// them and however often tasks were replaced.
-func (j *judging) expose(reports []tally.Report) (total int64) {
-	for _, r := range reports {
-		if r.Arm != judge.Candidate {
-			continue
-		}
-		var n int64
-		for _, requests := range r.Requests {
-			n += requests
-		}
-		key := source(r)
-		j.Exposed[key] = max(j.Exposed[key], n)
-	}
-	for _, n := range j.Exposed {
-		total += n
-	}
-	return total
+	return nil
 }

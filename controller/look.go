@@ -41,7 +41,9 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 		seen.Admission, err = f.lookAtArtifact(ctx, *s.Active)
 		trouble("look at the artifact", err)
 	}
-	seen.Verdict, seen.Exposed, err = f.judge(ctx, s, seen.Tasks, now)
+	seen.Crashed, err = f.crashed(ctx, s, now)
+	trouble("look for crashed tasks", err)
+	err = f.judge(ctx, s, seen, now)
 	trouble("judge", err)
 	return seen, errors.Join(errs...)
 }
@@ -90,6 +92,29 @@ func (f *Reconciler) jobs(ctx context.Context, s rollout.State, now time.Time) (
 	found, err := f.Jobs.Completed(ctx, f.Fleet.Jobs, since)
 	f.memo.finding.failed = err != nil
 	return found, err
+}
+
+// crashesEvery is how often ECS is asked for crashed tasks at most.
+const crashesEvery = 2 * time.Second
+
+// crashed asks which tasks ended by themselves, while a rollout could be at
+// fault.
+func (f *Reconciler) crashed(ctx context.Context, s rollout.State, now time.Time) ([]rollout.Crash, error) {
+	r := s.Active
+	if r == nil || !slices.Contains([]rollout.Phase{rollout.Shadow, rollout.Canary, rollout.Promoting}, r.Comparing()) {
+		return nil, nil
+	}
+	if gap := now.Sub(f.memo.crashedAt); gap >= 0 && gap < min(crashesEvery, f.Fleet.LookEvery) {
+		return f.memo.crashed, nil
+	}
+	ctx, cancel := f.memo.ending.bound(ctx)
+	defer cancel()
+	crashed, err := f.Tasks.Crashed(ctx)
+	if f.memo.ending.failed = err != nil; err != nil {
+		return f.memo.crashed, err
+	}
+	f.memo.crashed, f.memo.crashedAt = crashed, now
+	return crashed, nil
 }
 
 // service is one that a pass asks and can do without: while it fails, it is

@@ -23,10 +23,14 @@ type memory struct {
 	desired   int
 	jobsAt    time.Time // when training jobs were listed last
 
-	listing, finding service // ECS, which lists tasks; SageMaker, which finds jobs
+	listing, finding, ending service // ECS, which lists tasks; SageMaker, which finds jobs; ECS, which tells crashes
+
+	crashed   []rollout.Crash // as ECS told last
+	crashedAt time.Time
 
 	admission *admission // of the last rollout looked at
 	judging   *judging
+	settled   string // rollout whose looks are all stored, though it went back
 	swaps     swapWatch
 	pace      pace
 }

@@ -101,4 +101,9 @@ type Control interface {
 type Comparison struct {
 	Candidate, Stable string
 	Generation        int64
+
+	// Boot and After are the process of the task that told last, and the
+	// position up to which it did and what it told is stored: zero for nothing.
+	Boot  string
+	After int64
 }

@@ -32,17 +32,18 @@ type Reconciler struct {
 	Name string // of this controller, for people
 	Log  *slog.Logger
 
-	epoch int64
-	wake  chan struct{}
-	store Store
-	memo  memory
+	epoch   int64
+	wake    chan struct{}
+	store   Store
+	memo    memory
+	program string // version that judges
 }
 
 // NewReconciler returns the loop of one fleet.
 func NewReconciler(f Fleet, p Ports, name string, log *slog.Logger) *Reconciler {
 	return &Reconciler{
 		Fleet: f, Ports: p, Name: name, Log: log, wake: make(chan struct{}, 1),
-		store: Store{Documents: p.Documents, Names: []string{f.Name}}, memo: newMemory(),
+		store: Store{Documents: p.Documents, Names: []string{f.Name}}, memo: newMemory(), program: program(),
 	}
 }
 
@@ -73,6 +74,12 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	}
 	next, actions := rollout.Decide(state, *seen, f.Fleet.Policies, time.Now())
 	next.Epoch = f.epoch
+	decided := next.LastEvent != state.LastEvent
+	if decided && !goesBack(next) {
+		if err := f.keepLooks(ctx, began); err != nil {
+			return f.Fleet.LookEvery, errors.Join(err, troubles)
+		}
+	}
 	changed, err := f.save(ctx, state, next, etag)
 	if err != nil {
 		return 0, errors.Join(err, troubles)
@@ -80,7 +87,22 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	f.memo.swaps.asked(next, actions)
 	f.report(ctx, state, next)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
+	if decided {
+		troubles = errors.Join(troubles, f.keepLooks(ctx, began))
+	}
 	return f.pace(changed, actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))
+}
+
+// goesBack reports whether stable is being restored, which waits for nothing
+// but that it is written down.
+func goesBack(s rollout.State) bool { return s.Active != nil && s.Active.Phase == rollout.RollingBack }
+
+// keepLooks stores the looks that a decision was made by.
+func (f *Reconciler) keepLooks(ctx context.Context, now time.Time) error {
+	if f.memo.judging == nil {
+		return nil
+	}
+	return f.keep(ctx, f.memo.judging, now)
 }
 
 // settling is how soon tasks that were asked for something are looked at again.

@@ -1,0 +1,160 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/history"
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+const (
+	// chronicleEvery is how long looks wait to be stored together, while
+	// nothing is decided by them.
+	chronicleEvery = 30 * time.Second
+	// maxPending bounds the looks that wait because they cannot be stored.
+	maxPending = 512
+)
+
+// chronicle keeps the looks of a rollout, for ever. Those that are not stored
+// yet lie in the checkpoint, so that none is lost with the process.
+type chronicle struct {
+	Chunk   int     `json:"chunk"` // into which the oldest of Pending goes, or a later one
+	Pending []noted `json:"pending,omitempty"`
+
+	writer *history.Writer // of Chunk; nil until it is looked up
+	etag   string          // of what is stored of Chunk
+	stored time.Time       // the last time
+}
+
+// noted is a look with the policy that it was judged by.
+type noted struct {
+	Policy judge.Policy `json:"policy"`
+	Look   history.Look `json:"look"`
+}
+
+// note adds a look. What it forgets for want of room it reports.
+func (c *chronicle) note(n noted) error {
+	c.Pending = append(c.Pending, n)
+	if len(c.Pending) <= maxPending {
+		return nil
+	}
+	c.Pending = c.Pending[1:]
+	return errors.New("forget the oldest look: so many could not be stored")
+}
+
+// due reports whether looks have waited for long enough.
+func (c *chronicle) due(now time.Time) bool {
+	since := now.Sub(c.stored)
+	return len(c.Pending) > 0 && (since < 0 || since >= chronicleEvery)
+}
+
+// keep appends the looks that wait to what is stored. Storing them again, after
+// a reply was lost or by another process, changes nothing.
+func (f *Reconciler) keep(ctx context.Context, j *judging, now time.Time) error {
+	c := &j.Log
+	if len(c.Pending) == 0 {
+		return nil
+	}
+	if err := f.write(ctx, j); err != nil {
+		c.writer = nil // what is stored is the truth
+		return fmt.Errorf("keep the looks of rollout %s: %w", j.rollout, err)
+	}
+	c.Pending, c.stored = nil, now
+	return nil
+}
+
+func (f *Reconciler) write(ctx context.Context, j *judging) error {
+	c := &j.Log
+	if c.writer == nil {
+		if err := f.open(ctx, j, c.Chunk, c.Pending[0]); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.Pending {
+		if err := f.makeRoom(ctx, j, n); err != nil {
+			return err
+		}
+		if err := c.writer.Append(n.Look); err != nil {
+			return err
+		}
+	}
+	return f.put(ctx, j)
+}
+
+// makeRoom goes on to the next chunk where the look does not fit into this one.
+func (f *Reconciler) makeRoom(ctx context.Context, j *judging, n noted) error {
+	c := &j.Log
+	header := c.writer.Header()
+	if c.writer.Takes(f.program, n.Policy) && (header.Count == 0 || n.Look.Number == header.First+header.Count) {
+		return nil
+	}
+	if header.Count == 0 { // of another program or policy: nothing of it is wanted
+		return f.begin(j, n)
+	}
+	if err := f.put(ctx, j); err != nil {
+		return err
+	}
+	c.Chunk++
+	if err := f.open(ctx, j, c.Chunk, n); err != nil {
+		return err
+	}
+	return f.makeRoom(ctx, j, n)
+}
+
+// open continues a chunk before the look, or begins it. What cannot be
+// continued stays as it is, and another is begun.
+func (f *Reconciler) open(ctx context.Context, j *judging, chunk int, next noted) error {
+	c := &j.Log
+	key := history.Key(f.Fleet.Name, j.rollout, chunk)
+	c.Chunk, c.etag = chunk, ""
+	body, etag, err := f.Documents.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return f.begin(j, next)
+	}
+	if err != nil {
+		return err
+	}
+	c.etag = etag
+	stored, err := history.Open(key, body)
+	if err == nil && stored.First <= next.Look.Number {
+		c.writer, err = history.Resume(key, body, next.Look.Number-1)
+	}
+	if err != nil || stored.First > next.Look.Number { // damaged, of another program, or numbered otherwise
+		return f.open(ctx, j, chunk+1, next)
+	}
+	return nil
+}
+
+func (f *Reconciler) begin(j *judging, next noted) (err error) {
+	j.Log.writer, err = history.New(history.Header{Program: f.program, Rollout: j.rollout, Chunk: j.Log.Chunk, Policy: next.Policy})
+	return err
+}
+
+func (f *Reconciler) put(ctx context.Context, j *judging) error {
+	c := &j.Log
+	body, err := c.writer.Bytes()
+	if err != nil {
+		return err
+	}
+	c.etag, err = f.Documents.Put(ctx, history.Key(f.Fleet.Name, j.rollout, c.Chunk), body, c.etag)
+	return err
+}
+
+// program is the version that judges, as the Go toolchain stamped it.
+func program() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			version = s.Value
+		}
+	}
+	return version
+}

@@ -1,0 +1,96 @@
+package controller
+
+import (
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/tally"
+)
+
+// exposure is how many auctions the candidate of a rollout has answered, and
+// how many bids it alone has filtered among them, whoever counted them and
+// however often tasks were replaced.
+type exposure struct {
+	Generation int64              `json:"generation"` // of the cohort whose tasks these are
+	Tasks      map[string]exposed `json:"tasks"`
+	Auctions   int64              `json:"auctions"` // of earlier cohorts and processes
+	Missed     float64            `json:"missed"`
+	At         time.Time          `json:"at"` // of the last look
+}
+
+// exposed is what one process has counted. What it counts while nobody can ask
+// it is assumed, until it tells.
+type exposed struct {
+	Boot     string  `json:"boot"`
+	Upto     int64   `json:"upto"` // position, as in tally.Report
+	Auctions int64   `json:"auctions"`
+	Missed   float64 `json:"missed"` // extrapolated from explored requests
+	Assumed  float64 `json:"assumed"`
+}
+
+// take adds what the reports of a look count. The candidate's tasks that are
+// silent are taken to go on at the pace, in auctions a second.
+func (e *exposure) take(look tally.Look, generation int64, silent []string, pace float64) {
+	if e.Generation != generation {
+		e.fold(generation)
+	}
+	elapsed := look.At.Sub(e.At)
+	if e.At.IsZero() || elapsed < 0 {
+		elapsed = 0
+	}
+	e.At = look.At
+	for _, r := range look.Reports {
+		if r.Arm == judge.Candidate && r.Generation == generation {
+			e.add(r)
+		}
+	}
+	for _, task := range silent {
+		t := e.Tasks[task]
+		t.Assumed += pace * elapsed.Seconds()
+		e.Tasks[task] = t
+	}
+}
+
+// add takes in a report, unless it was before.
+func (e *exposure) add(r tally.Report) {
+	t := e.Tasks[r.Task]
+	if t.Boot != r.Boot && t.Boot != "" { // another process: what the old one told stays
+		e.Auctions += t.Auctions + int64(t.Assumed)
+		e.Missed += t.Missed
+		t = exposed{}
+	}
+	t.Boot = r.Boot
+	if r.Upto > t.Upto {
+		t.Upto, t.Assumed = r.Upto, 0
+		t.Auctions += sum(r.Requests)
+		for _, c := range r.Partners {
+			if r.Explore > 0 {
+				t.Missed += float64(sum(c.BidsCandidateOnly)) / r.Explore
+			}
+		}
+	}
+	e.Tasks[r.Task] = t
+}
+
+// fold begins another cohort.
+func (e *exposure) fold(generation int64) {
+	e.Auctions, e.Missed = e.total()
+	e.Generation, e.Tasks = generation, map[string]exposed{}
+}
+
+// total is what all cohorts come to.
+func (e *exposure) total() (auctions int64, missed float64) {
+	auctions, missed = e.Auctions, e.Missed
+	for _, t := range e.Tasks {
+		auctions += t.Auctions + int64(t.Assumed)
+		missed += t.Missed
+	}
+	return auctions, missed
+}
+
+func sum(counts []int64) (total int64) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
