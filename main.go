@@ -41,6 +41,10 @@ func commands() []command {
 		{"promote", "make the candidate stable now, without further proof", api.Command(rollout.VerbPromote)},
 		{"rollback", "back to a release at once, without steps or judge", api.Command(rollout.VerbRollback)},
 
+		{"judge", "judge recorded counts, one look a line, without a controller", runJudge},
+		{"replay", "judge a rollout's looks anew: the same verdicts, or another policy's", api.Replay},
+		{"backtest", "try another policy of the judge on the rollouts there have been", api.Backtest},
+
 		{"auction", "send auctions to tasks as an exchange does, and measure", auction.Command},
 		{"features", "turn a log of auctions into training rows, by a feature contract", runFeatures},
 		{"score", "score rows with any model file, one prediction a line", runScore},

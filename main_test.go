@@ -158,15 +158,20 @@ func TestCommands(t *testing.T) {
 }
 
 // TestScripts runs the program as people do, in a shell of sorts. Besides the
-// commands of testscript there are those of scriptCommands.
+// commands of testscript there are those of scriptCommands; $RECORDED is the
+// folder of recorded counts.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	recorded, err := filepath.Abs(filepath.Join("testdata", "judge"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, credentials()[2:]...)
+			e.Vars = append(append(e.Vars, credentials()[2:]...), "RECORDED="+recorded)
 			e.Values[running{}] = map[string]*process{}
 			return nil
 		},

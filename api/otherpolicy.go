@@ -90,3 +90,13 @@ func decodePolicy(body []byte, over judge.Policy) (p judge.Policy, err error) {
 	}
 	return under.Judge, nil
 }
+
+// ReadJudgePolicy reads a file with settings of the judge, alone or under
+// judge: as in a fleet file. Without a name it is the default policy.
+func ReadJudgePolicy(file string) (judge.Policy, error) {
+	o, err := readPolicy(file)
+	if o == nil || err != nil {
+		return judge.Policy{}, err
+	}
+	return decodePolicy(o.body, judge.Policy{})
+}
