@@ -23,7 +23,7 @@ type fake struct {
 	releases []release.Passport
 	asked    []rollout.Request
 	logs     map[string][][]byte // chunks of looks, by rollout
-	fail     error // of every read
+	fail     error               // of every read
 	reads    int
 }
 
