@@ -52,9 +52,76 @@ struct Status {
   18: i64 scored                 // (request, partner) pairs of those
   19: i64 filtered
   20: optional list<i64> latency // server microseconds of every request since boot, under whatever release; bins as in
-                                 // ReleaseCounts.latency, each of which only grows; not set by older tasks
+                                 // CountedRelease.latency, each of which only grows; not set by older tasks
   21: optional list<i64> waits   // the same for how long a request waits for a processor before its time is taken,
                                  // as if one came every 5 ms, whether there are any or not
+}
+
+/* What was counted travels packed, many numbers in one `binary`: one behind the other as unsigned varints
+ * (LEB128: seven bits per byte, lowest first, the highest bit set on all bytes but the last). An even one is twice
+ * a number; an odd one, 2n-1, stands for n zeros. Zeros at the end are left out, so 3 0 0 0 1000 0 0 is 06 05 d0 0f.
+ * Where several columns are packed into one, each has one number per bucket, and they stand one behind the other. */
+
+/* Counts of one partner under one release. */
+struct CountedPartner {
+  1: string partner
+  2: binary columns              // packed, eight columns:
+                                 //   scored           served (request, partner) pairs
+                                 //   filtered         of those, filtered; explored ones are counted as they would have been
+                                 //   pairs            scored by both releases
+                                 //   served_only      of pairs: filtered by the serving release only
+                                 //   shadow_only      of pairs: filtered by the shadow release only
+                                 //   bids             reported bids on explored pairs that both releases scored
+                                 //   bids_served_only of those: the serving release alone would have filtered them
+                                 //   bids_shadow_only
+}
+
+/* What was counted while `release` answered and `shadow` scored beside it. A part is never more than its whole:
+ * where a request is under way, the part that is ahead is told of later. Bids may come minutes after what they are
+ * bids on, and to any task, under the bucket of the connection that asked; the task that counts bids on what others
+ * answered counts nothing else of it. */
+struct CountedRelease {
+  1: string release
+  2: string shadow
+  3: binary columns              // packed, five columns:
+                                 //   requests         answered
+                                 //   errors           answered degraded because scoring failed
+                                 //   invalid          (request, partner) pairs whose score was no number in [0, 1]
+                                 //   shadow_invalid   the same for the shadow release
+                                 //   shadow_requests  requests scored by both
+  4: list<CountedPartner> partners // that counted something
+  5: binary scores               // packed; 64 equal bins of [0, 1]
+  6: binary latency              // packed; server microseconds, bin i counts [2^(i/4), 2^((i+1)/4)); 96 bins
+}
+
+/* Since when an asker wants to know. */
+struct Position {
+  1: i64 generation              // counts under this one only
+  2: string boot                 // that the position is of; of another one, the task tells everything
+  3: i64 after                   // upto of the last answer that the asker has stored for good; 0 for everything
+}
+
+/* What was counted under a generation after one position and up to another. It stays below 256 KiB: partners that
+ * find no room wait for the next answer, where it is their turn first, and nothing of theirs is lost.
+ *
+ * Asking for what came after `upto` lets the task forget what came before. Asking once more for what came after
+ * the same position gives the same and more, as after a lost answer. A task knows the last few positions; after
+ * one that it does not know it tells what came after the newest that it does, and so nobody is told anything twice:
+ * an asker adds up answers whose `after` is at least the `upto` of the last one it took, and where it is greater,
+ * something in between was told to another asker, or is lost. */
+struct Counted {
+  1: string task
+  2: string boot
+  3: i64 generation
+  4: i64 after                   // 0: since the generation began
+  5: i64 upto                    // greater than after, or the same where there is nothing under this
+                                 // generation; it means something to the boot that gave it only
+  6: i64 at_ms                   // unix milliseconds by the task's clock
+  7: i32 connections             // open on the data port now
+  8: double explore              // share of requests explored now; 0 when another generation is in force
+  9: i32 buckets
+  10: list<CountedRelease> releases
+  11: i32 waiting                // partners that found no room
 }
 
 /* Counts of one partner under one release: cumulative since the release was swapped in under its generation.
@@ -115,4 +182,7 @@ service Control {
   Status assign(1: Assignment assignment) throws (1: Refused refused)
 
   Counts counts(1: CountsQuery query)
+
+  /* Changes nothing but what the task remembers of its own answers: asking again does no harm. */
+  Counted counted(1: Position since)
 }

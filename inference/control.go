@@ -95,6 +95,44 @@ func (p controlPort) Assign(ctx context.Context, a *control.Assignment) (*contro
 	return p.t.status(), nil
 }
 
+// Counted tells what was counted since a position.
+func (p controlPort) Counted(_ context.Context, q *control.Position) (*control.Counted, error) {
+	if q == nil {
+		q = control.NewPosition()
+	}
+	after := q.After
+	if q.Boot != p.t.boot {
+		after = 0 // the position is of a task that is no more
+	}
+	told := &control.Counted{Task: p.t.o.Name, Boot: p.t.boot, Generation: q.Generation, Buckets: defaultBuckets}
+	if now := p.t.serving.Load(); now != nil {
+		told.Buckets = int32(now.buckets)
+		if now.generation == q.Generation {
+			told.Explore = now.explore
+		}
+	}
+	room := maxCountedBytes - len(told.Task) - len(told.Boot)
+	p.t.ledger.since(q.Generation, after, int(told.Buckets), room).tell(told)
+	told.Connections, told.AtMs = int32(p.t.data.count()), time.Now().UnixMilli()
+	return told, nil
+}
+
+// tell fills in what was counted.
+func (a answer) tell(to *control.Counted) {
+	to.After, to.Upto, to.Waiting = a.after, a.upto, int32(a.waiting)
+	to.Releases = make([]*control.CountedRelease, 0, len(a.entries))
+	for _, e := range a.entries {
+		r := &control.CountedRelease{
+			Release: e.key.release, Shadow: e.key.shadow, Columns: e.requests, Scores: e.scores, Latency: e.latency,
+			Partners: make([]*control.CountedPartner, 0, len(e.partners)),
+		}
+		for _, p := range e.partners {
+			r.Partners = append(r.Partners, &control.CountedPartner{Partner: p.name, Columns: p.columns})
+		}
+		to.Releases = append(to.Releases, r)
+	}
+}
+
 // Counts tells what was counted.
 func (p controlPort) Counts(_ context.Context, q *control.CountsQuery) (*control.Counts, error) {
 	if q == nil {

@@ -67,6 +67,7 @@ type countShard struct {
 
 type partnerCounts struct {
 	name  string
+	index int // in the order in which partners were first seen
 	cells [MaxBuckets]pairCell
 }
 
@@ -103,7 +104,7 @@ func (c *counts) addPartner(name string) *partnerCounts {
 	if p := known[name]; p != nil {
 		return p
 	}
-	p := &partnerCounts{name: strings.Clone(name)}
+	p := &partnerCounts{name: strings.Clone(name), index: len(known)}
 	grown := make(map[string]*partnerCounts, len(known)+1)
 	maps.Copy(grown, known)
 	grown[p.name] = p
@@ -170,11 +171,7 @@ func (c *counts) tally(width int) tally {
 	for _, name := range slices.Sorted(maps.Keys(partners)) {
 		t.partners = append(t.partners, partners[name].tally(width))
 	}
-	for i := range c.shards {
-		for j := range t.scores {
-			t.scores[j] += c.shards[i].scores[j].Load()
-		}
-	}
+	c.addScores(t.scores)
 	c.addLatency(t.latency)
 	for g := range c.requests {
 		cell, at := &c.requests[g], g%width
@@ -207,6 +204,15 @@ func (p *partnerCounts) tally(width int) partnerTally {
 		t.scored[at] += cell.scored.Load()
 	}
 	return t
+}
+
+// addScores adds the scores to bins.
+func (c *counts) addScores(bins []int64) {
+	for i := range c.shards {
+		for j := range bins {
+			bins[j] += c.shards[i].scores[j].Load()
+		}
+	}
 }
 
 // addLatency adds what requests took to bins.
@@ -245,11 +251,13 @@ type ledger struct {
 	own     []*counts
 	foreign []*counts
 	past    [LatencyBins]int64 // latency of own counts that are no longer kept
+	told    teller
 }
 
 // open returns the counts of an assignment that comes into force: those that
 // exist under the same key go on.
 func (l *ledger) open(key countsKey, now time.Time) *counts {
+	l.told.forget(key.generation)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := slices.IndexFunc(l.own, func(c *counts) bool { return c.key == key })
@@ -322,6 +330,13 @@ func (l *ledger) forReceipt(key countsKey, now time.Time, maxAge time.Duration) 
 	c.used.Store(now.UnixNano())
 	l.foreign = append(l.foreign, c)
 	return c
+}
+
+// since tells what was counted under a generation after a position; see
+// teller.since.
+func (l *ledger) since(generation, after int64, width, room int) answer {
+	all := slices.DeleteFunc(l.all("", 0), func(c *counts) bool { return c.key.generation != generation })
+	return l.told.since(generation, after, all, width, room)
 }
 
 // all returns the counts of one release under one generation; "" and 0 stand

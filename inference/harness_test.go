@@ -219,6 +219,7 @@ type running struct {
 	data, control, http *pipes
 	stop                context.CancelFunc
 	done                chan error
+	boot                string // that positions are of
 }
 
 // start runs a task in the bubble of synctest; it is drained at the end.
@@ -308,6 +309,22 @@ func (r *running) counts(q *control.CountsQuery) *control.Counts {
 		r.t.Fatalf("counts: %v", err)
 	}
 	return counts
+}
+
+// counted asks what was counted under generation 7, of the boot that is known
+// from the time before; lose loses the answer.
+func (r *running) counted(after int64, lose bool) (*control.Counted, error) {
+	r.t.Helper()
+	conn, err := r.control.dial()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer conn.Close()
+	c := control.NewControlClient(thriftClient(&muffled{conn, lose}, FramedBinary))
+	if r.boot == "" {
+		r.boot = r.task.boot
+	}
+	return c.Counted(r.t.Context(), &control.Position{Generation: 7, Boot: r.boot, After: after})
 }
 
 // get asks the HTTP port.

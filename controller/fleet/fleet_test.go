@@ -61,6 +61,10 @@ func (f *task) Counts(_ context.Context, q *control.CountsQuery) (*control.Count
 	return f.counts, nil
 }
 
+func (f *task) Counted(context.Context, *control.Position) (*control.Counted, error) {
+	return control.NewCounted(), nil
+}
+
 func goodStatus() *control.Status {
 	return &control.Status{
 		Task: "arn:aws:ecs:eu-central-1:1:task/main/t1", Boot: "boot", Release: digestA, Shadow: digestB, Sample: 0.25,

@@ -1470,6 +1470,1124 @@ func (p *Status) String() string {
 
 // Attributes:
 //  - Partner
+//  - Columns
+type CountedPartner struct {
+  Partner string `thrift:"partner,1" db:"partner" json:"partner"`
+  Columns []byte `thrift:"columns,2" db:"columns" json:"columns"`
+}
+
+func NewCountedPartner() *CountedPartner {
+  return &CountedPartner{}
+}
+
+
+func (p *CountedPartner) GetPartner() string {
+  return p.Partner
+}
+
+func (p *CountedPartner) GetColumns() []byte {
+  return p.Columns
+}
+func (p *CountedPartner) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *CountedPartner)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Partner = v
+}
+  return nil
+}
+
+func (p *CountedPartner)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBinary(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Columns = v
+}
+  return nil
+}
+
+func (p *CountedPartner) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "CountedPartner"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *CountedPartner) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "partner", thrift.STRING, 1); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:partner: ", p), err) }
+  if err := oprot.WriteString(ctx, string(p.Partner)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.partner (1) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:partner: ", p), err) }
+  return err
+}
+
+func (p *CountedPartner) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "columns", thrift.STRING, 2); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:columns: ", p), err) }
+  if err := oprot.WriteBinary(ctx, p.Columns); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.columns (2) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:columns: ", p), err) }
+  return err
+}
+
+func (p *CountedPartner) Equals(other *CountedPartner) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Partner != other.Partner { return false }
+  if bytes.Compare(p.Columns, other.Columns) != 0 { return false }
+  return true
+}
+
+func (p *CountedPartner) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("CountedPartner(%+v)", *p)
+}
+
+// Attributes:
+//  - Release
+//  - Shadow
+//  - Columns
+//  - Partners
+//  - Scores
+//  - Latency
+type CountedRelease struct {
+  Release string `thrift:"release,1" db:"release" json:"release"`
+  Shadow string `thrift:"shadow,2" db:"shadow" json:"shadow"`
+  Columns []byte `thrift:"columns,3" db:"columns" json:"columns"`
+  Partners []*CountedPartner `thrift:"partners,4" db:"partners" json:"partners"`
+  Scores []byte `thrift:"scores,5" db:"scores" json:"scores"`
+  Latency []byte `thrift:"latency,6" db:"latency" json:"latency"`
+}
+
+func NewCountedRelease() *CountedRelease {
+  return &CountedRelease{}
+}
+
+
+func (p *CountedRelease) GetRelease() string {
+  return p.Release
+}
+
+func (p *CountedRelease) GetShadow() string {
+  return p.Shadow
+}
+
+func (p *CountedRelease) GetColumns() []byte {
+  return p.Columns
+}
+
+func (p *CountedRelease) GetPartners() []*CountedPartner {
+  return p.Partners
+}
+
+func (p *CountedRelease) GetScores() []byte {
+  return p.Scores
+}
+
+func (p *CountedRelease) GetLatency() []byte {
+  return p.Latency
+}
+func (p *CountedRelease) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 4:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField4(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 5:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField5(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 6:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField6(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *CountedRelease)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Release = v
+}
+  return nil
+}
+
+func (p *CountedRelease)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Shadow = v
+}
+  return nil
+}
+
+func (p *CountedRelease)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBinary(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.Columns = v
+}
+  return nil
+}
+
+func (p *CountedRelease)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]*CountedPartner, 0, size)
+  p.Partners =  tSlice
+  for i := 0; i < size; i ++ {
+    _elem4 := &CountedPartner{}
+    if err := _elem4.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem4), err)
+    }
+    p.Partners = append(p.Partners, _elem4)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *CountedRelease)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBinary(ctx); err != nil {
+  return thrift.PrependError("error reading field 5: ", err)
+} else {
+  p.Scores = v
+}
+  return nil
+}
+
+func (p *CountedRelease)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBinary(ctx); err != nil {
+  return thrift.PrependError("error reading field 6: ", err)
+} else {
+  p.Latency = v
+}
+  return nil
+}
+
+func (p *CountedRelease) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "CountedRelease"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+    if err := p.writeField4(ctx, oprot); err != nil { return err }
+    if err := p.writeField5(ctx, oprot); err != nil { return err }
+    if err := p.writeField6(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *CountedRelease) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "release", thrift.STRING, 1); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:release: ", p), err) }
+  if err := oprot.WriteString(ctx, string(p.Release)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.release (1) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:release: ", p), err) }
+  return err
+}
+
+func (p *CountedRelease) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "shadow", thrift.STRING, 2); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:shadow: ", p), err) }
+  if err := oprot.WriteString(ctx, string(p.Shadow)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.shadow (2) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:shadow: ", p), err) }
+  return err
+}
+
+func (p *CountedRelease) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "columns", thrift.STRING, 3); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:columns: ", p), err) }
+  if err := oprot.WriteBinary(ctx, p.Columns); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.columns (3) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:columns: ", p), err) }
+  return err
+}
+
+func (p *CountedRelease) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "partners", thrift.LIST, 4); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:partners: ", p), err) }
+  if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Partners)); err != nil {
+    return thrift.PrependError("error writing list begin: ", err)
+  }
+  for _, v := range p.Partners {
+    if err := v.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+    }
+  }
+  if err := oprot.WriteListEnd(ctx); err != nil {
+    return thrift.PrependError("error writing list end: ", err)
+  }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 4:partners: ", p), err) }
+  return err
+}
+
+func (p *CountedRelease) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "scores", thrift.STRING, 5); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:scores: ", p), err) }
+  if err := oprot.WriteBinary(ctx, p.Scores); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.scores (5) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 5:scores: ", p), err) }
+  return err
+}
+
+func (p *CountedRelease) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "latency", thrift.STRING, 6); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 6:latency: ", p), err) }
+  if err := oprot.WriteBinary(ctx, p.Latency); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.latency (6) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 6:latency: ", p), err) }
+  return err
+}
+
+func (p *CountedRelease) Equals(other *CountedRelease) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Release != other.Release { return false }
+  if p.Shadow != other.Shadow { return false }
+  if bytes.Compare(p.Columns, other.Columns) != 0 { return false }
+  if len(p.Partners) != len(other.Partners) { return false }
+  for i, _tgt := range p.Partners {
+    _src5 := other.Partners[i]
+    if !_tgt.Equals(_src5) { return false }
+  }
+  if bytes.Compare(p.Scores, other.Scores) != 0 { return false }
+  if bytes.Compare(p.Latency, other.Latency) != 0 { return false }
+  return true
+}
+
+func (p *CountedRelease) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("CountedRelease(%+v)", *p)
+}
+
+// Attributes:
+//  - Generation
+//  - Boot
+//  - After
+type Position struct {
+  Generation int64 `thrift:"generation,1" db:"generation" json:"generation"`
+  Boot string `thrift:"boot,2" db:"boot" json:"boot"`
+  After int64 `thrift:"after,3" db:"after" json:"after"`
+}
+
+func NewPosition() *Position {
+  return &Position{}
+}
+
+
+func (p *Position) GetGeneration() int64 {
+  return p.Generation
+}
+
+func (p *Position) GetBoot() string {
+  return p.Boot
+}
+
+func (p *Position) GetAfter() int64 {
+  return p.After
+}
+func (p *Position) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Position)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Generation = v
+}
+  return nil
+}
+
+func (p *Position)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Boot = v
+}
+  return nil
+}
+
+func (p *Position)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.After = v
+}
+  return nil
+}
+
+func (p *Position) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Position"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Position) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "generation", thrift.I64, 1); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:generation: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.Generation)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.generation (1) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:generation: ", p), err) }
+  return err
+}
+
+func (p *Position) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "boot", thrift.STRING, 2); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:boot: ", p), err) }
+  if err := oprot.WriteString(ctx, string(p.Boot)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.boot (2) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:boot: ", p), err) }
+  return err
+}
+
+func (p *Position) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "after", thrift.I64, 3); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:after: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.After)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.after (3) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:after: ", p), err) }
+  return err
+}
+
+func (p *Position) Equals(other *Position) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Generation != other.Generation { return false }
+  if p.Boot != other.Boot { return false }
+  if p.After != other.After { return false }
+  return true
+}
+
+func (p *Position) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Position(%+v)", *p)
+}
+
+// Attributes:
+//  - Task
+//  - Boot
+//  - Generation
+//  - After
+//  - Upto
+//  - AtMs
+//  - Connections
+//  - Explore
+//  - Buckets
+//  - Releases
+//  - Waiting
+type Counted struct {
+  Task string `thrift:"task,1" db:"task" json:"task"`
+  Boot string `thrift:"boot,2" db:"boot" json:"boot"`
+  Generation int64 `thrift:"generation,3" db:"generation" json:"generation"`
+  After int64 `thrift:"after,4" db:"after" json:"after"`
+  Upto int64 `thrift:"upto,5" db:"upto" json:"upto"`
+  AtMs int64 `thrift:"at_ms,6" db:"at_ms" json:"at_ms"`
+  Connections int32 `thrift:"connections,7" db:"connections" json:"connections"`
+  Explore float64 `thrift:"explore,8" db:"explore" json:"explore"`
+  Buckets int32 `thrift:"buckets,9" db:"buckets" json:"buckets"`
+  Releases []*CountedRelease `thrift:"releases,10" db:"releases" json:"releases"`
+  Waiting int32 `thrift:"waiting,11" db:"waiting" json:"waiting"`
+}
+
+func NewCounted() *Counted {
+  return &Counted{}
+}
+
+
+func (p *Counted) GetTask() string {
+  return p.Task
+}
+
+func (p *Counted) GetBoot() string {
+  return p.Boot
+}
+
+func (p *Counted) GetGeneration() int64 {
+  return p.Generation
+}
+
+func (p *Counted) GetAfter() int64 {
+  return p.After
+}
+
+func (p *Counted) GetUpto() int64 {
+  return p.Upto
+}
+
+func (p *Counted) GetAtMs() int64 {
+  return p.AtMs
+}
+
+func (p *Counted) GetConnections() int32 {
+  return p.Connections
+}
+
+func (p *Counted) GetExplore() float64 {
+  return p.Explore
+}
+
+func (p *Counted) GetBuckets() int32 {
+  return p.Buckets
+}
+
+func (p *Counted) GetReleases() []*CountedRelease {
+  return p.Releases
+}
+
+func (p *Counted) GetWaiting() int32 {
+  return p.Waiting
+}
+func (p *Counted) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 4:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField4(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 5:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField5(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 6:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField6(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 7:
+      if fieldTypeId == thrift.I32 {
+        if err := p.ReadField7(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 8:
+      if fieldTypeId == thrift.DOUBLE {
+        if err := p.ReadField8(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 9:
+      if fieldTypeId == thrift.I32 {
+        if err := p.ReadField9(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 10:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField10(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 11:
+      if fieldTypeId == thrift.I32 {
+        if err := p.ReadField11(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Counted)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Task = v
+}
+  return nil
+}
+
+func (p *Counted)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Boot = v
+}
+  return nil
+}
+
+func (p *Counted)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.Generation = v
+}
+  return nil
+}
+
+func (p *Counted)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 4: ", err)
+} else {
+  p.After = v
+}
+  return nil
+}
+
+func (p *Counted)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 5: ", err)
+} else {
+  p.Upto = v
+}
+  return nil
+}
+
+func (p *Counted)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 6: ", err)
+} else {
+  p.AtMs = v
+}
+  return nil
+}
+
+func (p *Counted)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI32(ctx); err != nil {
+  return thrift.PrependError("error reading field 7: ", err)
+} else {
+  p.Connections = v
+}
+  return nil
+}
+
+func (p *Counted)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadDouble(ctx); err != nil {
+  return thrift.PrependError("error reading field 8: ", err)
+} else {
+  p.Explore = v
+}
+  return nil
+}
+
+func (p *Counted)  ReadField9(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI32(ctx); err != nil {
+  return thrift.PrependError("error reading field 9: ", err)
+} else {
+  p.Buckets = v
+}
+  return nil
+}
+
+func (p *Counted)  ReadField10(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]*CountedRelease, 0, size)
+  p.Releases =  tSlice
+  for i := 0; i < size; i ++ {
+    _elem6 := &CountedRelease{}
+    if err := _elem6.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem6), err)
+    }
+    p.Releases = append(p.Releases, _elem6)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *Counted)  ReadField11(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI32(ctx); err != nil {
+  return thrift.PrependError("error reading field 11: ", err)
+} else {
+  p.Waiting = v
+}
+  return nil
+}
+
+func (p *Counted) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Counted"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+    if err := p.writeField4(ctx, oprot); err != nil { return err }
+    if err := p.writeField5(ctx, oprot); err != nil { return err }
+    if err := p.writeField6(ctx, oprot); err != nil { return err }
+    if err := p.writeField7(ctx, oprot); err != nil { return err }
+    if err := p.writeField8(ctx, oprot); err != nil { return err }
+    if err := p.writeField9(ctx, oprot); err != nil { return err }
+    if err := p.writeField10(ctx, oprot); err != nil { return err }
+    if err := p.writeField11(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Counted) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "task", thrift.STRING, 1); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:task: ", p), err) }
+  if err := oprot.WriteString(ctx, string(p.Task)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.task (1) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:task: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "boot", thrift.STRING, 2); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:boot: ", p), err) }
+  if err := oprot.WriteString(ctx, string(p.Boot)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.boot (2) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:boot: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "generation", thrift.I64, 3); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:generation: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.Generation)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.generation (3) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:generation: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "after", thrift.I64, 4); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:after: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.After)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.after (4) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 4:after: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "upto", thrift.I64, 5); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:upto: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.Upto)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.upto (5) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 5:upto: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "at_ms", thrift.I64, 6); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 6:at_ms: ", p), err) }
+  if err := oprot.WriteI64(ctx, int64(p.AtMs)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.at_ms (6) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 6:at_ms: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField7(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "connections", thrift.I32, 7); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 7:connections: ", p), err) }
+  if err := oprot.WriteI32(ctx, int32(p.Connections)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.connections (7) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 7:connections: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField8(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "explore", thrift.DOUBLE, 8); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 8:explore: ", p), err) }
+  if err := oprot.WriteDouble(ctx, float64(p.Explore)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.explore (8) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 8:explore: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField9(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "buckets", thrift.I32, 9); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 9:buckets: ", p), err) }
+  if err := oprot.WriteI32(ctx, int32(p.Buckets)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.buckets (9) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 9:buckets: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField10(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "releases", thrift.LIST, 10); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 10:releases: ", p), err) }
+  if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Releases)); err != nil {
+    return thrift.PrependError("error writing list begin: ", err)
+  }
+  for _, v := range p.Releases {
+    if err := v.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+    }
+  }
+  if err := oprot.WriteListEnd(ctx); err != nil {
+    return thrift.PrependError("error writing list end: ", err)
+  }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 10:releases: ", p), err) }
+  return err
+}
+
+func (p *Counted) writeField11(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "waiting", thrift.I32, 11); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 11:waiting: ", p), err) }
+  if err := oprot.WriteI32(ctx, int32(p.Waiting)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.waiting (11) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 11:waiting: ", p), err) }
+  return err
+}
+
+func (p *Counted) Equals(other *Counted) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Task != other.Task { return false }
+  if p.Boot != other.Boot { return false }
+  if p.Generation != other.Generation { return false }
+  if p.After != other.After { return false }
+  if p.Upto != other.Upto { return false }
+  if p.AtMs != other.AtMs { return false }
+  if p.Connections != other.Connections { return false }
+  if p.Explore != other.Explore { return false }
+  if p.Buckets != other.Buckets { return false }
+  if len(p.Releases) != len(other.Releases) { return false }
+  for i, _tgt := range p.Releases {
+    _src7 := other.Releases[i]
+    if !_tgt.Equals(_src7) { return false }
+  }
+  if p.Waiting != other.Waiting { return false }
+  return true
+}
+
+func (p *Counted) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Counted(%+v)", *p)
+}
+
+// Attributes:
+//  - Partner
 //  - Scored
 //  - Filtered
 //  - Pairs
@@ -1665,13 +2783,13 @@ func (p *PartnerCounts)  ReadField2(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Scored =  tSlice
   for i := 0; i < size; i ++ {
-var _elem4 int64
+var _elem8 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem4 = v
+    _elem8 = v
 }
-    p.Scored = append(p.Scored, _elem4)
+    p.Scored = append(p.Scored, _elem8)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1687,13 +2805,13 @@ func (p *PartnerCounts)  ReadField3(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Filtered =  tSlice
   for i := 0; i < size; i ++ {
-var _elem5 int64
+var _elem9 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem5 = v
+    _elem9 = v
 }
-    p.Filtered = append(p.Filtered, _elem5)
+    p.Filtered = append(p.Filtered, _elem9)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1709,13 +2827,13 @@ func (p *PartnerCounts)  ReadField4(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Pairs =  tSlice
   for i := 0; i < size; i ++ {
-var _elem6 int64
+var _elem10 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem6 = v
+    _elem10 = v
 }
-    p.Pairs = append(p.Pairs, _elem6)
+    p.Pairs = append(p.Pairs, _elem10)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1731,13 +2849,13 @@ func (p *PartnerCounts)  ReadField5(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.ServedOnly =  tSlice
   for i := 0; i < size; i ++ {
-var _elem7 int64
+var _elem11 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem7 = v
+    _elem11 = v
 }
-    p.ServedOnly = append(p.ServedOnly, _elem7)
+    p.ServedOnly = append(p.ServedOnly, _elem11)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1753,13 +2871,13 @@ func (p *PartnerCounts)  ReadField6(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.ShadowOnly =  tSlice
   for i := 0; i < size; i ++ {
-var _elem8 int64
+var _elem12 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem8 = v
+    _elem12 = v
 }
-    p.ShadowOnly = append(p.ShadowOnly, _elem8)
+    p.ShadowOnly = append(p.ShadowOnly, _elem12)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1775,13 +2893,13 @@ func (p *PartnerCounts)  ReadField7(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Bids =  tSlice
   for i := 0; i < size; i ++ {
-var _elem9 int64
+var _elem13 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem9 = v
+    _elem13 = v
 }
-    p.Bids = append(p.Bids, _elem9)
+    p.Bids = append(p.Bids, _elem13)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1797,13 +2915,13 @@ func (p *PartnerCounts)  ReadField8(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.BidsServedOnly =  tSlice
   for i := 0; i < size; i ++ {
-var _elem10 int64
+var _elem14 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem10 = v
+    _elem14 = v
 }
-    p.BidsServedOnly = append(p.BidsServedOnly, _elem10)
+    p.BidsServedOnly = append(p.BidsServedOnly, _elem14)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1819,13 +2937,13 @@ func (p *PartnerCounts)  ReadField9(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.BidsShadowOnly =  tSlice
   for i := 0; i < size; i ++ {
-var _elem11 int64
+var _elem15 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem11 = v
+    _elem15 = v
 }
-    p.BidsShadowOnly = append(p.BidsShadowOnly, _elem11)
+    p.BidsShadowOnly = append(p.BidsShadowOnly, _elem15)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2017,43 +3135,43 @@ func (p *PartnerCounts) Equals(other *PartnerCounts) bool {
   if p.Partner != other.Partner { return false }
   if len(p.Scored) != len(other.Scored) { return false }
   for i, _tgt := range p.Scored {
-    _src12 := other.Scored[i]
-    if _tgt != _src12 { return false }
+    _src16 := other.Scored[i]
+    if _tgt != _src16 { return false }
   }
   if len(p.Filtered) != len(other.Filtered) { return false }
   for i, _tgt := range p.Filtered {
-    _src13 := other.Filtered[i]
-    if _tgt != _src13 { return false }
+    _src17 := other.Filtered[i]
+    if _tgt != _src17 { return false }
   }
   if len(p.Pairs) != len(other.Pairs) { return false }
   for i, _tgt := range p.Pairs {
-    _src14 := other.Pairs[i]
-    if _tgt != _src14 { return false }
+    _src18 := other.Pairs[i]
+    if _tgt != _src18 { return false }
   }
   if len(p.ServedOnly) != len(other.ServedOnly) { return false }
   for i, _tgt := range p.ServedOnly {
-    _src15 := other.ServedOnly[i]
-    if _tgt != _src15 { return false }
+    _src19 := other.ServedOnly[i]
+    if _tgt != _src19 { return false }
   }
   if len(p.ShadowOnly) != len(other.ShadowOnly) { return false }
   for i, _tgt := range p.ShadowOnly {
-    _src16 := other.ShadowOnly[i]
-    if _tgt != _src16 { return false }
+    _src20 := other.ShadowOnly[i]
+    if _tgt != _src20 { return false }
   }
   if len(p.Bids) != len(other.Bids) { return false }
   for i, _tgt := range p.Bids {
-    _src17 := other.Bids[i]
-    if _tgt != _src17 { return false }
+    _src21 := other.Bids[i]
+    if _tgt != _src21 { return false }
   }
   if len(p.BidsServedOnly) != len(other.BidsServedOnly) { return false }
   for i, _tgt := range p.BidsServedOnly {
-    _src18 := other.BidsServedOnly[i]
-    if _tgt != _src18 { return false }
+    _src22 := other.BidsServedOnly[i]
+    if _tgt != _src22 { return false }
   }
   if len(p.BidsShadowOnly) != len(other.BidsShadowOnly) { return false }
   for i, _tgt := range p.BidsShadowOnly {
-    _src19 := other.BidsShadowOnly[i]
-    if _tgt != _src19 { return false }
+    _src23 := other.BidsShadowOnly[i]
+    if _tgt != _src23 { return false }
   }
   return true
 }
@@ -2353,13 +3471,13 @@ func (p *ReleaseCounts)  ReadField5(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Requests =  tSlice
   for i := 0; i < size; i ++ {
-var _elem20 int64
+var _elem24 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem20 = v
+    _elem24 = v
 }
-    p.Requests = append(p.Requests, _elem20)
+    p.Requests = append(p.Requests, _elem24)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2375,13 +3493,13 @@ func (p *ReleaseCounts)  ReadField6(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Errors =  tSlice
   for i := 0; i < size; i ++ {
-var _elem21 int64
+var _elem25 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem21 = v
+    _elem25 = v
 }
-    p.Errors = append(p.Errors, _elem21)
+    p.Errors = append(p.Errors, _elem25)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2397,13 +3515,13 @@ func (p *ReleaseCounts)  ReadField7(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.Invalid =  tSlice
   for i := 0; i < size; i ++ {
-var _elem22 int64
+var _elem26 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem22 = v
+    _elem26 = v
 }
-    p.Invalid = append(p.Invalid, _elem22)
+    p.Invalid = append(p.Invalid, _elem26)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2419,13 +3537,13 @@ func (p *ReleaseCounts)  ReadField8(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]int64, 0, size)
   p.ShadowInvalid =  tSlice
   for i := 0; i < size; i ++ {
-var _elem23 int64
+var _elem27 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem23 = v
+    _elem27 = v
 }
-    p.ShadowInvalid = append(p.ShadowInvalid, _elem23)
+    p.ShadowInvalid = append(p.ShadowInvalid, _elem27)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2441,11 +3559,11 @@ func (p *ReleaseCounts)  ReadField9(ctx context.Context, iprot thrift.TProtocol)
   tSlice := make([]*PartnerCounts, 0, size)
   p.Partners =  tSlice
   for i := 0; i < size; i ++ {
-    _elem24 := &PartnerCounts{}
-    if err := _elem24.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem24), err)
+    _elem28 := &PartnerCounts{}
+    if err := _elem28.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem28), err)
     }
-    p.Partners = append(p.Partners, _elem24)
+    p.Partners = append(p.Partners, _elem28)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2461,13 +3579,13 @@ func (p *ReleaseCounts)  ReadField10(ctx context.Context, iprot thrift.TProtocol
   tSlice := make([]int64, 0, size)
   p.Scores =  tSlice
   for i := 0; i < size; i ++ {
-var _elem25 int64
+var _elem29 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem25 = v
+    _elem29 = v
 }
-    p.Scores = append(p.Scores, _elem25)
+    p.Scores = append(p.Scores, _elem29)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2483,13 +3601,13 @@ func (p *ReleaseCounts)  ReadField11(ctx context.Context, iprot thrift.TProtocol
   tSlice := make([]int64, 0, size)
   p.Latency =  tSlice
   for i := 0; i < size; i ++ {
-var _elem26 int64
+var _elem30 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem26 = v
+    _elem30 = v
 }
-    p.Latency = append(p.Latency, _elem26)
+    p.Latency = append(p.Latency, _elem30)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2514,13 +3632,13 @@ func (p *ReleaseCounts)  ReadField13(ctx context.Context, iprot thrift.TProtocol
   tSlice := make([]int64, 0, size)
   p.ShadowRequests =  tSlice
   for i := 0; i < size; i ++ {
-var _elem27 int64
+var _elem31 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem27 = v
+    _elem31 = v
 }
-    p.ShadowRequests = append(p.ShadowRequests, _elem27)
+    p.ShadowRequests = append(p.ShadowRequests, _elem31)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2760,44 +3878,44 @@ func (p *ReleaseCounts) Equals(other *ReleaseCounts) bool {
   if p.Buckets != other.Buckets { return false }
   if len(p.Requests) != len(other.Requests) { return false }
   for i, _tgt := range p.Requests {
-    _src28 := other.Requests[i]
-    if _tgt != _src28 { return false }
+    _src32 := other.Requests[i]
+    if _tgt != _src32 { return false }
   }
   if len(p.Errors) != len(other.Errors) { return false }
   for i, _tgt := range p.Errors {
-    _src29 := other.Errors[i]
-    if _tgt != _src29 { return false }
+    _src33 := other.Errors[i]
+    if _tgt != _src33 { return false }
   }
   if len(p.Invalid) != len(other.Invalid) { return false }
   for i, _tgt := range p.Invalid {
-    _src30 := other.Invalid[i]
-    if _tgt != _src30 { return false }
+    _src34 := other.Invalid[i]
+    if _tgt != _src34 { return false }
   }
   if len(p.ShadowInvalid) != len(other.ShadowInvalid) { return false }
   for i, _tgt := range p.ShadowInvalid {
-    _src31 := other.ShadowInvalid[i]
-    if _tgt != _src31 { return false }
+    _src35 := other.ShadowInvalid[i]
+    if _tgt != _src35 { return false }
   }
   if len(p.Partners) != len(other.Partners) { return false }
   for i, _tgt := range p.Partners {
-    _src32 := other.Partners[i]
-    if !_tgt.Equals(_src32) { return false }
+    _src36 := other.Partners[i]
+    if !_tgt.Equals(_src36) { return false }
   }
   if len(p.Scores) != len(other.Scores) { return false }
   for i, _tgt := range p.Scores {
-    _src33 := other.Scores[i]
-    if _tgt != _src33 { return false }
+    _src37 := other.Scores[i]
+    if _tgt != _src37 { return false }
   }
   if len(p.Latency) != len(other.Latency) { return false }
   for i, _tgt := range p.Latency {
-    _src34 := other.Latency[i]
-    if _tgt != _src34 { return false }
+    _src38 := other.Latency[i]
+    if _tgt != _src38 { return false }
   }
   if p.SinceMs != other.SinceMs { return false }
   if len(p.ShadowRequests) != len(other.ShadowRequests) { return false }
   for i, _tgt := range p.ShadowRequests {
-    _src35 := other.ShadowRequests[i]
-    if _tgt != _src35 { return false }
+    _src39 := other.ShadowRequests[i]
+    if _tgt != _src39 { return false }
   }
   return true
 }
@@ -2944,11 +4062,11 @@ func (p *Counts)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]*ReleaseCounts, 0, size)
   p.Releases =  tSlice
   for i := 0; i < size; i ++ {
-    _elem36 := &ReleaseCounts{}
-    if err := _elem36.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem36), err)
+    _elem40 := &ReleaseCounts{}
+    if err := _elem40.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem40), err)
     }
-    p.Releases = append(p.Releases, _elem36)
+    p.Releases = append(p.Releases, _elem40)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -3032,8 +4150,8 @@ func (p *Counts) Equals(other *Counts) bool {
   if p.AtMs != other.AtMs { return false }
   if len(p.Releases) != len(other.Releases) { return false }
   for i, _tgt := range p.Releases {
-    _src37 := other.Releases[i]
-    if !_tgt.Equals(_src37) { return false }
+    _src41 := other.Releases[i]
+    if !_tgt.Equals(_src41) { return false }
   }
   return true
 }
@@ -3413,6 +4531,9 @@ type Control interface {
   // Parameters:
   //  - Query
   Counts(ctx context.Context, query *CountsQuery) (_r *Counts, _err error)
+  // Parameters:
+  //  - Since
+  Counted(ctx context.Context, since *Position) (_r *Counted, _err error)
 }
 
 type ControlClient struct {
@@ -3451,16 +4572,16 @@ func (p *ControlClient) SetLastResponseMeta_(meta thrift.ResponseMeta) {
 }
 
 func (p *ControlClient) Status(ctx context.Context) (_r *Status, _err error) {
-  var _args38 ControlStatusArgs
-  var _result40 ControlStatusResult
-  var _meta39 thrift.ResponseMeta
-  _meta39, _err = p.Client_().Call(ctx, "status", &_args38, &_result40)
-  p.SetLastResponseMeta_(_meta39)
+  var _args42 ControlStatusArgs
+  var _result44 ControlStatusResult
+  var _meta43 thrift.ResponseMeta
+  _meta43, _err = p.Client_().Call(ctx, "status", &_args42, &_result44)
+  p.SetLastResponseMeta_(_meta43)
   if _err != nil {
     return
   }
-  if _ret41 := _result40.GetSuccess(); _ret41 != nil {
-    return _ret41, nil
+  if _ret45 := _result44.GetSuccess(); _ret45 != nil {
+    return _ret45, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "status failed: unknown result")
 }
@@ -3468,22 +4589,22 @@ func (p *ControlClient) Status(ctx context.Context) (_r *Status, _err error) {
 // Parameters:
 //  - Assignment
 func (p *ControlClient) Assign(ctx context.Context, assignment *Assignment) (_r *Status, _err error) {
-  var _args42 ControlAssignArgs
-  _args42.Assignment = assignment
-  var _result44 ControlAssignResult
-  var _meta43 thrift.ResponseMeta
-  _meta43, _err = p.Client_().Call(ctx, "assign", &_args42, &_result44)
-  p.SetLastResponseMeta_(_meta43)
+  var _args46 ControlAssignArgs
+  _args46.Assignment = assignment
+  var _result48 ControlAssignResult
+  var _meta47 thrift.ResponseMeta
+  _meta47, _err = p.Client_().Call(ctx, "assign", &_args46, &_result48)
+  p.SetLastResponseMeta_(_meta47)
   if _err != nil {
     return
   }
   switch {
-  case _result44.Refused!= nil:
-    return _r, _result44.Refused
+  case _result48.Refused!= nil:
+    return _r, _result48.Refused
   }
 
-  if _ret45 := _result44.GetSuccess(); _ret45 != nil {
-    return _ret45, nil
+  if _ret49 := _result48.GetSuccess(); _ret49 != nil {
+    return _ret49, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "assign failed: unknown result")
 }
@@ -3491,19 +4612,37 @@ func (p *ControlClient) Assign(ctx context.Context, assignment *Assignment) (_r 
 // Parameters:
 //  - Query
 func (p *ControlClient) Counts(ctx context.Context, query *CountsQuery) (_r *Counts, _err error) {
-  var _args46 ControlCountsArgs
-  _args46.Query = query
-  var _result48 ControlCountsResult
-  var _meta47 thrift.ResponseMeta
-  _meta47, _err = p.Client_().Call(ctx, "counts", &_args46, &_result48)
-  p.SetLastResponseMeta_(_meta47)
+  var _args50 ControlCountsArgs
+  _args50.Query = query
+  var _result52 ControlCountsResult
+  var _meta51 thrift.ResponseMeta
+  _meta51, _err = p.Client_().Call(ctx, "counts", &_args50, &_result52)
+  p.SetLastResponseMeta_(_meta51)
   if _err != nil {
     return
   }
-  if _ret49 := _result48.GetSuccess(); _ret49 != nil {
-    return _ret49, nil
+  if _ret53 := _result52.GetSuccess(); _ret53 != nil {
+    return _ret53, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "counts failed: unknown result")
+}
+
+// Parameters:
+//  - Since
+func (p *ControlClient) Counted(ctx context.Context, since *Position) (_r *Counted, _err error) {
+  var _args54 ControlCountedArgs
+  _args54.Since = since
+  var _result56 ControlCountedResult
+  var _meta55 thrift.ResponseMeta
+  _meta55, _err = p.Client_().Call(ctx, "counted", &_args54, &_result56)
+  p.SetLastResponseMeta_(_meta55)
+  if _err != nil {
+    return
+  }
+  if _ret57 := _result56.GetSuccess(); _ret57 != nil {
+    return _ret57, nil
+  }
+  return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "counted failed: unknown result")
 }
 
 type ControlProcessor struct {
@@ -3526,11 +4665,12 @@ func (p *ControlProcessor) ProcessorMap() map[string]thrift.TProcessorFunction {
 
 func NewControlProcessor(handler Control) *ControlProcessor {
 
-  self50 := &ControlProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
-  self50.processorMap["status"] = &controlProcessorStatus{handler:handler}
-  self50.processorMap["assign"] = &controlProcessorAssign{handler:handler}
-  self50.processorMap["counts"] = &controlProcessorCounts{handler:handler}
-return self50
+  self58 := &ControlProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
+  self58.processorMap["status"] = &controlProcessorStatus{handler:handler}
+  self58.processorMap["assign"] = &controlProcessorAssign{handler:handler}
+  self58.processorMap["counts"] = &controlProcessorCounts{handler:handler}
+  self58.processorMap["counted"] = &controlProcessorCounted{handler:handler}
+return self58
 }
 
 func (p *ControlProcessor) Process(ctx context.Context, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
@@ -3541,12 +4681,12 @@ func (p *ControlProcessor) Process(ctx context.Context, iprot, oprot thrift.TPro
   }
   iprot.Skip(ctx, thrift.STRUCT)
   iprot.ReadMessageEnd(ctx)
-  x51 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
+  x59 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
   oprot.WriteMessageBegin(ctx, name, thrift.EXCEPTION, seqId)
-  x51.Write(ctx, oprot)
+  x59.Write(ctx, oprot)
   oprot.WriteMessageEnd(ctx)
   oprot.Flush(ctx)
-  return false, x51
+  return false, x59
 
 }
 
@@ -3555,7 +4695,7 @@ type controlProcessorStatus struct {
 }
 
 func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err52 error
+  var _write_err60 error
   args := ControlStatusArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -3601,21 +4741,21 @@ func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc53 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing status: " + err2.Error())
+    _exc61 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing status: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "status", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err52 = thrift.WrapTException(err2)
+      _write_err60 = thrift.WrapTException(err2)
     }
-    if err2 := _exc53.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
-      _write_err52 = thrift.WrapTException(err2)
+    if err2 := _exc61.Write(ctx, oprot); _write_err60 == nil && err2 != nil {
+      _write_err60 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
-      _write_err52 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err60 == nil && err2 != nil {
+      _write_err60 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
-      _write_err52 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err60 == nil && err2 != nil {
+      _write_err60 = thrift.WrapTException(err2)
     }
-    if _write_err52 != nil {
-      return false, thrift.WrapTException(_write_err52)
+    if _write_err60 != nil {
+      return false, thrift.WrapTException(_write_err60)
     }
     return true, err
   } else {
@@ -3623,19 +4763,19 @@ func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "status", thrift.REPLY, seqId); err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
+    _write_err60 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err60 == nil && err2 != nil {
+    _write_err60 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err60 == nil && err2 != nil {
+    _write_err60 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err60 == nil && err2 != nil {
+    _write_err60 = thrift.WrapTException(err2)
   }
-  if _write_err52 != nil {
-    return false, thrift.WrapTException(_write_err52)
+  if _write_err60 != nil {
+    return false, thrift.WrapTException(_write_err60)
   }
   return true, err
 }
@@ -3645,7 +4785,7 @@ type controlProcessorAssign struct {
 }
 
 func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err54 error
+  var _write_err62 error
   args := ControlAssignArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -3695,21 +4835,21 @@ func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot
       if errors.Is(err2, thrift.ErrAbandonRequest) {
         return false, thrift.WrapTException(err2)
       }
-      _exc55 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing assign: " + err2.Error())
+      _exc63 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing assign: " + err2.Error())
       if err2 := oprot.WriteMessageBegin(ctx, "assign", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err54 = thrift.WrapTException(err2)
+        _write_err62 = thrift.WrapTException(err2)
       }
-      if err2 := _exc55.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
-        _write_err54 = thrift.WrapTException(err2)
+      if err2 := _exc63.Write(ctx, oprot); _write_err62 == nil && err2 != nil {
+        _write_err62 = thrift.WrapTException(err2)
       }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
-        _write_err54 = thrift.WrapTException(err2)
+      if err2 := oprot.WriteMessageEnd(ctx); _write_err62 == nil && err2 != nil {
+        _write_err62 = thrift.WrapTException(err2)
       }
-      if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
-        _write_err54 = thrift.WrapTException(err2)
+      if err2 := oprot.Flush(ctx); _write_err62 == nil && err2 != nil {
+        _write_err62 = thrift.WrapTException(err2)
       }
-      if _write_err54 != nil {
-        return false, thrift.WrapTException(_write_err54)
+      if _write_err62 != nil {
+        return false, thrift.WrapTException(_write_err62)
       }
       return true, err
     }
@@ -3718,19 +4858,19 @@ func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "assign", thrift.REPLY, seqId); err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
+    _write_err62 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err62 == nil && err2 != nil {
+    _write_err62 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err62 == nil && err2 != nil {
+    _write_err62 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err62 == nil && err2 != nil {
+    _write_err62 = thrift.WrapTException(err2)
   }
-  if _write_err54 != nil {
-    return false, thrift.WrapTException(_write_err54)
+  if _write_err62 != nil {
+    return false, thrift.WrapTException(_write_err62)
   }
   return true, err
 }
@@ -3740,7 +4880,7 @@ type controlProcessorCounts struct {
 }
 
 func (p *controlProcessorCounts) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err56 error
+  var _write_err64 error
   args := ControlCountsArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -3786,21 +4926,21 @@ func (p *controlProcessorCounts) Process(ctx context.Context, seqId int32, iprot
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc57 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counts: " + err2.Error())
+    _exc65 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counts: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "counts", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err56 = thrift.WrapTException(err2)
+      _write_err64 = thrift.WrapTException(err2)
     }
-    if err2 := _exc57.Write(ctx, oprot); _write_err56 == nil && err2 != nil {
-      _write_err56 = thrift.WrapTException(err2)
+    if err2 := _exc65.Write(ctx, oprot); _write_err64 == nil && err2 != nil {
+      _write_err64 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err56 == nil && err2 != nil {
-      _write_err56 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err64 == nil && err2 != nil {
+      _write_err64 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err56 == nil && err2 != nil {
-      _write_err56 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err64 == nil && err2 != nil {
+      _write_err64 = thrift.WrapTException(err2)
     }
-    if _write_err56 != nil {
-      return false, thrift.WrapTException(_write_err56)
+    if _write_err64 != nil {
+      return false, thrift.WrapTException(_write_err64)
     }
     return true, err
   } else {
@@ -3808,19 +4948,109 @@ func (p *controlProcessorCounts) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "counts", thrift.REPLY, seqId); err2 != nil {
-    _write_err56 = thrift.WrapTException(err2)
+    _write_err64 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err56 == nil && err2 != nil {
-    _write_err56 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err64 == nil && err2 != nil {
+    _write_err64 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err56 == nil && err2 != nil {
-    _write_err56 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err64 == nil && err2 != nil {
+    _write_err64 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err56 == nil && err2 != nil {
-    _write_err56 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err64 == nil && err2 != nil {
+    _write_err64 = thrift.WrapTException(err2)
   }
-  if _write_err56 != nil {
-    return false, thrift.WrapTException(_write_err56)
+  if _write_err64 != nil {
+    return false, thrift.WrapTException(_write_err64)
+  }
+  return true, err
+}
+
+type controlProcessorCounted struct {
+  handler Control
+}
+
+func (p *controlProcessorCounted) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
+  var _write_err66 error
+  args := ControlCountedArgs{}
+  if err2 := args.Read(ctx, iprot); err2 != nil {
+    iprot.ReadMessageEnd(ctx)
+    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+    oprot.WriteMessageBegin(ctx, "counted", thrift.EXCEPTION, seqId)
+    x.Write(ctx, oprot)
+    oprot.WriteMessageEnd(ctx)
+    oprot.Flush(ctx)
+    return false, thrift.WrapTException(err2)
+  }
+  iprot.ReadMessageEnd(ctx)
+
+  tickerCancel := func() {}
+  // Start a goroutine to do server side connectivity check.
+  if thrift.ServerConnectivityCheckInterval > 0 {
+    var cancel context.CancelFunc
+    ctx, cancel = context.WithCancel(ctx)
+    defer cancel()
+    var tickerCtx context.Context
+    tickerCtx, tickerCancel = context.WithCancel(context.Background())
+    defer tickerCancel()
+    go func(ctx context.Context, cancel context.CancelFunc) {
+      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+      defer ticker.Stop()
+      for {
+        select {
+        case <-ctx.Done():
+          return
+        case <-ticker.C:
+          if !iprot.Transport().IsOpen() {
+            cancel()
+            return
+          }
+        }
+      }
+    }(tickerCtx, cancel)
+  }
+
+  result := ControlCountedResult{}
+  if retval, err2 := p.handler.Counted(ctx, args.Since); err2 != nil {
+    tickerCancel()
+    err = thrift.WrapTException(err2)
+    if errors.Is(err2, thrift.ErrAbandonRequest) {
+      return false, thrift.WrapTException(err2)
+    }
+    _exc67 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counted: " + err2.Error())
+    if err2 := oprot.WriteMessageBegin(ctx, "counted", thrift.EXCEPTION, seqId); err2 != nil {
+      _write_err66 = thrift.WrapTException(err2)
+    }
+    if err2 := _exc67.Write(ctx, oprot); _write_err66 == nil && err2 != nil {
+      _write_err66 = thrift.WrapTException(err2)
+    }
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err66 == nil && err2 != nil {
+      _write_err66 = thrift.WrapTException(err2)
+    }
+    if err2 := oprot.Flush(ctx); _write_err66 == nil && err2 != nil {
+      _write_err66 = thrift.WrapTException(err2)
+    }
+    if _write_err66 != nil {
+      return false, thrift.WrapTException(_write_err66)
+    }
+    return true, err
+  } else {
+    result.Success = retval
+  }
+  tickerCancel()
+  if err2 := oprot.WriteMessageBegin(ctx, "counted", thrift.REPLY, seqId); err2 != nil {
+    _write_err66 = thrift.WrapTException(err2)
+  }
+  if err2 := result.Write(ctx, oprot); _write_err66 == nil && err2 != nil {
+    _write_err66 = thrift.WrapTException(err2)
+  }
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err66 == nil && err2 != nil {
+    _write_err66 = thrift.WrapTException(err2)
+  }
+  if err2 := oprot.Flush(ctx); _write_err66 == nil && err2 != nil {
+    _write_err66 = thrift.WrapTException(err2)
+  }
+  if _write_err66 != nil {
+    return false, thrift.WrapTException(_write_err66)
   }
   return true, err
 }
@@ -4418,6 +5648,204 @@ func (p *ControlCountsResult) String() string {
     return "<nil>"
   }
   return fmt.Sprintf("ControlCountsResult(%+v)", *p)
+}
+
+// Attributes:
+//  - Since
+type ControlCountedArgs struct {
+  Since *Position `thrift:"since,1" db:"since" json:"since"`
+}
+
+func NewControlCountedArgs() *ControlCountedArgs {
+  return &ControlCountedArgs{}
+}
+
+var ControlCountedArgs_Since_DEFAULT *Position
+func (p *ControlCountedArgs) GetSince() *Position {
+  if !p.IsSetSince() {
+    return ControlCountedArgs_Since_DEFAULT
+  }
+return p.Since
+}
+func (p *ControlCountedArgs) IsSetSince() bool {
+  return p.Since != nil
+}
+
+func (p *ControlCountedArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *ControlCountedArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Since = &Position{}
+  if err := p.Since.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Since), err)
+  }
+  return nil
+}
+
+func (p *ControlCountedArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "counted_args"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *ControlCountedArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "since", thrift.STRUCT, 1); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:since: ", p), err) }
+  if err := p.Since.Write(ctx, oprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Since), err)
+  }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:since: ", p), err) }
+  return err
+}
+
+func (p *ControlCountedArgs) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("ControlCountedArgs(%+v)", *p)
+}
+
+// Attributes:
+//  - Success
+type ControlCountedResult struct {
+  Success *Counted `thrift:"success,0" db:"success" json:"success,omitempty"`
+}
+
+func NewControlCountedResult() *ControlCountedResult {
+  return &ControlCountedResult{}
+}
+
+var ControlCountedResult_Success_DEFAULT *Counted
+func (p *ControlCountedResult) GetSuccess() *Counted {
+  if !p.IsSetSuccess() {
+    return ControlCountedResult_Success_DEFAULT
+  }
+return p.Success
+}
+func (p *ControlCountedResult) IsSetSuccess() bool {
+  return p.Success != nil
+}
+
+func (p *ControlCountedResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 0:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField0(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *ControlCountedResult)  ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Success = &Counted{}
+  if err := p.Success.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
+  }
+  return nil
+}
+
+func (p *ControlCountedResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "counted_result"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField0(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *ControlCountedResult) writeField0(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetSuccess() {
+    if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err) }
+    if err := p.Success.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err) }
+  }
+  return err
+}
+
+func (p *ControlCountedResult) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("ControlCountedResult(%+v)", *p)
 }
 
 
