@@ -89,7 +89,9 @@ func (w *Writer) Header() Header { return w.header }
 // Takes reports whether the next look belongs into this chunk: it is not full,
 // and was begun by this version of the program under this policy.
 func (w *Writer) Takes(program string, p judge.Policy) bool {
-	return w.header.Count < maxLooks && w.bytes < fullBytes && w.header.Program == program && reflect.DeepEqual(w.header.Policy, p)
+	own, err := json.Marshal(w.header.Policy)
+	other, otherErr := json.Marshal(p) // as JSON, since a header that was read is what JSON left of it
+	return w.header.Count < maxLooks && w.bytes < fullBytes && w.header.Program == program && err == nil && otherErr == nil && bytes.Equal(own, other)
 }
 
 // Append notes a look. Its number must be the one after the last. [ErrFull]

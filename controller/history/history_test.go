@@ -204,8 +204,15 @@ func TestTakes(t *testing.T) {
 	if w.Takes("v2", p) {
 		t.Error("a chunk takes looks of two programs")
 	}
+	p.IntendedPartners = map[string]float64{}
+	if !w.Takes("v1", p) {
+		t.Error("no partners are other than none")
+	}
 	if p.Margin = .03; w.Takes("v1", p) {
 		t.Error("a chunk takes looks of two policies")
+	}
+	if p.Margin = math.NaN(); w.Takes("v1", p) {
+		t.Error("a chunk takes looks of no policy")
 	}
 }
 

@@ -20,7 +20,7 @@ type traffic struct {
 }
 
 const (
-	clusters      = 64 // per arm
+	clusters      = 32 // per arm
 	auctionsALook = 10_000
 	pairsALook    = 20 * auctionsALook
 )
