@@ -5,7 +5,7 @@ import "math"
 // Burn-in: below these nothing is decided, neither way.
 const (
 	minWindows  = 2
-	minClusters = 16 // active, per arm
+	minClusters = 16 // effective ones, per arm
 	minEvents   = 40 // of each outcome, over both arms
 	minFlips    = 30 // pairs on which the releases differ
 )
@@ -21,7 +21,9 @@ type estimate struct {
 	n           float64 // units in the smaller arm, or pairs
 	events      float64 // of the rarer outcome over both arms, or flips
 	rates       [Arms]float64
-	clusters    [Arms]int // the same number twice for pairs
+	clusters    [Arms]int     // the same number twice for pairs
+	effective   [Arms]float64 // as many equal ones tell as much
+	own         [Arms]float64 // variance of either arm's rate by itself
 	windows     int
 	phi         float64 // variance against that of independent pairs
 	few         bool    // the rarer outcome is "filtered" (always so for flips)
@@ -30,41 +32,54 @@ type estimate struct {
 	ready       bool // past the burn-in
 }
 
-// estimate compares the arms.
+// estimate compares the arms. Its degrees of freedom are those of as many
+// clusters of equal size as would tell as much, so that an exchange which opens
+// few connections and sends much over each is not taken for many.
 func (st Difference) estimate() estimate {
 	e := estimate{windows: st.Windows, phi: 1}
-	if !(st.Q > 0) {
+	if !(st.Q > 0) || !(st.N[CandidateArm] > 0) || !(st.N[ControlArm] > 0) {
 		return e
 	}
 	var v [Arms]float64
 	for a := range v {
 		e.clusters[a] = st.G[a]
-		n := float64(max(2, e.clusters[a]))
-		v[a] = n / (n - 1) * st.U2[a]
-		e.rates[a] = st.X[a] / st.N[a]
+		e.effective[a] = effective(st.N[a], st.NN[a], st.G[a])
+		v[a] = unbias(e.effective[a]) * st.U2[a]
+		e.own[a] = v[a] / (st.Q * st.Q)
+		e.rates[a] = min(1, st.X[a]/st.N[a])
 	}
 	variance := v[CandidateArm] + v[ControlArm]
-	e.phi = max(1, variance/st.Binomial)
+	if !(max(variance, st.Binomial) > 0) {
+		return e
+	}
+	if st.Binomial > 0 {
+		e.phi = min(1e9, max(1, variance/st.Binomial))
+	}
 	e.known = true
-	e.d = st.D / st.Q
-	e.info = st.Q * st.Q / max(variance, .7*st.Binomial)
-	e.nu = satterthwaite(v, e.clusters)
+	e.d = max(-1, min(1, st.D/st.Q))
+	e.info = inverse(max(variance, .7*st.Binomial) / st.Q / st.Q)
+	e.nu = satterthwaite(v, e.effective)
 	e.n = min(st.N[CandidateArm], st.N[ControlArm])
 	x, all := st.X[CandidateArm]+st.X[ControlArm], st.N[CandidateArm]+st.N[ControlArm]
-	e.events, e.few = min(x, all-x), x <= all-x
-	e.ready = st.Windows >= minWindows && min(e.clusters[CandidateArm], e.clusters[ControlArm]) >= minClusters &&
-		e.events >= minEvents
+	e.events, e.few = max(0, min(x, all-x)), x <= all-x
+	e.ready = st.Windows >= minWindows && e.least() >= minClusters && e.events >= minEvents
 	return e
 }
 
-// satterthwaite is the degrees of freedom of a sum of two variances; for arms
-// alike that of both together.
-func satterthwaite(v [Arms]float64, g [Arms]int) float64 {
+// least is how many effective clusters the arm has that has fewer.
+func (e estimate) least() float64 { return min(e.effective[CandidateArm], e.effective[ControlArm]) }
+
+// unbias makes up for deviations being taken from a mean that is estimated from
+// the same g clusters.
+func unbias(g float64) float64 { return max(2, g) / (max(2, g) - 1) }
+
+// satterthwaite is the degrees of freedom of a sum of two variances, each
+// estimated from g clusters; for arms alike that of both together.
+func satterthwaite(v, g [Arms]float64) float64 {
 	whole, parts, most := v[CandidateArm]+v[ControlArm], 0.0, -2.0
 	for a := range v {
-		freedom := float64(max(1, g[a]-1))
-		parts += v[a] * v[a] / freedom
-		most += float64(g[a])
+		parts += v[a] * v[a] / max(1, g[a]-1)
+		most += g[a]
 	}
 	if !(parts > 0) {
 		return max(1, most)
@@ -77,25 +92,30 @@ func satterthwaite(v [Arms]float64, g [Arms]int) float64 {
 // together.
 func (p PairSums) estimate(unit float64) estimate {
 	e := estimate{phi: max(1, unit), paired: true, few: true}
-	if p.N <= 0 || p.G < 1 {
+	if !(p.N > 0) || p.G < 1 {
 		return e
 	}
+	g := effective(p.N, p.NN, int(p.G))
 	e.known = true
 	e.n, e.events = p.N, p.Ten+p.One
-	e.clusters = [Arms]int{int(p.G), int(p.G)}
-	e.d = (p.Ten - p.One) / p.N
-	variance := 0.0
-	if p.G > 1 {
-		variance = p.G / (p.G - 1) * (p.SS - 2*e.d*p.SN + e.d*e.d*p.NN) / (p.N * p.N)
-	}
-	floor := ((p.Ten+p.One+2)/p.N - e.d*e.d) / p.N
-	e.info = 1 / max(variance, floor)
-	e.nu = max(1, p.G-1)
+	e.clusters, e.effective = [Arms]int{int(p.G), int(p.G)}, [Arms]float64{g, g}
+	e.d = max(-1, min(1, (p.Ten-p.One)/p.N))
+	floor := (min(1, (p.Ten+p.One)/p.N) + 2/p.N - e.d*e.d) / p.N
+	e.info = inverse(max(p.variance(e.d, g), floor))
+	e.nu = max(1, g-1)
 	if chi2, freedom := dispersion(p.N, p.Ten+p.One, p.FF, p.G); freedom > 0 {
 		e.phi = max(e.phi, chi2/freedom)
 	}
-	e.ready = e.events >= minFlips && p.G >= minClusters
+	e.ready = e.events >= minFlips && g >= minClusters
 	return e
+}
+
+// variance is that of the difference d between g effective clusters.
+func (p PairSums) variance(d, g float64) float64 {
+	if p.G < 2 {
+		return 0
+	}
+	return unbias(g) * max(0, p.SS-2*d*p.SN+d*d*p.NN) / (p.N * p.N)
 }
 
 // logs are an estimate's e-values against the candidate (too high, too low)
@@ -127,7 +147,7 @@ func (e estimate) weigh(b band) logs {
 // it. Half of the proof's error is set aside for it.
 func (e estimate) weighRare(b band) logs {
 	edge := min(b.high, -b.low)
-	if !e.known || edge <= 0 || edge >= 1 || min(e.clusters[CandidateArm], e.clusters[ControlArm]) < minClusters {
+	if !e.known || edge <= 0 || edge >= 1 || e.least() < minClusters {
 		return logs{}
 	}
 	proof := math.Inf(1)

@@ -133,10 +133,11 @@ func oneSidedBound(v, rho, alpha float64) float64 {
 // confidence is the anytime-valid confidence sequence of a difference, for
 // display, clipped to [-1, 1]. It is tightest where half the margin can just
 // be told; nu widens it for few clusters.
-func confidence(d, info, nu, margin, alpha float64) (low, high float64) {
+func confidence(d, info, nu, margin float64) (low, high float64) {
 	if !(info > 0) {
 		return -1, 1
 	}
+	const alpha = .05
 	rho := mixtureRho(10/(margin*margin/4), alpha)
 	z := mixtureBound(info, rho, alpha) / math.Sqrt(info)
 	if !math.IsInf(nu, 1) {

@@ -19,7 +19,7 @@ func TestGridsAndConfidence(t *testing.T) {
 	inf := math.Inf(1)
 	near(t, "I", info, 20614.306328592043, 1e-9)
 	near(t, "rho", mixtureRho(1e5, .05), 12600.560979256341, 1e-9)
-	low, high := confidence(d, info, inf, .02, .05)
+	low, high := confidence(d, info, inf, .02)
 	near(t, "low", low, .006674839404917983, 1e-9)
 	near(t, "high", high, .05332516059508196, 1e-9)
 	near(t, "R+", logAgainst(score(d-.02, info, inf), info, .02), .1772532180865516, 1e-9)

@@ -125,6 +125,8 @@ func (f *fuzzed) whole(r *tally.Report, n int64) {
 	}
 	r.Latency[10*f.next(9)] += n
 	r.Scores[7*f.next(9)] += n
+	r.Scores[5] += n // never all alike
+	r.Scores[50] += n
 	if !f.calm && f.next(4) == 0 {
 		bids := tallytest.BlankColumns(len(r.Requests))
 		for g := range r.Requests {

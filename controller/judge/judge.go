@@ -1,22 +1,34 @@
-// Package judge compares what a candidate filters with what stable filters,
-// from counts, under continuous looking and clumped traffic. It gives
-// verdicts; what is done about them is not its business, and it knows no
-// clock, no network, no phase and no deadline. It does not judge latency,
-// score drift or missed bids.
+// Package judge says whether a candidate may go on, from statistics of what it
+// and stable did, under continuous looking and clumped traffic. It gives
+// verdicts; what is done about them is not its business. It counts nothing
+// itself, and knows no clock, no network, no phase and no deadline.
 //
 // Requests arrive in clumps: by connection, and twenty partners at a time. So
-// the unit of chance is a cluster, one bucket of connections of one task, and
-// the variance is that between clusters. Differences are taken within windows
-// of time, so that drift cannot feign one, and better still on pairs which
-// both releases scored. Evidence is an e-value: a mixture of likelihood ratios
-// whose mean is at most 1 while the candidate is fine, however often one looks
-// (Howard, Ramdas, McAuliffe, Sekhon 2021, "Time-uniform, nonparametric,
-// nonasymptotic confidence sequences"; Waudby-Smith, Arbour, Sinha, Kennedy,
-// Ramdas 2024, "Time-uniform central limit theory and asymptotic confidence
-// sequences"; as practised in Lindon, Sanden, Shirikian 2022, "Rapid
-// regression detection in software deployments through sequential testing").
+// the unit of chance is a cluster, one bucket of connections of one task (for
+// latency: a task), the variance is that between clusters, and its degrees of
+// freedom are those of as many clusters of equal size as would tell as much
+// (Kish 1965); fewer than sixteen decide nothing. Differences are taken within
+// windows of time, so that drift cannot feign one, and better still on pairs
+// which both releases scored.
+//
+// Evidence is an e-value: a mixture of likelihood ratios whose mean is at most
+// 1 while the candidate is fine, however often one looks (Howard, Ramdas,
+// McAuliffe, Sekhon 2021, "Time-uniform, nonparametric, nonasymptotic
+// confidence sequences"; Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2024,
+// "Time-uniform central limit theory and asymptotic confidence sequences"; as
+// practised in Lindon, Sanden, Shirikian 2022, "Rapid regression detection in
+// software deployments through sequential testing"). Rates of rare events are
+// compared by their conditional binomial and the arms' shares of traffic by a
+// Dirichlet-multinomial (Lindon, Malek 2022, "Anytime-valid inference for
+// multinomial count data"); partners are named by e-BH (Wang, Ramdas 2022,
+// "False discovery rate control with e-values").
+//
 // The tolerated false alarms of a rollout, 5 %, are shared out between the
-// gates; promotion needs every proof, each at 5 %.
+// gates that may end it; promotion needs every required proof, each at 5 %. A
+// breaker ends gross harm without statistics. Gates at which a person must look
+// only hold. Where more of the same will not bring a proof, the verdict is
+// inconclusive and says why. Evidence of differences is asymptotic: the
+// simulations are what vouches for it.
 package judge
 
 import "time"
@@ -57,56 +69,6 @@ const (
 	Control   Arm = "control" // stable
 )
 
-// Report is what one task has counted since it began to serve a release in a
-// generation. Counters only grow; a report with a new Boot or Generation
-// starts from zero. Parts must be read before their wholes (filtered before
-// scored, errors before requests), so that none is ahead of it. Slices hold one number per bucket; all slices of a report
-// have the same length, or are nil where nothing was counted.
-type Report struct {
-	Task       string `json:"task"`
-	Boot       string `json:"boot"`
-	Generation int64  `json:"generation"`
-	Arm        Arm    `json:"arm"`
-
-	Requests []int64 `json:"requests"` // answered
-	Errors   []int64 `json:"errors"`   // of those, answered degraded because scoring failed
-	Invalid  []int64 `json:"invalid"`  // (request, partner) pairs without a score in [0, 1]
-
-	// Of the other release, where one is scored in the shadow of the answer.
-	ShadowRequests []int64 `json:"shadow_requests"`
-	ShadowInvalid  []int64 `json:"shadow_invalid"`
-
-	Partners map[string]Columns `json:"partners"`
-}
-
-// Columns are the counts of one partner. CandidateOnly and StableOnly speak of
-// the two releases, whichever of them answered.
-type Columns struct {
-	Scored   []int64 `json:"scored"`   // served (request, partner) pairs
-	Filtered []int64 `json:"filtered"` // of those
-
-	Pairs         []int64 `json:"pairs"`          // scored by both releases
-	CandidateOnly []int64 `json:"candidate_only"` // of those, filtered by the candidate only
-	StableOnly    []int64 `json:"stable_only"`    // of those, filtered by stable only
-}
-
-// Look is everything there was to see at one moment.
-type Look struct {
-	At      time.Time
-	Reports []Report
-
-	// Served says whether arms are being compared: true in a canary step,
-	// false in the shadow phase, where only pairs count.
-	Served bool
-
-	// Expected is how many tasks of each arm should report; an arm that is
-	// missing here is not checked.
-	Expected map[Arm]int
-
-	// Silent names tasks that should have reported and did not.
-	Silent []string
-}
-
 // Policy holds what an operator may tune. Rates and margins are in points of a
 // share: 0.02 is two percentage points. Zero values take the defaults.
 type Policy struct {
@@ -124,6 +86,12 @@ type Policy struct {
 	LatencySLO       time.Duration `yaml:"latency_slo" json:"latency_slo"`               // what was promised; 0 for nothing
 	MissedBidsMargin float64       `yaml:"missed_bids_margin" json:"missed_bids_margin"` // more bids filtered, of all bids, default 0.005
 	Drift            string        `yaml:"drift" json:"drift"`                           // of scores: off, pause or roll_back; default pause
+	DriftMargin      float64       `yaml:"drift_margin" json:"drift_margin"`             // of scores below any quantile, default 0.1
+	Latency          string        `yaml:"latency" json:"latency"`                       // require, guard or off; default require
+	MissedBids       string        `yaml:"missed_bids" json:"missed_bids"`               // require, guard or off; default require
+	SampleRatio      float64       `yaml:"sample_ratio" json:"sample_ratio"`             // odds of the arms' traffic against their tasks', default 1.5
+	MaxClockSkew     time.Duration `yaml:"max_clock_skew" json:"max_clock_skew"`         // between two tasks, default 10s
+	MaxWait          time.Duration `yaml:"max_wait" json:"max_wait"`                     // for a proof at the present pace; beyond it is inconclusive, default 24h
 	Breaker          Breaker       `yaml:"breaker" json:"breaker"`
 	MaxInformation   float64       `yaml:"max_information" json:"max_information"` // times 1/margin^2 at which to give up, default 20
 
@@ -131,9 +99,35 @@ type Policy struct {
 	// tells it: shares of equal bins of [0, 1]; all zero where it tells none.
 	Reference [ScoreBins]float64 `yaml:"-" json:"reference,omitzero"`
 
+	// Predicted is where admission expects the candidate's own filter rate;
+	// both ends zero where it expects nothing.
+	Predicted Interval `yaml:"-" json:"predicted,omitzero"`
+
 	// Intended shift of the filter rate (JUDGE theta0): the bands move there.
 	Intended         float64            `yaml:"-" json:"intended,omitempty"`
 	IntendedPartners map[string]float64 `yaml:"-" json:"intended_partners,omitempty"`
+}
+
+// How a gate that can be done without is heard: promotion requires its proof,
+// it may only end a rollout, or it is off.
+const (
+	Require = "require"
+	Guard   = "guard"
+	Off     = "off"
+)
+
+// What drift of scores does: nothing, hold the rollout for a person, or roll it
+// back when it is beyond all doubt.
+const (
+	DriftOff      = Off
+	DriftPause    = "pause"
+	DriftRollBack = "roll_back"
+)
+
+// Interval is of a share; both ends belong to it.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
 }
 
 // Breaker is when harm is so gross that no statistics are asked. Zero values
@@ -161,6 +155,7 @@ const (
 	GateDrift            Gate = "score_drift"
 	GateMissedBids       Gate = "missed_bids"
 	GateSampleRatio      Gate = "sample_ratio"
+	GatePrediction       Gate = "prediction"
 	GateBreaker          Gate = "breaker"
 )
 

@@ -72,12 +72,13 @@ const (
 
 // choir is what all partners say together.
 type choir struct {
-	voices [methods][]voice // by partner; unknown where a method has nothing
-	paired []bool           // whether the partner has pairs, whose proof then counts
-	tails  *voice
-	mean   float64          // logarithm of the weighted mean of the evidence
-	parts  [methods]float64 // of it
-	named  []int            // partners that e-BH names, loudest first
+	voices  [methods][]voice   // by partner; unknown where a method has nothing
+	weights [methods][]float64 // logarithms, by partner
+	paired  []bool             // whether the partner has pairs, whose proof then counts
+	tails   *voice
+	mean    float64          // logarithm of the weighted mean of the evidence
+	parts   [methods]float64 // of it
+	named   []int            // partners that e-BH names, loudest first
 }
 
 // hearPartners weighs every partner. The evidence against the candidate is the
@@ -115,6 +116,10 @@ func (s *State) hearPartners(t *Statistics, p Policy) choir {
 	}
 	for m := range methods {
 		c.parts[m] = logSumExp(logs[m], weights[m])
+		c.weights[m] = weights[m]
+		for k, w := range weights[m] {
+			c.weights[m][k] = math.Log(w) // -Inf where a method has no say
+		}
 	}
 	c.mean = logSumExp(c.parts[:], []float64{1, 1})
 	c.named = named(combined, .05)
@@ -137,6 +142,26 @@ func (c choir) asked(t *Statistics, method int) (needed []voice) {
 		needed = append(needed, *c.tails)
 	}
 	return needed
+}
+
+// drivers names the partners that make up most of the evidence by one method.
+func (c choir) drivers(t *Statistics, method int) (all []Driver) {
+	top := math.Inf(-1)
+	for k, v := range c.voices[method] {
+		top = math.Max(top, v.against+c.weights[method][k])
+	}
+	if math.IsInf(top, 0) {
+		return nil
+	}
+	total := 0.0
+	for k, v := range c.voices[method] {
+		share := math.Exp(v.against + c.weights[method][k] - top)
+		total += share
+		if v.estimate.ready {
+			all = append(all, Driver{Name: t.Partners[k].Name, Share: share})
+		}
+	}
+	return greatest(all, total)
 }
 
 // loudest is the partner with the most evidence against the candidate, by one

@@ -3,6 +3,9 @@ package judge
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
+	"time"
 )
 
 // Check names the first setting that makes no sense. Zero is fine everywhere:
@@ -19,6 +22,14 @@ func (p Policy) Check() error {
 		{"tier_one_share", p.TierOneShare, 0, 1},
 		{"error_ratio", p.ErrorRatio, 1, 1000},
 		{"error_floor", p.ErrorFloor, 0, 0.5},
+		{"latency_margin", p.LatencyMargin, 0, 1},
+		{"missed_bids_margin", p.MissedBidsMargin, 0, 1},
+		{"drift_margin", p.DriftMargin, 0, 1},
+		{"sample_ratio", p.SampleRatio, 1, 1000},
+		{"max_information", p.MaxInformation, 1, 1e6},
+		{"breaker.error_ratio", p.Breaker.ErrorRatio, 1, 1e6},
+		{"breaker.error_share", p.Breaker.ErrorShare, 0, 1},
+		{"breaker.requests", float64(p.Breaker.Requests), 1, 1 << 30},
 		{"min_tasks", float64(p.MinTasks), 1, 1 << 30},
 		{"window_requests", float64(p.WindowRequests), 1, 1 << 30},
 		{"window_buckets", float64(p.WindowBuckets), 1, 1 << 30},
@@ -26,6 +37,29 @@ func (p Policy) Check() error {
 		if s.value != 0 && !(s.value >= s.least && s.value <= s.most) { // true for NaN
 			return fmt.Errorf("judge.%s is %v: want %v to %v", s.name, s.value, s.least, s.most)
 		}
+	}
+	for _, s := range []struct {
+		name, value string
+		choices     []string
+	}{
+		{"latency", p.Latency, []string{Require, Guard, Off}},
+		{"missed_bids", p.MissedBids, []string{Require, Guard, Off}},
+		{"drift", p.Drift, []string{DriftPause, DriftRollBack, DriftOff}},
+	} {
+		if s.value != "" && !slices.Contains(s.choices, s.value) {
+			return fmt.Errorf("judge.%s is %q: want %s", s.name, s.value, strings.Join(s.choices, ", "))
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"latency_slo", p.LatencySLO}, {"max_clock_skew", p.MaxClockSkew}, {"max_wait", p.MaxWait}} {
+		if d.value < 0 {
+			return fmt.Errorf("judge.%s is %v: want a positive duration such as 30s, or leave it out for the default", d.name, d.value)
+		}
+	}
+	if p.Breaker.Crashes < -1 {
+		return fmt.Errorf("judge.breaker.crashes is %d: want 1 or more, or -1 to let tasks crash", p.Breaker.Crashes)
 	}
 	return nil
 }
@@ -44,6 +78,31 @@ func (p Policy) Sane() Policy {
 	p.MinTasks = whole(p.MinTasks, 1)
 	p.WindowRequests = whole(p.WindowRequests, 400)
 	p.WindowBuckets = whole(p.WindowBuckets, 20)
+	p.LatencyMargin = share(p.LatencyMargin, .005)
+	p.MissedBidsMargin = share(p.MissedBidsMargin, .005)
+	p.DriftMargin = share(p.DriftMargin, .1)
+	p.Latency = oneOf(p.Latency, Require, Guard, Off)
+	p.MissedBids = oneOf(p.MissedBids, Require, Guard, Off)
+	p.Drift = oneOf(p.Drift, DriftPause, DriftRollBack, DriftOff)
+	p.Breaker = p.Breaker.sane()
+	if !(p.SampleRatio > 1) || p.SampleRatio > 1000 {
+		p.SampleRatio = 1.5
+	}
+	if p.MaxClockSkew <= 0 {
+		p.MaxClockSkew = 10 * time.Second
+	}
+	if !(p.MaxInformation > 0) || p.MaxInformation > 1e6 {
+		p.MaxInformation = 20
+	}
+	if p.MaxWait <= 0 {
+		p.MaxWait = 24 * time.Hour
+	}
+	if p.LatencySLO < 0 {
+		p.LatencySLO = 0
+	}
+	if !p.Predicted.sensible() {
+		p.Predicted = Interval{}
+	}
 	if !(math.Abs(p.Intended) < 1) {
 		p.Intended = 0
 	}
@@ -63,3 +122,25 @@ func whole(v, normal int) int {
 	}
 	return v
 }
+
+func oneOf(v, normal string, others ...string) string {
+	if slices.Contains(others, v) {
+		return v
+	}
+	return normal
+}
+
+func (b Breaker) sane() Breaker {
+	if !(b.ErrorRatio >= 1) || b.ErrorRatio > 1e6 {
+		b.ErrorRatio = 5
+	}
+	b.ErrorShare = share(b.ErrorShare, .1)
+	b.Requests = whole(b.Requests, 200)
+	if b.Crashes == 0 {
+		b.Crashes = 1
+	}
+	return b
+}
+
+// sensible is also true of nothing predicted.
+func (i Interval) sensible() bool { return i.Low >= 0 && i.Low <= i.High && i.High <= 1 }

@@ -59,7 +59,7 @@ func (t *Statistics) streamName(stream int) string {
 	case Overall:
 		return "all partners"
 	case Tail:
-		return "the small partners together"
+		return smallPartners
 	default:
 		return t.Partners[stream-FirstPartner].Name
 	}
@@ -80,11 +80,15 @@ func (s *State) rollbackText(r ruling) string {
 	var b strings.Builder
 	b.WriteString("ROLLBACK ")
 	switch r.Gate {
+	case GateBreaker:
+		return "ROLLBACK breaker: " + r.text + "; gross harm, rolled back at once and without statistics"
+	case GateLatency, GateDrift, GateMissedBids:
+		fmt.Fprintf(&b, "%s: ", r.Gate)
 	case GatePartnersPaired, GatePartnersServed:
 		fmt.Fprintf(&b, "partner=%s filter_rate: ", r.Partner)
 	case GateFilterRatePaired, GateFilterRateServed:
 		b.WriteString("filter_rate: ")
-	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GateBreaker:
+	case GateErrors, GateInvalidScores, GateData, GateSampleRatio, GatePrediction:
 	}
 	b.WriteString(r.text)
 	b.WriteString("; false-alarm guarantee <= 5 % per rollout over unlimited looks; ")
@@ -94,7 +98,11 @@ func (s *State) rollbackText(r ruling) string {
 		unit = "pairs scored by both releases"
 	case GateFilterRateServed, GatePartnersServed, GateInvalidScores:
 		unit = "pairs in the smaller arm"
-	case GateErrors, GateData, GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GateBreaker:
+	case GateMissedBids:
+		unit = "bids on explored requests"
+	case GateDrift:
+		unit = "scores of the candidate"
+	case GateErrors, GateData, GateLatency, GateSampleRatio, GatePrediction, GateBreaker:
 	}
 	fmt.Fprintf(&b, "basis: %s %s, %d clusters", commas(r.Requests), unit, r.Clusters)
 	if r.Windows > 0 {
@@ -129,8 +137,11 @@ func (r ruling) proofText() string {
 	switch r.Gate {
 	case GateErrors, GateInvalidScores:
 		return fmt.Sprintf("%s %s vs %s", name, percent(r.CandidateRate), percent(r.StableRate))
+	case GateLatency, GateMissedBids:
+		return fmt.Sprintf("%s %s pt, anytime 95 %% CS [%s, %s], allowed up to %s", name, points2(r.Difference), points2(r.Low),
+			points2(r.High), points2(r.BandHigh))
 	case GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed, GateData,
-		GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GateBreaker:
+		GateDrift, GateSampleRatio, GatePrediction, GateBreaker:
 	}
 	return fmt.Sprintf("%s %s pt, anytime 95 %% CS [%s, %s], allowed %s..%s", name, points(r.Difference), points(r.Low), points(r.High),
 		points(r.BandLow), points(r.BandHigh))
@@ -217,3 +228,9 @@ func commas(n int64) string {
 	}
 	return digits
 }
+
+// points2 is the same for gates whose margins are fractions of a point.
+func points2(d float64) string { return fmt.Sprintf("%+.2f", 100*d) }
+
+// points3 is a margin in percentage points.
+func points3(margin float64) string { return fmt.Sprintf("%.3g", 100*margin) }

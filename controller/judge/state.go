@@ -28,8 +28,12 @@ type past struct {
 	StepAt       time.Time `json:"step_at"`
 	StepProgress float64   `json:"step_progress"`
 
-	Evidence map[Gate]float64 `json:"evidence"` // largest logarithm so far
-	Worse    *Verdict         `json:"worse"`    // latched
+	Evidence map[Gate]float64   `json:"evidence"` // largest logarithm so far
+	Proved   map[Gate]proof     `json:"proved"`   // of the gates that are one-sided
+	Growth   map[Gate][]float64 `json:"growth"`   // logarithms at the last few looks
+	Grown    int                `json:"grown"`    // look up to which that is
+	Trails   map[Gate]trail     `json:"trails"`   // since the last step
+	Worse    *Verdict           `json:"worse"`    // latched
 }
 
 // A proof is the best evidence so far that a difference lies below the upper
@@ -44,6 +48,7 @@ type proof struct {
 // note keeps the best evidence for a band, and forgets what was found for
 // another.
 func (p *proof) note(low, high, down, up float64) {
+	down, up = bounded(down), bounded(up)
 	if p.Low != low || p.High != high {
 		*p = proof{Low: low, High: high, Up: up, Down: down}
 		return
@@ -64,10 +69,10 @@ type ratio struct {
 // add weighs what one look counted.
 func (r *ratio) add(n, x [Arms]float64, r0 float64) {
 	for i, a := range ratioSteps() {
-		r.Logs[i] += ratioLog(x[CandidateArm], n[CandidateArm], x[ControlArm], n[ControlArm], r0, a)
+		r.Logs[i] = finite(r.Logs[i] + ratioLog(x[CandidateArm], n[CandidateArm], x[ControlArm], n[ControlArm], r0, a))
 	}
 	for i, a := range ratioProofs() {
-		r.Proofs[i] += ratioLog(x[CandidateArm], n[CandidateArm], x[ControlArm], n[ControlArm], r0, a)
+		r.Proofs[i] = finite(r.Proofs[i] + ratioLog(x[CandidateArm], n[CandidateArm], x[ControlArm], n[ControlArm], r0, a))
 	}
 }
 

@@ -1,20 +1,10 @@
 package judge
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
-)
-
-// How the tolerated false-alarm probability of a rollout, 0.05, is shared out.
-// Latency (0.005), score drift (0.005, of which an automatic rollback may use
-// little) and missed bids (0.01) are not judged yet; theirs stays unspent.
-const (
-	overallPairedAlpha = .005
-	overallServedAlpha = .005
-	partnersAlpha      = .02
-	errorsAlpha        = .0025
-	invalidAlpha       = .00125 // for each of served and shadow
 )
 
 // A ruling is a finding on its way to a verdict.
@@ -25,6 +15,17 @@ type ruling struct {
 	asked    bool
 	named    []string
 	text     string // for a person, once it is clear what the outcome is
+
+	broken bool // gross harm, beyond statistics
+	spares bool // never ends a rollout
+	holds  bool // evidence is enough that a person must look
+
+	basis   estimate // on which the required proof rests
+	band    band
+	over    bool    // only more is harm: the band has no lower edge
+	waits   string  // partner for whose proof all wait
+	setting string  // of the band's margin
+	weight  float64 // logarithm, of the evidence in what is held against the threshold
 }
 
 // excess is how far the evidence is beyond its threshold.
@@ -36,14 +37,21 @@ func (r ruling) excess() float64 {
 }
 
 // Judge judges the statistics of a look. They hold all that was counted so
-// far, so that the same look twice changes nothing. Once the outcome is Worse
-// it stays so.
+// far, but for the ratios, which add. Once the outcome is Worse it stays so.
 func (s *State) Judge(t Statistics, p Policy) Verdict {
 	p = p.Sane()
+	if text := t.damage(); text != "" {
+		t = Statistics{At: t.At, Served: t.Served, Step: t.Step, Problems: []string{text}}
+	}
+	t.Problems = t.problems(p)
 	s.fit(&t)
 	s.see(&t, p)
 	rulings := s.rule(&t, p)
+	s.grow(rulings, &t)
 	s.latch(&t, rulings)
+	for i := range rulings {
+		s.explain(&rulings[i], &t, p)
+	}
 	return s.verdict(rulings, &t, p)
 }
 
@@ -59,6 +67,15 @@ func (s *State) fit(t *Statistics) {
 	if s.past.Evidence == nil {
 		s.past.Evidence = map[Gate]float64{}
 	}
+	if s.past.Proved == nil {
+		s.past.Proved = map[Gate]proof{}
+	}
+	if s.past.Growth == nil {
+		s.past.Growth = map[Gate][]float64{}
+	}
+	if s.past.Trails == nil {
+		s.past.Trails = map[Gate]trail{}
+	}
 }
 
 // see takes note of a look.
@@ -72,6 +89,7 @@ func (s *State) see(t *Statistics, p Policy) {
 	}
 	if t.Step != s.past.Step {
 		s.past.Step, s.past.Stepped = t.Step, false
+		clear(s.past.Trails)
 	}
 	for m := range s.past.Ratios {
 		s.past.Ratios[m].add(t.Ratios[m].N, t.Ratios[m].X, p.ErrorRatio)
@@ -82,23 +100,31 @@ func (s *State) see(t *Statistics, p Policy) {
 func (s *State) rule(t *Statistics, p Policy) []ruling {
 	c := s.hearPartners(t, p)
 	paired := t.Streams[Overall].Pairs.N > 0
+	byPair, byArm := s.listen(t, Overall, true, p), s.listen(t, Overall, false, p)
 	rulings := []ruling{
 		s.ruleData(t.Problems),
-		t.ruleOverall(s.listen(t, Overall, true, p), GateFilterRatePaired, 2/overallPairedAlpha, paired || !t.Served),
-		t.ruleOverall(s.listen(t, Overall, false, p), GateFilterRateServed, 2/overallServedAlpha, t.Served),
+		t.ruleOverall(byPair, GateFilterRatePaired, 2/overallPairedAlpha, paired || !t.Served),
+		t.ruleOverall(byArm, GateFilterRateServed, 2/overallServedAlpha, t.Served),
 		t.rulePartners(c, byPairs, GatePartnersPaired, paired || !t.Served),
 		t.rulePartners(c, byArms, GatePartnersServed, t.Served && len(c.asked(t, byArms)) > 0),
 		s.ruleErrors(t, p),
 		s.ruleInvalid(t, p),
+		s.ruleLatency(t, p),
+		s.ruleBids(t, p),
+		t.ruleDrift(p, byArm.estimate),
+		t.ruleSplit(p),
+		t.rulePrediction(p, byArm.estimate),
+		t.ruleBreaker(p),
 	}
 	for i := range rulings {
 		r := &rulings[i]
+		r.against = bounded(r.against)
 		s.past.Evidence[r.Gate] = math.Max(s.past.Evidence[r.Gate], r.against)
 		r.Evidence = expCapped(s.past.Evidence[r.Gate])
 		if r.asked {
 			r.Required = required
 		}
-		if r.excess() >= 0 {
+		if !r.spares && r.excess() >= 0 {
 			r.Outcome = Worse
 		}
 	}
@@ -121,6 +147,7 @@ func (t *Statistics) ruleOverall(v voice, gate Gate, threshold float64, asked bo
 	f.Gate, f.Threshold = gate, threshold
 	r := ruling{Finding: f, asked: asked, progress: v.estimate.progress(v.band, v.proof)}
 	r.against = math.Max(v.logs.tooHigh, v.logs.tooLow)
+	r.basis, r.band, r.setting = v.estimate, v.band, "margin"
 	r.text = v.text(f) + "; " + evidenceText(expCapped(r.against), threshold, "2/0.005")
 	return r
 }
@@ -150,7 +177,7 @@ func (t *Statistics) describe(v voice) Finding {
 	f.StableRate = t.stableRate(v.stream)
 	f.CandidateRate = math.Max(0, math.Min(1, f.StableRate+e.d))
 	f.Difference = e.d
-	f.Low, f.High = confidence(e.d, e.info, e.nu, v.band.margin, .05)
+	f.Low, f.High = confidence(e.d, e.info, e.nu, v.band.margin)
 	return f
 }
 
@@ -182,16 +209,22 @@ func (t *Statistics) rulePartners(c choir, method int, gate Gate, asked bool) ru
 	}
 	r.against = math.Max(r.against, -largestLog)
 	needed := c.asked(t, method)
-	proven := r.prove(needed)
+	proven := r.prove(t, needed)
 	if found && proven > 0 && proven == len(needed) {
 		r.Outcome = Acceptable
 	}
+	if found && (r.excess() >= 0 || len(needed) == 0) {
+		r.rest(t, loudest)
+		r.weight = c.weights[method][loudest.stream-FirstPartner]
+	}
+	r.Drivers = c.drivers(t, method)
 	r.text = t.partnersText(r, loudest, needed, proven, found)
 	return r
 }
 
-// prove takes the least proof of those needed, and counts those that stand.
-func (r *ruling) prove(needed []voice) (proven int) {
+// prove takes the least proof of those needed, rests the ruling on the one that
+// is least advanced, and counts those that stand.
+func (r *ruling) prove(t *Statistics, needed []voice) (proven int) {
 	r.Proof, r.progress = 0, 0
 	for i, v := range needed {
 		proof, progress := expCapped(v.proof.worst()), v.estimate.progress(v.band, v.proof)
@@ -200,12 +233,21 @@ func (r *ruling) prove(needed []voice) (proven int) {
 		}
 		if i == 0 || progress < r.progress {
 			r.progress = progress
+			r.rest(t, v)
 		}
 		if v.proven() {
 			proven++
 		}
 	}
 	return proven
+}
+
+// rest makes the ruling rest on one voice.
+func (r *ruling) rest(t *Statistics, v voice) {
+	r.basis, r.band, r.waits, r.setting = v.estimate, v.band, t.streamName(v.stream), "partner_margin"
+	if v.stream == Tail || v.stream >= FirstPartner && t.Partners[v.stream-FirstPartner].Tail {
+		r.setting = "tail_margin"
+	}
 }
 
 func (s *State) ruleErrors(t *Statistics, p Policy) ruling {
@@ -234,15 +276,17 @@ func (s *State) ruleRatio(t *Statistics, m int, gate Gate, threshold float64, as
 	return r
 }
 
-// latch keeps the first ruling that is Worse; of several, the one with the
-// most evidence beyond its threshold.
+// latch keeps the first ruling that is Worse; gross harm before all, and of
+// others the one with the most evidence beyond its threshold.
 func (s *State) latch(t *Statistics, rulings []ruling) {
 	if s.past.Worse != nil {
 		return
 	}
 	worst := -1
 	for i, r := range rulings {
-		if r.Outcome == Worse && (worst < 0 || r.excess() > rulings[worst].excess()) {
+		switch {
+		case r.Outcome != Worse:
+		case worst < 0 || r.broken || !rulings[worst].broken && r.excess() > rulings[worst].excess():
 			worst = i
 		}
 	}
@@ -250,46 +294,125 @@ func (s *State) latch(t *Statistics, rulings []ruling) {
 		return
 	}
 	r := rulings[worst]
+	sentence := s.rollbackText(r)
+	if hint := wrongAllAlong(r, rulings); hint != "" {
+		sentence += "; " + hint
+	}
 	s.past.Worse = &Verdict{
-		Outcome: Worse, Gate: r.Gate, Partner: r.Partner, Culprits: r.named,
-		Sentence: s.rollbackText(r), Looks: s.past.Looks, At: t.At,
+		Outcome: Worse, Gate: r.Gate, Partner: r.Partner, Culprits: r.named, Breaker: r.broken,
+		Sentence: sentence, Looks: s.past.Looks, At: t.At,
 	}
 }
 
 // verdict is the answer to all rulings together.
 func (s *State) verdict(rulings []ruling, t *Statistics, p Policy) Verdict {
-	v := Verdict{Looks: s.past.Looks, At: t.At, Findings: make([]Finding, len(rulings))}
+	v := Verdict{Looks: s.past.Looks, At: t.At, Findings: s.findings(rulings)}
+	v.Spent = spent(v.Findings)
+	var last *ruling
+	v.Progress, last = leastAdvanced(rulings)
+	v.ETA = s.forecast(t.At, v.Progress)
+	if last != nil {
+		v.Requests, v.Needed, v.Detectable = last.Requests, last.Needed, last.Detectable
+		if last.basis.known {
+			v.Requests = int64(last.basis.n)
+		}
+	}
+	switch wrong := invalid(rulings); {
+	case s.past.Worse != nil:
+		w := *s.past.Worse
+		v.Outcome, v.Gate, v.Partner, v.Culprits, v.Sentence = w.Outcome, w.Gate, w.Partner, w.Culprits, w.Sentence
+		v.Breaker, v.ETA = w.Breaker, 0
+	case wrong != nil:
+		v.Outcome, v.Gate, v.Sentence = Invalid, wrong.Gate, fmt.Sprintf("INVALID %s: %s", wrong.Gate, wrong.text)
+	case t.nothing():
+		v.Outcome, v.Sentence, v.ETA, v.Progress = NoData, noDataText(t.Served, t.Answered), 0, 0
+	case last == nil && held(rulings) == nil && t.isFresh(p):
+		v.Outcome, v.Progress, v.ETA = Acceptable, 1, 0
+		v.Sentence = s.acceptText(rulings)
+	default:
+		s.undecided(&v, rulings, last, p)
+	}
+	return v
+}
+
+// findings are what all rulings found, in a form to be shown.
+func (s *State) findings(rulings []ruling) []Finding {
+	all := make([]Finding, len(rulings))
 	for i, r := range rulings {
 		if s.past.Worse != nil && s.past.Worse.Gate == r.Gate {
 			r.Outcome = Worse
 		}
-		v.Findings[i] = r.Finding
-		v.Findings[i].Outcome = r.Outcome
-		v.Findings[i].Sentence = r.text
+		all[i] = r.Finding
+		all[i].Outcome, all[i].Sentence = r.Outcome, r.text
 	}
-	var last *ruling
-	v.Progress, last = leastAdvanced(rulings)
-	v.ETA = s.forecast(t.At, v.Progress)
-	switch {
-	case s.past.Worse != nil:
-		w := *s.past.Worse
-		v.Outcome, v.Gate, v.Partner, v.Culprits, v.Sentence = w.Outcome, w.Gate, w.Partner, w.Culprits, w.Sentence
-		v.ETA = 0
-	case len(t.Problems) > 0:
-		v.Outcome, v.Gate, v.Sentence = Invalid, GateData, "INVALID data: "+sentenceOf(t.Problems)
-	case t.nothing():
-		v.Outcome, v.Sentence, v.ETA, v.Progress = NoData, noDataText(t.Served, t.Answered), 0, 0
-	case last == nil && t.isFresh(p):
-		v.Outcome, v.Progress, v.ETA = Acceptable, 1, 0
-		v.Sentence = s.acceptText(rulings)
-	default:
-		v.Outcome = Unsure
-		v.Sentence = s.unsureText(last, v)
-		if last != nil {
-			v.Gate, v.Partner = last.Gate, last.Partner
+	return all
+}
+
+// undecided tells for what a verdict waits, or that waiting is in vain.
+func (s *State) undecided(v *Verdict, rulings []ruling, last *ruling, p Policy) {
+	for _, r := range rulings {
+		if class, why := r.classify(s.past.Trails[r.Gate], v.At, p); class != "" {
+			v.Outcome, v.Class, v.Gate, v.Partner, v.ETA = Inconclusive, class, r.Gate, r.partner(), 0
+			v.Requests, v.Needed, v.Detectable = int64(r.basis.n), r.Needed, r.Detectable
+			v.Sentence = fmt.Sprintf("INCONCLUSIVE (%s): %s: %s; %s", class, r.Gate, why, r.text)
+			return
 		}
 	}
-	return v
+	v.Outcome = Unsure
+	if last != nil {
+		v.Gate, v.Partner = last.Gate, last.partner()
+	} else if h := held(rulings); h != nil {
+		v.Gate, v.Partner, v.ETA = h.Gate, h.Partner, 0
+		v.Sentence = fmt.Sprintf("HOLD %s: %s; every proof stands, but a person should look", h.Gate, h.text)
+		return
+	}
+	v.Sentence = s.unsureText(last, *v)
+	if h := held(rulings); h != nil {
+		v.Sentence += fmt.Sprintf("; HOLD %s: %s", h.Gate, h.text)
+	}
+}
+
+// partner is whose proof a ruling waits for, where that is one partner's.
+func (r ruling) partner() string {
+	if r.waits != "" && r.waits != smallPartners {
+		return r.waits
+	}
+	return r.Partner
+}
+
+// invalid is the first ruling by which nothing can be trusted.
+func invalid(rulings []ruling) *ruling {
+	for i := range rulings {
+		if rulings[i].Outcome == Invalid {
+			return &rulings[i]
+		}
+	}
+	return nil
+}
+
+// held is the first ruling that wants a person to look.
+func held(rulings []ruling) *ruling {
+	for i := range rulings {
+		if rulings[i].holds {
+			return &rulings[i]
+		}
+	}
+	return nil
+}
+
+// wrongAllAlong is what the prediction says to a difference of filter rates.
+func wrongAllAlong(worst ruling, rulings []ruling) string {
+	switch worst.Gate {
+	case GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed:
+	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GatePrediction, GateBreaker:
+		return ""
+	}
+	for _, r := range rulings {
+		if r.Gate == GatePrediction && (r.holds || r.Outcome == Acceptable) {
+			return r.text
+		}
+	}
+	return ""
 }
 
 // leastAdvanced returns the progress of the required proof that is furthest

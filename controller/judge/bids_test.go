@@ -1,0 +1,83 @@
+package judge
+
+import (
+	"math"
+	"testing"
+)
+
+func TestMissedBidsVector(t *testing.T) {
+	p := PairSums{N: 60000, Ten: 4000, One: 2000, SS: 200000, SN: 3000000, NN: 90000000, FF: 2000. / 3, G: 40}
+	m := weighBids(Stream{Bids: p, BidsSeen: 1200, BidsFlips: 120}, .005)
+	near(t, "d", m.d, 1./30, 1e-12)
+	near(t, "n", m.n, 1200, 1e-12)
+	near(t, "flips", m.events, 120, 1e-12)
+	near(t, "I", m.info, 11933.701657458563, 1e-9)
+	near(t, "against", m.against, 2.356373592167678, 1e-9)
+	near(t, "proof", m.proof, -1.1947854679197978, 1e-9)
+	near(t, "lost", m.lost, 80, 1e-12)
+}
+
+// clusters are 40 clusters with so many bids each, of which so many flip.
+func bidClusters(bids, ten, one, weight float64) (st Stream) {
+	p := &st.Bids
+	for i := range 40 {
+		ten := math.Round(ten + float64(i%3-1)*math.Sqrt(ten))
+		n, s, f := weight*bids, weight*(ten-one), weight*(ten+one)
+		p.N, p.Ten, p.One = p.N+n, p.Ten+weight*ten, p.One+weight*one
+		p.SS, p.SN, p.NN, p.FF = p.SS+s*s, p.SN+s*n, p.NN+n*n, p.FF+f*f/n
+		p.G++
+		st.BidsSeen, st.BidsFlips = st.BidsSeen+int64(bids), st.BidsFlips+int64(ten+one)
+	}
+	return st
+}
+
+func TestMissedBids(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		bids, ten, one float64
+		worse, proven  bool
+	}{
+		{"the same both ways", 2000, 40, 40, false, true},
+		{"three points more missed", 2000, 100, 40, true, false},
+		{"on the margin", 2000, 50, 40, false, false},
+		{"fewer missed", 2000, 40, 200, false, true},
+		{"no difference at all", 2000, 0, 0, false, true},
+		{"no difference in few bids", 10, 0, 0, false, false},
+	} {
+		for _, weight := range []float64{1, 50, 1000} {
+			m := weighBids(bidClusters(tt.bids, tt.ten, tt.one, weight), .005)
+			if worse := m.against >= math.Log(1/missedBidsAlpha); worse != tt.worse {
+				t.Errorf("%s: worse %v at ln E = %v", tt.name, worse, m.against)
+			}
+			if proven := m.proof >= requiredLog; proven != tt.proven {
+				t.Errorf("%s: proven %v at ln E = %v", tt.name, proven, m.proof)
+			}
+		}
+	}
+}
+
+// A weight that is the same for all bids changes nothing.
+func TestWeightsCancel(t *testing.T) {
+	one, many := weighBids(bidClusters(200, 9, 4, 1), .005), weighBids(bidClusters(200, 9, 4, 50), .005)
+	near(t, "d", many.d, one.d, 1e-12)
+	near(t, "against", many.against, one.against, 1e-9)
+	near(t, "proof", many.proof, one.proof, 1e-9)
+	near(t, "I", many.info, one.info, 1e-9)
+}
+
+// One partner among a hundred is found, though all bids together show little.
+func TestOnePartnerMissesBids(t *testing.T) {
+	streams := make([]Stream, FirstPartner+100)
+	for k := range 100 {
+		streams[FirstPartner+k] = bidClusters(20, 1, 1, 50)
+	}
+	streams[FirstPartner+7] = bidClusters(20, 8, 0, 50)
+	streams[Overall] = bidClusters(2000, 107, 100, 50)
+	m := weighAllBids(streams, .005)
+	if m.loudest != 7 || m.against < math.Log(1/missedBidsAlpha) {
+		t.Errorf("loudest %d, ln E = %v of which all %v", m.loudest, m.against, m.all.against)
+	}
+	if m := weighAllBids(nil, .005); m.loudest != -1 || m.against != 0 {
+		t.Errorf("nothing says %+v", m)
+	}
+}

@@ -1,0 +1,130 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+)
+
+// Latency is judged between tasks, since a task's requests share its machine.
+// With fewer than latencyTasks in either arm a neighbour's noise is hard to
+// tell from the candidate's, so the margin doubles; with fewer than fewTasks
+// it cannot be told at all, and latency is shown but not judged.
+const (
+	latencyTasks = 8
+	fewTasks     = 4
+)
+
+// A slowness is what an exceedance says: how much larger a share of the
+// candidate's requests takes at least so long than of stable's.
+type slowness struct {
+	estimate
+	edge           int     // first latency bin that counts
+	margin         float64 // of the share
+	against, proof float64 // logarithms
+	tasks          [Arms]int
+	refused        bool // tasks are too few to decide anything
+}
+
+// weighLatency holds an exceedance against its margin: evidence only that the
+// candidate is slower, one-sided (JUDGE section 3), with tasks as clusters and
+// Student's correction for their number. tasks is how many each arm has; 0 is
+// not known.
+func weighLatency(x Exceedance, margin float64, tasks [Arms]int) slowness {
+	s := slowness{edge: x.Edge, margin: margin, tasks: tasks, estimate: x.Of.byTask()}
+	for a := range s.tasks {
+		if s.tasks[a] <= 0 {
+			s.tasks[a] = x.Of.G[a]
+		}
+	}
+	least := min(s.tasks[CandidateArm], s.tasks[ControlArm])
+	if least < latencyTasks {
+		s.margin = min(1, 2*margin)
+	}
+	s.refused = least < fewTasks
+	if s.refused || !s.known {
+		return s
+	}
+	if s.ready {
+		y := score(s.d-s.margin, s.info, s.nu)
+		s.against = logHarm(y, s.info, s.margin)
+		s.proof = logProof(-y, s.info, s.margin)
+	} else if s.windows >= minWindows && s.events < minEvents && s.least() > fewTasks-1 {
+		// Hardly any request of either arm is slow: then the candidate's own
+		// share lies below the margin, whatever stable's is.
+		s.proof = logBelow(x.Of.X[CandidateArm], x.Of.N[CandidateArm], s.margin, s.phi) - math.Ln2
+	}
+	return s
+}
+
+// byTask estimates a difference whose clusters are tasks.
+func (st Difference) byTask() estimate {
+	e := st.estimate()
+	e.ready = e.known && e.windows >= minWindows && e.events >= minEvents && e.least() > fewTasks-1
+	return e
+}
+
+// binEdge is the least latency that a bin holds, in microseconds.
+func binEdge(bin int) float64 { return math.Exp2(float64(bin) / 4) }
+
+// ruleLatency rules on how slow requests are: beyond stable's own p99 of before
+// the arms were compared, and beyond what was promised, where anything was.
+func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
+	r := ruling{Finding: Finding{Gate: GateLatency, Outcome: NoData, Low: -1, High: 1}, over: true}
+	if p.Latency == Off {
+		r.text = "latency is not judged (judge.latency: off)"
+		return r
+	}
+	r.Threshold = 1 / latencyAlpha
+	tasks := [Arms]int{t.Load[CandidateArm].Tasks, t.Load[ControlArm].Tasks}
+	own := weighLatency(t.Latency, p.LatencyMargin, tasks)
+	loudest, proof := own, own.proof
+	r.against = own.against
+	if p.LatencySLO > 0 && t.SLO.Edge > 0 {
+		promised := weighLatency(t.SLO, p.LatencyMargin, tasks)
+		r.against = logSumExp([]float64{own.against, promised.against}, []float64{.5, .5})
+		proof = min(proof, promised.proof)
+		if promised.against > own.against || promised.against == own.against && promised.d > own.d {
+			loudest = promised
+		}
+	}
+	r.band = band{-1, loudest.margin, loudest.margin}
+	r.basis, r.setting = loudest.estimate, "latency_margin"
+	best := s.proven(GateLatency, r.band, proof)
+	r.asked = t.Served && p.Latency == Require && own.edge > 0 && !own.refused
+	r.show(best)
+	r.text = t.latencyText(own, loudest, r)
+	return r
+}
+
+func (t *Statistics) latencyText(own, loudest slowness, r ruling) string {
+	switch {
+	case own.edge == 0:
+		return "stable's latency is not known yet, so latency is not judged"
+	case own.refused:
+		return fmt.Sprintf("latency is shown but not judged: %d and %d tasks are compared, and with fewer than %d of each "+
+			"a slow neighbour cannot be told from a slow candidate", own.tasks[CandidateArm], own.tasks[ControlArm], fewTasks)
+	case !loudest.known && t.Served && min(t.Answered[CandidateArm], t.Answered[ControlArm]) > deadAfter:
+		return fmt.Sprintf("dead metric: %s and %s requests are answered, but their latency is not counted by both arms",
+			commas(t.Answered[CandidateArm]), commas(t.Answered[ControlArm]))
+	case !loudest.known:
+		return "nothing to compare yet"
+	}
+	text := fmt.Sprintf("%s of the candidate's requests take %s or more, %s of stable's (%s pt, anytime 95 %% CS [%s, %s]), allowed up to %s pt",
+		percent(r.CandidateRate), microseconds(binEdge(loudest.edge)), percent(r.StableRate), points2(r.Difference),
+		points2(r.Low), points2(r.High), points2(loudest.margin))
+	return text + "; " + evidenceText(expCapped(r.against), r.Threshold, "1/0.004")
+}
+
+// deadAfter is how many requests of either arm must have been answered before
+// a metric of which nothing is counted is called dead.
+const deadAfter = 5000
+
+func microseconds(us float64) string {
+	if us >= 1e6 {
+		return fmt.Sprintf("%.3g s", us/1e6)
+	}
+	if us >= 1e3 {
+		return fmt.Sprintf("%.3g ms", us/1e3)
+	}
+	return fmt.Sprintf("%.3g us", us)
+}

@@ -1,0 +1,137 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+)
+
+// problems are the contradictions in the data that make it worthless.
+func (t *Statistics) problems(p Policy) []string {
+	bad := t.Problems
+	if t.MaxSkew > p.MaxClockSkew {
+		bad = append(bad[:len(bad):len(bad)], fmt.Sprintf("tasks' clocks differ by up to %s, judge.max_clock_skew allows %s: synchronise them",
+			t.MaxSkew, p.MaxClockSkew))
+	}
+	return bad
+}
+
+// The most that units, and their squares and products, may sensibly be.
+const (
+	mostUnits = 1e15
+	sensible  = 1e31
+)
+
+// damage says which of the statistics cannot be what anybody counted.
+func (t *Statistics) damage() string {
+	for i := range t.Streams {
+		st := &t.Streams[i]
+		if !st.Served.sound() || !st.Pairs.sound() || !st.Bids.sound() || st.BidsSeen < 0 || st.BidsFlips < 0 || st.BidsFlips > st.BidsSeen {
+			return fmt.Sprintf("the statistics of %s are damaged", t.streamAt(i))
+		}
+		if !natural(st.Scored[:]) || !natural(st.Filtered[:]) {
+			return fmt.Sprintf("the counts of %s are damaged", t.streamAt(i))
+		}
+	}
+	if !t.Latency.Of.sound() || !t.SLO.Of.sound() || outside(t.Latency.Edge, LatencyBins) || outside(t.SLO.Edge, LatencyBins) {
+		return "the statistics of latency are damaged"
+	}
+	for _, c := range t.Drift {
+		if !c.sound() {
+			return "the statistics of scores are damaged"
+		}
+	}
+	for _, r := range t.Ratios {
+		if !r.sound() {
+			return "the statistics of errors are damaged"
+		}
+	}
+	for a, l := range t.Load {
+		if !natural(t.Scores[a][:]) || l.Tasks < 0 || l.Requests < 0 || !numbers(l.Connections, l.Squares) || l.Connections > mostUnits || t.Crashes[a] < 0 || !t.Recent[a].sound() {
+			return "the statistics of load are damaged"
+		}
+	}
+	for _, c := range t.Loudest {
+		if math.IsNaN(c.Influence) || math.IsInf(c.Influence, 0) {
+			return "the statistics of clusters are damaged"
+		}
+	}
+	if !natural(t.Answered[:]) || t.PairsStep < 0 || t.Shadowed < 0 {
+		return "the counts of requests are damaged"
+	}
+	for _, k := range t.Partners {
+		if k.Traffic < 0 {
+			return fmt.Sprintf("the traffic of %s is damaged", k.Name)
+		}
+	}
+	return ""
+}
+
+func (t *Statistics) streamAt(i int) string {
+	if i < FirstPartner+len(t.Partners) {
+		return t.streamName(i)
+	}
+	return fmt.Sprintf("stream %d", i)
+}
+
+func outside(edge, bins int) bool { return edge < 0 || edge >= bins }
+
+func (d Difference) sound() bool {
+	for a := range d.N {
+		if !share01(d.X[a], d.N[a]) || !numbers(d.U2[a], d.NN[a]) || d.G[a] < 0 || !square(d.NN[a], d.N[a]) {
+			return false
+		}
+	}
+	return numbers(d.Q, d.Binomial) && math.Abs(d.D) <= d.Q*slack+1e-6 && d.Windows >= 0
+}
+
+func (p PairSums) sound() bool {
+	return share01(p.Ten+p.One, p.N) && numbers(p.Ten, p.One, p.SS, p.NN, p.FF) && p.G >= 0 && p.G <= mostUnits && math.Abs(p.SN) < sensible && square(p.NN, p.N)
+}
+
+func (c ClusterSums) sound() bool {
+	return share01(c.X, c.N) && numbers(c.XX, c.XN, c.NN, c.FF) && c.G >= 0 && c.G <= mostUnits && square(c.NN, c.N)
+}
+
+func (r Ratio) sound() bool {
+	for a := range r.N {
+		if !share01(r.X[a], r.N[a]) || !r.ByCluster[a].sound() || !r.ByTask[a].sound() {
+			return false
+		}
+	}
+	return numbers(r.Requests)
+}
+
+func (r Recent) sound() bool { return natural([]int64{r.Requests, r.Errors, r.Pairs, r.Invalid}) }
+
+// slack allows for rounding, and ahead for counters that were read while they
+// grew: a part may be a few ahead of its whole.
+const (
+	slack = 1 + 1e-6
+	ahead = 1e6
+)
+
+func share01(x, n float64) bool {
+	return numbers(x, n) && n <= mostUnits && x <= n*slack+ahead && (n == 0 || n > 1e-9)
+}
+
+// square says that a sum of squares belongs to a sum.
+func square(nn, n float64) bool { return nn <= n*n*slack+1e-6 }
+
+// numbers says that all are finite, not negative and not absurd.
+func numbers(all ...float64) bool {
+	for _, v := range all {
+		if !(v >= 0 && v < sensible) {
+			return false
+		}
+	}
+	return true
+}
+
+func natural(all []int64) bool {
+	for _, v := range all {
+		if v < 0 {
+			return false
+		}
+	}
+	return true
+}
