@@ -76,7 +76,7 @@ func mutants() []mutant {
 		},
 		{
 			3, "data that contradict themselves are judged", "controller/judge/verdict.go",
-			"case len(t.Problems) > 0:", "case len(t.Problems) > 5:", "TestRandomScripts",
+			"case wrong != nil:", "case wrong != nil && len(t.Problems) > 5:", "TestRandomScripts",
 		},
 		{
 			3, "rates of nothing are taken for numbers", "controller/judge/evidence.go",

@@ -73,13 +73,8 @@ func (s *State) proven(g Gate, b band, log float64) proof {
 	return best
 }
 
-// finite keeps a sum of logarithms a number.
-func finite(sum float64) float64 {
-	if math.IsNaN(sum) {
-		return 0
-	}
-	return min(1e300, max(-1e300, sum))
-}
+// finite bounds a sum of logarithms.
+func finite(sum float64) float64 { return min(1e300, max(-1e300, sum)) }
 
 // bounded keeps a logarithm small enough to be shown, so that it fits JSON.
 func bounded(log float64) float64 {
