@@ -34,23 +34,45 @@ func (r *ruling) show(best proof) {
 // explain fills what a person may ask of a ruling beyond its numbers.
 func (s *State) explain(r *ruling, t *Statistics, p Policy) {
 	r.Alpha = r.Gate.alpha(p)
-	if e := r.basis; e.known && e.info > 0 {
-		r.Detectable = min(1, math.Sqrt(harmP90/e.info))
-		if r.asked && r.Outcome != Acceptable {
-			r.Needed = int64(min(1e15, math.Ceil(e.n*min(1e6, r.more()))))
-		}
+	r.Detectable = r.detectable()
+	if r.asked && r.Outcome != Acceptable {
+		r.Needed = r.needed()
 	}
 	r.Growth = s.past.Growth[r.Gate]
 	if len(r.Drivers) == 0 {
 		r.Drivers = t.drivers(r)
 	}
-	r.Otherwise = r.otherwise()
+	if r.Otherwise == "" {
+		r.Otherwise = r.otherwise()
+	}
+}
+
+// detectable is the difference that would be found at present in nine of ten
+// rollouts, were it so far beyond the margin.
+func (r *ruling) detectable() float64 {
+	if !r.basis.known || !(r.basis.info > 0) {
+		return 0
+	}
+	return min(1, math.Sqrt(harmP90/r.basis.info))
+}
+
+// needed is how many units the required proof should take in all. That of rates
+// of rare events grows with them.
+func (r *ruling) needed() int64 {
+	units := r.basis.n * min(1e6, r.more())
+	if !(r.band.margin > 0) {
+		units = float64(r.Requests) / max(1e-6, r.progress)
+	}
+	return int64(min(1e15, math.Ceil(units)))
 }
 
 // more is how many times as many units a required proof should take.
 func (r *ruling) more() float64 {
 	e := r.basis
-	if e.ready {
+	switch {
+	case !e.known:
+		return 0
+	case e.ready:
 		return max(1, r.sufficient()/e.info)
 	}
 	burnIn := float64(minEvents)

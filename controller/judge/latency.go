@@ -27,14 +27,12 @@ type slowness struct {
 
 // weighLatency holds an exceedance against its margin: evidence only that the
 // candidate is slower, one-sided (JUDGE section 3), with tasks as clusters and
-// Student's correction for their number. tasks is how many each arm has; 0 is
-// not known.
+// Student's correction for their number. tasks is how many each arm has
+// at present.
 func weighLatency(x Exceedance, margin float64, tasks [Arms]int) slowness {
 	s := slowness{edge: x.Edge, margin: margin, tasks: tasks, estimate: x.Of.byTask()}
-	for a := range s.tasks {
-		if s.tasks[a] <= 0 {
-			s.tasks[a] = x.Of.G[a]
-		}
+	for a := range s.tasks { // one that is silent for a look has been compared all the same
+		s.tasks[a] = max(s.tasks[a], x.Of.G[a])
 	}
 	least := min(s.tasks[CandidateArm], s.tasks[ControlArm])
 	if least < latencyTasks {

@@ -192,6 +192,8 @@ func (s *State) Partners(t Statistics, p Policy) []Finding {
 		v := c.voices[method][k]
 		f := t.describe(v)
 		f.Gate, f.Evidence, f.Sentence = gate, expCapped(v.against), v.text(f)
+		r := ruling{basis: v.estimate, band: v.band}
+		f.Detectable, f.Needed = r.detectable(), r.needed()
 		if !t.Partners[k].Tail {
 			f.Required = required
 		}

@@ -1,6 +1,9 @@
 package judge
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // weighing is what a ratio of rates says.
 type weighing struct {
@@ -98,6 +101,9 @@ func (s *State) findRatio(t *Statistics, m int, gate Gate, threshold float64, as
 	if asked {
 		f.Required = required
 	}
+	if w.against >= math.Log(threshold) {
+		f.Otherwise = worseFloor(c.X, c.N, w.phi, p.ErrorFloor, threshold)
+	}
 	switch {
 	case c.N == 0:
 		f.Outcome = NoData
@@ -105,4 +111,13 @@ func (s *State) findRatio(t *Statistics, m int, gate Gate, threshold float64, as
 		f.Outcome = Acceptable
 	}
 	return f, w.against
+}
+
+// worseFloor says from which floor on a rate would not be worse.
+func worseFloor(x, n, phi, floor, threshold float64) string {
+	innocent := func(floor float64) bool { return logAbove(x, n, floor, phi) < math.Log(threshold) }
+	if floor, found := leastMargin(floor, innocent); found && floor <= .5 {
+		return fmt.Sprintf("not worse, had error_floor been %s or more", percent(floor))
+	}
+	return ""
 }

@@ -85,17 +85,16 @@ func logSplit(counts [Arms]float64, clump, want, factor float64) float64 {
 	return logDirichlet(x, y, nearest)
 }
 
-// requestClumps is how many requests count for one: the clusters' squared
-// sizes over their size, as if each came to an arm as a whole, and no less
-// than how tasks differ within an arm.
+// requestClumps is how many requests count for one: as many as there are for
+// each effective cluster, as if each came to an arm as a whole, and no less than
+// how tasks differ within an arm.
 func requestClumps(s Statistics) float64 {
 	clump := 1.0
 	if len(s.Streams) > Overall {
 		of := s.Streams[Overall].Served
-		if n := of.N[CandidateArm] + of.N[ControlArm]; n > 0 {
-			// Units are pairs; the pairs of a request come together anyway.
-			perRequest := max(1, n/max(1, float64(s.Load[CandidateArm].Requests+s.Load[ControlArm].Requests)))
-			clump = max(clump, (of.NN[CandidateArm]+of.NN[ControlArm])/n/perRequest)
+		clusters := effective(of.N[CandidateArm]+of.N[ControlArm], of.NN[CandidateArm]+of.NN[ControlArm], of.G[CandidateArm]+of.G[ControlArm])
+		if clusters > 0 {
+			clump = max(clump, float64(s.Load[CandidateArm].Requests+s.Load[ControlArm].Requests)/clusters)
 		}
 	}
 	var by [Arms]spread

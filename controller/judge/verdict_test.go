@@ -154,6 +154,12 @@ func TestGates(t *testing.T) {
 		{"drift", drifted, Policy{Reference: evenReference()}, Unsure, GateDrift, "HOLD score_drift"},
 		{"drift rolls back", drifted, Policy{Reference: evenReference(), Drift: DriftRollBack}, Worse, GateDrift, "PSI"},
 		{"drift off", drifted, Policy{Reference: evenReference(), Drift: DriftOff}, Acceptable, "", ""},
+		{"more errors", func(s *Statistics) {
+			r := &s.Ratios[ServedErrors]
+			c := &r.ByCluster[CandidateArm]
+			r.X[CandidateArm], c.X = 800, 800
+			c.FF = 800*800/c.N + 399*800/c.N
+		}, Policy{}, Worse, GateErrors, "error_rate"},
 		{"uneven", func(s *Statistics) { s.Load[CandidateArm].Connections, s.Load[CandidateArm].Squares = 80, 800 }, Policy{}, Invalid, GateSampleRatio, "connections"},
 		{"clocks", func(s *Statistics) { s.MaxSkew = time.Minute }, Policy{}, Invalid, GateData, "max_clock_skew"},
 		{"otherwise than predicted", func(*Statistics) {}, Policy{Predicted: Interval{Low: .1, High: .2}}, Unsure, GatePrediction, "HOLD prediction"},
@@ -182,6 +188,9 @@ func TestGates(t *testing.T) {
 		v := s.Judge(stats, tt.policy)
 		if v.Outcome != tt.outcome || v.Gate != tt.gate || !strings.Contains(v.Sentence, tt.says) {
 			t.Errorf("%s: %s by %q: %s\nwant %s by %q saying %q", tt.name, v.Outcome, v.Gate, v.Sentence, tt.outcome, tt.gate, tt.says)
+		}
+		if f := findingOf(v, tt.gate); v.Outcome == Worse && !v.Breaker && !strings.HasPrefix(f.Otherwise, "not worse, had") {
+			t.Errorf("%s: otherwise %q", tt.name, f.Otherwise)
 		}
 		if v.Breaker != (tt.gate == GateBreaker) {
 			t.Errorf("%s: breaker %v", tt.name, v.Breaker)
@@ -369,4 +378,20 @@ func FuzzStatistics(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+func BenchmarkJudge(b *testing.B) {
+	stats := soundStep(time.Unix(1e9, 0), 1)
+	for k := 3; k < 100; k++ {
+		stats.Partners = append(stats.Partners, Partner{Name: planned(k), Traffic: 900})
+		stats.Streams = append(stats.Streams, stream(900, .4))
+	}
+	p := Policy{Reference: evenReference(), Predicted: Interval{Low: .3, High: .5}}
+	drifted(&stats)
+	var s State
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		stats.At = stats.At.Add(time.Second)
+		s.Judge(stats, p)
+	}
 }
