@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -122,5 +123,25 @@ func TestJudgeRefuses(t *testing.T) {
 		if err := judgeLines(strings.NewReader(counts), &bytes.Buffer{}, judge.Policy{}, false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", counts, err, want)
 		}
+	}
+}
+
+// TestDocumentedCounts judges the counts that docs/judge.md shows, and sees
+// what it says they give.
+func TestDocumentedCounts(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("docs", "judge.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)```json\n(.*?)```.*?```text\n(.*?)…\n```").FindSubmatch(text)
+	if shown == nil {
+		t.Fatal("docs/judge.md shows no counts and what they give")
+	}
+	var out bytes.Buffer
+	if err := judgeLines(bytes.NewReader(bytes.ReplaceAll(shown[1], []byte("\n"), nil)), &out, judge.Policy{}, false); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(out.String(), string(shown[2])) {
+		t.Errorf("docs/judge.md says\n%s\nit is\n%s", shown[2], &out)
 	}
 }

@@ -41,6 +41,7 @@ func commands() []command {
 		{"promote", "make the candidate stable now, without further proof", api.Command(rollout.VerbPromote)},
 		{"rollback", "back to a release at once, without steps or judge", api.Command(rollout.VerbRollback)},
 
+		{"plan", "say what the judge could tell of a candidate, and how long it would take", runPlan},
 		{"judge", "judge recorded counts, one look a line, without a controller", runJudge},
 		{"replay", "judge a rollout's looks anew: the same verdicts, or another policy's", api.Replay},
 		{"backtest", "try another policy of the judge on the rollouts there have been", api.Backtest},

@@ -313,6 +313,7 @@ func countTasks(tasks []Task, desired int) TaskCounts {
 func shapeLoop(l rollout.Look) *Loop {
 	return &Loop{
 		At: l.At.UTC(), Leader: l.Leader, Epoch: l.Epoch, TookSeconds: l.Took.Seconds(), EverySeconds: l.Every.Seconds(),
+		Pace:   finite(l.Seen.Pace),
 		Wanted: firstOf(l.Wanted, 20), Errors: firstOf(l.Errors, 20),
 	}
 }

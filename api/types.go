@@ -291,6 +291,7 @@ type Loop struct {
 	Epoch        int64     `json:"epoch"`
 	TookSeconds  float64   `json:"took_seconds"`
 	EverySeconds float64   `json:"every_seconds"`
+	Pace         float64   `json:"pace"`   // auctions a second that one task answers, on average; 0 unknown
 	Wanted       []string  `json:"wanted"` // changes still to be made
 	Errors       []string  `json:"errors"`
 }

@@ -242,6 +242,7 @@ export interface Loop {
   epoch: number;
   took_seconds: number;
   every_seconds: number;
+  pace: number;
   wanted: string[];
   errors: string[];
 }

@@ -55,6 +55,7 @@ const gates: Record<string, string> = {
   score_drift: "Score drift",
   missed_bids: "Missed bids",
   sample_ratio: "Traffic shared out",
+  prediction: "As predicted",
   breaker: "Breaker",
 };
 

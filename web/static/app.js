@@ -121,6 +121,7 @@ var gates = {
   score_drift: "Score drift",
   missed_bids: "Missed bids",
   sample_ratio: "Traffic shared out",
+  prediction: "As predicted",
   breaker: "Breaker"
 };
 var gateName = (gate) => gates[gate] ?? words(gate);

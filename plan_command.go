@@ -1,0 +1,336 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// planFlags are those of `sluice plan`.
+type planFlags struct {
+	api, fleet, fleets, job, traffic string
+	tasks, partners, rows            int
+	requests                         float64
+	json                             bool
+}
+
+func parsePlan(args []string, out io.Writer) (p planFlags, err error) {
+	base := os.Getenv("SLUICE_API")
+	if base == "" {
+		base = "http://127.0.0.1:8080"
+	}
+	flags := flag.NewFlagSet("sluice plan", flag.ContinueOnError)
+	flags.StringVar(&p.api, "api", base, "`address` of the controller's API, or SLUICE_API: current traffic is asked there")
+	flags.StringVar(&p.fleet, "fleet", "", "`fleet` (default: the only one)")
+	flags.StringVar(&p.fleets, "fleet-file", "", "fleet `file`, or folder of *.yaml fleet files, whose policy to plan for; empty: the default policy")
+	flags.StringVar(&p.job, "job", "", "training `job` whose policy to take, where the fleet has several")
+	flags.StringVar(&p.traffic, "traffic", "", "`file` that describes the traffic (YAML, see docs/judge.md), instead of asking a controller")
+	flags.IntVar(&p.tasks, "tasks", 0, "`number` of tasks of the fleet, instead of those it has")
+	flags.Float64Var(&p.requests, "requests", 0, "auctions a `second` that one task answers, instead of those it answers now")
+	flags.IntVar(&p.partners, "partners", 0, "`number` of demand partners, by Zipf's law, where their shares are not known")
+	flags.IntVar(&p.rows, "limit", 20, "`number` of gates and partners to show")
+	flags.BoolVar(&p.json, "json", false, "print JSON")
+	if err := parseFlags(flags, args, out); err != nil {
+		return p, err
+	}
+	switch {
+	case p.tasks < 0 || p.tasks > 1e6:
+		return p, fmt.Errorf("--tasks is %d: want 2 to 1,000,000", p.tasks)
+	case !(p.requests >= 0 && p.requests < 1e9):
+		return p, fmt.Errorf("--requests is %v: want auctions a second", p.requests)
+	case p.partners < 0 || p.partners > judge.MaxPartners:
+		return p, fmt.Errorf("--partners is %d: want up to %d", p.partners, judge.MaxPartners)
+	case p.rows < 1:
+		return p, fmt.Errorf("--limit is %d: want 1 or more", p.rows)
+	}
+	return p, nil
+}
+
+// runPlan is `sluice plan`: what the judge will be able to tell, and when.
+func runPlan(ctx context.Context, args []string, out io.Writer) error {
+	p, err := parsePlan(args, out)
+	if err != nil {
+		return err
+	}
+	policy, err := p.policy()
+	if err != nil {
+		return err
+	}
+	t, err := p.describe(ctx)
+	if err != nil {
+		return err
+	}
+	plan := planSteps(t, policy)
+	if p.json {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(plan)
+	}
+	return plan.print(out, p.rows)
+}
+
+// policy is the one that the fleet file has for the job. The file also names
+// the fleet, if nothing else does.
+func (p *planFlags) policy() (rollout.Policy, error) {
+	if p.fleets == "" {
+		return rollout.Defaults(), nil
+	}
+	fleets, err := controller.ReadFleets(p.fleets)
+	if err != nil {
+		return rollout.Policy{}, err
+	}
+	if p.fleet == "" && len(fleets) == 1 {
+		p.fleet = fleets[0].Name
+	}
+	i := slices.IndexFunc(fleets, func(f controller.Fleet) bool { return f.Name == p.fleet })
+	if i < 0 {
+		return rollout.Policy{}, fmt.Errorf("%s declares no fleet %q: name one with --fleet", p.fleets, p.fleet)
+	}
+	return fleets[i].Policies.For(p.job), nil
+}
+
+// fleetTraffic is a fleet's traffic as a file describes it: that of the judge,
+// with the tasks of the whole fleet.
+type fleetTraffic struct {
+	judge.Traffic
+	Tasks int `json:"tasks"`
+}
+
+// describe tells the traffic: from a file, or as a controller sees it, and by
+// flags above all.
+func (p *planFlags) describe(ctx context.Context) (t fleetTraffic, err error) {
+	switch {
+	case p.traffic != "":
+		t, err = readTraffic(p.traffic)
+	case p.tasks == 0 || p.requests == 0:
+		t, err = p.ask(ctx)
+	}
+	if err != nil {
+		return t, err
+	}
+	if p.tasks > 0 {
+		t.Tasks = p.tasks
+	}
+	if p.requests > 0 {
+		t.Requests = p.requests
+	}
+	if p.partners > 0 {
+		t.Partners = zipf(p.partners)
+	}
+	if t.Tasks < 2 {
+		return t, fmt.Errorf("the fleet has %d tasks: comparing takes two at least; --tasks plans for more", t.Tasks)
+	}
+	if t.Requests <= 0 {
+		return t, errors.New("nobody knows yet how many auctions a task answers: say it with --requests, or ask again in a minute")
+	}
+	return t, nil
+}
+
+// zipf are partners of which the second has half the traffic of the first, the
+// third a third, and so on.
+func zipf(n int) []judge.PartnerTraffic {
+	partners, sum := make([]judge.PartnerTraffic, n), 0.0
+	for i := range partners {
+		partners[i] = judge.PartnerTraffic{Name: fmt.Sprintf("partner %d", i+1), Share: 1 / float64(i+1)}
+		sum += partners[i].Share
+	}
+	for i := range partners {
+		partners[i].Share /= sum
+	}
+	return partners
+}
+
+func readTraffic(file string) (t fleetTraffic, err error) {
+	body, err := os.ReadFile(file)
+	if err != nil {
+		return t, fmt.Errorf("read the traffic: %w", err)
+	}
+	defer func() {
+		if recover() != nil { // some files make the library panic
+			err = fmt.Errorf("read the traffic %s: this YAML cannot be read: write it plainer", file)
+		}
+	}()
+	asJSON, err := yaml.YAMLToJSON(body)
+	if err != nil {
+		return t, fmt.Errorf("read the traffic %s: %s", file, yaml.FormatError(err, false, true))
+	}
+	d := json.NewDecoder(bytes.NewReader(asJSON))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&t); err != nil {
+		return t, fmt.Errorf("read the traffic %s: %w", file, err)
+	}
+	return t, nil
+}
+
+// ask describes the traffic as the controller sees it now, and what only the
+// judge counts as it was in the newest rollout that it judged.
+func (p *planFlags) ask(ctx context.Context) (t fleetTraffic, err error) {
+	c := api.Client{Base: p.api}
+	if !strings.Contains(c.Base, "://") {
+		c.Base = "http://" + c.Base
+	}
+	if p.fleet == "" {
+		names, err := c.Fleets(ctx)
+		if err != nil {
+			return t, err
+		}
+		if len(names) != 1 {
+			return t, fmt.Errorf("say which fleet with --fleet: %s", strings.Join(names, ", "))
+		}
+		p.fleet = names[0]
+	}
+	seen, err := api.SeenTraffic(ctx, c, p.fleet)
+	return fleetTraffic{Traffic: seen.Traffic, Tasks: seen.Tasks}, err
+}
+
+// plan is what `sluice plan` answers, for each canary step by itself.
+type plan struct {
+	Policy  string        `json:"policy"`
+	Traffic fleetTraffic  `json:"traffic"`
+	Steps   []plannedStep `json:"steps"`
+}
+
+type plannedStep struct {
+	Step     int            `json:"step"` // from 1
+	Canary   int            `json:"canary_tasks"`
+	Control  int            `json:"control_tasks"`
+	Soak     time.Duration  `json:"soak"`
+	Exposes  int64          `json:"exposes"` // auctions that the candidate answers while the step soaks
+	Forecast judge.Forecast `json:"forecast"`
+
+	margin float64
+}
+
+func planSteps(t fleetTraffic, p rollout.Policy) plan {
+	t.Wait = p.PhaseWait
+	if !p.Shadow.Skip && t.Sample == 0 {
+		t.Sample = p.Shadow.Sample
+	}
+	if t.Explore == 0 {
+		t.Explore = p.Explore
+	}
+	if t.Buckets == 0 {
+		t.Buckets = p.Buckets
+	}
+	out := plan{Policy: p.Name, Traffic: t}
+	for i, s := range p.Steps {
+		canary, control := s.Cohorts(t.Tasks)
+		j := p.Judge
+		if s.Margin > 0 {
+			j.Margin = s.Margin
+		}
+		traffic := t.Traffic
+		traffic.Tasks = [judge.Arms]int{judge.CandidateArm: canary, judge.ControlArm: control}
+		out.Steps = append(out.Steps, plannedStep{
+			Step: i + 1, Canary: canary, Control: control, Soak: s.Soak, margin: j.Sane().Margin,
+			Exposes: int64(t.Requests * float64(canary) * s.Soak.Seconds()), Forecast: judge.Plan(traffic, j),
+		})
+	}
+	return out
+}
+
+func (p plan) print(out io.Writer, rows int) error {
+	var b bytes.Buffer
+	t := p.Traffic
+	fmt.Fprintf(&b, "%d tasks, %.0f auctions/s each", t.Tasks, t.Requests)
+	if t.PerRequest > 0 {
+		fmt.Fprintf(&b, ", %.1f partners each", t.PerRequest)
+	}
+	fmt.Fprintf(&b, ", %d partners known; policy %s\n", len(t.Partners), p.Policy)
+	warned := map[string]bool{}
+	for _, s := range p.Steps {
+		fmt.Fprintf(&b, "\nstep %d of %d: %d canary and %d control tasks, margin %.3g pt, soak %s (some %s auctions by the candidate)\n",
+			s.Step, len(p.Steps), s.Canary, s.Control, 100*s.margin, coarse(s.Soak), roughly(float64(s.Exposes)))
+		if f := s.Forecast; f.Mean > 0 {
+			fmt.Fprintf(&b, "  about %s to a verdict, 9 of 10 within %s; %s takes longest\n", coarse(f.Mean), coarse(f.P90), nameOf(f.Gate, f.Partner))
+		} else {
+			fmt.Fprintf(&b, "  there will be no verdict: %s cannot be proven\n", nameOf(f.Gate, f.Partner))
+		}
+		for _, w := range s.Forecast.Warnings {
+			if !warned[w] {
+				fmt.Fprintf(&b, "  WARNING %s\n", w)
+			}
+			warned[w] = true
+		}
+	}
+	if len(p.Steps) > 0 {
+		last := p.Steps[len(p.Steps)-1]
+		fmt.Fprintf(&b, "\nStep %d by gate and partner: until it is proven, and the harm that is found within %s in 9 of 10 rollouts\n", last.Step, coarse(p.Traffic.Wait))
+		gateTable(&b, last.Forecast.Gates, rows)
+	}
+	_, err := out.Write(b.Bytes())
+	return err
+}
+
+func gateTable(b *bytes.Buffer, gates []judge.GateForecast, rows int) {
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "GATE\tPROOF\tMARGIN\tPER HOUR\tMEAN\t8 OF 10\t9 OF 10\tHARM FROM")
+	for _, g := range gates[:min(rows, len(gates))] {
+		proof := "required"
+		if !g.Required {
+			proof = "-"
+		}
+		times := fmt.Sprintf("%s\t%s\t%s", coarse(g.Mean), coarse(g.P80), coarse(g.P90))
+		harm := "never"
+		if g.Detectable < 1 {
+			harm = fmt.Sprintf("%.2g pt", 100*math.Min(1, g.Margin+g.Detectable))
+		}
+		if g.Never != "" {
+			times = "never\t\t"
+		}
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s\t%s\t%.3g pt\t%s\t%s\t%s\t%s", nameOf(g.Gate, g.Partner), proof, 100*g.Margin, roughly(g.PerHour), times, harm, g.Never), "\t"))
+	}
+	_ = w.Flush() // a buffer takes all
+	if more := len(gates) - rows; more > 0 {
+		fmt.Fprintf(b, "and %d more: --limit shows them\n", more)
+	}
+}
+
+func nameOf(gate judge.Gate, partner string) string {
+	return strings.TrimSpace(string(gate) + " " + partner)
+}
+
+// coarse tells a forecast as roughly as it is.
+func coarse(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "-"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.1f h", d.Hours())
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// roughly tells a large number in two digits or three.
+func roughly(n float64) string {
+	switch {
+	case n < 10_000:
+		return fmt.Sprintf("%.0f", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.0f k", n/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.1f M", n/1e6)
+	}
+	return fmt.Sprintf("%.1f G", n/1e9)
+}
