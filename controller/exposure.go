@@ -26,6 +26,12 @@ type exposed struct {
 	Auctions int64   `json:"auctions"`
 	Missed   float64 `json:"missed"` // extrapolated from explored requests
 	Assumed  float64 `json:"assumed"`
+
+	// Where the last report began, and what there was before it: one that
+	// begins there again holds it, too.
+	After          int64   `json:"after"`
+	AuctionsBefore int64   `json:"auctions_before"`
+	MissedBefore   float64 `json:"missed_before"`
 }
 
 // take adds what the reports of a look count. The candidate's tasks that are
@@ -51,7 +57,8 @@ func (e *exposure) take(look tally.Look, generation int64, silent []string, pace
 	}
 }
 
-// add takes in a report, unless it was before.
+// add takes in a report, unless it was before. One that begins where the last
+// one began was not taken for good, and tells it again, with more.
 func (e *exposure) add(r tally.Report) {
 	t := e.Tasks[r.Task]
 	if t.Boot != r.Boot && t.Boot != "" { // another process: what the old one told stays
@@ -60,9 +67,13 @@ func (e *exposure) add(r tally.Report) {
 		t = exposed{}
 	}
 	t.Boot = r.Boot
-	if r.Upto > t.Upto {
+	goesOn, again := r.After >= t.Upto, r.After == t.After
+	if r.Upto > t.Upto && (goesOn || again) {
+		if goesOn {
+			t.After, t.AuctionsBefore, t.MissedBefore = r.After, t.Auctions, t.Missed
+		}
 		t.Upto, t.Assumed = r.Upto, 0
-		t.Auctions += sum(r.Requests)
+		t.Auctions, t.Missed = t.AuctionsBefore+sum(r.Requests), t.MissedBefore
 		for _, c := range r.Partners {
 			if r.Explore > 0 {
 				t.Missed += float64(sum(c.BidsCandidateOnly)) / r.Explore

@@ -33,10 +33,6 @@ type judging struct {
 	Arms       map[string]judge.Arm `json:"arms"`    // of tasks that could crash on either side's account
 	Crashed    []string             `json:"crashed"` // tasks whose crash has been counted
 	Log        chronicle            `json:"log"`
-
-	// What tasks have told in all, by task, boot and generation: the tally
-	// takes what came since. To go when tasks answer with that.
-	Told map[string]tally.Report `json:"told"`
 }
 
 // judge looks at what the compared tasks have counted and leaves in seen what
@@ -88,7 +84,6 @@ func (f *Reconciler) early(j *judging, r *rollout.Rollout, now time.Time) bool {
 // look asks the compared tasks, counts, judges and notes what it came to.
 func (f *Reconciler) look(ctx context.Context, s rollout.State, j *judging, seen *rollout.Observation, now time.Time) error {
 	look, trouble := f.lookAtCounts(ctx, s, j, seen.Tasks, now)
-	look.Reports = j.since(look.Reports)
 	look.Crashed = j.crashes(seen.Crashed)
 	policy := s.JudgePolicy(f.Fleet.Policies)
 	statistics := j.Tally.Look(look, policy)
@@ -176,9 +171,6 @@ func (f *Reconciler) judging(ctx context.Context, id string) (*judging, error) {
 	if j.Arms == nil {
 		j.Arms = map[string]judge.Arm{}
 	}
-	if j.Told == nil {
-		j.Told = map[string]tally.Report{}
-	}
 	f.memo.judging = j
 	return j, nil
 }
@@ -233,22 +225,18 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 			continue
 		}
 		look.Expected[arm]++
-		sides := j.comparison(s, t.ID)
+		since := j.since(s, t.ID, arm)
 		g.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, taskTimeout)
 			defer cancel()
-			reports, err := f.Control.Counts(ctx, t.Address, sides)
+			reports, err := f.Control.Counts(ctx, t.Address, since)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				look.Silent = append(look.Silent, t.ID)
 				silent = append(silent, fmt.Errorf("ask task %s for its counts: %w", t.ID, err))
 			}
-			for _, report := range reports {
-				if report.Arm == arm { // what it answered before it joined its cohort is nobody's
-					look.Reports = append(look.Reports, report)
-				}
-			}
+			look.Reports = append(look.Reports, reports...)
 			return nil
 		})
 	}
@@ -260,10 +248,12 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 	return look, several(silent)
 }
 
-// comparison asks a task for what it has counted beyond what is counted here.
-func (j *judging) comparison(s rollout.State, task string) Comparison {
+// since asks a task for what it has counted beyond what is counted here. That
+// has been stored, or the pass would have ended: a process that dies before it
+// stores what it was told loses nothing, as its successor is told again.
+func (j *judging) since(s rollout.State, task string, arm judge.Arm) Comparison {
 	r := s.Active
-	c := Comparison{Candidate: r.Candidate, Stable: s.Stable, Generation: r.Generation}
+	c := Comparison{Candidate: r.Candidate, Stable: s.Stable, Generation: r.Generation, Arm: arm}
 	if boot, generation, upto, found := j.Tally.Last(task); found && generation == r.Generation {
 		c.Boot, c.After = boot, upto
 	}

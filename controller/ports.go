@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/inference/release"
@@ -91,16 +92,19 @@ type Control interface {
 	// the task has seen a newer controller.
 	Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error
 
-	// Counts returns what the task has counted while one of the two releases
-	// answered under the generation, and nothing else: all of it, so that the
-	// reports' positions are not set.
+	// Counts returns what the task has counted since a position: while the
+	// release of an arm answered under the generation, and nothing else; at
+	// most one report, and none while the task does not count for that arm.
+	// Asking again for what came after the same position gives the same and
+	// more: only what is stored for good may be asked beyond.
 	Counts(ctx context.Context, address string, c Comparison) ([]tally.Report, error)
 }
 
-// Comparison names the two sides of a rollout.
+// Comparison names the two sides of a rollout, and what is known of a task.
 type Comparison struct {
 	Candidate, Stable string
 	Generation        int64
+	Arm               judge.Arm // that the task is of
 
 	// Boot and After are the process of the task that told last, and the
 	// position up to which it did and what it told is stored: zero for nothing.

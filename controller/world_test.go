@@ -327,7 +327,8 @@ func (w fakeControl) Assign(_ context.Context, address string, a rollout.Assign,
 	})
 }
 
-// Counts makes up what a task counts at 1,000 requests a second.
+// Counts makes up what a task counts at 1,000 requests a second. A position is
+// one more than the requests so far.
 func (w fakeControl) Counts(_ context.Context, address string, c Comparison) ([]tally.Report, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -335,41 +336,53 @@ func (w fakeControl) Counts(_ context.Context, address string, c Comparison) ([]
 	if t == nil || !t.Reachable {
 		return nil, errors.New("connection refused")
 	}
-	var reports []tally.Report
-	for _, st := range t.stints() {
-		if st.generation == c.Generation && (st.release == c.Candidate || st.release == c.Stable) {
-			reports = append(reports, w.report(t, st, c))
-		}
+	serves := c.Stable
+	if c.Arm == judge.Candidate {
+		serves = c.Candidate
 	}
-	return reports, nil
+	stints := slices.DeleteFunc(t.stints(), func(st stint) bool { return st.generation != c.Generation || st.release != serves })
+	if len(stints) == 0 {
+		return nil, nil
+	}
+	r := tally.Report{Task: t.ID, Boot: t.Boot, Generation: c.Generation, Arm: c.Arm, Upto: 1, Partners: map[string]tally.Columns{}}
+	if c.Boot == t.Boot {
+		r.After = c.After
+	}
+	for _, st := range stints {
+		r.Upto += int64(1000 * st.seconds)
+	}
+	w.add(&r, stints, c, r.Upto-1, 1)
+	w.add(&r, stints, c, max(0, r.After-1), -1)
+	return []tally.Report{r}, nil
 }
 
-// report is what was counted in a stint.
-func (w fakeControl) report(t *fakeTask, st stint, c Comparison) tally.Report {
-	arm := judge.Control
-	if st.release == c.Candidate {
-		arm = judge.Candidate
-	}
-	r := tally.Report{Task: t.ID, Boot: t.Boot, Generation: st.generation, Arm: arm, Partners: map[string]tally.Columns{}}
-	split := func(total float64, salt int) []int64 {
-		counts := make([]int64, st.buckets)
-		for g := range counts {
-			wobble := 1 + 0.05*float64((g*7+salt*3)%11-5)/5
-			counts[g] = int64(total * wobble / float64(st.buckets))
+// add adds the first n requests of stints to a report, so many times.
+func (w fakeControl) add(r *tally.Report, stints []stint, c Comparison, n, times int64) {
+	buckets := stints[len(stints)-1].buckets
+	for _, st := range stints {
+		here := min(n, int64(1000*st.seconds))
+		n -= here
+		split := func(to *[]int64, share float64, salt int) {
+			if *to == nil {
+				*to = make([]int64, buckets)
+			}
+			for g := range *to {
+				wobble := 1 + 0.05*float64((g*7+salt*3)%11-5)/5
+				(*to)[g] += times * int64(float64(here)*share*wobble/float64(buckets))
+			}
 		}
-		return counts
-	}
-	n := float64(int64(1000 * st.seconds))
-	r.Requests, r.Errors, r.Invalid = split(n, 0), make([]int64, st.buckets), make([]int64, st.buckets)
-	r.ShadowRequests, r.ShadowInvalid = split(n*st.sample, 0), make([]int64, st.buckets)
-	for i, name := range w.partners {
-		cols := tally.Columns{Scored: split(n, 0), Filtered: split(n*(0.6+w.excess[st.release]), i)}
-		if st.shadow != "" {
-			cols.Pairs = split(n*st.sample, 0)
-			cols.CandidateOnly = split(n*st.sample*(0.02+w.excess[c.Candidate]), i)
-			cols.StableOnly = split(n*st.sample*0.02, i)
+		split(&r.Requests, 1, 0)
+		split(&r.ShadowRequests, st.sample, 0)
+		for i, name := range w.partners {
+			cols := r.Partners[name]
+			split(&cols.Scored, 1, 0)
+			split(&cols.Filtered, 0.6+w.excess[st.release], i)
+			if st.shadow != "" {
+				split(&cols.Pairs, st.sample, 0)
+				split(&cols.CandidateOnly, st.sample*(0.02+w.excess[c.Candidate]), i)
+				split(&cols.StableOnly, st.sample*0.02, i)
+			}
+			r.Partners[name] = cols
 		}
-		r.Partners[name] = cols
 	}
-	return r
 }

@@ -1,154 +1,207 @@
 package fleet
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/idl/gen/control"
+	"github.com/sluicehq/sluice/idl/packed"
 )
 
 const (
-	maxEntries = 1000    // releases x shadows x generations that a task may tell of
-	maxCount   = 1 << 53 // beyond it sums would lose digits
+	maxEntries = 64 // releases x shadows that a task may tell of under one generation
+	maxCount   = packed.Max
+
+	// As in idl/control.thrift.
+	requestColumns = 5
+	pairColumns    = 8
 )
 
-// compare picks what was counted while one of the two releases answered under
-// the generation, and names its columns by candidate and stable. What was
-// counted under one release beside different shadows is one report.
-func compare(c *control.Counts, of controller.Comparison) ([]tally.Report, error) {
-	if c == nil {
-		return nil, errors.New("it says nothing")
+// counted picks what a task counted as the arm that it is of, and names its
+// columns by candidate and stable. What was counted under one release beside
+// different shadows is one report; bids are told whichever of the two answered.
+// The report is nil where the task does not count under the release at all. at
+// is when it answered, by our clock.
+func counted(c *control.Counted, of controller.Comparison, at time.Time) (*tally.Report, error) {
+	if err := checkCounted(c, of); err != nil {
+		return nil, err
 	}
-	task := lastPart(c.Task)
-	if task == "" || len(task) > maxNameBytes || c.Boot == "" || len(c.Boot) > maxNameBytes {
-		return nil, fmt.Errorf("it calls itself %q, boot %q", plain(c.Task), plain(c.Boot))
+	r := &reader{of: of, buckets: int(c.Buckets), serves: of.Stable}
+	if of.Arm == judge.Candidate {
+		r.serves = of.Candidate
 	}
-	if len(c.Releases) > maxEntries {
-		return nil, fmt.Errorf("it counts under %d releases, more than %d", len(c.Releases), maxEntries)
+	r.report = tally.Report{
+		Task: lastPart(c.Task), Boot: c.Boot, Generation: c.Generation, Arm: of.Arm, After: c.After, Upto: c.Upto,
+		Explore: c.Explore, Connections: int64(c.Connections), Partners: map[string]tally.Columns{},
+		Skew: time.UnixMilli(c.AtMs).Sub(at),
 	}
-	var first judge.Arm
-	arms := map[judge.Arm]*tally.Report{}
-	for _, r := range c.Releases {
-		if r == nil || r.Generation != of.Generation || r.Release != of.Candidate && r.Release != of.Stable {
+	for _, e := range c.Releases {
+		if e == nil || e.Release != of.Candidate && e.Release != of.Stable {
 			continue
 		}
-		arm, other := judge.Candidate, of.Stable
-		if r.Release == of.Stable {
-			arm, other = judge.Control, of.Candidate
-		}
-		if arms[arm] == nil {
-			first = cmp.Or(first, arm)
-			arms[arm] = &tally.Report{
-				Task: task, Boot: c.Boot, Generation: r.Generation, Arm: arm, Partners: map[string]tally.Columns{},
-			}
-		}
-		if err := (adder{int(r.Buckets)}).add(arms[arm], r, r.Shadow == other); err != nil {
-			return nil, fmt.Errorf("counts of %s: %w", plain(r.Release), err)
+		if err := r.read(e); err != nil {
+			return nil, fmt.Errorf("counts of %s: %w", plain(e.Release), err)
 		}
 	}
-	return reports(arms, first), nil
+	if r.report.Requests == nil {
+		return nil, nil
+	}
+	return &r.report, nil
 }
 
-// reports are those of the arms that answered. A task knows bids on what
-// others answered, too; those counts hold no requests and are no report. A
-// task that has answered nothing yet tells first what it serves.
-func reports(arms map[judge.Arm]*tally.Report, first judge.Arm) []tally.Report {
-	var answered []tally.Report
-	for _, arm := range []judge.Arm{judge.Candidate, judge.Control} {
-		if r := arms[arm]; r != nil && slices.Max(append(r.Requests, 0)) > 0 {
-			answered = append(answered, *r)
-		}
+func checkCounted(c *control.Counted, of controller.Comparison) error {
+	if c == nil {
+		return errors.New("it says nothing")
 	}
-	if r := arms[first]; r != nil && len(answered) == 0 {
-		answered = append(answered, *r)
+	task := lastPart(c.Task)
+	switch {
+	case task == "" || len(task) > maxNameBytes || c.Boot == "" || len(c.Boot) > maxNameBytes:
+		return fmt.Errorf("it calls itself %q, boot %q", plain(c.Task), plain(c.Boot))
+	case c.Generation != of.Generation:
+		return fmt.Errorf("it counts under generation %d, not %d", c.Generation, of.Generation)
+	case c.After < 0 || c.Upto < c.After:
+		return fmt.Errorf("it counts from position %d to %d", c.After, c.Upto)
+	case c.Buckets < 1 || c.Buckets > maxBuckets:
+		return fmt.Errorf("%d buckets: want 1 to %d", c.Buckets, maxBuckets)
+	case !(c.Explore >= 0 && c.Explore <= 1):
+		return fmt.Errorf("it explores a share of %v", c.Explore)
+	case c.Connections < 0:
+		return fmt.Errorf("it has %d connections", c.Connections)
+	case len(c.Releases) > maxEntries:
+		return fmt.Errorf("it counts under %d releases, more than %d", len(c.Releases), maxEntries)
 	}
-	return answered
+	return nil
 }
 
-// adder adds columns of so many buckets.
-type adder struct{ buckets int }
+// reader reads columns of so many buckets into a report.
+type reader struct {
+	of      controller.Comparison
+	serves  string // the arm's release
+	buckets int
+	report  tally.Report
+	numbers [pairColumns * maxBuckets]int64
+	slab    []int64 // of which lists are cut: one by one they would cost as much as all else
+}
 
-func (a adder) add(to *tally.Report, r *control.ReleaseCounts, paired bool) error {
-	if a.buckets < 1 || a.buckets > maxBuckets {
-		return fmt.Errorf("%d buckets: want 1 to %d", a.buckets, maxBuckets)
+func (r *reader) read(e *control.CountedRelease) error {
+	other := r.of.Stable
+	if e.Release == r.of.Stable {
+		other = r.of.Candidate
 	}
-	if n := len(to.Requests); n != 0 && n != a.buckets {
-		return fmt.Errorf("%d buckets here and %d there under one generation", n, a.buckets)
-	}
-	err := errors.Join(
-		a.column("requests", &to.Requests, r.Requests),
-		a.column("errors", &to.Errors, r.Errors),
-		a.column("invalid", &to.Invalid, r.Invalid),
-	)
-	if paired {
-		err = errors.Join(err,
-			a.column("shadow requests", &to.ShadowRequests, r.ShadowRequests),
-			a.column("shadow invalid", &to.ShadowInvalid, r.ShadowInvalid),
-		)
-	}
-	seen := make(map[string]bool, len(r.Partners))
-	for _, p := range r.Partners {
-		if err != nil {
-			break
+	paired, own := e.Shadow == other, e.Release == r.serves
+	if own {
+		if err := r.requests(e, paired); err != nil {
+			return err
 		}
+	}
+	seen := make(map[string]bool, len(e.Partners))
+	for _, p := range e.Partners {
 		if p == nil || p.Partner == "" || len(p.Partner) > maxNameBytes || seen[p.Partner] {
 			return fmt.Errorf("partner %q: nameless, too long or there twice", plain(p.GetPartner()))
 		}
 		seen[p.Partner] = true
-		columns := to.Partners[p.Partner]
-		err = a.partner(&columns, p, paired, to.Arm)
-		to.Partners[p.Partner] = columns
+		if err := r.partner(p, e.Release == r.of.Candidate, paired, own); err != nil {
+			return fmt.Errorf("partner %q: %w", plain(p.Partner), err)
+		}
+	}
+	return nil
+}
+
+// requests reads what is not counted by partner.
+func (r *reader) requests(e *control.CountedRelease, paired bool) error {
+	columns, err := r.columns(e.Columns, requestColumns)
+	if err != nil {
+		return err
+	}
+	to := &r.report
+	if to.Requests == nil { // a task that has answered nothing yet says so
+		to.Requests = r.list(r.buckets)
+	}
+	into := []*[]int64{&to.Requests, &to.Errors, &to.Invalid, &to.ShadowInvalid, &to.ShadowRequests}
+	if !paired {
+		into = into[:3]
+	}
+	for i, list := range into {
+		err = errors.Join(err, r.add(list, columns(i)))
+	}
+	for _, bins := range []struct {
+		name string
+		to   *[]int64
+		b    []byte
+		n    int
+	}{{"scores", &to.Scores, e.Scores, judge.ScoreBins}, {"latency", &to.Latency, e.Latency, judge.LatencyBins}} {
+		read := make([]int64, bins.n)
+		if wrong := packed.Read(bins.b, read); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", bins.name, wrong))
+		}
+		err = errors.Join(err, r.add(bins.to, read))
 	}
 	return err
 }
 
-// partner turns "served" and "shadow" into candidate and stable.
-func (a adder) partner(to *tally.Columns, p *control.PartnerCounts, paired bool, arm judge.Arm) error {
-	err := errors.Join(
-		a.column("scored", &to.Scored, p.Scored),
-		a.column("filtered", &to.Filtered, p.Filtered),
-	)
-	if paired {
-		served, shadow := &to.CandidateOnly, &to.StableOnly
-		if arm == judge.Control {
-			served, shadow = shadow, served
-		}
-		err = errors.Join(err,
-			a.column("pairs", &to.Pairs, p.Pairs),
-			a.column("served only", served, p.ServedOnly),
-			a.column("shadow only", shadow, p.ShadowOnly),
-		)
-	}
+// partner turns "served" and "shadow" into candidate and stable. Of what
+// others answered, the task knows the bids only.
+func (r *reader) partner(p *control.CountedPartner, byCandidate, paired, own bool) error {
+	columns, err := r.columns(p.Columns, pairColumns)
 	if err != nil {
-		return fmt.Errorf("partner %q: %w", plain(p.Partner), err)
+		return err
+	}
+	to, known := r.report.Partners[p.Partner]
+	into := []*[]int64{
+		&to.Scored, &to.Filtered, &to.Pairs, &to.CandidateOnly, &to.StableOnly, &to.Bids, &to.BidsCandidateOnly, &to.BidsStableOnly,
+	}
+	if !byCandidate {
+		into[3], into[4], into[6], into[7] = into[4], into[3], into[7], into[6]
+	}
+	some := false
+	for i, list := range into {
+		if i < 2 && own || i >= 2 && i < 5 && own && paired || i >= 5 && paired {
+			err = errors.Join(err, r.add(list, columns(i)))
+			some = some || *list != nil
+		}
+	}
+	if some || known {
+		r.report.Partners[p.Partner] = to
+	}
+	return err
+}
+
+// columns unpacks columns. They are good until the next call.
+func (r *reader) columns(b []byte, n int) (func(int) []int64, error) {
+	if err := packed.Read(b, r.numbers[:n*r.buckets]); err != nil {
+		return nil, err
+	}
+	return func(i int) []int64 { return r.numbers[i*r.buckets : (i+1)*r.buckets] }, nil
+}
+
+// add adds numbers to a list, which stays nil where there is nothing to add.
+func (r *reader) add(to *[]int64, numbers []int64) error {
+	if *to == nil {
+		if slices.Max(numbers) > 0 {
+			*to = r.list(len(numbers))
+			copy(*to, numbers)
+		}
+		return nil
+	}
+	for i, n := range numbers {
+		if (*to)[i] += n; (*to)[i] > maxCount {
+			return fmt.Errorf("%d is no count", (*to)[i])
+		}
 	}
 	return nil
 }
 
-// column adds a list, which has one number per bucket or is empty.
-func (a adder) column(name string, to *[]int64, list []int64) error {
-	if len(list) == 0 {
-		return nil
+// list returns n zeros.
+func (r *reader) list(n int) []int64 {
+	if len(r.slab) < n {
+		r.slab = make([]int64, 16*maxBuckets)
 	}
-	if len(list) != a.buckets {
-		return fmt.Errorf("%s: %d numbers for %d buckets", name, len(list), a.buckets)
-	}
-	if *to == nil {
-		*to = make([]int64, a.buckets)
-	}
-	if len(*to) != a.buckets {
-		return fmt.Errorf("%s: %d buckets here and %d there under one generation", name, len(*to), a.buckets)
-	}
-	for i, n := range list {
-		if n < 0 || n > maxCount || (*to)[i]+n > maxCount {
-			return fmt.Errorf("%s: %d is no count", name, n)
-		}
-		(*to)[i] += n
-	}
-	return nil
+	list := r.slab[:n:n]
+	r.slab = r.slab[n:]
+	return list
 }

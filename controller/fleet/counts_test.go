@@ -2,53 +2,81 @@ package fleet_test
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/fleet"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/idl/gen/control"
+	"github.com/sluicehq/sluice/idl/packed"
 )
 
-// entry is what a task counted; numbers tell the columns apart.
-func entry(release, shadow string, generation, from int64) *control.ReleaseCounts {
-	column := func(n int64) []int64 { return []int64{from + n, from + n + 100} }
-	return &control.ReleaseCounts{
-		Release: release, Shadow: shadow, Generation: generation, Buckets: 2,
-		Requests: column(1), Errors: column(2), Invalid: column(3), ShadowInvalid: column(4), ShadowRequests: column(5),
-		Partners: []*control.PartnerCounts{{
-			Partner: "acme", Scored: column(6), Filtered: column(7), Pairs: column(8), ServedOnly: column(9), ShadowOnly: column(10),
-		}},
+func pack(numbers ...int64) []byte {
+	var w packed.Writer
+	w.Write(numbers...)
+	return w.Bytes
+}
+
+// columns are n of two buckets, whose numbers tell them apart.
+func columns(from, n int64) []byte {
+	var numbers []int64
+	for i := range n {
+		numbers = append(numbers, from+i+1, from+i+101)
 	}
-}
-
-func counts(entries ...*control.ReleaseCounts) *control.Counts {
-	return &control.Counts{Task: "arn:aws:ecs:r:1:task/main/t1", Boot: "boot", Releases: entries}
-}
-
-func ask(t *testing.T, c *control.Counts) ([]tally.Report, error) {
-	t.Helper()
-	address, _ := listen(t, &task{counts: c})
-	return newControl(t, fleet.Options{}).Counts(t.Context(), address, controller.Comparison{Candidate: digestA, Stable: digestB, Generation: 7})
+	return pack(numbers...)
 }
 
 func two(n int64) []int64 { return []int64{n, n + 100} }
 
-func report(arm judge.Arm) tally.Report {
-	r := tally.Report{
-		Task: "t1", Boot: "boot", Generation: 7, Arm: arm,
-		Requests: two(1), Errors: two(2), Invalid: two(3), ShadowInvalid: two(4), ShadowRequests: two(5),
+func twice(n int64) []int64 { return []int64{2 * n, 2 * (n + 100)} }
+
+// entry is what a task counted under a release beside a shadow.
+func entry(release, shadow string) *control.CountedRelease {
+	return &control.CountedRelease{
+		Release: release, Shadow: shadow, Columns: columns(0, 5), Scores: pack(0, 7), Latency: pack(0, 0, 9),
+		Partners: []*control.CountedPartner{{Partner: "acme", Columns: columns(5, 8)}},
 	}
-	columns := tally.Columns{Scored: two(6), Filtered: two(7), Pairs: two(8), CandidateOnly: two(9), StableOnly: two(10)}
+}
+
+func counted(entries ...*control.CountedRelease) *control.Counted {
+	return &control.Counted{
+		Task: "arn:aws:ecs:r:1:task/main/t1", Boot: "boot", Generation: 7, After: 3, Upto: 5, Explore: 0.25, Connections: 12,
+		AtMs: time.Now().UnixMilli(), Buckets: 2, Releases: entries,
+	}
+}
+
+func side(arm judge.Arm) controller.Comparison {
+	return controller.Comparison{Candidate: digestA, Stable: digestB, Generation: 7, Arm: arm, Boot: "boot", After: 3}
+}
+
+func ask(t *testing.T, c *control.Counted, arm judge.Arm) ([]tally.Report, error) {
+	t.Helper()
+	address, _ := listen(t, &task{counted: c})
+	return newControl(t, fleet.Options{}).Counts(t.Context(), address, side(arm))
+}
+
+func report(arm judge.Arm) tally.Report {
+	columns := tally.Columns{
+		Scored: two(6), Filtered: two(7), Pairs: two(8), CandidateOnly: two(9), StableOnly: two(10),
+		Bids: two(11), BidsCandidateOnly: two(12), BidsStableOnly: two(13),
+	}
 	if arm == judge.Control {
 		columns.CandidateOnly, columns.StableOnly = two(10), two(9)
+		columns.BidsCandidateOnly, columns.BidsStableOnly = two(13), two(12)
 	}
-	r.Partners = map[string]tally.Columns{"acme": columns}
-	return r
+	scores, latency := make([]int64, judge.ScoreBins), make([]int64, judge.LatencyBins)
+	scores[1], latency[2] = 7, 9
+	return tally.Report{
+		Task: "t1", Boot: "boot", Generation: 7, Arm: arm, After: 3, Upto: 5, Explore: 0.25, Connections: 12,
+		Requests: two(1), Errors: two(2), Invalid: two(3), ShadowInvalid: two(4), ShadowRequests: two(5),
+		Scores: scores, Latency: latency, Partners: map[string]tally.Columns{"acme": columns},
+	}
 }
 
 // unpaired is r as it is without the other release in the shadow.
@@ -59,31 +87,39 @@ func unpaired(r tally.Report) tally.Report {
 }
 
 func TestCountsByCandidateAndStable(t *testing.T) {
-	idle := entry(digestB, digestA, 7, 0)
-	idle.Requests = []int64{0, 0}
-	both := unpaired(report(judge.Candidate))
-	both.Requests, both.Errors, both.Invalid = []int64{2, 202}, []int64{4, 204}, []int64{6, 206}
-	both.Partners = map[string]tally.Columns{"acme": {Scored: []int64{12, 212}, Filtered: []int64{14, 214}}}
+	candidate, stable := judge.Candidate, judge.Control
+	double := unpaired(report(candidate))
+	double.Requests, double.Errors, double.Invalid = twice(1), twice(2), twice(3)
+	double.Partners = map[string]tally.Columns{"acme": {Scored: twice(6), Filtered: twice(7)}}
+	double.Scores, double.Latency = slices.Clone(double.Scores), slices.Clone(double.Latency)
+	double.Scores[1], double.Latency[2] = 14, 18
+	both := report(candidate)
+	columns := both.Partners["acme"]
+	columns.Bids, columns.BidsCandidateOnly, columns.BidsStableOnly = twice(11), []int64{25, 225}, []int64{25, 225}
+	both.Partners = map[string]tally.Columns{"acme": columns}
 	for _, tt := range []struct {
 		name    string
-		entries []*control.ReleaseCounts
+		arm     judge.Arm
+		entries []*control.CountedRelease
 		want    []tally.Report
 	}{
-		{"nothing", nil, nil},
-		{"candidate answers", []*control.ReleaseCounts{entry(digestA, digestB, 7, 0)}, []tally.Report{report(judge.Candidate)}},
-		{"stable answers", []*control.ReleaseCounts{entry(digestB, digestA, 7, 0)}, []tally.Report{report(judge.Control)}},
-		{"no shadow", []*control.ReleaseCounts{entry(digestA, "", 7, 0)}, []tally.Report{unpaired(report(judge.Candidate))}},
-		{"another shadow", []*control.ReleaseCounts{entry(digestB, digestC, 7, 0)}, []tally.Report{unpaired(report(judge.Control))}},
-		{"its own shadow", []*control.ReleaseCounts{entry(digestB, digestB, 7, 0)}, []tally.Report{unpaired(report(judge.Control))}},
-		{"others left out", []*control.ReleaseCounts{
-			entry(digestA, digestB, 6, 50), entry(digestC, digestB, 7, 50), entry(digestA, digestB, 7, 0), entry(digestB, digestA, 8, 50), entry("", "", 7, 50),
-		}, []tally.Report{report(judge.Candidate)}},
-		{"two shadows are one report", []*control.ReleaseCounts{entry(digestA, "", 7, 0), entry(digestA, digestC, 7, 0)}, []tally.Report{both}},
-		{"bids on what others answered", []*control.ReleaseCounts{entry(digestA, digestB, 7, 0), idle}, []tally.Report{report(judge.Candidate)}},
-		{"both answered", []*control.ReleaseCounts{entry(digestB, digestA, 7, 0), entry(digestA, digestB, 7, 0)}, []tally.Report{report(judge.Candidate), report(judge.Control)}},
+		{"nothing", candidate, nil, nil},
+		{"candidate answers", candidate, []*control.CountedRelease{entry(digestA, digestB)}, []tally.Report{report(candidate)}},
+		{"stable answers", stable, []*control.CountedRelease{entry(digestB, digestA)}, []tally.Report{report(stable)}},
+		{"the other arm", stable, []*control.CountedRelease{entry(digestA, digestB)}, nil},
+		{"no shadow", candidate, []*control.CountedRelease{entry(digestA, "")}, []tally.Report{unpaired(report(candidate))}},
+		{"another shadow", stable, []*control.CountedRelease{entry(digestB, digestC)}, []tally.Report{unpaired(report(stable))}},
+		{"its own shadow", stable, []*control.CountedRelease{entry(digestB, digestB)}, []tally.Report{unpaired(report(stable))}},
+		{"others left out", candidate, []*control.CountedRelease{nil, entry(digestC, digestB), entry(digestA, digestB), entry("", "")}, []tally.Report{report(candidate)}},
+		{"two shadows are one report", candidate, []*control.CountedRelease{entry(digestA, ""), entry(digestA, digestC)}, []tally.Report{double}},
+		{"bids on what others answered", candidate, []*control.CountedRelease{entry(digestA, digestB), entry(digestB, digestA)}, []tally.Report{both}},
+		{"bids that only one would have filtered", candidate, []*control.CountedRelease{entry(digestA, digestB), entry(digestB, "")}, []tally.Report{report(candidate)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ask(t, counts(tt.entries...))
+			got, err := ask(t, counted(tt.entries...), tt.arm)
+			for i := range got {
+				got[i].Skew = 0
+			}
 			if err != nil || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("%v\n%+v\n%+v", err, got, tt.want)
 			}
@@ -91,54 +127,70 @@ func TestCountsByCandidateAndStable(t *testing.T) {
 	}
 }
 
-// A task that has answered nothing yet still reports, for what it serves.
-func TestCountsOfAFreshTask(t *testing.T) {
-	fresh := func(release string) *control.ReleaseCounts {
-		return &control.ReleaseCounts{Release: release, Generation: 7, Buckets: 2, Requests: []int64{0, 0}}
+// A task that has answered nothing yet, or nothing since, still reports.
+func TestCountsOfAnIdleTask(t *testing.T) {
+	idle := &control.CountedRelease{Release: digestA, Shadow: digestB, Partners: []*control.CountedPartner{{Partner: "acme"}}}
+	got, err := ask(t, counted(idle), judge.Candidate)
+	if err != nil || len(got) != 1 || !slices.Equal(got[0].Requests, []int64{0, 0}) || len(got[0].Partners) != 0 || got[0].Upto != 5 {
+		t.Errorf("%+v, %v", got, err)
 	}
-	for arm, entries := range map[judge.Arm][]*control.ReleaseCounts{
-		judge.Candidate: {fresh(digestA), fresh(digestB)},
-		judge.Control:   {fresh(digestB), fresh(digestA)},
-	} {
-		got, err := ask(t, counts(entries...))
-		if err != nil || len(got) != 1 || got[0].Arm != arm || !reflect.DeepEqual(got[0].Requests, []int64{0, 0}) {
-			t.Errorf("%s: %+v, %v", arm, got, err)
-		}
+}
+
+// The position is asked for that the caller has, and clocks are compared.
+func TestCountsSinceAPosition(t *testing.T) {
+	f := &task{counted: counted(entry(digestA, digestB))}
+	f.counted.AtMs = time.Now().Add(time.Hour).UnixMilli()
+	address, _ := listen(t, f)
+	got, err := newControl(t, fleet.Options{}).Counts(t.Context(), address, side(judge.Candidate))
+	if err != nil || len(got) != 1 || got[0].Skew < 59*time.Minute || got[0].Skew > time.Hour {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if want := (&control.Position{Generation: 7, Boot: "boot", After: 3}); !reflect.DeepEqual(f.asked, []*control.Position{want}) {
+		t.Errorf("asked for %v", f.asked)
 	}
 }
 
 func TestCountsThatMakeNoSense(t *testing.T) {
-	spoilt := func(spoil func(*control.ReleaseCounts)) *control.Counts {
-		e := entry(digestA, digestB, 7, 0)
-		spoil(e)
-		return counts(e)
+	spoilt := func(spoil func(*control.Counted, *control.CountedRelease)) *control.Counted {
+		e := entry(digestA, digestB)
+		c := counted(e)
+		spoil(c, e)
+		return c
 	}
 	for name, tt := range map[string]struct {
-		counts *control.Counts
-		says   string
+		counted *control.Counted
+		says    string
 	}{
-		"no name":          {&control.Counts{Boot: "b"}, "it calls itself"},
-		"no boot":          {&control.Counts{Task: "t"}, "it calls itself"},
-		"long boot":        {&control.Counts{Task: "t", Boot: strings.Repeat("b", 300)}, "it calls itself"},
-		"many releases":    {counts(slices.Repeat([]*control.ReleaseCounts{entry(digestC, "", 1, 0)}, 1001)...), "under 1001 releases"},
-		"no buckets":       {spoilt(func(e *control.ReleaseCounts) { e.Buckets = 0 }), "0 buckets: want 1 to 64"},
-		"many buckets":     {spoilt(func(e *control.ReleaseCounts) { e.Buckets = 65 }), "65 buckets"},
-		"short list":       {spoilt(func(e *control.ReleaseCounts) { e.Errors = []int64{1} }), "errors: 1 numbers for 2 buckets"},
-		"long list":        {spoilt(func(e *control.ReleaseCounts) { e.Partners[0].Pairs = make([]int64, 1000) }), `partner "acme": pairs: 1000 numbers for 2 buckets`},
-		"empty list":       {spoilt(func(e *control.ReleaseCounts) { e.Errors = nil }), ""},
-		"negative":         {spoilt(func(e *control.ReleaseCounts) { e.Partners[0].Filtered[1] = -4 }), "filtered: -4 is no count"},
-		"absurd":           {spoilt(func(e *control.ReleaseCounts) { e.Requests[0] = 1 << 60 }), "is no count"},
-		"absurd together":  {counts(spoilt(func(e *control.ReleaseCounts) { e.Requests[0] = 1 << 53 }).Releases[0], entry(digestA, "", 7, 0)), "is no count"},
-		"nameless partner": {spoilt(func(e *control.ReleaseCounts) { e.Partners[0].Partner = "" }), "nameless"},
-		"long partner":     {spoilt(func(e *control.ReleaseCounts) { e.Partners[0].Partner = strings.Repeat("p", 300) }), "too long"},
-		"partner twice":    {spoilt(func(e *control.ReleaseCounts) { e.Partners = append(e.Partners, e.Partners[0]) }), "there twice"},
-		"other buckets": {counts(entry(digestA, digestB, 7, 0), func() *control.ReleaseCounts {
-			return &control.ReleaseCounts{Release: digestA, Generation: 7, Buckets: 3, Requests: make([]int64, 3)}
-		}()), "2 buckets here and 3 there"},
-		"spoilt but not asked for": {spoilt(func(e *control.ReleaseCounts) { e.Generation, e.Buckets = 1, 1000 }), ""},
+		"no name":            {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.Task = "" }), "it calls itself"},
+		"no boot":            {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.Boot = "" }), "it calls itself"},
+		"long boot":          {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.Boot = strings.Repeat("b", 300) }), "it calls itself"},
+		"another generation": {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.Generation = 8 }), "generation 8, not 7"},
+		"before the start":   {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.After = -1 }), "from position -1"},
+		"backwards":          {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.Upto = 2 }), "from position 3 to 2"},
+		"no buckets":         {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.Buckets = 0 }), "0 buckets: want 1 to 64"},
+		"many buckets":       {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.Buckets = 65 }), "65 buckets"},
+		"explores NaN":       {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.Explore = math.NaN() }), "a share of NaN"},
+		"no connections":     {spoilt(func(c *control.Counted, _ *control.CountedRelease) { c.Connections = -1 }), "-1 connections"},
+		"many releases":      {counted(slices.Repeat([]*control.CountedRelease{entry(digestC, "")}, 65)...), "under 65 releases"},
+		"long column":        {spoilt(func(_ *control.Counted, e *control.CountedRelease) { e.Columns = columns(0, 6) }), "more numbers than expected"},
+		"long pairs": {
+			spoilt(func(_ *control.Counted, e *control.CountedRelease) { e.Partners[0].Columns = columns(0, 9) }),
+			`partner "acme": there are more numbers`,
+		},
+		"cut off":         {spoilt(func(_ *control.Counted, e *control.CountedRelease) { e.Columns = []byte{0x80} }), "no end"},
+		"cut off latency": {spoilt(func(_ *control.Counted, e *control.CountedRelease) { e.Latency = []byte{0x80} }), "latency: the last number"},
+		"many scores":     {spoilt(func(_ *control.Counted, e *control.CountedRelease) { e.Scores = pack(append(make([]int64, 64), 1)...) }), "scores: there are more"},
+		"absurd": {spoilt(func(_ *control.Counted, e *control.CountedRelease) {
+			e.Columns = []byte{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}
+		}), "too large"},
+		"absurd together":    {counted(&control.CountedRelease{Release: digestA, Columns: pack(packed.Max)}, entry(digestA, "")), "is no count"},
+		"nameless partner":   {spoilt(func(_ *control.Counted, e *control.CountedRelease) { e.Partners[0].Partner = "" }), "nameless"},
+		"long partner":       {spoilt(func(_ *control.Counted, e *control.CountedRelease) { e.Partners[0].Partner = strings.Repeat("p", 300) }), "too long"},
+		"partner twice":      {spoilt(func(_ *control.Counted, e *control.CountedRelease) { e.Partners = append(e.Partners, e.Partners[0]) }), "there twice"},
+		"spoilt, not wanted": {counted(&control.CountedRelease{Release: digestC, Columns: []byte{0x80}}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := ask(t, tt.counts)
+			got, err := ask(t, tt.counted, judge.Candidate)
 			check(t, err, tt.says)
 			if err != nil && got != nil {
 				t.Errorf("reports beside an error: %+v", got)
@@ -148,23 +200,65 @@ func TestCountsThatMakeNoSense(t *testing.T) {
 }
 
 func TestCountsOfNoPair(t *testing.T) {
-	for _, of := range []controller.Comparison{{}, {Stable: digestA}, {Candidate: digestA, Stable: digestA}} {
+	for _, of := range []controller.Comparison{
+		{Arm: judge.Control}, {Stable: digestA, Arm: judge.Control}, {Candidate: digestA, Stable: digestA, Arm: judge.Control}, {Candidate: digestA, Stable: digestB},
+	} {
 		_, err := newControl(t, fleet.Options{}).Counts(t.Context(), "127.0.0.1:1", of)
-		check(t, err, "no two releases")
+		check(t, err, "are no comparison")
 	}
 }
 
 func TestCountsBeyondTheLimit(t *testing.T) {
-	e := entry(digestA, digestB, 7, 0)
-	for i := range 5000 {
-		e.Partners = append(e.Partners, &control.PartnerCounts{Partner: fmt.Sprint(i), Scored: two(1), Filtered: two(0)})
-	}
-	address, _ := listen(t, &task{counts: counts(e)})
-	of := controller.Comparison{Candidate: digestA, Stable: digestB, Generation: 7}
-	got, err := newControl(t, fleet.Options{}).Counts(t.Context(), address, of)
-	if err != nil || len(got) != 1 || len(got[0].Partners) != 5001 {
+	e := crowded(5000, 2)
+	address, _ := listen(t, &task{counted: counted(e)})
+	got, err := newControl(t, fleet.Options{}).Counts(t.Context(), address, side(judge.Candidate))
+	if err != nil || len(got) != 1 || len(got[0].Partners) != 5000 {
 		t.Errorf("%d reports, %v", len(got), err)
 	}
-	_, err = newControl(t, fleet.Options{MaxReplyBytes: 10_000}).Counts(t.Context(), address, of)
+	_, err = newControl(t, fleet.Options{MaxReplyBytes: 10_000}).Counts(t.Context(), address, side(judge.Candidate))
 	check(t, err, "more than 10000")
+}
+
+// crowded is what a task counts of many partners.
+func crowded(partners, buckets int64) *control.CountedRelease {
+	e := entry(digestA, digestB)
+	e.Partners = nil
+	for i := range partners {
+		var numbers []int64
+		for n := range 8 * buckets {
+			numbers = append(numbers, 60/(1+n/buckets)+i%7)
+		}
+		e.Partners = append(e.Partners, &control.CountedPartner{Partner: fmt.Sprint("partner-", i), Columns: pack(numbers...)})
+	}
+	return e
+}
+
+// FuzzCounts lets a task answer whatever it likes: there is an error or a
+// report that makes sense.
+func FuzzCounts(f *testing.F) {
+	f.Add(columns(0, 5), columns(5, 8), pack(1), pack(2), int32(2), "acme")
+	f.Add([]byte{0xff}, []byte{}, []byte{1}, []byte{0}, int32(64), "")
+	f.Fuzz(func(t *testing.T, requests, pairs, scores, latency []byte, buckets int32, name string) {
+		e := &control.CountedRelease{Release: digestA, Shadow: digestB, Columns: requests, Scores: scores, Latency: latency}
+		e.Partners = []*control.CountedPartner{{Partner: name, Columns: pairs}, {Partner: "other", Columns: requests}}
+		c := counted(e, entry(digestA, ""))
+		c.Buckets = buckets
+		got, err := ask(t, c, judge.Candidate)
+		if err != nil {
+			return
+		}
+		r := got[0]
+		lists := [][]int64{r.Requests, r.Errors, r.Invalid, r.ShadowRequests, r.ShadowInvalid}
+		for name, p := range r.Partners {
+			if name == "" {
+				t.Error("a partner without a name")
+			}
+			lists = append(lists, p.Scored, p.Filtered, p.Pairs, p.CandidateOnly, p.StableOnly, p.Bids, p.BidsCandidateOnly, p.BidsStableOnly)
+		}
+		for _, list := range lists {
+			if list != nil && (len(list) != int(buckets) || slices.Min(list) < 0 || slices.Max(list) > packed.Max) {
+				t.Errorf("%v in %d buckets", list, buckets)
+			}
+		}
+	})
 }

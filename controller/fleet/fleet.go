@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/identity"
@@ -29,7 +30,7 @@ type Options struct {
 	Silence     time.Duration // for which an address that did not answer a dial is left alone at least, default 5 s
 
 	MaxIdle       int // connections kept, one per task; default 8192
-	MaxReplyBytes int // default 16 MiB: 30 partners x 64 buckets under one release are 0.1 MiB
+	MaxReplyBytes int // default 1 MiB: no task has more than 256 KiB to say
 
 	// Credentials are who the controller is, and whom it believes to be a task;
 	// nil for nobody in particular.
@@ -52,7 +53,7 @@ func (o Options) withDefaults() Options {
 		o.MaxIdle = 8192
 	}
 	if o.MaxReplyBytes <= 0 {
-		o.MaxReplyBytes = 16 << 20
+		o.MaxReplyBytes = 1 << 20
 	}
 	if o.Dial == nil {
 		o.Dial = func(ctx context.Context, address string) (net.Conn, error) {
@@ -142,20 +143,26 @@ func refusal(r *control.Refused, epoch, generation int64) error {
 // Counts implements controller.Control. A shadow that is none of the two
 // releases leaves its paired columns out.
 func (c *Control) Counts(ctx context.Context, address string, of controller.Comparison) ([]tally.Report, error) {
-	if of.Candidate == "" || of.Candidate == of.Stable {
-		return nil, fmt.Errorf("ask the task at %s for counts: candidate %q and stable %q are no two releases", address, of.Candidate, of.Stable)
+	if of.Candidate == "" || of.Candidate == of.Stable || of.Arm != judge.Candidate && of.Arm != judge.Control {
+		return nil, fmt.Errorf("ask the task at %s for counts: candidate %q, stable %q and arm %q are no comparison",
+			address, of.Candidate, of.Stable, of.Arm)
 	}
-	var answer *control.Counts
+	var answer *control.Counted
+	var asked time.Time
 	err := c.pool.call(ctx, address, func(ctx context.Context, client *control.ControlClient) (err error) {
-		answer, err = client.Counts(ctx, &control.CountsQuery{Generation: of.Generation})
+		asked = time.Now()
+		answer, err = client.Counted(ctx, &control.Position{Generation: of.Generation, Boot: of.Boot, After: of.After})
 		return err
 	})
-	var reports []tally.Report
+	var report *tally.Report
 	if err == nil {
-		reports, err = compare(answer, of)
+		report, err = counted(answer, of, asked.Add(time.Since(asked)/2))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ask the task at %s for counts: %w", address, err)
 	}
-	return reports, nil
+	if report == nil {
+		return nil, nil
+	}
+	return []tally.Report{*report}, nil
 }
