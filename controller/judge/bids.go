@@ -122,7 +122,7 @@ func (s *State) ruleBids(t *Statistics, p Policy) ruling {
 	r.band = band{-1, p.MissedBidsMargin, p.MissedBidsMargin}
 	r.setting = "missed_bids_margin"
 	best := s.proven(GateMissedBids, r.band, m.all.proof)
-	r.asked = p.MissedBids == Require && t.Streams[Overall].BidsSeen > 0
+	r.asked = t.Served && p.MissedBids == Require && t.Streams[Overall].BidsSeen > 0
 	r.show(best)
 	if m.loudest >= 0 && r.excess() >= 0 && m.by[m.loudest].against > m.all.against {
 		r.Partner = t.Partners[m.loudest].Name

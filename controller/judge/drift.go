@@ -166,11 +166,15 @@ func (t *Statistics) ruleDrift(p Policy, overall estimate) ruling {
 	case !d.told:
 		r.text = "the release tells no distribution of its scores"
 		return r
+	case d.number == 0 && t.Served && t.Answered[CandidateArm] > deadAfter:
+		r.text = fmt.Sprintf("dead metric: the candidate answered %s requests, but none of its scores is counted", commas(t.Answered[CandidateArm]))
+		return r
 	case d.number == 0:
 		r.text = "no scores are counted yet"
 		return r
 	}
 	r.show(proof{})
+	r.weight = -math.Log(2 * Quantiles) // one of so many, and of two sides
 	r.CandidateRate, r.StableRate = min(1, max(0, d.below+d.d)), d.below
 	if r.Outcome = Unsure; d.ready && !r.holds && math.Abs(d.d) <= p.DriftMargin {
 		r.Outcome = Acceptable
@@ -178,6 +182,6 @@ func (t *Statistics) ruleDrift(p Policy, overall estimate) ruling {
 	r.text = fmt.Sprintf("%s of the candidate's scores lie below %s, %s of its reference (%s pt, anytime 95 %% CS [%s, %s]), allowed %s pt either way; "+
 		"PSI %.3f: %s; ", percent(r.CandidateRate), decimal(d.edge), percent(d.below), points(d.d), points(r.Low), points(r.High),
 		points(p.DriftMargin), d.psi, psiLabel(d.psi))
-	r.text += evidenceText(expCapped(d.against), holdsAt, "held at 200")
+	r.text += fmt.Sprintf("evidence: E = %s, held from %d on", number(expCapped(d.against)), holdsAt)
 	return r
 }

@@ -109,12 +109,17 @@ func (r ruling) otherwise() string {
 	if !e.known || r.setting == "" || !(r.band.margin > 0) {
 		return ""
 	}
+	innocent := func(margin float64) bool {
+		threshold := holdLog
+		if r.Outcome == Worse {
+			threshold = math.Log(r.Threshold)
+		}
+		return r.at(margin).accuse(r.over)+r.weight < threshold
+	}
 	switch {
-	case r.Outcome == Worse && e.ready:
-		threshold := math.Log(r.Threshold)
-		innocent := func(margin float64) bool { return r.at(margin).accuse(r.over)+r.weight < threshold }
+	case e.ready && (r.Outcome == Worse || r.holds):
 		if margin, found := leastMargin(r.band.margin, innocent); found {
-			return fmt.Sprintf("not worse, had %s been %s pt or more", r.setting, points3(margin))
+			return fmt.Sprintf("not %s, had %s been %s pt or more", fate(r.Outcome), r.setting, points3(margin))
 		}
 	case r.asked && r.Outcome == Acceptable:
 		proven := func(margin float64) bool { return r.at(margin).prove(r.over) >= requiredLog }
@@ -128,6 +133,14 @@ func (r ruling) otherwise() string {
 		}
 	}
 	return ""
+}
+
+// fate is what evidence against a candidate made of it.
+func fate(o Outcome) string {
+	if o == Worse {
+		return "worse"
+	}
+	return "held"
 }
 
 // A hypothesis is an estimate held against another band.

@@ -81,7 +81,7 @@ func (r ruling) classify(t trail, now time.Time, p Policy) (Class, string) {
 		return "", ""
 	case !(m2 > 0):
 		return r.classifyRare(t, now, p)
-	case e.known && e.ready && e.info*m2 >= p.MaxInformation && (r.near() || e.info*m2 >= plenty*p.MaxInformation):
+	case e.known && e.ready && e.info*m2 >= r.enough(p) && (r.near() || e.info*m2 >= plenty*p.MaxInformation):
 		return Borderline, fmt.Sprintf("the difference of %s pt lies too near the edge of %s to be told from it (standard error %s pt)",
 			points2(e.d), r.edges(), points2(1/math.Sqrt(e.info)))
 	case e.known && !e.ready && e.least() < minClusters && e.info*e.phi*m2 >= p.MaxInformation:
@@ -124,6 +124,16 @@ func (r ruling) starved() string {
 		text += fmt.Sprintf(": at present a difference of %s pt could be told", points2(r.Detectable))
 	}
 	return text + "; widen the margin, or send it more"
+}
+
+// enough is the information, times the squared margin, at which a difference
+// near an edge is settled as that. Where many partners must be proven, chance
+// brings one of them near an edge for a while, so it takes twice as much.
+func (r ruling) enough(p Policy) float64 {
+	if r.waits != "" {
+		return 2 * p.MaxInformation
+	}
+	return p.MaxInformation
 }
 
 // near says that the difference lies within two standard errors of an edge.

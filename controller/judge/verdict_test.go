@@ -122,16 +122,18 @@ func TestAlphaAddsUp(t *testing.T) {
 	near(t, "alpha", sum, .05, 1e-12)
 }
 
-// What each gate makes of what is wrong, and how the verdict names it.
-func TestGates(t *testing.T) {
-	for _, tt := range []struct {
-		name    string
-		set     func(s *Statistics)
-		policy  Policy
-		outcome Outcome
-		gate    Gate
-		says    string
-	}{
+// A gateCase is something wrong, or not, and what comes of it.
+type gateCase struct {
+	name    string
+	set     func(s *Statistics)
+	policy  Policy
+	outcome Outcome
+	gate    Gate
+	says    string
+}
+
+func gateCases() []gateCase {
+	return []gateCase{
 		{"slow", func(s *Statistics) { s.Latency.Of = between([Arms]float64{.03, .01}, 40000, 8, 1) }, Policy{}, Worse, GateLatency, "take 5.79 ms or more"},
 		{"slow, not judged", func(s *Statistics) { s.Latency.Of = between([Arms]float64{.03, .01}, 40000, 8, 1) }, Policy{Latency: Off}, Acceptable, "", ""},
 		{"beyond what was promised", func(s *Statistics) {
@@ -181,7 +183,12 @@ func TestGates(t *testing.T) {
 		{"one side", func(s *Statistics) { s.Answered[CandidateArm] = 0 }, Policy{}, NoData, "", "the candidate has not answered"},
 		{"damaged", func(s *Statistics) { s.Streams[3].Served.U2[0] = math.NaN() }, Policy{}, Invalid, GateData, "statistics of dsp-01 are damaged"},
 		{"problems", func(s *Statistics) { s.Problems = []string{"task a: counts twice"} }, Policy{}, Invalid, GateData, "counts twice"},
-	} {
+	}
+}
+
+// What each gate makes of what is wrong, and how the verdict names it.
+func TestGates(t *testing.T) {
+	for _, tt := range gateCases() {
 		var s State
 		stats := soundStep(time.Unix(1e9, 0), 1)
 		tt.set(&stats)
@@ -251,8 +258,12 @@ func TestHoldIsNotLatched(t *testing.T) {
 	p := Policy{Reference: evenReference()}
 	bad := soundStep(time.Unix(1e9, 0), 1)
 	drifted(&bad)
-	if v := s.Judge(bad, p); v.Outcome != Unsure || v.Gate != GateDrift {
+	v := s.Judge(bad, p)
+	if v.Outcome != Unsure || v.Gate != GateDrift {
 		t.Fatalf("%s: %s", v.Outcome, v.Sentence)
+	}
+	if f := findingOf(v, GateDrift); !strings.HasPrefix(f.Otherwise, "not held, had drift_margin been 2") {
+		t.Errorf("otherwise %q", f.Otherwise)
 	}
 	if v := s.Judge(soundStep(time.Unix(1e9+5, 0), 2), p); v.Outcome != Acceptable {
 		t.Errorf("%s: %s", v.Outcome, v.Sentence)
