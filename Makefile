@@ -7,9 +7,10 @@ THRIFT_FLAGS := -strict --gen go:package_prefix=github.com/sluicehq/sluice/idl/g
 FUZZTIME ?= 30s
 SOAK     ?= 10m
 TASKS    ?= 1
+SIMULATE ?= middle
 BENCH_TAGS = $(shell test -e /usr/include/xgboost/c_api.h && command -v $(or $(CC),cc) >/dev/null && echo -tags xgboost)
 
-.PHONY: help build demo test race fuzz bench lint generate verify models clean interop soak mutants bench-check bench-scale
+.PHONY: help build demo test race fuzz bench lint generate verify models clean interop soak mutants bench-check bench-scale simulate
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -79,3 +80,6 @@ models: build ## train the demo's models again, with real XGBoost in a virtual e
 
 clean: ## remove what was built
 	rm -rf bin .tools .venv
+
+simulate: ## play thousands of rollouts and write what came of them to docs/judge; SIMULATE=full takes hours
+	$(GO) test -count=1 -v -timeout 0 -run 'TestSimulate$$' ./controller/simulation -simulate $(SIMULATE) -out $(CURDIR)/docs/judge

