@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
@@ -117,5 +119,34 @@ func TestDocumentedTraffic(t *testing.T) {
 	var p plan
 	if err := json.Unmarshal(out.Bytes(), &p); err != nil || p.Traffic.Tasks != 40 || len(p.Traffic.Partners) != 3 || len(p.Steps) != 2 {
 		t.Errorf("%v\n%s", err, &out)
+	}
+}
+
+// TestDocumentedSettings checks that the fleet file of the documentation shows
+// every setting of the judge with its default, and that docs/judge.md has all.
+func TestDocumentedSettings(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("docs", "fleet.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(text)
+	if shown == nil {
+		t.Fatal("docs/fleet.md shows no fleet file")
+	}
+	f, err := controller.ParseFleet(shown[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := f.Policies.Default.Judge, (judge.Policy{}).Sane(); !reflect.DeepEqual(got, want) {
+		t.Errorf("docs/fleet.md shows\n%+v\nthe defaults are\n%+v", got, want)
+	}
+	explained, err := os.ReadFile(filepath.Join("docs", "judge.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range reflect.VisibleFields(reflect.TypeFor[judge.Policy]()) {
+		if name := s.Tag.Get("yaml"); name != "-" && !strings.Contains(string(explained), "`"+name+"`") {
+			t.Errorf("docs/judge.md does not explain %s", name)
+		}
 	}
 }
