@@ -32,57 +32,30 @@ const (
 // most is how much a part of a whole may be.
 func most(whole int64) int64 { return whole + whole>>4 + ahead }
 
-// check says whether a report makes sense by itself, and how many buckets it
-// has; none where nothing was counted.
-func check(r *Report, served bool) (buckets int, err error) {
-	if r.Arm != judge.Candidate && r.Arm != judge.Control {
-		return 0, fmt.Errorf("counts for arm %q, which is neither candidate nor control", r.Arm)
+// check says whether what a report says beside its counts makes sense.
+func check(r *Report, buckets int, served bool) error {
+	switch {
+	case r.Arm != judge.Candidate && r.Arm != judge.Control:
+		return fmt.Errorf("counts for arm %q, which is neither candidate nor control", r.Arm)
+	case !served && r.Arm == judge.Candidate:
+		return fmt.Errorf("serves the candidate, but only stable may serve in the shadow phase")
+	case r.After < 0 || r.Upto < r.After:
+		return fmt.Errorf("counts from position %d to %d", r.After, r.Upto)
+	case len(r.Partners) > judge.MaxPartners:
+		return fmt.Errorf("counts %d partners, at most %d can be judged", len(r.Partners), judge.MaxPartners)
+	case buckets > MaxBuckets:
+		return fmt.Errorf("counts %d buckets, at most %d can be judged", buckets, MaxBuckets)
 	}
-	if !served && r.Arm == judge.Candidate {
-		return 0, fmt.Errorf("serves the candidate, but only stable may serve in the shadow phase")
-	}
-	if r.After < 0 || r.Upto < r.After {
-		return 0, fmt.Errorf("counts from position %d to %d", r.After, r.Upto)
-	}
-	if len(r.Partners) > judge.MaxPartners {
-		return 0, fmt.Errorf("counts %d partners, at most %d can be judged", len(r.Partners), judge.MaxPartners)
-	}
-	if err := checkWhole(r); err != nil {
-		return 0, err
-	}
-	for _, column := range totals(r) {
-		buckets = max(buckets, len(column))
-	}
-	for _, c := range r.Partners {
-		for _, column := range columns(&c) {
-			buckets = max(buckets, len(column))
-		}
-	}
-	if buckets > MaxBuckets {
-		return 0, fmt.Errorf("counts %d buckets, at most %d can be judged", buckets, MaxBuckets)
-	}
-	sound := soundTotals(r, buckets)
-	for _, c := range r.Partners {
-		sound = sound && soundColumns(&c, buckets)
-	}
-	if sound {
-		return buckets, nil
-	}
-	return buckets, complain(r, buckets)
+	return checkWhole(r)
 }
 
 // checkWhole looks at what is not counted by bucket.
 func checkWhole(r *Report) error {
-	for name, list := range map[string][]int64{"latency": r.Latency, "scores": r.Scores} {
-		bins := map[string]int{"latency": judge.LatencyBins, "scores": judge.ScoreBins}[name]
-		if len(list) > bins {
-			return fmt.Errorf("counts %s in %d bins, more than %d", name, len(list), bins)
-		}
-		for i, v := range list {
-			if v < 0 || v >= maxCount {
-				return fmt.Errorf("count %d of %s in bin %d is outside 0 to %d", v, name, i, maxCount-1)
-			}
-		}
+	if err := checkBins("latency", r.Latency, judge.LatencyBins); err != nil {
+		return err
+	}
+	if err := checkBins("scores", r.Scores, judge.ScoreBins); err != nil {
+		return err
 	}
 	if !(r.Explore >= 0 && r.Explore <= 1) {
 		return fmt.Errorf("explores a share of %v", r.Explore)
@@ -93,58 +66,24 @@ func checkWhole(r *Report) error {
 	return nil
 }
 
+func checkBins(name string, list []int64, bins int) error {
+	if len(list) > bins {
+		return fmt.Errorf("counts %s in %d bins, more than %d", name, len(list), bins)
+	}
+	for i, v := range list {
+		if v < 0 || v >= maxCount {
+			return fmt.Errorf("count %d of %s in bin %d is outside 0 to %d", v, name, i, maxCount-1)
+		}
+	}
+	return nil
+}
+
 func totals(r *Report) [5][]int64 {
 	return [...][]int64{r.Requests, r.Errors, r.Invalid, r.ShadowRequests, r.ShadowInvalid}
 }
 
 func columns(c *Columns) [8][]int64 {
 	return [...][]int64{c.Scored, c.Filtered, c.Pairs, c.CandidateOnly, c.StableOnly, c.Bids, c.BidsCandidateOnly, c.BidsStableOnly}
-}
-
-func soundTotals(r *Report, buckets int) bool {
-	return sound2(r.Requests, r.Errors, buckets) && sound2(r.Invalid, nil, buckets) &&
-		sound2(r.ShadowRequests, nil, buckets) && sound2(r.ShadowInvalid, nil, buckets)
-}
-
-func soundColumns(c *Columns, buckets int) bool {
-	return sound2(c.Scored, c.Filtered, buckets) && sound3(c.Pairs, c.CandidateOnly, c.StableOnly, buckets) &&
-		sound3(c.Bids, c.BidsCandidateOnly, c.BidsStableOnly, buckets)
-}
-
-// sound2 says whether a whole and its part are counts, in so many buckets or
-// none. It is the short way for what is almost always so: the sign of odd is
-// that of any number that is not as it should be.
-func sound2(whole, part []int64, buckets int) bool {
-	n := len(whole)
-	if n != 0 && n != buckets || len(part) != 0 && len(part) != n {
-		return false
-	}
-	odd := int64(0)
-	for _, v := range whole {
-		odd |= v | (maxCount - 1 - v)
-	}
-	if len(part) == n {
-		for g, v := range part {
-			odd |= v | (most(whole[g]) - v)
-		}
-	}
-	return odd >= 0
-}
-
-func sound3(whole, one, two []int64, buckets int) bool {
-	n := len(whole)
-	if n == 0 {
-		return len(one) == 0 && len(two) == 0
-	}
-	if n != buckets || len(one) != n || len(two) != n {
-		return sound2(whole, one, buckets) && sound2(whole, two, buckets) && (len(one) == 0 || len(two) == 0)
-	}
-	odd := int64(0)
-	for g, v := range whole {
-		a, b := one[g], two[g]
-		odd |= v | (maxCount - 1 - v) | a | b | (most(v) - a) | (most(v) - a - b)
-	}
-	return odd >= 0
 }
 
 // complain finds out what is wrong with a report. In the order of names, so

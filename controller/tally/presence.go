@@ -24,7 +24,7 @@ func checkPresence(sorted []*Report, l Look, p judge.Policy, bad *problems) {
 			continue
 		}
 		got[r.Arm]++
-		switch n := len(longest(r)); {
+		switch n := len(r.Requests); {
 		case n == 0 || n == buckets:
 		case buckets == 0:
 			buckets = n

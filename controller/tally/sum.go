@@ -69,8 +69,7 @@ func (s *State) sumPairs(streams []judge.Stream) {
 			all, rest = [3][MaxBuckets]float64{}, [3][MaxBuckets]float64{}
 			for k := range s.partners {
 				sums := kind.of(&streams[judge.FirstPartner+k])
-				line := lineOf(b, kind.first, k*width, width)
-				line.addTo(sums, &all, s.inTail[k], &rest)
+				pairedOf(b, kind.first, k*width, width).addTo(sums, &all, s.inTail[k], &rest)
 			}
 			addLine(kind.of(&streams[judge.Overall]), &all, width)
 			addLine(kind.of(&streams[judge.Tail]), &rest, width)
@@ -78,20 +77,20 @@ func (s *State) sumPairs(streams []judge.Stream) {
 	}
 }
 
-// A line is one partner's clusters of one block.
-type line struct{ n, ten, one []float64 }
+// A paired is one partner's clusters of one block.
+type paired struct{ n, ten, one []float64 }
 
-func lineOf(b *block, first, base, width int) line {
-	return line{
+func pairedOf(b *block, first, base, width int) paired {
+	return paired{
 		b.columns[first][base : base+width],
 		b.columns[first+1][base : base+width],
 		b.columns[first+2][base : base+width],
 	}
 }
 
-// addTo adds a line to its partner's sums, and cell by cell to those of all,
+// addTo adds clusters to their partner's sums, and cell by cell to those of all,
 // and of the rest where it belongs there.
-func (l line) addTo(sums *judge.PairSums, all *[3][MaxBuckets]float64, inRest bool, rest *[3][MaxBuckets]float64) {
+func (l paired) addTo(sums *judge.PairSums, all *[3][MaxBuckets]float64, inRest bool, rest *[3][MaxBuckets]float64) {
 	for g, n := range l.n {
 		if n == 0 {
 			continue

@@ -62,6 +62,8 @@ const (
 
 func (t *table) width() int { return (max(1, t.buckets)-1)>>t.shift + 1 }
 
+func (t *table) shape() shape { return shape{t.width(), t.shift} }
+
 // lines is how many cells of one bucket a column of the table has.
 func (s *State) lines(t int) int {
 	if t == pairsTable {

@@ -27,13 +27,14 @@ func (s *State) take(l Look, p judge.Policy) (bad problems, day increments) {
 		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Boot, b.Boot), cmp.Compare(a.Generation, b.Generation))
 	})
 	checkPresence(reports, l, p, &bad)
+	var d reading
 	for i, r := range reports {
-		buckets, err := check(r, l.Served)
+		var err error
 		if i > 0 && sameSource(r, reports[i-1]) {
 			err = fmt.Errorf("reports twice for generation %d in one look", r.Generation)
-		}
-		if err == nil {
-			err = s.admit(r, buckets, l.Served, &day)
+		} else {
+			d.open(r)
+			err = s.admit(&d, l.Served, &day)
 		}
 		if err != nil {
 			bad.add("task %s: %v", r.Task, err)
@@ -47,15 +48,15 @@ func sameSource(a, b *Report) bool {
 	return a.Task == b.Task && a.Boot == b.Boot && a.Generation == b.Generation
 }
 
-// admit adds a sound report to its row.
-func (s *State) admit(r *Report, buckets int, served bool, day *increments) error {
-	if err := s.makeRoom(r); err != nil {
+// admit adds a report to its row, if it is sound and new.
+func (s *State) admit(d *reading, served bool, day *increments) error {
+	r, buckets := d.report, d.buckets
+	if err := check(r, buckets, served); err != nil {
 		return err
 	}
-	i, known := s.find(key{r.Task, r.Boot})
-	if !known {
-		row := row{key: key{r.Task, r.Boot}, arm: armIndex(r.Arm), generation: r.Generation, slots: [tables]int{noSlot, noSlot, noSlot}}
-		s.rows = slices.Insert(s.rows, i, row)
+	i, err := s.rowOf(r)
+	if err != nil {
+		return err
 	}
 	row := &s.rows[i]
 	row.seen = s.looks
@@ -75,40 +76,55 @@ func (s *State) admit(r *Report, buckets int, served bool, day *increments) erro
 		return row.checkTold() // seen before
 	case r.After < row.upto:
 		return fmt.Errorf("counts from position %d, but is counted up to %d already", r.After, row.upto)
-	case r.After > row.upto:
+	}
+	if buckets > 0 {
+		if err := s.count(i, d, served, day); err != nil {
+			return err
+		}
+	}
+	row = &s.rows[i]
+	if r.After > row.upto {
 		s.lost++
 	}
 	row.upto = r.Upto
-	if r.Explore > 0 {
-		row.explore = r.Explore
-	}
-	if buckets > 0 {
-		row.buckets = buckets
-		s.count(i, r, served, day)
-	}
 	s.countWhole(i, r, served)
-	return s.rows[i].checkTold()
+	return row.checkTold()
 }
 
-// makeRoom learns the partners of a report, and forgets a process that is gone
-// where there would be too many.
-func (s *State) makeRoom(r *Report) error {
+// rowOf returns the row of a report's process, a new one where it has none.
+func (s *State) rowOf(r *Report) (int, error) {
+	i, known := s.find(key{r.Task, r.Boot})
+	if known {
+		return i, nil
+	}
+	if len(s.rows) >= maxRows {
+		if !s.forgetOldest() {
+			return 0, fmt.Errorf("is one too many: at most %d tasks can be judged", maxRows)
+		}
+		i, _ = s.find(key{r.Task, r.Boot})
+	}
+	s.rows = slices.Insert(s.rows, i, row{
+		key: key{r.Task, r.Boot}, arm: armIndex(r.Arm), generation: r.Generation, slots: [tables]int{noSlot, noSlot, noSlot},
+	})
+	return i, nil
+}
+
+// meet learns the partners of a sound report; it reports whether all were
+// known already.
+func (s *State) meet(partners []partnerReading) (known bool, err error) {
 	var fresh []string
-	for name := range r.Partners {
-		if _, known := s.index[name]; !known {
-			fresh = append(fresh, name)
+	for i := range partners {
+		if _, known := s.index[partners[i].name]; !known {
+			fresh = append(fresh, partners[i].name)
 		}
 	}
-	if partners := len(s.partners) + len(fresh); partners > judge.MaxPartners {
-		return fmt.Errorf("brings the partners to %d, at most %d can be judged", partners, judge.MaxPartners)
+	if n := len(s.partners) + len(fresh); n > judge.MaxPartners {
+		return false, fmt.Errorf("brings the partners to %d, at most %d can be judged", n, judge.MaxPartners)
 	}
-	if _, known := s.find(key{r.Task, r.Boot}); !known && len(s.rows) >= maxRows && !s.forgetOldest() {
-		return fmt.Errorf("is one too many: at most %d tasks can be judged", maxRows)
-	}
-	if len(fresh) > 0 || s.index == nil {
+	if len(fresh) > 0 {
 		s.learn(fresh)
 	}
-	return nil
+	return len(fresh) == 0, nil
 }
 
 // forgetOldest drops the row of the process that has been silent for longest.
@@ -138,207 +154,169 @@ func (s *State) renew(row *row, r *Report) {
 	row.told = [toldKinds]int64{}
 }
 
-// A taking is a report on its way into its row's clusters.
+// A taking is a sound report on its way into its row's clusters.
 type taking struct {
-	report     *Report
-	row        *row
-	arm, pairs *block
-	width      int // of a line of the arm's table
-	shift      int
-	pairsWidth int
-	pairsShift int
-	served     bool
-	weight     float64 // of a bid
+	*reading
+	row       *row
+	arm, both *block
+	served    bool
+	weight    float64 // of a bid
 
-	scored, filtered, tail, tailFiltered, both [MaxBuckets]int64 // over partners
+	// Over partners: pairs by the arm's clusters, and of those the tail's;
+	// pairs scored by both, and pairs scored, by those of the table of pairs.
+	all, tail        [2][MaxBuckets]float64
+	compared, scored int64
+	pairs            [MaxBuckets]float64
 }
 
-// count adds a sound report to the clusters and streams.
-func (s *State) count(i int, r *Report, served bool, day *increments) {
-	s.widen(len(longest(r)))
-	a, p := s.place(i, s.rows[i].arm), s.place(i, pairsTable)
-	row := &s.rows[i]
-	arms, both := &s.tables[row.arm], &s.tables[pairsTable]
-	t := taking{
-		report: r, row: row, served: served,
-		arm: &arms.blocks[a], width: arms.width(), shift: arms.shift,
-		pairs: &both.blocks[p], pairsWidth: both.width(), pairsShift: both.shift,
+// count adds a report to the clusters and streams, if it is sound.
+func (s *State) count(i int, d *reading, served bool, day *increments) error {
+	s.widen(d.buckets)
+	a := s.rows[i].arm
+	s.place(i, a)
+	s.place(i, pairsTable)
+	for met := false; !met; {
+		if err := d.fold(s.tables[a].shape(), s.tables[pairsTable].shape()); err != nil {
+			return err
+		}
+		var err error
+		if met, err = s.meet(d.partners); err != nil {
+			return err
+		}
 	}
+	row := &s.rows[i]
+	slot, both := row.slots[a], row.slots[pairsTable]
+	row.buckets = d.buckets
+	if d.report.Explore > 0 {
+		row.explore = d.report.Explore
+	}
+	t := taking{reading: d, row: row, served: served, arm: &s.tables[a].blocks[slot], both: &s.tables[pairsTable].blocks[both]}
 	if row.explore > 0 {
 		t.weight = 1 / row.explore
 	}
-	for name, c := range r.Partners {
-		s.countPartner(&t, s.index[name], &c)
+	for k := range d.partners {
+		s.countPartner(&t, s.index[d.partners[k].name], &d.partners[k])
 	}
 	if served {
-		t.open(judge.Overall, &t.scored, &t.filtered)
-		t.open(judge.Tail, &t.tail, &t.tailFiltered)
-		s.streams[judge.Overall].open[row.arm] += sum(r.Requests)
-		s.streams[judge.Tail].open[row.arm] += sum(t.tail[:])
+		t.open(judge.Overall, t.all[0][:d.arm.width], t.all[1][:d.arm.width])
+		t.open(judge.Tail, t.tail[0][:d.arm.width], t.tail[1][:d.arm.width])
+		s.streams[judge.Overall].open[a] += d.requests[0].sum
 	}
 	t.total(day)
-}
-
-// longest returns a list that has one number for each bucket.
-func longest(r *Report) (best []int64) {
-	for _, column := range totals(r) {
-		if len(column) > len(best) {
-			best = column
-		}
-	}
-	for _, c := range r.Partners {
-		for _, column := range columns(&c) {
-			if len(column) > len(best) {
-				best = column
-			}
-		}
-	}
-	return best
+	return nil
 }
 
 // countPartner adds what one partner counts to its own stream, and to the
 // sums over partners.
-func (s *State) countPartner(t *taking, k int, c *Columns) {
+func (s *State) countPartner(t *taking, k int, p *partnerReading) {
 	own := &s.streams[judge.FirstPartner+k]
-	a := t.row.arm
-	var n, x [MaxBuckets]int64
-	some := fold(c.Scored, t.shift, &n)
-	other := fold(c.Filtered, t.shift, &x)
-	own.scored[a] += some
-	own.filtered[a] += other
-	addTo(&t.scored, &n, t.width)
-	addTo(&t.filtered, &x, t.width)
-	if t.served && some+other > 0 {
-		own.open[a] += some
-		t.open(judge.FirstPartner+k, &n, &x)
-		if s.inTail[k] {
-			addTo(&t.tail, &n, t.width)
-			addTo(&t.tailFiltered, &x, t.width)
+	a, n := t.row.arm, p.served[0].sum
+	own.scored[a] += n
+	own.filtered[a] += p.served[1].sum
+	s.traffic[k] += n + p.pairs[0].sum
+	t.scored += n
+	t.compared += p.pairs[0].sum
+	if n+p.served[1].sum > 0 {
+		for i := range p.served {
+			p.served[i].addTo(t.all[i][:])
+		}
+		if t.served {
+			own.open[a] += n
+			t.open(judge.FirstPartner+k, p.served[0].cells, p.served[1].cells)
+		}
+		if t.served && s.inTail[k] {
+			s.streams[judge.Tail].open[a] += n
+			for i := range p.served {
+				p.served[i].addTo(t.tail[i][:])
+			}
 		}
 	}
-	both := t.pair(k, c)
-	s.traffic[k] += some + both
-	if len(c.Bids) > 0 && t.weight > 0 {
-		n, flips := t.bid(k, c, len(s.partners))
-		own.bids += n
-		own.flips += flips
-	}
-}
-
-// fold adds up the neighbours that are one cluster, and returns their sum.
-func fold(column []int64, shift int, to *[MaxBuckets]int64) (total int64) {
-	if shift == 0 {
-		for g, v := range column {
-			to[g&(MaxBuckets-1)] = v
-			total += v
+	base := k * t.pair.width
+	if p.pairs[0].sum > 0 || p.pairs[1].sum+p.pairs[2].sum > 0 {
+		p.pairs[0].addTo(t.pairs[:])
+		for i := range p.pairs {
+			p.pairs[i].addTo(t.both.columns[pairs+i][base : base+t.pair.width])
 		}
-		return total
 	}
-	step := 1 << shift
-	for g := 0; g < len(column); g += step {
-		one := sum(column[g:min(g+step, len(column))])
-		to[g>>shift&(MaxBuckets-1)] = one
-		total += one
-	}
-	return total
-}
-
-func addTo(to, from *[MaxBuckets]int64, width int) {
-	for g, v := range from[:width] {
-		to[g] += v
+	if p.bids[0].sum > 0 && t.weight > 0 {
+		own.bids += p.bids[0].sum
+		own.flips += p.bids[1].sum + p.bids[2].sum
+		for i := range p.bids {
+			t.bid(bids+i, base, len(s.partners)*t.pair.width, p.bids[i].cells)
+		}
 	}
 }
 
 // open adds to a stream's open window.
-func (t *taking) open(stream int, n, x *[MaxBuckets]int64) {
-	base := stream * t.width
-	to := t.arm.columns[openN][base : base+t.width]
-	for g := range to {
-		to[g] += float64(n[g])
+func (t *taking) open(stream int, n, x []float64) {
+	base := stream * t.reading.arm.width
+	to := t.arm.columns[openN][base : base+len(n)]
+	for g, v := range n {
+		to[g] += v
 	}
-	to = t.arm.columns[openX][base : base+t.width]
-	for g := range to {
-		to[g] += float64(x[g])
+	to = t.arm.columns[openX][base : base+len(x)]
+	for g, v := range x {
+		to[g] += v
 	}
 }
 
-// pair adds what both releases scored of one partner, and returns how many
-// pairs that are.
-func (t *taking) pair(k int, c *Columns) (both int64) {
-	for i, column := range [...][]int64{c.Pairs, c.CandidateOnly, c.StableOnly} {
-		if len(column) == 0 {
-			continue
-		}
-		var v [MaxBuckets]int64
-		total := fold(column, t.pairsShift, &v)
-		if i == 0 {
-			both = total
-			addTo(&t.both, &v, t.pairsWidth)
-		}
-		if total == 0 {
-			continue
-		}
-		to := t.pairs.columns[pairs+i][k*t.pairsWidth : (k+1)*t.pairsWidth]
-		for g := range to {
-			to[g] += float64(v[g])
-		}
+// bid adds bids, each with the weight of the share that was explored when they
+// were counted.
+func (t *taking) bid(column, base, size int, cells []float64) {
+	if t.both.columns[column] == nil {
+		t.both.columns[column] = make([]float64, size)
 	}
-	return both
-}
-
-// bid adds one partner's bids, each with the weight of the share that was
-// explored when they were counted, and returns how many came and differed.
-func (t *taking) bid(k int, c *Columns, partners int) (n, flips int64) {
-	for i, column := range [...][]int64{c.Bids, c.BidsCandidateOnly, c.BidsStableOnly} {
-		if t.pairs.columns[bids+i] == nil {
-			t.pairs.columns[bids+i] = make([]float64, partners*t.pairsWidth)
-		}
-		var v [MaxBuckets]int64
-		total := fold(column, t.pairsShift, &v)
-		if i == 0 {
-			n = total
-		} else {
-			flips += total
-		}
-		to := t.pairs.columns[bids+i][k*t.pairsWidth : (k+1)*t.pairsWidth]
-		for g := range to {
-			to[g] += t.weight * float64(v[g])
-		}
+	to := t.both.columns[column][base : base+len(cells)]
+	for g, v := range cells {
+		to[g] += t.weight * v
 	}
-	return n, flips
 }
 
 // total adds what is not by partner.
 func (t *taking) total(day *increments) {
-	var folded [5][MaxBuckets]int64
-	var all [5]int64
-	for c, column := range totals(t.report) {
-		all[c] = fold(column, t.shift, &folded[c])
-	}
-	a, pairs, both := t.row.arm, sum(t.scored[:]), sum(t.both[:])
-	requests, failures, invalid, shadow, shadowInvalid := all[0], all[1], all[2], all[3], all[4]
-	t.row.tell(requests, failures, pairs+invalid, shadow, both+shadowInvalid)
+	a := t.row.arm
+	requests, failures, invalid := t.requests[0].sum, t.requests[1].sum, t.unscored[0].sum
+	shadow, shadowless := t.shadowed[0].sum, sum(t.report.ShadowInvalid)
+	t.row.tell(requests, failures, t.scored+invalid, shadow, t.compared+shadowless)
 	day.requests[a] += requests
 	day.errors[a] += failures
-	day.pairs[a] += pairs
+	day.pairs[a] += t.scored
 	day.invalid[a] += invalid
-	day.both[a] += both
+	day.both[a] += t.compared
 	day.shadow[a] += shadow
-	day.moved = day.moved || requests+pairs+both > 0
+	day.moved = day.moved || requests+t.scored+t.compared > 0
 	if t.served {
 		day.expose(judge.ServedErrors, a, requests, failures)
-		day.expose(judge.ServedInvalid, a, pairs+invalid, invalid)
-		for g := range t.width {
-			t.arm.rare[errorTrials][g] += float64(folded[0][g])
-			t.arm.rare[errorEvents][g] += float64(folded[1][g])
-			t.arm.rare[invalidTrials][g] += float64(t.scored[g] + folded[2][g])
-			t.arm.rare[invalidEvents][g] += float64(folded[2][g])
+		day.expose(judge.ServedInvalid, a, t.scored+invalid, invalid)
+		for g := range t.reading.arm.width {
+			t.arm.rare[errorTrials][g] += t.requests[0].cells[g]
+			t.arm.rare[errorEvents][g] += t.requests[1].cells[g]
+			t.arm.rare[invalidTrials][g] += t.all[0][g] + t.unscored[0].cells[g]
+			t.arm.rare[invalidEvents][g] += t.unscored[0].cells[g]
 		}
 	}
 	if a == judge.ControlArm {
-		day.expose(judge.ShadowInvalid, judge.CandidateArm, both+shadowInvalid, shadowInvalid)
-		day.expose(judge.ShadowInvalid, judge.ControlArm, pairs+invalid, invalid)
+		day.expose(judge.ShadowInvalid, judge.CandidateArm, t.compared+shadowless, shadowless)
+		day.expose(judge.ShadowInvalid, judge.ControlArm, t.scored+invalid, invalid)
 		t.exposeShadow()
+	}
+}
+
+// exposeShadow counts pairs without a score on a task of stable: those of the
+// candidate in its shadow, and its own.
+func (t *taking) exposeShadow() {
+	rare := &t.both.rare
+	for g := range t.reading.arm.width { // the arm's table may be folded otherwise
+		c := min(g<<t.reading.arm.shift>>t.pair.shift, t.pair.width-1)
+		rare[stableTrials][c] += t.all[0][g] + t.unscored[0].cells[g]
+		rare[stableEvents][c] += t.unscored[0].cells[g]
+	}
+	for g := range t.pair.width {
+		rare[shadowTrials][g] += t.pairs[g]
+	}
+	for g, v := range t.report.ShadowInvalid {
+		rare[shadowTrials][g>>t.pair.shift] += float64(v)
+		rare[shadowEvents][g>>t.pair.shift] += float64(v)
 	}
 }
 
@@ -354,23 +332,6 @@ func (r *row) tell(requests, failures, pairs, shadow, both int64) {
 	}
 	if shadow > 0 {
 		r.told[toldBoth] = 0
-	}
-}
-
-// exposeShadow counts pairs without a score on a task of stable: those of the
-// candidate in its shadow, and its own.
-func (t *taking) exposeShadow() {
-	var scored, shadowless, scoreless [MaxBuckets]int64
-	fold(t.report.ShadowInvalid, t.pairsShift, &shadowless)
-	fold(t.report.Invalid, t.pairsShift, &scoreless)
-	for g, v := range t.scored[:t.width] { // the arm's table may be folded otherwise
-		scored[min(g<<t.shift>>t.pairsShift, t.pairsWidth-1)] += v
-	}
-	for g := range t.pairsWidth {
-		t.pairs.rare[shadowTrials][g] += float64(t.both[g] + shadowless[g])
-		t.pairs.rare[shadowEvents][g] += float64(shadowless[g])
-		t.pairs.rare[stableTrials][g] += float64(scored[g] + scoreless[g])
-		t.pairs.rare[stableEvents][g] += float64(scoreless[g])
 	}
 }
 

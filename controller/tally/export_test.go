@@ -1,0 +1,41 @@
+package tally
+
+import "github.com/sluicehq/sluice/controller/judge"
+
+// Bounds that tests hold the state to.
+const (
+	MaxClusters = maxClusters
+	MaxCells    = maxCells
+	MaxRows     = maxRows
+)
+
+// Size returns how many clusters the fullest table has, how many cells a
+// column of it has at most, and how many processes are known.
+func (s *State) Size() (clusters, cells, rows int) {
+	for t := range s.tables {
+		n := 0
+		for i := range s.tables[t].blocks {
+			clusters = max(clusters, len(s.tables[t].blocks)*s.tables[t].width())
+			for _, column := range s.tables[t].blocks[i].columns {
+				if len(column) > 0 && len(column) != s.lines(t)*s.tables[t].width() {
+					panic("a column has not as many cells as it should")
+				}
+			}
+			n += s.lines(t) * s.tables[t].width()
+		}
+		cells = max(cells, n)
+	}
+	return clusters, cells, len(s.rows)
+}
+
+// Coarsen folds every table once.
+func (s *State) Coarsen() {
+	for t := range s.tables {
+		if len(s.tables[t].blocks) > 0 {
+			s.coarsen(t)
+		}
+	}
+}
+
+// Width is how many clusters a task has at most.
+func (s *State) Width() int { return s.tables[judge.ControlArm].width() }

@@ -1,0 +1,155 @@
+package tally
+
+import "slices"
+
+// A reading takes a report in: every number is looked at once, to see that it
+// is a count and to add it to those of its cluster. Nothing of it is in the
+// state before all of it is known to be sound.
+type reading struct {
+	report    *Report
+	buckets   int // numbers in a list, the most of all lists
+	partners  []partnerReading
+	arm, pair shape // of the tables that it goes into
+
+	requests           [2]line // and of those, failures
+	unscored, shadowed [1]line // pairs without a score; requests scored by both
+
+	cells []float64 // of all lines
+}
+
+// A shape is how buckets are folded into the clusters of a table.
+type shape struct{ width, shift int }
+
+// A partnerReading is what one partner counts.
+type partnerReading struct {
+	name   string
+	served [2]line // scored, filtered
+	pairs  [3]line // and on which the candidate only, and stable only, filters
+	bids   [3]line // the same
+}
+
+// A line is a number for each cluster of a task, and their sum.
+type line struct {
+	cells []float64
+	sum   int64
+}
+
+// open begins with a report.
+func (d *reading) open(r *Report) {
+	d.report, d.buckets = r, 0
+	for _, list := range totals(r) {
+		d.buckets = max(d.buckets, len(list))
+	}
+	if d.buckets > 0 {
+		return // every list of a sound report has as many
+	}
+	for _, c := range r.Partners {
+		for _, list := range columns(&c) {
+			d.buckets = max(d.buckets, len(list))
+		}
+	}
+}
+
+// fold adds up what is one cluster in the tables, and says what is wrong with
+// the report.
+func (d *reading) fold(arm, pair shape) error {
+	d.arm, d.pair = arm, pair
+	r, n := d.report, len(d.report.Partners)
+	size := 4*arm.width + n*(2*arm.width+6*pair.width)
+	d.cells = slices.Grow(d.cells[:0], size)[:size]
+	d.partners = slices.Grow(d.partners[:0], n)[:n]
+	rest := place(d.requests[:], d.cells, arm.width)
+	rest = place(d.unscored[:], rest, arm.width)
+	rest = place(d.shadowed[:], rest, arm.width)
+	sound := d.part(arm, d.requests[:], r.Requests, r.Errors) && d.part(arm, d.unscored[:], r.Invalid) &&
+		d.part(arm, d.shadowed[:], r.ShadowRequests) && counts(r.ShadowInvalid, d.buckets)
+	i := 0
+	for name, c := range r.Partners {
+		p := &d.partners[i]
+		p.name = name
+		rest = place(p.served[:], rest, arm.width)
+		rest = place(p.pairs[:], rest, pair.width)
+		rest = place(p.bids[:], rest, pair.width)
+		sound = sound && d.part(arm, p.served[:], c.Scored, c.Filtered) &&
+			d.part(pair, p.pairs[:], c.Pairs, c.CandidateOnly, c.StableOnly) &&
+			d.part(pair, p.bids[:], c.Bids, c.BidsCandidateOnly, c.BidsStableOnly)
+		i++
+	}
+	if !sound {
+		return complain(r, d.buckets)
+	}
+	return nil
+}
+
+// place gives every line its cells, and returns the rest of them.
+func place(lines []line, cells []float64, width int) (rest []float64) {
+	for i := range lines {
+		lines[i].cells, cells = cells[:width:width], cells[width:]
+	}
+	return cells
+}
+
+// part folds a whole and parts of it that exclude each other.
+func (d *reading) part(by shape, to []line, whole []int64, parts ...[]int64) bool {
+	if !to[0].fold(whole, d.buckets, by.shift) {
+		return false
+	}
+	some := false
+	for i, list := range parts {
+		if !to[i+1].fold(list, d.buckets, by.shift) {
+			return false
+		}
+		some = some || to[i+1].sum > 0
+	}
+	for g := 0; some && g < by.width; g++ {
+		rest := to[0].cells[g] + to[0].cells[g]/16 + ahead*float64(int(1)<<by.shift) // as in most, for so many buckets
+		for _, l := range to[1:] {
+			rest -= l.cells[g]
+		}
+		if rest < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// fold adds up the neighbours that are one cluster. Rather than to ask of
+// every number whether it is a count, it collects the bits of all.
+func (l *line) fold(list []int64, buckets, shift int) bool {
+	l.sum = 0
+	if len(list) == 0 {
+		clear(l.cells)
+		return true
+	}
+	if len(list) != buckets {
+		return false
+	}
+	bits, at := int64(0), 0
+	for first := 0; first < len(list); first += 1 << shift {
+		some := int64(0)
+		for _, v := range list[first:min(first+1<<shift, len(list))] {
+			bits |= v
+			some += v
+		}
+		l.cells[at] = float64(some)
+		l.sum += some
+		at++
+	}
+	clear(l.cells[at:])
+	return uint64(bits) < maxCount
+}
+
+// counts says whether a list is one of counts, for every bucket or none.
+func counts(list []int64, buckets int) bool {
+	bits := int64(0)
+	for _, v := range list {
+		bits |= v
+	}
+	return uint64(bits) < maxCount && (len(list) == 0 || len(list) == buckets)
+}
+
+func (l line) addTo(cells []float64) {
+	for g, v := range l.cells {
+		cells[g] += v
+	}
+}
