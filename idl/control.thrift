@@ -124,50 +124,6 @@ struct Counted {
   11: i32 waiting                // partners that found no room
 }
 
-/* Counts of one partner under one release: cumulative since the release was swapped in under its generation.
- * Every list has one number per bucket. */
-struct PartnerCounts {
-  1: string partner
-  2: list<i64> scored            // served (request, partner) pairs
-  3: list<i64> filtered          // of those, filtered; explored ones are counted as they would have been
-  4: list<i64> pairs             // scored by both releases
-  5: list<i64> served_only       // of pairs: filtered by the serving release only
-  6: list<i64> shadow_only       // of pairs: filtered by the shadow release only
-  7: list<i64> bids              // reported bids on explored pairs that both releases scored
-  8: list<i64> bids_served_only  // of those: the serving release alone would have filtered them
-  9: list<i64> bids_shadow_only
-}
-
-/* Everything counted while `release` answered and `shadow` scored beside it. */
-struct ReleaseCounts {
-  1: string release
-  2: string shadow
-  3: i64 generation
-  4: i32 buckets
-  5: list<i64> requests          // answered, per bucket
-  6: list<i64> errors            // answered degraded because scoring failed, per bucket
-  7: list<i64> invalid           // (request, partner) pairs whose score was no number in [0, 1], per bucket
-  8: list<i64> shadow_invalid    // the same for the shadow release
-  9: list<PartnerCounts> partners
-  10: list<i64> scores           // 64 equal bins of [0, 1]
-  11: list<i64> latency          // server microseconds, bin i counts [2^(i/4), 2^((i+1)/4)); 96 bins
-  12: i64 since_ms
-  13: list<i64> shadow_requests  // requests scored by both, per bucket
-}
-
-struct Counts {
-  1: string task
-  2: string boot
-  3: i64 at_ms                   // unix milliseconds by the task's clock
-  4: list<ReleaseCounts> releases
-}
-
-struct CountsQuery {
-  1: bool totals                 // one bucket per list: sums only
-  2: string release              // empty for all
-  3: i64 generation              // 0 for all
-}
-
 /* epoch is older than one the task has seen, or the assignment makes no sense. */
 exception Refused {
   1: string reason               // stale_epoch, stale_generation, bad_assignment
@@ -180,8 +136,6 @@ service Control {
 
   /* Answers at once; the release is made ready in the background. Watch status. */
   Status assign(1: Assignment assignment) throws (1: Refused refused)
-
-  Counts counts(1: CountsQuery query)
 
   /* Changes nothing but what the task remembers of its own answers: asking again does no harm. */
   Counted counted(1: Position since)

@@ -133,44 +133,6 @@ func (a answer) tell(to *control.Counted) {
 	}
 }
 
-// Counts tells what was counted.
-func (p controlPort) Counts(_ context.Context, q *control.CountsQuery) (*control.Counts, error) {
-	if q == nil {
-		q = control.NewCountsQuery()
-	}
-	answer := &control.Counts{Task: p.t.o.Name, Boot: p.t.boot, Releases: []*control.ReleaseCounts{}}
-	width := defaultBuckets
-	if now := p.t.serving.Load(); now != nil {
-		width = now.buckets
-	}
-	if q.Totals {
-		width = 1
-	}
-	for _, c := range p.t.ledger.all(q.Release, q.Generation) {
-		answer.Releases = append(answer.Releases, releaseCounts(c.tally(width)))
-	}
-	answer.AtMs = time.Now().UnixMilli()
-	return answer, nil
-}
-
-func releaseCounts(t tally) *control.ReleaseCounts {
-	r := &control.ReleaseCounts{
-		Release: t.key.release, Shadow: t.key.shadow, Generation: t.key.generation, Buckets: int32(t.buckets),
-		Requests: t.requests, Errors: t.errors, Invalid: t.invalid,
-		ShadowInvalid: t.shadowInvalid, ShadowRequests: t.shadowRequests,
-		Scores: t.scores, Latency: t.latency, SinceMs: t.since.UnixMilli(),
-		Partners: make([]*control.PartnerCounts, 0, len(t.partners)),
-	}
-	for _, p := range t.partners {
-		r.Partners = append(r.Partners, &control.PartnerCounts{
-			Partner: p.name, Scored: p.scored, Filtered: p.filtered, Pairs: p.pairs,
-			ServedOnly: p.servedOnly, ShadowOnly: p.shadowOnly,
-			Bids: p.bids, BidsServedOnly: p.bidsServedOnly, BidsShadowOnly: p.bidsShadowOnly,
-		})
-	}
-	return r
-}
-
 func (t *Task) status() *control.Status {
 	s := &control.Status{
 		Task: t.o.Name, Boot: t.boot, Ready: t.unready() == "", MemoryBytes: residentBytes(),

@@ -143,69 +143,6 @@ func latencyBin(d time.Duration) int {
 	return min(bin, LatencyBins-1)
 }
 
-// tally is a copy of counts at one moment, folded to some number of buckets.
-type tally struct {
-	key     countsKey
-	buckets int
-	since   time.Time
-
-	requests, errors, invalid, shadowInvalid, shadowRequests []int64
-	partners                                                 []partnerTally
-	scores, latency                                          []int64
-}
-
-type partnerTally struct {
-	name                                            string
-	scored, filtered, pairs, servedOnly, shadowOnly []int64
-	bids, bidsServedOnly, bidsShadowOnly            []int64
-}
-
-func (c *counts) tally(width int) tally {
-	t := tally{
-		key: c.key, buckets: width, since: c.since,
-		requests: make([]int64, width), errors: make([]int64, width), invalid: make([]int64, width),
-		shadowInvalid: make([]int64, width), shadowRequests: make([]int64, width),
-		scores: make([]int64, ScoreBins), latency: make([]int64, LatencyBins),
-	}
-	partners := *c.partners.Load()
-	for _, name := range slices.Sorted(maps.Keys(partners)) {
-		t.partners = append(t.partners, partners[name].tally(width))
-	}
-	c.addScores(t.scores)
-	c.addLatency(t.latency)
-	for g := range c.requests {
-		cell, at := &c.requests[g], g%width
-		t.errors[at] += cell.errors.Load()
-		t.invalid[at] += cell.invalid.Load()
-		t.shadowInvalid[at] += cell.shadowInvalid.Load()
-		t.shadowRequests[at] += cell.shadowRequests.Load()
-		t.requests[at] += cell.requests.Load()
-	}
-	return t
-}
-
-// tally reads each number before the one that bounds it.
-func (p *partnerCounts) tally(width int) partnerTally {
-	lists := make([]int64, 8*width)
-	list := func(i int) []int64 { return lists[i*width : (i+1)*width : (i+1)*width] }
-	t := partnerTally{
-		name: p.name, scored: list(0), filtered: list(1), pairs: list(2), servedOnly: list(3), shadowOnly: list(4),
-		bids: list(5), bidsServedOnly: list(6), bidsShadowOnly: list(7),
-	}
-	for g := range p.cells {
-		cell, at := &p.cells[g], g%width
-		t.bidsShadowOnly[at] += cell.bidsShadowOnly.Load()
-		t.bidsServedOnly[at] += cell.bidsServedOnly.Load()
-		t.bids[at] += cell.bids.Load()
-		t.shadowOnly[at] += cell.shadowOnly.Load()
-		t.servedOnly[at] += cell.servedOnly.Load()
-		t.pairs[at] += cell.pairs.Load()
-		t.filtered[at] += cell.filtered.Load()
-		t.scored[at] += cell.scored.Load()
-	}
-	return t
-}
-
 // addScores adds the scores to bins.
 func (c *counts) addScores(bins []int64) {
 	for i := range c.shards {
@@ -224,8 +161,8 @@ func (c *counts) addLatency(bins []int64) {
 	}
 }
 
-// sums adds up what was answered over partners and buckets, in the order of
-// tally.
+// sums adds up what was answered over partners and buckets, parts before their
+// wholes.
 func (c *counts) sums() (requests, scored, filtered int64) {
 	for _, p := range *c.partners.Load() {
 		for g := range p.cells {
@@ -294,8 +231,8 @@ func (l *ledger) latency() []int64 {
 // sums adds up what a release answered under a generation, whatever was its
 // shadow.
 func (l *ledger) sums(release string, generation int64) (requests, scored, filtered int64) {
-	for _, c := range l.all(release, generation) {
-		if c.key.generation == generation {
+	for _, c := range l.under(generation) {
+		if c.key.release == release {
 			r, s, f := c.sums()
 			requests, scored, filtered = requests+r, scored+s, filtered+f
 		}
@@ -335,18 +272,16 @@ func (l *ledger) forReceipt(key countsKey, now time.Time, maxAge time.Duration) 
 // since tells what was counted under a generation after a position; see
 // teller.since.
 func (l *ledger) since(generation, after int64, width, room int) answer {
-	all := slices.DeleteFunc(l.all("", 0), func(c *counts) bool { return c.key.generation != generation })
-	return l.told.since(generation, after, all, width, room)
+	return l.told.since(generation, after, l.under(generation), width, room)
 }
 
-// all returns the counts of one release under one generation; "" and 0 stand
-// for every one.
-func (l *ledger) all(release string, generation int64) []*counts {
+// under returns the counts of one generation, those in force first.
+func (l *ledger) under(generation int64) []*counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var found []*counts
 	for _, c := range slices.Concat(l.own, l.foreign) {
-		if (release == "" || c.key.release == release) && (generation == 0 || c.key.generation == generation) {
+		if c.key.generation == generation {
 			found = append(found, c)
 		}
 	}

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/idl/gen/adfilter"
-	"github.com/sluicehq/sluice/idl/gen/control"
 )
 
 // oracle counts again, from the answers alone, what a task must have counted.
@@ -20,7 +20,7 @@ type oracle struct {
 	sample          float64
 
 	requests, shadowRequests int64
-	partners                 map[string]*[8]int64 // in the order of PartnerCounts
+	partners                 map[string]*[8]int64 // in the order of CountedPartner
 	scores                   [ScoreBins]int64
 }
 
@@ -49,14 +49,6 @@ func (o *oracle) see(id string, d *adfilter.Decision, bidders []string) {
 			}
 		}
 	}
-}
-
-func columns(p *control.PartnerCounts) [8]int64 {
-	var sums [8]int64
-	for i, list := range [][]int64{p.Scored, p.Filtered, p.Pairs, p.ServedOnly, p.ShadowOnly, p.Bids, p.BidsServedOnly, p.BidsShadowOnly} {
-		sums[i] = sum(list)
-	}
-	return sums
 }
 
 func sum(list []int64) (n int64) {
@@ -130,45 +122,44 @@ func draw(chance *rand.Rand) []string {
 	return names
 }
 
-// compare adds up what both tasks say and holds it against the oracle; totals
-// must be the sums of the buckets.
+// compare adds up what both tasks say and holds it against the oracle.
 func compare(t *testing.T, want *oracle, tasks ...*running) {
 	t.Helper()
 	got := &oracle{partners: map[string]*[8]int64{}}
 	for _, r := range tasks {
-		full, totals := r.counts(&control.CountsQuery{Release: hash.digest()}), r.counts(&control.CountsQuery{Release: hash.digest(), Totals: true})
-		if len(full.Releases) != 1 || len(totals.Releases) != 1 {
-			t.Fatalf("%d releases", len(full.Releases))
+		told, err := r.counted(5, 0, false)
+		if err != nil {
+			t.Fatal(err)
 		}
-		f, s := full.Releases[0], totals.Releases[0]
-		if f.Buckets != 8 || len(f.Requests) != 8 || s.Buckets != 1 || len(s.Requests) != 1 || s.Requests[0] != sum(f.Requests) {
-			t.Errorf("buckets %d and %d, requests %v and %v", f.Buckets, s.Buckets, f.Requests, s.Requests)
+		all := countedBy{}
+		all.add(t, told)
+		n := all[countsKey{hash.digest(), rash.digest(), 5}]
+		if n == nil || told.Buckets != 8 || sum(n.requests[requestsColumn][8:]) != 0 {
+			t.Fatalf("told %v", told)
 		}
-		if n := sum(f.Requests); n > 0 && slices.Max(f.Requests) == n {
+		requests := n.requests[requestsColumn]
+		if all := sum(requests[:]); all > 0 && slices.Max(requests[:]) == all {
 			t.Error("all connections are in one bucket")
 		}
-		if f.Shadow != rash.digest() || f.Generation != 5 || sum(f.Errors)+sum(f.Invalid)+sum(f.ShadowInvalid) != 0 {
-			t.Errorf("counts of %v", f)
-		}
-		if sum(f.Latency) != sum(f.Requests) {
-			t.Errorf("%d latencies of %d requests", sum(f.Latency), sum(f.Requests))
-		}
-		got.requests += sum(f.Requests)
-		got.shadowRequests += sum(f.ShadowRequests)
-		for i, n := range f.Scores {
-			got.scores[i] += n
-		}
-		for i, p := range f.Partners {
-			if columns(p) != columns(s.Partners[i]) {
-				t.Errorf("%s: totals are not the sums", p.Partner)
+		for _, i := range []int{errorsColumn, invalidColumn, shadowInvalidColumn} {
+			if sum(n.requests[i][:]) != 0 {
+				t.Errorf("column %d: %v", i, n.requests[i])
 			}
-			n := got.partners[p.Partner]
-			if n == nil {
-				n = new([8]int64)
-				got.partners[p.Partner] = n
+		}
+		if sum(n.latency[:]) != sum(requests[:]) {
+			t.Errorf("%d latencies of %d requests", sum(n.latency[:]), sum(requests[:]))
+		}
+		got.requests += sum(requests[:])
+		got.shadowRequests += sum(n.requests[shadowRequestsColumn][:])
+		for i := range got.scores {
+			got.scores[i] += n.scores[i]
+		}
+		for name, p := range n.partners {
+			if got.partners[name] == nil {
+				got.partners[name] = new([8]int64)
 			}
-			for j, v := range columns(p) {
-				n[j] += v
+			for i := range p {
+				got.partners[name][i] += sum(p[i][:])
 			}
 		}
 	}
@@ -183,6 +174,69 @@ func compare(t *testing.T, want *oracle, tasks ...*running) {
 			t.Errorf("%s: counted %v, want %v", name, g, n)
 		}
 	}
+}
+
+// tally is a copy of counts at one moment, folded to some number of buckets.
+type tally struct {
+	key     countsKey
+	buckets int
+	since   time.Time
+
+	requests, errors, invalid, shadowInvalid, shadowRequests []int64
+	partners                                                 []partnerTally
+	scores, latency                                          []int64
+}
+
+type partnerTally struct {
+	name                                            string
+	scored, filtered, pairs, servedOnly, shadowOnly []int64
+	bids, bidsServedOnly, bidsShadowOnly            []int64
+}
+
+func (c *counts) tally(width int) tally {
+	t := tally{
+		key: c.key, buckets: width, since: c.since,
+		requests: make([]int64, width), errors: make([]int64, width), invalid: make([]int64, width),
+		shadowInvalid: make([]int64, width), shadowRequests: make([]int64, width),
+		scores: make([]int64, ScoreBins), latency: make([]int64, LatencyBins),
+	}
+	partners := *c.partners.Load()
+	for _, name := range slices.Sorted(maps.Keys(partners)) {
+		t.partners = append(t.partners, partners[name].tally(width))
+	}
+	c.addScores(t.scores)
+	c.addLatency(t.latency)
+	for g := range c.requests {
+		cell, at := &c.requests[g], g%width
+		t.errors[at] += cell.errors.Load()
+		t.invalid[at] += cell.invalid.Load()
+		t.shadowInvalid[at] += cell.shadowInvalid.Load()
+		t.shadowRequests[at] += cell.shadowRequests.Load()
+		t.requests[at] += cell.requests.Load()
+	}
+	return t
+}
+
+// tally reads each number before the one that bounds it.
+func (p *partnerCounts) tally(width int) partnerTally {
+	lists := make([]int64, 8*width)
+	list := func(i int) []int64 { return lists[i*width : (i+1)*width : (i+1)*width] }
+	t := partnerTally{
+		name: p.name, scored: list(0), filtered: list(1), pairs: list(2), servedOnly: list(3), shadowOnly: list(4),
+		bids: list(5), bidsServedOnly: list(6), bidsShadowOnly: list(7),
+	}
+	for g := range p.cells {
+		cell, at := &p.cells[g], g%width
+		t.bidsShadowOnly[at] += cell.bidsShadowOnly.Load()
+		t.bidsServedOnly[at] += cell.bidsServedOnly.Load()
+		t.bids[at] += cell.bids.Load()
+		t.shadowOnly[at] += cell.shadowOnly.Load()
+		t.servedOnly[at] += cell.servedOnly.Load()
+		t.pairs[at] += cell.pairs.Load()
+		t.filtered[at] += cell.filtered.Load()
+		t.scored[at] += cell.scored.Load()
+	}
+	return t
 }
 
 func TestExplorationFiltersNobody(t *testing.T) {
@@ -285,35 +339,6 @@ func TestLatencyBins(t *testing.T) {
 	if latencyBin(-time.Second) != 0 {
 		t.Error("a clock that went back")
 	}
-}
-
-// A reader in the middle of everything never sees more of the part than of the
-// whole.
-func TestTallyIsNeverImpossible(t *testing.T) {
-	task := newToyTask(t, newToyShop(low, high))
-	force(t, task, assignment{release: low.digest(), shadow: high.digest(), sample: 1, buckets: 2})
-	var wait sync.WaitGroup
-	for i := range 2 {
-		wait.Go(func() {
-			s := &session{t: task, id: uint64(i)}
-			for n := range 3000 {
-				s.d.request.ID, s.d.partners = fmt.Sprint(n), []string{"a"}
-				s.decide(t.Context(), true, time.Now())
-				s.afterReply(t.Context(), time.Now())
-			}
-		})
-	}
-	c := task.serving.Load().counts
-	for range 3000 {
-		for _, p := range c.tally(MaxBuckets).partners {
-			for g := range p.scored {
-				if p.filtered[g] > p.scored[g] || p.servedOnly[g] > p.pairs[g] {
-					t.Fatalf("%+v", p)
-				}
-			}
-		}
-	}
-	wait.Wait()
 }
 
 func TestScoringDoesNotAllocate(t *testing.T) {

@@ -300,20 +300,9 @@ func (r *running) status() *control.Status {
 	return s
 }
 
-func (r *running) counts(q *control.CountsQuery) *control.Counts {
-	r.t.Helper()
-	c, hangUp := r.controller()
-	defer hangUp()
-	counts, err := c.Counts(r.t.Context(), q)
-	if err != nil {
-		r.t.Fatalf("counts: %v", err)
-	}
-	return counts
-}
-
-// counted asks what was counted under generation 7, of the boot that is known
+// counted asks what was counted under a generation, of the boot that is known
 // from the time before; lose loses the answer.
-func (r *running) counted(after int64, lose bool) (*control.Counted, error) {
+func (r *running) counted(generation, after int64, lose bool) (*control.Counted, error) {
 	r.t.Helper()
 	conn, err := r.control.dial()
 	if err != nil {
@@ -324,7 +313,7 @@ func (r *running) counted(after int64, lose bool) (*control.Counted, error) {
 	if r.boot == "" {
 		r.boot = r.task.boot
 	}
-	return c.Counted(r.t.Context(), &control.Position{Generation: 7, Boot: r.boot, After: after})
+	return c.Counted(r.t.Context(), &control.Position{Generation: generation, Boot: r.boot, After: after})
 }
 
 // get asks the HTTP port.

@@ -88,7 +88,7 @@ func TestOutcomesThatDoNotCountAreCounted(t *testing.T) {
 	give(receipt{at: now})
 	give(explored(now), "a", "nobody", "a") // counted, unknown, twice
 	one := explored(now)
-	c := task.ledger.all(one.key().release, 0)
+	c := task.ledger.under(one.generation)
 	if len(c) != 1 || c[0].tally(MaxBuckets).partners[0].bidsServedOnly[one.bucket] != 1 {
 		t.Error("the bid is not where its auction was counted")
 	}

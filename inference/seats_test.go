@@ -30,7 +30,7 @@ func TestSeatsFollowPartnersAndReleases(t *testing.T) {
 		}
 		s.afterReply(t.Context(), time.Now())
 	}
-	for _, c := range task.ledger.all("", 0) {
+	for _, c := range task.ledger.own {
 		got := map[string]int64{}
 		for _, p := range c.tally(1).partners {
 			got[p.name] = p.scored[0]

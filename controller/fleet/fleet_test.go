@@ -54,10 +54,6 @@ func (f *task) Assign(_ context.Context, a *control.Assignment) (*control.Status
 	return f.status, nil
 }
 
-func (f *task) Counts(context.Context, *control.CountsQuery) (*control.Counts, error) {
-	return control.NewCounts(), nil
-}
-
 func (f *task) Counted(_ context.Context, since *control.Position) (*control.Counted, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

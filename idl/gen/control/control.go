@@ -2587,1758 +2587,6 @@ func (p *Counted) String() string {
 }
 
 // Attributes:
-//  - Partner
-//  - Scored
-//  - Filtered
-//  - Pairs
-//  - ServedOnly
-//  - ShadowOnly
-//  - Bids
-//  - BidsServedOnly
-//  - BidsShadowOnly
-type PartnerCounts struct {
-  Partner string `thrift:"partner,1" db:"partner" json:"partner"`
-  Scored []int64 `thrift:"scored,2" db:"scored" json:"scored"`
-  Filtered []int64 `thrift:"filtered,3" db:"filtered" json:"filtered"`
-  Pairs []int64 `thrift:"pairs,4" db:"pairs" json:"pairs"`
-  ServedOnly []int64 `thrift:"served_only,5" db:"served_only" json:"served_only"`
-  ShadowOnly []int64 `thrift:"shadow_only,6" db:"shadow_only" json:"shadow_only"`
-  Bids []int64 `thrift:"bids,7" db:"bids" json:"bids"`
-  BidsServedOnly []int64 `thrift:"bids_served_only,8" db:"bids_served_only" json:"bids_served_only"`
-  BidsShadowOnly []int64 `thrift:"bids_shadow_only,9" db:"bids_shadow_only" json:"bids_shadow_only"`
-}
-
-func NewPartnerCounts() *PartnerCounts {
-  return &PartnerCounts{}
-}
-
-
-func (p *PartnerCounts) GetPartner() string {
-  return p.Partner
-}
-
-func (p *PartnerCounts) GetScored() []int64 {
-  return p.Scored
-}
-
-func (p *PartnerCounts) GetFiltered() []int64 {
-  return p.Filtered
-}
-
-func (p *PartnerCounts) GetPairs() []int64 {
-  return p.Pairs
-}
-
-func (p *PartnerCounts) GetServedOnly() []int64 {
-  return p.ServedOnly
-}
-
-func (p *PartnerCounts) GetShadowOnly() []int64 {
-  return p.ShadowOnly
-}
-
-func (p *PartnerCounts) GetBids() []int64 {
-  return p.Bids
-}
-
-func (p *PartnerCounts) GetBidsServedOnly() []int64 {
-  return p.BidsServedOnly
-}
-
-func (p *PartnerCounts) GetBidsShadowOnly() []int64 {
-  return p.BidsShadowOnly
-}
-func (p *PartnerCounts) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
-
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 4:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField4(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 5:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField5(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 6:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField6(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 7:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField7(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 8:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField8(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 9:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField9(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *PartnerCounts)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.Partner = v
-}
-  return nil
-}
-
-func (p *PartnerCounts)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.Scored =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem8 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem8 = v
-}
-    p.Scored = append(p.Scored, _elem8)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *PartnerCounts)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.Filtered =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem9 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem9 = v
-}
-    p.Filtered = append(p.Filtered, _elem9)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *PartnerCounts)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.Pairs =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem10 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem10 = v
-}
-    p.Pairs = append(p.Pairs, _elem10)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *PartnerCounts)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.ServedOnly =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem11 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem11 = v
-}
-    p.ServedOnly = append(p.ServedOnly, _elem11)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *PartnerCounts)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.ShadowOnly =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem12 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem12 = v
-}
-    p.ShadowOnly = append(p.ShadowOnly, _elem12)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *PartnerCounts)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.Bids =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem13 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem13 = v
-}
-    p.Bids = append(p.Bids, _elem13)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *PartnerCounts)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.BidsServedOnly =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem14 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem14 = v
-}
-    p.BidsServedOnly = append(p.BidsServedOnly, _elem14)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *PartnerCounts)  ReadField9(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.BidsShadowOnly =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem15 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem15 = v
-}
-    p.BidsShadowOnly = append(p.BidsShadowOnly, _elem15)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *PartnerCounts) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "PartnerCounts"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-    if err := p.writeField4(ctx, oprot); err != nil { return err }
-    if err := p.writeField5(ctx, oprot); err != nil { return err }
-    if err := p.writeField6(ctx, oprot); err != nil { return err }
-    if err := p.writeField7(ctx, oprot); err != nil { return err }
-    if err := p.writeField8(ctx, oprot); err != nil { return err }
-    if err := p.writeField9(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
-}
-
-func (p *PartnerCounts) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "partner", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:partner: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.Partner)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.partner (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:partner: ", p), err) }
-  return err
-}
-
-func (p *PartnerCounts) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "scored", thrift.LIST, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:scored: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Scored)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Scored {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:scored: ", p), err) }
-  return err
-}
-
-func (p *PartnerCounts) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "filtered", thrift.LIST, 3); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:filtered: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Filtered)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Filtered {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:filtered: ", p), err) }
-  return err
-}
-
-func (p *PartnerCounts) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "pairs", thrift.LIST, 4); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:pairs: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Pairs)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Pairs {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 4:pairs: ", p), err) }
-  return err
-}
-
-func (p *PartnerCounts) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "served_only", thrift.LIST, 5); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:served_only: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.ServedOnly)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.ServedOnly {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 5:served_only: ", p), err) }
-  return err
-}
-
-func (p *PartnerCounts) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "shadow_only", thrift.LIST, 6); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 6:shadow_only: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.ShadowOnly)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.ShadowOnly {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 6:shadow_only: ", p), err) }
-  return err
-}
-
-func (p *PartnerCounts) writeField7(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "bids", thrift.LIST, 7); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 7:bids: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Bids)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Bids {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 7:bids: ", p), err) }
-  return err
-}
-
-func (p *PartnerCounts) writeField8(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "bids_served_only", thrift.LIST, 8); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 8:bids_served_only: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.BidsServedOnly)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.BidsServedOnly {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 8:bids_served_only: ", p), err) }
-  return err
-}
-
-func (p *PartnerCounts) writeField9(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "bids_shadow_only", thrift.LIST, 9); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 9:bids_shadow_only: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.BidsShadowOnly)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.BidsShadowOnly {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 9:bids_shadow_only: ", p), err) }
-  return err
-}
-
-func (p *PartnerCounts) Equals(other *PartnerCounts) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.Partner != other.Partner { return false }
-  if len(p.Scored) != len(other.Scored) { return false }
-  for i, _tgt := range p.Scored {
-    _src16 := other.Scored[i]
-    if _tgt != _src16 { return false }
-  }
-  if len(p.Filtered) != len(other.Filtered) { return false }
-  for i, _tgt := range p.Filtered {
-    _src17 := other.Filtered[i]
-    if _tgt != _src17 { return false }
-  }
-  if len(p.Pairs) != len(other.Pairs) { return false }
-  for i, _tgt := range p.Pairs {
-    _src18 := other.Pairs[i]
-    if _tgt != _src18 { return false }
-  }
-  if len(p.ServedOnly) != len(other.ServedOnly) { return false }
-  for i, _tgt := range p.ServedOnly {
-    _src19 := other.ServedOnly[i]
-    if _tgt != _src19 { return false }
-  }
-  if len(p.ShadowOnly) != len(other.ShadowOnly) { return false }
-  for i, _tgt := range p.ShadowOnly {
-    _src20 := other.ShadowOnly[i]
-    if _tgt != _src20 { return false }
-  }
-  if len(p.Bids) != len(other.Bids) { return false }
-  for i, _tgt := range p.Bids {
-    _src21 := other.Bids[i]
-    if _tgt != _src21 { return false }
-  }
-  if len(p.BidsServedOnly) != len(other.BidsServedOnly) { return false }
-  for i, _tgt := range p.BidsServedOnly {
-    _src22 := other.BidsServedOnly[i]
-    if _tgt != _src22 { return false }
-  }
-  if len(p.BidsShadowOnly) != len(other.BidsShadowOnly) { return false }
-  for i, _tgt := range p.BidsShadowOnly {
-    _src23 := other.BidsShadowOnly[i]
-    if _tgt != _src23 { return false }
-  }
-  return true
-}
-
-func (p *PartnerCounts) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("PartnerCounts(%+v)", *p)
-}
-
-// Attributes:
-//  - Release
-//  - Shadow
-//  - Generation
-//  - Buckets
-//  - Requests
-//  - Errors
-//  - Invalid
-//  - ShadowInvalid
-//  - Partners
-//  - Scores
-//  - Latency
-//  - SinceMs
-//  - ShadowRequests
-type ReleaseCounts struct {
-  Release string `thrift:"release,1" db:"release" json:"release"`
-  Shadow string `thrift:"shadow,2" db:"shadow" json:"shadow"`
-  Generation int64 `thrift:"generation,3" db:"generation" json:"generation"`
-  Buckets int32 `thrift:"buckets,4" db:"buckets" json:"buckets"`
-  Requests []int64 `thrift:"requests,5" db:"requests" json:"requests"`
-  Errors []int64 `thrift:"errors,6" db:"errors" json:"errors"`
-  Invalid []int64 `thrift:"invalid,7" db:"invalid" json:"invalid"`
-  ShadowInvalid []int64 `thrift:"shadow_invalid,8" db:"shadow_invalid" json:"shadow_invalid"`
-  Partners []*PartnerCounts `thrift:"partners,9" db:"partners" json:"partners"`
-  Scores []int64 `thrift:"scores,10" db:"scores" json:"scores"`
-  Latency []int64 `thrift:"latency,11" db:"latency" json:"latency"`
-  SinceMs int64 `thrift:"since_ms,12" db:"since_ms" json:"since_ms"`
-  ShadowRequests []int64 `thrift:"shadow_requests,13" db:"shadow_requests" json:"shadow_requests"`
-}
-
-func NewReleaseCounts() *ReleaseCounts {
-  return &ReleaseCounts{}
-}
-
-
-func (p *ReleaseCounts) GetRelease() string {
-  return p.Release
-}
-
-func (p *ReleaseCounts) GetShadow() string {
-  return p.Shadow
-}
-
-func (p *ReleaseCounts) GetGeneration() int64 {
-  return p.Generation
-}
-
-func (p *ReleaseCounts) GetBuckets() int32 {
-  return p.Buckets
-}
-
-func (p *ReleaseCounts) GetRequests() []int64 {
-  return p.Requests
-}
-
-func (p *ReleaseCounts) GetErrors() []int64 {
-  return p.Errors
-}
-
-func (p *ReleaseCounts) GetInvalid() []int64 {
-  return p.Invalid
-}
-
-func (p *ReleaseCounts) GetShadowInvalid() []int64 {
-  return p.ShadowInvalid
-}
-
-func (p *ReleaseCounts) GetPartners() []*PartnerCounts {
-  return p.Partners
-}
-
-func (p *ReleaseCounts) GetScores() []int64 {
-  return p.Scores
-}
-
-func (p *ReleaseCounts) GetLatency() []int64 {
-  return p.Latency
-}
-
-func (p *ReleaseCounts) GetSinceMs() int64 {
-  return p.SinceMs
-}
-
-func (p *ReleaseCounts) GetShadowRequests() []int64 {
-  return p.ShadowRequests
-}
-func (p *ReleaseCounts) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
-
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.I64 {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 4:
-      if fieldTypeId == thrift.I32 {
-        if err := p.ReadField4(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 5:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField5(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 6:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField6(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 7:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField7(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 8:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField8(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 9:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField9(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 10:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField10(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 11:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField11(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 12:
-      if fieldTypeId == thrift.I64 {
-        if err := p.ReadField12(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 13:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField13(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.Release = v
-}
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.Shadow = v
-}
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI64(ctx); err != nil {
-  return thrift.PrependError("error reading field 3: ", err)
-} else {
-  p.Generation = v
-}
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI32(ctx); err != nil {
-  return thrift.PrependError("error reading field 4: ", err)
-} else {
-  p.Buckets = v
-}
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.Requests =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem24 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem24 = v
-}
-    p.Requests = append(p.Requests, _elem24)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.Errors =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem25 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem25 = v
-}
-    p.Errors = append(p.Errors, _elem25)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.Invalid =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem26 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem26 = v
-}
-    p.Invalid = append(p.Invalid, _elem26)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.ShadowInvalid =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem27 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem27 = v
-}
-    p.ShadowInvalid = append(p.ShadowInvalid, _elem27)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField9(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]*PartnerCounts, 0, size)
-  p.Partners =  tSlice
-  for i := 0; i < size; i ++ {
-    _elem28 := &PartnerCounts{}
-    if err := _elem28.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem28), err)
-    }
-    p.Partners = append(p.Partners, _elem28)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField10(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.Scores =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem29 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem29 = v
-}
-    p.Scores = append(p.Scores, _elem29)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField11(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.Latency =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem30 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem30 = v
-}
-    p.Latency = append(p.Latency, _elem30)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField12(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI64(ctx); err != nil {
-  return thrift.PrependError("error reading field 12: ", err)
-} else {
-  p.SinceMs = v
-}
-  return nil
-}
-
-func (p *ReleaseCounts)  ReadField13(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]int64, 0, size)
-  p.ShadowRequests =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem31 int64
-    if v, err := iprot.ReadI64(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem31 = v
-}
-    p.ShadowRequests = append(p.ShadowRequests, _elem31)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *ReleaseCounts) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "ReleaseCounts"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-    if err := p.writeField4(ctx, oprot); err != nil { return err }
-    if err := p.writeField5(ctx, oprot); err != nil { return err }
-    if err := p.writeField6(ctx, oprot); err != nil { return err }
-    if err := p.writeField7(ctx, oprot); err != nil { return err }
-    if err := p.writeField8(ctx, oprot); err != nil { return err }
-    if err := p.writeField9(ctx, oprot); err != nil { return err }
-    if err := p.writeField10(ctx, oprot); err != nil { return err }
-    if err := p.writeField11(ctx, oprot); err != nil { return err }
-    if err := p.writeField12(ctx, oprot); err != nil { return err }
-    if err := p.writeField13(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
-}
-
-func (p *ReleaseCounts) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "release", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:release: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.Release)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.release (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:release: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "shadow", thrift.STRING, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:shadow: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.Shadow)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.shadow (2) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:shadow: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "generation", thrift.I64, 3); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:generation: ", p), err) }
-  if err := oprot.WriteI64(ctx, int64(p.Generation)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.generation (3) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:generation: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "buckets", thrift.I32, 4); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:buckets: ", p), err) }
-  if err := oprot.WriteI32(ctx, int32(p.Buckets)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.buckets (4) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 4:buckets: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "requests", thrift.LIST, 5); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:requests: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Requests)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Requests {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 5:requests: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "errors", thrift.LIST, 6); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 6:errors: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Errors)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Errors {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 6:errors: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField7(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "invalid", thrift.LIST, 7); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 7:invalid: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Invalid)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Invalid {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 7:invalid: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField8(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "shadow_invalid", thrift.LIST, 8); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 8:shadow_invalid: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.ShadowInvalid)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.ShadowInvalid {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 8:shadow_invalid: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField9(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "partners", thrift.LIST, 9); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 9:partners: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Partners)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Partners {
-    if err := v.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
-    }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 9:partners: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField10(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "scores", thrift.LIST, 10); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 10:scores: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Scores)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Scores {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 10:scores: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField11(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "latency", thrift.LIST, 11); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 11:latency: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.Latency)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Latency {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 11:latency: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField12(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "since_ms", thrift.I64, 12); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 12:since_ms: ", p), err) }
-  if err := oprot.WriteI64(ctx, int64(p.SinceMs)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.since_ms (12) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 12:since_ms: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) writeField13(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "shadow_requests", thrift.LIST, 13); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 13:shadow_requests: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.I64, len(p.ShadowRequests)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.ShadowRequests {
-    if err := oprot.WriteI64(ctx, int64(v)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 13:shadow_requests: ", p), err) }
-  return err
-}
-
-func (p *ReleaseCounts) Equals(other *ReleaseCounts) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.Release != other.Release { return false }
-  if p.Shadow != other.Shadow { return false }
-  if p.Generation != other.Generation { return false }
-  if p.Buckets != other.Buckets { return false }
-  if len(p.Requests) != len(other.Requests) { return false }
-  for i, _tgt := range p.Requests {
-    _src32 := other.Requests[i]
-    if _tgt != _src32 { return false }
-  }
-  if len(p.Errors) != len(other.Errors) { return false }
-  for i, _tgt := range p.Errors {
-    _src33 := other.Errors[i]
-    if _tgt != _src33 { return false }
-  }
-  if len(p.Invalid) != len(other.Invalid) { return false }
-  for i, _tgt := range p.Invalid {
-    _src34 := other.Invalid[i]
-    if _tgt != _src34 { return false }
-  }
-  if len(p.ShadowInvalid) != len(other.ShadowInvalid) { return false }
-  for i, _tgt := range p.ShadowInvalid {
-    _src35 := other.ShadowInvalid[i]
-    if _tgt != _src35 { return false }
-  }
-  if len(p.Partners) != len(other.Partners) { return false }
-  for i, _tgt := range p.Partners {
-    _src36 := other.Partners[i]
-    if !_tgt.Equals(_src36) { return false }
-  }
-  if len(p.Scores) != len(other.Scores) { return false }
-  for i, _tgt := range p.Scores {
-    _src37 := other.Scores[i]
-    if _tgt != _src37 { return false }
-  }
-  if len(p.Latency) != len(other.Latency) { return false }
-  for i, _tgt := range p.Latency {
-    _src38 := other.Latency[i]
-    if _tgt != _src38 { return false }
-  }
-  if p.SinceMs != other.SinceMs { return false }
-  if len(p.ShadowRequests) != len(other.ShadowRequests) { return false }
-  for i, _tgt := range p.ShadowRequests {
-    _src39 := other.ShadowRequests[i]
-    if _tgt != _src39 { return false }
-  }
-  return true
-}
-
-func (p *ReleaseCounts) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("ReleaseCounts(%+v)", *p)
-}
-
-// Attributes:
-//  - Task
-//  - Boot
-//  - AtMs
-//  - Releases
-type Counts struct {
-  Task string `thrift:"task,1" db:"task" json:"task"`
-  Boot string `thrift:"boot,2" db:"boot" json:"boot"`
-  AtMs int64 `thrift:"at_ms,3" db:"at_ms" json:"at_ms"`
-  Releases []*ReleaseCounts `thrift:"releases,4" db:"releases" json:"releases"`
-}
-
-func NewCounts() *Counts {
-  return &Counts{}
-}
-
-
-func (p *Counts) GetTask() string {
-  return p.Task
-}
-
-func (p *Counts) GetBoot() string {
-  return p.Boot
-}
-
-func (p *Counts) GetAtMs() int64 {
-  return p.AtMs
-}
-
-func (p *Counts) GetReleases() []*ReleaseCounts {
-  return p.Releases
-}
-func (p *Counts) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
-
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.I64 {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 4:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField4(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *Counts)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.Task = v
-}
-  return nil
-}
-
-func (p *Counts)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.Boot = v
-}
-  return nil
-}
-
-func (p *Counts)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI64(ctx); err != nil {
-  return thrift.PrependError("error reading field 3: ", err)
-} else {
-  p.AtMs = v
-}
-  return nil
-}
-
-func (p *Counts)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]*ReleaseCounts, 0, size)
-  p.Releases =  tSlice
-  for i := 0; i < size; i ++ {
-    _elem40 := &ReleaseCounts{}
-    if err := _elem40.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem40), err)
-    }
-    p.Releases = append(p.Releases, _elem40)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
-}
-
-func (p *Counts) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Counts"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-    if err := p.writeField4(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
-}
-
-func (p *Counts) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "task", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:task: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.Task)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.task (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:task: ", p), err) }
-  return err
-}
-
-func (p *Counts) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "boot", thrift.STRING, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:boot: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.Boot)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.boot (2) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:boot: ", p), err) }
-  return err
-}
-
-func (p *Counts) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "at_ms", thrift.I64, 3); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:at_ms: ", p), err) }
-  if err := oprot.WriteI64(ctx, int64(p.AtMs)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.at_ms (3) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:at_ms: ", p), err) }
-  return err
-}
-
-func (p *Counts) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "releases", thrift.LIST, 4); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:releases: ", p), err) }
-  if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Releases)); err != nil {
-    return thrift.PrependError("error writing list begin: ", err)
-  }
-  for _, v := range p.Releases {
-    if err := v.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
-    }
-  }
-  if err := oprot.WriteListEnd(ctx); err != nil {
-    return thrift.PrependError("error writing list end: ", err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 4:releases: ", p), err) }
-  return err
-}
-
-func (p *Counts) Equals(other *Counts) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.Task != other.Task { return false }
-  if p.Boot != other.Boot { return false }
-  if p.AtMs != other.AtMs { return false }
-  if len(p.Releases) != len(other.Releases) { return false }
-  for i, _tgt := range p.Releases {
-    _src41 := other.Releases[i]
-    if !_tgt.Equals(_src41) { return false }
-  }
-  return true
-}
-
-func (p *Counts) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("Counts(%+v)", *p)
-}
-
-// Attributes:
-//  - Totals
-//  - Release
-//  - Generation
-type CountsQuery struct {
-  Totals bool `thrift:"totals,1" db:"totals" json:"totals"`
-  Release string `thrift:"release,2" db:"release" json:"release"`
-  Generation int64 `thrift:"generation,3" db:"generation" json:"generation"`
-}
-
-func NewCountsQuery() *CountsQuery {
-  return &CountsQuery{}
-}
-
-
-func (p *CountsQuery) GetTotals() bool {
-  return p.Totals
-}
-
-func (p *CountsQuery) GetRelease() string {
-  return p.Release
-}
-
-func (p *CountsQuery) GetGeneration() int64 {
-  return p.Generation
-}
-func (p *CountsQuery) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
-
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.BOOL {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.I64 {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *CountsQuery)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadBool(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.Totals = v
-}
-  return nil
-}
-
-func (p *CountsQuery)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.Release = v
-}
-  return nil
-}
-
-func (p *CountsQuery)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI64(ctx); err != nil {
-  return thrift.PrependError("error reading field 3: ", err)
-} else {
-  p.Generation = v
-}
-  return nil
-}
-
-func (p *CountsQuery) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "CountsQuery"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
-}
-
-func (p *CountsQuery) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "totals", thrift.BOOL, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:totals: ", p), err) }
-  if err := oprot.WriteBool(ctx, bool(p.Totals)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.totals (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:totals: ", p), err) }
-  return err
-}
-
-func (p *CountsQuery) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "release", thrift.STRING, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:release: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.Release)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.release (2) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:release: ", p), err) }
-  return err
-}
-
-func (p *CountsQuery) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "generation", thrift.I64, 3); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:generation: ", p), err) }
-  if err := oprot.WriteI64(ctx, int64(p.Generation)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.generation (3) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:generation: ", p), err) }
-  return err
-}
-
-func (p *CountsQuery) Equals(other *CountsQuery) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.Totals != other.Totals { return false }
-  if p.Release != other.Release { return false }
-  if p.Generation != other.Generation { return false }
-  return true
-}
-
-func (p *CountsQuery) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("CountsQuery(%+v)", *p)
-}
-
-// Attributes:
 //  - Reason
 //  - Detail
 //  - Epoch
@@ -4529,9 +2777,6 @@ type Control interface {
   //  - Assignment
   Assign(ctx context.Context, assignment *Assignment) (_r *Status, _err error)
   // Parameters:
-  //  - Query
-  Counts(ctx context.Context, query *CountsQuery) (_r *Counts, _err error)
-  // Parameters:
   //  - Since
   Counted(ctx context.Context, since *Position) (_r *Counted, _err error)
 }
@@ -4572,16 +2817,16 @@ func (p *ControlClient) SetLastResponseMeta_(meta thrift.ResponseMeta) {
 }
 
 func (p *ControlClient) Status(ctx context.Context) (_r *Status, _err error) {
-  var _args42 ControlStatusArgs
-  var _result44 ControlStatusResult
-  var _meta43 thrift.ResponseMeta
-  _meta43, _err = p.Client_().Call(ctx, "status", &_args42, &_result44)
-  p.SetLastResponseMeta_(_meta43)
+  var _args8 ControlStatusArgs
+  var _result10 ControlStatusResult
+  var _meta9 thrift.ResponseMeta
+  _meta9, _err = p.Client_().Call(ctx, "status", &_args8, &_result10)
+  p.SetLastResponseMeta_(_meta9)
   if _err != nil {
     return
   }
-  if _ret45 := _result44.GetSuccess(); _ret45 != nil {
-    return _ret45, nil
+  if _ret11 := _result10.GetSuccess(); _ret11 != nil {
+    return _ret11, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "status failed: unknown result")
 }
@@ -4589,58 +2834,40 @@ func (p *ControlClient) Status(ctx context.Context) (_r *Status, _err error) {
 // Parameters:
 //  - Assignment
 func (p *ControlClient) Assign(ctx context.Context, assignment *Assignment) (_r *Status, _err error) {
-  var _args46 ControlAssignArgs
-  _args46.Assignment = assignment
-  var _result48 ControlAssignResult
-  var _meta47 thrift.ResponseMeta
-  _meta47, _err = p.Client_().Call(ctx, "assign", &_args46, &_result48)
-  p.SetLastResponseMeta_(_meta47)
+  var _args12 ControlAssignArgs
+  _args12.Assignment = assignment
+  var _result14 ControlAssignResult
+  var _meta13 thrift.ResponseMeta
+  _meta13, _err = p.Client_().Call(ctx, "assign", &_args12, &_result14)
+  p.SetLastResponseMeta_(_meta13)
   if _err != nil {
     return
   }
   switch {
-  case _result48.Refused!= nil:
-    return _r, _result48.Refused
+  case _result14.Refused!= nil:
+    return _r, _result14.Refused
   }
 
-  if _ret49 := _result48.GetSuccess(); _ret49 != nil {
-    return _ret49, nil
+  if _ret15 := _result14.GetSuccess(); _ret15 != nil {
+    return _ret15, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "assign failed: unknown result")
 }
 
 // Parameters:
-//  - Query
-func (p *ControlClient) Counts(ctx context.Context, query *CountsQuery) (_r *Counts, _err error) {
-  var _args50 ControlCountsArgs
-  _args50.Query = query
-  var _result52 ControlCountsResult
-  var _meta51 thrift.ResponseMeta
-  _meta51, _err = p.Client_().Call(ctx, "counts", &_args50, &_result52)
-  p.SetLastResponseMeta_(_meta51)
-  if _err != nil {
-    return
-  }
-  if _ret53 := _result52.GetSuccess(); _ret53 != nil {
-    return _ret53, nil
-  }
-  return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "counts failed: unknown result")
-}
-
-// Parameters:
 //  - Since
 func (p *ControlClient) Counted(ctx context.Context, since *Position) (_r *Counted, _err error) {
-  var _args54 ControlCountedArgs
-  _args54.Since = since
-  var _result56 ControlCountedResult
-  var _meta55 thrift.ResponseMeta
-  _meta55, _err = p.Client_().Call(ctx, "counted", &_args54, &_result56)
-  p.SetLastResponseMeta_(_meta55)
+  var _args16 ControlCountedArgs
+  _args16.Since = since
+  var _result18 ControlCountedResult
+  var _meta17 thrift.ResponseMeta
+  _meta17, _err = p.Client_().Call(ctx, "counted", &_args16, &_result18)
+  p.SetLastResponseMeta_(_meta17)
   if _err != nil {
     return
   }
-  if _ret57 := _result56.GetSuccess(); _ret57 != nil {
-    return _ret57, nil
+  if _ret19 := _result18.GetSuccess(); _ret19 != nil {
+    return _ret19, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "counted failed: unknown result")
 }
@@ -4665,12 +2892,11 @@ func (p *ControlProcessor) ProcessorMap() map[string]thrift.TProcessorFunction {
 
 func NewControlProcessor(handler Control) *ControlProcessor {
 
-  self58 := &ControlProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
-  self58.processorMap["status"] = &controlProcessorStatus{handler:handler}
-  self58.processorMap["assign"] = &controlProcessorAssign{handler:handler}
-  self58.processorMap["counts"] = &controlProcessorCounts{handler:handler}
-  self58.processorMap["counted"] = &controlProcessorCounted{handler:handler}
-return self58
+  self20 := &ControlProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
+  self20.processorMap["status"] = &controlProcessorStatus{handler:handler}
+  self20.processorMap["assign"] = &controlProcessorAssign{handler:handler}
+  self20.processorMap["counted"] = &controlProcessorCounted{handler:handler}
+return self20
 }
 
 func (p *ControlProcessor) Process(ctx context.Context, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
@@ -4681,12 +2907,12 @@ func (p *ControlProcessor) Process(ctx context.Context, iprot, oprot thrift.TPro
   }
   iprot.Skip(ctx, thrift.STRUCT)
   iprot.ReadMessageEnd(ctx)
-  x59 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
+  x21 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
   oprot.WriteMessageBegin(ctx, name, thrift.EXCEPTION, seqId)
-  x59.Write(ctx, oprot)
+  x21.Write(ctx, oprot)
   oprot.WriteMessageEnd(ctx)
   oprot.Flush(ctx)
-  return false, x59
+  return false, x21
 
 }
 
@@ -4695,7 +2921,7 @@ type controlProcessorStatus struct {
 }
 
 func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err60 error
+  var _write_err22 error
   args := ControlStatusArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -4741,21 +2967,21 @@ func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc61 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing status: " + err2.Error())
+    _exc23 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing status: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "status", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err60 = thrift.WrapTException(err2)
+      _write_err22 = thrift.WrapTException(err2)
     }
-    if err2 := _exc61.Write(ctx, oprot); _write_err60 == nil && err2 != nil {
-      _write_err60 = thrift.WrapTException(err2)
+    if err2 := _exc23.Write(ctx, oprot); _write_err22 == nil && err2 != nil {
+      _write_err22 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err60 == nil && err2 != nil {
-      _write_err60 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err22 == nil && err2 != nil {
+      _write_err22 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err60 == nil && err2 != nil {
-      _write_err60 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err22 == nil && err2 != nil {
+      _write_err22 = thrift.WrapTException(err2)
     }
-    if _write_err60 != nil {
-      return false, thrift.WrapTException(_write_err60)
+    if _write_err22 != nil {
+      return false, thrift.WrapTException(_write_err22)
     }
     return true, err
   } else {
@@ -4763,19 +2989,19 @@ func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "status", thrift.REPLY, seqId); err2 != nil {
-    _write_err60 = thrift.WrapTException(err2)
+    _write_err22 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err60 == nil && err2 != nil {
-    _write_err60 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err22 == nil && err2 != nil {
+    _write_err22 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err60 == nil && err2 != nil {
-    _write_err60 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err22 == nil && err2 != nil {
+    _write_err22 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err60 == nil && err2 != nil {
-    _write_err60 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err22 == nil && err2 != nil {
+    _write_err22 = thrift.WrapTException(err2)
   }
-  if _write_err60 != nil {
-    return false, thrift.WrapTException(_write_err60)
+  if _write_err22 != nil {
+    return false, thrift.WrapTException(_write_err22)
   }
   return true, err
 }
@@ -4785,7 +3011,7 @@ type controlProcessorAssign struct {
 }
 
 func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err62 error
+  var _write_err24 error
   args := ControlAssignArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -4835,21 +3061,21 @@ func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot
       if errors.Is(err2, thrift.ErrAbandonRequest) {
         return false, thrift.WrapTException(err2)
       }
-      _exc63 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing assign: " + err2.Error())
+      _exc25 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing assign: " + err2.Error())
       if err2 := oprot.WriteMessageBegin(ctx, "assign", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err62 = thrift.WrapTException(err2)
+        _write_err24 = thrift.WrapTException(err2)
       }
-      if err2 := _exc63.Write(ctx, oprot); _write_err62 == nil && err2 != nil {
-        _write_err62 = thrift.WrapTException(err2)
+      if err2 := _exc25.Write(ctx, oprot); _write_err24 == nil && err2 != nil {
+        _write_err24 = thrift.WrapTException(err2)
       }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err62 == nil && err2 != nil {
-        _write_err62 = thrift.WrapTException(err2)
+      if err2 := oprot.WriteMessageEnd(ctx); _write_err24 == nil && err2 != nil {
+        _write_err24 = thrift.WrapTException(err2)
       }
-      if err2 := oprot.Flush(ctx); _write_err62 == nil && err2 != nil {
-        _write_err62 = thrift.WrapTException(err2)
+      if err2 := oprot.Flush(ctx); _write_err24 == nil && err2 != nil {
+        _write_err24 = thrift.WrapTException(err2)
       }
-      if _write_err62 != nil {
-        return false, thrift.WrapTException(_write_err62)
+      if _write_err24 != nil {
+        return false, thrift.WrapTException(_write_err24)
       }
       return true, err
     }
@@ -4858,109 +3084,19 @@ func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "assign", thrift.REPLY, seqId); err2 != nil {
-    _write_err62 = thrift.WrapTException(err2)
+    _write_err24 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err62 == nil && err2 != nil {
-    _write_err62 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err24 == nil && err2 != nil {
+    _write_err24 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err62 == nil && err2 != nil {
-    _write_err62 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err24 == nil && err2 != nil {
+    _write_err24 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err62 == nil && err2 != nil {
-    _write_err62 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err24 == nil && err2 != nil {
+    _write_err24 = thrift.WrapTException(err2)
   }
-  if _write_err62 != nil {
-    return false, thrift.WrapTException(_write_err62)
-  }
-  return true, err
-}
-
-type controlProcessorCounts struct {
-  handler Control
-}
-
-func (p *controlProcessorCounts) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err64 error
-  args := ControlCountsArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "counts", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
-
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
-
-  result := ControlCountsResult{}
-  if retval, err2 := p.handler.Counts(ctx, args.Query); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    if errors.Is(err2, thrift.ErrAbandonRequest) {
-      return false, thrift.WrapTException(err2)
-    }
-    _exc65 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counts: " + err2.Error())
-    if err2 := oprot.WriteMessageBegin(ctx, "counts", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err64 = thrift.WrapTException(err2)
-    }
-    if err2 := _exc65.Write(ctx, oprot); _write_err64 == nil && err2 != nil {
-      _write_err64 = thrift.WrapTException(err2)
-    }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err64 == nil && err2 != nil {
-      _write_err64 = thrift.WrapTException(err2)
-    }
-    if err2 := oprot.Flush(ctx); _write_err64 == nil && err2 != nil {
-      _write_err64 = thrift.WrapTException(err2)
-    }
-    if _write_err64 != nil {
-      return false, thrift.WrapTException(_write_err64)
-    }
-    return true, err
-  } else {
-    result.Success = retval
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "counts", thrift.REPLY, seqId); err2 != nil {
-    _write_err64 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err64 == nil && err2 != nil {
-    _write_err64 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err64 == nil && err2 != nil {
-    _write_err64 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err64 == nil && err2 != nil {
-    _write_err64 = thrift.WrapTException(err2)
-  }
-  if _write_err64 != nil {
-    return false, thrift.WrapTException(_write_err64)
+  if _write_err24 != nil {
+    return false, thrift.WrapTException(_write_err24)
   }
   return true, err
 }
@@ -4970,7 +3106,7 @@ type controlProcessorCounted struct {
 }
 
 func (p *controlProcessorCounted) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err66 error
+  var _write_err26 error
   args := ControlCountedArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -5016,21 +3152,21 @@ func (p *controlProcessorCounted) Process(ctx context.Context, seqId int32, ipro
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc67 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counted: " + err2.Error())
+    _exc27 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counted: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "counted", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err66 = thrift.WrapTException(err2)
+      _write_err26 = thrift.WrapTException(err2)
     }
-    if err2 := _exc67.Write(ctx, oprot); _write_err66 == nil && err2 != nil {
-      _write_err66 = thrift.WrapTException(err2)
+    if err2 := _exc27.Write(ctx, oprot); _write_err26 == nil && err2 != nil {
+      _write_err26 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err66 == nil && err2 != nil {
-      _write_err66 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err26 == nil && err2 != nil {
+      _write_err26 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err66 == nil && err2 != nil {
-      _write_err66 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err26 == nil && err2 != nil {
+      _write_err26 = thrift.WrapTException(err2)
     }
-    if _write_err66 != nil {
-      return false, thrift.WrapTException(_write_err66)
+    if _write_err26 != nil {
+      return false, thrift.WrapTException(_write_err26)
     }
     return true, err
   } else {
@@ -5038,19 +3174,19 @@ func (p *controlProcessorCounted) Process(ctx context.Context, seqId int32, ipro
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "counted", thrift.REPLY, seqId); err2 != nil {
-    _write_err66 = thrift.WrapTException(err2)
+    _write_err26 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err66 == nil && err2 != nil {
-    _write_err66 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err26 == nil && err2 != nil {
+    _write_err26 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err66 == nil && err2 != nil {
-    _write_err66 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err26 == nil && err2 != nil {
+    _write_err26 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err66 == nil && err2 != nil {
-    _write_err66 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err26 == nil && err2 != nil {
+    _write_err26 = thrift.WrapTException(err2)
   }
-  if _write_err66 != nil {
-    return false, thrift.WrapTException(_write_err66)
+  if _write_err26 != nil {
+    return false, thrift.WrapTException(_write_err26)
   }
   return true, err
 }
@@ -5450,204 +3586,6 @@ func (p *ControlAssignResult) String() string {
     return "<nil>"
   }
   return fmt.Sprintf("ControlAssignResult(%+v)", *p)
-}
-
-// Attributes:
-//  - Query
-type ControlCountsArgs struct {
-  Query *CountsQuery `thrift:"query,1" db:"query" json:"query"`
-}
-
-func NewControlCountsArgs() *ControlCountsArgs {
-  return &ControlCountsArgs{}
-}
-
-var ControlCountsArgs_Query_DEFAULT *CountsQuery
-func (p *ControlCountsArgs) GetQuery() *CountsQuery {
-  if !p.IsSetQuery() {
-    return ControlCountsArgs_Query_DEFAULT
-  }
-return p.Query
-}
-func (p *ControlCountsArgs) IsSetQuery() bool {
-  return p.Query != nil
-}
-
-func (p *ControlCountsArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
-
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *ControlCountsArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Query = &CountsQuery{}
-  if err := p.Query.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Query), err)
-  }
-  return nil
-}
-
-func (p *ControlCountsArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "counts_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
-}
-
-func (p *ControlCountsArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "query", thrift.STRUCT, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:query: ", p), err) }
-  if err := p.Query.Write(ctx, oprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Query), err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:query: ", p), err) }
-  return err
-}
-
-func (p *ControlCountsArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("ControlCountsArgs(%+v)", *p)
-}
-
-// Attributes:
-//  - Success
-type ControlCountsResult struct {
-  Success *Counts `thrift:"success,0" db:"success" json:"success,omitempty"`
-}
-
-func NewControlCountsResult() *ControlCountsResult {
-  return &ControlCountsResult{}
-}
-
-var ControlCountsResult_Success_DEFAULT *Counts
-func (p *ControlCountsResult) GetSuccess() *Counts {
-  if !p.IsSetSuccess() {
-    return ControlCountsResult_Success_DEFAULT
-  }
-return p.Success
-}
-func (p *ControlCountsResult) IsSetSuccess() bool {
-  return p.Success != nil
-}
-
-func (p *ControlCountsResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
-
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 0:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField0(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *ControlCountsResult)  ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Success = &Counts{}
-  if err := p.Success.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
-  }
-  return nil
-}
-
-func (p *ControlCountsResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "counts_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField0(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
-}
-
-func (p *ControlCountsResult) writeField0(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetSuccess() {
-    if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err) }
-    if err := p.Success.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err) }
-  }
-  return err
-}
-
-func (p *ControlCountsResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("ControlCountsResult(%+v)", *p)
 }
 
 // Attributes:
