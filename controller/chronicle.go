@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/history"
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 const (
@@ -52,18 +53,47 @@ func (c *chronicle) due(now time.Time) bool {
 	return len(c.Pending) > 0 && (since < 0 || since >= chronicleEvery)
 }
 
-// keep appends the looks that wait to what is stored. Storing them again, after
-// a reply was lost or by another process, changes nothing.
-func (f *Reconciler) keep(ctx context.Context, j *judging, now time.Time) error {
-	c := &j.Log
-	if len(c.Pending) == 0 {
+// keepLooks appends the looks that wait to what is stored. Storing them again,
+// after a reply was lost or by another process, changes nothing.
+func (f *Reconciler) keepLooks(ctx context.Context) error {
+	j := f.memo.judging
+	if j == nil || len(j.Log.Pending) == 0 {
 		return nil
 	}
-	if err := f.write(ctx, j); err != nil {
-		c.writer = nil // what is stored is the truth
+	ctx, cancel := f.memo.keeping.bound(ctx)
+	defer cancel()
+	err := f.write(ctx, j)
+	if f.memo.keeping.failed = err != nil; err != nil {
+		j.Log.writer = nil // what is stored is the truth
 		return fmt.Errorf("keep the looks of rollout %s: %w", j.rollout, err)
 	}
-	c.Pending, c.stored = nil, now
+	j.Log.Pending, j.Log.stored = nil, time.Now()
+	return nil
+}
+
+// settle stores looks after everything else is done: those that have waited
+// for long, those of a decision that did not wait for them, and all when
+// nothing of a rollout will be judged any more. They may be another process's.
+func (f *Reconciler) settle(ctx context.Context, s rollout.State, decided bool) error {
+	r := s.Active
+	j, over := f.memo.judging, !judged(r)
+	if j == nil && over && r != nil && r.Phase == rollout.RollingBack && r.Candidate != "" && f.memo.settled != r.ID {
+		var err error
+		if j, err = f.judging(ctx, r.ID); err != nil {
+			return err
+		}
+	}
+	if j == nil {
+		return nil
+	}
+	if over || decided || j.Log.due(time.Now()) {
+		if err := f.keepLooks(ctx); err != nil {
+			return err // again in the next pass
+		}
+	}
+	if over {
+		f.memo.judging, f.memo.settled = nil, j.rollout
+	}
 	return nil
 }
 

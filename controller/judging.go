@@ -40,8 +40,8 @@ type judging struct {
 // could be asked.
 func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.Observation, now time.Time) error {
 	r := s.Active
-	if r == nil || !slices.Contains([]rollout.Phase{rollout.Shadow, rollout.Canary, rollout.Promoting}, r.Comparing()) {
-		return f.settle(ctx, r, now)
+	if !judged(r) {
+		return nil
 	}
 	j, err := f.judging(ctx, r.ID)
 	if err != nil {
@@ -52,11 +52,11 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.O
 		j.tell(r, seen)
 		return nil
 	}
-	if j.Generation != r.Generation {
-		j.Tally.Step()
-		j.Generation = r.Generation
+	look, silent := f.lookAtCounts(ctx, s, j, seen.Tasks, now)
+	if len(look.Expected) == 0 && r.Comparing() != rollout.Promoting {
+		return nil // nobody serves what is to be compared yet
 	}
-	silent := f.look(ctx, s, j, seen, now)
+	silent = errors.Join(silent, f.rule(s, j, look, seen))
 	if err := f.checkpoint(ctx, j); err != nil {
 		f.memo.judging = nil // what is stored is the truth
 		if j.Verdict.Outcome == judge.Worse {
@@ -65,10 +65,13 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.O
 		return errors.Join(err, silent)
 	}
 	j.tell(r, seen)
-	if j.Log.due(now) {
-		silent = errors.Join(silent, f.keep(ctx, j, now))
-	}
 	return silent
+}
+
+// judged reports whether tasks serve a candidate at whose fault something may
+// happen, held or not.
+func judged(r *rollout.Rollout) bool {
+	return r != nil && slices.Contains([]rollout.Phase{rollout.Shadow, rollout.Canary, rollout.Promoting}, r.Comparing())
 }
 
 // early reports whether the last look was only just made: passes that hurry
@@ -81,9 +84,12 @@ func (f *Reconciler) early(j *judging, r *rollout.Rollout, now time.Time) bool {
 	return gap >= 0 && gap < f.Fleet.LookEvery/2
 }
 
-// look asks the compared tasks, counts, judges and notes what it came to.
-func (f *Reconciler) look(ctx context.Context, s rollout.State, j *judging, seen *rollout.Observation, now time.Time) error {
-	look, trouble := f.lookAtCounts(ctx, s, j, seen.Tasks, now)
+// rule counts what a look shows, judges it, and notes what it came to.
+func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *rollout.Observation) error {
+	if j.Generation != s.Active.Generation {
+		j.Tally.Step()
+		j.Generation = s.Active.Generation
+	}
 	look.Crashed = j.crashes(seen.Crashed)
 	policy := s.JudgePolicy(f.Fleet.Policies)
 	statistics := j.Tally.Look(look, policy)
@@ -92,10 +98,10 @@ func (f *Reconciler) look(ctx context.Context, s rollout.State, j *judging, seen
 	exposing := slices.DeleteFunc(slices.Clone(look.Silent), func(task string) bool { return !slices.Contains(s.Active.CanaryTasks, task) })
 	j.Exposure.take(look, j.Generation, exposing, seen.Pace)
 	digest, err := history.DigestOf(verdict)
-	if err == nil {
-		err = j.Log.note(noted{Policy: policy, Look: history.Look{Number: verdict.Looks, Digest: digest, Statistics: statistics}})
+	if err != nil {
+		return err
 	}
-	return errors.Join(trouble, err)
+	return j.Log.note(noted{Policy: policy, Look: history.Look{Number: verdict.Looks, Digest: digest, Statistics: statistics}})
 }
 
 // tell leaves in seen what the last look came to. While tasks move over,
@@ -186,25 +192,6 @@ func (f *Reconciler) checkpoint(ctx context.Context, j *judging) error {
 	return nil
 }
 
-// settle stores the looks that a rollout on its way back did not wait for.
-func (f *Reconciler) settle(ctx context.Context, r *rollout.Rollout, now time.Time) error {
-	j := f.memo.judging
-	if j == nil && r != nil && r.Phase == rollout.RollingBack && r.Verdict != nil && f.memo.settled != r.ID {
-		var err error
-		if j, err = f.judging(ctx, r.ID); err != nil {
-			return err
-		}
-	}
-	if j == nil {
-		return nil
-	}
-	if err := f.keep(ctx, j, now); err != nil {
-		return err // again in the next pass
-	}
-	f.memo.judging, f.memo.settled = nil, j.rollout
-	return nil
-}
-
 // lookAtCounts asks the compared tasks for what they have counted since the
 // last look. A task that has not taken its assignment yet is not expected to
 // have counted; one that cannot be asked is silent.
@@ -248,9 +235,7 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 	return look, several(silent)
 }
 
-// since asks a task for what it has counted beyond what is counted here. That
-// has been stored, or the pass would have ended: a process that dies before it
-// stores what it was told loses nothing, as its successor is told again.
+// since asks a task for what it has counted beyond what is counted here.
 func (j *judging) since(s rollout.State, task string, arm judge.Arm) Comparison {
 	r := s.Active
 	c := Comparison{Candidate: r.Candidate, Stable: s.Stable, Generation: r.Generation, Arm: arm}

@@ -100,8 +100,7 @@ const crashesEvery = 2 * time.Second
 // crashed asks which tasks ended by themselves, while a rollout could be at
 // fault.
 func (f *Reconciler) crashed(ctx context.Context, s rollout.State, now time.Time) ([]rollout.Crash, error) {
-	r := s.Active
-	if r == nil || !slices.Contains([]rollout.Phase{rollout.Shadow, rollout.Canary, rollout.Promoting}, r.Comparing()) {
+	if !judged(s.Active) {
 		return nil, nil
 	}
 	if gap := now.Sub(f.memo.crashedAt); gap >= 0 && gap < min(crashesEvery, f.Fleet.LookEvery) {
@@ -191,7 +190,7 @@ func (f *Reconciler) lookAtArtifact(ctx context.Context, r rollout.Rollout) (*ro
 	}
 	report := found.report
 	a.Reason, a.Sentence, a.Digest, a.Source = rollout.Reason(report.Reason), report.Sentence, report.Digest, report.Passport.Source
-	a.Predicted, a.Intended = report.Passport.Predicted, report.Passport.Intended
+	a.Predicted, a.Intended, a.Reference = report.Passport.Predicted, report.Passport.Intended, report.Passport.Manifest.ReferenceScores
 	switch report.Outcome {
 	case admit.Wait:
 	case admit.Refuse:

@@ -23,7 +23,8 @@ type memory struct {
 	desired   int
 	jobsAt    time.Time // when training jobs were listed last
 
-	listing, finding, ending service // ECS, which lists tasks; SageMaker, which finds jobs; ECS, which tells crashes
+	listing, finding service // ECS, which lists tasks; SageMaker, which finds jobs
+	ending, keeping  service // ECS, which tells crashes; S3, which keeps looks
 
 	crashed   []rollout.Crash // as ECS told last
 	crashedAt time.Time

@@ -76,7 +76,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	next.Epoch = f.epoch
 	decided := next.LastEvent != state.LastEvent
 	if decided && !goesBack(next) {
-		if err := f.keepLooks(ctx, began); err != nil {
+		if err := f.keepLooks(ctx); err != nil {
 			return f.Fleet.LookEvery, errors.Join(err, troubles)
 		}
 	}
@@ -87,23 +87,13 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	f.memo.swaps.asked(next, actions)
 	f.report(ctx, state, next)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
-	if decided {
-		troubles = errors.Join(troubles, f.keepLooks(ctx, began))
-	}
+	troubles = errors.Join(troubles, f.settle(ctx, next, decided))
 	return f.pace(changed, actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))
 }
 
 // goesBack reports whether stable is being restored, which waits for nothing
 // but that it is written down.
 func goesBack(s rollout.State) bool { return s.Active != nil && s.Active.Phase == rollout.RollingBack }
-
-// keepLooks stores the looks that a decision was made by.
-func (f *Reconciler) keepLooks(ctx context.Context, now time.Time) error {
-	if f.memo.judging == nil {
-		return nil
-	}
-	return f.keep(ctx, f.memo.judging, now)
-}
 
 // settling is how soon tasks that were asked for something are looked at again.
 const settling = 200 * time.Millisecond

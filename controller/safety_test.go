@@ -126,8 +126,8 @@ func (c faultyControl) Counts(ctx context.Context, address string, q Comparison)
 	return c.fakeControl.Counts(ctx, address, q)
 }
 
-func (f faults) reconciler(epoch int64) *Reconciler {
-	r := f.world.reconciler(epoch)
+func (f faults) reconciler() *Reconciler {
+	r := f.world.reconciler(1)
 	r.Ports = f.ports()
 	r.store.Documents = f
 	return r
@@ -148,7 +148,8 @@ func (w *world) state(t *testing.T) rollout.State {
 // services are what a fleet may have to do without.
 func services() []string {
 	return []string{
-		"ecs list", "ecs crashed", "ecs tag", "ecs protect", "counts", "jobs", "pin", "fetch", "get fleets/ads/judge/", "put fleets/ads/judge/", "put fleets/ads/look",
+		"ecs list", "ecs crashed", "ecs tag", "ecs protect", "counts", "jobs", "pin", "fetch", "get fleets/ads/judge/", "put fleets/ads/judge/", "put fleets/ads/look.json",
+		"get fleets/ads/looks/", "put fleets/ads/looks/",
 		"get releases/", "put releases/", "put fleets/ads/rollouts/",
 	}
 }
@@ -190,7 +191,7 @@ func (s scene) restoredWithout(t *testing.T, phase rollout.Phase, down []string)
 		}
 		return nil
 	}
-	r := f.reconciler(1)
+	r := f.reconciler()
 	f.complete(s.job, testArtifact(s.job), 0)
 	for moved := 0; moved < 2; { // one pass to enter the phase, one in it
 		_, _ = r.Pass(t.Context())
@@ -335,7 +336,7 @@ func (s scene) overwrittenAt(t *testing.T, with string, at int) {
 		}
 		return nil
 	}
-	r := f.reconciler(1)
+	r := f.reconciler()
 	passes := 0
 	playJob(t, f.world, s.job, func() error {
 		if passes++; passes > 60 { // it cannot be stored any more, and is held
@@ -343,7 +344,7 @@ func (s scene) overwrittenAt(t *testing.T, with string, at int) {
 		}
 		_, err := r.Pass(t.Context())
 		if errors.Is(err, errDown) {
-			r = f.reconciler(1)
+			r = f.reconciler()
 		}
 		return err
 	})

@@ -71,6 +71,9 @@ func (s State) JudgePolicy(p Policies) judge.Policy {
 	if r.Intended != nil {
 		j.Intended, j.IntendedPartners = r.Intended.FilterRate, r.Intended.Partners
 	}
+	if rate := r.Predicted.FilterRate; rate.Low < rate.High {
+		j.Predicted = judge.Interval{Low: rate.Low, High: rate.High}
+	}
 	copy(j.Reference[:], r.Reference)
 	return j
 }

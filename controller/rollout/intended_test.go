@@ -56,6 +56,7 @@ func TestIntendedChangeMovesBands(t *testing.T) {
 			s := State{Stable: "v1", Active: &Rollout{ID: "lab", Phase: Admitting, Intended: tt.said}}
 			seen := Observation{Admission: &Admission{
 				Rollout: "lab", Outcome: AdmissionOK, Digest: "v2", Intended: manifest, Sentence: "fine", Reference: []float64{0.25, 0.75},
+				Predicted: release.Predicted{FilterRate: release.Interval{Estimate: 0.4, Low: 0.38, High: 0.42}},
 			}}
 			s, _ = Decide(s, seen, storyPolicies(), start)
 			got := s.JudgePolicy(storyPolicies())
@@ -64,6 +65,9 @@ func TestIntendedChangeMovesBands(t *testing.T) {
 			}
 			if got.Reference[0] != 0.25 || got.Reference[1] != 0.75 || got.Reference[2] != 0 {
 				t.Errorf("reference %v", got.Reference)
+			}
+			if got.Predicted != (judge.Interval{Low: 0.38, High: 0.42}) {
+				t.Errorf("predicted %v", got.Predicted)
 			}
 		})
 	}
