@@ -191,10 +191,16 @@ func (e estimate) progress(b band, p proof) float64 {
 // needed is the information at which both proofs would stand if the difference
 // stayed what it is; much, but finite, when it is too near an edge.
 func (e estimate) needed(b band) float64 {
-	distance, best := min(b.high-e.d, e.d-b.low), 0.0
+	return informationFor(min(b.high-e.d, e.d-b.low), b.margin)
+}
+
+// informationFor is the information at which a difference so far inside an edge
+// is proven to be inside.
+func informationFor(distance, margin float64) float64 {
+	best := 0.0
 	for _, step := range []float64{1, .5, .25} {
-		h := step * b.margin
+		h := step * margin
 		best = max(best, h*distance-h*h/2)
 	}
-	return (requiredLog + math.Log(10)) / max(best, b.margin*b.margin/250)
+	return (requiredLog + math.Log(10)) / max(best, margin*margin/250)
 }

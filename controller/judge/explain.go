@@ -97,7 +97,7 @@ func (s *State) grow(rulings []ruling, t *Statistics) {
 			s.past.Growth[r.Gate] = append(g[max(0, len(g)-maxGrowth+1):len(g):len(g)], bounded(r.against))
 		}
 		if r.asked {
-			s.past.Trails[r.Gate] = s.past.Trails[r.Gate].add(mark{At: t.At, Info: r.informed()})
+			s.past.Trails[r.Gate] = s.past.Trails[r.Gate].add(r.mark(t.At))
 		}
 	}
 }

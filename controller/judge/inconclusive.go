@@ -8,8 +8,10 @@ import (
 
 // A mark is how much was known for one proof at one look.
 type mark struct {
-	At   time.Time `json:"at"`
-	Info float64   `json:"info"`
+	At    time.Time `json:"at"`
+	Who   string    `json:"who,omitempty"` // partner for whose proof all waited
+	Info  float64   `json:"info"`
+	Units float64   `json:"units"` // requests, pairs or bids
 }
 
 // A trail is a few marks over the whole step, evenly spread: when it is full,
@@ -49,23 +51,42 @@ const (
 	longPatience = time.Hour
 )
 
-// wait is how long so much information would take at the pace of the later half
-// of the trail; known is false before that can be told.
-func (t trail) wait(now time.Time, info, needed float64, after time.Duration) (wait time.Duration, known bool) {
+// An outlook is how what is known for a proof will grow.
+type outlook struct {
+	known   bool
+	ceiling float64       // information that will never be reached
+	wait    time.Duration // until there is enough, at the present pace
+}
+
+// ahead fits how information grew with units since about the middle of the
+// trail. The clusters' own shifts stay however much each of them says, so
+// 1/information = a/units + 1/ceiling. It is not known before it can be told,
+// nor while other partners were waited for.
+func (t trail) ahead(now mark, needed float64, after time.Duration) outlook {
 	n := len(t.Marks)
-	if n == 0 || n*max(1, t.Every) < patience || now.Sub(t.Marks[0].At) < after {
-		return 0, false
+	if n == 0 || n*max(1, t.Every) < patience || now.At.Sub(t.Marks[0].At) < after {
+		return outlook{}
 	}
 	half := t.Marks[n/2]
-	elapsed, gained := now.Sub(half.At), info-half.Info
-	if elapsed <= 0 {
-		return 0, false
+	elapsed := now.At.Sub(half.At)
+	o := outlook{known: half.Who == now.Who && elapsed > 0, ceiling: math.Inf(1), wait: math.MaxInt64}
+	gained := now.Units - half.Units
+	if !o.known || !(gained > 0) || !(now.Info > 0) {
+		return o
 	}
-	if !(gained > 0) {
-		return math.MaxInt64, true
+	slope, rest := now.Units/now.Info, 0.0
+	if half.Units > 0 && half.Info > 0 {
+		fitted := (1/half.Info - 1/now.Info) / (1/half.Units - 1/now.Units)
+		if rest = 1/now.Info - fitted/now.Units; rest > 0 {
+			slope = max(0, fitted)
+			o.ceiling = 1 / rest
+		}
 	}
-	wait = time.Duration(min(float64(math.MaxInt64)/2, max(0, needed-info)/gained*float64(elapsed)))
-	return wait, true
+	if needed < o.ceiling {
+		units := slope / (1/needed - max(0, rest))
+		o.wait = time.Duration(min(float64(math.MaxInt64)/2, max(0, units-now.Units)/gained*float64(elapsed)))
+	}
+	return o
 }
 
 // A required proof is settled as inconclusive when so many times as much is
@@ -81,7 +102,7 @@ func (r ruling) classify(t trail, now time.Time, p Policy) (Class, string) {
 		return "", ""
 	case !(m2 > 0):
 		return r.classifyRare(t, now, p)
-	case e.known && e.ready && e.info*m2 >= r.enough(p) && (r.near() || e.info*m2 >= plenty*p.MaxInformation):
+	case e.known && e.ready && e.info*m2 >= r.enough(p) && (r.near(p) || e.info*m2 >= plenty*p.MaxInformation):
 		return Borderline, fmt.Sprintf("the difference of %s pt lies too near the edge of %s to be told from it (standard error %s pt)",
 			points2(e.d), r.edges(), points2(1/math.Sqrt(e.info)))
 	case e.known && !e.ready && e.least() < minClusters && e.info*e.phi*m2 >= p.MaxInformation:
@@ -92,10 +113,13 @@ func (r ruling) classify(t trail, now time.Time, p Policy) (Class, string) {
 	if !e.known {
 		after = longPatience
 	}
-	switch wait, known := t.wait(now, r.informed(), r.sufficient(), after); {
-	case !known || wait <= p.MaxWait:
+	switch o := t.ahead(r.mark(now), r.atBest(), after); {
+	case !o.known || o.wait <= p.MaxWait:
 		return "", ""
-	case e.known && e.info*e.phi*m2 >= p.MaxInformation:
+	case !math.IsInf(o.ceiling, 1):
+		if e.info*e.phi*m2 < p.MaxInformation {
+			return "", "" // too early to tell a ceiling from chance
+		}
 		return Floor, "information grows no more though traffic does: connections last, and say the same over and over; " +
 			"open more of them, or score more by both releases (shadow.sample)"
 	}
@@ -105,14 +129,28 @@ func (r ruling) classify(t trail, now time.Time, p Policy) (Class, string) {
 // classifyRare does so for rates of rare events, whose proof itself is what is
 // known.
 func (r ruling) classifyRare(t trail, now time.Time, p Policy) (Class, string) {
-	wait, known := t.wait(now, r.informed(), 1, longPatience)
+	o := t.ahead(r.mark(now), 1, longPatience)
 	switch {
-	case !known || wait <= p.MaxWait:
+	case !o.known || o.wait <= p.MaxWait:
 		return "", ""
 	case r.CandidateRate*float64(r.Requests) >= minEvents:
 		return Borderline, "the candidate's rate lies too near what is tolerated to be told from it"
 	}
 	return Starved, r.starved()
+}
+
+// mark is where a ruling stands.
+func (r ruling) mark(at time.Time) mark {
+	switch m := (mark{At: at, Who: r.waits}); {
+	case !(r.band.margin > 0):
+		m.Info, m.Units = r.progress, float64(r.Requests)
+		return m
+	case r.basis.known:
+		m.Info, m.Units = r.basis.info, r.basis.n
+		return m
+	default:
+		return m
+	}
 }
 
 func (r ruling) starved() string {
@@ -136,14 +174,24 @@ func (r ruling) enough(p Policy) float64 {
 	return p.MaxInformation
 }
 
-// near says that the difference lies within two standard errors of an edge.
-func (r ruling) near() bool {
-	e := r.basis
+// near says that even if the difference were one standard error further from
+// the edge than it seems, far more would have to be known to prove anything.
+func (r ruling) near(p Policy) bool {
+	return r.atBest()*r.band.margin*r.band.margin >= plenty*p.MaxInformation
+}
+
+// atBest is the information at which a proof, or harm, would stand if the
+// difference were one standard error further from the edge than it seems.
+func (r ruling) atBest() float64 {
+	e, least := r.basis, proofMean/(r.band.margin*r.band.margin)
+	if !e.known || !e.ready {
+		return least
+	}
 	distance := math.Abs(r.band.high - e.d)
 	if !r.over {
 		distance = min(distance, math.Abs(e.d-r.band.low))
 	}
-	return distance*math.Sqrt(e.info) < 2
+	return max(least, informationFor(distance+1/math.Sqrt(e.info), r.band.margin))
 }
 
 func (r ruling) edges() string {
@@ -151,18 +199,6 @@ func (r ruling) edges() string {
 		return points2(r.band.high) + " pt"
 	}
 	return fmt.Sprintf("%s..%s pt", points2(r.band.low), points2(r.band.high))
-}
-
-// informed is what is known for a proof: information, or how far it is where
-// that is not to be had.
-func (r ruling) informed() float64 {
-	switch {
-	case !(r.band.margin > 0):
-		return r.progress
-	case !r.basis.known:
-		return 0
-	}
-	return r.basis.info
 }
 
 // sufficient is the information at which the required proof should stand.
