@@ -16,6 +16,7 @@ type Size struct {
 	Others int  // of any other row
 	Races  int  // runs of a race on one kind of traffic
 	Shifts int  // rollouts of a point in the picture of times
+	Wholes int  // hurried rollouts on one kind of traffic
 	Long   bool // run the long races too
 }
 
@@ -24,9 +25,9 @@ type Size struct {
 // and for figures worth publishing (hours).
 func Sizes() []Size {
 	return []Size{
-		{"short", 4, 1, 4, 0, false},
-		{"middle", 80, 24, 40, 8, true},
-		{"full", 2000, 500, 500, 100, true},
+		{"short", 4, 1, 4, 0, 0, false},
+		{"middle", 60, 16, 24, 6, 16, true},
+		{"full", 2000, 500, 500, 100, 500, true},
 	}
 }
 

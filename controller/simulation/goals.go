@@ -36,6 +36,9 @@ func (r Report) Goals() (goals []Goal) {
 	for _, f := range r.Races {
 		goals = append(goals, speed(f)...)
 	}
+	for _, w := range r.Wholes {
+		goals = append(goals, w.goals()...)
+	}
 	return append(goals, r.pairing())
 }
 
@@ -68,6 +71,21 @@ func speed(f Finish) []Goal {
 		return []Goal{goal("mean", f.Mean(), 2, noise), goal("p90", f.Ratio(.9), 3, noise)}
 	}
 	return []Goal{goal("mean", f.Mean(), 1.5, noise), goal("p90", f.Ratio(.9), 2.5, noise)}
+}
+
+// goals holds whole rollouts against their oracle; those that are not promoted
+// count as infinitely slow.
+func (w Whole) goals() []Goal {
+	all := w.Ratios()
+	p90, n := math.Inf(1), len(w.Results)
+	if i := int(math.Ceil(.9*float64(n))) - 1; i < len(all) {
+		p90 = all[i]
+	}
+	noise := 1 + 3/math.Sqrt(float64(n))
+	goal := func(what string, got, limit float64) Goal {
+		return Goal{"whole rollouts, " + string(w.Kind) + ": " + what, fmt.Sprintf("≤ %g×", limit), times(got), got <= limit, !(got <= limit*noise)}
+	}
+	return []Goal{goal("mean", mean(all), 1.5), goal("p90", p90, 2.5)}
 }
 
 // pairing is what pairs save: to a proof, on short connections.

@@ -26,7 +26,7 @@ type Result struct {
 // A step is what a rollout looks like after one look, for those who watch.
 type step struct {
 	look     int
-	phase    rollout.Phase
+	canary   int   // canary step, from 0
 	requests int64 // answered by the tasks compared, so far
 	stats    judge.Statistics
 	verdict  judge.Verdict
@@ -55,7 +55,7 @@ func play(m *market, p rollout.Policies, watch func(step)) Result {
 			res.count(counted, verdict)
 			seen.Verdict, seen.Exposed = &verdict, res.Exposed
 			if watch != nil {
-				watch(step{w.look, r.Phase, res.Requests, stats, verdict})
+				watch(step{w.look, r.Step, res.Requests, stats, verdict})
 			}
 			res.Phase = r.Comparing()
 		}

@@ -1,3 +1,17 @@
+// Package simulation plays whole rollouts in virtual time, from seeds, by the
+// very functions that carry out real ones: rollout.Decide, the tally, and the
+// judge with all its gates. A small fleet meets traffic as it comes through a
+// network load balancer, and candidates that are fine, on the edge or harmful;
+// what becomes of them is held against the judge's goals, against a sample of
+// fixed size that knows everything beforehand, and against three usual ways to
+// judge a canary on the same streams.
+//
+// It plays no failures of controllers, tasks, stores or networks: those are
+// played where they can be broken at every step. Nor does it start a task:
+// requests are drawn, not scored. A look of a task with 600 requests for five
+// of 100 partners takes 0.1 ms to draw and as long to add up, a rollout of 20
+// minutes a third of a second of one processor; so a thousand rollouts are a
+// matter of minutes.
 package simulation
 
 import (
@@ -16,6 +30,7 @@ type Report struct {
 	Size   Size
 	Rows   []Row
 	Races  []Finish
+	Wholes []Whole
 	Hasty  []Row // by shift, on short connections, without soaking
 	Traces []Trace
 }
@@ -25,6 +40,7 @@ func Run(size Size) Report {
 	r := Report{Size: size}
 	r.Rows = Campaign(Kinds(), Scenarios(), policies(), size.rollouts)
 	r.Races = Races(size)
+	r.Wholes = Wholes(size.Wholes)
 	r.Hasty = Campaign([]Kind{Short}, shifts(), hasty(), func(Scenario) int { return size.Shifts })
 	r.Traces = traces()
 	return r
@@ -53,6 +69,10 @@ func (r Report) Markdown() string {
 		"rollouts; exposed are those that the candidate answered. Minutes include soaking (2, 5 and 10 minutes).", r.endTable())
 	part("When the others decide", "Rolled back, and the median of the requests and minutes that it took; what offends them for a quarter of an hour in no way, they promote.",
 		r.othersTable())
+	if len(r.Wholes) > 0 {
+		part("Speed of whole rollouts", "Rollouts without any change and without soaking, from the first shadow look to the promotion, against an oracle that takes the "+
+			"same phases, knows all variances, and looks once at the end of each, when all proofs that are asked for stand together with 80 % power.", r.wholeTable())
+	}
 	part("Speed of single gates", "Against a sample of fixed size with 80 % power at the gate's own alpha, which knows the clusters' variance beforehand and "+
 		"looks once. Eight tasks against eight, no soaking.", r.raceTable())
 	return b.String()
@@ -120,6 +140,19 @@ func (r Report) raceTable() string {
 		})
 	}
 	return markdown([]string{"Gate", "Traffic", "Spoke", "Unit", "Oracle", "Median", "Mean", "Median", "p90", "Information", "p90"}, rows)
+}
+
+func (r Report) wholeTable() string {
+	var rows [][]string
+	for _, w := range r.Wholes {
+		all := w.Ratios()
+		rows = append(rows, []string{
+			string(w.Kind), strconv.Itoa(len(w.Results)), percent(len(all), len(w.Results)), thousands(w.Oracle),
+			fmt.Sprintf("%g + %g + %g", w.Looks[0], w.Looks[1], w.Looks[2]),
+			thousands(quantile(requests(only(w.Results, Promoted)), .5)), times(mean(all)), times(quantile(all, .5)), times(quantile(all, .9)),
+		})
+	}
+	return markdown([]string{"Traffic", "Rollouts", "Promoted", "Oracle's requests", "its looks", "Median", "Mean", "Median", "p90"}, rows)
 }
 
 func only(all []Result, e Ending) []Result {
