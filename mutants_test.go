@@ -59,6 +59,10 @@ func mutants() []mutant {
 			"return s.arm.digest == digest })\n\tif at >= 0 && !fresh", "return len(s.arm.digest) == len(digest) })\n\tif at >= 0 && !fresh", "TestServesOnlyProven",
 		},
 		{
+			3, "counts below zero are added up", "controller/tally/read.go",
+			"\treturn uint64(bits) < maxCount\n}\n\n// counts", "\treturn true\n}\n\n// counts", "TestDataGate",
+		},
+		{
 			3, "whatever is not worse is good", "controller/rollout/decide.go",
 			"v.Outcome == judge.Acceptable && !r.StepSince.IsZero()", "v.Outcome != judge.Worse && !r.StepSince.IsZero()", "TestRandomHistories",
 		},

@@ -49,6 +49,10 @@ func check(r *Report, buckets int, served bool) error {
 	return checkWhole(r)
 }
 
+// minExplore is the least share of traffic that can be explored: the weight of
+// a bid is its inverse.
+const minExplore = 1e-6
+
 // checkWhole looks at what is not counted by bucket.
 func checkWhole(r *Report) error {
 	if err := checkBins("latency", r.Latency, judge.LatencyBins); err != nil {
@@ -57,7 +61,7 @@ func checkWhole(r *Report) error {
 	if err := checkBins("scores", r.Scores, judge.ScoreBins); err != nil {
 		return err
 	}
-	if !(r.Explore >= 0 && r.Explore <= 1) {
+	if r.Explore != 0 && !(r.Explore >= minExplore && r.Explore <= 1) { // true for NaN
 		return fmt.Errorf("explores a share of %v", r.Explore)
 	}
 	if r.Connections < 0 || r.Connections > maxCount {

@@ -451,7 +451,7 @@ func anyCounts(rng *rand.Rand, r *tally.Report, most int64) {
 	r.Latency, r.Scores = make([]int64, judge.LatencyBins), make([]int64, judge.ScoreBins)
 	fill(r.Latency, nil)
 	fill(r.Scores, nil)
-	r.Explore, r.Connections = float64(rng.IntN(3))/100, int64(rng.IntN(100))
+	r.Explore, r.Connections = []float64{0, .01, .02, 1e-6, 5e-324}[rng.IntN(5)], int64(rng.IntN(100))
 	for range rng.IntN(4) {
 		c := tallytest.BlankColumns(len(r.Requests))
 		fill(c.Scored, nil)

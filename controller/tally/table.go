@@ -132,17 +132,18 @@ func (s *State) slot(i, t int) int {
 	}
 	for {
 		table := &s.tables[t]
-		switch n := len(table.blocks); {
-		case (n+1)*table.width() <= s.limit():
+		n := len(table.blocks)
+		if (n+1)*table.width() <= s.limit() {
 			table.blocks = append(table.blocks, s.newBlock(t, task))
 			return n
-		case s.silentSlot(t) != noSlot:
-			return s.silentSlot(t)
-		case table.width() > 1:
-			s.coarsen(t)
-		default:
+		}
+		if silent := s.silentSlot(t); silent != noSlot {
+			return silent
+		}
+		if table.width() == 1 {
 			return int(hash(task) % uint32(n))
 		}
+		s.coarsen(t)
 	}
 }
 

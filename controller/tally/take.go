@@ -162,11 +162,11 @@ type taking struct {
 	served    bool
 	weight    float64 // of a bid
 
-	// Over partners: pairs by the arm's clusters, and of those the tail's;
-	// pairs scored by both, and pairs scored, by those of the table of pairs.
+	// Over partners: pairs scored and filtered by the arm's clusters, and of
+	// those the tail's; pairs scored by both by the clusters of pairs.
 	all, tail        [2][MaxBuckets]float64
-	compared, scored int64
 	pairs            [MaxBuckets]float64
+	scored, compared int64
 }
 
 // count adds a report to the clusters and streams, if it is sound.
