@@ -37,12 +37,11 @@ type countsKey struct {
 // when it is read. So nothing is lost when an assignment changes the number,
 // and receipts mean the same on every task.
 type counts struct {
-	key   countsKey
-	since time.Time
-	used  atomic.Int64 // unix nanoseconds of the newest outcome, for counts of other tasks' receipts
-
-	requests [MaxBuckets]requestCell
+	requests [MaxBuckets]requestCell // first, so that cells fill whole cache lines
 	shards   [countShards]countShard
+
+	key  countsKey
+	used atomic.Int64 // unix nanoseconds of the newest outcome, for counts of other tasks' receipts
 
 	partners atomic.Pointer[map[string]*partnerCounts] // replaced, never changed
 	adding   sync.Mutex
@@ -66,13 +65,13 @@ type countShard struct {
 }
 
 type partnerCounts struct {
+	cells [MaxBuckets]pairCell // first, so that they fill whole cache lines
 	name  string
 	index int // in the order in which partners were first seen
-	cells [MaxBuckets]pairCell
 }
 
-func newCounts(key countsKey, since time.Time) *counts {
-	c := &counts{key: key, since: since}
+func newCounts(key countsKey) *counts {
+	c := &counts{key: key}
 	c.partners.Store(&map[string]*partnerCounts{})
 	return c
 }
@@ -193,7 +192,7 @@ type ledger struct {
 
 // open returns the counts of an assignment that comes into force: those that
 // exist under the same key go on.
-func (l *ledger) open(key countsKey, now time.Time) *counts {
+func (l *ledger) open(key countsKey) *counts {
 	l.told.forget(key.generation)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -204,7 +203,7 @@ func (l *ledger) open(key countsKey, now time.Time) *counts {
 		l.own = slices.Delete(l.own, at, at+1)
 	}
 	if c == nil {
-		c = newCounts(key, now)
+		c = newCounts(key)
 	}
 	l.own = slices.Insert(l.own, 0, c)
 	for len(l.own) > keptCounts {
@@ -263,7 +262,7 @@ func (l *ledger) forReceipt(key countsKey, now time.Time, maxAge time.Duration) 
 		}
 		l.foreign = slices.DeleteFunc(l.foreign, func(c *counts) bool { return c == oldest })
 	}
-	c := newCounts(key, now)
+	c := newCounts(key)
 	c.used.Store(now.UnixNano())
 	l.foreign = append(l.foreign, c)
 	return c

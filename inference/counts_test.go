@@ -180,7 +180,6 @@ func compare(t *testing.T, want *oracle, tasks ...*running) {
 type tally struct {
 	key     countsKey
 	buckets int
-	since   time.Time
 
 	requests, errors, invalid, shadowInvalid, shadowRequests []int64
 	partners                                                 []partnerTally
@@ -195,7 +194,7 @@ type partnerTally struct {
 
 func (c *counts) tally(width int) tally {
 	t := tally{
-		key: c.key, buckets: width, since: c.since,
+		key: c.key, buckets: width,
 		requests: make([]int64, width), errors: make([]int64, width), invalid: make([]int64, width),
 		shadowInvalid: make([]int64, width), shadowRequests: make([]int64, width),
 		scores: make([]int64, ScoreBins), latency: make([]int64, LatencyBins),
@@ -304,7 +303,7 @@ func TestInvalidScoresAreErrors(t *testing.T) {
 }
 
 func TestPartnersAreBounded(t *testing.T) {
-	c := newCounts(countsKey{}, time.Now())
+	c := newCounts(countsKey{})
 	for i := range 3 * maxPartners {
 		c.partner(fmt.Sprint("partner ", i)).cells[0].scored.Add(1)
 	}
@@ -317,7 +316,7 @@ func TestPartnersAreBounded(t *testing.T) {
 	if len(n.partners) != maxPartners || total != 3*maxPartners+1 {
 		t.Errorf("%d partners, %d pairs", len(n.partners), total)
 	}
-	if newCounts(countsKey{}, time.Now()).partner("").name != noPartner {
+	if newCounts(countsKey{}).partner("").name != noPartner {
 		t.Error("a partner without a name must be told of by some name")
 	}
 	if c.partner("partner 5").name != "partner 5" || c.partner("another").name != otherPartners {

@@ -274,7 +274,7 @@ func FuzzCounted(f *testing.F) {
 			return
 		}
 		c := &counting{chance: rand.New(rand.NewPCG(seed, 1)), ledger: &ledger{}}
-		c.own = c.ledger.open(countsKey{"release 0", "release 1", 7}, time.Unix(0, 0))
+		c.own = c.ledger.open(countsKey{"release 0", "release 1", 7})
 		first, second := newAsker(), newAsker()
 		rivals, forgotten, room := false, false, maxCountedBytes
 		for _, move := range moves {
@@ -329,7 +329,7 @@ func FuzzCounted(f *testing.F) {
 // told everything.
 func TestTwoAskers(t *testing.T) {
 	c := &counting{chance: rand.New(rand.NewPCG(1, 2)), ledger: &ledger{}}
-	c.own = c.ledger.open(countsKey{"release 0", "release 1", 7}, time.Unix(0, 0))
+	c.own = c.ledger.open(countsKey{"release 0", "release 1", 7})
 	old, successor := newAsker(), newAsker()
 	for range 20 {
 		for _, a := range []*asker{old, successor} {
@@ -359,7 +359,7 @@ func TestTwoAskers(t *testing.T) {
 // told something that it can use.
 func TestForgottenInBetween(t *testing.T) {
 	c := &counting{chance: rand.New(rand.NewPCG(1, 2)), ledger: &ledger{}}
-	c.own = c.ledger.open(countsKey{"release 0", "release 1", 7}, time.Unix(0, 0))
+	c.own = c.ledger.open(countsKey{"release 0", "release 1", 7})
 	deaf, other := newAsker(), newAsker()
 	for _, a := range []*asker{deaf, other, other} {
 		c.some()
@@ -382,7 +382,7 @@ func TestForgottenInBetween(t *testing.T) {
 // A part whose whole was told of before it waits for the next whole.
 func TestPartsWaitForTheirWholes(t *testing.T) {
 	l := &ledger{}
-	c := l.open(countsKey{"a", "b", 7}, time.Unix(0, 0))
+	c := l.open(countsKey{"a", "b", 7})
 	p, first := c.partner("p"), newAsker()
 	cell, requests := &p.cells[3], &c.requests[3]
 	wholes := []*atomic.Int64{&cell.scored, &cell.pairs, &cell.bids, &requests.requests}
@@ -413,7 +413,7 @@ func TestPartsWaitForTheirWholes(t *testing.T) {
 // A position that the task forgot, or never gave, is not taken for another.
 func TestUnknownPositions(t *testing.T) {
 	c := &counting{chance: rand.New(rand.NewPCG(1, 3)), ledger: &ledger{}}
-	c.own = c.ledger.open(countsKey{"release 0", "release 1", 7}, time.Unix(0, 0))
+	c.own = c.ledger.open(countsKey{"release 0", "release 1", 7})
 	for len(truth(c.own).under(c.own.key).partners) < 5 {
 		c.some()
 	}
@@ -427,7 +427,7 @@ func TestUnknownPositions(t *testing.T) {
 		t.Errorf("of a generation that there is not: %+v", a)
 	}
 	for generation := int64(8); generation < 8+keptCounts; generation++ {
-		c.ledger.open(countsKey{"release 0", "", generation}, time.Unix(0, 0))
+		c.ledger.open(countsKey{"release 0", "", generation})
 	}
 	for generation := int64(8); generation < 8+keptCounts; generation++ {
 		c.ledger.since(generation, 0, 64, maxCountedBytes)
@@ -435,7 +435,7 @@ func TestUnknownPositions(t *testing.T) {
 	if n := len(c.ledger.told.about); n > keptGenerations {
 		t.Errorf("positions of %d generations are kept", n)
 	}
-	c.ledger.open(countsKey{"release 1", "", 100}, time.Unix(0, 0))
+	c.ledger.open(countsKey{"release 1", "", 100})
 	if n := len(c.ledger.told.about); n != 0 {
 		t.Errorf("positions of %d generations are kept that are over", n)
 	}
@@ -445,7 +445,7 @@ func TestUnknownPositions(t *testing.T) {
 // everything was told, to everyone in turn.
 func TestAnswersStaySmall(t *testing.T) {
 	l := &ledger{}
-	c := l.open(countsKey{hash.digest(), rash.digest(), 7}, time.Unix(0, 0))
+	c := l.open(countsKey{hash.digest(), rash.digest(), 7})
 	names := make([]string, maxPartners)
 	for i := range names {
 		names[i] = fmt.Sprintf("%0*d", maxPartnerBytes, i)
@@ -661,7 +661,7 @@ func BenchmarkCounted(b *testing.B) {
 	for _, partners := range []int{30, 100, maxPartners} {
 		b.Run(fmt.Sprint("partners=", partners), func(b *testing.B) {
 			l := &ledger{}
-			c := l.open(countsKey{hash.digest(), rash.digest(), 7}, time.Unix(0, 0))
+			c := l.open(countsKey{hash.digest(), rash.digest(), 7})
 			for i := range partners {
 				c.partner(fmt.Sprint("partner-", i))
 			}

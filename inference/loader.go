@@ -344,7 +344,7 @@ func (t *Task) swap(ctx context.Context, a assignment, since time.Time, isDefaul
 
 func (t *Task) putInForce(next *serving) {
 	key := countsKey{next.release, next.shadow, next.generation}
-	next.counts = t.ledger.open(key, next.since)
+	next.counts = t.ledger.open(key)
 	var before []string
 	for _, s := range t.loader.shelf {
 		before = append(before, s.arm.digest)
