@@ -28,6 +28,7 @@ type step struct {
 	look     int
 	canary   int   // canary step, from 0
 	requests int64 // answered by the tasks compared, so far
+	tasks    [judge.Arms][]string
 	stats    judge.Statistics
 	verdict  judge.Verdict
 }
@@ -55,7 +56,7 @@ func play(m *market, p rollout.Policies, watch func(step)) Result {
 			res.count(counted, verdict)
 			seen.Verdict, seen.Exposed = &verdict, res.Exposed
 			if watch != nil {
-				watch(step{w.look, r.Step, res.Requests, stats, verdict})
+				watch(step{w.look, r.Step, res.Requests, [judge.Arms][]string{r.CanaryTasks, r.ControlTasks}, stats, verdict})
 			}
 			res.Phase = r.Comparing()
 		}

@@ -19,7 +19,14 @@ func TestSimulate(t *testing.T) {
 	if i < 0 {
 		t.Fatalf("-simulate %s: want short, middle or full", *size)
 	}
-	r := Run(Sizes()[i])
+	plays := Sizes()[i]
+	switch {
+	case testing.Short():
+		t.Skip("half a minute of two processors")
+	case detector:
+		plays = Size{Name: "watched", Fine: 1, Races: 1}
+	}
+	r := Run(plays)
 	t.Logf("\n%s", r.Markdown())
 	for _, g := range r.Goals() {
 		if g.Refuted {

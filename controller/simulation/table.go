@@ -25,8 +25,8 @@ func markdown(head []string, rows [][]string) string {
 	return b.String()
 }
 
-// share writes x of n in percent with the upper or lower 95 % bound, whichever
-// side the goal lies on.
+// atMost writes x of n in percent, with the upper end of the one-sided 95 %
+// confidence interval.
 func atMost(x, n int) string {
 	if n == 0 {
 		return "—"
@@ -35,7 +35,7 @@ func atMost(x, n int) string {
 	return fmt.Sprintf("%.1f %% (≤ %.1f)", 100*float64(x)/float64(n), 100*high)
 }
 
-// percent writes a share.
+// percent writes x of n.
 func percent(x, n int) string {
 	if n == 0 {
 		return "—"

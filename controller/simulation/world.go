@@ -40,10 +40,12 @@ type task struct {
 func newWorld(m *market) *world {
 	w := &world{market: m, published: map[string]bool{stableRelease: true}, archived: map[string]bool{}}
 	for i := range w.tasks {
-		w.tasks[i].Task = rollout.Task{ID: fmt.Sprintf("task-%02d", i), Boot: "b1", Reachable: true, Ready: true, Serving: stableRelease, Buckets: 1}
+		w.tasks[i].Task = rollout.Task{ID: taskName(i), Boot: "b1", Reachable: true, Ready: true, Serving: stableRelease, Buckets: 1}
 	}
 	return w
 }
+
+func taskName(i int) string { return fmt.Sprintf("task-%02d", i) }
 
 // count has the tasks that are compared answer one look's requests.
 func (w *world) count() (counted []*task) {
