@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -150,21 +151,31 @@ func (p *page) trying(f Fleet) {
 	}
 	p.field("tries", strings.TrimSpace(rollout.Short(r.Candidate)+"  "+r.ID))
 	p.field("", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
+	v := r.Verdict
+	if v == nil || !judged(r.Phase) {
+		p.field("", r.Sentence)
+	}
+	if v != nil && (judged(r.Phase) || judged(r.HeldFrom)) { // a held one is judged all the same
+		p.standing(*v, judged(r.Phase))
+	}
 	if text := budgetText(*r); text != "" {
 		p.field("budget", text)
 	}
-	if v := r.Verdict; v != nil && judged(r.Phase) {
-		p.field("", bar(v.Progress)+etaText(*v))
-		if text := neededText(*v); text != "" {
-			p.field("", text)
-		}
-		p.field("verdict", verdictText(*v))
-		if v.Otherwise != "" {
-			p.field("otherwise", v.Otherwise)
-		}
-		return
+}
+
+// standing tells how far a verdict is; with its sentence where nothing else
+// says why the rollout stands where it does.
+func (p *page) standing(v Verdict, sentence bool) {
+	p.field("", bar(v.Progress)+etaText(v))
+	if text := neededText(v); text != "" {
+		p.field("", text)
 	}
-	p.field("", r.Sentence)
+	if sentence {
+		p.field("verdict", verdictText(v))
+	}
+	if v.Otherwise != "" {
+		p.field("otherwise", v.Otherwise)
+	}
 }
 
 // judged reports whether the judge's verdict says more than the reason for
@@ -183,6 +194,17 @@ func verdictText(v Verdict) string {
 		return v.Sentence
 	}
 	return outcome + ": " + v.Sentence
+}
+
+// units are what a gate counts.
+func units(gate string) string {
+	switch judge.Gate(gate) { //nolint:exhaustive // all others count requests
+	case judge.GateMissedBids:
+		return "bids"
+	case judge.GateFilterRatePaired, judge.GatePartnersPaired, judge.GatePartnersServed, judge.GateInvalidScores:
+		return "pairs"
+	}
+	return "requests"
 }
 
 // budgetText says how much of what a candidate may spoil it has spoiled.
@@ -207,7 +229,7 @@ func budgetText(r Rollout) string {
 func neededText(v Verdict) string {
 	var parts []string
 	if v.Needed > 0 {
-		parts = append(parts, fmt.Sprintf("%s of about %s requests for the proof that is furthest away", thousands(v.Requests), thousands(v.Needed)))
+		parts = append(parts, fmt.Sprintf("%s of about %s %s for the proof that is furthest away", thousands(v.Requests), thousands(v.Needed), units(v.Gate)))
 	}
 	if v.Detectable > 0 {
 		parts = append(parts, fmt.Sprintf("a shift of %.2f pt could be told now", 100*v.Detectable))
@@ -362,6 +384,9 @@ func (p *page) findings(list []Finding) {
 			row[2], row[3], row[4] = percent(f.CandidateRate), percent(f.StableRate), points(f.Difference)
 			row[5] = fmt.Sprintf("[%+.2f, %+.2f] pt", 100*f.Low, 100*f.High)
 		}
+		if f.Low <= -1 && f.High >= 1 { // nothing is known of it
+			row[5] = "-"
+		}
 		if f.BandLow != 0 || f.BandHigh != 0 {
 			row[6] = fmt.Sprintf("%+.2f to %+.2f pt", 100*f.BandLow, 100*f.BandHigh)
 		}
@@ -391,14 +416,14 @@ func requestsText(f Finding) string {
 // drivers names who brought findings about.
 func (p *page) drivers(list []Finding) {
 	for _, f := range list {
-		if len(f.Drivers) == 0 {
+		if len(f.Drivers) == 0 || f.Outcome == string(judge.Acceptable) {
 			continue
 		}
 		var named []string
 		for _, d := range f.Drivers {
-			named = append(named, fmt.Sprintf("%s %.0f %%", d.Name, 100*d.Share))
+			named = append(named, fmt.Sprintf("%s %+.0f %%", d.Name, 100*d.Share))
 		}
-		p.field("", f.Gate+" is driven by "+strings.Join(named, ", "))
+		p.field("driven by", f.Gate+": "+strings.Join(named, ", "))
 	}
 }
 

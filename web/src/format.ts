@@ -60,3 +60,7 @@ const gates: Record<string, string> = {
 };
 
 export const gateName = (gate: string) => gates[gate] ?? words(gate);
+
+// units are what a gate counts.
+export const units = (gate: string) =>
+  gate === "missed_bids" ? "bids" : /paired$|^partners|^invalid/.test(gate) ? "pairs" : "requests";

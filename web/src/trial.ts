@@ -2,7 +2,7 @@
 
 import type { Fleet, Phase, Rollout, Verdict } from "./api.ts";
 import { h, svg } from "./dom.ts";
-import { clock, count, percent, points, span, words } from "./format.ts";
+import { clock, count, percent, points, span, units, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { ago, badge, button, code, tone, until } from "./parts.ts";
 
@@ -23,7 +23,7 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
       r.verdict ? verdictBadge(r.verdict) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
     h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
-    judged && r.verdict ? progress(r, now) : null,
+    judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now) : null,
     nextList(f, r, now),
     h("footer", {}, verbs(f, r)));
 }
@@ -77,11 +77,11 @@ function progress(r: Rollout, now: number): HTMLElement | null {
   const eta = v.eta_seconds > 0 ? Date.parse(v.at) + 1000 * v.eta_seconds - now : 0;
   return h("div", { class: "progress" },
     h("progress", { max: 100, value: share, "aria-label": "Progress towards a verdict" }, `${share} %`),
-    h("span", { class: "figures" }, h("b", {}, `${share}\u00a0%`), " of the proof", seenOf(v), eta > 0 ? [", verdict in about ", h("b", {}, span(eta))] : null));
+    h("span", { class: "figures" }, h("b", {}, `${share}\u00a0%`), " of the proof", seenOf(v), eta > 1000 ? [", verdict in about ", h("b", {}, span(eta))] : null));
 }
 
 const seenOf = (v: Verdict): (Node | string)[] =>
-  v.needed ? [", ", h("b", {}, count(v.requests ?? 0)), ` of about ${count(v.needed)} requests`] : [];
+  v.needed ? [", ", h("b", {}, count(v.requests ?? 0)), ` of about ${count(v.needed)} ${units(v.gate ?? "")}`] : [];
 
 function nextList(f: Fleet, r: Rollout, now: number): HTMLElement {
   const n = f.next;

@@ -125,6 +125,7 @@ var gates = {
   breaker: "Breaker"
 };
 var gateName = (gate) => gates[gate] ?? words(gate);
+var units = (gate) => gate === "missed_bids" ? "bids" : /paired$|^partners|^invalid/.test(gate) ? "pairs" : "requests";
 
 // src/parts.ts
 function tone(phase) {
@@ -464,7 +465,8 @@ function because(f) {
   ));
 }
 function gateRow(f) {
-  const measured = f.requests > 0 && (f.band_low !== 0 || f.band_high !== 0);
+  const unknown = f.low <= -1 && f.high >= 1;
+  const measured = f.requests > 0 && !unknown && (f.band_low !== 0 || f.band_high !== 0);
   const fine = Math.abs(f.band_high) < 5e-3;
   const digits = fine ? 2 : 1;
   return h(
@@ -475,7 +477,7 @@ function gateRow(f) {
     measured ? [
       h("td", { class: "number", "data-label": "candidate" }, percent(f.candidate_rate, digits)),
       h("td", { class: "number", "data-label": "stable" }, percent(f.stable_rate, digits)),
-      h("td", { class: "interval" }, intervalBar(f, digits), h("span", { class: "figures" }, h("b", {}, `${points(f.difference, digits)} pt`), ` [${points(f.low, digits)}, ${points(f.high, digits)}]`))
+      h("td", { class: "interval" }, intervalBar(f, digits), h("span", { class: "figures" }, figures(f, digits)))
     ] : h("td", { colspan: 3, class: "said" }, f.sentence),
     h(
       "td",
@@ -487,16 +489,20 @@ function gateRow(f) {
     h(
       "td",
       { class: "number basis", "data-label": "basis" },
-      count(f.requests),
+      f.requests > 0 ? count(f.requests) : null,
       (f.needed ?? 0) > f.requests ? h("small", {}, `of ${count(f.needed ?? 0)}`) : null,
-      h("small", {}, `${count(f.clusters)} clusters`),
+      f.clusters > 0 ? h("small", {}, `${count(f.clusters)} clusters`) : null,
       f.alpha ? h("small", { title: "false alarms that this gate may give, of a rollout's 5 %" }, `alpha ${share(f.alpha)}`) : null
     )
   );
 }
+function figures(f, digits) {
+  if (f.gate === "prediction") return [h("b", {}, percent(f.difference, digits)), ` [${percent(f.low, digits)}, ${percent(f.high, digits)}]`];
+  return [h("b", {}, `${points(f.difference, digits)} pt`), ` [${points(f.low, digits)}, ${points(f.high, digits)}]`];
+}
 function growth(f) {
   const g = f.growth ?? [];
-  if (g.length < 2 || f.threshold <= 1) return null;
+  if (g.length < 2 || f.threshold <= 1 || Math.max(...g) < Math.log(2)) return null;
   const width = 160, height = 30, top = Math.log(f.threshold);
   const high = Math.max(top, ...g), low = Math.min(0, ...g);
   const y = (v) => 2 + (height - 4) * (1 - (v - low) / (high - low));
@@ -516,9 +522,10 @@ function growth(f) {
 function intervalBar(f, digits) {
   const width = 240, height = 26, middle = height / 2;
   const open2 = f.band_low <= -1;
-  const marks = open2 ? [3 * f.band_high, f.high, Math.abs(f.difference)] : [f.low, f.high, f.band_low, f.band_high].map(Math.abs);
+  const centre = f.gate === "prediction" ? (f.band_low + f.band_high) / 2 : 0;
+  const marks = open2 ? [3 * f.band_high, f.high, Math.abs(f.difference)] : [f.low, f.high, f.band_low, f.band_high].map((v) => Math.abs(v - centre));
   const reach = 1.12 * Math.max(...marks, 1e-6);
-  const x = (v) => width / 2 * (1 + Math.max(-1, Math.min(1, v / reach)));
+  const x = (v) => width / 2 * (1 + Math.max(-1, Math.min(1, (v - centre) / reach)));
   const label2 = `difference ${points(f.difference, digits)} points, 95 % interval ${points(f.low, digits)} to ${points(f.high, digits)}, allowed ${open2 ? "up" : points(f.band_low, digits)} to ${points(f.band_high, digits)}`;
   const cap = (v) => svg("line", { x1: x(v), x2: x(v), y1: middle - 5, y2: middle + 5, class: "ci" });
   return svg(
@@ -526,10 +533,10 @@ function intervalBar(f, digits) {
     { viewBox: `0 0 ${width} ${height}`, class: "bar", role: "img", "aria-label": label2, preserveAspectRatio: "none" },
     svg("rect", { x: 0, y: 3, width, height: height - 6, rx: 3, class: "out" }),
     svg("rect", { x: x(f.band_low), y: 3, width: Math.max(1, x(f.band_high) - x(f.band_low)), height: height - 6, class: "band" }),
-    svg("line", { x1: x(0), x2: x(0), y1: 1, y2: height - 1, class: "zero" }),
+    svg("line", { x1: x(centre), x2: x(centre), y1: 1, y2: height - 1, class: "zero" }),
     svg("line", { x1: x(f.low), x2: x(f.high), y1: middle, y2: middle, class: "ci" }),
-    Math.abs(f.low) < reach ? cap(f.low) : null,
-    f.high < reach ? cap(f.high) : null,
+    Math.abs(f.low - centre) < reach ? cap(f.low) : null,
+    f.high - centre < reach ? cap(f.high) : null,
     svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: "halo" }),
     svg("path", { d: `M${x(f.difference).toFixed(1)} ${middle}h.01`, class: `dot ${f.outcome}` })
   );
@@ -688,7 +695,7 @@ function trialPanel(f, now2) {
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now2) }, span(now2 - Date.parse(r.since))))
     ),
     h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
-    judged && r.verdict ? progress(r, now2) : null,
+    judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now2) : null,
     nextList(f, r, now2),
     h("footer", {}, verbs(f, r))
   );
@@ -742,10 +749,10 @@ function progress(r, now2) {
     "div",
     { class: "progress" },
     h("progress", { max: 100, value: share3, "aria-label": "Progress towards a verdict" }, `${share3} %`),
-    h("span", { class: "figures" }, h("b", {}, `${share3} %`), " of the proof", seenOf(v), eta > 0 ? [", verdict in about ", h("b", {}, span(eta))] : null)
+    h("span", { class: "figures" }, h("b", {}, `${share3} %`), " of the proof", seenOf(v), eta > 1e3 ? [", verdict in about ", h("b", {}, span(eta))] : null)
   );
 }
-var seenOf = (v) => v.needed ? [", ", h("b", {}, count(v.requests ?? 0)), ` of about ${count(v.needed)} requests`] : [];
+var seenOf = (v) => v.needed ? [", ", h("b", {}, count(v.requests ?? 0)), ` of about ${count(v.needed)} ${units(v.gate ?? "")}`] : [];
 function nextList(f, r, now2) {
   const n = f.next;
   const rows = [["Next", [n.sentence, ...n.at && Date.parse(n.at) > now2 ? [" About ", until(n.at, now2), "."] : []]]];
