@@ -34,7 +34,7 @@ func BenchmarkPass(b *testing.B) {
 			r.Fleet.Policies.Default.Settle = 0
 			r.Fleet.Policies.Special = []rollout.Policy{r.Fleet.Policies.Default}
 			r.Fleet.Policies.Special[0].Jobs, r.Fleet.Policies.Special[0].Shadow.Skip = []string{"second"}, true
-			r.Fleet.JobsEvery = 0
+			r.Fleet.JobsEvery, r.Fleet.LookEvery = 0, 0 // every pass is to look
 			store := Store{Documents: w, Names: []string{"ads"}}
 			for i, name := range []string{"one", "second"} {
 				w.complete(name, testArtifact(name), 0)

@@ -23,7 +23,7 @@ const (
 // chronicle keeps the looks of a rollout, for ever. Those that are not stored
 // yet lie in the checkpoint, so that none is lost with the process.
 type chronicle struct {
-	Chunk   int     `json:"chunk"` // into which the oldest of Pending goes, or a later one
+	Chunk   int     `json:"chunk"` // into which the oldest of Pending goes, if it fits
 	Pending []noted `json:"pending,omitempty"`
 
 	writer *history.Writer // of Chunk; nil until it is looked up
@@ -62,9 +62,10 @@ func (f *Reconciler) keepLooks(ctx context.Context) error {
 	}
 	ctx, cancel := f.memo.keeping.bound(ctx)
 	defer cancel()
+	chunk := j.Log.Chunk
 	err := f.write(ctx, j)
 	if f.memo.keeping.failed = err != nil; err != nil {
-		j.Log.writer = nil // what is stored is the truth
+		j.Log.writer, j.Log.Chunk = nil, chunk // what is stored is the truth
 		return fmt.Errorf("keep the looks of rollout %s: %w", j.rollout, err)
 	}
 	j.Log.Pending, j.Log.stored = nil, time.Now()

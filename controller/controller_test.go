@@ -220,6 +220,7 @@ func (s scene) killedAt(t *testing.T, at int, lost bool) {
 		t.Errorf("%s: it was never that far", how)
 	}
 	checkEnd(t, w, w.ended(t), how)
+	w.looks(t, s.job, how)
 }
 
 // TestEverythingTwice repeats every message and every write.
@@ -269,6 +270,7 @@ func (s scene) deposedAt(t *testing.T, at int) {
 		return err
 	})
 	checkEnd(t, w, w.ended(t), fmt.Sprintf("deposed at change %d", at))
+	w.looks(t, s.job, fmt.Sprintf("deposed at change %d", at))
 }
 
 // TestTasksReplaced lets ECS replace a task every few seconds.

@@ -27,6 +27,9 @@ type exposed struct {
 	Missed   float64 `json:"missed"` // extrapolated from explored requests
 	Assumed  float64 `json:"assumed"`
 
+	Since time.Time `json:"since"` // of its first report
+	Last  time.Time `json:"last"`
+
 	// Where the last report began, and what there was before it: one that
 	// begins there again holds it, too.
 	After          int64   `json:"after"`
@@ -35,7 +38,8 @@ type exposed struct {
 }
 
 // take adds what the reports of a look count. The candidate's tasks that are
-// silent are taken to go on at the pace, in auctions a second.
+// silent are taken to go on as before, or at the pace, in auctions a second,
+// where that is not known.
 func (e *exposure) take(look tally.Look, generation int64, silent []string, pace float64) {
 	if e.Generation != generation {
 		e.fold(generation)
@@ -47,26 +51,33 @@ func (e *exposure) take(look tally.Look, generation int64, silent []string, pace
 	e.At = look.At
 	for _, r := range look.Reports {
 		if r.Arm == judge.Candidate && r.Generation == generation {
-			e.add(r)
+			e.add(r, look.At)
 		}
 	}
 	for _, task := range silent {
 		t := e.Tasks[task]
-		t.Assumed += pace * elapsed.Seconds()
+		rate := pace
+		if told := t.Last.Sub(t.Since); told > 0 {
+			rate = float64(t.Auctions) / told.Seconds()
+		}
+		t.Assumed += rate * elapsed.Seconds()
 		e.Tasks[task] = t
 	}
 }
 
 // add takes in a report, unless it was before. One that begins where the last
 // one began was not taken for good, and tells it again, with more.
-func (e *exposure) add(r tally.Report) {
+func (e *exposure) add(r tally.Report, at time.Time) {
 	t := e.Tasks[r.Task]
 	if t.Boot != r.Boot && t.Boot != "" { // another process: what the old one told stays
 		e.Auctions += t.Auctions + int64(t.Assumed)
 		e.Missed += t.Missed
 		t = exposed{}
 	}
-	t.Boot = r.Boot
+	if t.Boot == "" {
+		t.Since = at
+	}
+	t.Boot, t.Last = r.Boot, at
 	goesOn, again := r.After >= t.Upto, r.After == t.After
 	if r.Upto > t.Upto && (goesOn || again) {
 		if goesOn {

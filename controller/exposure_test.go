@@ -40,7 +40,7 @@ func TestExposure(t *testing.T) {
 		{"a part was lost", 3, 7, []tally.Report{report("1", 7, 15, 16, 10, 0)}, nil, 150, 50},
 		{"what stable answers", 4, 7, []tally.Report{control}, nil, 150, 50},
 		{"of an earlier cohort", 5, 7, []tally.Report{report("1", 6, 0, 90, 1000, 0)}, nil, 150, 50},
-		{"silence of two tasks", 15, 7, nil, []string{"a", "b"}, 150 + 2*10*20, 50},
+		{"silence of two tasks", 15, 7, nil, []string{"a", "b"}, 150 + 10*50 + 10*20, 50}, // one as before, one at the pace
 		{"one tells, the other does not", 20, 7, []tally.Report{report("1", 7, 16, 30, 250, 0)}, []string{"b"}, 400 + 200 + 100, 50},
 		{"a restarted process", 21, 7, []tally.Report{report("2", 7, 0, 5, 30, 0)}, nil, 430 + 300, 50},
 		{"another cohort", 22, 8, []tally.Report{report("2", 8, 0, 30, 20, 2)}, nil, 450 + 300, 150},

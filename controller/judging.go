@@ -53,8 +53,8 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.O
 		return nil
 	}
 	look, silent := f.lookAtCounts(ctx, s, j, seen.Tasks, now)
-	if len(look.Expected) == 0 && r.Comparing() != rollout.Promoting {
-		return nil // nobody serves what is to be compared yet
+	if len(look.Expected) == 0 && r.Comparing() != rollout.Promoting || j.Verdict != nil && j.Verdict.At.Equal(now) {
+		return nil // nobody serves what is to be compared yet, or this moment has had its look
 	}
 	silent = errors.Join(silent, f.rule(s, j, look, seen))
 	if err := f.checkpoint(ctx, j); err != nil {
