@@ -82,7 +82,7 @@ func count(list *[]int64, g, buckets int, so bool) {
 
 // BenchmarkLook tallies one look and judges it. That over 1,000 tasks reads
 // some 130 MB of counts, and 256 MB where every list is full: it waits for
-// memory most of its time.
+// memory half of its time.
 func BenchmarkLook(b *testing.B) {
 	for _, size := range []struct {
 		tasks, partners, buckets int

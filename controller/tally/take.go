@@ -114,8 +114,9 @@ func (s *State) rowOf(r *Report) (int, error) {
 func (s *State) meet(partners []partnerReading) (known bool, err error) {
 	var fresh []string
 	for i := range partners {
-		if _, known := s.index[partners[i].name]; !known {
-			fresh = append(fresh, partners[i].name)
+		p := &partners[i]
+		if p.index, known = s.index[p.name]; !known {
+			fresh = append(fresh, p.name)
 		}
 	}
 	if n := len(s.partners) + len(fresh); n > judge.MaxPartners {
@@ -176,7 +177,7 @@ func (s *State) count(i int, d *reading, served bool, day *increments) error {
 	s.place(i, a)
 	s.place(i, pairsTable)
 	for met := false; !met; {
-		if err := d.fold(s.tables[a].shape(), s.tables[pairsTable].shape()); err != nil {
+		if err := d.fold(s.partners, s.tables[a].shape(), s.tables[pairsTable].shape()); err != nil {
 			return err
 		}
 		var err error
@@ -195,7 +196,7 @@ func (s *State) count(i int, d *reading, served bool, day *increments) error {
 		t.weight = 1 / row.explore
 	}
 	for k := range d.partners {
-		s.countPartner(&t, s.index[d.partners[k].name], &d.partners[k])
+		s.countPartner(&t, &d.partners[k])
 	}
 	if served {
 		t.open(judge.Overall, t.all[0][:d.arm.width], t.all[1][:d.arm.width])
@@ -208,7 +209,8 @@ func (s *State) count(i int, d *reading, served bool, day *increments) error {
 
 // countPartner adds what one partner counts to its own stream, and to the
 // sums over partners.
-func (s *State) countPartner(t *taking, k int, p *partnerReading) {
+func (s *State) countPartner(t *taking, p *partnerReading) {
+	k := p.index
 	own := &s.streams[judge.FirstPartner+k]
 	a, n := t.row.arm, p.served[0].sum
 	own.scored[a] += n
