@@ -248,6 +248,42 @@ func mutants() []mutant {
 			10, "an extended phase has no end", "controller/rollout/inconclusive.go",
 			"extended && !now.Before(end)", "extended && end.IsZero()", "TestRandomHistories",
 		},
+		{
+			4, "the way back waits for the log of looks", "controller/reconcile.go",
+			"if decided && !goesBack(next) {", "if decided {", "TestWayBackWaitsForNoLog",
+		},
+		{
+			4, "harm is forgotten when it cannot be remembered", "controller/judging.go",
+			"if j.Verdict.Outcome == judge.Worse {", "if j.Verdict == nil {", "TestHarmIsToldWithoutMemory",
+		},
+		{
+			7, "looks that are not stored yet die with the process", "controller/chronicle.go",
+			"json:\"pending,omitempty\"", "json:\"-\"", "TestSameVerdicts",
+		},
+		{
+			7, "the evidence dies with the process", "controller/judging.go",
+			"Judge      judge.State          `json:\"judge\"`", "Judge      judge.State          `json:\"-\"`", "TestSameVerdicts",
+		},
+		{
+			7, "a log that could not be written goes on elsewhere", "controller/chronicle.go",
+			"j.Log.writer, j.Log.Chunk = nil, chunk", "j.Log.writer, _ = nil, chunk", "TestChunks",
+		},
+		{
+			8, "a candidate is accepted on looks that nobody kept", "controller/reconcile.go",
+			"if decided && !goesBack(next) {", "if decided && next.Active == nil {", "TestForwardWaitsForLog",
+		},
+		{
+			10, "what a silent canary answers costs nothing", "controller/exposure.go",
+			"t.Assumed += rate * elapsed.Seconds()", "t.Assumed += 0 * rate", "TestExposure",
+		},
+		{
+			10, "one crash is counted at every look", "controller/judging.go",
+			"involved && !slices.Contains(j.Crashed, c.Task) && len", "involved && len", "TestCrashes",
+		},
+		{
+			10, "nobody is at fault for a crash in the shadow phase", "controller/judging.go",
+			"case compared && r.Comparing() == rollout.Shadow:", "case compared && r.Comparing() == rollout.Live:", "TestCrashes",
+		},
 	}
 }
 

@@ -309,9 +309,25 @@ func TestChunks(t *testing.T) {
 	keep()
 	check("a look that was stored by a process that died")
 
+	puts := 0
+	w.before = func(string) error {
+		if puts++; puts == 2 {
+			return errDown
+		}
+		return nil
+	}
+	look(0.02)
+	look(0.04)
+	want = append(want, 303, 304)
+	if err := r.keepLooks(t.Context()); !errors.Is(err, errDown) {
+		t.Fatalf("the second chunk was stored: %v", err)
+	}
+	keep()
+	check("a failure between two chunks")
+
 	r.program, j.Log.writer = "v2", nil
 	look(0.02)
-	want = append(want, 303)
+	want = append(want, 305)
 	keep()
 	check("another program")
 
@@ -320,7 +336,7 @@ func TestChunks(t *testing.T) {
 	j.Log.writer = nil
 	look(0.02)
 	want[len(want)-1] = -1
-	want = append(want, 304)
+	want = append(want, 306)
 	keep()
 	check("a damaged chunk")
 

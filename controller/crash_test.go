@@ -80,8 +80,14 @@ func TestCrashes(t *testing.T) {
 				for _, l := range w.looks(t, good.job, name) {
 					counted = l.Statistics.Crashes
 				}
-				if tt.guilty != (counted[judge.CandidateArm] == 1) {
-					t.Errorf("counted crashes: %v", counted)
+				want := [judge.Arms]int{}
+				if tt.guilty {
+					want[judge.CandidateArm] = 1
+				} else if name == "control" {
+					want[judge.ControlArm] = 1
+				}
+				if counted != want {
+					t.Errorf("counted crashes: %v, want %v", counted, want)
 				}
 			})
 		})
