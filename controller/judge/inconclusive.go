@@ -105,9 +105,8 @@ func (r ruling) classify(t trail, now time.Time, p Policy) (Class, string) {
 	case e.known && e.ready && e.info*m2 >= r.enough(p) && (r.near(p) || e.info*m2 >= plenty*p.MaxInformation):
 		return Borderline, fmt.Sprintf("the difference of %s pt lies too near the edge of %s to be told from it (standard error %s pt)",
 			points2(e.d), r.edges(), points2(1/math.Sqrt(e.info)))
-	case e.known && !e.ready && e.least() < minClusters && e.info*e.phi*m2 >= p.MaxInformation:
-		return Floor, fmt.Sprintf("traffic comes over too few connections (%.1f effective clusters, %d are needed): "+
-			"open more connections, compare more tasks, or score more by both releases (shadow.sample)", e.least(), minClusters)
+	case e.known && !e.ready && e.least() < r.fewest() && e.info*e.phi*m2 >= p.MaxInformation:
+		return Floor, fmt.Sprintf("traffic comes over too few of them (%.1f effective clusters, %.0f are needed): %s", e.least(), r.fewest(), r.wayOut())
 	}
 	after := patienceTime
 	if !e.known {
@@ -120,8 +119,7 @@ func (r ruling) classify(t trail, now time.Time, p Policy) (Class, string) {
 		if e.info*e.phi*m2 < p.MaxInformation {
 			return "", "" // too early to tell a ceiling from chance
 		}
-		return Floor, "information grows no more though traffic does: connections last, and say the same over and over; " +
-			"open more of them, or score more by both releases (shadow.sample)"
+		return Floor, "information grows no more though traffic does, since the same few say the same over and over: " + r.wayOut()
 	}
 	return Starved, r.starved()
 }
@@ -151,6 +149,31 @@ func (r ruling) mark(at time.Time) mark {
 	default:
 		return m
 	}
+}
+
+// fewest is how many effective clusters of either arm decide anything.
+func (r ruling) fewest() float64 {
+	if r.least > 0 {
+		return r.least
+	}
+	return minClusters
+}
+
+// wayOut says what would bring more information.
+func (r ruling) wayOut() string {
+	switch r.Gate {
+	case GateLatency:
+		return "tasks differ for good; compare more of them (steps), widen judge.latency_margin, or let latency only end rollouts (judge.latency: guard)"
+	case GateMissedBids:
+		return "explore more, open more connections, or let missed bids only end rollouts (judge.missed_bids: guard)"
+	case GateFilterRatePaired, GatePartnersPaired:
+		return "open more connections, or score more by both releases (shadow.sample)"
+	case GateFilterRateServed, GatePartnersServed:
+		return "open more connections, compare more tasks (steps), or score more by both releases (shadow.sample) " +
+			"and let served counts only end rollouts (judge.served: guard)"
+	case GateErrors, GateInvalidScores, GateData, GateDrift, GateSampleRatio, GatePrediction, GateBreaker:
+	}
+	return "compare more tasks (steps), or wait"
 }
 
 func (r ruling) starved() string {

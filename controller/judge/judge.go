@@ -88,6 +88,7 @@ type Policy struct {
 	Drift            string        `yaml:"drift" json:"drift"`                           // of scores: off, pause or roll_back; default pause
 	DriftMargin      float64       `yaml:"drift_margin" json:"drift_margin"`             // of scores below any quantile, default 0.1
 	Latency          string        `yaml:"latency" json:"latency"`                       // require, guard or off; default require
+	Served           string        `yaml:"served" json:"served"`                         // filter rates of the arms, where pairs are proven: require or guard; default require
 	MissedBids       string        `yaml:"missed_bids" json:"missed_bids"`               // require, guard or off; default require
 	SampleRatio      float64       `yaml:"sample_ratio" json:"sample_ratio"`             // odds of the arms' traffic against their tasks', default 1.5
 	MaxClockSkew     time.Duration `yaml:"max_clock_skew" json:"max_clock_skew"`         // between two tasks, default 10s

@@ -86,7 +86,7 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 		}
 	}
 	r.band = band{-1, loudest.margin, loudest.margin}
-	r.basis, r.setting = loudest.estimate, "latency_margin"
+	r.basis, r.setting, r.least = loudest.estimate, "latency_margin", fewTasks
 	best := s.proven(GateLatency, r.band, proof)
 	r.asked = t.Served && p.Latency == Require && own.edge > 0 && !own.refused
 	r.show(best)

@@ -43,6 +43,7 @@ func (p Policy) Check() error {
 		choices     []string
 	}{
 		{"latency", p.Latency, []string{Require, Guard, Off}},
+		{"served", p.Served, []string{Require, Guard}},
 		{"missed_bids", p.MissedBids, []string{Require, Guard, Off}},
 		{"drift", p.Drift, []string{DriftPause, DriftRollBack, DriftOff}},
 	} {
@@ -82,6 +83,7 @@ func (p Policy) Sane() Policy {
 	p.MissedBidsMargin = share(p.MissedBidsMargin, .005)
 	p.DriftMargin = share(p.DriftMargin, .1)
 	p.Latency = oneOf(p.Latency, Require, Guard, Off)
+	p.Served = oneOf(p.Served, Require, Guard)
 	p.MissedBids = oneOf(p.MissedBids, Require, Guard, Off)
 	p.Drift = oneOf(p.Drift, DriftPause, DriftRollBack, DriftOff)
 	p.Breaker = p.Breaker.sane()

@@ -22,6 +22,7 @@ type ruling struct {
 
 	basis   estimate // on which the required proof rests
 	band    band
+	least   float64 // effective clusters of either arm that decide anything; 0 for the usual ones
 	over    bool    // only more is harm: the band has no lower edge
 	waits   string  // partner for whose proof all wait
 	setting string  // of the band's margin
@@ -104,7 +105,7 @@ func (s *State) rule(t *Statistics, p Policy) []ruling {
 	rulings := []ruling{
 		s.ruleData(t.Problems),
 		t.ruleOverall(byPair, GateFilterRatePaired, 2/overallPairedAlpha, paired || !t.Served),
-		t.ruleOverall(byArm, GateFilterRateServed, 2/overallServedAlpha, t.Served),
+		t.ruleOverall(byArm, GateFilterRateServed, 2/overallServedAlpha, t.Served && (p.Served == Require || !paired)),
 		t.rulePartners(c, byPairs, GatePartnersPaired, paired || !t.Served),
 		t.rulePartners(c, byArms, GatePartnersServed, t.Served && len(c.asked(t, byArms)) > 0),
 		s.ruleErrors(t, p),

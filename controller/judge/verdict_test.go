@@ -151,6 +151,13 @@ func gateCases() []gateCase {
 			s.Streams[Overall].Bids = pairsOf(90000*25, 90000*25*.04, 90000*25*.01, 200)
 			s.Streams[Overall].BidsFlips = 2250
 		}, Policy{}, Worse, GateMissedBids, "missed_bids: of 45,000 bids"},
+		{"served counts dead", func(s *Statistics) { s.Streams[Overall].Served = Difference{} }, Policy{}, Unsure, GateFilterRateServed, "nothing to compare"},
+		{"served counts not required", func(s *Statistics) { s.Streams[Overall].Served = Difference{} }, Policy{Served: Guard}, Acceptable, "", ""},
+		{"neither served counts nor pairs", func(s *Statistics) {
+			for i := range s.Streams {
+				s.Streams[i].Served, s.Streams[i].Pairs = Difference{}, PairSums{}
+			}
+		}, Policy{Served: Guard}, Unsure, GateFilterRateServed, "nothing to compare"},
 		{"few bids", func(s *Statistics) { s.Streams[Overall].BidsSeen, s.Streams[Overall].BidsFlips = 50, 1 }, Policy{}, Unsure, GateMissedBids, ""},
 		{"few bids, not required", func(s *Statistics) { s.Streams[Overall].BidsSeen, s.Streams[Overall].BidsFlips = 50, 1 }, Policy{MissedBids: Guard}, Acceptable, "", ""},
 		{"drift", drifted, Policy{Reference: evenReference()}, Unsure, GateDrift, "HOLD score_drift"},
