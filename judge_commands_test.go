@@ -100,6 +100,9 @@ func TestRecordedCounts(t *testing.T) {
 			t.Errorf("%s: the same counts bring other verdicts: %v", name, err)
 		}
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if want := asController(t, counts); out.String() != want {
+			t.Errorf("%s is judged otherwise than by a controller", name)
+		}
 		var last judge.Verdict
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
 			t.Fatal(err)
@@ -109,6 +112,29 @@ func TestRecordedCounts(t *testing.T) {
 		}
 		t.Logf("%s: %d bytes, %d looks: %s", name, len(counts), len(lines), last.Sentence)
 	}
+}
+
+// asController judges counts as a controller does, who knows when arms are
+// formed anew: at the first look of a canary step.
+func asController(t *testing.T, counts []byte) string {
+	t.Helper()
+	var c tallytest.Case
+	var out strings.Builder
+	served := false
+	for line := range bytes.Lines(counts) {
+		look, err := readLook(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if look.Served && !served {
+			c.Step()
+		}
+		served = look.Served
+		if err := json.NewEncoder(&out).Encode(c.Look(look, judge.Policy{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out.String()
 }
 
 func TestJudgeRefuses(t *testing.T) {

@@ -183,6 +183,16 @@ func TestAppendRefuses(t *testing.T) {
 	if !bytes.Equal(before, written(t, w)) {
 		t.Error("what was refused has changed the chunk")
 	}
+	good := begin(t)
+	for _, l := range all {
+		if err := good.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := *w
+	if err := after.Append(all[1]); err != nil || !bytes.Equal(written(t, good), written(t, &after)) {
+		t.Errorf("what was refused has changed what comes after it: %v", err)
+	}
 	for i := 0; ; i++ {
 		l := all[1]
 		l.Number += i
@@ -283,8 +293,12 @@ func TestOtherFields(t *testing.T) {
 		for _, part := range f["schema"].(map[string]any)["parts"].([]any) {
 			if p := part.(map[string]any); p["name"] == "statistics" {
 				for _, part := range p["parts"].([]any) {
-					if p := part.(map[string]any); p["name"] == "streams" || p["name"] == "answered" {
+					p := part.(map[string]any)
+					if p["name"] == "streams" || p["name"] == "answered" {
 						p["name"] = "old_" + p["name"].(string)
+					}
+					if p["name"] == "served" {
+						p["kind"] = "int"
 					}
 				}
 			}
@@ -294,11 +308,11 @@ func TestOtherFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(c.Strange, " "); got != "statistics.old_streams statistics.old_answered" {
+	if got := strings.Join(c.Strange, " "); got != "statistics.served statistics.old_streams statistics.old_answered" {
 		t.Errorf("strange fields: %s", got)
 	}
 	got, err := read(renamed)
-	want.Statistics.Streams, want.Statistics.Answered = nil, [judge.Arms]int64{}
+	want.Statistics.Served, want.Statistics.Streams, want.Statistics.Answered = false, nil, [judge.Arms]int64{}
 	if err != nil || len(got) != 1 || !same(got[0], want) {
 		t.Errorf("read %+v, %v", got, err)
 	}
