@@ -35,7 +35,7 @@ policy:
   steps: [{percent: 50, soak: 200ms, margin: 0.1}]
   settle: 100ms
   swap_guard: {off: true}
-  judge: {margin: 0.1, partner_margin: 0.4, tail_margin: 0.5, error_floor: 0.01, window_requests: 100, breaker: {crashes: -1}} # tasks are killed
+  judge: {margin: 0.1, partner_margin: 0.4, tail_margin: 0.5, error_floor: 0.01, window_requests: 100, missed_bids: guard, breaker: {crashes: -1}} # tasks are killed
 `
 
 // stack is the whole program on this machine: AWS, a service of tasks, a
