@@ -25,16 +25,22 @@ type Size struct {
 // and for figures worth publishing (hours).
 func Sizes() []Size {
 	return []Size{
-		{"short", 4, 1, 4, 0, 0, false},
+		{"short", 2, 1, 3, 0, 0, false},
 		{"middle", 60, 16, 24, 6, 16, true},
 		{"full", 2000, 500, 500, 100, 500, true},
 	}
 }
 
-// rollouts is how many of a scenario are played.
-func (s Size) rollouts(of Scenario) int {
-	if of.Truth == OnEdge || of.Name == Scenarios()[0].Name {
+// rollouts is how many of a scenario are played on a kind of traffic. Where
+// there is no time for more than one, each scenario gets another kind.
+func (s Size) rollouts(of Scenario, on Kind) int {
+	all := Scenarios()
+	turn := Kinds()[slices.Index(all, of)%len(Kinds())]
+	switch {
+	case of.Truth == OnEdge || of == all[0]:
 		return s.Fine
+	case s.Others == 1 && on != turn:
+		return 0
 	}
 	return s.Others
 }
@@ -51,18 +57,18 @@ type Row struct {
 // all processors. count says how many of a row; the same seeds give the same
 // results on every machine. Rows with fewer rollouts see the first seeds of
 // those with more.
-func Campaign(kinds []Kind, scenarios []Scenario, p rollout.Policies, count func(Scenario) int) []Row {
+func Campaign(kinds []Kind, scenarios []Scenario, p rollout.Policies, count func(Scenario, Kind) int) []Row {
 	var rows []Row
 	type game struct{ row, seed int }
 	var games []game
 	for _, s := range scenarios {
 		for _, k := range kinds {
-			for seed := range count(s) {
+			for seed := range count(s, k) {
 				games = append(games, game{len(rows), seed})
 			}
-			row := Row{Kind: k, Scenario: s, Results: map[string][]Result{Sluice: make([]Result, count(s))}}
+			row := Row{Kind: k, Scenario: s, Results: map[string][]Result{Sluice: make([]Result, count(s, k))}}
 			for name := range rivals() {
-				row.Results[name] = make([]Result, count(s))
+				row.Results[name] = make([]Result, count(s, k))
 			}
 			rows = append(rows, row)
 		}

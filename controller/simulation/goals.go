@@ -20,18 +20,8 @@ const doubt = .001
 
 // Goals holds the report against what the judge was built for.
 func (r Report) Goals() (goals []Goal) {
-	for _, row := range r.Rows {
-		n := len(row.Results[Sluice])
-		switch row.Scenario.Truth {
-		case Fine:
-			goals = append(goals, atMostShare("false rollbacks: "+row.Scenario.Name+", "+string(row.Kind), row.wrong(Sluice), n))
-		case OnEdge:
-			goals = append(goals,
-				atMostShare("false promotions: "+row.Scenario.Name+", "+string(row.Kind), row.wrong(Sluice), n),
-				atMostShare("rollbacks: "+row.Scenario.Name+", "+string(row.Kind), ended(row.Results[Sluice], RolledBack), n))
-		case Harmful:
-			goals = append(goals, atMostShare("false promotions: "+row.Scenario.Name+", "+string(row.Kind), row.wrong(Sluice), n))
-		}
+	for _, s := range Scenarios() {
+		goals = append(goals, r.rights(s)...)
 	}
 	for _, f := range r.Races {
 		goals = append(goals, speed(f)...)
@@ -40,6 +30,32 @@ func (r Report) Goals() (goals []Goal) {
 		goals = append(goals, w.goals()...)
 	}
 	return append(goals, r.pairing())
+}
+
+// rights are the goals of one scenario: on each kind of traffic, and on all.
+func (r Report) rights(s Scenario) (goals []Goal) {
+	var wrong, back, all int
+	what := "false promotions: "
+	if s.Truth == Fine {
+		what = "false rollbacks: "
+	}
+	for _, row := range r.Rows {
+		if row.Scenario != s {
+			continue
+		}
+		n := len(row.Results[Sluice])
+		if n > 0 {
+			goals = append(goals, atMostShare(what+s.Name+", "+string(row.Kind), row.wrong(Sluice), n))
+		}
+		wrong += row.wrong(Sluice)
+		back += ended(row.Results[Sluice], RolledBack)
+		all += n
+	}
+	goals = append(goals, atMostShare(what+s.Name+", all traffic", wrong, all))
+	if s.Truth == OnEdge {
+		goals = append(goals, atMostShare("rollbacks: "+s.Name+", all traffic", back, all))
+	}
+	return goals
 }
 
 func atMostShare(name string, x, n int) Goal {

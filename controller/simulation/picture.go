@@ -67,8 +67,8 @@ func (p Picture) SVG() []byte {
 	fmt.Fprintf(&b, `<text transform="translate(18 %g) rotate(-90)" text-anchor="middle">%s</text>`+"\n", (topEdge+bottomEdge)/2, html.EscapeString(p.Y))
 	for _, m := range p.Marks {
 		at := y.place(m.Y)
-		fmt.Fprintf(&b, `<line class="m" x1="%g" x2="%g" y1="%s" y2="%s"/><text x="%g" y="%s" text-anchor="end">%s</text>`+"\n",
-			leftEdge, rightEdge, unit(at), unit(at), rightEdge, unit(at-5), html.EscapeString(m.Name))
+		fmt.Fprintf(&b, `<line class="m" x1="%g" x2="%g" y1="%s" y2="%s"/><text x="%g" y="%s">%s</text>`+"\n",
+			leftEdge, rightEdge, unit(at), unit(at), leftEdge+6, unit(at-5), html.EscapeString(m.Name))
 	}
 	p.drawLines(&b, x, y)
 	b.WriteString("</svg>\n")

@@ -43,6 +43,9 @@ const mostLooks = 240
 // play carries out one rollout by the very functions that carry out real ones:
 // Decide, the tally and the judge.
 func play(m *market, p rollout.Policies, watch func(step)) Result {
+	if m.scenario.Unpaired {
+		p = unpaired(p)
+	}
 	w, s := newWorld(m), rollout.State{Fleet: "f", Stable: stableRelease, Default: stableRelease}
 	var j panel
 	var res Result
@@ -122,6 +125,16 @@ func policies() rollout.Policies {
 	p.Steps = []rollout.Step{{Tasks: 2, Soak: 5 * time.Minute, Margin: .05}, {Tasks: 8, Soak: 10 * time.Minute}}
 	p.PhaseWait, p.Inconclusive.PhaseWaits = 20*time.Minute, 1.5
 	return rollout.Policies{Default: p}
+}
+
+// unpaired is what one does who cannot score anything twice: all canaries at
+// once, as arms need many more requests than pairs, and a proof only of the
+// partners that bring half of the traffic.
+func unpaired(p rollout.Policies) rollout.Policies {
+	p.Default.Shadow.Skip = true
+	p.Default.Steps = p.Default.Steps[len(p.Default.Steps)-1:]
+	p.Default.Judge.TierOneShare = .5
+	return p
 }
 
 // hasty is the same without a minute's patience: what decides is evidence.

@@ -41,7 +41,7 @@ func Run(size Size) Report {
 	r.Rows = Campaign(Kinds(), Scenarios(), policies(), size.rollouts)
 	r.Races = Races(size)
 	r.Wholes = Wholes(size.Wholes)
-	r.Hasty = Campaign([]Kind{Short}, shifts(), hasty(), func(Scenario) int { return size.Shifts })
+	r.Hasty = Campaign([]Kind{Short}, shifts(), hasty(), func(Scenario, Kind) int { return size.Shifts })
 	r.Traces = traces()
 	return r
 }
@@ -56,6 +56,11 @@ func (r Row) wrong(method string) int {
 		return ended(r.Results[method], RolledBack)
 	}
 	return ended(r.Results[method], Promoted)
+}
+
+// played are the rows of which any rollout was played.
+func (r Report) played() []Row {
+	return slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return len(row.Results[Sluice]) == 0 })
 }
 
 // Markdown writes the tables, goals first.
@@ -81,7 +86,7 @@ func (r Report) Markdown() string {
 func (r Report) wrongTable() string {
 	head := append([]string{"Scenario", "Traffic", "Wrong is", "Rollouts"}, methods()...)
 	var rows [][]string
-	for _, row := range r.Rows {
+	for _, row := range r.played() {
 		wrong := "promoted"
 		if row.Scenario.Truth == Fine {
 			wrong = "rolled back"
@@ -98,7 +103,7 @@ func (r Report) wrongTable() string {
 
 func (r Report) endTable() string {
 	var rows [][]string
-	for _, row := range r.Rows {
+	for _, row := range r.played() {
 		all := row.Results[Sluice]
 		n, times, exposed := requests(all), minutes(all), exposures(all)
 		rows = append(rows, []string{
@@ -119,7 +124,10 @@ func (r Report) othersTable() string {
 		head = append(head, m, "requests", "minutes")
 	}
 	var rows [][]string
-	for _, row := range r.Rows {
+	for _, row := range r.played() {
+		if row.Scenario.Unpaired {
+			continue // the same streams once more
+		}
 		cells := []string{row.Scenario.Name, string(row.Kind)}
 		for _, m := range methods()[1:] {
 			all := row.Results[m]

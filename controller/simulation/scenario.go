@@ -40,6 +40,8 @@ type Scenario struct {
 	Slower     float64 // candidate's latency is longer by this share
 	ErrorRatio float64 // candidate's error rate against stable's; 0 means 1
 
+	Unpaired bool // nothing is scored by both releases: what is served decides alone
+
 	Bursts   bool // now and then some task fails 3 % of its requests for half a minute, whatever it serves
 	Noisy    bool // one task that will be a canary takes 1.5 times as long, whatever it serves
 	Exchange bool // 40 % of the traffic comes over 64 connections in all
@@ -59,6 +61,9 @@ func Scenarios() []Scenario {
 		{Name: "error bursts on any task", Truth: Fine, Bursts: true},
 		{Name: "latency +10 %", Truth: Harmful, Slower: .10},
 		{Name: "a canary task with a noisy neighbour", Truth: Fine, Noisy: true},
+		{Name: "no change, served counts alone", Truth: Fine, Unpaired: true},
+		{Name: "on its edge: +2 pt, served counts alone", Truth: OnEdge, Shift: .02, Unpaired: true},
+		{Name: "outside: +4 pt, served counts alone", Truth: Harmful, Shift: .04, Unpaired: true},
 		{Name: "an exchange: 40 % over 64 connections", Truth: Fine, Exchange: true},
 	}
 }

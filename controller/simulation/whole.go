@@ -43,7 +43,7 @@ func Wholes(runs int) (all []Whole) {
 		if runs == 0 {
 			break
 		}
-		rows := Campaign([]Kind{k}, []Scenario{{Name: "no change", Truth: Fine}}, hasty(), func(Scenario) int { return runs })
+		rows := Campaign([]Kind{k}, []Scenario{{Name: "no change", Truth: Fine}}, hasty(), func(Scenario, Kind) int { return runs })
 		w := Whole{Kind: k, Results: rows[0].Results[Sluice]}
 		w.Looks = wholeOracle(k, max(4, runs/4))
 		for phase, looks := range w.Looks {
