@@ -302,7 +302,7 @@ func verdictServed(at time.Time) *judge.Verdict {
 	)
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.Threshold > 0 {
-			f.Alpha = 2 / f.Threshold
+			f.Alpha = 1 / f.Threshold
 			v.Spent = append(v.Spent, judge.Spent{Gate: f.Gate, Alpha: f.Alpha, Evidence: f.Evidence, Threshold: f.Threshold})
 		}
 	}
@@ -320,7 +320,7 @@ func verdictWorse(at time.Time) *judge.Verdict {
 	v.Progress, v.ETA = 0.41, 0
 	v.Sentence = "partner dsp-07 is filtered more: candidate 47.1 %, stable 21.8 % (+25.3 pt, 95 % [+17.9, +32.7]), allowed -3 to +3 pt; evidence 5,200 of 100; 4,120 requests, 124 clusters"
 	f := finding(judge.GatePartnersServed, "dsp-07", judge.Worse, 47.1, 21.8, 17.9, 32.7, 3, 5200, 100, 0, 20, 4_120)
-	f.Alpha, f.Growth = .02, []float64{-.2, .1, .6, 1.3, 1.9, 2.6, 3.8, 5.1, 7, 8.6}
+	f.Alpha, f.Growth = .01, []float64{-.2, .1, .6, 1.3, 1.9, 2.6, 3.8, 5.1, 7, 8.6}
 	f.Drivers = []judge.Driver{{Name: "dsp-07", Share: .97}}
 	f.Otherwise = "not worse, had partner_margin been 17 pt or more"
 	v.Findings[len(v.Findings)-2] = f

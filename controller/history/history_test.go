@@ -226,10 +226,12 @@ func TestTakes(t *testing.T) {
 	}
 }
 
-// TestDamage cuts a chunk off everywhere, and turns every byte around.
+// TestDamage cuts a chunk off everywhere, and turns every byte around: that is
+// seen, or does no harm.
 func TestDamage(t *testing.T) {
 	w := begin(t)
-	for _, l := range looks(3) {
+	whole := looks(3)
+	for _, l := range whole {
 		if err := w.Append(l); err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +246,7 @@ func TestDamage(t *testing.T) {
 		}
 		bad := bytes.Clone(chunk)
 		bad[i] ^= 0x5a
-		if _, err := read(bad); !errors.Is(err, ErrDamaged) {
+		if found, err := read(bad); !errors.Is(err, ErrDamaged) && (err != nil || !same(found, whole)) {
 			t.Fatalf("byte %d turned around: %v", i, err)
 		}
 	}

@@ -20,7 +20,7 @@ type traffic struct {
 }
 
 const (
-	clusters      = 32 // per arm
+	clusters      = 16 // per arm
 	auctionsALook = 10_000
 	pairsALook    = 20 * auctionsALook
 )

@@ -2,7 +2,7 @@
 
 import type { Fleet, Phase, Rollout, Verdict } from "./api.ts";
 import { h, svg } from "./dom.ts";
-import { clock, count, percent, points, span, units, words } from "./format.ts";
+import { clock, count, percent, points, share, span, units, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { ago, badge, button, code, tone, until } from "./parts.ts";
 
@@ -73,11 +73,11 @@ function idlePanel(f: Fleet, now: number): HTMLElement {
 function progress(r: Rollout, now: number): HTMLElement | null {
   const v = r.verdict;
   if (v === null) return null;
-  const share = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
+  const done = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
   const eta = v.eta_seconds > 0 ? Date.parse(v.at) + 1000 * v.eta_seconds - now : 0;
   return h("div", { class: "progress" },
-    h("progress", { max: 100, value: share, "aria-label": "Progress towards a verdict" }, `${share} %`),
-    h("span", { class: "figures" }, h("b", {}, `${share}\u00a0%`), " of the proof", seenOf(v), eta > 1000 ? [", verdict in about ", h("b", {}, span(eta))] : null));
+    h("progress", { max: 100, value: done, "aria-label": "Progress towards a verdict" }, `${done} %`),
+    h("span", { class: "figures" }, h("b", {}, `${done}\u00a0%`), " of the proof", seenOf(v), eta > 1000 ? [", verdict in about ", h("b", {}, span(eta))] : null));
 }
 
 const seenOf = (v: Verdict): (Node | string)[] =>
@@ -150,6 +150,14 @@ export function evidencePanel(f: Fleet): HTMLElement | null {
   return h("section", { class: "card", "aria-label": "Evidence" },
     h("header", {}, h("h2", {}, "Evidence"),
       h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
+      alarms(v),
       (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null),
     gatesTable(findings));
+}
+
+// alarms says how often a rollout of a good candidate may end in a false one,
+// all gates together.
+function alarms(v: Verdict | null): HTMLElement | null {
+  const spent = (v?.spent ?? []).reduce((sum, s) => sum + s.alpha, 0);
+  return spent > 0 ? h("span", { class: "muted" }, "false alarms at most ", h("b", {}, share(spent)), " per rollout, all gates and looks together") : null;
 }

@@ -743,13 +743,13 @@ function idlePanel(f, now2) {
 function progress(r, now2) {
   const v = r.verdict;
   if (v === null) return null;
-  const share3 = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
+  const done = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
   const eta = v.eta_seconds > 0 ? Date.parse(v.at) + 1e3 * v.eta_seconds - now2 : 0;
   return h(
     "div",
     { class: "progress" },
-    h("progress", { max: 100, value: share3, "aria-label": "Progress towards a verdict" }, `${share3} %`),
-    h("span", { class: "figures" }, h("b", {}, `${share3} %`), " of the proof", seenOf(v), eta > 1e3 ? [", verdict in about ", h("b", {}, span(eta))] : null)
+    h("progress", { max: 100, value: done, "aria-label": "Progress towards a verdict" }, `${done} %`),
+    h("span", { class: "figures" }, h("b", {}, `${done} %`), " of the proof", seenOf(v), eta > 1e3 ? [", verdict in about ", h("b", {}, span(eta))] : null)
   );
 }
 var seenOf = (v) => v.needed ? [", ", h("b", {}, count(v.requests ?? 0)), ` of about ${count(v.needed)} ${units(v.gate ?? "")}`] : [];
@@ -831,10 +831,15 @@ function evidencePanel(f) {
       {},
       h("h2", {}, "Evidence"),
       h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
+      alarms(v),
       (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null
     ),
     gatesTable(findings)
   );
+}
+function alarms(v) {
+  const spent = (v?.spent ?? []).reduce((sum, s) => sum + s.alpha, 0);
+  return spent > 0 ? h("span", { class: "muted" }, "false alarms at most ", h("b", {}, share(spent)), " per rollout, all gates and looks together") : null;
 }
 
 // src/main.ts
