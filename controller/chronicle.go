@@ -63,7 +63,7 @@ func (f *Reconciler) keepLooks(ctx context.Context) error {
 	ctx, cancel := f.memo.keeping.bound(ctx)
 	defer cancel()
 	chunk := j.Log.Chunk
-	err := f.write(ctx, j)
+	err := f.writeLooks(ctx, j)
 	if f.memo.keeping.failed = err != nil; err != nil {
 		j.Log.writer, j.Log.Chunk = nil, chunk // what is stored is the truth
 		return fmt.Errorf("keep the looks of rollout %s: %w", j.rollout, err)
@@ -98,10 +98,11 @@ func (f *Reconciler) settle(ctx context.Context, s rollout.State, decided bool) 
 	return nil
 }
 
-func (f *Reconciler) write(ctx context.Context, j *judging) error {
+// writeLooks appends all that wait, chunk by chunk.
+func (f *Reconciler) writeLooks(ctx context.Context, j *judging) error {
 	c := &j.Log
 	if c.writer == nil {
-		if err := f.open(ctx, j, c.Chunk, c.Pending[0]); err != nil {
+		if err := f.openChunk(ctx, j, c.Chunk, c.Pending[0]); err != nil {
 			return err
 		}
 	}
@@ -113,7 +114,7 @@ func (f *Reconciler) write(ctx context.Context, j *judging) error {
 			return err
 		}
 	}
-	return f.put(ctx, j)
+	return f.putChunk(ctx, j)
 }
 
 // makeRoom goes on to the next chunk where the look does not fit into this one.
@@ -124,27 +125,27 @@ func (f *Reconciler) makeRoom(ctx context.Context, j *judging, n noted) error {
 		return nil
 	}
 	if header.Count == 0 { // of another program or policy: nothing of it is wanted
-		return f.begin(j, n)
+		return f.beginChunk(j, n)
 	}
-	if err := f.put(ctx, j); err != nil {
+	if err := f.putChunk(ctx, j); err != nil {
 		return err
 	}
 	c.Chunk++
-	if err := f.open(ctx, j, c.Chunk, n); err != nil {
+	if err := f.openChunk(ctx, j, c.Chunk, n); err != nil {
 		return err
 	}
 	return f.makeRoom(ctx, j, n)
 }
 
-// open continues a chunk before the look, or begins it. What cannot be
+// openChunk continues a chunk before the look, or begins it. What cannot be
 // continued stays as it is, and another is begun.
-func (f *Reconciler) open(ctx context.Context, j *judging, chunk int, next noted) error {
+func (f *Reconciler) openChunk(ctx context.Context, j *judging, chunk int, next noted) error {
 	c := &j.Log
 	key := history.Key(f.Fleet.Name, j.rollout, chunk)
 	c.Chunk, c.etag = chunk, ""
 	body, etag, err := f.Documents.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
-		return f.begin(j, next)
+		return f.beginChunk(j, next)
 	}
 	if err != nil {
 		return err
@@ -155,17 +156,19 @@ func (f *Reconciler) open(ctx context.Context, j *judging, chunk int, next noted
 		c.writer, err = history.Resume(key, body, next.Look.Number-1)
 	}
 	if err != nil || stored.First > next.Look.Number { // damaged, of another program, or numbered otherwise
-		return f.open(ctx, j, chunk+1, next)
+		return f.openChunk(ctx, j, chunk+1, next)
 	}
 	return nil
 }
 
-func (f *Reconciler) begin(j *judging, next noted) (err error) {
+// beginChunk begins the chunk for a look, without storing it yet.
+func (f *Reconciler) beginChunk(j *judging, next noted) (err error) {
 	j.Log.writer, err = history.New(history.Header{Program: f.program, Rollout: j.rollout, Chunk: j.Log.Chunk, Policy: next.Policy})
 	return err
 }
 
-func (f *Reconciler) put(ctx context.Context, j *judging) error {
+// putChunk stores the chunk, if nobody else has since it was opened.
+func (f *Reconciler) putChunk(ctx context.Context, j *judging) error {
 	c := &j.Log
 	body, err := c.writer.Bytes()
 	if err != nil {

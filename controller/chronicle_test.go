@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -358,5 +359,40 @@ func TestPendingIsBounded(t *testing.T) {
 	}
 	if len(c.Pending) != maxPending || forgot != 10 || c.Pending[0].Look.Number != 11 {
 		t.Errorf("%d wait, %d were forgotten, the oldest is %d", len(c.Pending), forgot, c.Pending[0].Look.Number)
+	}
+}
+
+// TestUnknownCheckpoint begins to judge anew where a judge of another version
+// has left its checkpoint, and forgets nothing of what the candidate has done.
+func TestUnknownCheckpoint(t *testing.T) {
+	j := &judging{Generation: 7, Verdict: &judge.Verdict{Looks: 9}, Arms: map[string]judge.Arm{"a": judge.Candidate}, Crashed: []string{"b"}}
+	j.Exposure = exposure{Generation: 7, Tasks: map[string]exposed{"a": {Boot: "1", Auctions: 500}}, Auctions: 300}
+	j.Log.Chunk = 4
+	body, err := json.Marshal(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored := &judging{}
+	if err := json.Unmarshal(body, restored); err != nil || restored.Generation != 7 || restored.Log.Chunk != 4 || restored.Verdict.Looks != 9 {
+		t.Fatalf("as it was: %+v, %v", restored, err)
+	}
+	for _, how := range []string{`{"version":999,"past":{}}`, `null`, `"?"`} {
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(body, &fields); err != nil {
+			t.Fatal(err)
+		}
+		fields["judge"] = json.RawMessage(how)
+		other, err := json.Marshal(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restored := &judging{}
+		if err := json.Unmarshal(other, restored); err != nil {
+			t.Fatal(err)
+		}
+		auctions, _ := restored.Exposure.total()
+		if anew := restored.Generation == 0 && restored.Verdict == nil && restored.Log.Chunk == 5; !anew || auctions != 800 || len(restored.Crashed) != 1 {
+			t.Errorf("judge %s: %+v, %d auctions", how, restored, auctions)
+		}
 	}
 }

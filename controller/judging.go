@@ -48,13 +48,14 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.O
 		return err
 	}
 	j.join(r, seen.Tasks)
-	if r.Comparing() == rollout.Promoting && !j.anew(seen.Crashed) || f.early(j, r, now) {
+	if f.early(j, r, now) || r.Comparing() == rollout.Promoting && !j.anew(seen.Crashed) {
 		j.tell(r, seen)
 		return nil
 	}
 	look, silent := f.lookAtCounts(ctx, s, j, seen.Tasks, now)
-	if len(look.Expected) == 0 && r.Comparing() != rollout.Promoting || j.Verdict != nil && j.Verdict.At.Equal(now) {
-		return nil // nobody serves what is to be compared yet, or this moment has had its look
+	if len(look.Expected) == 0 && r.Comparing() != rollout.Promoting {
+		j.tellExposure(seen) // nobody serves yet what is to be compared
+		return nil
 	}
 	silent = errors.Join(silent, f.rule(s, j, look, seen))
 	if err := f.checkpoint(ctx, j); err != nil {
@@ -75,13 +76,14 @@ func judged(r *rollout.Rollout) bool {
 }
 
 // early reports whether the last look was only just made: passes that hurry
-// after a change, or begin anew after a crash, go by its verdict.
+// after a change, or begin anew after a crash, go by its verdict. A new cohort
+// is looked at at once, but no moment has two looks.
 func (f *Reconciler) early(j *judging, r *rollout.Rollout, now time.Time) bool {
-	if j.Verdict == nil || j.Generation != r.Generation {
+	if j.Verdict == nil {
 		return false
 	}
 	gap := now.Sub(j.Verdict.At)
-	return gap >= 0 && gap < f.Fleet.LookEvery/2
+	return gap == 0 || gap > 0 && gap < f.Fleet.LookEvery/2 && j.Generation == r.Generation
 }
 
 // rule counts what a look shows, judges it, and notes what it came to.
@@ -107,11 +109,18 @@ func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *ro
 // tell leaves in seen what the last look came to. While tasks move over,
 // nothing is compared any more, and only gross harm is told.
 func (j *judging) tell(r *rollout.Rollout, seen *rollout.Observation) {
-	auctions, missed := j.Exposure.total()
-	seen.Exposed, seen.MissedBids = auctions, int64(missed)
-	if v := j.Verdict; v != nil && (r.Comparing() != rollout.Promoting || v.Breaker) {
+	j.tellExposure(seen)
+	v := j.Verdict
+	switch {
+	case v == nil:
+	case v.Breaker, r.Comparing() != rollout.Promoting && j.Generation == r.Generation:
 		seen.Verdict = v
 	}
+}
+
+func (j *judging) tellExposure(seen *rollout.Observation) {
+	auctions, missed := j.Exposure.total()
+	seen.Exposed, seen.MissedBids = auctions, int64(missed)
 }
 
 // join remembers on whose account each task would crash: in the shadow phase

@@ -106,6 +106,9 @@ func (f *Reconciler) crashed(ctx context.Context, s rollout.State, now time.Time
 	if gap := now.Sub(f.memo.crashedAt); gap >= 0 && gap < min(crashesEvery, f.Fleet.LookEvery) {
 		return f.memo.crashed, nil
 	}
+	if f.memo.listing.failed { // it has just shown that it cannot be asked
+		return f.memo.crashed, nil
+	}
 	ctx, cancel := f.memo.ending.bound(ctx)
 	defer cancel()
 	crashed, err := f.Tasks.Crashed(ctx)
