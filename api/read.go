@@ -78,8 +78,8 @@ func (s *server) rollout(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a := v.state.Active; a != nil && a.ID == id {
-		return shapeWhole(freshest(*a, v.look)), nil
+	if a := v.fleet.Active; a != nil && a.ID == id {
+		return *a, nil
 	}
 	for _, one := range slices.Concat(v.state.Queue, v.state.Finished) {
 		if one.ID == id {

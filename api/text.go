@@ -344,6 +344,9 @@ func printRollout(out io.Writer, r Rollout) error {
 	}
 	p.field("policy", r.Policy)
 	p.field("exposed", thousands(r.Exposed)+" auctions answered by the candidate")
+	if text := budgetText(r); text != "" {
+		p.field("budget", text)
+	}
 	if r.Predicted != nil {
 		p.field("predicted", fmt.Sprintf("filter rate %s [%s, %s]", percent(r.Predicted.Estimate), percent(r.Predicted.Low), percent(r.Predicted.High)))
 	}
