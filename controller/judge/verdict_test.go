@@ -279,6 +279,8 @@ func TestHoldIsNotLatched(t *testing.T) {
 
 func TestInconclusive(t *testing.T) {
 	borderline := func(s *Statistics) { s.Streams[Overall].Served = between([Arms]float64{.4199, .4}, 400000, 400, 1.5) }
+	soon := func(s *Statistics) { s.Streams[Overall].Served = between([Arms]float64{.4199, .4}, 45000, 400, 1.5) }
+	halfWay := func(s *Statistics) { s.Streams[Overall].Served = between([Arms]float64{.414, .4}, 45000, 400, 1.5) }
 	lasting := func(s *Statistics) { // twelve heavy connections
 		s.Streams[Overall].Served = between([Arms]float64{.4, .4}, 400000, 12, 3)
 	}
@@ -300,6 +302,8 @@ func TestInconclusive(t *testing.T) {
 		gate  Gate
 	}{
 		{"borderline", borderline, 1, time.Minute, Borderline, GateFilterRateServed},
+		{"on the edge, soon", soon, 1, time.Minute, Borderline, GateFilterRateServed},
+		{"half way to the edge", halfWay, 1, time.Minute, "", GateFilterRateServed},
 		{"few connections", lasting, 1, time.Minute, Floor, GateFilterRateServed},
 		{"connections that last", floor, 40, time.Minute, Floor, GateFilterRateServed},
 		{"connections that last, not yet", floor, 9, time.Minute, "", GateFilterRateServed},
