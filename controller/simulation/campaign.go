@@ -26,7 +26,7 @@ type Size struct {
 func Sizes() []Size {
 	return []Size{
 		{"short", 2, 1, 3, 0, 0, false},
-		{"middle", 60, 16, 24, 6, 16, true},
+		{"middle", 60, 15, 24, 5, 16, true},
 		{"full", 2000, 500, 500, 100, 500, true},
 	}
 }

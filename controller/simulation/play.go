@@ -46,6 +46,9 @@ func play(m *market, p rollout.Policies, watch func(step)) Result {
 	if m.scenario.Unpaired {
 		p = unpaired(p)
 	}
+	if m.scenario.Guarded {
+		p.Default.Judge.Served, p.Default.Judge.Latency = judge.Guard, judge.Guard
+	}
 	w, s := newWorld(m), rollout.State{Fleet: "f", Stable: stableRelease, Default: stableRelease}
 	var j panel
 	var res Result

@@ -35,11 +35,18 @@ type Report struct {
 	Traces []Trace
 }
 
-// Run simulates everything.
-func Run(size Size) Report {
+// Run simulates everything, and says how it goes on.
+func Run(size Size, say func(string)) Report {
 	r := Report{Size: size}
-	r.Rows = Campaign(Kinds(), Scenarios(), policies(), size.rollouts)
+	for _, s := range Scenarios() {
+		rows := Campaign(Kinds(), []Scenario{s}, policies(), size.rollouts)
+		for _, row := range rows {
+			say(row.summary())
+		}
+		r.Rows = append(r.Rows, rows...)
+	}
 	r.Races = Races(size)
+	say("the races are run")
 	r.Wholes = Wholes(size.Wholes)
 	r.Hasty = Campaign([]Kind{Short}, shifts(), hasty(), func(Scenario, Kind) int { return size.Shifts })
 	r.Traces = traces()
@@ -56,6 +63,13 @@ func (r Row) wrong(method string) int {
 		return ended(r.Results[method], RolledBack)
 	}
 	return ended(r.Results[method], Promoted)
+}
+
+// summary is a row in a line.
+func (r Row) summary() string {
+	all := r.Results[Sluice]
+	return fmt.Sprintf("%s, %s: of %d rollouts %d promoted, %d rolled back, %d undecided %s", r.Scenario.Name, r.Kind,
+		len(all), ended(all, Promoted), ended(all, RolledBack), ended(all, Undecided), loudest(all))
 }
 
 // played are the rows of which any rollout was played.
@@ -125,7 +139,7 @@ func (r Report) othersTable() string {
 	}
 	var rows [][]string
 	for _, row := range r.played() {
-		if row.Scenario.Unpaired {
+		if row.Scenario.Unpaired || row.Scenario.Guarded {
 			continue // the same streams once more
 		}
 		cells := []string{row.Scenario.Name, string(row.Kind)}

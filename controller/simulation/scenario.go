@@ -42,6 +42,8 @@ type Scenario struct {
 
 	Unpaired bool // nothing is scored by both releases: what is served decides alone
 
+	Guarded bool // what the arms show may end the rollout, and need not be proven (judge.served, judge.latency: guard)
+
 	Bursts   bool // now and then some task fails 3 % of its requests for half a minute, whatever it serves
 	Noisy    bool // one task that will be a canary takes 1.5 times as long, whatever it serves
 	Exchange bool // 40 % of the traffic comes over 64 connections in all
@@ -65,6 +67,7 @@ func Scenarios() []Scenario {
 		{Name: "on its edge: +2 pt, served counts alone", Truth: OnEdge, Shift: .02, Unpaired: true},
 		{Name: "outside: +4 pt, served counts alone", Truth: Harmful, Shift: .04, Unpaired: true},
 		{Name: "an exchange: 40 % over 64 connections", Truth: Fine, Exchange: true},
+		{Name: "the same exchange, the arms only guard", Truth: Fine, Exchange: true, Guarded: true},
 	}
 }
 

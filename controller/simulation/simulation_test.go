@@ -26,7 +26,7 @@ func TestSimulate(t *testing.T) {
 	case detector:
 		plays = Size{Name: "watched", Fine: 1, Races: 1}
 	}
-	r := Run(plays)
+	r := Run(plays, func(line string) { t.Log(line) })
 	t.Logf("\n%s", r.Markdown())
 	for _, g := range r.Goals() {
 		if g.Refuted {

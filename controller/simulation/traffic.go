@@ -98,7 +98,7 @@ type connection struct {
 
 // newMarket opens the traffic of a seed.
 func newMarket(seed uint64, kind Kind, scenario Scenario) *market {
-	m := &market{seed: seed, kind: kind, scenario: scenario, perLook: perLook, asks: newAlias(zipf(partners))}
+	m := &market{seed: seed, kind: kind, scenario: scenario, perLook: perLook, asks: newAlias(zipf())}
 	rng := chance(seed, 1)
 	for k := range m.rates {
 		m.rates[k] = .28 + .24*float64(scramble(uint64(k))%1000)/1000 // the market's own, not the seed's
@@ -132,6 +132,30 @@ func connect(rng *rand.Rand) connection {
 // drift is what is added to all filter rates at a moment.
 func drift(at time.Duration) float64 {
 	return driftHeight * (1 - math.Cos(2*math.Pi*float64(at)/float64(driftPeriod))) / 2
+}
+
+// reference is what the candidate's manifest tells of its scores: shares of
+// the judge's bins, without drift, and without what befalls it later.
+func (m *market) reference() []float64 {
+	shares := make([]float64, judge.ScoreBins)
+	shift, spread, steps := m.scenario.Shift, 0.0, 20
+	if m.scenario.Partner > 0 || m.scenario.After > 0 {
+		shift = 0
+	}
+	if m.kind != Independent {
+		spread = math.Hypot(connectionSpread, requestSpread)
+	}
+	traffic := zipf()
+	for k, rate := range m.rates {
+		for i := range steps {
+			habit := spread * normalQuantile((float64(i)+.5)/float64(steps))
+			for j := range steps {
+				u := (float64(j) + .5) / float64(steps)
+				shares[scoreBin(u-rate-habit-shift)] += traffic[k] / float64(steps*steps)
+			}
+		}
+	}
+	return shares
 }
 
 // An order is what a task is asked to do in a look.

@@ -70,7 +70,7 @@ func TestTraffic(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			stable, worse := watch(kind, Scenario{}, judge.Control), watch(kind, Scenario{Shift: .05, ErrorRatio: 40, Slower: .10}, judge.Candidate)
 			near(t, "load", stable.requests/100, perLook, 65)
-			near(t, "first partner's share", stable.by[0]/(5*stable.requests), zipf(partners)[0], .005)
+			near(t, "first partner's share", stable.by[0]/(5*stable.requests), zipf()[0], .005)
 			near(t, "shift", worse.rate()-stable.rate(), .05, .008)
 			near(t, "share scored by both", stable.shadowed/stable.requests, 1-.8*.9, .01)
 			near(t, "flips", (stable.ten+stable.one)/stable.pairs, flip/2, .006)
@@ -149,6 +149,29 @@ func TestSlowHarm(t *testing.T) {
 		}
 	}
 	near(t, "harm", after.rate()-before.rate(), .2, .02)
+}
+
+// What the manifest tells of the candidate's scores is what is seen of them.
+func TestReference(t *testing.T) {
+	for _, kind := range Kinds() {
+		m, c := newMarket(5, kind, Scenario{Shift: .03}), newCounter("a")
+		var seen [judge.ScoreBins]float64
+		total := 0.0
+		for look := range 60 {
+			m.play(order{task: look % fleetSize, look: look, arm: judge.Candidate}, c)
+			for i, n := range c.report.Scores {
+				seen[i] += float64(n)
+				total += float64(n)
+			}
+		}
+		below, told := 0.0, 0.0
+		for i, share := range m.reference() {
+			below += seen[i] / total
+			told += share
+			near(t, string(kind)+": share of scores up to a bin", below, told, .02)
+		}
+		near(t, "all shares", told, 1, 1e-9)
+	}
 }
 
 func BenchmarkPlay(b *testing.B) {

@@ -99,7 +99,7 @@ func (w *world) observe(s rollout.State, now time.Time) rollout.Observation {
 	}
 	if r := s.Active; r != nil && r.Phase == rollout.Admitting {
 		seen.Admission = &rollout.Admission{
-			Rollout: r.ID, Outcome: rollout.AdmissionOK, Source: r.Source, Digest: candidateOf, Sentence: "admitted",
+			Rollout: r.ID, Outcome: rollout.AdmissionOK, Source: r.Source, Digest: candidateOf, Sentence: "admitted", Reference: w.market.reference(),
 		}
 	}
 	return seen
