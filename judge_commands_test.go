@@ -171,3 +171,30 @@ func TestDocumentedCounts(t *testing.T) {
 		t.Errorf("docs/judge.md says\n%s\nit is\n%s", shown[2], &out)
 	}
 }
+
+// TestSimulatedTables checks that the results which docs/judge.md shows are
+// those of the simulation: rows of docs/judge/tables.md.
+func TestSimulatedTables(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("docs", "judge.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, found := strings.Cut(string(text), "## What the simulation shows")
+	if !found {
+		return // nothing is claimed
+	}
+	simulated, err := os.ReadFile(filepath.Join("docs", "judge", "tables.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(shown) {
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| ---") && !strings.Contains(string(simulated), line) {
+			t.Errorf("no simulation has shown %s", line)
+		}
+	}
+	for _, m := range regexp.MustCompile(`\]\((judge/[^)]+)\)`).FindAllStringSubmatch(shown, -1) {
+		if _, err := os.Stat(filepath.Join("docs", m[1])); err != nil {
+			t.Errorf("docs/judge.md refers to %s: %v", m[1], err)
+		}
+	}
+}
