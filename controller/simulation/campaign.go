@@ -25,7 +25,7 @@ type Size struct {
 // and for figures worth publishing (hours).
 func Sizes() []Size {
 	return []Size{
-		{"short", 2, 1, 3, 0, 0, false},
+		{"short", 3, 1, 3, 0, 0, false},
 		{"middle", 60, 15, 24, 5, 16, true},
 		{"full", 2000, 500, 500, 100, 500, true},
 	}
