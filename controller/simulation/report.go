@@ -81,7 +81,7 @@ func (r Report) played() []Row {
 func (r Report) Markdown() string {
 	var b strings.Builder
 	part := func(title, text string, table string) { fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", title, text, table) }
-	part("Goals", "Shares with the upper end of their 95 % confidence interval, one-sided, exact.", r.goalTable())
+	part("Goals", "Written by `make simulate SIMULATE="+r.Size.Name+"`. Shares with the upper end of their 95 % confidence interval, one-sided, exact.", r.goalTable())
 	part("Wrong decisions", "Of all rollouts, rolled back though the candidate is fine, or promoted though it is not; "+
 		"the same streams for every method.", r.wrongTable())
 	part("Where Sluice's rollouts end, and when", "Requests are those answered by all tasks under comparison, median and 90 % quantile of the decided "+
