@@ -26,7 +26,7 @@ type Size struct {
 func Sizes() []Size {
 	return []Size{
 		{"short", 3, 1, 3, 0, 0, false},
-		{"middle", 60, 15, 24, 5, 16, true},
+		{"middle", 50, 12, 20, 4, 12, true},
 		{"full", 2000, 500, 500, 100, 500, true},
 	}
 }
