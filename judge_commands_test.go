@@ -179,7 +179,7 @@ func TestSimulatedTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, found := strings.Cut(string(text), "## What the simulation shows")
+	_, shown, found := strings.Cut(string(text), "\n## What the simulation shows\n")
 	if !found {
 		return // nothing is claimed
 	}
