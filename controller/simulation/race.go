@@ -42,7 +42,7 @@ func races() []race {
 		{name: "paired: roll back at m beyond the edge", scenario: worse, gate: paired, paired: true, perLook: 2, looks: 200, distance: m, alpha: .005},
 		{name: "paired: roll back at m/2 beyond the edge", scenario: half, gate: paired, paired: true, perLook: 4, looks: 300, distance: m / 2, alpha: .005, long: true},
 		{name: "a bad partner of 100, by its pairs", scenario: bad, gate: judge.GatePartnersPaired, partner: 8, paired: true, perLook: 20, looks: 200, distance: .03, alpha: .02},
-		{name: "a bad partner of 100, by the arms", scenario: bad, gate: judge.GatePartnersServed, partner: 8, perLook: 100, looks: 200, distance: .03, alpha: .02, long: true},
+		{name: "a bad partner of 100, by the arms", scenario: bad, gate: judge.GatePartnersServed, partner: 8, perLook: 100, looks: 400, distance: .03, alpha: .02, long: true},
 	}
 }
 
@@ -112,7 +112,7 @@ func (r race) run(kind Kind, runs int) Finish {
 // far as this run can tell.
 func (r race) once(seed uint64, kind Kind) (p path) {
 	m := newMarket(seed, kind, r.scenario)
-	if m.perLook = r.perLook; kind == Independent && !r.paired {
+	if m.perLook = r.perLook; kind == Independent && !r.paired && r.partner == 0 {
 		m.perLook /= 4 // decides so much sooner
 	}
 	var j panel
