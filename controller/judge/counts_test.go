@@ -1,6 +1,7 @@
 package judge_test
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -239,5 +240,43 @@ func TestProofHoldsForItsBandOnly(t *testing.T) {
 	narrow.Margin = .015
 	if v := s.Look(w.See(), narrow); v.Outcome != judge.Unsure || v.Gate != judge.GateFilterRateServed {
 		t.Errorf("narrow: %s by %s: %s", v.Outcome, v.Gate, v.Sentence)
+	}
+}
+
+// Half a minute in which a task fails, whatever it serves, is one event, not
+// as many as it failed requests; the same share of errors all the time is harm.
+func TestErrorBursts(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		rate func(look int) float64 // the candidate's
+		want bool
+	}{
+		{"a burst", func(look int) float64 {
+			if look >= 300 && look < 330 {
+				return .03
+			}
+			return .001
+		}, false},
+		{"all the time", func(int) float64 { return .0025 }, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := tallytest.New(1)
+			w.PerArm, w.Asked = 1, 1
+			look := 0
+			w.Errors = func(a judge.Arm, rng *rand.Rand) int {
+				if a == judge.Candidate {
+					return oneIn(tt.rate(look), 0, 1)(a, rng)
+				}
+				return oneIn(0, .001, 1)(a, rng)
+			}
+			var c tallytest.Case
+			var v judge.Verdict
+			for look = range 600 {
+				v = c.Look(w.Next(), judge.Policy{})
+			}
+			if worse := v.Outcome == judge.Worse; worse != tt.want || worse && v.Gate != judge.GateErrors {
+				t.Errorf("%s: %s", v.Outcome, v.Sentence)
+			}
+		})
 	}
 }

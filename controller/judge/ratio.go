@@ -26,7 +26,7 @@ func (s *State) weighRatio(t *Statistics, m int, p Policy) weighing {
 	if m != ServedErrors && counted.Requests > 0 {
 		w.phi = max(1, n/counted.Requests) // the pairs of a request may fail together
 	}
-	w.phi = max(w.phi, overdispersion(counted.ByCluster))
+	w.phi = max(w.phi, overdispersion(counted.ByCluster), overdispersion(counted.ByMoment))
 	if min(counted.ByTask[CandidateArm].G, counted.ByTask[ControlArm].G) >= manyTasks {
 		w.phi = max(w.phi, overdispersion(counted.ByTask))
 	}

@@ -94,7 +94,7 @@ func (c ClusterSums) sound() bool {
 
 func (r Ratio) sound() bool {
 	for a := range r.N {
-		if !share01(r.X[a], r.N[a]) || !r.ByCluster[a].sound() || !r.ByTask[a].sound() {
+		if !share01(r.X[a], r.N[a]) || !r.ByCluster[a].sound() || !r.ByTask[a].sound() || !r.ByMoment[a].sound() {
 			return false
 		}
 	}

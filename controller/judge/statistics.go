@@ -154,6 +154,7 @@ type Ratio struct {
 	Requests  float64           `json:"requests"` // in which the candidate's trials were counted so far
 	ByCluster [Arms]ClusterSums `json:"by_cluster"`
 	ByTask    [Arms]ClusterSums `json:"by_task"`
+	ByMoment  [Arms]ClusterSums `json:"by_moment"` // by task and half a minute
 }
 
 // Load is how much an arm had to do, for telling whether traffic is shared out

@@ -41,6 +41,7 @@ type State struct {
 
 	shadowed int64                 // requests scored by both
 	exposed  [judge.Ratios]float64 // requests in which the candidate's part of a ratio was counted
+	moments  moments
 
 	// Requests of the other arm since this one last counted any.
 	dry [judge.Arms]int64
@@ -80,6 +81,7 @@ type row struct {
 	buckets    int   // 0 until it counts anything
 	seen       int   // look in which it last reported
 	slots      [tables]int
+	moment     [judge.Ratios][judge.Arms]trials // the open one
 
 	// Since its generation began, to see counters that say different things.
 	told [toldKinds]int64
@@ -154,6 +156,7 @@ func (s *State) Look(l Look, p judge.Policy) judge.Statistics {
 	s.windowRequests, s.windowBuckets = p.WindowRequests, p.WindowBuckets
 	s.aim(p)
 	bad, day := s.take(l, p)
+	s.closeMoments(l.At)
 	s.setTiers(p)
 	s.remember(l.At, day)
 	if l.Served {

@@ -288,8 +288,8 @@ func (t *taking) total(day *increments) {
 	day.shadow[a] += shadow
 	day.moved = day.moved || requests+t.scored+t.compared > 0
 	if t.served {
-		day.expose(judge.ServedErrors, a, requests, failures)
-		day.expose(judge.ServedInvalid, a, t.scored+invalid, invalid)
+		t.expose(day, judge.ServedErrors, a, requests, failures)
+		t.expose(day, judge.ServedInvalid, a, t.scored+invalid, invalid)
 		for g := range t.reading.arm.width {
 			t.arm.rare[errorTrials][g] += t.requests[0].cells[g]
 			t.arm.rare[errorEvents][g] += t.requests[1].cells[g]
@@ -298,8 +298,8 @@ func (t *taking) total(day *increments) {
 		}
 	}
 	if a == judge.ControlArm {
-		day.expose(judge.ShadowInvalid, judge.CandidateArm, t.compared+shadowless, shadowless)
-		day.expose(judge.ShadowInvalid, judge.ControlArm, t.scored+invalid, invalid)
+		t.expose(day, judge.ShadowInvalid, judge.CandidateArm, t.compared+shadowless, shadowless)
+		t.expose(day, judge.ShadowInvalid, judge.ControlArm, t.scored+invalid, invalid)
 		t.exposeShadow()
 	}
 }
@@ -338,9 +338,11 @@ func (r *row) tell(requests, failures, pairs, shadow, both int64) {
 }
 
 // expose adds trials and events of a ratio.
-func (d *increments) expose(metric, arm int, n, x int64) {
-	d.n[metric][arm] += float64(n)
-	d.x[metric][arm] += float64(x)
+func (t *taking) expose(day *increments, metric, arm int, n, x int64) {
+	day.n[metric][arm] += float64(n)
+	day.x[metric][arm] += float64(x)
+	t.row.moment[metric][arm].n += n
+	t.row.moment[metric][arm].x += x
 }
 
 // addIncrements adds one look's increments to what is counted over all rows.

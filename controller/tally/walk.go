@@ -46,6 +46,7 @@ func (s *State) walk(c *codec) {
 		walkDifference(c, &s.slow[k].Of)
 	}
 	s.drift.walk(c)
+	s.moments.walk(c)
 	s.walkTables(c)
 }
 
@@ -145,10 +146,7 @@ func (d *drift) walk(c *codec) {
 	integers(c, d.edges[:])
 	c.time(&d.since)
 	for q := range d.sums {
-		p := &d.sums[q]
-		for _, v := range []*float64{&p.N, &p.X, &p.XX, &p.XN, &p.NN, &p.FF, &p.G} {
-			c.number(v)
-		}
+		walkSums(c, &d.sums[q])
 	}
 }
 
@@ -201,6 +199,12 @@ func (r *row) walk(c *codec) {
 	integer(c, &r.seen)
 	integers(c, r.slots[:])
 	integers(c, r.told[:])
+	for m := range r.moment {
+		for a := range r.moment[m] {
+			integer(c, &r.moment[m][a].n)
+			integer(c, &r.moment[m][a].x)
+		}
+	}
 	integer(c, &r.connections)
 	integer(c, &r.skew)
 	c.number(&r.explore)

@@ -1,0 +1,64 @@
+package tally
+
+import (
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+// momentLength is how long a task's rare events are counted as one cluster, at
+// least. Errors come in bursts: what a task suffers within half a minute says
+// no more than one such time.
+const momentLength = 30 * time.Second
+
+// moments are rare events by task and time.
+type moments struct {
+	since  time.Time // when the open ones began
+	closed [judge.Ratios][judge.Arms]judge.ClusterSums
+}
+
+// trials are x events in n trials.
+type trials struct{ n, x int64 }
+
+// closeMoments ends the open moments of all tasks, if it is time.
+func (s *State) closeMoments(now time.Time) {
+	m := &s.moments
+	if m.since.IsZero() || now.Before(m.since) {
+		m.since = now
+	}
+	if now.Sub(m.since) < momentLength {
+		return
+	}
+	m.since, m.closed = now, s.sumMoments()
+	for i := range s.rows {
+		s.rows[i].moment = [judge.Ratios][judge.Arms]trials{}
+	}
+}
+
+// sumMoments is all moments, the open ones as they are.
+func (s *State) sumMoments() [judge.Ratios][judge.Arms]judge.ClusterSums {
+	all := s.moments.closed
+	for i := range s.rows {
+		for m := range all {
+			for a, t := range s.rows[i].moment[m] {
+				addCluster(&all[m][a], float64(t.n), float64(t.x))
+			}
+		}
+	}
+	return all
+}
+
+func (m *moments) walk(c *codec) {
+	c.time(&m.since)
+	for r := range m.closed {
+		for a := range m.closed[r] {
+			walkSums(c, &m.closed[r][a])
+		}
+	}
+}
+
+func walkSums(c *codec, p *judge.ClusterSums) {
+	for _, v := range []*float64{&p.N, &p.X, &p.XX, &p.XN, &p.NN, &p.FF, &p.G} {
+		c.number(v)
+	}
+}
