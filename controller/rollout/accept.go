@@ -98,7 +98,7 @@ func sensibleChange(q Request) error {
 	case q.Verb != VerbTry:
 		return fmt.Errorf("%w: an intended change goes with try only", ErrBadRequest)
 	case c.Why == "" || len(c.Why) > maxWhy:
-		return fmt.Errorf("%w: say in up to %d characters why the filter rate is meant to change (because)", ErrBadRequest, maxWhy)
+		return fmt.Errorf("%w: say in up to %d characters why the filter rate is meant to change (why)", ErrBadRequest, maxWhy)
 	case c.FilterRate == 0 && len(c.Partners) == 0:
 		return fmt.Errorf("%w: the intended change of the filter rate is 0: say by how much, such as 0.05 for 5 points", ErrBadRequest)
 	case !possible(c.FilterRate):
