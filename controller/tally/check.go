@@ -41,8 +41,8 @@ func check(r *Report, buckets int, served bool) error {
 		return fmt.Errorf("serves the candidate, but only stable may serve in the shadow phase")
 	case r.After < 0 || r.Upto < r.After:
 		return fmt.Errorf("counts from position %d to %d", r.After, r.Upto)
-	case len(r.Partners) > judge.MaxPartners:
-		return fmt.Errorf("counts %d partners, at most %d can be judged", len(r.Partners), judge.MaxPartners)
+	case r.partners() > judge.MaxPartners:
+		return fmt.Errorf("counts %d partners, at most %d can be judged", r.partners(), judge.MaxPartners)
 	case buckets > MaxBuckets:
 		return fmt.Errorf("counts %d buckets, at most %d can be judged", buckets, MaxBuckets)
 	}

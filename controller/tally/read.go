@@ -48,6 +48,7 @@ func (d *reading) open(r *Report) {
 	if d.buckets > 0 {
 		return // every list of a sound report has as many
 	}
+	d.buckets = r.packed.buckets
 	for _, c := range r.Partners {
 		for _, list := range columns(&c) {
 			d.buckets = max(d.buckets, len(list))
@@ -55,11 +56,14 @@ func (d *reading) open(r *Report) {
 	}
 }
 
+// partners is how many partners a report counts.
+func (r *Report) partners() int { return len(r.Partners) + len(r.packed.names) }
+
 // fold adds up what is one cluster in the tables, and says what is wrong with
 // the report. The order of partners is the one to read them in.
 func (d *reading) fold(order []string, arm, pair shape) error {
 	d.arm, d.pair = arm, pair
-	r, n := d.report, len(d.report.Partners)
+	r, n := d.report, d.report.partners()
 	size := 4*arm.width + n*(2*arm.width+6*pair.width)
 	d.cells = slices.Grow(d.cells[:0], size)[:size]
 	d.partners = slices.Grow(d.partners[:0], n)[:n]
@@ -68,22 +72,50 @@ func (d *reading) fold(order []string, arm, pair shape) error {
 	rest = place(d.shadowed[:], rest, arm.width)
 	sound := d.part(arm, d.requests[:], r.Requests, r.Errors) && d.part(arm, d.unscored[:], r.Invalid) &&
 		d.part(arm, d.shadowed[:], r.ShadowRequests) && counts(r.ShadowInvalid, d.buckets)
-	i := 0
-	for name, c := range r.inOrder(order) {
+	for i := range d.partners {
 		p := &d.partners[i]
-		p.name = name
 		rest = place(p.served[:], rest, arm.width)
 		rest = place(p.pairs[:], rest, pair.width)
 		rest = place(p.bids[:], rest, pair.width)
+	}
+	sound = sound && d.foldPacked()
+	i := len(r.packed.names)
+	for name, c := range r.inOrder(order) {
+		p := &d.partners[i]
+		p.name = name
 		sound = sound && d.part(arm, p.served[:], c.Scored, c.Filtered) &&
 			d.part(pair, p.pairs[:], c.Pairs, c.CandidateOnly, c.StableOnly) &&
 			d.part(pair, p.bids[:], c.Bids, c.BidsCandidateOnly, c.BidsStableOnly)
 		i++
 	}
 	if !sound {
-		return complain(r, d.buckets)
+		plain := r.Unpack()
+		return complain(&plain, d.buckets)
 	}
 	return nil
+}
+
+// foldPacked adds up what is packed.
+func (d *reading) foldPacked() bool {
+	from := &d.report.packed
+	sound := len(from.names) == 0 || from.buckets == d.buckets
+	u := unpacking{data: from.data}
+	for i, name := range from.names {
+		p := &d.partners[i]
+		p.name = name
+		u.next()
+		for k := range p.served {
+			u.fold(&p.served[k], d.arm.shift)
+		}
+		for k := range p.pairs {
+			u.fold(&p.pairs[k], d.pair.shift)
+		}
+		for k := range p.bids {
+			u.fold(&p.bids[k], d.pair.shift)
+		}
+		sound = sound && d.arm.holds(p.served[:]) && d.pair.holds(p.pairs[:]) && d.pair.holds(p.bids[:])
+	}
+	return sound
 }
 
 // inOrder goes through the partners, first those of an order: lists that lie
@@ -127,12 +159,19 @@ func (d *reading) part(by shape, to []line, whole []int64, parts ...[]int64) boo
 	if !to[0].fold(whole, d.buckets, by.shift) {
 		return false
 	}
-	some := false
 	for i, list := range parts {
 		if !to[i+1].fold(list, d.buckets, by.shift) {
 			return false
 		}
-		some = some || to[i+1].sum > 0
+	}
+	return by.holds(to)
+}
+
+// holds reports whether a whole is as much as its parts.
+func (by shape) holds(to []line) bool {
+	some := false
+	for _, l := range to[1:] {
+		some = some || l.sum > 0
 	}
 	for g := 0; some && g < by.width; g++ {
 		rest := to[0].cells[g] + to[0].cells[g]/16 + ahead*float64(int(1)<<by.shift) // as in most, for so many buckets

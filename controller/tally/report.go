@@ -36,6 +36,7 @@ type Report struct {
 	ShadowInvalid  []int64 `json:"shadow_invalid,omitempty"`
 
 	Partners map[string]Columns `json:"partners,omitempty"`
+	packed   packed             // other partners than those, see [Report.Pack]
 
 	// Not by bucket but in all: what requests took on the server, and the
 	// serving release's scores; see idl/control.thrift for the bins.
