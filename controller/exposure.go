@@ -85,10 +85,8 @@ func (e *exposure) add(r tally.Report, at time.Time) {
 		}
 		t.Upto, t.Assumed = r.Upto, 0
 		t.Auctions, t.Missed = t.AuctionsBefore+sum(r.Requests), t.MissedBefore
-		for _, c := range r.Partners {
-			if r.Explore > 0 {
-				t.Missed += float64(sum(c.BidsCandidateOnly)) / r.Explore
-			}
+		if r.Explore > 0 {
+			t.Missed += float64(r.MissedBids()) / r.Explore
 		}
 	}
 	e.Tasks[r.Task] = t

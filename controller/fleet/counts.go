@@ -51,7 +51,8 @@ func counted(c *control.Counted, of controller.Comparison, at time.Time) (*tally
 	if r.report.Requests == nil {
 		return nil, nil
 	}
-	return &r.report, nil
+	report := r.report.Pack()
+	return &report, nil
 }
 
 func checkCounted(c *control.Counted, of controller.Comparison) error {
