@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"math/bits"
+	"slices"
 )
 
 // packed is what partners count in little memory. Of each partner there is a
@@ -27,8 +28,7 @@ func (r Report) Pack() Report {
 		return r
 	}
 	p.names = make([]string, 0, len(r.Partners))
-	var room [1 << 14]byte
-	p.data = room[:0]
+	p.data = make([]byte, 0, 256*len(r.Partners)) // most often enough
 	for name, c := range r.Partners {
 		p.names = append(p.names, name)
 		at := len(p.data)
@@ -73,18 +73,23 @@ func (p *packed) add(list []int64) (some uint64, ok bool) {
 	all := int64(0)
 	for g, v := range list {
 		all |= v
-		some |= uint64(v|-v) >> 63 << g
+		some |= uint64(v|-v) >> 63 << (g % MaxBuckets)
 	}
 	if some == 0 || uint64(all) >= maxCount {
 		return some, some == 0
 	}
 	size := (bits.Len64(uint64(all)) + 7) / 8
 	p.data = binary.LittleEndian.AppendUint64(append(p.data, byte(size)), some)
+	begin, end := len(p.data), len(p.data)+size*bits.OnesCount64(some)
+	p.data = slices.Grow(p.data, end-begin)[:end]
+	to := p.data[begin:]
 	for left := some; left != 0; left &= left - 1 {
-		for v, n := list[bits.TrailingZeros64(left)], size; n > 0; n-- {
-			p.data = append(p.data, byte(v))
-			v >>= 8
+		v := list[bits.TrailingZeros64(left)]
+		to[0] = byte(v)
+		for i := 1; i < size; i++ {
+			to[i] = byte(v >> (8 * i))
 		}
+		to = to[size:]
 	}
 	return some, true
 }
@@ -195,9 +200,7 @@ func (u *unpacking) fold(l *line, shift int) {
 		some >>= 1 << shift
 		sum := int64(0)
 		if size == 1 {
-			for _, v := range numbers[:n] {
-				sum += int64(v)
-			}
+			sum = totalBytes(numbers[:n])
 		} else {
 			sum = total(numbers[:n], size)
 		}
@@ -211,6 +214,20 @@ func (u *unpacking) fold(l *line, shift int) {
 func total(numbers []byte, size int) (sum int64) {
 	for i, v := range numbers {
 		sum += int64(v) << (8 * (i % size))
+	}
+	return sum
+}
+
+// totalBytes adds up numbers of one byte, eight at a time.
+func totalBytes(numbers []byte) (sum int64) {
+	const even = 0x00ff00ff00ff00ff
+	for ; len(numbers) >= 8; numbers = numbers[8:] {
+		eight := binary.LittleEndian.Uint64(numbers)
+		four := eight&even + eight>>8&even
+		sum += int64(four * 0x0001000100010001 >> 48)
+	}
+	for _, v := range numbers {
+		sum += int64(v)
 	}
 	return sum
 }
