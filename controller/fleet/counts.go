@@ -3,7 +3,6 @@ package fleet
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/controller"
@@ -27,17 +26,18 @@ const (
 // different shadows is one report; bids are told whichever of the two answered.
 // The report is nil where the task does not count under the release at all. at
 // is when it answered, by our clock.
-func counted(c *control.Counted, of controller.Comparison, at time.Time) (*tally.Report, error) {
+func (r *reader) counted(c *control.Counted, of controller.Comparison, at time.Time) (*tally.Report, error) {
 	if err := checkCounted(c, of); err != nil {
 		return nil, err
 	}
-	r := &reader{of: of, buckets: int(c.Buckets), serves: of.Stable}
+	r.begin()
+	r.of, r.buckets, r.serves = of, int(c.Buckets), of.Stable
 	if of.Arm == judge.Candidate {
 		r.serves = of.Candidate
 	}
 	r.report = tally.Report{
 		Task: lastPart(c.Task), Boot: c.Boot, Generation: c.Generation, Arm: of.Arm, After: c.After, Upto: c.Upto,
-		Explore: c.Explore, Connections: int64(c.Connections), Partners: map[string]tally.Columns{},
+		Explore: c.Explore, Connections: int64(c.Connections), Partners: r.partners,
 		Skew: time.UnixMilli(c.AtMs).Sub(at),
 	}
 	for _, e := range c.Releases {
@@ -52,7 +52,19 @@ func counted(c *control.Counted, of controller.Comparison, at time.Time) (*tally
 		return nil, nil
 	}
 	report := r.report.Pack()
+	if report.Partners != nil { // it could not be packed, or there are none
+		r.partners = nil
+	}
 	return &report, nil
+}
+
+// begin forgets the report before.
+func (r *reader) begin() {
+	r.own, r.used = nil, 0
+	if r.partners == nil {
+		r.partners, r.slab = map[string]tally.Columns{}, nil
+	}
+	clear(r.partners)
 }
 
 func checkCounted(c *control.Counted, of controller.Comparison) error {
@@ -79,14 +91,21 @@ func checkCounted(c *control.Counted, of controller.Comparison) error {
 	return nil
 }
 
-// reader reads columns of so many buckets into a report.
+// reader reads columns of so many buckets into a report. It can read one report
+// after the other, and keeps the room that partners take until they are packed:
+// to clear it costs more than to read.
 type reader struct {
 	of      controller.Comparison
 	serves  string // the arm's release
 	buckets int
 	report  tally.Report
 	numbers [pairColumns * maxBuckets]int64
-	slab    []int64 // of which lists are cut: one by one they would cost as much as all else
+
+	// Lists are cut of these: one by one they would cost as much as all else.
+	own      []int64 // of the report
+	slab     []int64 // of partners, of which so many are used
+	used     int
+	partners map[string]tally.Columns
 }
 
 func (r *reader) read(e *control.CountedRelease) error {
@@ -121,14 +140,14 @@ func (r *reader) requests(e *control.CountedRelease, paired bool) error {
 	}
 	to := &r.report
 	if to.Requests == nil { // a task that has answered nothing yet says so
-		to.Requests = r.list(r.buckets)
+		to.Requests = r.keep(r.buckets)
 	}
 	into := []*[]int64{&to.Requests, &to.Errors, &to.Invalid, &to.ShadowInvalid, &to.ShadowRequests}
 	if !paired {
 		into = into[:3]
 	}
 	for i, list := range into {
-		err = errors.Join(err, r.add(list, columns(i)))
+		err = errors.Join(err, add(list, columns(i), r.keep))
 	}
 	for _, bins := range []struct {
 		name string
@@ -136,11 +155,11 @@ func (r *reader) requests(e *control.CountedRelease, paired bool) error {
 		b    []byte
 		n    int
 	}{{"scores", &to.Scores, e.Scores, judge.ScoreBins}, {"latency", &to.Latency, e.Latency, judge.LatencyBins}} {
-		read := make([]int64, bins.n)
+		read := r.numbers[:bins.n]
 		if wrong := packed.Read(bins.b, read); wrong != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", bins.name, wrong))
 		}
-		err = errors.Join(err, r.add(bins.to, read))
+		err = errors.Join(err, add(bins.to, read, r.keep))
 	}
 	return err
 }
@@ -162,7 +181,7 @@ func (r *reader) partner(p *control.CountedPartner, byCandidate, paired, own boo
 	some := false
 	for i, list := range into {
 		if i < 2 && own || i >= 2 && i < 5 && own && paired || i >= 5 && paired {
-			err = errors.Join(err, r.add(list, columns(i)))
+			err = errors.Join(err, add(list, columns(i), r.list))
 			some = some || *list != nil
 		}
 	}
@@ -181,10 +200,14 @@ func (r *reader) columns(b []byte, n int) (func(int) []int64, error) {
 }
 
 // add adds numbers to a list, which stays nil where there is nothing to add.
-func (r *reader) add(to *[]int64, numbers []int64) error {
+func add(to *[]int64, numbers []int64, room func(int) []int64) error {
 	if *to == nil {
-		if slices.Max(numbers) > 0 {
-			*to = r.list(len(numbers))
+		all := int64(0)
+		for _, n := range numbers {
+			all |= n
+		}
+		if all != 0 {
+			*to = room(len(numbers))
 			copy(*to, numbers)
 		}
 		return nil
@@ -197,12 +220,21 @@ func (r *reader) add(to *[]int64, numbers []int64) error {
 	return nil
 }
 
-// list returns n zeros.
-func (r *reader) list(n int) []int64 {
-	if len(r.slab) < n {
-		r.slab = make([]int64, 16*maxBuckets)
+// keep returns n zeros for the report.
+func (r *reader) keep(n int) []int64 {
+	if len(r.own) < n {
+		r.own = make([]int64, requestColumns*r.buckets+judge.ScoreBins+judge.LatencyBins)
 	}
-	list := r.slab[:n:n]
-	r.slab = r.slab[n:]
+	list := r.own[:n:n]
+	r.own = r.own[n:]
 	return list
+}
+
+// list returns n numbers for a partner, whatever they were.
+func (r *reader) list(n int) []int64 {
+	if len(r.slab)-r.used < n {
+		r.slab, r.used = make([]int64, max(16*maxBuckets, 2*len(r.slab))), 0
+	}
+	r.used += n
+	return r.slab[r.used-n : r.used : r.used]
 }

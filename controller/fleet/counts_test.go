@@ -140,6 +140,38 @@ func TestCountsOfAnIdleTask(t *testing.T) {
 	}
 }
 
+// One report has nothing of another, whether it could be packed or not.
+func TestReportsShareNothing(t *testing.T) {
+	huge := entry(digestA, digestB)
+	huge.Partners[0].Columns = pack(1<<40, 1<<41)
+	other := entry(digestA, "")
+	other.Partners = []*control.CountedPartner{{Partner: "zeta", Columns: columns(50, 2)}}
+	answers := []*control.CountedRelease{huge, entry(digestA, digestB), other, {Release: digestA}, huge, other}
+	var first, again []tally.Report
+	f := &task{}
+	address, _ := listen(t, f)
+	c := newControl(t, fleet.Options{})
+	for _, got := range []*[]tally.Report{&first, &again} {
+		for _, e := range answers {
+			f.counted = counted(e)
+			reports, err := c.Counts(t.Context(), address, side(judge.Candidate))
+			if err != nil || len(reports) != 1 {
+				t.Fatalf("%+v, %v", reports, err)
+			}
+			reports[0].Skew = 0
+			*got = append(*got, reports[0])
+		}
+	}
+	for i := range first {
+		if a, b := first[i].Unpack(), again[i].Unpack(); !reflect.DeepEqual(a, b) {
+			t.Errorf("answer %d: %+v, then %+v", i, a, b)
+		}
+	}
+	if got := first[0].Partners["acme"].Scored; !slices.Equal(got, []int64{1 << 40, 1 << 41}) || len(first[2].Unpack().Partners) != 1 {
+		t.Errorf("%v, %v", got, first[2].Unpack().Partners)
+	}
+}
+
 // The position is asked for that the caller has, and clocks are compared.
 func TestCountsSinceAPosition(t *testing.T) {
 	f := &task{counted: counted(entry(digestA, digestB))}
@@ -217,7 +249,13 @@ func TestCountsBeyondTheLimit(t *testing.T) {
 	address, _ := listen(t, &task{counted: counted(e)})
 	got, err := newControl(t, fleet.Options{}).Counts(t.Context(), address, side(judge.Candidate))
 	if err != nil || len(got) != 1 || got[0].Partners != nil || len(got[0].Unpack().Partners) != 5000 {
-		t.Errorf("%d reports, %v", len(got), err)
+		t.Fatalf("%d reports, %v", len(got), err)
+	}
+	for i, all := int64(0), got[0].Unpack().Partners; i < 5000; i++ {
+		c := all[fmt.Sprint("partner-", i)]
+		if n := i % 7; !slices.Equal(c.Scored, []int64{60 + n, 60 + n}) || !slices.Equal(c.BidsStableOnly, []int64{7 + n, 7 + n}) {
+			t.Fatalf("partner %d: %+v", i, c)
+		}
 	}
 	_, err = newControl(t, fleet.Options{MaxReplyBytes: 10_000}).Counts(t.Context(), address, side(judge.Candidate))
 	check(t, err, "more than 10000")

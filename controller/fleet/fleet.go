@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/sluicehq/sluice/controller"
@@ -66,7 +67,10 @@ func (o Options) withDefaults() Options {
 var _ controller.Control = (*Control)(nil)
 
 // Control speaks to tasks. Many goroutines may use it, for one task or many.
-type Control struct{ pool *pool }
+type Control struct {
+	pool    *pool
+	readers sync.Pool // of *reader
+}
 
 // New opens no connection yet.
 func New(o Options) *Control { return &Control{pool: newPool(o.withDefaults())} }
@@ -156,7 +160,12 @@ func (c *Control) Counts(ctx context.Context, address string, of controller.Comp
 	})
 	var report *tally.Report
 	if err == nil {
-		report, err = counted(answer, of, asked.Add(time.Since(asked)/2))
+		r, known := c.readers.Get().(*reader)
+		if !known {
+			r = &reader{}
+		}
+		report, err = r.counted(answer, of, asked.Add(time.Since(asked)/2))
+		c.readers.Put(r)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ask the task at %s for counts: %w", address, err)
