@@ -194,6 +194,10 @@ func (u *unpacking) fold(l *line, shift int) {
 		clear(l.cells)
 		return
 	}
+	if shift < 2 {
+		l.scatter(some, size, numbers, shift)
+		return
+	}
 	neighbours := uint64(1)<<(1<<shift) - 1
 	for at := range l.cells {
 		n := bits.OnesCount64(some&neighbours) * size
@@ -207,6 +211,20 @@ func (u *unpacking) fold(l *line, shift int) {
 		numbers = numbers[n:]
 		l.cells[at] = float64(sum)
 		l.sum += sum
+	}
+}
+
+// scatter is fold where clusters are so many that most have a number or two.
+func (l *line) scatter(some uint64, size int, numbers []byte, shift int) {
+	clear(l.cells)
+	for ; some != 0; some &= some - 1 {
+		v := int64(numbers[0])
+		if size > 1 {
+			v = total(numbers[:size], size)
+		}
+		numbers = numbers[size:]
+		l.cells[bits.TrailingZeros64(some)>>shift] += float64(v)
+		l.sum += v
 	}
 }
 
