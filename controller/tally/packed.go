@@ -134,11 +134,8 @@ func (r Report) MissedBids() (n int64) {
 	for range r.packed.names {
 		u.next()
 		for i := range columns(&Columns{}) {
-			var cell [1]float64
-			l := line{cells: cell[:]}
-			u.fold(&l, 6)
-			if i == missed {
-				n += l.sum
+			if _, size, numbers := u.take(); i == missed {
+				n += total(numbers, size)
 			}
 		}
 	}
