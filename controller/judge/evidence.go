@@ -235,7 +235,8 @@ func SampleRatio(a, b int64, share float64) float64 {
 
 // Newcombe is the 95 % interval of x1/n1 - x2/n2 by Newcombe's hybrid of two
 // Wilson intervals: good at small counts, but for one look only, so for
-// display, never for a verdict.
+// display, never for a verdict. Events that are a few ahead of their trials, as
+// counters may be, are taken for all of them.
 func Newcombe(x1, n1, x2, n2 int64) (low, high float64) {
 	if n1 <= 0 || n2 <= 0 {
 		return -1, 1
@@ -248,6 +249,7 @@ func Newcombe(x1, n1, x2, n2 int64) (low, high float64) {
 
 func wilson(x, n float64) (p, low, high float64) {
 	const z = 1.959963984540054
+	x = min(x, n)
 	p = x / n
 	centre := (x + z*z/2) / (n + z*z)
 	half := z / (n + z*z) * math.Sqrt(n*p*(1-p)+z*z/4)
