@@ -69,7 +69,7 @@ func (r *decoder) answer(seq int32, d *decision) (int, error) {
 		if id != 0 || k != kindStruct {
 			return false
 		}
-		d.present = true
+		*d = decision{partners: d.partners[:0], present: true} // the last one counts
 		r.decision(d)
 		return true
 	})
@@ -212,8 +212,8 @@ func (r *decoder) unpack(b byte) kind {
 	return kinds[b]
 }
 
-// list reads the header of a list or set. Its length is at most that of the
-// bytes that are left.
+// list reads the header of a list or set. Its elements, of the kind that it
+// claims, fit into the bytes that are left.
 func (r *decoder) list() (kind, int) {
 	var k kind
 	var n uint64
@@ -226,7 +226,35 @@ func (r *decoder) list() (kind, int) {
 			n = r.uvarint()
 		}
 	}
-	return k, r.count(n)
+	count := r.count(n)
+	if count*r.least(k) > len(r.in)-r.at {
+		r.fail(errShort)
+		return k, 0
+	}
+	return k, count
+}
+
+// least is how many bytes a value of a kind has at least, as generated code
+// reckons.
+func (r *decoder) least(k kind) int {
+	switch {
+	case k == kindDouble:
+		return 8
+	case k == kindUUID:
+		return 16
+	case r.dialect == packed:
+		return 1
+	}
+	switch k {
+	case kindI16:
+		return 2
+	case kindI32, kindString, kindList, kindSet, kindMap:
+		return 4
+	case kindI64:
+		return 8
+	case kindStop, kindBool, kindByte, kindDouble, kindStruct, kindUUID:
+	}
+	return 1
 }
 
 func (r *decoder) count(n uint64) int {
