@@ -9,13 +9,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/controller"
@@ -25,20 +22,16 @@ import (
 
 // planFlags are those of `sluice plan`.
 type planFlags struct {
-	api, fleet, fleets, job, traffic string
-	tasks, partners, rows            int
-	requests                         float64
-	json                             bool
+	api.Target
+	fleets, job, traffic  string
+	tasks, partners, rows int
+	requests              float64
+	json                  bool
 }
 
 func parsePlan(args []string, out io.Writer) (p planFlags, err error) {
-	base := os.Getenv("SLUICE_API")
-	if base == "" {
-		base = "http://127.0.0.1:8080"
-	}
 	flags := flag.NewFlagSet("sluice plan", flag.ContinueOnError)
-	flags.StringVar(&p.api, "api", base, "`address` of the controller's API, or SLUICE_API: current traffic is asked there")
-	flags.StringVar(&p.fleet, "fleet", "", "`fleet` (default: the only one)")
+	p.Flags(flags) // current traffic is asked there
 	flags.StringVar(&p.fleets, "fleet-file", "", "fleet `file`, or folder of *.yaml fleet files, whose policy to plan for; empty: the default policy")
 	flags.StringVar(&p.job, "job", "", "training `job` whose policy to take, where the fleet has several")
 	flags.StringVar(&p.traffic, "traffic", "", "`file` that describes the traffic (YAML, see docs/judge.md), instead of asking a controller")
@@ -96,29 +89,22 @@ func (p *planFlags) policy() (rollout.Policy, error) {
 	if err != nil {
 		return rollout.Policy{}, err
 	}
-	if p.fleet == "" && len(fleets) == 1 {
-		p.fleet = fleets[0].Name
+	if p.Fleet == "" && len(fleets) == 1 {
+		p.Fleet = fleets[0].Name
 	}
-	i := slices.IndexFunc(fleets, func(f controller.Fleet) bool { return f.Name == p.fleet })
+	i := slices.IndexFunc(fleets, func(f controller.Fleet) bool { return f.Name == p.Fleet })
 	if i < 0 {
-		return rollout.Policy{}, fmt.Errorf("%s declares no fleet %q: name one with --fleet", p.fleets, p.fleet)
+		return rollout.Policy{}, fmt.Errorf("%s declares no fleet %q: name one with --fleet", p.fleets, p.Fleet)
 	}
 	return fleets[i].Policies.For(p.job), nil
 }
 
-// fleetTraffic is a fleet's traffic as a file describes it: that of the judge,
-// with the tasks of the whole fleet.
-type fleetTraffic struct {
-	judge.Traffic
-	Tasks int `json:"tasks"`
-}
-
 // describe tells the traffic: from a file, or as a controller sees it, and by
 // flags above all.
-func (p *planFlags) describe(ctx context.Context) (t fleetTraffic, err error) {
+func (p *planFlags) describe(ctx context.Context) (t api.Traffic, err error) {
 	switch {
 	case p.traffic != "":
-		t, err = readTraffic(p.traffic)
+		t, err = api.ReadTraffic(p.traffic)
 	case p.tasks == 0 || p.requests == 0:
 		t, err = p.ask(ctx)
 	}
@@ -157,53 +143,20 @@ func zipf(n int) []judge.PartnerTraffic {
 	return partners
 }
 
-func readTraffic(file string) (t fleetTraffic, err error) {
-	body, err := os.ReadFile(file)
-	if err != nil {
-		return t, fmt.Errorf("read the traffic: %w", err)
-	}
-	defer func() {
-		if recover() != nil { // some files make the library panic
-			err = fmt.Errorf("read the traffic %s: this YAML cannot be read: write it plainer", file)
-		}
-	}()
-	asJSON, err := yaml.YAMLToJSON(body)
-	if err != nil {
-		return t, fmt.Errorf("read the traffic %s: %s", file, yaml.FormatError(err, false, true))
-	}
-	d := json.NewDecoder(bytes.NewReader(asJSON))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&t); err != nil {
-		return t, fmt.Errorf("read the traffic %s: %w", file, err)
-	}
-	return t, nil
-}
-
 // ask describes the traffic as the controller sees it now, and what only the
 // judge counts as it was in the newest rollout that it judged.
-func (p *planFlags) ask(ctx context.Context) (t fleetTraffic, err error) {
-	c := api.Client{Base: p.api}
-	if !strings.Contains(c.Base, "://") {
-		c.Base = "http://" + c.Base
+func (p *planFlags) ask(ctx context.Context) (t api.Traffic, err error) {
+	fleet, err := p.Only(ctx)
+	if err != nil {
+		return t, err
 	}
-	if p.fleet == "" {
-		names, err := c.Fleets(ctx)
-		if err != nil {
-			return t, err
-		}
-		if len(names) != 1 {
-			return t, fmt.Errorf("say which fleet with --fleet: %s", strings.Join(names, ", "))
-		}
-		p.fleet = names[0]
-	}
-	seen, err := api.SeenTraffic(ctx, c, p.fleet)
-	return fleetTraffic{Traffic: seen.Traffic, Tasks: seen.Tasks}, err
+	return api.SeenTraffic(ctx, p.Client, fleet)
 }
 
 // plan is what `sluice plan` answers, for each canary step by itself.
 type plan struct {
 	Policy  string        `json:"policy"`
-	Traffic fleetTraffic  `json:"traffic"`
+	Traffic api.Traffic   `json:"traffic"`
 	Steps   []plannedStep `json:"steps"`
 }
 
@@ -218,7 +171,7 @@ type plannedStep struct {
 	margin float64
 }
 
-func planSteps(t fleetTraffic, p rollout.Policy) plan {
+func planSteps(t api.Traffic, p rollout.Policy) plan {
 	t.Wait = p.PhaseWait
 	if !p.Shadow.Skip && t.Sample == 0 {
 		t.Sample = p.Shadow.Sample

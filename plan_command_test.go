@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -80,7 +81,7 @@ policies: [{name: quick, jobs: ["fix-*"], steps: [{tasks: 2}]}]
 // TestPlanFollowsThePolicy forecasts what the judge will be asked, and less
 // time for more traffic.
 func TestPlanFollowsThePolicy(t *testing.T) {
-	traffic := fleetTraffic{Tasks: 40, Traffic: judge.Traffic{Requests: 100, PerRequest: 20, Partners: zipf(20)}}
+	traffic := api.Traffic{Tasks: 40, Traffic: judge.Traffic{Requests: 100, PerRequest: 20, Partners: zipf(20)}}
 	p := rollout.Defaults()
 	slow := planSteps(traffic, p)
 	traffic.Requests *= 10

@@ -20,7 +20,7 @@ import (
 // Client asks a server of this package. The zero value of HTTP takes a client
 // without tricks; every call but Follow is over within fifteen seconds.
 type Client struct {
-	Base string // http://host:port
+	Base string // http://host:port; without a scheme it is http
 	HTTP *http.Client
 }
 
@@ -130,16 +130,24 @@ func (c Client) call(ctx context.Context, method, path string, body []byte, into
 	}
 	defer answer.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(into); err != nil {
-		return fmt.Errorf("read the answer of %s: %w", c.Base, err)
+		return fmt.Errorf("read the answer of %s: %w", c.base(), err)
 	}
 	return nil
 }
 
+// base is where the API is, with its scheme.
+func (c Client) base() string {
+	if strings.Contains(c.Base, "://") {
+		return strings.TrimSuffix(c.Base, "/")
+	}
+	return "http://" + strings.TrimSuffix(c.Base, "/")
+}
+
 // send returns a success; everything else is an error.
 func (c Client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {
-	q, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Base, "/")+path, bytes.NewReader(body))
+	q, err := http.NewRequestWithContext(ctx, method, c.base()+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", c.Base, err)
+		return nil, fmt.Errorf("ask %s: %w", c.base(), err)
 	}
 	for k, v := range header {
 		q.Header[k] = v
@@ -153,7 +161,7 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 	}
 	answer, err := h.Do(q)
 	if err != nil {
-		return nil, fmt.Errorf("reach the controller's API at %s: %w: is it running there? --api or SLUICE_API says where it is", c.Base, cause(err))
+		return nil, fmt.Errorf("reach the controller's API at %s: %w: is it running there? --api or SLUICE_API says where it is", c.base(), cause(err))
 	}
 	if answer.StatusCode < 300 {
 		return answer, nil
@@ -162,7 +170,7 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 	var p problem
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	if err != nil || json.Unmarshal(text, &p) != nil || p.Error == "" {
-		p.Error = fmt.Sprintf("%s answered %s: is it a sluice controller?", c.Base, answer.Status)
+		p.Error = fmt.Sprintf("%s answered %s: is it a sluice controller?", c.base(), answer.Status)
 	}
 	return nil, &Refusal{Status: answer.StatusCode, Message: p.Error}
 }

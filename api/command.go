@@ -27,15 +27,15 @@ func Status(ctx context.Context, args []string, out io.Writer) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("status takes no %q: see sluice status --help", rest[0])
 	}
-	fleet, err := o.only(ctx)
+	fleet, err := o.Only(ctx)
 	if err != nil {
 		return err
 	}
-	f, err := o.client.Fleet(ctx, fleet)
+	f, err := o.Client.Fleet(ctx, fleet)
 	if err != nil {
 		return err
 	}
-	tasks, err := o.client.Tasks(ctx, fleet, o.limit)
+	tasks, err := o.Client.Tasks(ctx, fleet, o.limit)
 	if err != nil {
 		return err
 	}
@@ -58,12 +58,12 @@ func Rollouts(ctx context.Context, args []string, out io.Writer) error {
 	if len(rest) > 1 {
 		return fmt.Errorf("rollouts takes one ID, not %q: see sluice rollouts --help", rest)
 	}
-	fleet, err := o.only(ctx)
+	fleet, err := o.Only(ctx)
 	if err != nil {
 		return err
 	}
 	if len(rest) == 1 {
-		r, err := o.client.Rollout(ctx, fleet, rest[0])
+		r, err := o.Client.Rollout(ctx, fleet, rest[0])
 		switch {
 		case err != nil:
 			return err
@@ -72,7 +72,7 @@ func Rollouts(ctx context.Context, args []string, out io.Writer) error {
 		}
 		return printRollout(out, r)
 	}
-	list, err := o.client.Rollouts(ctx, fleet, o.limit)
+	list, err := o.Client.Rollouts(ctx, fleet, o.limit)
 	switch {
 	case err != nil:
 		return err
@@ -97,20 +97,20 @@ func Command(verb rollout.Verb) func(ctx context.Context, args []string, out io.
 		if err := w.take(rest); err != nil {
 			return err
 		}
-		fleet, err := o.only(ctx)
+		fleet, err := o.Only(ctx)
 		if err != nil {
 			return err
 		}
 		if w.to != "" {
-			if w.body.Release, err = resolve(ctx, o.client, w.to); err != nil {
+			if w.body.Release, err = resolve(ctx, o.Client, w.to); err != nil {
 				return err
 			}
 		}
-		before, err := o.client.Fleet(ctx, fleet)
+		before, err := o.Client.Fleet(ctx, fleet)
 		if err != nil {
 			return err
 		}
-		stored, err := o.client.Ask(ctx, fleet, verb, w.body)
+		stored, err := o.Client.Ask(ctx, fleet, verb, w.body)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func Command(verb rollout.Verb) func(ctx context.Context, args []string, out io.
 		if o.json {
 			out = io.Discard
 		}
-		return await(ctx, o.client, fleet, stored, before, w.timeout, out)
+		return await(ctx, o.Client, fleet, stored, before, w.timeout, out)
 	}
 }
 
@@ -260,26 +260,54 @@ func told(q Request, before Fleet) string {
 	return "Asked to " + q.Verb + "."
 }
 
+// Target is the controller that a command asks, and the fleet that it is about.
+type Target struct {
+	Client Client
+	Fleet  string // empty: the only one
+}
+
+// Flags adds the flags that name a target.
+func (t *Target) Flags(f *flag.FlagSet) {
+	base := os.Getenv("SLUICE_API")
+	if base == "" {
+		base = "http://127.0.0.1:8080"
+	}
+	f.StringVar(&t.Client.Base, "api", base, "`address` of the controller's API, or SLUICE_API")
+	f.StringVar(&t.Fleet, "fleet", "", "`name` of the fleet (default: the only one)")
+}
+
+// Only is the fleet that was named, or the only one there is.
+func (t *Target) Only(ctx context.Context) (string, error) {
+	if t.Fleet != "" {
+		return t.Fleet, nil
+	}
+	names, err := t.Client.Fleets(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case len(names) == 0:
+		return "", errors.New("the controller knows no fleet: start it with a fleet file")
+	case len(names) > 1:
+		slices.Sort(names)
+		return "", fmt.Errorf("say which fleet with --fleet: %s", strings.Join(names, ", "))
+	}
+	return names[0], nil
+}
+
 // options are the flags that all commands share.
 type options struct {
-	client Client
-	fleet  string
-	json   bool
-	limit  int
+	Target
+	json  bool
+	limit int
 }
 
 // parse reads flags wherever they stand, and returns what is not one. No
 // options mean that help was asked for, and given.
 func parse(name, takes string, args []string, out io.Writer, more func(*flag.FlagSet)) (*options, []string, error) {
 	o := &options{}
-	base := os.Getenv("SLUICE_API")
-	if base == "" {
-		base = "http://127.0.0.1:8080"
-	}
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
-	f.StringVar(&o.client.Base, "api", base, "address of the controller's API, or SLUICE_API")
-	f.StringVar(&o.fleet, "fleet", "", "fleet (default: the only one)")
+	o.Flags(f)
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	if more != nil {
 		more(f)
@@ -298,31 +326,10 @@ func parse(name, takes string, args []string, out io.Writer, more func(*flag.Fla
 		case err != nil:
 			return nil, nil, fmt.Errorf("%w: see sluice %s --help", err, name)
 		case f.NArg() == 0:
-			if !strings.Contains(o.client.Base, "://") {
-				o.client.Base = "http://" + o.client.Base
-			}
 			return o, rest, nil
 		}
 		rest, args = append(rest, f.Arg(0)), f.Args()[1:]
 	}
-}
-
-// only is the fleet that was named, or the only one there is.
-func (o *options) only(ctx context.Context) (string, error) {
-	if o.fleet != "" {
-		return o.fleet, nil
-	}
-	names, err := o.client.Fleets(ctx)
-	switch {
-	case err != nil:
-		return "", err
-	case len(names) == 0:
-		return "", errors.New("the controller knows no fleet: start it with a fleet file")
-	case len(names) > 1:
-		slices.Sort(names)
-		return "", fmt.Errorf("say which fleet with --fleet: %s", strings.Join(names, ", "))
-	}
-	return names[0], nil
 }
 
 // whoami is who asks, as far as this machine knows.

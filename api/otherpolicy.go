@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -20,20 +21,41 @@ type otherPolicy struct {
 	kept []string // settings in it that cannot be tried
 }
 
-// maxPolicy bounds a file with a policy.
-const maxPolicy = 1 << 20
+// maxSettings bounds a file that people write.
+const maxSettings = 1 << 20
+
+// readSettings reads such a file; the error names it.
+func readSettings(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	body, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
+	if err == nil && len(body) > maxSettings {
+		err = fmt.Errorf("%s has more than %d bytes", file, maxSettings)
+	}
+	return body, err
+}
+
+// plainly reads YAML. Some files make the library panic.
+func plainly(read func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("this YAML cannot be read: write it plainer, without anchors, tags and the like")
+		}
+	}()
+	return read()
+}
 
 // readPolicy reads a file with settings of the judge; nil without a name.
 func readPolicy(file string) (*otherPolicy, error) {
 	if file == "" {
 		return nil, nil //nolint:nilnil // no other policy is asked for
 	}
-	body, err := os.ReadFile(file)
+	body, err := readSettings(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the policy: %w", err)
-	}
-	if len(body) > maxPolicy {
-		return nil, fmt.Errorf("the policy %s has more than %d bytes", file, maxPolicy)
 	}
 	p, err := decodePolicy(body, judge.Policy{})
 	if err == nil {
@@ -66,27 +88,29 @@ func (o *otherPolicy) policy() history.Policy {
 }
 
 // decodePolicy lays the settings of a file over a policy. They stand alone, or
-// under judge: as in a fleet file. Some files make the library panic.
-func decodePolicy(body []byte, over judge.Policy) (p judge.Policy, err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("this YAML cannot be read: write it plainer, without anchors, tags and the like")
-		}
-	}()
-	var top map[string]any
-	if err := yaml.Unmarshal(body, &top); err != nil {
-		return over, err
-	}
+// under judge: as in a fleet file.
+func decodePolicy(body []byte, over judge.Policy) (judge.Policy, error) {
 	under := struct {
 		Judge judge.Policy `yaml:"judge"`
 	}{over}
-	if _, ok := top["judge"]; ok {
-		err = yaml.UnmarshalWithOptions(body, &under, yaml.Strict())
-	} else {
-		err = yaml.UnmarshalWithOptions(body, &under.Judge, yaml.Strict())
-	}
+	err := plainly(func() error {
+		var top map[string]any
+		if err := yaml.Unmarshal(body, &top); err != nil {
+			return err
+		}
+		err := error(nil)
+		if _, ok := top["judge"]; ok {
+			err = yaml.UnmarshalWithOptions(body, &under, yaml.Strict())
+		} else {
+			err = yaml.UnmarshalWithOptions(body, &under.Judge, yaml.Strict())
+		}
+		if err != nil {
+			return errors.New(yaml.FormatError(err, false, true))
+		}
+		return nil
+	})
 	if err != nil {
-		return over, errors.New(yaml.FormatError(err, false, true))
+		return over, err
 	}
 	return under.Judge, nil
 }

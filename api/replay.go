@@ -59,17 +59,17 @@ func Replay(ctx context.Context, args []string, out io.Writer) error {
 
 // log fetches all chunks of a rollout's log.
 func (o *options) log(ctx context.Context, id string) ([]history.Part, error) {
-	fleet, err := o.only(ctx)
+	fleet, err := o.Only(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l, err := o.client.Looks(ctx, fleet, id)
+	l, err := o.Client.Looks(ctx, fleet, id)
 	if err != nil {
 		return nil, err
 	}
 	parts := make([]history.Part, 0, len(l.Chunks))
 	for _, n := range l.Chunks {
-		c, err := o.client.Chunk(ctx, fleet, id, n)
+		c, err := o.Client.Chunk(ctx, fleet, id, n)
 		if err != nil {
 			return nil, fmt.Errorf("fetch chunk %d of %d: %w", n, len(l.Chunks), err)
 		}
@@ -242,12 +242,12 @@ type Backtested struct {
 
 // backtest judges up to last finished rollouts anew.
 func (o *options) backtest(ctx context.Context, last int, other *otherPolicy) ([]Backtested, error) {
-	fleet, err := o.only(ctx)
+	fleet, err := o.Only(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o.fleet = fleet
-	list, err := o.client.Rollouts(ctx, fleet, listMost)
+	o.Fleet = fleet
+	list, err := o.Client.Rollouts(ctx, fleet, listMost)
 	if err != nil {
 		return nil, err
 	}

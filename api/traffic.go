@@ -1,9 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/goccy/go-yaml"
 
 	"github.com/sluicehq/sluice/controller/history"
 	"github.com/sluicehq/sluice/controller/judge"
@@ -12,7 +16,28 @@ import (
 // Traffic is what is known of a fleet's traffic, for a forecast.
 type Traffic struct {
 	judge.Traffic     // but for its tasks
-	Tasks         int // of the whole fleet
+	Tasks         int `json:"tasks"` // of the whole fleet
+}
+
+// ReadTraffic reads a file that describes a fleet's traffic, in YAML.
+func ReadTraffic(file string) (t Traffic, err error) {
+	body, err := readSettings(file)
+	if err != nil {
+		return t, fmt.Errorf("read the traffic: %w", err)
+	}
+	err = plainly(func() error {
+		asJSON, err := yaml.YAMLToJSON(body)
+		if err != nil {
+			return errors.New(yaml.FormatError(err, false, true))
+		}
+		d := json.NewDecoder(bytes.NewReader(asJSON))
+		d.DisallowUnknownFields()
+		return d.Decode(&t)
+	})
+	if err != nil {
+		return t, fmt.Errorf("read the traffic %s: %w", file, err)
+	}
+	return t, nil
 }
 
 // SeenTraffic describes a fleet's traffic: tasks, auctions and connections as
@@ -62,7 +87,7 @@ func (t *Traffic) fromLog(ctx context.Context, c Client, fleet string) error {
 			continue
 		}
 		l, err := c.Looks(ctx, fleet, r.ID)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, ErrNotFound) || err == nil && len(l.Chunks) == 0 {
 			continue
 		}
 		if err != nil {

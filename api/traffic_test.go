@@ -1,7 +1,11 @@
 package api_test
 
 import (
+	"bytes"
 	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/sluicehq/sluice/api"
@@ -52,5 +56,20 @@ func TestSeenTraffic(t *testing.T) {
 	f.logs["better"] = [][]byte{{1, 2, 3}}
 	if _, err := api.SeenTraffic(t.Context(), c, "demo"); err == nil {
 		t.Error("a damaged log is no error")
+	}
+}
+
+// What people write is small; anything larger is not read to its end.
+func TestSettingsAreBounded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "large.yaml")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("#"), 1<<20+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, traffic := api.ReadTraffic(file)
+	_, policy := api.ReadJudgePolicy(file)
+	for _, err := range []error{traffic, policy} {
+		if err == nil || !strings.Contains(err.Error(), "large.yaml has more than 1048576 bytes") {
+			t.Error(err)
+		}
 	}
 }
