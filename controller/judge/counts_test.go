@@ -4,37 +4,11 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/controller/tally/tallytest"
 )
-
-// uniform is a report whose buckets all count the same.
-func uniform(task string, arm judge.Arm, buckets int, requests int64, partners map[string][2]int64) tally.Report {
-	r := tallytest.Blank(task, arm, buckets)
-	for g := range buckets {
-		r.Requests[g] = requests
-	}
-	for name, c := range partners {
-		columns := tallytest.BlankColumns(buckets)
-		for g := range buckets {
-			columns.Scored[g], columns.Filtered[g] = c[0], c[1]
-		}
-		r.Partners[name] = columns
-	}
-	return r
-}
-
-// served is look number i, in which every report holds what came since the one
-// before.
-func served(i int, reports ...tally.Report) tally.Look {
-	for at := range reports {
-		reports[at].After, reports[at].Upto = int64(i), int64(i+1)
-	}
-	return tally.Look{At: time.Unix(1e9+int64(i), 0), Served: true, Reports: reports}
-}
 
 // What other judges are known to pass as fine. The counts are errors in so
 // many requests, one number per cluster.
@@ -57,13 +31,13 @@ func TestCasesThatOthersPass(t *testing.T) {
 		for _, requests := range []int64{200, 1000} {
 			for _, times := range []int{2, 6} { // so many tasks per arm, or buckets: fewer than 16 clusters decide nothing
 				var s tallytest.Case
-				a := uniform("a", judge.Candidate, len(tt.candidate)*times, requests, map[string][2]int64{"acme": {requests, 50}})
-				b := uniform("b", judge.Control, len(tt.control)*times, requests, map[string][2]int64{"acme": {requests, 50}})
+				a := tallytest.Uniform("a", judge.Candidate, len(tt.candidate)*times, requests, 0, map[string][2]int64{"acme": {requests, 50}})
+				b := tallytest.Uniform("b", judge.Control, len(tt.control)*times, requests, 0, map[string][2]int64{"acme": {requests, 50}})
 				for i := range a.Errors {
 					a.Errors[i] = tt.candidate[i%len(tt.candidate)]
 					b.Errors[i] = tt.control[i%len(tt.control)]
 				}
-				v := s.Look(served(0, a, b), judge.Policy{})
+				v := s.Look(tallytest.Served(0, a, b), judge.Policy{})
 				f := v.Findings[5]
 				if f.Outcome == judge.Acceptable || v.Outcome == judge.Acceptable {
 					t.Errorf("%s, %d requests x %d: passed as fine: %s", tt.name, requests, times, f.Sentence)
@@ -79,8 +53,8 @@ func TestCasesThatOthersPass(t *testing.T) {
 // All errors on one connection of one task are one event, not a hundred.
 func TestErrorsOfOneConnection(t *testing.T) {
 	for _, spread := range []bool{false, true} {
-		a := uniform("a", judge.Candidate, 64, 100, map[string][2]int64{"acme": {100, 50}})
-		b := uniform("b", judge.Control, 64, 100, map[string][2]int64{"acme": {100, 50}})
+		a := tallytest.Uniform("a", judge.Candidate, 64, 100, 0, map[string][2]int64{"acme": {100, 50}})
+		b := tallytest.Uniform("b", judge.Control, 64, 100, 0, map[string][2]int64{"acme": {100, 50}})
 		for i := range int64(100) {
 			if spread {
 				a.Errors[i%64]++
@@ -89,7 +63,7 @@ func TestErrorsOfOneConnection(t *testing.T) {
 			}
 		}
 		var s tallytest.Case
-		v := s.Look(served(0, a, b), judge.Policy{})
+		v := s.Look(tallytest.Served(0, a, b), judge.Policy{})
 		if got := v.Outcome == judge.Worse; got != spread {
 			t.Errorf("spread %v: %s: %s", spread, v.Outcome, v.Findings[5].Sentence)
 		}
@@ -122,9 +96,9 @@ func TestAllAgainstNothing(t *testing.T) {
 	var s tallytest.Case
 	var v judge.Verdict
 	for i := range 3 {
-		v = s.Look(served(i,
-			uniform("a", judge.Candidate, 64, 20, map[string][2]int64{"acme": {20, 20}, "zeta": {180, 60}}),
-			uniform("b", judge.Control, 64, 20, map[string][2]int64{"acme": {20, 0}, "zeta": {180, 60}})), judge.Policy{})
+		v = s.Look(tallytest.Served(i,
+			tallytest.Uniform("a", judge.Candidate, 64, 20, 0, map[string][2]int64{"acme": {20, 20}, "zeta": {180, 60}}),
+			tallytest.Uniform("b", judge.Control, 64, 20, 0, map[string][2]int64{"acme": {20, 0}, "zeta": {180, 60}})), judge.Policy{})
 	}
 	if v.Outcome != judge.Worse || !strings.Contains(v.Sentence, "acme") && v.Gate != judge.GateFilterRateServed {
 		t.Errorf("%s: %s", v.Outcome, v.Sentence)

@@ -151,9 +151,9 @@ func TestSentence(t *testing.T) {
 	var s tallytest.Case
 	var v judge.Verdict
 	for i := range 3 {
-		v = s.Look(served(i,
-			uniform("a", judge.Candidate, 64, 100, map[string][2]int64{"acme": {100, 90}, "zeta": {500, 300}}),
-			uniform("b", judge.Control, 64, 100, map[string][2]int64{"acme": {100, 50}, "zeta": {500, 300}})), judge.Policy{Margin: .2})
+		v = s.Look(tallytest.Served(i,
+			tallytest.Uniform("a", judge.Candidate, 64, 100, 0, map[string][2]int64{"acme": {100, 90}, "zeta": {500, 300}}),
+			tallytest.Uniform("b", judge.Control, 64, 100, 0, map[string][2]int64{"acme": {100, 50}, "zeta": {500, 300}})), judge.Policy{Margin: .2})
 	}
 	const want = "ROLLBACK partner=acme filter_rate: candidate 90.0 % vs stable 50.0 % (+40.0 pt, anytime 95 % CS [+38.6, +41.4]), " +
 		"allowed band -5.0..+5.0 pt; evidence: weighted mean E = 5.2e+106 >= 50 (= 1/0.02), acme alone E = 1.5e+107; " +

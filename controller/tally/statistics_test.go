@@ -134,7 +134,7 @@ func TestBids(t *testing.T) {
 	var s tally.State
 	var seen judge.Statistics
 	for i, explore := range []float64{.01, .05, 0} { // none: late bids on what was explored before
-		r := uniform("a", judge.Control, 4, 10, 0, map[string][2]int64{"acme": {10, 4}})
+		r := tallytest.Uniform("a", judge.Control, 4, 10, 0, map[string][2]int64{"acme": {10, 4}})
 		r.After, r.Upto, r.Explore = int64(i), int64(i+1), explore
 		c := r.Partners["acme"]
 		c.Bids, c.BidsCandidateOnly, c.BidsStableOnly = []int64{10, 10, 0, 0}, []int64{1, 2, 0, 0}, []int64{0, 1, 0, 0}
@@ -160,10 +160,10 @@ func TestLoadAndRecent(t *testing.T) {
 	var s tally.State
 	var seen judge.Statistics
 	for i := range 14 {
-		l := served(i,
-			uniform("a", judge.Candidate, 64, 1, 1, map[string][2]int64{"acme": {2, 1}}),
-			uniform("b", judge.Control, 64, 2, 0, map[string][2]int64{"acme": {4, 2}}),
-			uniform("c", judge.Control, 64, 2, 0, map[string][2]int64{"acme": {4, 2}}))
+		l := tallytest.Served(i,
+			tallytest.Uniform("a", judge.Candidate, 64, 1, 1, map[string][2]int64{"acme": {2, 1}}),
+			tallytest.Uniform("b", judge.Control, 64, 2, 0, map[string][2]int64{"acme": {4, 2}}),
+			tallytest.Uniform("c", judge.Control, 64, 2, 0, map[string][2]int64{"acme": {4, 2}}))
 		l.Reports[0].Connections, l.Reports[1].Connections, l.Reports[2].Connections = 7, 3, 4
 		l.Reports[0].Skew, l.Reports[2].Skew = -time.Second, 2*time.Second
 		if i == 3 {
@@ -184,7 +184,7 @@ func TestLoadAndRecent(t *testing.T) {
 		t.Errorf("%v %q, %v", seen.Crashes, seen.Crashed, seen.MaxSkew)
 	}
 	s.Step()
-	if seen := s.Look(served(14), judge.Policy{}); seen.Recent != [judge.Arms]judge.Recent{} || seen.Load[0].Requests != 0 || seen.Step != 1 {
+	if seen := s.Look(tallytest.Served(14), judge.Policy{}); seen.Recent != [judge.Arms]judge.Recent{} || seen.Load[0].Requests != 0 || seen.Step != 1 {
 		t.Errorf("after a step: %+v", seen)
 	}
 }
@@ -192,11 +192,11 @@ func TestLoadAndRecent(t *testing.T) {
 // The one connection that is filtered otherwise is named.
 func TestLoudest(t *testing.T) {
 	var s tally.State
-	a := uniform("a", judge.Candidate, 64, 20, 0, map[string][2]int64{"acme": {20, 10}})
+	a := tallytest.Uniform("a", judge.Candidate, 64, 20, 0, map[string][2]int64{"acme": {20, 10}})
 	a.Partners["acme"].Filtered[17] = 20
-	b := uniform("b", judge.Control, 64, 20, 0, map[string][2]int64{"acme": {20, 10}})
+	b := tallytest.Uniform("b", judge.Control, 64, 20, 0, map[string][2]int64{"acme": {20, 10}})
 	b.Partners["acme"].Filtered[5] = 17
-	seen := s.Look(served(0, a, b), judge.Policy{})
+	seen := s.Look(tallytest.Served(0, a, b), judge.Policy{})
 	if len(seen.Loudest) != 5 || seen.Loudest[0].Task != "a" || seen.Loudest[0].Bucket != 17 || seen.Loudest[0].Influence <= 0 ||
 		seen.Loudest[1].Task != "b" || seen.Loudest[1].Bucket != 5 || seen.Loudest[1].Influence >= 0 {
 		t.Errorf("%+v", seen.Loudest)
@@ -303,7 +303,7 @@ func TestManyPartners(t *testing.T) {
 	if _, cells, _ := s.Size(); cells > tally.MaxCells {
 		t.Errorf("%d cells", cells)
 	}
-	r := uniform("one", judge.Control, 64, 1, 0, map[string][2]int64{"too many": {1, 0}})
+	r := tallytest.Uniform("one", judge.Control, 64, 1, 0, map[string][2]int64{"too many": {1, 0}})
 	seen = s.Look(tally.Look{At: time.Unix(9, 0), Served: true, Reports: []tally.Report{r}}, judge.Policy{})
 	if len(seen.Problems) == 0 || len(seen.Partners) != judge.MaxPartners {
 		t.Errorf("one more partner: %q", seen.Problems)
@@ -316,7 +316,7 @@ func TestTasksComeAndGo(t *testing.T) {
 	for i := range 400 {
 		l := tally.Look{At: time.Unix(int64(i), 0), Served: true}
 		for k := range 8 {
-			r := uniform(fmt.Sprintf("task-%d-%d", i/3, k), []judge.Arm{judge.Candidate, judge.Control}[k%2], 64, 5, 0, map[string][2]int64{"acme": {5, 2}})
+			r := tallytest.Uniform(fmt.Sprintf("task-%d-%d", i/3, k), []judge.Arm{judge.Candidate, judge.Control}[k%2], 64, 5, 0, map[string][2]int64{"acme": {5, 2}})
 			r.After, r.Upto = int64(i%3), int64(i%3+1)
 			l.Reports = append(l.Reports, r)
 		}

@@ -15,31 +15,6 @@ import (
 	"github.com/sluicehq/sluice/controller/tally/tallytest"
 )
 
-// uniform is a report whose buckets all count the same.
-func uniform(task string, arm judge.Arm, buckets int, requests, errors int64, partners map[string][2]int64) tally.Report {
-	r := tallytest.Blank(task, arm, buckets)
-	for g := range buckets {
-		r.Requests[g], r.Errors[g] = requests, errors
-	}
-	for name, c := range partners {
-		columns := tallytest.BlankColumns(buckets)
-		for g := range buckets {
-			columns.Scored[g], columns.Filtered[g] = c[0], c[1]
-		}
-		r.Partners[name] = columns
-	}
-	return r
-}
-
-// served is look number i, in which every report holds what came since the one
-// before.
-func served(i int, reports ...tally.Report) tally.Look {
-	for at := range reports {
-		reports[at].After, reports[at].Upto = int64(i), int64(i+1)
-	}
-	return tally.Look{At: time.Unix(1e9+int64(i), 0), Served: true, Reports: reports}
-}
-
 func near(t *testing.T, what string, got, want, tolerance float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= tolerance*math.Max(1, math.Abs(want))) {
@@ -58,12 +33,12 @@ func sum(column []int64) (total int64) {
 // counts claim +2.579 points, which are not there.
 func TestDriftIsNoDifference(t *testing.T) {
 	var s tallytest.Case
-	one := served(0,
-		uniform("a", judge.Candidate, 64, 10, 0, map[string][2]int64{"acme": {10, 4}}),
-		uniform("b", judge.Control, 64, 990, 0, map[string][2]int64{"acme": {990, 396}}))
-	two := served(1,
-		uniform("a", judge.Candidate, 64, 500, 0, map[string][2]int64{"acme": {500, 220}}),
-		uniform("b", judge.Control, 64, 500, 0, map[string][2]int64{"acme": {500, 220}}))
+	one := tallytest.Served(0,
+		tallytest.Uniform("a", judge.Candidate, 64, 10, 0, map[string][2]int64{"acme": {10, 4}}),
+		tallytest.Uniform("b", judge.Control, 64, 990, 0, map[string][2]int64{"acme": {990, 396}}))
+	two := tallytest.Served(1,
+		tallytest.Uniform("a", judge.Candidate, 64, 500, 0, map[string][2]int64{"acme": {500, 220}}),
+		tallytest.Uniform("b", judge.Control, 64, 500, 0, map[string][2]int64{"acme": {500, 220}}))
 	s.Look(one, judge.Policy{})
 	s.Step()
 	s.Look(two, judge.Policy{})
@@ -79,17 +54,17 @@ func TestDriftIsNoDifference(t *testing.T) {
 // and the rest dropped, but never mixed into the next window.
 func TestDriftAcrossAStep(t *testing.T) {
 	for _, buckets := range []int{64, 10} {
-		a := uniform("a", judge.Candidate, 64, 5, 0, map[string][2]int64{"acme": {5, 2}})
+		a := tallytest.Uniform("a", judge.Candidate, 64, 5, 0, map[string][2]int64{"acme": {5, 2}})
 		for g := buckets; g < 64; g++ {
 			a.Requests[g], a.Partners["acme"].Scored[g], a.Partners["acme"].Filtered[g] = 0, 0, 0
 		}
-		b := uniform("b", judge.Control, 64, 495, 0, map[string][2]int64{"acme": {495, 198}})
+		b := tallytest.Uniform("b", judge.Control, 64, 495, 0, map[string][2]int64{"acme": {495, 198}})
 		var s tallytest.Case
-		s.Look(served(0, a, b), judge.Policy{})
+		s.Look(tallytest.Served(0, a, b), judge.Policy{})
 		s.Step()
 		for i := range 2 {
 			acme := map[string][2]int64{"acme": {500, 220}}
-			s.Look(served(1+i, uniform("a", judge.Candidate, 64, 500, 0, acme), uniform("b", judge.Control, 64, 500, 0, acme)), judge.Policy{})
+			s.Look(tallytest.Served(1+i, tallytest.Uniform("a", judge.Candidate, 64, 500, 0, acme), tallytest.Uniform("b", judge.Control, 64, 500, 0, acme)), judge.Policy{})
 		}
 		for i := range s.Seen.Streams {
 			st := s.Seen.Streams[i].Served
@@ -182,14 +157,14 @@ func TestCheckpointOfNothing(t *testing.T) {
 	if err := json.Unmarshal(data, &back); err != nil {
 		t.Fatal(err)
 	}
-	if v := back.Look(served(0), judge.Policy{}); v.Outcome != judge.NoData {
+	if v := back.Look(tallytest.Served(0), judge.Policy{}); v.Outcome != judge.NoData {
 		t.Errorf("%s: %s", v.Outcome, v.Sentence)
 	}
 }
 
 func TestDataGate(t *testing.T) {
 	acme := map[string][2]int64{"acme": {100, 40}}
-	good := func(task string, arm judge.Arm) tally.Report { return uniform(task, arm, 64, 100, 0, acme) }
+	good := func(task string, arm judge.Arm) tally.Report { return tallytest.Uniform(task, arm, 64, 100, 0, acme) }
 	change := func(r tally.Report, f func(r *tally.Report)) tally.Report {
 		f(&r)
 		return r
@@ -205,27 +180,27 @@ func TestDataGate(t *testing.T) {
 		{"no control", tally.Look{Served: true, Reports: []tally.Report{good("a", judge.Candidate)}}, "0 tasks report as control, at least 1 must"},
 		{"candidate serves in shadow", tally.Look{Reports: []tally.Report{good("a", judge.Candidate)}}, "only stable may serve in the shadow phase"},
 		{"unknown arm", tally.Look{Served: true, Reports: []tally.Report{good("a", "canary"), good("b", judge.Control)}}, `arm "canary"`},
-		{"twice", served(1, good("a", judge.Candidate), good("b", judge.Control), good("b", judge.Control)), "task b: reports twice"},
-		{"both arms", served(1, good("a", judge.Candidate), good("b", judge.Candidate)), "changed its arm"},
-		{"backwards", served(1, good("a", judge.Candidate), uniform("b", judge.Control, 64, -10, 0, acme)), "count -10 in bucket 0 is outside 0 to"},
-		{"partner backwards", served(1, good("a", judge.Candidate), uniform("b", judge.Control, 64, 100, 0, map[string][2]int64{"acme": {-10, 0}})), "count -10 of partner acme in bucket 0"},
+		{"twice", tallytest.Served(1, good("a", judge.Candidate), good("b", judge.Control), good("b", judge.Control)), "task b: reports twice"},
+		{"both arms", tallytest.Served(1, good("a", judge.Candidate), good("b", judge.Candidate)), "changed its arm"},
+		{"backwards", tallytest.Served(1, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 64, -10, 0, acme)), "count -10 in bucket 0 is outside 0 to"},
+		{"partner backwards", tallytest.Served(1, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 64, 100, 0, map[string][2]int64{"acme": {-10, 0}})), "count -10 of partner acme in bucket 0"},
 		{"positions backwards", tally.Look{Served: true, Reports: []tally.Report{good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.After, r.Upto = 5, 4 })}}, "counts from position 5 to 4"},
-		{"overlap", served(1, good("a", judge.Candidate), good("b", judge.Control), good("c", judge.Control)), "counts from position 0, but is counted up to 1 already"},
-		{"no partner", served(0, good("a", judge.Candidate), uniform("b", judge.Control, 64, 100, 0, nil)), "no partner is scored"},
-		{"no request", served(0, good("a", judge.Candidate), uniform("b", judge.Control, 64, 0, 0, acme)), "no request is counted"},
-		{"more filtered than scored", served(1, good("a", judge.Candidate), uniform("b", judge.Control, 64, 100, 0, map[string][2]int64{"acme": {40, 100}})), "more filtered than scored pairs of partner acme"},
-		{"more errors than requests", served(1, good("a", judge.Candidate), uniform("b", judge.Control, 64, 100, 200, acme)), "more errors than requests"},
-		{"negative", served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Requests[3] = -1 })), "count -1 in bucket 3"},
-		{"huge", served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Requests[3] = math.MaxInt64 })), "outside 0 to"},
-		{"lists differ", served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Errors = r.Errors[:32] })), "buckets differ: 32"},
-		{"tasks differ", served(1, good("a", judge.Candidate), uniform("b", judge.Control, 32, 100, 0, acme)), "task b counts 32 buckets, others 64"},
-		{"too many buckets", served(1, good("a", judge.Candidate), uniform("b", judge.Control, 65, 100, 0, acme)), "at most 64"},
-		{"more differing than bids", served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) {
+		{"overlap", tallytest.Served(1, good("a", judge.Candidate), good("b", judge.Control), good("c", judge.Control)), "counts from position 0, but is counted up to 1 already"},
+		{"no partner", tallytest.Served(0, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 64, 100, 0, nil)), "no partner is scored"},
+		{"no request", tallytest.Served(0, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 64, 0, 0, acme)), "no request is counted"},
+		{"more filtered than scored", tallytest.Served(1, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 64, 100, 0, map[string][2]int64{"acme": {40, 100}})), "more filtered than scored pairs of partner acme"},
+		{"more errors than requests", tallytest.Served(1, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 64, 100, 200, acme)), "more errors than requests"},
+		{"negative", tallytest.Served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Requests[3] = -1 })), "count -1 in bucket 3"},
+		{"huge", tallytest.Served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Requests[3] = math.MaxInt64 })), "outside 0 to"},
+		{"lists differ", tallytest.Served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Errors = r.Errors[:32] })), "buckets differ: 32"},
+		{"tasks differ", tallytest.Served(1, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 32, 100, 0, acme)), "task b counts 32 buckets, others 64"},
+		{"too many buckets", tallytest.Served(1, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 65, 100, 0, acme)), "at most 64"},
+		{"more differing than bids", tallytest.Served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) {
 			r.Partners["zeta"] = tally.Columns{Bids: make([]int64, 64), BidsCandidateOnly: slices.Repeat([]int64{9}, 64)}
 		})), "more differing than compared bids of partner zeta"},
-		{"explores nothing known", served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Explore = math.NaN() })), "explores a share of NaN"},
-		{"too many bins", served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Latency = make([]int64, 97) })), "counts latency in 97 bins"},
-		{"pairs without shadow requests", served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) {
+		{"explores nothing known", tallytest.Served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Explore = math.NaN() })), "explores a share of NaN"},
+		{"too many bins", tallytest.Served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.Latency = make([]int64, 97) })), "counts latency in 97 bins"},
+		{"pairs without shadow requests", tallytest.Served(1, good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) {
 			for g := range 64 {
 				r.Partners["acme"].Pairs[g] = 100
 			}
@@ -235,7 +210,7 @@ func TestDataGate(t *testing.T) {
 			var s tallytest.Case
 			second := !tt.look.At.IsZero() && tt.look.Reports[0].After > 0
 			if second {
-				s.Look(served(0, good("a", judge.Candidate), good("b", judge.Control)), judge.Policy{})
+				s.Look(tallytest.Served(0, good("a", judge.Candidate), good("b", judge.Control)), judge.Policy{})
 			}
 			if tt.name == "overlap" {
 				tt.look.Reports[2].Task, tt.look.Reports[1].Task = "b", "c"
@@ -277,9 +252,9 @@ func TestPartnerOfOneArmOnly(t *testing.T) {
 	var s tallytest.Case
 	var v judge.Verdict
 	for i := range 6 {
-		v = s.Look(served(i,
-			uniform("a", judge.Candidate, 64, 100, 0, map[string][2]int64{"zeta": {100, 50}}),
-			uniform("b", judge.Control, 64, 100, 0, map[string][2]int64{"zeta": {100, 50}, "acme": {100, 50}})), judge.Policy{})
+		v = s.Look(tallytest.Served(i,
+			tallytest.Uniform("a", judge.Candidate, 64, 100, 0, map[string][2]int64{"zeta": {100, 50}}),
+			tallytest.Uniform("b", judge.Control, 64, 100, 0, map[string][2]int64{"zeta": {100, 50}, "acme": {100, 50}})), judge.Policy{})
 	}
 	if v.Outcome != judge.Invalid || !strings.Contains(v.Sentence, "partner acme: candidate has scored nothing") {
 		t.Errorf("%s: %s", v.Outcome, v.Sentence)
@@ -326,7 +301,7 @@ func TestTaskIsReplaced(t *testing.T) {
 func TestPositions(t *testing.T) {
 	one := map[string][2]int64{"acme": {1, 0}}
 	count := func(boot string, generation, after, upto int64) tally.Report {
-		r := uniform("a", judge.Control, 64, 1, 0, one)
+		r := tallytest.Uniform("a", judge.Control, 64, 1, 0, one)
 		r.Boot, r.Generation, r.After, r.Upto = boot, generation, after, upto
 		return r
 	}
