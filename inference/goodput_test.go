@@ -2,7 +2,6 @@ package inference
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,8 +22,8 @@ import (
 	"github.com/sluicehq/sluice/idl/gen/openrtb"
 )
 
-// The CPU of a server is measured on a process of its own: this test binary,
-// run again to serve and nothing else.
+// A server is measured on a process of its own: this test binary, run again to
+// serve and nothing else.
 const serverKind = "SLUICE_BENCHMARK_SERVER"
 
 // usual is an auction of 20 partners as exchanges send them, some 660 bytes.
@@ -63,8 +61,7 @@ func (h stock) Report(context.Context, []*adfilter.Outcome) error { return nil }
 
 // TestServer is no test: it is the server that benchmarks start.
 func TestServer(t *testing.T) {
-	kind := os.Getenv(serverKind)
-	if kind == "" {
+	if os.Getenv(serverKind) != "busy" {
 		t.Skip("only benchmarks start this")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -72,79 +69,20 @@ func TestServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	serves := hash
-	if kind == "busy" {
-		serves.Spin = 5000 // some 10 us for each partner
-	}
+	serves.Spin = 5000 // some 10 us for each partner
 	task := newToyTask(t, newToyShop(serves))
 	force(t, task, assignment{release: serves.digest(), buckets: 64})
 	go task.lag.watch(t.Context())
-	switch kind {
-	case "busy":
-		runtime.GOMAXPROCS(1) // the other core is the client's
-		go task.data.accept(t.Context(), l)
-	case "ours":
-		go task.data.accept(t.Context(), l)
-	case "echo":
-		go echo(l, len(usualCall(t, FramedBinary)), 1100)
-	case "stock":
-		conf := &thrift.TConfiguration{}
-		l.Close()
-		socket, err := thrift.NewTServerSocket(l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := thrift.NewTSimpleServer4(adfilter.NewAdFilterProcessor(stock{task}), socket,
-			thrift.NewTFramedTransportFactoryConf(thrift.NewTBufferedTransportFactory(4096), conf), thrift.NewTBinaryProtocolFactoryConf(conf))
-		if err := server.Listen(); err != nil {
-			t.Fatal(err)
-		}
-		go server.Serve()
-	}
+	runtime.GOMAXPROCS(1) // the other core is the client's
+	go task.data.accept(t.Context(), l)
 	fmt.Printf("listening %s\n", l.Addr())
 	io.Copy(io.Discard, os.Stdin) // until the benchmark is done
 }
 
-// echo is the least that any server must do: as many bytes in and out.
-func echo(l net.Listener, in, out int) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer conn.Close()
-			request, reply := make([]byte, in), make([]byte, out)
-			binary.BigEndian.PutUint32(reply, uint32(out-4))
-			for {
-				if _, err := io.ReadFull(conn, request); err != nil {
-					return
-				}
-				conn.Write(reply)
-			}
-		}()
-	}
-}
-
-// cpuOf is the CPU time that a process took.
-func cpuOf(b *testing.B, pid int) time.Duration {
-	b.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		b.Skip("this system does not tell the CPU of a process")
-	}
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	ticks := 0
-	for _, f := range fields[11:13] {
-		n, _ := strconv.Atoi(string(f))
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
-}
-
-func startServer(b *testing.B, kind string) (address string, pid int) {
+func startServer(b *testing.B) (address string) {
 	b.Helper()
 	server := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestServer$")
-	server.Env = append(os.Environ(), serverKind+"="+kind)
+	server.Env = append(os.Environ(), serverKind+"=busy")
 	in, err := server.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -161,33 +99,11 @@ func startServer(b *testing.B, kind string) (address string, pid int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return strings.TrimSpace(strings.TrimPrefix(line, "listening ")), server.Process.Pid
+	return strings.TrimSpace(strings.TrimPrefix(line, "listening "))
 }
 
-// BenchmarkServerCPU is what a decide of 20 partners costs the server, the
-// model aside, over 16 connections: ours, the stock one's and an echo's.
-func BenchmarkServerCPU(b *testing.B) {
-	for _, depth := range []int{1, 16} {
-		for _, kind := range []string{"ours", "stock", "echo"} {
-			b.Run(fmt.Sprintf("%s/depth=%d", kind, depth), func(b *testing.B) {
-				if kind == "echo" && depth > 1 {
-					b.Skip("an echo does not pipeline")
-				}
-				address, pid := startServer(b, kind)
-				call := bytes.Repeat(usualCall(b, FramedBinary), depth)
-				before := cpuOf(b, pid)
-				b.ResetTimer()
-				load(b, address, 16, depth, call, b.N)
-				b.StopTimer()
-				b.ReportMetric(float64((cpuOf(b, pid)-before).Microseconds())/float64(b.N), "server-us/op")
-				b.ReportMetric(float64(len(call)/depth), "bytes-in/op")
-			})
-		}
-	}
-}
-
-// load sends n calls over some connections, depth of them at once on each.
-func load(b *testing.B, address string, connections, depth int, calls []byte, n int) {
+// load sends n calls over some connections, one at a time on each.
+func load(b *testing.B, address string, connections int, call []byte, n int) {
 	left := atomic.Int64{}
 	left.Store(int64(n))
 	var all sync.WaitGroup
@@ -200,16 +116,14 @@ func load(b *testing.B, address string, connections, depth int, calls []byte, n 
 			}
 			defer conn.Close()
 			in := bufio.NewReaderSize(conn, 64<<10)
-			for left.Add(-int64(depth)) > int64(-depth) {
-				if _, err := conn.Write(calls); err != nil {
+			for left.Add(-1) >= 0 {
+				if _, err := conn.Write(call); err != nil {
 					b.Error(err)
 					return
 				}
-				for range depth {
-					if err := discardFrame(in); err != nil {
-						b.Error(err)
-						return
-					}
+				if err := discardFrame(in); err != nil {
+					b.Error(err)
+					return
 				}
 			}
 		})
@@ -229,13 +143,13 @@ func discardFrame(in *bufio.Reader) error {
 // BenchmarkGoodput measures how many scored answers come in time at the
 // capacity of a server on one core, and when twice as many are asked for.
 func BenchmarkGoodput(b *testing.B) {
-	address, _ := startServer(b, "busy")
+	address := startServer(b)
 	call := usualCall(b, FramedBinary)
 	const seconds = 3
 	for b.Loop() {
 		began := time.Now()
 		const calls = 6000
-		load(b, address, 4, 1, call, calls)
+		load(b, address, 4, call, calls)
 		capacity := calls / time.Since(began).Seconds()
 		b.ReportMetric(capacity, "capacity/s")
 		for _, times := range []float64{0.8, 2} {
