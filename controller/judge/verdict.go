@@ -103,7 +103,7 @@ func (s *State) rule(t *Statistics, p Policy) []ruling {
 	paired := t.Streams[Overall].Pairs.N > 0
 	byPair, byArm := s.listen(t, Overall, true, p), s.listen(t, Overall, false, p)
 	rulings := []ruling{
-		s.ruleData(t.Problems),
+		s.ruleData(t),
 		t.ruleOverall(byPair, GateFilterRatePaired, 2/overallPairedAlpha, paired || !t.Served),
 		t.ruleOverall(byArm, GateFilterRateServed, 2/overallServedAlpha, t.Served && (p.Served == Require || !paired)),
 		t.rulePartners(c, byPairs, GatePartnersPaired, paired || !t.Served),
@@ -132,12 +132,15 @@ func (s *State) rule(t *Statistics, p Policy) []ruling {
 	return rulings
 }
 
-func (s *State) ruleData(bad []string) ruling {
+func (s *State) ruleData(t *Statistics) ruling {
 	f := Finding{Gate: GateData, Outcome: Acceptable, Sentence: "the counts agree with each other"}
-	if len(bad) > 0 {
-		f.Outcome, f.Sentence = Invalid, sentenceOf(bad)
+	if len(t.Problems) > 0 {
+		f.Outcome, f.Sentence = Invalid, sentenceOf(t.Problems)
 	} else if s.past.Since.IsZero() {
 		f.Outcome, f.Sentence = NoData, "nothing has been counted yet"
+	}
+	if t.LostRows > 0 {
+		f.Sentence += fmt.Sprintf("; a part of %s reports was lost on the way and counts for neither side", commas(int64(t.LostRows)))
 	}
 	return ruling{Finding: f, text: f.Sentence}
 }

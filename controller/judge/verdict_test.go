@@ -34,7 +34,7 @@ func pairsOf(n, ten, one float64, g int) PairSums {
 	}
 }
 
-// sound are the statistics of a canary step in which nothing is wrong: three
+// soundStep is the statistics of a canary step in which nothing is wrong: three
 // partners, eight tasks of each arm.
 func soundStep(at time.Time, scale float64) Statistics {
 	s := Statistics{
@@ -84,6 +84,17 @@ func findingOf(v Verdict, g Gate) Finding {
 		return Finding{}
 	}
 	return v.Findings[i]
+}
+
+// Counts that were lost on the way are told, and hold up nothing.
+func TestLostCountsAreTold(t *testing.T) {
+	var s State
+	seen := soundStep(time.Unix(1e9, 0), 1)
+	seen.LostRows = 1200
+	f := findingOf(s.Judge(seen, Policy{}), GateData)
+	if f.Outcome != Acceptable || !strings.Contains(f.Sentence, "a part of 1,200 reports was lost on the way") {
+		t.Errorf("%s: %s", f.Outcome, f.Sentence)
+	}
 }
 
 func TestSoundStepIsAcceptable(t *testing.T) {
