@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -25,7 +26,7 @@ func BenchmarkPass(b *testing.B) {
 			for i := range tasks {
 				id := fmt.Sprintf("task-%05d", i)
 				w.start(id)
-				w.tasks[id].Times = &rollout.Times{Took: make([]int64, rollout.LatencyBins), Waited: make([]int64, rollout.LatencyBins)}
+				w.tasks[id].Times = &rollout.Times{Took: make([]int64, judge.LatencyBins), Waited: make([]int64, judge.LatencyBins)}
 			}
 			r := w.reconciler(1)
 			r.Fleet.Policies.Default.Steps = []rollout.Step{{Tasks: 16, Soak: time.Hour}}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -258,8 +259,8 @@ type window struct{ took, waited bins }
 
 func (w *window) any() bool { return slices.Max(w.took[:]) > 0 }
 
-// bins is what was counted in some time, in the bins of rollout.LatencyBins.
-type bins [rollout.LatencyBins]uint32
+// bins is what was counted in some time, in the bins of judge.LatencyBins.
+type bins [judge.LatencyBins]uint32
 
 // add adds what was counted from one moment to another. It reports false where
 // that cannot have been.
@@ -278,7 +279,7 @@ func (b *bins) add(from, to []int64) bool {
 }
 
 // pool is windows taken together.
-type pool struct{ took, waited [rollout.LatencyBins]uint64 }
+type pool struct{ took, waited [judge.LatencyBins]uint64 }
 
 func (p *pool) add(windows ...*window) {
 	for _, w := range windows {
@@ -299,7 +300,7 @@ func (p *pool) p99() (time.Duration, int64) {
 }
 
 // percentile99 is exact to a bin, and within it as if they lay evenly.
-func percentile99(counts *[rollout.LatencyBins]uint64) (time.Duration, uint64) {
+func percentile99(counts *[judge.LatencyBins]uint64) (time.Duration, uint64) {
 	var total, below uint64
 	for _, n := range counts {
 		total += n

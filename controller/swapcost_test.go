@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference/release"
 )
@@ -38,7 +39,7 @@ func newWatching(t *testing.T) *watching {
 }
 
 func nothingYet() *rollout.Times {
-	return &rollout.Times{Took: make([]int64, rollout.LatencyBins), Waited: make([]int64, rollout.LatencyBins)}
+	return &rollout.Times{Took: make([]int64, judge.LatencyBins), Waited: make([]int64, judge.LatencyBins)}
 }
 
 // more is times with more requests that took or waited so long.
@@ -277,15 +278,15 @@ func TestSwapWaits(t *testing.T) {
 
 // A percentile is that of the requests, to a bin.
 func TestPercentile99(t *testing.T) {
-	if d, n := percentile99(&[rollout.LatencyBins]uint64{}); d != 0 || n != 0 {
+	if d, n := percentile99(&[judge.LatencyBins]uint64{}); d != 0 || n != 0 {
 		t.Errorf("of nothing: %v of %d", d, n)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		var counts [rollout.LatencyBins]uint64
+		var counts [judge.LatencyBins]uint64
 		var all []int
 		for range 1 + rng.IntN(400) {
-			bin := rng.IntN(rollout.LatencyBins)
+			bin := rng.IntN(judge.LatencyBins)
 			counts[bin]++
 			all = append(all, bin)
 		}

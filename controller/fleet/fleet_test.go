@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/fleet"
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/idl/gen/control"
 )
@@ -71,7 +72,7 @@ func goodStatus() *control.Status {
 }
 
 func aLatency() []int64 {
-	bins := make([]int64, rollout.LatencyBins)
+	bins := make([]int64, judge.LatencyBins)
 	bins[20], bins[95] = 90, 10
 	return bins
 }

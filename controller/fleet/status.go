@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/idl/gen/control"
 )
@@ -48,7 +49,7 @@ func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
 // times is what the task says its requests took, or nil: one that does not
 // tell, or counts in bins that are not ours, is not judged by it.
 func times(s *control.Status) *rollout.Times {
-	known := func(bins []int64) bool { return len(bins) == rollout.LatencyBins && slices.Min(bins) >= 0 }
+	known := func(bins []int64) bool { return len(bins) == judge.LatencyBins && slices.Min(bins) >= 0 }
 	told := rollout.Times{Took: s.Latency, Waited: s.Waits}
 	if !known(told.Took) {
 		return nil

@@ -5,13 +5,9 @@ import (
 	"time"
 )
 
-// LatencyBins is how many bins a task sorts its requests into by what they
-// took: bin i holds [2^(i/4), 2^((i+1)/4)) microseconds.
-const LatencyBins = 96
-
 // Times is what every request of a task took since its boot, under whatever
 // release, and how long processors let requests wait before that, as sampled by
-// the task: LatencyBins bins each, all of which only grow. An older task tells
+// the task: judge.LatencyBins bins each, all of which only grow. An older task tells
 // no waits.
 type Times struct{ Took, Waited []int64 }
 
