@@ -82,11 +82,17 @@ func text(ctx context.Context, t *testing.T, where chromedp.CSS) string {
 	return strings.ReplaceAll(got, "\u00a0", " ")
 }
 
-// do carries out the steps, in order.
+// do carries out the steps, in order, and says what the page was like where one failed.
 func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatal(err)
+	for i, step := range steps {
+		patient, cancel := context.WithTimeout(ctx, 20*time.Second)
+		err := chromedp.Do(patient, step)
+		cancel()
+		if err != nil {
+			page, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.activeElement.outerHTML + "\n" + document.body.innerHTML`))
+			t.Fatalf("step %d: %v; the focus, and the page:\n%s", i+1, err, page)
+		}
 	}
 }
 
@@ -183,7 +189,7 @@ func TestDashboardVerbs(t *testing.T) {
 	ctx := browser(t)
 	f := scene("held", time.Now())
 	s := site(t, f)
-	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.trial footer button`)),
+	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.trial .verbs button`)),
 		chromedp.Evaluate[chromedp.Void](`localStorage.setItem("sluice.name", "ada")`))
 	for _, press := range []chromedp.CSS{`[data-do=promote]`, `[data-do=resume]`, `[data-do=abort]`, `[data-do=pause]`} {
 		do(ctx, t,

@@ -51,8 +51,9 @@ function show(f: Fleet, wish: Asked, targets: Target[], resolve: (told: string |
       h("label", { for: "why" }, "Why"), why, failed,
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go))) as HTMLDialogElement;
 
-  const close = (told: string | null) => { box.close(); box.remove(); resolve(told); };
-  box.addEventListener("cancel", (e) => { e.preventDefault(); close(null); });
+  let told: string | null = null;
+  const close = (what: string | null) => { told = what; box.close(); };
+  box.addEventListener("close", () => { box.remove(); resolve(told); }); // Escape closes it too
   box.querySelector("#cancel")?.addEventListener("click", () => close(null));
   box.querySelector("form")?.addEventListener("submit", (e) => {
     e.preventDefault();

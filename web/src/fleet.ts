@@ -16,15 +16,15 @@ export function servingPanel(f: Fleet, now: number): HTMLElement {
         h("p", {}, "from ", h("b", {}, origin(s))),
         s.since ? h("p", { class: "muted" }, "since ", h("time", { datetime: s.since }, clock(s.since, now)), ` (${span(now - Date.parse(s.since))})`) : null,
       ],
-    share(f.tasks, f.active?.candidate ?? ""),
-    f.default && s && f.default.digest !== s.digest
-      ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null,
     h("div", { class: "back" },
       button("rollback", "Roll back…", "danger", f.back ? {} : { disabled: "" }),
       f.back
         ? h("span", {}, f.back.digest === s?.digest ? "all tasks to " : "to ", code(f.back.digest), " ", h("b", {}, origin(f.back)),
           f.back.digest === s?.digest && f.active ? [", giving up ", h("b", {}, f.active.id)] : null)
-        : h("span", { class: "muted" }, "no earlier release")));
+        : h("span", { class: "muted" }, "no earlier release")),
+    share(f.tasks, f.active?.candidate ?? ""),
+    f.default && s && f.default.digest !== s.digest
+      ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null);
 }
 
 export const origin = (r: Release): string => r.job || r.source || "unknown origin";

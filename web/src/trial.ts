@@ -17,6 +17,7 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
       h("span", { class: "spring" }),
       h("span", { class: "by" }, "policy ", h("b", {}, r.policy || "—"), r.by ? [", asked by ", h("b", {}, r.by)] : null)),
     stepper(r),
+    h("div", { class: "verbs" }, verbs(f, r)),
     h("div", { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
@@ -24,8 +25,7 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
     h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now) : null,
-    nextList(f, r, now),
-    h("footer", {}, verbs(f, r)));
+    nextList(f, r, now));
 }
 
 // verdictBadge says what is not simply on its way to a verdict.
@@ -45,13 +45,15 @@ const classes = {
 export const stateText = (r: Rollout): string =>
   r.phase === "canary" ? `canary ${r.step} of ${r.steps}` : words(r.phase);
 
-// verbs are the buttons for what a person may do with r now.
+// verbs are the buttons for what a person may do with r now. They stand above
+// all that grows and shrinks, and what comes and goes stands last, so that no
+// news moves a button away from under the pointer.
 function verbs(f: Fleet, r: Rollout): (HTMLElement | null)[] {
   const tried = r.phase === "shadow" || r.phase === "canary" || (r.phase === "held" && r.held_from !== "promoting");
   return [
-    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", "primary", { "data-rollout": r.id }) : null,
-    tried ? button("promote", "Promote now…", "", { "data-rollout": r.id }) : null,
     r.phase === "rolling_back" ? null : button("abort", "Abort…", "warn", { "data-rollout": r.id }),
+    tried ? button("promote", "Promote now…", "", { "data-rollout": r.id }) : null,
+    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", "primary", { "data-rollout": r.id }) : null,
     h("span", { class: "spring" }),
     h("span", { class: "by" }, r.exposed > 0 ? [h("b", {}, count(r.exposed)), " auctions answered by it"] : "no auction answered by it yet"),
   ];

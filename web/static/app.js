@@ -183,8 +183,6 @@ function servingPanel(f, now2) {
       h("p", {}, "from ", h("b", {}, origin(s))),
       s.since ? h("p", { class: "muted" }, "since ", h("time", { datetime: s.since }, clock(s.since, now2)), ` (${span(now2 - Date.parse(s.since))})`) : null
     ],
-    share2(f.tasks, f.active?.candidate ?? ""),
-    f.default && s && f.default.digest !== s.digest ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null,
     h(
       "div",
       { class: "back" },
@@ -198,7 +196,9 @@ function servingPanel(f, now2) {
         h("b", {}, origin(f.back)),
         f.back.digest === s?.digest && f.active ? [", giving up ", h("b", {}, f.active.id)] : null
       ) : h("span", { class: "muted" }, "no earlier release")
-    )
+    ),
+    share2(f.tasks, f.active?.candidate ?? ""),
+    f.default && s && f.default.digest !== s.digest ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null
   );
 }
 var origin = (r) => r.job || r.source || "unknown origin";
@@ -319,14 +319,14 @@ function show(f, wish, targets, resolve) {
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go)
     )
   );
-  const close = (told) => {
+  let told = null;
+  const close = (what) => {
+    told = what;
     box.close();
+  };
+  box.addEventListener("close", () => {
     box.remove();
     resolve(told);
-  };
-  box.addEventListener("cancel", (e) => {
-    e.preventDefault();
-    close(null);
   });
   box.querySelector("#cancel")?.addEventListener("click", () => close(null));
   box.querySelector("form")?.addEventListener("submit", (e) => {
@@ -686,6 +686,7 @@ function trialPanel(f, now2) {
       h("span", { class: "by" }, "policy ", h("b", {}, r.policy || "—"), r.by ? [", asked by ", h("b", {}, r.by)] : null)
     ),
     stepper(r),
+    h("div", { class: "verbs" }, verbs(f, r)),
     h(
       "div",
       { class: "stand" },
@@ -696,8 +697,7 @@ function trialPanel(f, now2) {
     ),
     h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now2) : null,
-    nextList(f, r, now2),
-    h("footer", {}, verbs(f, r))
+    nextList(f, r, now2)
   );
 }
 function verdictBadge(v) {
@@ -715,9 +715,9 @@ var stateText = (r) => r.phase === "canary" ? `canary ${r.step} of ${r.steps}` :
 function verbs(f, r) {
   const tried = r.phase === "shadow" || r.phase === "canary" || r.phase === "held" && r.held_from !== "promoting";
   return [
-    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", "primary", { "data-rollout": r.id }) : null,
-    tried ? button("promote", "Promote now…", "", { "data-rollout": r.id }) : null,
     r.phase === "rolling_back" ? null : button("abort", "Abort…", "warn", { "data-rollout": r.id }),
+    tried ? button("promote", "Promote now…", "", { "data-rollout": r.id }) : null,
+    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", "primary", { "data-rollout": r.id }) : null,
     h("span", { class: "spring" }),
     h("span", { class: "by" }, r.exposed > 0 ? [h("b", {}, count(r.exposed)), " auctions answered by it"] : "no auction answered by it yet")
   ];
