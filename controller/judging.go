@@ -206,7 +206,7 @@ func (f *Reconciler) checkpoint(ctx context.Context, j *judging) error {
 // have counted; one that cannot be asked is silent.
 func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judging, tasks []rollout.Task, now time.Time) (tally.Look, error) {
 	r := s.Active
-	look := tally.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}}
+	look := tally.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}, Past: map[string][]int64{}}
 	var mu sync.Mutex
 	var silent []error
 	var g errgroup.Group
@@ -221,6 +221,9 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 			continue
 		}
 		look.Expected[arm]++
+		if took := f.memo.pasts.of(t.ID); took != nil {
+			look.Past[t.ID] = took
+		}
 		since := j.since(s, t.ID, arm)
 		g.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, taskTimeout)

@@ -33,6 +33,7 @@ type memory struct {
 	judging   *judging
 	settled   string // rollout whose looks are all stored, though it went back
 	swaps     swapWatch
+	pasts     pasts
 	pace      pace
 }
 

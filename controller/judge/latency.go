@@ -19,6 +19,7 @@ const (
 type slowness struct {
 	estimate
 	edge           int     // first latency bin that counts
+	past           bool    // every task is held against its own past
 	margin         float64 // of the share
 	against, proof float64 // logarithms
 	tasks          [Arms]int
@@ -30,7 +31,9 @@ type slowness struct {
 // Student's correction for their number. tasks is how many each arm has
 // at present.
 func weighLatency(x Exceedance, margin float64, tasks [Arms]int) slowness {
-	s := slowness{edge: x.Edge, margin: margin, tasks: tasks, estimate: x.Of.byTask()}
+	s := slowness{edge: x.Edge, margin: margin, tasks: tasks}
+	of, past := x.change(margin)
+	s.estimate, s.past = of.byTask(), past
 	for a := range s.tasks { // one that is silent for a look has been compared all the same
 		s.tasks[a] = max(s.tasks[a], x.Of.G[a])
 	}
@@ -54,6 +57,28 @@ func weighLatency(x Exceedance, margin float64, tasks [Arms]int) slowness {
 	return s
 }
 
+// wellKnown is how small a part of the margin the error of sampling the past
+// must be, for the past to be used.
+const wellKnown = 1. / 8
+
+// change is by how much more the candidate's requests have become slow than
+// stable's since before either was compared (differences in differences). Tasks
+// differ for good, by their machines and their neighbours; held against what
+// it did itself, a task that was always slow says nothing against what it
+// serves now. Where the past is not known well, it is the difference between
+// the arms as it stands, and past is false. Which of both depends on how much
+// was counted only, not on what.
+func (x Exceedance) change(margin float64) (of Difference, past bool) {
+	of = x.Of
+	if most := wellKnown * margin * of.Q; !(x.Past.Variance > 0) || x.Past.Variance > most*most {
+		return of, false
+	}
+	of.D -= x.Past.D
+	of.U2 = x.Past.U2
+	of.Binomial += x.Past.Variance
+	return of, true
+}
+
 // byTask estimates a difference whose clusters are tasks.
 func (st Difference) byTask() estimate {
 	e := st.estimate()
@@ -75,14 +100,14 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 	r.Threshold = 1 / latencyAlpha
 	tasks := [Arms]int{t.Load[CandidateArm].Tasks, t.Load[ControlArm].Tasks}
 	own := weighLatency(t.Latency, p.LatencyMargin, tasks)
-	loudest, proof := own, own.proof
+	loudest, proof, promise := own, own.proof, false
 	r.against = own.against
 	if p.LatencySLO > 0 && t.SLO.Edge > 0 {
 		promised := weighLatency(t.SLO, p.LatencyMargin, tasks)
 		r.against = logSumExp([]float64{own.against, promised.against}, []float64{.5, .5})
 		proof = min(proof, promised.proof)
 		if promised.against > own.against || promised.against == own.against && promised.d > own.d {
-			loudest = promised
+			loudest, promise = promised, true
 		}
 	}
 	r.band = band{-1, loudest.margin, loudest.margin}
@@ -90,11 +115,11 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 	best := s.proven(GateLatency, r.band, proof)
 	r.asked = t.Served && p.Latency == Require && own.edge > 0 && !own.refused
 	r.show(best)
-	r.text = t.latencyText(own, loudest, r)
+	r.text = t.latencyText(own, loudest, promise, r)
 	return r
 }
 
-func (t *Statistics) latencyText(own, loudest slowness, r ruling) string {
+func (t *Statistics) latencyText(own, loudest slowness, promise bool, r ruling) string {
 	switch {
 	case own.edge == 0:
 		return "stable's latency is not known yet, so latency is not judged"
@@ -107,8 +132,15 @@ func (t *Statistics) latencyText(own, loudest slowness, r ruling) string {
 	case !loudest.known:
 		return "nothing to compare yet"
 	}
-	text := fmt.Sprintf("%s of the candidate's requests take %s or more, %s of stable's (%s pt, anytime 95 %% CS [%s, %s]), allowed up to %s pt",
-		percent(r.CandidateRate), microseconds(binEdge(loudest.edge)), percent(r.StableRate), points2(r.Difference),
+	long, than := microseconds(binEdge(loudest.edge))+" or more", ""
+	if loudest.past {
+		than = " more than before"
+		if !promise {
+			long = "longer than the p99 that their task had"
+		}
+	}
+	text := fmt.Sprintf("%s of the candidate's requests take %s, %s of stable's (%s pt%s, anytime 95 %% CS [%s, %s]), allowed up to %s pt",
+		percent(r.CandidateRate), long, percent(r.StableRate), points2(r.Difference), than,
 		points2(r.Low), points2(r.High), points2(loudest.margin))
 	return text + "; " + evidenceText(expCapped(r.against), r.Threshold, "1/0.004")
 }

@@ -99,3 +99,87 @@ func TestHeavyTask(t *testing.T) {
 		t.Errorf("heavy %+v, even %+v", heavy, even)
 	}
 }
+
+// before gives every task of an exceedance a past, known from so many requests.
+func before(x Exceedance, requests float64, now, then [Arms][]float64) Exceedance {
+	var rate, was [Arms]float64
+	for a, each := range now {
+		for i, p := range each {
+			rate[a] += p / float64(len(each))
+			was[a] += then[a][i] / float64(len(each))
+		}
+	}
+	x.Past.D = x.Of.Q * (was[CandidateArm] - was[ControlArm])
+	for a, each := range now {
+		g := float64(len(each))
+		for i, p := range each {
+			u := x.Of.Q / g * (p - rate[a] - then[a][i] + was[a])
+			x.Past.U2[a] += u * u
+			w := x.Of.Q / g
+			x.Past.Variance += w * w * then[a][i] * (1 - then[a][i]) / requests
+		}
+	}
+	return x
+}
+
+// Against its own past, a task that was always slow says nothing against what
+// it serves; one that has become slow is one task, and no verdict; and a
+// candidate that makes all slow is found out among tasks that differ.
+func TestLatencyAgainstThePast(t *testing.T) {
+	noisy := append(alike(7, .01, .0005), .08)
+	for _, tt := range []struct {
+		name                    string
+		now, then               [Arms][]float64
+		requests                float64
+		past, worse, proven     bool
+		worseAlone, provenAlone bool
+	}{
+		{
+			"always slow",
+			[Arms][]float64{noisy, alike(8, .01, .0005)},
+			[Arms][]float64{noisy, alike(8, .01, .0005)},
+			1e6,
+			true, false, true, false, false,
+		},
+		{
+			"become slow",
+			[Arms][]float64{noisy, alike(8, .01, .0005)},
+			[Arms][]float64{alike(8, .01, .0005), alike(8, .01, .0005)},
+			1e6,
+			true, false, false, false, false,
+		},
+		{
+			"a past too short",
+			[Arms][]float64{noisy, alike(8, .01, .0005)},
+			[Arms][]float64{noisy, alike(8, .01, .0005)},
+			1e3,
+			false, false, false, false, false,
+		},
+		{
+			"slower on unequal machines",
+			[Arms][]float64{alike(8, .03, .03), alike(8, .02, .03)},
+			[Arms][]float64{alike(8, .02, .03), alike(8, .02, .0301)},
+			1e6,
+			true, true, false, false, false,
+		},
+		{
+			"no change on unequal machines",
+			[Arms][]float64{alike(8, .02, .03), alike(8, .02, .03)},
+			[Arms][]float64{alike(8, .02, .0302), alike(8, .02, .03)},
+			1e6,
+			true, false, true, false, false,
+		},
+	} {
+		x := tasksOf(100000, 10, tt.now)
+		for _, past := range []bool{false, true} {
+			worse, proven := tt.worseAlone, tt.provenAlone
+			if past {
+				x, worse, proven = before(x, tt.requests, tt.now, tt.then), tt.worse, tt.proven
+			}
+			s := weighLatency(x, .005, [Arms]int{8, 8})
+			if s.past != (past && tt.past) || (s.against >= math.Log(1/latencyAlpha)) != worse || (s.proof >= requiredLog) != proven {
+				t.Errorf("%s, past %v: %+v", tt.name, past, s)
+			}
+		}
+	}
+}

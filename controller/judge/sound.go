@@ -32,7 +32,7 @@ func (t *Statistics) damage() string {
 			return fmt.Sprintf("the counts of %s are damaged", t.streamAt(i))
 		}
 	}
-	if !t.Latency.Of.sound() || !t.SLO.Of.sound() || outside(t.Latency.Edge, LatencyBins) || outside(t.SLO.Edge, LatencyBins) {
+	if !t.Latency.sound() || !t.SLO.sound() || outside(t.Latency.Edge, LatencyBins) || outside(t.SLO.Edge, LatencyBins) {
 		return "the statistics of latency are damaged"
 	}
 	for _, c := range t.Drift {
@@ -82,6 +82,10 @@ func (d Difference) sound() bool {
 		}
 	}
 	return numbers(d.Q, d.Binomial) && math.Abs(d.D) <= d.Q*slack+1e-6 && d.Windows >= 0
+}
+
+func (x Exceedance) sound() bool {
+	return x.Of.sound() && numbers(x.Past.Variance) && numbers(x.Past.U2[:]...) && math.Abs(x.Past.D) <= x.Of.Q*slack+1e-6
 }
 
 func (p PairSums) sound() bool {

@@ -109,8 +109,17 @@ type Difference struct {
 // so long; its clusters are tasks, of which every arm has two at least in a
 // closed window.
 type Exceedance struct {
-	Edge int        `json:"edge"` // first latency bin that counts; 0 where none is set yet
+	Edge int        `json:"edge"` // first latency bin that counts, for tasks without one of their own; 0 where none is set yet
 	Of   Difference `json:"of"`
+	Past Past       `json:"past"`
+}
+
+// Past is what the same tasks did before they were compared, all serving
+// stable, in the units of [Difference].
+type Past struct {
+	D        float64       `json:"d"`        // what D would be if every task went on as before
+	Variance float64       `json:"variance"` // of that D, as far as it is one of sampling; 0 where no task has a past
+	U2       [Arms]float64 `json:"u2"`       // sum over clusters of their squared influence on D less this D
 }
 
 // PairSums are a paired difference's sufficient statistics over clusters:

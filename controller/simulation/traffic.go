@@ -50,6 +50,8 @@ const (
 	taskSpread    = .015 // between tasks, lasting
 	lookSpread    = .02  // of one task between looks
 	noisyFactor   = 1.5
+	busier        = .05 // everywhere when traffic has drifted farthest
+	pastLooks     = 360 // looks before the candidate came, of which tasks can tell
 )
 
 // Bids on pairs that both releases would forward, and on the others: two points
@@ -133,6 +135,31 @@ func connect(rng *rand.Rand) connection {
 // drift is what is added to all filter rates at a moment.
 func drift(at time.Duration) float64 {
 	return driftHeight * (1 - math.Cos(2*math.Pi*float64(at)/float64(driftPeriod))) / 2
+}
+
+// slowness is what is added to the logarithm of a task's latency, whatever it
+// serves.
+func (p *place) slowness() float64 {
+	if p.noisy {
+		return p.slow + math.Log(noisyFactor)
+	}
+	return p.slow
+}
+
+// past is what a task's requests took in the hour before the candidate came.
+func (m *market) past(task int) []int64 {
+	bins := make([]int64, judge.LatencyBins)
+	rng, t := chance(m.seed, 5, uint64(task)), &m.tasks[task]
+	for range pastLooks {
+		mean := math.Log(latencyMedian) + t.slowness() + lookSpread*rng.NormFloat64()
+		below := 0.0
+		for bin := latencyBin(mean - 4*latencySpread); below < 1-1e-6; bin++ {
+			upto := normalBelow((float64(bin+1)*math.Ln2/4 - mean) / latencySpread)
+			bins[bin] += int64(poisson(rng, m.perLook*t.load*(upto-below)))
+			below = upto
+		}
+	}
+	return bins
 }
 
 // reference is what the candidate's manifest tells of its scores: shares of
@@ -265,7 +292,7 @@ func (d *dice) prepare() {
 	d.drift = drift(d.at)
 	s := d.scenario
 	active := s.active(d.tried)
-	rate, slow := errorRate, d.tasks[d.task].slow
+	rate, slow := errorRate, d.tasks[d.task].slowness()+busier*d.drift/driftHeight
 	if s.Bursts && d.bursting() {
 		rate = burstRate
 	}
@@ -274,9 +301,6 @@ func (d *dice) prepare() {
 			rate *= s.ErrorRatio
 		}
 		slow += math.Log1p(s.Slower)
-	}
-	if d.tasks[d.task].noisy {
-		slow += math.Log(noisyFactor)
 	}
 	d.fails = uint64(rate * (1 << 24))
 	d.slow = math.Log(latencyMedian) + slow + lookSpread*d.side.NormFloat64()

@@ -119,7 +119,9 @@ func proofs(phase int, t judge.Statistics, v judge.Verdict) map[string]known {
 		case judge.GateMissedBids:
 			add("bids", pairsVariance(t.Streams[judge.Overall].Bids), f.BandHigh, true)
 		case judge.GateLatency:
-			add("latency", servedVariance(t.Latency.Of), f.BandHigh, true)
+			change := t.Latency.Of
+			change.U2 = t.Latency.Past.U2
+			add("latency", servedVariance(change), f.BandHigh, true)
 		}
 	}
 	if phase > 0 {

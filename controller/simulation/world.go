@@ -33,6 +33,7 @@ type world struct {
 
 type task struct {
 	rollout.Task
+	past    []int64 // of latency
 	counter *counter
 	upto    int64 // requests counted in this generation
 }
@@ -56,7 +57,7 @@ func (w *world) count() (counted []*task) {
 			continue
 		}
 		if t.counter == nil {
-			t.counter = newCounter(t.ID)
+			t.counter, t.past = newCounter(t.ID), w.market.past(i)
 		}
 		o := order{task: i, look: w.look, at: w.since(0), tried: w.since(w.began - 1), arm: judge.Control}
 		if t.Serving == candidateOf {
@@ -138,13 +139,14 @@ func (w *world) task(id string) *task {
 
 // lookAt is what the controller makes of the counts, as its loop does.
 func lookAt(r *rollout.Rollout, counted []*task, now time.Time) tally.Look {
-	look := tally.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}}
+	look := tally.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}, Past: map[string][]int64{}}
 	for _, t := range counted {
 		arm, compared := r.Arm(t.ID)
 		if !compared || t.Generation != r.Generation || t.counter.report.Arm != arm {
 			continue
 		}
 		look.Expected[arm]++
+		look.Past[t.ID] = t.past
 		look.Reports = append(look.Reports, t.counter.report)
 	}
 	return look

@@ -11,7 +11,7 @@ import (
 )
 
 // checkpointVersion changes whenever the walk over the state does.
-const checkpointVersion = 1
+const checkpointVersion = 2
 
 type damaged string
 

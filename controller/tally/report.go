@@ -76,6 +76,11 @@ type Look struct {
 	// missing here is not checked.
 	Expected map[judge.Arm]int `json:"expected,omitempty"`
 
+	// Past is what the requests of tasks took before they were compared, while
+	// they served stable and scored nothing else: bins as in [Report.Latency],
+	// by task. Tasks that are missing have no past.
+	Past map[string][]int64 `json:"past,omitempty"`
+
 	// Silent names tasks that should have reported and did not.
 	Silent []string `json:"silent,omitempty"`
 

@@ -19,14 +19,17 @@ const (
 const freezeAt = 2000
 
 // exceeding is what one task's requests beyond an edge come to: the open
-// window, and over closed windows the units and the influence.
-type exceeding struct{ n, x, closed, u float64 }
+// window, and over closed windows the units and the influence; the influence
+// when the task is held against its own past, and the weight of that past.
+type exceeding struct{ n, x, closed, u, own, weight float64 }
 
 func (e *exceeding) add(other exceeding) {
 	e.n += other.n
 	e.x += other.x
 	e.closed += other.closed
 	e.u += other.u
+	e.own += other.own
+	e.weight += other.weight
 }
 
 // aim sets what depends on the policy alone; when that changes, what was
@@ -43,6 +46,9 @@ func (s *State) aim(p judge.Policy) {
 			for i := range s.tables[a].blocks {
 				s.tables[a].blocks[i].slow[ofPromise] = exceeding{}
 			}
+		}
+		for i := range s.rows {
+			s.rows[i].before[ofPromise] = trials{}
 		}
 	}
 	if edges, known := judge.DriftEdges(p.Reference); s.drift.known != known || s.drift.edges != edges {
@@ -78,8 +84,12 @@ func (s *State) countWhole(i int, r *Report, served bool) {
 	}
 	b := &s.tables[a].blocks[s.place(i, a)]
 	if all := sum(r.Latency); all > 0 {
-		for k := range b.slow {
-			if edge := s.slow[k].Edge; edge > 0 {
+		edges := s.edges()
+		if own := s.rows[i].edge; own > 0 {
+			edges[ofStable] = own
+		}
+		for k, edge := range edges {
+			if edge > 0 {
 				b.slow[k].n += float64(all)
 				b.slow[k].x += float64(sum(r.Latency[min(edge, len(r.Latency)):]))
 				s.slowOpen[k][a] += all
@@ -99,17 +109,24 @@ func (s *State) countWhole(i int, r *Report, served bool) {
 // freeze sets the edge to the bin that stable's p99 lies in, once that can be
 // told. What was counted before does not enter.
 func (s *State) freeze() {
-	all := sum(s.latency[:])
-	if s.slow[ofStable].Edge > 0 || all < freezeAt {
-		return
+	if s.slow[ofStable].Edge == 0 {
+		s.slow[ofStable].Edge = p99(s.latency[:])
 	}
-	beyond := int64(0)
-	for bin := judge.LatencyBins - 1; bin > 0; bin-- {
-		if beyond += s.latency[bin]; beyond*100 >= all || bin == 1 {
-			s.slow[ofStable].Edge = bin
-			return
+}
+
+// p99 is the bin that the 99th percentile of what requests took lies in; 0
+// where they are too few to tell.
+func p99(took []int64) int {
+	all, beyond := sum(took), int64(0)
+	if all < freezeAt {
+		return 0
+	}
+	for bin := len(took) - 1; bin > 1; bin-- {
+		if beyond += took[bin]; beyond*100 >= all {
+			return bin
 		}
 	}
+	return 1
 }
 
 // closeSlow closes the open windows of latency; their clusters are tasks.
@@ -118,34 +135,47 @@ func (s *State) closeSlow(least int64) {
 		if min(s.slowOpen[k][judge.CandidateArm], s.slowOpen[k][judge.ControlArm]) < least || s.slow[k].Edge == 0 {
 			continue
 		}
-		var w window
+		var w, past window
+		usual := s.usual(k)
 		for a := range judge.Arms {
-			for _, b := range s.tables[a].blocks {
+			for i, b := range s.tables[a].blocks {
 				if e := b.slow[k]; e.n > 0 {
 					w.n[a] += e.n
 					w.x[a] += e.x
 					w.g[a]++
+					past.x[a] += usual[a][i].share * e.n
 				}
 			}
 		}
 		if min(w.g[judge.CandidateArm], w.g[judge.ControlArm]) < 2 {
 			continue
 		}
-		w.close(&s.slow[k].Of)
+		q := w.close(&s.slow[k].Of)
+		for a, n := range w.n {
+			past.rate[a] = past.x[a] / n
+		}
+		s.slow[k].Past.D += q * (past.rate[judge.CandidateArm] - past.rate[judge.ControlArm])
 		s.slowOpen[k] = [judge.Arms]int64{}
-		s.settle(k, w)
+		s.settle(k, w, past, usual)
 	}
 }
 
-// settle adds what each task moved a closed window's D by.
-func (s *State) settle(k int, w window) {
-	d := &s.slow[k].Of
+// settle adds what each task moved a closed window's D by, and by how much
+// more than its past would have.
+func (s *State) settle(k int, w, past window, usual [judge.Arms][]habit) {
+	d, p := &s.slow[k].Of, &s.slow[k].Past
 	d.U2, d.NN, d.G = [judge.Arms]float64{}, [judge.Arms]float64{}, [judge.Arms]int{}
+	p.U2, p.Variance = [judge.Arms]float64{}, 0
 	for a := range judge.Arms {
 		for i := range s.tables[a].blocks {
-			e := &s.tables[a].blocks[i].slow[k]
+			e, h := &s.tables[a].blocks[i].slow[k], usual[a][i]
 			if e.n > 0 {
-				e.u += w.weight[a] * (e.x - w.rate[a]*e.n)
+				moved := w.weight[a] * (e.x - w.rate[a]*e.n)
+				e.u += moved
+				e.own += moved - w.weight[a]*(h.share-past.rate[a])*e.n
+				if h.variance > 0 {
+					e.weight += w.weight[a] * e.n
+				}
 				e.closed += e.n
 				e.n, e.x = 0, 0
 			}
@@ -153,6 +183,8 @@ func (s *State) settle(k int, w window) {
 				d.U2[a] += e.u * e.u
 				d.NN[a] += e.closed * e.closed
 				d.G[a]++
+				p.U2[a] += e.own * e.own
+				p.Variance += e.weight * e.weight * h.variance
 			}
 		}
 	}

@@ -82,6 +82,8 @@ type row struct {
 	seen       int   // look in which it last reported
 	slots      [tables]int
 	moment     [judge.Ratios][judge.Arms]trials // the open one
+	edge       int                              // its own p99 before it was compared; 0 for none
+	before     [slows]trials                    // requests beyond the edges then
 
 	// Since its generation began, to see counters that say different things.
 	told [toldKinds]int64
@@ -155,7 +157,10 @@ func (s *State) Look(l Look, p judge.Policy) judge.Statistics {
 	}
 	s.windowRequests, s.windowBuckets = p.WindowRequests, p.WindowBuckets
 	s.aim(p)
-	bad, day := s.take(l, p)
+	var bad problems
+	l.Past = checkPast(l.Past, &bad)
+	s.freezeBefore(l.Past)
+	day := s.take(l, p, &bad)
 	s.closeMoments(l.At)
 	s.setTiers(p)
 	s.remember(l.At, day)

@@ -18,7 +18,7 @@ type increments struct {
 
 // take adds what the reports count. A report that contradicts itself or its
 // place is left out whole.
-func (s *State) take(l Look, p judge.Policy) (bad problems, day increments) {
+func (s *State) take(l Look, p judge.Policy, bad *problems) (day increments) {
 	reports := make([]*Report, len(l.Reports))
 	for i := range l.Reports {
 		reports[i] = &l.Reports[i]
@@ -26,7 +26,7 @@ func (s *State) take(l Look, p judge.Policy) (bad problems, day increments) {
 	slices.SortStableFunc(reports, func(a, b *Report) int {
 		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Boot, b.Boot), cmp.Compare(a.Generation, b.Generation))
 	})
-	checkPresence(reports, l, p, &bad)
+	checkPresence(reports, l, p, bad)
 	var d reading
 	for i, r := range reports {
 		var err error
@@ -34,14 +34,14 @@ func (s *State) take(l Look, p judge.Policy) (bad problems, day increments) {
 			err = fmt.Errorf("reports twice for generation %d in one look", r.Generation)
 		} else {
 			d.open(r)
-			err = s.admit(&d, l.Served, &day)
+			err = s.admit(&d, l, &day)
 		}
 		if err != nil {
 			bad.add("task %s: %v", r.Task, err)
 		}
 	}
 	s.addIncrements(day, l.Served)
-	return bad, day
+	return day
 }
 
 func sameSource(a, b *Report) bool {
@@ -49,9 +49,9 @@ func sameSource(a, b *Report) bool {
 }
 
 // admit adds a report to its row, if it is sound and new.
-func (s *State) admit(d *reading, served bool, day *increments) error {
+func (s *State) admit(d *reading, l Look, day *increments) error {
 	r, buckets := d.report, d.buckets
-	if err := check(r, buckets, served); err != nil {
+	if err := check(r, buckets, l.Served); err != nil {
 		return err
 	}
 	i, err := s.rowOf(r)
@@ -60,6 +60,7 @@ func (s *State) admit(d *reading, served bool, day *increments) error {
 	}
 	row := &s.rows[i]
 	row.seen = s.looks
+	row.recall(l.Past[r.Task], s.edges())
 	switch {
 	case r.Generation < row.generation:
 		return nil // its successor has been seen; the tail end is lost on both arms alike
@@ -78,7 +79,7 @@ func (s *State) admit(d *reading, served bool, day *increments) error {
 		return fmt.Errorf("counts from position %d, but is counted up to %d already", r.After, row.upto)
 	}
 	if buckets > 0 {
-		if err := s.count(i, d, served, day); err != nil {
+		if err := s.count(i, d, l.Served, day); err != nil {
 			return err
 		}
 	}
@@ -87,7 +88,7 @@ func (s *State) admit(d *reading, served bool, day *increments) error {
 		s.lost++
 	}
 	row.upto = r.Upto
-	s.countWhole(i, r, served)
+	s.countWhole(i, r, l.Served)
 	return row.checkTold()
 }
 

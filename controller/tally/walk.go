@@ -44,6 +44,11 @@ func (s *State) walk(c *codec) {
 		integer(c, &s.slow[k].Edge)
 		integers(c, s.slowOpen[k][:])
 		walkDifference(c, &s.slow[k].Of)
+		c.number(&s.slow[k].Past.D)
+		c.number(&s.slow[k].Past.Variance)
+		for a := range judge.Arms {
+			c.number(&s.slow[k].Past.U2[a])
+		}
 	}
 	s.drift.walk(c)
 	s.moments.walk(c)
@@ -160,7 +165,7 @@ func (b *block) walk(c *codec, lines, width, t int) {
 	}
 	for k := range b.slow {
 		e := &b.slow[k]
-		for _, v := range []*float64{&e.n, &e.x, &e.closed, &e.u} {
+		for _, v := range []*float64{&e.n, &e.x, &e.closed, &e.u, &e.own, &e.weight} {
 			c.number(v)
 		}
 	}
@@ -205,9 +210,17 @@ func (r *row) walk(c *codec) {
 			integer(c, &r.moment[m][a].x)
 		}
 	}
+	integer(c, &r.edge)
+	for k := range r.before {
+		integer(c, &r.before[k].n)
+		integer(c, &r.before[k].x)
+	}
 	integer(c, &r.connections)
 	integer(c, &r.skew)
 	c.number(&r.explore)
+	if r.edge < 0 || r.edge >= judge.LatencyBins {
+		c.fail(damaged("a task has no edge of latency"))
+	}
 	if r.arm < 0 || r.arm >= judge.Arms || r.buckets < 0 || r.buckets > MaxBuckets {
 		c.fail(damaged("a task has no arm or no buckets"))
 	}

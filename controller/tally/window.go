@@ -101,9 +101,10 @@ func (b *block) addOpen(ready []window, a, width int) {
 
 // close adds the window to the closed ones. Within a window both arms see the
 // same traffic, so differences are taken there, and a drift of traffic or of
-// the arms' shares between windows cannot feign a difference.
-func (w *window) close(d *judge.Difference) {
-	q := w.n[0] * w.n[1] / (w.n[0] + w.n[1])
+// the arms' shares between windows cannot feign a difference. It returns the
+// window's part of Q.
+func (w *window) close(d *judge.Difference) (q float64) {
+	q = w.n[0] * w.n[1] / (w.n[0] + w.n[1])
 	for a, n := range w.n {
 		w.rate[a] = w.x[a] / n
 		w.weight[a] = math.Sqrt(w.g[a]/(w.g[a]-1)) * q / n
@@ -116,6 +117,7 @@ func (w *window) close(d *judge.Difference) {
 	d.D += q * (w.rate[judge.CandidateArm] - w.rate[judge.ControlArm])
 	d.Q += q
 	d.Windows++
+	return q
 }
 
 // closeOpen adds what each cluster moved the closed windows' D by, against the

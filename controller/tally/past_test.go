@@ -1,0 +1,123 @@
+package tally_test
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/tally"
+)
+
+// took is what requests took: so many in 1 ms, 4 ms and 16 ms each.
+func took(counts ...int64) []int64 {
+	bins := make([]int64, judge.LatencyBins)
+	for i, n := range counts {
+		bins[39+8*i] = n
+	}
+	return bins
+}
+
+// Every task is held against its own p99 of before, and against the share of
+// its requests that were beyond it: one that was always slow moves nothing.
+func TestPast(t *testing.T) {
+	past := map[string][]int64{
+		"t0": took(0, 9800, 200), // on a busy machine
+		"t1": took(9900, 100),
+		"t2": took(9900, 100),
+		"t3": took(9700, 300),
+	}
+	now := [][]int64{took(0, 980, 20), took(990, 10), took(1980, 20), took(1940, 60)}
+	var s tally.State
+	var seen judge.Statistics
+	for i := range 3 {
+		l := tally.Look{At: time.Unix(int64(i), 0), Served: true, Past: past}
+		for k, latency := range now {
+			r := tally.Report{Task: "t" + string(rune('0'+k)), Boot: "b", Arm: judge.Candidate, After: int64(i), Upto: int64(i + 1), Latency: latency}
+			if k >= 2 {
+				r.Arm = judge.Control
+			}
+			l.Reports = append(l.Reports, r)
+		}
+		if i == 1 { // a leader that has just taken over knows no past but what the checkpoint holds
+			l.Past = nil
+			body, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = tally.State{}
+			if err := json.Unmarshal(body, &s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen = s.Look(l, judge.Policy{})
+	}
+	d, p := seen.Latency.Of, seen.Latency.Past
+	if d.Windows != 3 || d.X != [judge.Arms]float64{90, 240} || d.N != [judge.Arms]float64{6000, 12000} {
+		t.Fatalf("%+v", d)
+	}
+	near(t, "the difference", d.D/d.Q, .015-.02, 1e-12)
+	near(t, "what it would have been", p.D/d.Q, .015-.02, 1e-12)
+	near(t, "the candidate's influence", p.U2[judge.CandidateArm], 0, 1e-18)
+	near(t, "the control's influence", p.U2[judge.ControlArm], 0, 1e-18)
+	if !(d.U2[judge.CandidateArm] > 1) {
+		t.Errorf("without the past the tasks are alike: %+v", d)
+	}
+	// Half of an arm's weight of Q, and half of the variance between two tasks, for each.
+	variance := 0.0
+	for _, share := range []float64{.02, .01, .01, .03} {
+		w := d.Q / 2 * math.Sqrt2
+		variance += w * w * share * (1 - share) / 10000
+	}
+	near(t, "variance of the past", p.Variance/variance, 1, 1e-12)
+}
+
+// A task without a past has what the others have in common; without any, the
+// arms are compared as they stand.
+func TestPastUnknown(t *testing.T) {
+	one := map[string][]int64{"t0": took(9900, 100)}
+	for _, tt := range []struct {
+		name string
+		past map[string][]int64
+		want float64 // part of D that the past explains
+	}{
+		{"nobody's", nil, 0},
+		{"too few requests to tell a p99, but a share", map[string][]int64{"t0": took(0, 90, 10), "t1": took(0, 90, 10), "t2": took(100), "t3": took(100)}, 1},
+		{"one task's", one, 0},
+	} {
+		var s tally.State
+		var seen judge.Statistics
+		for i := range 4 {
+			l := slow(i, time.Duration(i)*time.Second, [4][2]int64{{900, 100}, {900, 100}, {2000, 1}, {2000, 1}})
+			l.Past = tt.past
+			seen = s.Look(l, judge.Policy{})
+		}
+		x := seen.Latency
+		if x.Of.Windows == 0 || math.Abs(x.Past.D/x.Of.D-tt.want) > .1 || (tt.past == nil) != (x.Past.Variance == 0) {
+			t.Errorf("%s: %+v", tt.name, x)
+		}
+	}
+}
+
+// What cannot be a past is told and left out.
+func TestPastMustBeCounts(t *testing.T) {
+	past := map[string][]int64{"t0": {-1}, "t1": took(9900, 100)}
+	var s, without tally.State
+	l := slow(0, 0, [4][2]int64{{900, 100}, {900, 100}, {2000, 1}, {2000, 1}})
+	l.Past = past
+	seen := s.Look(l, judge.Policy{})
+	if len(seen.Problems) != 1 || !strings.Contains(seen.Problems[0], "task t0: count -1 of past latency") {
+		t.Errorf("%q", seen.Problems)
+	}
+	if len(past) != 2 {
+		t.Errorf("the caller's map lost %v", past)
+	}
+	l.Past = map[string][]int64{"t1": past["t1"]}
+	want := without.Look(l, judge.Policy{})
+	if seen.Problems = nil; !reflect.DeepEqual(seen, want) {
+		t.Errorf("got %+v, want %+v", seen, want)
+	}
+}
