@@ -7,7 +7,7 @@ const (
 	minWindows  = 2
 	minClusters = 16 // effective ones, per arm
 	minEvents   = 40 // of each outcome, over both arms
-	minFlips    = 30 // pairs on which the releases differ
+	minFlips    = 20 // pairs on which the releases differ
 )
 
 // A band is the differences that are fine: the intended shift, give or take a
