@@ -24,6 +24,7 @@ import (
 type judging struct {
 	rollout string
 	etag    string
+	pasts   map[string][]int64 // what tasks' requests took before the rollout; nil until that is looked for
 
 	Generation int64                `json:"generation"` // of the cohorts being compared
 	Tally      tally.State          `json:"tally"`
@@ -45,6 +46,9 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.O
 	}
 	j, err := f.judging(ctx, r.ID)
 	if err != nil {
+		return err
+	}
+	if err := f.recall(ctx, j); err != nil {
 		return err
 	}
 	j.join(r, seen.Tasks)
@@ -221,7 +225,7 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 			continue
 		}
 		look.Expected[arm]++
-		if took := f.memo.pasts.of(t.ID); took != nil {
+		if took, known := j.pasts[t.ID]; known {
 			look.Past[t.ID] = took
 		}
 		since := j.since(s, t.ID, arm)

@@ -1,6 +1,9 @@
 package controller
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -15,9 +18,8 @@ const pastWindow = time.Hour
 // pasts remembers what requests of each task took while it served stable and
 // nothing was tried: what the judge holds it against once it is compared. From
 // the moment that a candidate touches any task, all pasts stay as they are, so
-// that they are of the same hour. It can be lost: a leader that takes over in
-// the middle of a rollout knows none, and the judge compares the arms as they
-// stand, but for tasks of which it has noted the past already.
+// that they are of the same hour, and are stored before the first look, so that
+// whoever takes over judges by the same.
 type pasts struct {
 	epoch  int64
 	stable string
@@ -86,19 +88,56 @@ func (p *pasts) see(t rollout.Task, calm bool) {
 	}
 }
 
-// of is what the requests of a task took then; nil where that is not known.
-func (p *pasts) of(task string) []int64 {
-	known := p.tasks[task]
-	if known == nil {
+// all is what the requests of each task took then, bins as in
+// judge.LatencyBins, for the tasks of which that is known.
+func (p *pasts) all() map[string][]int64 {
+	all := map[string][]int64{}
+	for id, t := range p.tasks {
+		var took [judge.LatencyBins]int64
+		used := 0
+		for i := range took {
+			if took[i] = int64(t.older[i]) + int64(t.newer[i]); took[i] > 0 {
+				used = i + 1
+			}
+		}
+		if used > 0 {
+			all[id] = took[:used:used]
+		}
+	}
+	return all
+}
+
+// recall makes sure that the pasts of the rollout's tasks are known: those that
+// are stored, or before the first look those of this process, once they are.
+func (f *Reconciler) recall(ctx context.Context, j *judging) error {
+	if j.pasts != nil {
 		return nil
 	}
-	took, any := make([]int64, judge.LatencyBins), false
-	for i := range took {
-		took[i] = int64(known.older[i]) + int64(known.newer[i])
-		any = any || took[i] > 0
+	key, pasts := pastsKey(f.Fleet.Name, j.rollout), map[string][]int64{}
+	body, _, err := f.Documents.Get(ctx, key)
+	switch {
+	case err == nil:
+		err = unpack(body, &pasts)
+	case errors.Is(err, ErrNotFound):
+		err = nil
+		if j.etag == "" {
+			pasts = f.memo.pasts.all()
+		}
+		if len(pasts) > 0 {
+			err = f.keepPasts(ctx, key, pasts)
+		}
 	}
-	if !any {
-		return nil
+	if err != nil {
+		return fmt.Errorf("recall what tasks' requests took before rollout %q: %w", j.rollout, err)
 	}
-	return took
+	j.pasts = pasts
+	return nil
+}
+
+func (f *Reconciler) keepPasts(ctx context.Context, key string, pasts map[string][]int64) error {
+	body, err := pack(pasts)
+	if err == nil {
+		_, err = f.Documents.Put(ctx, key, body, "")
+	}
+	return err
 }

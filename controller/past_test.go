@@ -1,11 +1,11 @@
 package controller
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -46,7 +46,7 @@ func (r *recalling) knows(when string, want ...int64) {
 	r.t.Helper()
 	for i, thousands := range want {
 		n := int64(0)
-		for _, v := range r.p.of(r.tasks[i].ID) {
+		for _, v := range r.p.all()[r.tasks[i].ID] {
 			n += v
 		}
 		if n != 1000*thousands {
@@ -108,27 +108,26 @@ func TestPasts(t *testing.T) {
 	gone := r.tasks[2]
 	r.tasks = r.tasks[:2]
 	r.looks(1)
-	if r.p.of(gone.ID) != nil || len(r.p.tasks) != 2 {
-		t.Errorf("a task that is gone is remembered: %v", r.p.tasks)
-	}
-	if took := r.p.of("a"); len(took) != judge.LatencyBins {
-		t.Errorf("%d bins", len(took))
+	if all := r.p.all(); len(all) != 2 || len(all["a"]) == 0 || all[gone.ID] != nil {
+		t.Errorf("it remembers %v", all)
 	}
 }
 
-// The judge is shown the pasts of the compared tasks, and of no others.
+// The judge is shown the pasts of the compared tasks, and of no others; the same
+// ones whoever leads.
 func TestPastReachesTheJudge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		r := w.reconciler(1)
-		r.Control = &slowControl{fakeControl{w}, "", false, map[string]*rollout.Times{}, map[string]time.Time{}}
+		slow := &slowControl{fakeControl{w}, "", false, map[string]*rollout.Times{}, map[string]time.Time{}}
+		r.Control = slow
 		step := func() error { _, err := r.Pass(t.Context()); return err }
 		playJob(t, w, "first", step)
 		for range 30 {
 			_ = step()
 			time.Sleep(time.Second)
 		}
-		shown := 0
+		shown, leaders := map[string][]int64{}, int64(1)
 		playJob(t, w, "good", func() error {
 			err := step()
 			s, _, loading := r.store.load(t.Context(), "ads")
@@ -136,16 +135,25 @@ func TestPastReachesTheJudge(t *testing.T) {
 				return err
 			}
 			look, _ := r.lookAtCounts(t.Context(), s, r.memo.judging, r.memo.tasks, time.Now())
-			for task := range look.Past {
+			for task, took := range look.Past {
 				if _, compared := s.Active.Arm(task); !compared {
 					t.Errorf("%s is not compared", task)
 				}
-				shown++
+				if was := shown[task]; was != nil && !slices.Equal(was, took) {
+					t.Errorf("the past of %s was %v and is %v", task, was, took)
+				}
+				shown[task] = took
 			}
+			if len(look.Past) < len(look.Expected) {
+				t.Errorf("%d pasts, %v", len(look.Past), look.Expected)
+			}
+			leaders++
+			r = w.reconciler(leaders)
+			r.Control = slow
 			return err
 		})
-		if shown == 0 {
-			t.Error("the judge is never shown a past")
+		if len(shown) < 2 || leaders < 4 {
+			t.Errorf("pasts of %d tasks, %d leaders", len(shown), leaders)
 		}
 	})
 }

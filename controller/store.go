@@ -29,9 +29,11 @@ type Store struct {
 // maxTries bounds how often a write is tried anew after somebody else wrote.
 const maxTries = 20
 
-func lookKey(fleet string) string           { return "fleets/" + fleet + "/look.json" }
-func finishedPrefix(fleet string) string    { return "fleets/" + fleet + "/rollouts/" }
-func finishedKey(fleet, id string) string   { return finishedPrefix(fleet) + id + ".json" }
+func lookKey(fleet string) string         { return "fleets/" + fleet + "/look.json" }
+func finishedPrefix(fleet string) string  { return "fleets/" + fleet + "/rollouts/" }
+func finishedKey(fleet, id string) string { return finishedPrefix(fleet) + id + ".json" }
+func pastsKey(fleet, id string) string    { return "fleets/" + fleet + "/judge/" + id + ".pasts.json.gz" }
+
 func checkpointKey(fleet, id string) string { return "fleets/" + fleet + "/judge/" + id + ".json.gz" }
 
 // Fleets returns the names of the fleets.
