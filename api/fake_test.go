@@ -277,6 +277,12 @@ func upTo(band float64, f judge.Finding) judge.Finding {
 	return f
 }
 
+// changed holds a gate against the past, in points.
+func changed(by float64, f judge.Finding) judge.Finding {
+	f.SincePast, f.Difference = true, by/100
+	return f
+}
+
 func verdictUnsure(at time.Time) *judge.Verdict {
 	return &judge.Verdict{
 		Outcome: judge.Unsure, Sentence: "filter rate +0.1 pt (candidate 18.3 %, stable 18.2 %), 95 % [-0.9, +1.1] within -2 to +2 pt; 5 of 7 proofs are there, partner dsp-17 is furthest away",
@@ -297,6 +303,7 @@ func verdictServed(at time.Time) *judge.Verdict {
 	v.Requests, v.Needed, v.Detectable = 2_811, 6_900, .0171
 	v.Findings = append(v.Findings,
 		finding(judge.GateFilterRateServed, "", judge.Acceptable, 18.4, 18.2, -1.6, 1.9, 5, 0.3, 400, 27, 20, 48_211),
+		changed(0.08, upTo(0.5, finding(judge.GateLatency, "", judge.Acceptable, 5.29, 2.76, -0.11, 0.27, 0, 0.2, 250, 88, 20, 48_211))),
 		finding(judge.GatePartnersServed, "dsp-07", judge.Unsure, 24.4, 21.8, -0.2, 5.4, 3, 11.2, 100, 0.6, 20, 2_811),
 		upTo(0.2, finding(judge.GateErrors, "", judge.Acceptable, 0.01, 0.01, -0.02, 0.03, 0, 0.9, 400, 61, 20, 48_211)),
 	)

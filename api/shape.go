@@ -128,7 +128,7 @@ func otherwise(v *judge.Verdict) string {
 func shapeFinding(f judge.Finding) Finding {
 	out := Finding{
 		Gate: string(f.Gate), Partner: f.Partner, Outcome: string(f.Outcome),
-		CandidateRate: finite(f.CandidateRate), StableRate: finite(f.StableRate), Difference: finite(f.Difference),
+		CandidateRate: finite(f.CandidateRate), StableRate: finite(f.StableRate), Difference: finite(f.Difference), SincePast: f.SincePast,
 		Low: finite(f.Low), High: finite(f.High), BandLow: finite(f.BandLow), BandHigh: finite(f.BandHigh),
 		Evidence: finite(f.Evidence), Threshold: finite(f.Threshold), Proof: finite(f.Proof), Required: finite(f.Required),
 		Requests: f.Requests, Clusters: f.Clusters, Windows: f.Windows, Sentence: f.Sentence,

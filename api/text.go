@@ -387,6 +387,9 @@ func (p *page) findings(list []Finding) {
 			row[2], row[3], row[4] = percent(f.CandidateRate), percent(f.StableRate), points(f.Difference)
 			row[5] = fmt.Sprintf("[%+.2f, %+.2f] pt", 100*f.Low, 100*f.High)
 		}
+		if f.SincePast { // not that of the two rates
+			row[4] += " since"
+		}
 		if f.Low <= -1 && f.High >= 1 { // nothing is known of it
 			row[5] = "-"
 		}

@@ -166,7 +166,8 @@ type Finding struct {
 	CandidateRate float64 `json:"candidate_rate"`
 	StableRate    float64 `json:"stable_rate"`
 	Difference    float64 `json:"difference"`
-	Low           float64 `json:"low"` // 95 % interval of the difference, right at every moment
+	SincePast     bool    `json:"since_past,omitempty"` // the difference is that of what has changed since before the rollout
+	Low           float64 `json:"low"`                  // 95 % interval of the difference, right at every moment
 	High          float64 `json:"high"`
 	BandLow       float64 `json:"band_low"` // differences that are fine
 	BandHigh      float64 `json:"band_high"`

@@ -170,7 +170,8 @@ type Finding struct {
 	CandidateRate float64 `json:"candidate_rate"`
 	StableRate    float64 `json:"stable_rate"`
 	Difference    float64 `json:"difference"`
-	Low           float64 `json:"low"` // anytime-valid 95 % confidence sequence of Difference
+	SincePast     bool    `json:"since_past,omitempty"` // Difference is that of what has changed since before the rollout
+	Low           float64 `json:"low"`                  // anytime-valid 95 % confidence sequence of Difference
 	High          float64 `json:"high"`
 	BandLow       float64 `json:"band_low"` // differences that are fine
 	BandHigh      float64 `json:"band_high"`

@@ -110,6 +110,7 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 			loudest, promise = promised, true
 		}
 	}
+	r.SincePast = loudest.past
 	r.band = band{-1, loudest.margin, loudest.margin}
 	r.basis, r.setting, r.least = loudest.estimate, "latency_margin", fewTasks
 	best := s.proven(GateLatency, r.band, proof)

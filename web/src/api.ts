@@ -135,6 +135,7 @@ export interface Finding {
   candidate_rate: number;
   stable_rate: number;
   difference: number;
+  since_past?: boolean;
   low: number;
   high: number;
   band_low: number;

@@ -26,7 +26,7 @@ function because(f: Finding): HTMLElement | null {
 function gateRow(f: Finding): HTMLElement {
   const unknown = f.low <= -1 && f.high >= 1;
   const measured = f.requests > 0 && !unknown && (f.band_low !== 0 || f.band_high !== 0);
-  const fine = Math.abs(f.band_high) < 0.005;
+  const fine = Math.abs(f.band_high) <= 0.005;
   const digits = fine ? 2 : 1;
   return h("tr", { "data-key": `${f.gate}/${f.partner ?? ""}`, class: f.outcome },
     h("th", { scope: "row" }, gateName(f.gate), f.partner ? h("b", { class: "partner" }, f.partner) : null),
@@ -52,7 +52,10 @@ function gateRow(f: Finding): HTMLElement {
 // itself that must lie in the band.
 function figures(f: Finding, digits: number): (Node | string)[] {
   if (f.gate === "prediction") return [h("b", {}, percent(f.difference, digits)), ` [${percent(f.low, digits)}, ${percent(f.high, digits)}]`];
-  return [h("b", {}, `${points(f.difference, digits)}\u00a0pt`), ` [${points(f.low, digits)}, ${points(f.high, digits)}]`];
+  return [
+    h("b", {}, `${points(f.difference, digits)}\u00a0pt`), ` [${points(f.low, digits)}, ${points(f.high, digits)}]`,
+    f.since_past ? h("span", { title: "each task is held against what it did before the rollout" }, " more than before") : null,
+  ].filter((part) => part !== null);
 }
 
 // growth draws how the evidence against the candidate came about over the last

@@ -467,7 +467,7 @@ function because(f) {
 function gateRow(f) {
   const unknown = f.low <= -1 && f.high >= 1;
   const measured = f.requests > 0 && !unknown && (f.band_low !== 0 || f.band_high !== 0);
-  const fine = Math.abs(f.band_high) < 5e-3;
+  const fine = Math.abs(f.band_high) <= 5e-3;
   const digits = fine ? 2 : 1;
   return h(
     "tr",
@@ -498,7 +498,11 @@ function gateRow(f) {
 }
 function figures(f, digits) {
   if (f.gate === "prediction") return [h("b", {}, percent(f.difference, digits)), ` [${percent(f.low, digits)}, ${percent(f.high, digits)}]`];
-  return [h("b", {}, `${points(f.difference, digits)} pt`), ` [${points(f.low, digits)}, ${points(f.high, digits)}]`];
+  return [
+    h("b", {}, `${points(f.difference, digits)} pt`),
+    ` [${points(f.low, digits)}, ${points(f.high, digits)}]`,
+    f.since_past ? h("span", { title: "each task is held against what it did before the rollout" }, " more than before") : null
+  ].filter((part) => part !== null);
 }
 function growth(f) {
   const g = f.growth ?? [];
