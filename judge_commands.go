@@ -64,7 +64,7 @@ func judgeLines(in io.Reader, out io.Writer, policy judge.Policy, asJSON bool) e
 		return fmt.Errorf("read line %d of the counts: %w", n+1, err)
 	}
 	if bench.looks == 0 {
-		return errors.New("there are no counts: give them on standard input, one look per line; docs/judge.md tells the format")
+		return errors.New("there are no counts: give them on standard input, one look per line; docs/judge/reference.md tells the format")
 	}
 	return nil
 }

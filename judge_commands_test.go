@@ -152,23 +152,23 @@ func TestJudgeRefuses(t *testing.T) {
 	}
 }
 
-// TestDocumentedCounts judges the counts that docs/judge.md shows, and sees
+// TestDocumentedCounts judges the counts that docs/judge/reference.md shows, and sees
 // what it says they give.
 func TestDocumentedCounts(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("docs", "judge.md"))
+	text, err := os.ReadFile(filepath.Join("docs", "judge", "reference.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	shown := regexp.MustCompile("(?s)```json\n(.*?)```.*?```text\n(.*?)…\n```").FindSubmatch(text)
 	if shown == nil {
-		t.Fatal("docs/judge.md shows no counts and what they give")
+		t.Fatal("docs/judge/reference.md shows no counts and what they give")
 	}
 	var out bytes.Buffer
 	if err := judgeLines(bytes.NewReader(bytes.ReplaceAll(shown[1], []byte("\n"), nil)), &out, judge.Policy{}, false); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(out.String(), string(shown[2])) {
-		t.Errorf("docs/judge.md says\n%s\nit is\n%s", shown[2], &out)
+		t.Errorf("docs/judge/reference.md says\n%s\nit is\n%s", shown[2], &out)
 	}
 }
 

@@ -34,7 +34,7 @@ func parsePlan(args []string, out io.Writer) (p planFlags, err error) {
 	p.Flags(flags) // current traffic is asked there
 	flags.StringVar(&p.fleets, "fleet-file", "", "fleet `file`, or folder of *.yaml fleet files, whose policy to plan for; empty: the default policy")
 	flags.StringVar(&p.job, "job", "", "training `job` whose policy to take, where the fleet has several")
-	flags.StringVar(&p.traffic, "traffic", "", "`file` that describes the traffic (YAML, see docs/judge.md), instead of asking a controller")
+	flags.StringVar(&p.traffic, "traffic", "", "`file` that describes the traffic (YAML, see docs/judge/reference.md), instead of asking a controller")
 	flags.IntVar(&p.tasks, "tasks", 0, "`number` of tasks of the fleet, instead of those it has")
 	flags.Float64Var(&p.requests, "requests", 0, "auctions a `second` that one task answers, instead of those it answers now")
 	flags.IntVar(&p.partners, "partners", 0, "`number` of demand partners, by Zipf's law, where their shares are not known")

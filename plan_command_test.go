@@ -103,15 +103,15 @@ func TestPlanFollowsThePolicy(t *testing.T) {
 	}
 }
 
-// TestDocumentedTraffic reads the traffic that docs/judge.md shows.
+// TestDocumentedTraffic reads the traffic that docs/judge/reference.md shows.
 func TestDocumentedTraffic(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("docs", "judge.md"))
+	text, err := os.ReadFile(filepath.Join("docs", "judge", "reference.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	shown := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(text)
 	if shown == nil {
-		t.Fatal("docs/judge.md shows no traffic")
+		t.Fatal("docs/judge/reference.md shows no traffic")
 	}
 	var out bytes.Buffer
 	if err := runPlan(t.Context(), []string{"--json", "--traffic", file(t, "traffic.yaml", string(shown[1]))}, &out); err != nil {
@@ -124,7 +124,7 @@ func TestDocumentedTraffic(t *testing.T) {
 }
 
 // TestDocumentedSettings checks that the fleet file of the documentation shows
-// every setting of the judge with its default, and that docs/judge.md has all.
+// every setting of the judge with its default, and that docs/judge/reference.md has all.
 func TestDocumentedSettings(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("docs", "fleet.md"))
 	if err != nil {
@@ -141,13 +141,13 @@ func TestDocumentedSettings(t *testing.T) {
 	if got, want := f.Policies.Default.Judge, (judge.Policy{}).Sane(); !reflect.DeepEqual(got, want) {
 		t.Errorf("docs/fleet.md shows\n%+v\nthe defaults are\n%+v", got, want)
 	}
-	explained, err := os.ReadFile(filepath.Join("docs", "judge.md"))
+	explained, err := os.ReadFile(filepath.Join("docs", "judge", "reference.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range reflect.VisibleFields(reflect.TypeFor[judge.Policy]()) {
 		if name := s.Tag.Get("yaml"); name != "-" && !strings.Contains(string(explained), "`"+name+"`") {
-			t.Errorf("docs/judge.md does not explain %s", name)
+			t.Errorf("docs/judge/reference.md does not explain %s", name)
 		}
 	}
 }
