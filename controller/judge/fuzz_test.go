@@ -2,6 +2,7 @@ package judge_test
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -29,6 +30,7 @@ func (s *script) next(n int) int {
 type fuzzed struct {
 	script
 	reports []tally.Report
+	past    map[string][]int64
 	served  bool
 	calm    bool              // no contradictions, and no difference between the releases
 	counted [judge.Arms]int64 // requests that sound reports can have shown, by arm
@@ -55,6 +57,8 @@ func (f *fuzzed) act() {
 	switch f.next(12) {
 	default:
 		f.count(r)
+	case 6:
+		f.recall(r.Task)
 	case 8:
 		*r = tallytest.Blank(r.Task, r.Arm, 64)
 		r.Boot = string(rune('p' + f.next(4)))
@@ -73,6 +77,21 @@ func (f *fuzzed) act() {
 		r.Explore = float64(f.next(4)) / 3
 		r.Connections, r.Skew = int64(f.next(9)), time.Duration(f.next(5))*time.Second
 	}
+}
+
+// recall gives a task a past, or what cannot be one.
+func (f *fuzzed) recall(task string) {
+	took := make([]int64, []int{judge.LatencyBins, 60, 0, judge.LatencyBins + 1}[f.next(4)])
+	for range f.next(5) {
+		if len(took) > 90 {
+			took[10*f.next(9)] = []int64{0, 3, 5000, 1 << 30, -1}[f.next(5)]
+		}
+	}
+	f.past = maps.Clone(f.past) // the last look has the old one
+	if f.past == nil {
+		f.past = map[string][]int64{}
+	}
+	f.past[task] = took
 }
 
 // count adds to all buckets at once, in any proportion.
@@ -298,7 +317,7 @@ func playScript(t *testing.T, data []byte) judge.Outcome {
 		if fleet.next(8) == 0 && !fleet.calm {
 			fleet.served = !fleet.served
 		}
-		l := tally.Look{At: time.Unix(int64(i), 0), Served: fleet.served, Reports: fleet.reports}
+		l := tally.Look{At: time.Unix(int64(i), 0), Served: fleet.served, Reports: fleet.reports, Past: fleet.past}
 		twin := roundTrip(t, s)
 		v := s.Look(l, policy)
 		fleet.seen, fleet.pairsSeen = fleet.counted, fleet.pairs
