@@ -139,7 +139,7 @@ func TestFewClustersDecideNothing(t *testing.T) {
 	w.Shift = func(int) float64 { return .3 }
 	w.Errors = oneIn(.05, 0, 1) // no gross harm
 	s = tallytest.Case{}
-	v, _ = w.Until(&s, judge.Policy{WindowBuckets: 2}, 40)
+	v, _ = w.Until(&s, judge.Policy{WindowBuckets: 2}, 660)
 	if v.Outcome != judge.Inconclusive || v.Class != judge.Floor || !strings.Contains(v.Sentence, "open more connections") {
 		t.Errorf("served: %s: %s", v.Outcome, v.Sentence)
 	}

@@ -51,6 +51,12 @@ const (
 	longPatience = time.Hour
 )
 
+// watched reports whether that is so.
+func (t trail) watched(now time.Time, after time.Duration) bool {
+	n := len(t.Marks)
+	return n > 0 && n*max(1, t.Every) >= patience && now.Sub(t.Marks[0].At) >= after
+}
+
 // An outlook is how what is known for a proof will grow.
 type outlook struct {
 	known   bool
@@ -63,11 +69,10 @@ type outlook struct {
 // 1/information = a/units + 1/ceiling. It is not known before it can be told,
 // nor while other partners were waited for.
 func (t trail) ahead(now mark, needed float64, after time.Duration) outlook {
-	n := len(t.Marks)
-	if n == 0 || n*max(1, t.Every) < patience || now.At.Sub(t.Marks[0].At) < after {
+	if !t.watched(now.At, after) {
 		return outlook{}
 	}
-	half := t.Marks[n/2]
+	half := t.Marks[len(t.Marks)/2]
 	elapsed := now.At.Sub(half.At)
 	o := outlook{known: half.Who == now.Who && elapsed > 0, ceiling: math.Inf(1), wait: math.MaxInt64}
 	gained := now.Units - half.Units
@@ -105,7 +110,7 @@ func (r ruling) classify(t trail, now time.Time, p Policy) (Class, string) {
 	case e.known && e.ready && e.info*m2 >= r.enough(p) && (r.near(p) || e.info*m2 >= plenty*p.MaxInformation):
 		return Borderline, fmt.Sprintf("the difference of %s pt lies too near the edge of %s to be told from it (standard error %s pt)",
 			points2(e.d), r.edges(), points2(1/math.Sqrt(e.info)))
-	case e.known && !e.ready && e.least() < r.fewest() && e.info*e.phi*m2 >= p.MaxInformation:
+	case e.known && !e.ready && e.least() < r.fewest() && e.info*e.phi*m2 >= p.MaxInformation && t.watched(now, patienceTime):
 		return Floor, fmt.Sprintf("traffic comes over too few of them (%.1f effective clusters, %.0f are needed): %s", e.least(), r.fewest(), r.wayOut())
 	}
 	after := patienceTime
