@@ -58,6 +58,12 @@ type Row struct {
 // results on every machine. Rows with fewer rollouts see the first seeds of
 // those with more.
 func Campaign(kinds []Kind, scenarios []Scenario, p rollout.Policies, count func(Scenario, Kind) int) []Row {
+	return campaign(kinds, scenarios, p, count, func(Row) {})
+}
+
+// campaign also says which rows are done, one at a time. Rows are not waited
+// for: one of a single rollout leaves all processors but one to the next.
+func campaign(kinds []Kind, scenarios []Scenario, p rollout.Policies, count func(Scenario, Kind) int, done func(Row)) []Row {
 	var rows []Row
 	type game struct{ row, seed int }
 	var games []game
@@ -66,23 +72,46 @@ func Campaign(kinds []Kind, scenarios []Scenario, p rollout.Policies, count func
 			for seed := range count(s, k) {
 				games = append(games, game{len(rows), seed})
 			}
-			row := Row{Kind: k, Scenario: s, Results: map[string][]Result{Sluice: make([]Result, count(s, k))}}
-			for name := range rivals() {
-				row.Results[name] = make([]Result, count(s, k))
-			}
-			rows = append(rows, row)
+			rows = append(rows, newRow(s, k, count(s, k)))
 		}
 	}
+	left := make([]atomic.Int64, len(rows))
+	for _, g := range games {
+		left[g.row].Add(1)
+	}
+	var saying sync.Mutex
 	parallel(len(games), func(i int) {
 		g := games[i]
-		r := rows[g.row]
-		m := newMarket(uint64(g.seed)+1, r.Kind, r.Scenario)
-		r.Results[Sluice][g.seed] = play(m, p, nil)
-		for name, result := range playRivals(m, nil) {
-			r.Results[name][g.seed] = result
+		rows[g.row].play(g.seed, p)
+		if left[g.row].Add(-1) == 0 {
+			saying.Lock()
+			defer saying.Unlock()
+			done(rows[g.row])
 		}
 	})
 	return rows
+}
+
+func newRow(s Scenario, k Kind, seeds int) Row {
+	r := Row{Kind: k, Scenario: s, Results: map[string][]Result{Sluice: make([]Result, seeds)}}
+	for name := range rivals() {
+		if !s.Crashes { // which is not in what they are shown
+			r.Results[name] = make([]Result, seeds)
+		}
+	}
+	return r
+}
+
+// play plays one seed of a row.
+func (r Row) play(seed int, p rollout.Policies) {
+	m := newMarket(uint64(seed)+1, r.Kind, r.Scenario)
+	r.Results[Sluice][seed] = play(m, p, nil)
+	if r.Scenario.Crashes {
+		return
+	}
+	for name, result := range playRivals(m, nil) {
+		r.Results[name][seed] = result
+	}
 }
 
 // parallel calls do once for every index below n, on all processors, and waits

@@ -47,7 +47,8 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		seen[s.Name] = true
-		if fine := s.Shift == 0 && s.ErrorRatio == 0 && s.Slower == 0; fine && s.Truth != Fine {
+		fine := s.Shift == 0 && s.ErrorRatio == 0 && s.Slower == 0 && s.InvalidRatio == 0 && !s.Crashes
+		if fine && s.Truth != Fine {
 			t.Errorf("%s does nothing and is called %s", s.Name, s.Truth)
 		}
 	}

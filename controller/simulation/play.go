@@ -57,7 +57,7 @@ func play(m *market, p rollout.Policies, watch func(step)) Result {
 		now := start().Add(w.since(0))
 		seen := w.observe(s, now)
 		if r := s.Active; r != nil && (r.Comparing() == rollout.Shadow || r.Comparing() == rollout.Canary) {
-			look := lookAt(r, counted, now)
+			look := lookAt(r, counted, seen.Crashed, now)
 			stats, verdict := j.look(look, s.JudgePolicy(p), r.Generation)
 			res.count(counted, verdict)
 			seen.Verdict, seen.Exposed = &verdict, res.Exposed

@@ -35,10 +35,13 @@ type Scenario struct {
 
 	Shift   float64       // candidate's filter rate less stable's
 	Partner int           // the shift is this partner's alone, counted from 1; 0: everybody's
-	After   time.Duration // of trying, before which the candidate behaves
+	After   time.Duration // of trying, before which the candidate behaves; noise and the peak begin then too
 
-	Slower     float64 // candidate's latency is longer by this share
-	ErrorRatio float64 // candidate's error rate against stable's; 0 means 1
+	Slower       float64 // candidate's latency is longer by this share
+	ErrorRatio   float64 // candidate's error rate against stable's; 0 means 1
+	InvalidRatio float64 // share of pairs that the candidate leaves without a score against stable's; 0: neither leaves any
+	Crashes      bool    // one task that serves the candidate ends by itself
+	Nearer       float64 // candidate's scores lie nearer to the threshold by this share than its manifest tells; it filters the same
 
 	Unpaired bool // nothing is scored by both releases: what is served decides alone
 
@@ -46,6 +49,8 @@ type Scenario struct {
 
 	Bursts   bool // now and then some task fails 3 % of its requests for half a minute, whatever it serves
 	Noisy    bool // one task that will be a canary takes 1.5 times as long, whatever it serves
+	Peak     bool // all tasks take twice as long, whatever they serve
+	Shunned  bool // tasks that will be canaries get half the connections and requests, whatever they serve
 	Exchange bool // 40 % of the traffic comes over 64 connections in all
 }
 
@@ -68,9 +73,16 @@ func Scenarios() []Scenario {
 		{Name: "outside: +4 pt, served counts alone", Truth: Harmful, Shift: .04, Unpaired: true},
 		{Name: "an exchange: 40 % over 64 connections", Truth: Fine, Exchange: true},
 		{Name: "the same exchange, the arms only guard", Truth: Fine, Exchange: true, Guarded: true},
+		{Name: "invalid scores x 4", Truth: Harmful, InvalidRatio: 4},
+		{Name: "a task of the candidate crashes after 5 min", Truth: Harmful, Crashes: true, After: 5 * time.Minute},
+		{Name: "gross errors: 30 % from the start", Truth: Harmful, ErrorRatio: .3 / errorRate},
+		{Name: "half the connections for canary tasks", Truth: Fine, Shunned: true},
+		{Name: "scores that drift from their reference", Truth: Fine, Nearer: .6},
+		{Name: "a neighbour that gets noisy after 12 min", Truth: Fine, Noisy: true, After: 12 * time.Minute},
+		{Name: "latency x 2 on all tasks after 10 min", Truth: Fine, Peak: true, After: 10 * time.Minute},
 	}
 }
 
-// active reports whether the candidate misbehaves so long after it was first
-// tried.
+// active reports whether the candidate misbehaves, or its tasks are befallen,
+// so long after it was first tried.
 func (s Scenario) active(since time.Duration) bool { return since >= s.After }

@@ -3,6 +3,7 @@ package simulation
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,7 +39,8 @@ const (
 // Events that befall requests.
 const (
 	errorRate   = .0005
-	burstRate   = .03 // errors during a burst
+	invalidRate = .0005 // of pairs that stable leaves without a score, where any are
+	burstRate   = .03   // errors during a burst
 	burstLooks  = 3
 	burstChance = .01 // that a task begins one in a look
 )
@@ -50,6 +52,7 @@ const (
 	taskSpread    = .015 // between tasks, lasting
 	lookSpread    = .02  // of one task between looks
 	noisyFactor   = 1.5
+	peakFactor    = 2.
 	busier        = .05 // everywhere when traffic has drifted farthest
 	pastLooks     = 360 // looks before the candidate came, of which tasks can tell
 )
@@ -88,6 +91,7 @@ type market struct {
 type place struct {
 	connections []connection // those that last
 	exchange    []connection // those of the exchange
+	open        int          // connections at any time, as the task tells
 	load        float64      // of perLook
 	slow        float64      // added to the logarithm of latency
 	noisy       bool
@@ -110,10 +114,16 @@ func newMarket(seed uint64, kind Kind, scenario Scenario) *market {
 		t := &m.tasks[i]
 		t.load = 1 + .1*(2*rng.Float64()-1)
 		t.slow = taskSpread * rng.NormFloat64()
+		t.open = lasting
+		if scenario.Shunned && slices.Contains(canaries(), i) {
+			t.open /= 2
+			t.load /= 2
+		}
 		if kind == Persistent {
 			for range lasting {
 				t.connections = append(t.connections, connect(rng))
 			}
+			t.connections = t.connections[:t.open]
 		}
 	}
 	m.tasks[canaries()[2+rng.IntN(6)]].noisy = scenario.Noisy
@@ -138,12 +148,16 @@ func drift(at time.Duration) float64 {
 }
 
 // slowness is what is added to the logarithm of a task's latency, whatever it
-// serves.
-func (p *place) slowness() float64 {
-	if p.noisy {
-		return p.slow + math.Log(noisyFactor)
+// serves: always, and while the scenario is active.
+func (m *market) slowness(task int, active bool) float64 {
+	slow := m.tasks[task].slow
+	if active && m.tasks[task].noisy {
+		slow += math.Log(noisyFactor)
 	}
-	return p.slow
+	if active && m.scenario.Peak {
+		slow += math.Log(peakFactor)
+	}
+	return slow
 }
 
 // past is what a task's requests took in the hour before the candidate came.
@@ -151,7 +165,7 @@ func (m *market) past(task int) []int64 {
 	bins := make([]int64, judge.LatencyBins)
 	rng, t := chance(m.seed, 5, uint64(task)), &m.tasks[task]
 	for range pastLooks {
-		mean := math.Log(latencyMedian) + t.slowness() + lookSpread*rng.NormFloat64()
+		mean := math.Log(latencyMedian) + m.slowness(task, m.scenario.After == 0) + lookSpread*rng.NormFloat64()
 		below := 0.0
 		for bin := latencyBin(mean - 4*latencySpread); below < 1-1e-6; bin++ {
 			upto := normalBelow((float64(bin+1)*math.Ln2/4 - mean) / latencySpread)
@@ -286,13 +300,17 @@ type dice struct {
 	explored  uint64 // of 2^20
 	sampled   uint64 // of 2^20
 	slow      float64
+	scale     float64    // of the distance of scores from the threshold, as they are told
+	blanks    *rand.Rand // which pairs get no score; nil where all do
+	blank     [2]float64 // how often, by the release that serves and by the other
 }
 
 func (d *dice) prepare() {
 	d.drift = drift(d.at)
 	s := d.scenario
 	active := s.active(d.tried)
-	rate, slow := errorRate, d.tasks[d.task].slowness()+busier*d.drift/driftHeight
+	rate, slow := errorRate, d.slowness(d.task, active)+busier*d.drift/driftHeight
+	d.scale = 1
 	if s.Bursts && d.bursting() {
 		rate = burstRate
 	}
@@ -301,6 +319,10 @@ func (d *dice) prepare() {
 			rate *= s.ErrorRatio
 		}
 		slow += math.Log1p(s.Slower)
+		d.scale -= s.Nearer
+	}
+	if s.InvalidRatio > 0 {
+		d.prepareBlanks(active)
 	}
 	d.fails = uint64(rate * (1 << 24))
 	d.slow = math.Log(latencyMedian) + slow + lookSpread*d.side.NormFloat64()
@@ -310,6 +332,35 @@ func (d *dice) prepare() {
 			d.shift[k] = s.Shift
 		}
 	}
+}
+
+// prepareBlanks has both releases leave pairs without a score. In other
+// scenarios neither does: a request with such a pair is degraded as a whole, so
+// that five pairs at this rate would bring six times the errors that there are.
+func (d *dice) prepareBlanks(active bool) {
+	stable, candidate := invalidRate, invalidRate
+	if active {
+		candidate *= d.scenario.InvalidRatio
+	}
+	d.blanks, d.blank = chance(d.seed, 6, uint64(d.task), uint64(d.look)), [2]float64{stable, candidate}
+	if d.arm == judge.Candidate {
+		d.blank = [2]float64{candidate, stable}
+	}
+}
+
+// unscored says how many pairs of a request get no score from the release that
+// serves, and which get none from the other.
+func (d *dice) unscored() (mine int64, other [asked]bool) {
+	if d.blanks == nil {
+		return 0, other
+	}
+	for i := range other {
+		if d.blanks.Float64() < d.blank[0] {
+			mine++
+		}
+		other[i] = d.blanks.Float64() < d.blank[1]
+	}
+	return mine, other
 }
 
 // bursting reports whether the task began a burst in this look or one of the
@@ -358,16 +409,25 @@ func (d *dice) request(from connection) {
 	explored := bits>>44 < d.explored
 	both := explored || bits>>24&0xfffff < d.sampled
 	failed := bits&0xffffff < d.fails
+	mine, other := d.unscored()
+	if mine > 0 && !failed { // then nobody is filtered, and nothing is scored by both
+		c.report.Invalid[g] += mine
+		failed = true
+	}
 	if failed {
 		c.report.Errors[g]++
 	} else if both {
 		c.report.ShadowRequests[g]++
 	}
-	for range asked {
+	for i := range asked {
 		k, chance := d.asks.draw(d.rng.Uint64()), d.rng.Uint64()
-		if !failed {
-			d.pair(from, k, chance, habit, both, explored)
+		if failed {
+			continue
 		}
+		if both && other[i] {
+			c.report.ShadowInvalid[g]++
+		}
+		d.pair(from, k, chance, habit, both && !other[i], explored)
 	}
 }
 
@@ -388,7 +448,7 @@ func (d *dice) pair(from connection, k int, chance uint64, habit float64, both, 
 	if mine < 0 {
 		of.Filtered[g]++
 	}
-	d.c.report.Scores[scoreBin(mine)]++
+	d.c.report.Scores[scoreBin(mine*d.scale)]++
 	if !both {
 		return
 	}

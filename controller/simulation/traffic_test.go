@@ -1,8 +1,10 @@
 package simulation
 
 import (
+	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ type sums struct {
 	requests, errors, slow, shadowed float64
 	n, x                             [buckets]float64 // pairs scored, filtered
 	pairs, ten, one, bids            float64
+	invalid, shadowInvalid           float64
 	by                               [partners]float64
 }
 
@@ -22,6 +25,8 @@ func (s *sums) add(c *counter) {
 		s.requests += float64(c.report.Requests[g])
 		s.errors += float64(c.report.Errors[g])
 		s.shadowed += float64(c.report.ShadowRequests[g])
+		s.invalid += float64(c.report.Invalid[g])
+		s.shadowInvalid += float64(c.report.ShadowInvalid[g])
 	}
 	for _, v := range c.report.Latency[slowBin():] {
 		s.slow += float64(v)
@@ -171,6 +176,121 @@ func TestReference(t *testing.T) {
 			near(t, string(kind)+": share of scores up to a bin", below, told, .02)
 		}
 		near(t, "all shares", told, 1, 1e-9)
+	}
+}
+
+// Who serves leaves pairs without a score, and who is scored beside it does; a
+// request of which the serving release leaves any is degraded as a whole. In
+// other scenarios nobody leaves any.
+func TestUnscored(t *testing.T) {
+	for _, kind := range Kinds() {
+		for _, tt := range []struct {
+			arm            judge.Arm
+			serving, other float64
+		}{{judge.Control, invalidRate, 4 * invalidRate}, {judge.Candidate, 4 * invalidRate, invalidRate}} {
+			got := watch(kind, Scenario{InvalidRatio: 4}, tt.arm)
+			what := string(kind) + ", " + string(tt.arm) + ": "
+			scored := 0.0
+			for _, n := range got.n {
+				scored += n
+			}
+			near(t, what+"pairs without a score", got.invalid/(scored+got.invalid), tt.serving, .0003)
+			near(t, what+"the other release's", got.shadowInvalid/(got.pairs+got.shadowInvalid), tt.other, .0006)
+			near(t, what+"errors", got.errors/got.requests, asked*tt.serving+errorRate, .0015)
+			near(t, what+"pairs of a request", scored/(got.requests-got.errors), asked, 1e-9)
+			near(t, what+"pairs scored by both", (got.pairs+got.shadowInvalid)/got.shadowed, asked, 1e-9)
+			early := Scenario{InvalidRatio: 400, After: 2 * time.Hour}
+			if got := watch(kind, early, tt.arm); got.invalid > 1000 || got.shadowInvalid > 1000 {
+				t.Errorf("%s%v and %v pairs without a score before the candidate misbehaves", what, got.invalid, got.shadowInvalid)
+			}
+			if got := watch(kind, Scenario{ErrorRatio: 4}, tt.arm); got.invalid+got.shadowInvalid > 0 {
+				t.Errorf("%s%v and %v pairs without a score in another scenario", what, got.invalid, got.shadowInvalid)
+			}
+		}
+	}
+}
+
+// A neighbour's noise and a peak begin when they should, where they should,
+// whatever is served; what tasks did before knows nothing of them.
+func TestSlowLater(t *testing.T) {
+	const late = 12 * time.Minute
+	for _, tt := range []struct {
+		name        string
+		s           Scenario
+		one, others float64 // slow requests afterwards, of the noisy task and of another
+	}{
+		{"calm", Scenario{After: late}, .0075, .0075},
+		{"noisy", Scenario{Noisy: true, After: late}, .1, .0075},
+		{"peak", Scenario{Peak: true, After: late}, .33, .33},
+	} {
+		m, calm := newMarket(3, Short, tt.s), newMarket(3, Short, Scenario{})
+		noisy := slices.IndexFunc(newMarket(3, Short, Scenario{Noisy: true}).tasks[:], func(p place) bool { return p.noisy })
+		for task, after := range map[int]float64{noisy: tt.one, 2: tt.others} {
+			for _, arm := range []judge.Arm{judge.Candidate, judge.Control} {
+				for tried, want := range map[time.Duration]float64{late - lookEvery: .0075, late: after} {
+					c, seen := newCounter("a"), sums{}
+					for look := range 60 {
+						m.play(order{task: task, look: look, tried: tried, arm: arm}, c)
+						seen.add(c)
+					}
+					near(t, fmt.Sprintf("%s, task %d, %s after %v: slow requests", tt.name, task, arm, tried), seen.slow/seen.requests, want, .1*want+.003)
+				}
+			}
+			if !reflect.DeepEqual(m.past(task), calm.past(task)) {
+				t.Errorf("%s: task %d was slow before", tt.name, task)
+			}
+		}
+	}
+}
+
+// Tasks that will be canaries get half of everything, whatever they serve.
+func TestShunned(t *testing.T) {
+	for _, kind := range Kinds() {
+		for _, arm := range []judge.Arm{judge.Candidate, judge.Control} {
+			requests := func(s Scenario, task int) float64 {
+				m, c, seen := newMarket(7, kind, s), newCounter("a"), sums{}
+				for look := range 30 {
+					m.play(order{task: task, look: look, arm: arm}, c)
+					seen.add(c)
+				}
+				return seen.requests
+			}
+			for task, want := range map[int]float64{canaries()[3]: .5, controls()[3]: 1, fleetSize - 1: 1} {
+				near(t, string(kind)+": share of a task's requests", requests(Scenario{Shunned: true}, task)/requests(Scenario{}, task), want, .03)
+			}
+		}
+		w := newWorld(newMarket(7, kind, Scenario{Shunned: true}))
+		w.tasks[canaries()[0]].Buckets, w.tasks[controls()[0]].Buckets = buckets, buckets
+		for i, task := range w.count() {
+			if got, want := task.counter.report.Connections, []int64{lasting / 2, lasting}[i]; got != want {
+				t.Errorf("%s: %s tells of %d connections, want %d", kind, task.ID, got, want)
+			}
+		}
+	}
+}
+
+// Scores that lie nearer to the threshold than their reference filter the same.
+func TestNearer(t *testing.T) {
+	count := func(s Scenario, arm judge.Arm) (c *counter, distance float64) {
+		m, n := newMarket(5, Short, s), int64(0)
+		c = newCounter("a")
+		m.play(order{look: 1, arm: arm, explore: .2, sample: .1}, c)
+		for i, v := range c.report.Scores {
+			distance += math.Abs(2*(float64(i)+.5)/judge.ScoreBins-1) * float64(v)
+			n += v
+		}
+		return c, distance / float64(n)
+	}
+	for arm, want := range map[judge.Arm]float64{judge.Control: 1, judge.Candidate: .4} {
+		plain, far := count(Scenario{}, arm)
+		nearer, got := count(Scenario{Nearer: .6}, arm)
+		near(t, string(arm)+": distance from the threshold", got/far, want, .03)
+		if !reflect.DeepEqual(plain.columns, nearer.columns) {
+			t.Errorf("%s: filters otherwise", arm)
+		}
+	}
+	if a, b := newMarket(5, Short, Scenario{}), newMarket(5, Short, Scenario{Nearer: .6}); !reflect.DeepEqual(a.reference(), b.reference()) {
+		t.Error("the manifest tells of it")
 	}
 }
 

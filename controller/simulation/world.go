@@ -20,13 +20,14 @@ const (
 )
 
 // world is a fleet whose tasks do at once what they are asked, and count what
-// the market brings them. What goes wrong between a controller and its tasks
-// is played elsewhere; here the judge is on trial.
+// the market brings them. But for a crash, what goes wrong between a controller
+// and its tasks is played elsewhere; here the judge is on trial.
 type world struct {
 	market    *market
 	tasks     [fleetSize]task
 	published map[string]bool
 	archived  map[string]bool
+	crashed   []rollout.Crash
 	look      int
 	began     int // look in which the candidate was first asked for, + 1
 }
@@ -41,9 +42,13 @@ type task struct {
 func newWorld(m *market) *world {
 	w := &world{market: m, published: map[string]bool{stableRelease: true}, archived: map[string]bool{}}
 	for i := range w.tasks {
-		w.tasks[i].Task = rollout.Task{ID: taskName(i), Boot: "b1", Reachable: true, Ready: true, Serving: stableRelease, Buckets: 1}
+		w.tasks[i] = newTask(i)
 	}
 	return w
+}
+
+func newTask(i int) task {
+	return task{Task: rollout.Task{ID: taskName(i), Boot: "b1", Reachable: true, Ready: true, Serving: stableRelease, Buckets: 1}}
 }
 
 func taskName(i int) string { return fmt.Sprintf("task-%02d", i) }
@@ -51,6 +56,7 @@ func taskName(i int) string { return fmt.Sprintf("task-%02d", i) }
 // count has the tasks that are compared answer one look's requests.
 func (w *world) count() (counted []*task) {
 	w.look++
+	w.crash()
 	for i := range w.tasks {
 		t := &w.tasks[i]
 		if t.Buckets == 1 {
@@ -67,19 +73,35 @@ func (w *world) count() (counted []*task) {
 			o.explore, o.sample = t.Explore, t.Sample
 		}
 		w.market.play(o, t.counter)
-		t.report(o)
+		t.report(o, w.market.tasks[i].open)
 		counted = append(counted, t)
 	}
 	return counted
 }
 
+// crash ends one task that serves the candidate, when its time has come. ECS
+// starts another in its place.
+func (w *world) crash() {
+	s := w.market.scenario
+	if !s.Crashes || len(w.crashed) > 0 || w.began == 0 || !s.active(w.since(w.began-1)) {
+		return
+	}
+	for i := range w.tasks {
+		if t := &w.tasks[i]; t.Serving == candidateOf {
+			w.crashed = append(w.crashed, rollout.Crash{Task: t.ID, ExitCode: 139, Why: "Essential container in task exited", At: start().Add(w.since(0))})
+			*t = newTask(fleetSize + i)
+			return
+		}
+	}
+}
+
 func (w *world) since(look int) time.Duration { return time.Duration(w.look-look) * lookEvery }
 
 // report completes what the task counted in this look with who it is.
-func (t *task) report(o order) {
+func (t *task) report(o order, connections int) {
 	r := &t.counter.report
 	r.Generation, r.Arm, r.Explore = t.Generation, o.arm, o.explore
-	r.Connections = lasting
+	r.Connections = int64(connections)
 	r.After = t.upto
 	for _, n := range r.Requests {
 		t.upto += n
@@ -91,6 +113,7 @@ func (t *task) report(o order) {
 func (w *world) observe(s rollout.State, now time.Time) rollout.Observation {
 	seen := rollout.Observation{
 		Desired: fleetSize, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)),
+		Crashed: slices.Clone(w.crashed),
 	}
 	for i := range w.tasks {
 		seen.Tasks = append(seen.Tasks, w.tasks[i].Task)
@@ -137,9 +160,16 @@ func (w *world) task(id string) *task {
 	panic("simulation: no task " + id) // Decide asks only tasks that it was shown
 }
 
-// lookAt is what the controller makes of the counts, as its loop does.
-func lookAt(r *rollout.Rollout, counted []*task, now time.Time) tally.Look {
-	look := tally.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}, Past: map[string][]int64{}}
+// lookAt is what the controller makes of counts and crashes, as its loop does.
+func lookAt(r *rollout.Rollout, counted []*task, crashed []rollout.Crash, now time.Time) tally.Look {
+	look := tally.Look{
+		At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}, Past: map[string][]int64{}, Crashed: map[judge.Arm][]string{},
+	}
+	for _, c := range crashed {
+		if arm, compared := r.Arm(c.Task); compared { // until Decide is shown that it is gone, so once
+			look.Crashed[arm] = append(look.Crashed[arm], c.Task)
+		}
+	}
 	for _, t := range counted {
 		arm, compared := r.Arm(t.ID)
 		if !compared || t.Generation != r.Generation || t.counter.report.Arm != arm {
