@@ -47,6 +47,7 @@ func TestLintCatches(t *testing.T) {
 		{"controller/rollout/network.go", `import _ "net/http"`, "depguard"},
 		{"controller/judge/files.go", `import _ "os"`, "depguard"},
 		{"controller/history/files.go", `import _ "os"`, "depguard"},
+		{"controller/simulation/files.go", `import _ "os"`, "depguard"},
 		{"controller/tally/clock.go", "import \"time\"\n\n// Now is now.\nfunc Now() time.Time { return time.Now() }", "forbidigo"},
 		{"controller/tally/decides.go", `import _ "github.com/sluicehq/sluice/controller/rollout"`, "depguard"},
 		{"controller/admit/context.go", `import _ "context"`, "depguard"},
