@@ -59,12 +59,15 @@ type Finish struct {
 
 // Ratio is what a quantile of the runs needed, against the oracle; runs in
 // which the gate never spoke count as infinite.
-func (f Finish) Ratio(q float64) float64 {
-	i := int(math.Ceil(q*float64(f.Runs))) - 1
-	if i >= len(f.Spoke) {
+func (f Finish) Ratio(q float64) float64 { return ofAll(f.Spoke, q, f.Runs) / f.Oracle }
+
+// ofAll is a quantile of runs of which the sorted ones came to an end.
+func ofAll(ended []float64, q float64, runs int) float64 {
+	i := int(math.Ceil(q*float64(runs))) - 1
+	if i >= len(ended) {
 		return math.Inf(1)
 	}
-	return f.Spoke[max(0, i)] / f.Oracle
+	return ended[max(0, i)]
 }
 
 // Mean is the same for the mean of those that spoke.
