@@ -120,6 +120,8 @@ func nextHeld(r rollout.Rollout) Next {
 	switch r.Reason { //nolint:exhaustive // the reasons to hold; every other one reads as the last
 	case rollout.Approval:
 		n.Sentence = "Needs a person: resume to approve the step, or abort."
+	case rollout.Doubtful:
+		n.Sentence = "Needs a person: promote or abort it, or resume to go on comparing."
 	case rollout.DataInvalid:
 		n.Sentence = "Goes on by itself when the data can be trusted again."
 	case rollout.Paused:

@@ -217,6 +217,7 @@ type Verdict struct {
 
 	Class   Class `json:"class,omitempty"`   // of an inconclusive outcome
 	Breaker bool  `json:"breaker,omitempty"` // worse by gross harm, without statistics
+	Holds   bool  `json:"holds,omitempty"`   // a person should look before the candidate goes on
 
 	// Of the least advanced required proof: requests or pairs behind it, how
 	// many it needs, and the smallest difference that could be told at present.

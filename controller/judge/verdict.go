@@ -354,6 +354,8 @@ func (s *State) findings(rulings []ruling) []Finding {
 
 // undecided tells for what a verdict waits, or that waiting is in vain.
 func (s *State) undecided(v *Verdict, rulings []ruling, last *ruling, p Policy) {
+	h := held(rulings)
+	v.Holds = h != nil
 	for _, r := range rulings {
 		if class, why := r.classify(s.past.Trails[r.Gate], v.At, p); class != "" {
 			v.Outcome, v.Class, v.Gate, v.Partner, v.ETA = Inconclusive, class, r.Gate, r.partner(), 0
@@ -365,15 +367,13 @@ func (s *State) undecided(v *Verdict, rulings []ruling, last *ruling, p Policy) 
 	v.Outcome = Unsure
 	if last != nil {
 		v.Gate, v.Partner = last.Gate, last.partner()
-	} else if h := held(rulings); h != nil {
-		v.Gate, v.Partner, v.ETA = h.Gate, h.Partner, 0
-		v.Sentence = fmt.Sprintf("HOLD %s: %s; every proof stands, but a person should look", h.Gate, h.text)
+	}
+	if h == nil {
+		v.Sentence = s.unsureText(last, *v)
 		return
 	}
-	v.Sentence = s.unsureText(last, *v)
-	if h := held(rulings); h != nil {
-		v.Sentence += fmt.Sprintf("; HOLD %s: %s", h.Gate, h.text)
-	}
+	v.Gate, v.Partner, v.ETA, v.Requests, v.Needed, v.Detectable = h.Gate, h.Partner, 0, 0, 0, 0
+	v.Sentence = fmt.Sprintf("HOLD %s: %s; a person should look, and promote or abort it", h.Gate, h.text)
 }
 
 // partner is whose proof a ruling waits for, where that is one partner's.

@@ -115,7 +115,7 @@ func (h *history) happen(what, how byte) {
 	case 19:
 		h.w.verdict = judge.Invalid
 	case 20, 21:
-		h.w.verdict = judge.Unsure
+		h.w.verdict, h.w.holds = judge.Unsure, what%40 == 21
 	case 22, 23, 24, 25, 26, 27:
 		h.ask([]Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}[what%40-22], how)
 	case 28:

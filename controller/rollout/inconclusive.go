@@ -63,8 +63,12 @@ func (p Policy) end(since time.Time) time.Time {
 	return since.Add(time.Duration(p.Inconclusive.PhaseWaits * float64(p.PhaseWait)))
 }
 
-// undecided is what becomes of a phase that no verdict leads out of.
+// undecided is what becomes of a phase that no verdict leads out of. Who has
+// looked at a doubt and let the rollout go on is not asked again in that phase.
 func undecided(r Rollout, v *judge.Verdict, p Policy, now time.Time) move {
+	if v != nil && v.Holds && r.Reason != Resumed {
+		return move{Held, r.Step, Doubtful, v.Sentence}
+	}
 	extended := r.Reason == Extended
 	if end := p.end(r.Since); extended && !now.Before(end) {
 		return move{RollingBack, r.Step, Inconclusive, fmt.Sprintf("%s: no verdict within %v phase_waits of %v (inconclusive.phase_waits): %s",

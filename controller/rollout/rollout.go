@@ -53,6 +53,7 @@ const (
 	BudgetSpent     Reason = "budget_spent" // exposed all that it may before a verdict
 	Inconclusive    Reason = "inconclusive" // no verdict before the deadline, or none to be had
 	Extended        Reason = "extended"     // no verdict to be had soon: the phase may take longer
+	Doubtful        Reason = "doubtful"     // no harm, but something that a person should look at
 	DataInvalid     Reason = "data"         // the judge cannot trust what it sees
 	DataBack        Reason = "data_back"
 	Approval        Reason = "approval" // a step waits for a person

@@ -24,6 +24,7 @@ type world struct {
 	verdict   judge.Outcome
 	class     judge.Class // of an inconclusive verdict
 	breaker   bool        // of one that is worse
+	holds     bool        // of one that is unsure
 	counted   string      // the rollout that the counts below are of
 	exposed   int64       // auctions that the candidate has answered
 	missed    int64       // bids that it alone has filtered
@@ -109,6 +110,8 @@ func (w *world) said(now time.Time) *judge.Verdict {
 	switch w.verdict { //nolint:exhaustive // the others say no more
 	case judge.Inconclusive:
 		v.Class = w.class
+	case judge.Unsure:
+		v.Holds = w.holds
 	case judge.Worse:
 		v.Breaker = w.breaker
 	}
@@ -165,8 +168,8 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		w.admission[name] = a
 	case "overwritten": // what is not stored yet
 		w.lost = "the artifact was overwritten"
-	case "verdict": // verdict=OUTCOME, =inconclusive:CLASS, =worse:breaker
-		w.verdict, w.class, w.breaker = judge.Outcome(name), judge.Class(rest), rest == "breaker"
+	case "verdict": // verdict=OUTCOME, =inconclusive:CLASS, =worse:breaker, =unsure:holds
+		w.verdict, w.class, w.breaker, w.holds = judge.Outcome(name), judge.Class(rest), rest == "breaker", rest == "holds"
 	case "exposed":
 		w.exposed, err = strconv.ParseInt(name, 10, 64)
 	case "missed":
