@@ -18,12 +18,13 @@ const (
 // candidate's requests takes at least so long than of stable's.
 type slowness struct {
 	estimate
-	edge           int     // first latency bin that counts
+	edge, shift    int     // first latency bin that counted first, and by how much it has moved
 	past           bool    // every task is held against its own past
 	margin         float64 // of the share
 	against, proof float64 // logarithms
 	tasks          [Arms]int
 	refused        bool // tasks are too few to decide anything
+	loudest        Driver
 }
 
 // weighLatency holds an exceedance against its margin: evidence only that the
@@ -31,9 +32,12 @@ type slowness struct {
 // Student's correction for their number. tasks is how many each arm has
 // at present.
 func weighLatency(x Exceedance, margin float64, tasks [Arms]int) slowness {
-	s := slowness{edge: x.Edge, margin: margin, tasks: tasks}
+	s := slowness{edge: x.Edge, shift: x.Shift, margin: margin, tasks: tasks}
 	of, past := x.change(margin)
 	s.estimate, s.past = of.byTask(), past
+	if all := of.U2[CandidateArm] + of.U2[ControlArm]; all > 0 && (past || x.Past.Variance == 0) {
+		s.loudest = Driver{x.Loudest.Task, min(1, x.Loudest.Influence*x.Loudest.Influence/all)}
+	}
 	for a := range s.tasks { // one that is silent for a look has been compared all the same
 		s.tasks[a] = max(s.tasks[a], x.Of.G[a])
 	}
@@ -56,6 +60,10 @@ func weighLatency(x Exceedance, margin float64, tasks [Arms]int) slowness {
 	}
 	return s
 }
+
+// mostOfIt is the share of all that tasks differ by from which on one task is
+// named for it.
+const mostOfIt = .5
 
 // wellKnown is how small a part of the margin the error of sampling the past
 // must be, for the past to be used.
@@ -111,6 +119,9 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 		}
 	}
 	r.SincePast = loudest.past
+	if loudest.loudest.Share >= mostOfIt {
+		r.Drivers = []Driver{loudest.loudest}
+	}
 	r.band = band{-1, loudest.margin, loudest.margin}
 	r.basis, r.setting, r.least = loudest.estimate, "latency_margin", fewTasks
 	best := s.proven(GateLatency, r.band, proof)
@@ -133,11 +144,15 @@ func (t *Statistics) latencyText(own, loudest slowness, promise bool, r ruling) 
 	case !loudest.known:
 		return "nothing to compare yet"
 	}
-	long, than := microseconds(binEdge(loudest.edge))+" or more", ""
+	long, than := microseconds(binEdge(loudest.edge+loudest.shift))+" or more", ""
 	if loudest.past {
 		than = " more than before"
-		if !promise {
+		switch {
+		case promise:
+		case loudest.shift == 0:
 			long = "longer than the p99 that their task had"
+		default:
+			long = fmt.Sprintf("longer than %.2g times the p99 that their task had, as stable's requests changed by as much", binEdge(loudest.shift))
 		}
 	}
 	text := fmt.Sprintf("%s of the candidate's requests take %s, %s of stable's (%s pt%s, anytime 95 %% CS [%s, %s]), allowed up to %s pt",

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -181,5 +182,26 @@ func TestLatencyAgainstThePast(t *testing.T) {
 				t.Errorf("%s, past %v: %+v", tt.name, past, s)
 			}
 		}
+	}
+}
+
+// Who has become slow alone is named, and so is how far the edges have moved.
+func TestLatencyText(t *testing.T) {
+	noisy, quiet := append(alike(7, .01, .0005), .08), alike(8, .01, .0005)
+	x := before(tasksOf(100000, 10, [Arms][]float64{noisy, quiet}), 1e6, [Arms][]float64{noisy, quiet}, [Arms][]float64{quiet, quiet})
+	x.Shift, x.Loudest = 4, Cluster{Task: "t7", Arm: Candidate, Influence: math.Sqrt(.9 * (x.Past.U2[CandidateArm] + x.Past.U2[ControlArm]))}
+	s := State{past{Proved: map[Gate]proof{}}}
+	r := s.ruleLatency(&Statistics{Served: true, Latency: x}, Policy{}.Sane())
+	if len(r.Drivers) != 1 || r.Drivers[0].Name != "t7" || math.Abs(r.Drivers[0].Share-.9) > 1e-9 || !r.SincePast {
+		t.Errorf("%+v", r.Drivers)
+	}
+	for text, want := range map[string]string{r.text: "longer than 2 times the p99 that their task had", r.wayOut(): "task t7 alone brings 90.0 %"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it says %q, not %q", text, want)
+		}
+	}
+	x.Loudest.Influence /= 2
+	if r := s.ruleLatency(&Statistics{Served: true, Latency: x}, Policy{}.Sane()); len(r.Drivers) != 0 || !strings.Contains(r.wayOut(), "tasks differ for good") {
+		t.Errorf("named: %+v", r.Drivers)
 	}
 }

@@ -85,7 +85,7 @@ func (d Difference) sound() bool {
 }
 
 func (x Exceedance) sound() bool {
-	return x.Of.sound() && numbers(x.Past.Variance) && numbers(x.Past.U2[:]...) && math.Abs(x.Past.D) <= x.Of.Q*slack+1e-6
+	return x.Of.sound() && x.Shift > -LatencyBins && x.Shift < LatencyBins && math.Abs(x.Loudest.Influence) < sensible && numbers(x.Past.Variance) && numbers(x.Past.U2[:]...) && math.Abs(x.Past.D) <= x.Of.Q*slack+1e-6
 }
 
 func (p PairSums) sound() bool {

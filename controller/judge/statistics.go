@@ -112,6 +112,13 @@ type Exceedance struct {
 	Edge int        `json:"edge"` // first latency bin that counts, for tasks without one of their own; 0 where none is set yet
 	Of   Difference `json:"of"`
 	Past Past       `json:"past"`
+
+	// By how many bins all edges have been moved since, as stable's own requests
+	// became slower or faster.
+	Shift int `json:"shift,omitempty"`
+
+	// The task that differs most from its arm, or from that and its own past.
+	Loudest Cluster `json:"loudest"`
 }
 
 // Past is what the same tasks did before they were compared, all serving

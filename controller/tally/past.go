@@ -63,12 +63,59 @@ func (r *row) recall(took []int64, edges [slows]int) {
 }
 
 // edges are those beyond which requests of tasks without an edge of their own
-// are slow.
+// were slow before anything was compared.
 func (s *State) edges() (all [slows]int) {
 	for k := range all {
 		all[k] = s.slow[k].Edge
 	}
 	return all
+}
+
+// edgesOf are those beyond which requests of a row are slow now.
+func (s *State) edgesOf(i int) (all [slows]int) {
+	all = s.edges()
+	if own := s.rows[i].edge; own > 0 {
+		all[ofStable] = own
+	}
+	if all[ofStable] > 0 {
+		all[ofStable] = min(judge.LatencyBins-1, max(1, all[ofStable]+s.slow[ofStable].Shift))
+	}
+	return all
+}
+
+// lately is how many of stable's requests were slow since its edges were looked
+// at last, and how many would have been as in the past.
+type lately struct{ n, x, usual float64 }
+
+// A share of slow requests so many times the usual one, or that many times less,
+// means that stable itself has changed by most of a bin.
+const (
+	muchSlower = 2.5
+	muchFaster = 1 / 3.5
+)
+
+// follow moves all edges by a bin when stable has become slower or faster by
+// about as much, as it does when traffic grows. At a peak a fixed edge would lie
+// in the middle of all requests, where the least difference between tasks is
+// one of many requests, and their past, taken where one in a hundred is slow,
+// says nothing. The edges depend on what stable did before and on nothing that
+// the candidate does, so a window's difference is one between equals.
+func (s *State) follow(w, past window) {
+	l := &s.lately
+	l.n += w.n[judge.ControlArm]
+	l.x += w.x[judge.ControlArm]
+	l.usual += past.x[judge.ControlArm]
+	if l.n < freezeAt {
+		return
+	}
+	shift := &s.slow[ofStable].Shift
+	switch {
+	case l.usual > 0 && l.x > muchSlower*l.usual:
+		*shift = min(judge.LatencyBins-1, *shift+1)
+	case l.usual > 0 && l.x < muchFaster*l.usual:
+		*shift = max(1-judge.LatencyBins, *shift-1)
+	}
+	*l = lately{}
 }
 
 // usual returns the habit of every block of the arms' tables.

@@ -121,3 +121,69 @@ func TestPastMustBeCounts(t *testing.T) {
 		t.Errorf("got %+v, want %+v", seen, want)
 	}
 }
+
+// When stable's own requests take twice as long, so do the edges, a bin at a
+// time; when they recover, the edges follow. What the candidate does moves
+// nothing.
+func TestEdgesFollowStable(t *testing.T) {
+	past := map[string][]int64{}
+	for _, task := range []string{"t0", "t1", "t2", "t3"} {
+		past[task] = make([]int64, judge.LatencyBins)
+		past[task][32], past[task][39] = 9900, 100
+	}
+	var s tally.State
+	looks := 0
+	look := func(candidate, stable int) judge.Exceedance {
+		l := tally.Look{At: time.Unix(int64(looks), 0), Served: true, Past: past}
+		for k := range 4 {
+			r := tally.Report{Task: "t" + string(rune('0'+k)), Boot: "b", Arm: judge.Candidate, After: int64(looks), Upto: int64(looks + 1), Latency: make([]int64, judge.LatencyBins)}
+			by := candidate
+			if k >= 2 {
+				r.Arm, by = judge.Control, stable
+			}
+			r.Latency[32+by], r.Latency[39+by] = 990, 10
+			l.Reports = append(l.Reports, r)
+		}
+		looks++
+		return s.Look(l, judge.Policy{}).Latency
+	}
+	shifts := func(n, candidate, stable int) (last judge.Exceedance) {
+		for range n {
+			last = look(candidate, stable)
+		}
+		return last
+	}
+	if x := shifts(5, 30, 0); x.Shift != 0 || x.Edge != 39 {
+		t.Errorf("the candidate has moved stable's edges: %+v", x)
+	}
+	if x := shifts(20, 8, 8); x.Shift != 2 { // 990 of 1,000 lie below the edge again
+		t.Errorf("four times as slow: %+v", x)
+	}
+	before := look(8, 8)
+	after := shifts(10, 8, 8)
+	if d := after.Of.D - before.Of.D; d != 0 || after.Of.X[judge.CandidateArm]-before.Of.X[judge.CandidateArm] != 200 {
+		t.Errorf("of 20,000 requests as slow as ever %v are slow", after.Of.X[judge.CandidateArm]-before.Of.X[judge.CandidateArm])
+	}
+	if x := shifts(20, 0, 0); x.Shift != 0 {
+		t.Errorf("recovered: %+v", x)
+	}
+	if x := shifts(3, 0, 0); x.Shift != 0 {
+		t.Errorf("nothing has changed: %+v", x)
+	}
+}
+
+// The task that has changed most is named, with what it moved the difference by.
+func TestLoudestTask(t *testing.T) {
+	past := map[string][]int64{}
+	for _, task := range []string{"t0", "t1", "t2", "t3"} {
+		past[task] = took(9900, 100)
+	}
+	var s tally.State
+	for i := range 3 {
+		l := slow(i, time.Duration(i)*time.Second, [4][2]int64{{990, 10}, {900, 100}, {1980, 20}, {1985, 15}})
+		l.Past = past
+		if x := s.Look(l, judge.Policy{}).Latency; x.Loudest.Task != "t0" && x.Loudest.Task != "t1" || x.Loudest.Arm != judge.Candidate {
+			t.Errorf("%+v", x.Loudest)
+		}
+	}
+}

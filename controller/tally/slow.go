@@ -84,11 +84,7 @@ func (s *State) countWhole(i int, r *Report, served bool) {
 	}
 	b := &s.tables[a].blocks[s.place(i, a)]
 	if all := sum(r.Latency); all > 0 {
-		edges := s.edges()
-		if own := s.rows[i].edge; own > 0 {
-			edges[ofStable] = own
-		}
-		for k, edge := range edges {
+		for k, edge := range s.edgesOf(i) {
 			if edge > 0 {
 				b.slow[k].n += float64(all)
 				b.slow[k].x += float64(sum(r.Latency[min(edge, len(r.Latency)):]))
@@ -154,6 +150,9 @@ func (s *State) closeSlow(least int64) {
 		for a, n := range w.n {
 			past.rate[a] = past.x[a] / n
 		}
+		if k == ofStable {
+			s.follow(w, past)
+		}
 		s.slow[k].Past.D += q * (past.rate[judge.CandidateArm] - past.rate[judge.ControlArm])
 		s.slowOpen[k] = [judge.Arms]int64{}
 		s.settle(k, w, past, usual)
@@ -166,6 +165,7 @@ func (s *State) settle(k int, w, past window, usual [judge.Arms][]habit) {
 	d, p := &s.slow[k].Of, &s.slow[k].Past
 	d.U2, d.NN, d.G = [judge.Arms]float64{}, [judge.Arms]float64{}, [judge.Arms]int{}
 	p.U2, p.Variance = [judge.Arms]float64{}, 0
+	s.slow[k].Loudest = judge.Cluster{}
 	for a := range judge.Arms {
 		for i := range s.tables[a].blocks {
 			e, h := &s.tables[a].blocks[i].slow[k], usual[a][i]
@@ -185,6 +185,9 @@ func (s *State) settle(k int, w, past window, usual [judge.Arms][]habit) {
 				d.G[a]++
 				p.U2[a] += e.own * e.own
 				p.Variance += e.weight * e.weight * h.variance
+				if loudest := &s.slow[k].Loudest; math.Abs(e.own) > math.Abs(loudest.Influence) {
+					*loudest = judge.Cluster{Task: s.tables[a].blocks[i].task, Arm: armName(a), Influence: e.own}
+				}
 			}
 		}
 	}

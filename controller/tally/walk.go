@@ -44,11 +44,18 @@ func (s *State) walk(c *codec) {
 		integer(c, &s.slow[k].Edge)
 		integers(c, s.slowOpen[k][:])
 		walkDifference(c, &s.slow[k].Of)
+		integer(c, &s.slow[k].Shift)
+		c.string(&s.slow[k].Loudest.Task)
+		c.string((*string)(&s.slow[k].Loudest.Arm))
+		c.number(&s.slow[k].Loudest.Influence)
 		c.number(&s.slow[k].Past.D)
 		c.number(&s.slow[k].Past.Variance)
 		for a := range judge.Arms {
 			c.number(&s.slow[k].Past.U2[a])
 		}
+	}
+	for _, v := range []*float64{&s.lately.n, &s.lately.x, &s.lately.usual} {
+		c.number(v)
 	}
 	s.drift.walk(c)
 	s.moments.walk(c)
@@ -86,7 +93,7 @@ func (s *State) consistent() bool {
 	streams := len(s.streams) == n+judge.FirstPartner || n == 0 && len(s.streams) == 0
 	edges := true
 	for k := range s.slow {
-		edges = edges && s.slow[k].Edge >= 0 && s.slow[k].Edge < judge.LatencyBins
+		edges = edges && s.slow[k].Edge >= 0 && s.slow[k].Edge < judge.LatencyBins && max(s.slow[k].Shift, -s.slow[k].Shift) < judge.LatencyBins
 	}
 	for _, edge := range s.drift.edges {
 		edges = edges && edge >= 0 && edge <= judge.ScoreBins
