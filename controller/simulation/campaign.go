@@ -12,22 +12,22 @@ import (
 // A Size says how many rollouts and races are worth waiting for.
 type Size struct {
 	Name   string
-	Fine   int  // rollouts of a row whose candidate is fine or on the edge, the goals' own
-	Others int  // of any other row
-	Races  int  // runs of a race on one kind of traffic
-	Shifts int  // rollouts of a point in the picture of times
-	Wholes int  // hurried rollouts on one kind of traffic
-	Long   bool // run the long races too
+	Fine   int // rollouts of a row whose candidate is fine or on the edge, the goals' own
+	Others int // of any other row
+	Races  int // runs of a race on one kind of traffic
+	Slow   int // of one that takes long; 0: of those there is none
+	Shifts int // rollouts of a point in the picture of times
+	Wholes int // hurried rollouts on one kind of traffic
 }
 
 // Sizes returns what there is to choose from: for every change of the code
-// (half a minute on two quiet cores), for figures worth quoting (ten minutes),
+// (half a minute on two quiet cores), for figures worth quoting (a quarter of an hour),
 // and for figures worth publishing (hours).
 func Sizes() []Size {
 	return []Size{
-		{"short", 3, 1, 3, 0, 0, false},
-		{"middle", 50, 12, 20, 4, 12, true},
-		{"full", 2000, 500, 500, 100, 500, true},
+		{"short", 3, 1, 3, 0, 0, 0},
+		{"middle", 50, 12, 200, 40, 4, 24},
+		{"full", 2000, 500, 500, 500, 100, 500},
 	}
 }
 

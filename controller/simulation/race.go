@@ -23,7 +23,7 @@ type race struct {
 	distance float64 // from the edge to the truth, in points of a share
 	alpha    float64 // of the gate: the oracle gets the same
 
-	long bool // not for the short form
+	long bool // as are all over connections that last
 
 	watch func(units float64, v judge.Verdict) // nil: nobody does
 }
@@ -84,8 +84,12 @@ type path struct {
 func Races(size Size) (all []Finish) {
 	for _, r := range races() {
 		for _, k := range Kinds() {
-			if size.Long || !r.long && k != Persistent {
-				all = append(all, r.run(k, size.Races))
+			runs := size.Races
+			if r.long || k == Persistent {
+				runs = size.Slow
+			}
+			if runs > 0 {
+				all = append(all, r.run(k, runs))
 			}
 		}
 	}
