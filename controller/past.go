@@ -23,6 +23,7 @@ const pastWindow = time.Hour
 type pasts struct {
 	epoch  int64
 	stable string
+	looks  int64
 	at     time.Time // of the last look
 	half   time.Time // since when the newer halves are filled
 	tasks  map[string]*past
@@ -31,6 +32,7 @@ type pasts struct {
 // past is one task's.
 type past struct {
 	boot         string
+	look         int64          // in which it was listed last
 	told         *rollout.Times // in the last look; nil if it did not
 	older, newer bins
 }
@@ -50,17 +52,14 @@ func (p *pasts) look(s rollout.State, tasks []rollout.Task, epoch int64, now tim
 	if turn {
 		p.half = now
 	}
-	listed := make(map[string]bool, len(tasks))
+	p.looks++
 	for _, t := range tasks {
-		listed[t.ID] = true
 		if turn {
 			p.turn(t.ID)
 		}
 		p.see(t, calm)
 	}
-	if calm {
-		maps.DeleteFunc(p.tasks, func(id string, _ *past) bool { return !listed[id] })
-	}
+	maps.DeleteFunc(p.tasks, func(_ string, t *past) bool { return t.look != p.looks })
 }
 
 // turn begins the newer half of a task's past anew.
@@ -78,6 +77,7 @@ func (p *pasts) see(t rollout.Task, calm bool) {
 		known = &past{boot: t.Boot}
 		p.tasks[t.ID] = known
 	}
+	known.look = p.looks
 	serves := t.Serving == p.stable && t.Shadow == "" && t.Preparing == ""
 	if calm && serves && known.told != nil && t.Times != nil && !known.newer.add(known.told.Took, t.Times.Took) {
 		known.older, known.newer = bins{}, bins{} // it contradicts itself
