@@ -165,7 +165,7 @@ func (r *decoder) fields(take func(id int16, k kind) bool) {
 func (r *decoder) head() (name []byte, m message, seq int32) {
 	if r.dialect == packed {
 		id, version := r.byte(), r.byte()
-		seq = int32(uint32(r.uvarint()))
+		seq = int32(r.uvarint32())
 		if r.err == nil && (id != packedID || version&0x1f != packedVersion) {
 			r.err = errNoThrift
 		}
@@ -194,7 +194,7 @@ func (r *decoder) field() (int16, kind) {
 	if delta := int16(b >> 4); delta != 0 {
 		r.last += delta
 	} else {
-		r.last = int16(unzigzag(r.uvarint()))
+		r.last = int16(unzigzag(r.uvarint32()))
 	}
 	r.flag = b&0x0f == packedTrue
 	return r.last, k
@@ -223,7 +223,7 @@ func (r *decoder) list() (kind, int) {
 		b := r.byte()
 		k, n = r.unpack(b&0x0f), uint64(b>>4)
 		if n > maxPackedList {
-			n = r.uvarint()
+			n = r.uvarint32()
 		}
 	}
 	count := r.count(n)
@@ -276,7 +276,7 @@ func (r *decoder) bytes() []byte {
 	if r.dialect == plain {
 		n = uint64(uint32(r.fixed32()))
 	} else {
-		n = r.uvarint()
+		n = r.uvarint32()
 	}
 	return r.take(r.count(n))
 }
@@ -291,7 +291,7 @@ func (r *decoder) bool() bool {
 
 func (r *decoder) i32() int32 {
 	if r.dialect == packed {
-		return int32(unzigzag(r.uvarint()))
+		return int32(unzigzag(r.uvarint32()))
 	}
 	return r.fixed32()
 }
@@ -360,7 +360,7 @@ func (r *decoder) skipMap(depth int) {
 	var n int
 	if r.dialect == plain {
 		k, v, n = kind(r.byte()), kind(r.byte()), r.count(uint64(uint32(r.fixed32())))
-	} else if n = r.count(r.uvarint()); n > 0 {
+	} else if n = r.count(r.uvarint32()); n > 0 {
 		b := r.byte()
 		k, v = r.unpack(b>>4), r.unpack(b&0x0f)
 	}
@@ -421,20 +421,29 @@ func (r *decoder) fixed32() int32 {
 	return 0
 }
 
-func (r *decoder) uvarint() uint64 {
+// uvarint has ten bytes at most, of which what is above 64 bits is dropped, as
+// generated code has it.
+func (r *decoder) uvarint() (v uint64) {
 	if r.err != nil {
 		return 0
 	}
-	v, n := binary.Uvarint(r.in[r.at:])
-	switch {
-	case n == 0:
-		r.err = errShort
-	case n < 0:
-		r.err = errNoThrift
-	default:
-		r.at += n
+	rest := r.in[r.at:]
+	for i, b := range rest[:min(len(rest), binary.MaxVarintLen64)] {
+		v |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			r.at += i + 1
+			return v
+		}
 	}
-	return v
+	r.err = errShort
+	if len(rest) >= binary.MaxVarintLen64 {
+		r.err = errNoThrift
+	}
+	return 0
 }
+
+// uvarint32 is what generated code makes of one that is too long for 32 bits:
+// it drops what is above them.
+func (r *decoder) uvarint32() uint64 { return uint64(uint32(r.uvarint())) }
 
 func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
