@@ -131,25 +131,12 @@ func (s *State) closeSlow(least int64) {
 		if min(s.slowOpen[k][judge.CandidateArm], s.slowOpen[k][judge.ControlArm]) < least || s.slow[k].Edge == 0 {
 			continue
 		}
-		var w, past window
 		usual := s.usual(k)
-		for a := range judge.Arms {
-			for i, b := range s.tables[a].blocks {
-				if e := b.slow[k]; e.n > 0 {
-					w.n[a] += e.n
-					w.x[a] += e.x
-					w.g[a]++
-					past.x[a] += usual[a][i].share * e.n
-				}
-			}
-		}
+		w, past := s.openSlow(k, usual)
 		if min(w.g[judge.CandidateArm], w.g[judge.ControlArm]) < 2 {
 			continue
 		}
 		q := w.close(&s.slow[k].Of)
-		for a, n := range w.n {
-			past.rate[a] = past.x[a] / n
-		}
 		if k == ofStable {
 			s.follow(w, past)
 		}
@@ -157,6 +144,23 @@ func (s *State) closeSlow(least int64) {
 		s.slowOpen[k] = [judge.Arms]int64{}
 		s.settle(k, w, past, usual)
 	}
+}
+
+// openSlow is the open window, and what it would have been had every task gone
+// on as in the past.
+func (s *State) openSlow(k int, usual [judge.Arms][]habit) (w, past window) {
+	for a := range judge.Arms {
+		for i, b := range s.tables[a].blocks {
+			if e := b.slow[k]; e.n > 0 {
+				w.n[a] += e.n
+				w.x[a] += e.x
+				w.g[a]++
+				past.x[a] += usual[a][i].share * e.n
+			}
+		}
+		past.rate[a] = past.x[a] / max(1, w.n[a])
+	}
+	return w, past
 }
 
 // settle adds what each task moved a closed window's D by, and by how much
@@ -191,67 +195,4 @@ func (s *State) settle(k int, w, past window, usual [judge.Arms][]habit) {
 			}
 		}
 	}
-}
-
-// drift is how the candidate's scores lie below each quantile of its
-// reference; a cluster is one task in one window of time.
-type drift struct {
-	known bool
-	edges [judge.Quantiles]int
-	since time.Time // when the open windows began
-	sums  [judge.Quantiles]judge.ClusterSums
-}
-
-// A window of drift lasts for so long, and a task is a cluster in it once it
-// has scored so many pairs.
-const (
-	driftWindow = 15 * time.Second
-	driftScores = 50
-)
-
-// closeDrift closes every task's open window when it has lasted long enough.
-func (s *State) closeDrift(at time.Time) {
-	d := &s.drift
-	if !d.known {
-		return
-	}
-	if d.since.IsZero() || at.Before(d.since) {
-		d.since = at
-	}
-	if at.Sub(d.since) < driftWindow {
-		return
-	}
-	d.since = at
-	for i := range s.tables[judge.CandidateArm].blocks {
-		b := &s.tables[judge.CandidateArm].blocks[i]
-		n := 0.0
-		for _, v := range b.scores {
-			n += v
-		}
-		if n < driftScores {
-			continue
-		}
-		below, bin := 0.0, 0
-		for q, edge := range d.edges {
-			for ; bin < edge; bin++ {
-				below += b.scores[bin]
-			}
-			addCluster(&d.sums[q], n, below)
-		}
-		clear(b.scores)
-	}
-}
-
-// addCluster counts one cluster of x events in n trials.
-func addCluster(c *judge.ClusterSums, n, x float64) {
-	if n == 0 {
-		return
-	}
-	c.N += n
-	c.X += x
-	c.XX += x * x
-	c.XN += x * n
-	c.NN += n * n
-	c.FF += x * x / n
-	c.G++
 }
