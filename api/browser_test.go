@@ -184,6 +184,19 @@ func TestDashboardIsLive(t *testing.T) {
 	}
 }
 
+// Who is asked to look reads why, and what there is to do.
+func TestDashboardDoubt(t *testing.T) {
+	ctx := browser(t)
+	s := site(t, scene("doubtful", time.Now()))
+	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.trial .badge.warn`)))
+	trial := text(ctx, t, `.trial`)
+	for _, want := range []string{"needs a look", "doubtful", "HOLD score_drift", "Needs a person: promote or abort it"} {
+		if !strings.Contains(trial, want) {
+			t.Errorf("want %q in what is being tried:\n%s", want, trial)
+		}
+	}
+}
+
 // What is pressed is what is asked, about the rollout that was on the page.
 func TestDashboardVerbs(t *testing.T) {
 	ctx := browser(t)
@@ -221,7 +234,7 @@ func TestShots(t *testing.T) {
 		t.Skip("say -shots FOLDER for pictures")
 	}
 	ctx := browser(t)
-	for _, name := range []string{"idle", "shadow", "canary", "held", "unclear", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
+	for _, name := range []string{"idle", "shadow", "canary", "held", "doubtful", "unclear", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
 		s := site(t, scene(name, time.Now()))
 		for _, size := range []struct {
 			what          string

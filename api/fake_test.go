@@ -205,6 +205,13 @@ func (f *fake) begin(name, tried string, now time.Time) {
 		note(rollout.Canary, rollout.Held, r.Reason, r.Sentence, -time.Minute)
 		r.Since = now.Add(-19 * time.Minute)
 		f.look.Seen.Tasks[1].Reachable, f.look.Seen.Tasks[1].Error = false, "dial tcp 127.0.0.12:9091: connection refused"
+	case "doubtful":
+		r.Phase, r.Reason, r.HeldFrom, r.HeldUntil = rollout.Held, rollout.Doubtful, rollout.Canary, now.Add(23*time.Hour+59*time.Minute)
+		r.Sentence = "HOLD score_drift: 41.2 % of the candidate's scores lie below its reference's 25 % quantile; a person should look, and promote or abort it"
+		verdict.Gate, verdict.Sentence, verdict.Holds = judge.GateDrift, r.Sentence, true
+		verdict.Requests, verdict.Needed, verdict.ETA = 0, 0, 0
+		note(rollout.Canary, rollout.Held, r.Reason, r.Sentence, -time.Minute)
+		r.Since = now.Add(-time.Minute)
 	case "unclear":
 		r.Reason, r.Sentence = rollout.Extended, "starved: goes on until 19:02:11 UTC, then back (inconclusive.starved: extend; 3 phase_waits of 2h0m0s)"
 		verdict.Outcome, verdict.Class, verdict.ETA = judge.Inconclusive, judge.Starved, 0

@@ -100,7 +100,7 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 		return nil
 	}
 	out := &Verdict{
-		Outcome: string(v.Outcome), Class: string(v.Class), Breaker: v.Breaker, Gate: string(v.Gate), Partner: v.Partner, Culprits: v.Culprits,
+		Outcome: string(v.Outcome), Class: string(v.Class), Breaker: v.Breaker, Holds: v.Holds, Gate: string(v.Gate), Partner: v.Partner, Culprits: v.Culprits,
 		Sentence: v.Sentence, Otherwise: otherwise(v), Looks: v.Looks, At: v.At.UTC(), Progress: finite(v.Progress), ETASeconds: v.ETA.Seconds(),
 		Requests: v.Requests, Needed: v.Needed, Detectable: finite(v.Detectable),
 	}

@@ -128,6 +128,7 @@ type Verdict struct {
 	Outcome    string    `json:"outcome"`
 	Class      string    `json:"class,omitempty"`   // of an inconclusive one: floor, borderline or starved
 	Breaker    bool      `json:"breaker,omitempty"` // worse by gross harm, told without statistics
+	Holds      bool      `json:"holds,omitempty"`   // a person should look before the candidate goes on
 	Gate       string    `json:"gate,omitempty"`
 	Partner    string    `json:"partner,omitempty"`
 	Culprits   []string  `json:"culprits,omitempty"`

@@ -105,6 +105,7 @@ export interface Verdict {
   outcome: Outcome;
   class?: "floor" | "borderline" | "starved";
   breaker?: boolean;
+  holds?: boolean;
   gate?: string;
   partner?: string;
   culprits?: string[];

@@ -31,6 +31,7 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
 // verdictBadge says what is not simply on its way to a verdict.
 function verdictBadge(v: Verdict): HTMLElement | null {
   if (v.breaker) return h("span", { class: "badge bad", title: "gross harm: told at once, without statistics" }, "breaker");
+  if (v.holds) return h("span", { class: "badge warn", title: "no harm is shown, but a person should look: promote or abort it" }, "needs a look");
   if (v.outcome === "inconclusive") return h("span", { class: "badge warn", title: classes[v.class ?? "floor"] }, `inconclusive: ${v.class ?? ""}`);
   if (v.outcome === "invalid") return badge("invalid data", "warn");
   return null;

@@ -706,6 +706,7 @@ function trialPanel(f, now2) {
 }
 function verdictBadge(v) {
   if (v.breaker) return h("span", { class: "badge bad", title: "gross harm: told at once, without statistics" }, "breaker");
+  if (v.holds) return h("span", { class: "badge warn", title: "no harm is shown, but a person should look: promote or abort it" }, "needs a look");
   if (v.outcome === "inconclusive") return h("span", { class: "badge warn", title: classes[v.class ?? "floor"] }, `inconclusive: ${v.class ?? ""}`);
   if (v.outcome === "invalid") return badge("invalid data", "warn");
   return null;
