@@ -41,12 +41,12 @@ type past struct {
 func (p *pasts) look(s rollout.State, tasks []rollout.Task, epoch int64, now time.Time) {
 	gap := now.Sub(p.at)
 	if p.tasks == nil || p.epoch != epoch || p.stable != s.Stable || gap < 0 || gap > pastWindow {
-		*p = pasts{epoch: epoch, stable: s.Stable, half: now, tasks: map[string]*past{}}
+		*p, gap = pasts{epoch: epoch, stable: s.Stable, half: now, tasks: map[string]*past{}}, 0
 	}
 	p.at = now
 	calm := s.Active == nil || s.Active.Comparing() == rollout.Queued || s.Active.Comparing() == rollout.Admitting
 	if !calm {
-		p.half = p.half.Add(max(0, gap)) // the clock stands still
+		p.half = p.half.Add(gap) // the clock stands still
 	}
 	turn := now.Sub(p.half) >= pastWindow/2
 	if turn {

@@ -105,6 +105,12 @@ func TestPasts(t *testing.T) {
 	r.epoch++
 	r.looks(2)
 	r.knows("another leader", 1, 1, 1)
+	r.p = pasts{}
+	r.state.Active = &rollout.Rollout{Candidate: "newer", Phase: rollout.Canary}
+	r.looks(3)
+	r.state.Active = nil
+	r.looks(200)
+	r.knows("hours after one that came in the middle of a rollout", 51, 51, 51)
 	gone := r.tasks[2]
 	r.tasks = r.tasks[:2]
 	r.looks(1)
