@@ -107,37 +107,45 @@ func (p *pasts) all() map[string][]int64 {
 	return all
 }
 
-// recall makes sure that the pasts of the rollout's tasks are known: those that
-// are stored, or before the first look those of this process, once they are.
+// recall makes sure that the pasts of the rollout's tasks are known. Damaged ones
+// are told of once; without them the judge goes on, since harm to what is
+// filtered is found all the same.
 func (f *Reconciler) recall(ctx context.Context, j *judging) error {
 	if j.pasts != nil {
 		return nil
 	}
-	key, pasts := pastsKey(f.Fleet.Name, j.rollout), map[string][]int64{}
+	key := pastsKey(f.Fleet.Name, j.rollout)
 	body, _, err := f.Documents.Get(ctx, key)
 	switch {
-	case err == nil:
-		err = unpack(body, &pasts)
 	case errors.Is(err, ErrNotFound):
-		err = nil
-		if j.etag == "" {
-			pasts = f.memo.pasts.all()
-		}
-		if len(pasts) > 0 {
-			err = f.keepPasts(ctx, key, pasts)
-		}
-	}
-	if err != nil {
+		return f.keepPasts(ctx, j, key)
+	case err != nil:
 		return fmt.Errorf("recall what tasks' requests took before rollout %q: %w", j.rollout, err)
 	}
-	j.pasts = pasts
+	j.pasts = map[string][]int64{}
+	if err := unpack(body, &j.pasts); err != nil {
+		j.pasts = map[string][]int64{}
+		return fmt.Errorf("%s is damaged: restore an earlier version of the object; until another controller leads, latency is compared as it stands: %w", key, err)
+	}
 	return nil
 }
 
-func (f *Reconciler) keepPasts(ctx context.Context, key string, pasts map[string][]int64) error {
-	body, err := pack(pasts)
-	if err == nil {
-		_, err = f.Documents.Put(ctx, key, body, "")
+// keepPasts stores the pasts that this process knows before the first look;
+// later on there are none but those that are stored.
+func (f *Reconciler) keepPasts(ctx context.Context, j *judging, key string) error {
+	pasts := map[string][]int64{}
+	if j.etag == "" {
+		pasts = f.memo.pasts.all()
 	}
-	return err
+	if len(pasts) > 0 {
+		body, err := pack(pasts)
+		if err == nil {
+			_, err = f.Documents.Put(ctx, key, body, "")
+		}
+		if err != nil {
+			return fmt.Errorf("store what tasks' requests took before rollout %q: %w", j.rollout, err)
+		}
+	}
+	j.pasts = pasts
+	return nil
 }
