@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -66,7 +67,7 @@ func (p Policy) end(since time.Time) time.Time {
 // undecided is what becomes of a phase that no verdict leads out of. Who has
 // looked at a doubt and let the rollout go on is not asked again in that phase.
 func undecided(r Rollout, v *judge.Verdict, p Policy, now time.Time) move {
-	if v != nil && v.Holds && r.Reason != Resumed {
+	if v != nil && v.Holds && !r.doubted() {
 		return move{Held, r.Step, Doubtful, v.Sentence}
 	}
 	extended := r.Reason == Extended
@@ -83,6 +84,12 @@ func undecided(r Rollout, v *judge.Verdict, p Policy, now time.Time) move {
 		return move{Held, r.Step, Inconclusive, fmt.Sprintf("no verdict within %v (phase_wait): %s", p.PhaseWait, lastWord(v))}
 	}
 	return stay(r)
+}
+
+// doubted reports whether the phase has been held for a doubt: only a person
+// lets it go on after that.
+func (r Rollout) doubted() bool {
+	return slices.ContainsFunc(r.History, func(e Event) bool { return e.Reason == Doubtful && e.From == r.Phase && e.Step == r.Step })
 }
 
 // unclear follows the declared way, once: a phase is extended one time, and
