@@ -23,8 +23,9 @@ type slowness struct {
 	margin         float64 // of the share
 	against, proof float64 // logarithms
 	tasks          [Arms]int
-	refused        bool // tasks are too few to decide anything
-	loudest        Driver
+	refused        bool   // tasks are too few to decide anything
+	promised       bool   // the edge is what was promised
+	driver         Driver // the task that differs most
 }
 
 // weighLatency holds an exceedance against its margin: evidence only that the
@@ -36,7 +37,7 @@ func weighLatency(x Exceedance, margin float64, tasks [Arms]int) slowness {
 	of, past := x.change(margin)
 	s.estimate, s.past = of.byTask(), past
 	if all := of.U2[CandidateArm] + of.U2[ControlArm]; all > 0 && (past || x.Past.Variance == 0) {
-		s.loudest = Driver{x.Loudest.Task, min(1, x.Loudest.Influence*x.Loudest.Influence/all)}
+		s.driver = Driver{x.Loudest.Task, min(1, x.Loudest.Influence*x.Loudest.Influence/all)}
 	}
 	for a := range s.tasks { // one that is silent for a look has been compared all the same
 		s.tasks[a] = max(s.tasks[a], x.Of.G[a])
@@ -108,30 +109,31 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 	r.Threshold = 1 / latencyAlpha
 	tasks := [Arms]int{t.Load[CandidateArm].Tasks, t.Load[ControlArm].Tasks}
 	own := weighLatency(t.Latency, p.LatencyMargin, tasks)
-	loudest, proof, promise := own, own.proof, false
+	loudest, proof := own, own.proof
 	r.against = own.against
 	if p.LatencySLO > 0 && t.SLO.Edge > 0 {
 		promised := weighLatency(t.SLO, p.LatencyMargin, tasks)
+		promised.promised = true
 		r.against = logSumExp([]float64{own.against, promised.against}, []float64{.5, .5})
 		proof = min(proof, promised.proof)
 		if promised.against > own.against || promised.against == own.against && promised.d > own.d {
-			loudest, promise = promised, true
+			loudest = promised
 		}
 	}
 	r.SincePast = loudest.past
-	if loudest.loudest.Share >= mostOfIt {
-		r.Drivers = []Driver{loudest.loudest}
+	if loudest.driver.Share >= mostOfIt {
+		r.Drivers = []Driver{loudest.driver}
 	}
 	r.band = band{-1, loudest.margin, loudest.margin}
 	r.basis, r.setting, r.least = loudest.estimate, "latency_margin", fewTasks
 	best := s.proven(GateLatency, r.band, proof)
 	r.asked = t.Served && p.Latency == Require && own.edge > 0 && !own.refused
 	r.show(best)
-	r.text = t.latencyText(own, loudest, promise, r)
+	r.text = t.latencyText(own, loudest, r)
 	return r
 }
 
-func (t *Statistics) latencyText(own, loudest slowness, promise bool, r ruling) string {
+func (t *Statistics) latencyText(own, loudest slowness, r ruling) string {
 	switch {
 	case own.edge == 0:
 		return "stable's latency is not known yet, so latency is not judged"
@@ -144,21 +146,25 @@ func (t *Statistics) latencyText(own, loudest slowness, promise bool, r ruling) 
 	case !loudest.known:
 		return "nothing to compare yet"
 	}
-	long, than := microseconds(binEdge(loudest.edge+loudest.shift))+" or more", ""
+	than := ""
 	if loudest.past {
 		than = " more than before"
-		switch {
-		case promise:
-		case loudest.shift == 0:
-			long = "longer than the p99 that their task had"
-		default:
-			long = fmt.Sprintf("longer than %.2g times the p99 that their task had, as stable's requests changed by as much", binEdge(loudest.shift))
-		}
 	}
 	text := fmt.Sprintf("%s of the candidate's requests take %s, %s of stable's (%s pt%s, anytime 95 %% CS [%s, %s]), allowed up to %s pt",
-		percent(r.CandidateRate), long, percent(r.StableRate), points2(r.Difference), than,
+		percent(r.CandidateRate), loudest.long(), percent(r.StableRate), points2(r.Difference), than,
 		points2(r.Low), points2(r.High), points2(loudest.margin))
 	return text + "; " + evidenceText(expCapped(r.against), r.Threshold, "1/0.004")
+}
+
+// long says how long the requests take that count.
+func (s slowness) long() string {
+	switch {
+	case !s.past || s.promised:
+		return microseconds(binEdge(s.edge+s.shift)) + " or more"
+	case s.shift == 0:
+		return "longer than the p99 that their task had"
+	}
+	return fmt.Sprintf("longer than %.2g times the p99 that their task had, as stable's requests changed by as much", binEdge(s.shift))
 }
 
 // deadAfter is how many requests of either arm must have been answered before

@@ -365,15 +365,15 @@ func (s *State) undecided(v *Verdict, rulings []ruling, last *ruling, p Policy) 
 		}
 	}
 	v.Outcome = Unsure
+	if h != nil {
+		v.Gate, v.Partner, v.ETA, v.Requests, v.Needed, v.Detectable = h.Gate, h.Partner, 0, 0, 0, 0
+		v.Sentence = fmt.Sprintf("HOLD %s: %s; a person should look, and promote or abort it", h.Gate, h.text)
+		return
+	}
 	if last != nil {
 		v.Gate, v.Partner = last.Gate, last.partner()
 	}
-	if h == nil {
-		v.Sentence = s.unsureText(last, *v)
-		return
-	}
-	v.Gate, v.Partner, v.ETA, v.Requests, v.Needed, v.Detectable = h.Gate, h.Partner, 0, 0, 0, 0
-	v.Sentence = fmt.Sprintf("HOLD %s: %s; a person should look, and promote or abort it", h.Gate, h.text)
+	v.Sentence = s.unsureText(last, *v)
 }
 
 // partner is whose proof a ruling waits for, where that is one partner's.
