@@ -172,7 +172,11 @@ func (r ruling) wayOut() string {
 			return fmt.Sprintf("task %s alone brings %s of what tasks differ by, as if it had a noisy neighbour since; look at it, and promote "+
 				"if the others do well, or stop it in ECS and try again", r.Drivers[0].Name, percent(r.Drivers[0].Share))
 		}
-		return "tasks differ for good; compare more of them (steps), widen judge.latency_margin, or let latency only end rollouts (judge.latency: guard)"
+		known := ""
+		if !r.SincePast {
+			known = ", and what they did before the rollout is not known well enough to tell it from the candidate"
+		}
+		return "tasks differ for good" + known + "; compare more of them (steps), widen judge.latency_margin, or let latency only end rollouts (judge.latency: guard)"
 	case GateMissedBids:
 		return "explore more, open more connections, or let missed bids only end rollouts (judge.missed_bids: guard)"
 	case GateFilterRatePaired, GatePartnersPaired:

@@ -127,48 +127,30 @@ func before(x Exceedance, requests float64, now, then [Arms][]float64) Exceedanc
 // it serves; one that has become slow is one task, and no verdict; and a
 // candidate that makes all slow is found out among tasks that differ.
 func TestLatencyAgainstThePast(t *testing.T) {
+	type arms = [Arms][]float64
+	quiet := alike(8, .01, .0005)
 	noisy := append(alike(7, .01, .0005), .08)
 	for _, tt := range []struct {
 		name                    string
-		now, then               [Arms][]float64
+		now, then               arms
 		requests                float64
 		past, worse, proven     bool
 		worseAlone, provenAlone bool
 	}{
-		{
-			"always slow",
-			[Arms][]float64{noisy, alike(8, .01, .0005)},
-			[Arms][]float64{noisy, alike(8, .01, .0005)},
-			1e6,
-			true, false, true, false, false,
-		},
-		{
-			"become slow",
-			[Arms][]float64{noisy, alike(8, .01, .0005)},
-			[Arms][]float64{alike(8, .01, .0005), alike(8, .01, .0005)},
-			1e6,
-			true, false, false, false, false,
-		},
-		{
-			"a past too short",
-			[Arms][]float64{noisy, alike(8, .01, .0005)},
-			[Arms][]float64{noisy, alike(8, .01, .0005)},
-			1e3,
-			false, false, false, false, false,
-		},
+		{"always slow", arms{noisy, quiet}, arms{noisy, quiet}, 1e6, true, false, true, false, false},
+		{"become slow", arms{noisy, quiet}, arms{quiet, quiet}, 1e6, true, false, false, false, false},
+		{"a past too short", arms{noisy, quiet}, arms{noisy, quiet}, 1e3, false, false, false, false, false},
 		{
 			"slower on unequal machines",
-			[Arms][]float64{alike(8, .03, .03), alike(8, .02, .03)},
-			[Arms][]float64{alike(8, .02, .03), alike(8, .02, .0301)},
-			1e6,
-			true, true, false, false, false,
+			arms{alike(8, .03, .03), alike(8, .02, .03)},
+			arms{alike(8, .02, .03), alike(8, .02, .0301)},
+			1e6, true, true, false, false, false,
 		},
 		{
 			"no change on unequal machines",
-			[Arms][]float64{alike(8, .02, .03), alike(8, .02, .03)},
-			[Arms][]float64{alike(8, .02, .0302), alike(8, .02, .03)},
-			1e6,
-			true, false, true, false, false,
+			arms{alike(8, .02, .03), alike(8, .02, .03)},
+			arms{alike(8, .02, .0302), alike(8, .02, .03)},
+			1e6, true, false, true, false, false,
 		},
 	} {
 		x := tasksOf(100000, 10, tt.now)
@@ -201,6 +183,9 @@ func TestLatencyText(t *testing.T) {
 		}
 	}
 	x.Loudest.Influence /= 2
+	if alone := s.ruleLatency(&Statistics{Served: true, Latency: Exceedance{Edge: 50, Of: x.Of}}, Policy{}.Sane()); !strings.Contains(alone.wayOut(), "what they did before the rollout is not known") {
+		t.Errorf("without a past it says %q", alone.wayOut())
+	}
 	if r := s.ruleLatency(&Statistics{Served: true, Latency: x}, Policy{}.Sane()); len(r.Drivers) != 0 || !strings.Contains(r.wayOut(), "tasks differ for good") {
 		t.Errorf("named: %+v", r.Drivers)
 	}
