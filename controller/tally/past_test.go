@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/tally"
@@ -34,14 +33,8 @@ func TestPast(t *testing.T) {
 	var s tally.State
 	var seen judge.Statistics
 	for i := range 3 {
-		l := tally.Look{At: time.Unix(int64(i), 0), Served: true, Past: past}
-		for k, latency := range now {
-			r := tally.Report{Task: "t" + string(rune('0'+k)), Boot: "b", Arm: judge.Candidate, After: int64(i), Upto: int64(i + 1), Latency: latency}
-			if k >= 2 {
-				r.Arm = judge.Control
-			}
-			l.Reports = append(l.Reports, r)
-		}
+		l := measured(i, now...)
+		l.Past = past
 		if i == 1 { // a leader that has just taken over knows no past but what the checkpoint holds
 			l.Past = nil
 			body, err := json.Marshal(s)
@@ -91,7 +84,7 @@ func TestPastUnknown(t *testing.T) {
 		var s tally.State
 		var seen judge.Statistics
 		for i := range 4 {
-			l := slow(i, time.Duration(i)*time.Second, [4][2]int64{{900, 100}, {900, 100}, {2000, 1}, {2000, 1}})
+			l := slow(i, [4][2]int64{{900, 100}, {900, 100}, {2000, 1}, {2000, 1}})
 			l.Past = tt.past
 			seen = s.Look(l, judge.Policy{})
 		}
@@ -106,7 +99,7 @@ func TestPastUnknown(t *testing.T) {
 func TestPastMustBeCounts(t *testing.T) {
 	past := map[string][]int64{"t0": {-1}, "t1": took(9900, 100)}
 	var s, without tally.State
-	l := slow(0, 0, [4][2]int64{{900, 100}, {900, 100}, {2000, 1}, {2000, 1}})
+	l := slow(0, [4][2]int64{{900, 100}, {900, 100}, {2000, 1}, {2000, 1}})
 	l.Past = past
 	seen := s.Look(l, judge.Policy{})
 	if len(seen.Problems) != 1 || !strings.Contains(seen.Problems[0], "task t0: count -1 of past latency") {
@@ -134,16 +127,13 @@ func TestEdgesFollowStable(t *testing.T) {
 	var s tally.State
 	looks := 0
 	look := func(candidate, stable int) judge.Exceedance {
-		l := tally.Look{At: time.Unix(int64(looks), 0), Served: true, Past: past}
-		for k := range 4 {
-			r := tally.Report{Task: "t" + string(rune('0'+k)), Boot: "b", Arm: judge.Candidate, After: int64(looks), Upto: int64(looks + 1), Latency: make([]int64, judge.LatencyBins)}
-			by := candidate
-			if k >= 2 {
-				r.Arm, by = judge.Control, stable
-			}
-			r.Latency[32+by], r.Latency[39+by] = 990, 10
-			l.Reports = append(l.Reports, r)
+		var latency [4][]int64
+		for k, by := range []int{candidate, candidate, stable, stable} {
+			latency[k] = make([]int64, judge.LatencyBins)
+			latency[k][32+by], latency[k][39+by] = 990, 10
 		}
+		l := measured(looks, latency[:]...)
+		l.Past = past
 		looks++
 		return s.Look(l, judge.Policy{}).Latency
 	}
@@ -180,7 +170,7 @@ func TestLoudestTask(t *testing.T) {
 	}
 	var s tally.State
 	for i := range 3 {
-		l := slow(i, time.Duration(i)*time.Second, [4][2]int64{{990, 10}, {900, 100}, {1980, 20}, {1985, 15}})
+		l := slow(i, [4][2]int64{{990, 10}, {900, 100}, {1980, 20}, {1985, 15}})
 		l.Past = past
 		if x := s.Look(l, judge.Policy{}).Latency; x.Loudest.Task != "t0" && x.Loudest.Task != "t1" || x.Loudest.Arm != judge.Candidate {
 			t.Errorf("%+v", x.Loudest)

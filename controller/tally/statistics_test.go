@@ -15,19 +15,27 @@ import (
 	"github.com/sluicehq/sluice/controller/tally/tallytest"
 )
 
-// slow is look number i of two tasks per arm, each of which answers so many
-// requests in 1 ms and so many in 16 ms.
-func slow(i int, at time.Duration, counts [4][2]int64) tally.Look {
-	l := tally.Look{At: time.Unix(1e9, 0).Add(at), Served: true}
-	for k, c := range counts {
-		r := tally.Report{Task: fmt.Sprint("t", k), Boot: "b", Arm: judge.Candidate, After: int64(i), Upto: int64(i + 1), Latency: make([]int64, judge.LatencyBins)}
+// measured is look number i of two tasks per arm, whose requests took so long.
+func measured(i int, latency ...[]int64) tally.Look {
+	l := tally.Look{At: time.Unix(1e9+int64(i), 0), Served: true}
+	for k, bins := range latency {
+		r := tally.Report{Task: fmt.Sprint("t", k), Boot: "b", Arm: judge.Candidate, After: int64(i), Upto: int64(i + 1), Latency: bins}
 		if k >= 2 {
 			r.Arm = judge.Control
 		}
-		r.Latency[39], r.Latency[55] = c[0], c[1]
 		l.Reports = append(l.Reports, r)
 	}
 	return l
+}
+
+// slow is the same, each of which answers so many requests in 1 ms and so many
+// in 16 ms.
+func slow(i int, counts [4][2]int64) tally.Look {
+	var latency [4][]int64
+	for k, c := range counts {
+		latency[k] = took(c[0], 0, c[1])
+	}
+	return measured(i, latency[:]...)
 }
 
 // Stable's p99 is frozen once it can be told, and what was counted before does
@@ -37,7 +45,7 @@ func TestLatency(t *testing.T) {
 	var s tally.State
 	few := [4][2]int64{{500, 0}, {500, 0}, {450, 5}, {450, 5}}
 	for i := range 3 {
-		seen := s.Look(slow(i, time.Duration(i)*time.Second, few), p)
+		seen := s.Look(slow(i, few), p)
 		if want := []int{0, 0, 55}[i]; seen.Latency.Edge != want {
 			t.Fatalf("look %d: edge %d, want %d", i, seen.Latency.Edge, want)
 		}
@@ -48,7 +56,7 @@ func TestLatency(t *testing.T) {
 			t.Fatalf("look %d: %d windows before the p99 is known", i, seen.Latency.Of.Windows)
 		}
 	}
-	seen := s.Look(slow(3, 3*time.Second, [4][2]int64{{90, 10}, {270, 30}, {594, 6}, {198, 2}}), p)
+	seen := s.Look(slow(3, [4][2]int64{{90, 10}, {270, 30}, {594, 6}, {198, 2}}), p)
 	d := seen.Latency.Of
 	if d.Windows != 1 || d.G != [judge.Arms]int{2, 2} || d.N != [judge.Arms]float64{400, 800} || d.X != [judge.Arms]float64{40, 8} {
 		t.Fatalf("%+v", d)
@@ -57,13 +65,13 @@ func TestLatency(t *testing.T) {
 	near(t, "candidate's influence", d.U2[judge.CandidateArm], 0, 1e-12)
 	near(t, "squares", d.NN[judge.CandidateArm], 100*100+300*300, 1e-12)
 	// Another promise forgets what was counted for the old one.
-	if seen := s.Look(slow(4, 4*time.Second, few), judge.Policy{}); seen.SLO.Edge != 0 || seen.SLO.Of.Windows != 0 || seen.Latency.Of.Windows != 2 {
+	if seen := s.Look(slow(4, few), judge.Policy{}); seen.SLO.Edge != 0 || seen.SLO.Of.Windows != 0 || seen.Latency.Of.Windows != 2 {
 		t.Errorf("%+v, %+v", seen.SLO, seen.Latency)
 	}
 	// One task per arm has no variance between tasks.
 	var one tally.State
 	for i := range 5 {
-		l := slow(i, time.Duration(i)*time.Second, [4][2]int64{{900, 10}, {}, {}, {2000, 30}})
+		l := slow(i, [4][2]int64{{900, 10}, {}, {}, {2000, 30}})
 		l.Reports = []tally.Report{l.Reports[0], l.Reports[3]}
 		if seen := one.Look(l, p); seen.Latency.Of.Windows != 0 {
 			t.Fatalf("%+v", seen.Latency)
