@@ -14,13 +14,10 @@ type habit struct{ share, variance float64 }
 
 // checkPast returns the pasts that make sense, and tells which do not.
 func checkPast(past map[string][]int64, bad *problems) map[string][]int64 {
-	sound := past
+	sound := maps.Clone(past)
 	for _, task := range slices.Sorted(maps.Keys(past)) {
 		if err := checkBins("past latency", past[task], judge.LatencyBins); err != nil {
 			bad.add("task %s: %v", task, err)
-			if len(sound) == len(past) {
-				sound = maps.Clone(past)
-			}
 			delete(sound, task)
 		}
 	}
