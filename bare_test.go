@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/sluicehq/sluice/controller/fleet"
-	"github.com/sluicehq/sluice/controller/local/localtest"
+	"github.com/sluicehq/sluice/local/localtest"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference/release"
 )

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/api"
-	"github.com/sluicehq/sluice/controller/local"
-	"github.com/sluicehq/sluice/controller/local/localtest"
+	"github.com/sluicehq/sluice/local"
+	"github.com/sluicehq/sluice/local/localtest"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 

@@ -40,7 +40,7 @@ func TestLintCatches(t *testing.T) {
 	write("go.mod", "module github.com/sluicehq/sluice\n\ngo 1.26\n\nrequire github.com/aws/fake v0.0.0\n\nreplace github.com/aws/fake => ./fake\n")
 	write("fake/go.mod", "module github.com/aws/fake\n")
 	write("fake/fake.go", "package fake\n")
-	for _, p := range []string{"api", "web", "idl/gen/control", "inference", "inference/auction", "controller", "controller/aws", "controller/fleet", "controller/local", "controller/rollout"} {
+	for _, p := range []string{"api", "web", "idl/gen/control", "inference", "inference/auction", "controller", "controller/aws", "controller/fleet", "controller/rollout", "local"} {
 		write(p+"/doc.go", "// Package "+filepath.Base(p)+" is a part.\npackage "+filepath.Base(p)+"\n")
 	}
 	broken := []struct{ file, body, by string }{
@@ -68,8 +68,8 @@ func TestLintCatches(t *testing.T) {
 		{"controller/adapter.go", `import _ "github.com/sluicehq/sluice/controller/aws"`, "depguard"},
 		{"controller/aws/adapter.go", `import _ "github.com/sluicehq/sluice/controller/fleet"`, "depguard"},
 		{"controller/fleet/adapter.go", `import _ "github.com/sluicehq/sluice/web"`, "depguard"},
-		{"controller/local/adapter.go", `import _ "github.com/sluicehq/sluice/controller/aws"`, "depguard"},
-		{"api/adapter.go", `import _ "github.com/sluicehq/sluice/controller/local"`, "depguard"},
+		{"local/adapter.go", `import _ "github.com/sluicehq/sluice/controller/aws"`, "depguard"},
+		{"api/adapter.go", `import _ "github.com/sluicehq/sluice/local"`, "depguard"},
 		{"web/global.go", "var state = map[string]int{}\n\n// Count counts.\nfunc Count() int { state[\"n\"]++; return state[\"n\"] }", "gochecknoglobals"},
 		{"web/init.go", "func init() {}", "gochecknoinits"},
 		{"api/enum.go", "type phase string\n\nconst (\n\tone phase = \"one\"\n\ttwo phase = \"two\"\n)\n\n// Name names.\nfunc Name(p string) string {\n\tswitch phase(p) {\n\tcase one:\n\t\treturn \"1\"\n\tdefault:\n\t}\n\treturn string(two)\n}", "exhaustive"},

@@ -13,9 +13,9 @@ import (
 	"syscall"
 
 	"github.com/sluicehq/sluice/api"
-	"github.com/sluicehq/sluice/controller/local"
-	"github.com/sluicehq/sluice/controller/local/demo"
-	"github.com/sluicehq/sluice/controller/local/nlb"
+	"github.com/sluicehq/sluice/local"
+	"github.com/sluicehq/sluice/local/demo"
+	"github.com/sluicehq/sluice/local/nlb"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference"
 	"github.com/sluicehq/sluice/inference/auction"

@@ -17,8 +17,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/sluicehq/sluice/controller/local/child"
-	"github.com/sluicehq/sluice/controller/local/localtest"
+	"github.com/sluicehq/sluice/local/child"
+	"github.com/sluicehq/sluice/local/localtest"
 )
 
 // TestMain lets tests run this very program as sluice.
@@ -274,7 +274,7 @@ func pollInScript(ts *testscript.TestScript, _ bool, args []string) {
 
 // model is an artifact that was really trained.
 func model(name string) ([]byte, error) {
-	return os.ReadFile(filepath.Join("controller", "local", "demo", "models", name+".tar.gz"))
+	return os.ReadFile(filepath.Join("local", "demo", "models", name+".tar.gz"))
 }
 
 // taskCommand is how a task of these tests is run.

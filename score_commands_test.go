@@ -119,7 +119,7 @@ func TestInspect(t *testing.T) {
 		{fixtures + "v1.2.1-pickledbest.pkl4", "xgboost-pickle\nversion    1.2\nobjective  binary:logistic\ntrees      2 of 6, up to the best iteration\nfeatures   6\n"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "lightgbm-text\nversion    v4\nobjective  binary\n"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "evaluator  masks\n"},
-		{"controller/local/demo/models/baseline.tar.gz", "trees      60\n"},
+		{"local/demo/models/baseline.tar.gz", "trees      60\n"},
 		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
 		{"nowhere", "no such file"},
 	} {

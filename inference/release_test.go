@@ -92,7 +92,7 @@ func TestUnprovenReleasesAreRefused(t *testing.T) {
 // BenchmarkRelease is a decide of 20 partners by a trained release, without
 // the wire.
 func BenchmarkRelease(b *testing.B) {
-	archive, err := os.ReadFile("../controller/local/demo/models/better.tar.gz")
+	archive, err := os.ReadFile("../local/demo/models/better.tar.gz")
 	if err != nil {
 		b.Fatal(err)
 	}

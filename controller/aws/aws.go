@@ -1,6 +1,6 @@
 // Package aws lets the controller speak to Amazon: S3 for its documents and
 // the artifacts of training jobs, SageMaker for the jobs, ECS for the tasks.
-// On one machine the same calls reach package controller/local.
+// On one machine the same calls reach package local.
 //
 // It decides nothing, keeps no state that a restart would miss (only caches),
 // and logs nothing: what went wrong is in the errors, in words for a person.

@@ -26,7 +26,7 @@ import (
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/aws"
 	"github.com/sluicehq/sluice/controller/controllertest"
-	locals3 "github.com/sluicehq/sluice/controller/local/s3"
+	locals3 "github.com/sluicehq/sluice/local/s3"
 )
 
 const (

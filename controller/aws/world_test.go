@@ -26,7 +26,7 @@ import (
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/aws"
 	"github.com/sluicehq/sluice/controller/controllertest"
-	"github.com/sluicehq/sluice/controller/local"
+	"github.com/sluicehq/sluice/local"
 )
 
 // TestMain lets the test binary be the program of ECS tasks.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the models of the demo, good ones and bad ones, always the same bytes.
 
-    python models.py --sluice ./sluice --out controller/local/demo/models [NAME ...]
+    python models.py --sluice ./sluice --out local/demo/models [NAME ...]
 
 All of them come from one made-up market (`sluice world --seed 1`) and from
 train.py. The bad ones are what goes wrong in practice: a partner whose bids on

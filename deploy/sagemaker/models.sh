@@ -11,4 +11,4 @@ if [ ! -x "$sluice" ]; then
 fi
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement deploy/sagemaker/requirements.txt
-exec "$venv/bin/python" deploy/sagemaker/models.py --sluice "$sluice" --out controller/local/demo/models "$@"
+exec "$venv/bin/python" deploy/sagemaker/models.py --sluice "$sluice" --out local/demo/models "$@"

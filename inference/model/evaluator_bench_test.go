@@ -152,7 +152,7 @@ func BenchmarkPrepare(b *testing.B) {
 
 // trained is the model of a release that the repository carries.
 func trained(b *testing.B) *Model {
-	f, err := os.Open("../../controller/local/demo/models/better.tar.gz")
+	f, err := os.Open("../../local/demo/models/better.tar.gz")
 	if err != nil {
 		b.Skip(err)
 	}

@@ -22,7 +22,7 @@ import (
 // features of the request, of the partner and of both.
 func trained(t testing.TB) []*release.Release {
 	t.Helper()
-	paths, err := filepath.Glob("../../controller/local/demo/models/*.tar.gz")
+	paths, err := filepath.Glob("../../local/demo/models/*.tar.gz")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no models: %v", err)
 	}

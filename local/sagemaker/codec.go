@@ -4,7 +4,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/schemas"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
 
-	"github.com/sluicehq/sluice/controller/local/awsjson"
+	"github.com/sluicehq/sluice/local/awsjson"
 )
 
 // Codec speaks SageMaker. Its table names every union of the SDK's version.

@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/smithy-go"
 
-	"github.com/sluicehq/sluice/controller/local"
+	"github.com/sluicehq/sluice/local"
 )
 
 // The test binary is also the program of every task, and a server to kill.

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"github.com/sluicehq/sluice/controller/local"
+	"github.com/sluicehq/sluice/local"
 )
 
 // signed is a request as a caller with this clock would sign it, for a body

@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/sluicehq/sluice/controller/local"
+	"github.com/sluicehq/sluice/local"
 )
 
 type bucket struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
 
-	"github.com/sluicehq/sluice/controller/local"
+	"github.com/sluicehq/sluice/local"
 )
 
 type trainer struct {

@@ -25,9 +25,9 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/sluicehq/sluice/controller/local/ecs"
-	"github.com/sluicehq/sluice/controller/local/s3"
-	"github.com/sluicehq/sluice/controller/local/sagemaker"
+	"github.com/sluicehq/sluice/local/ecs"
+	"github.com/sluicehq/sluice/local/s3"
+	"github.com/sluicehq/sluice/local/sagemaker"
 )
 
 // Config says where to keep state and whom to answer. Only Dir is required.

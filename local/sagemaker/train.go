@@ -21,7 +21,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/sluicehq/sluice/controller/local/child"
+	"github.com/sluicehq/sluice/local/child"
 )
 
 // maxOutputBytes bounds what is kept of a script's output.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sluicehq/sluice/controller/local/child"
+	"github.com/sluicehq/sluice/local/child"
 )
 
 // process is this program run once more, as one of its commands.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluicehq/sluice/controller/local/s3"
+	"github.com/sluicehq/sluice/local/s3"
 )
 
 // Fault is what goes wrong with one request. The zero Fault is nothing.

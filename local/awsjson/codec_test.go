@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/smithy-go"
 
-	"github.com/sluicehq/sluice/controller/local/awsjson"
-	localecs "github.com/sluicehq/sluice/controller/local/ecs"
-	localsagemaker "github.com/sluicehq/sluice/controller/local/sagemaker"
+	"github.com/sluicehq/sluice/local/awsjson"
+	localecs "github.com/sluicehq/sluice/local/ecs"
+	localsagemaker "github.com/sluicehq/sluice/local/sagemaker"
 )
 
 // moduleDir is where a module's source lies, with the snapshots that AWS

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/sluicehq/sluice/controller/local/ecs"
+	"github.com/sluicehq/sluice/local/ecs"
 )
 
 // HealthPath answers 200 to anyone once the server is up. No bucket can have

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/sluicehq/sluice/controller/local"
-	"github.com/sluicehq/sluice/controller/local/nlb"
+	"github.com/sluicehq/sluice/local"
+	"github.com/sluicehq/sluice/local/nlb"
 )
 
 type cluster struct {

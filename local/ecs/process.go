@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sluicehq/sluice/controller/local/child"
+	"github.com/sluicehq/sluice/local/child"
 )
 
 // maxLogBytes bounds each of a task's two logs; one older part is kept.

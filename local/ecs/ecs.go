@@ -36,7 +36,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"go.etcd.io/bbolt"
 
-	"github.com/sluicehq/sluice/controller/local/awsjson"
+	"github.com/sluicehq/sluice/local/awsjson"
 )
 
 // Config is what a Server needs. All fields are required but Network.

@@ -18,7 +18,7 @@ import (
 	"github.com/rclone/gofakes3"
 	"github.com/rclone/gofakes3/signature"
 
-	"github.com/sluicehq/sluice/controller/local/awsjson"
+	"github.com/sluicehq/sluice/local/awsjson"
 )
 
 // maxSkew is how far a caller's clock may be off, as on AWS.

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 	"go.etcd.io/bbolt"
 
-	"github.com/sluicehq/sluice/controller/local/awsjson"
+	"github.com/sluicehq/sluice/local/awsjson"
 )
 
 // Codec speaks ECS. Its table names every union of the SDK's version.

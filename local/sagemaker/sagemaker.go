@@ -37,7 +37,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
 	"go.etcd.io/bbolt"
 
-	"github.com/sluicehq/sluice/controller/local/awsjson"
+	"github.com/sluicehq/sluice/local/awsjson"
 )
 
 // Objects is where jobs find their input and leave their output: S3.
