@@ -38,13 +38,13 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 	  done; done; rm -f $$log
 
 interop: ## call a task from Python and Java, with Apache Thrift's own clients
-	$(GO) test -count=1 -v -timeout 15m -run 'TestInterop$$' . -interop
+	$(GO) test -count=1 -v -timeout 15m -run 'TestInterop$$' ./e2e -interop
 
 soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction may fail
-	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' . -soak $(SOAK) -soak-tasks $(TASKS)
+	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' ./e2e -soak $(SOAK) -soak-tasks $(TASKS)
 
 mutants: ## prove that the safety tests catch broken programs
-	$(GO) test -count=1 -timeout 30m -run 'TestMutants' . -mutants
+	$(GO) test -count=1 -timeout 30m -run 'TestMutants' ./checks -mutants
 
 bench: ## measure Sluice against what one would use instead
 	cd bench && $(GO) run $(BENCH_TAGS) .

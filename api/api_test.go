@@ -6,24 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/api/apitest"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-
-func handler(f api.Fleets, o api.Options) http.Handler {
-	page := fstest.MapFS{"index.html": {Data: []byte("<p>hi</p>")}}
-	return api.New(f, page, slog.New(slog.DiscardHandler), o)
-}
 
 func ask(h http.Handler, method, path, body string, header ...string) *httptest.ResponseRecorder {
 	q := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -63,8 +57,8 @@ func TestStatus(t *testing.T) {
 		{"GET", "/v1/fleets/demo/rollouts/nope", "", 404, "knows no rollout"},
 		{"GET", "/v1/fleets/demo/rollouts/..%2F..%2Flease", "", 404, "knows no rollout"},
 		{"GET", "/v1/releases", "", 200, `"trees":100`},
-		{"GET", "/v1/releases/" + digest("better"), "", 200, `"job":"better"`},
-		{"GET", "/v1/releases/" + digest("never"), "", 404, "there is no release"},
+		{"GET", "/v1/releases/" + apitest.Digest("better"), "", 200, `"job":"better"`},
+		{"GET", "/v1/releases/" + apitest.Digest("never"), "", 404, "there is no release"},
 		{"GET", "/v1/releases/abc", "", 400, "is no digest"},
 		{"GET", "/v1/nothing", "", 404, "no such route"},
 		{"GET", "/", "", 200, "hi"},
@@ -76,8 +70,8 @@ func TestStatus(t *testing.T) {
 		{"POST", "/v1/fleets/demo/abort", `{"by":"ada","rollout":"another"}`, 409, "another"},
 		{"POST", "/v1/fleets/demo/resume", `{"by":"ada"}`, 409, "nothing is paused"},
 		{"POST", "/v1/fleets/demo/promote", `{"by":"ada"}`, 202, `"verb":"promote"`},
-		{"POST", "/v1/fleets/demo/rollback", `{"by":"ada","release":"` + digest("basel") + `"}`, 202, digest("basel")},
-		{"POST", "/v1/fleets/demo/rollback", `{"by":"ada","release":"` + digest("never") + `"}`, 400, "no release"},
+		{"POST", "/v1/fleets/demo/rollback", `{"by":"ada","release":"` + apitest.Digest("basel") + `"}`, 202, apitest.Digest("basel")},
+		{"POST", "/v1/fleets/demo/rollback", `{"by":"ada","release":"` + apitest.Digest("never") + `"}`, 400, "no release"},
 		{"POST", "/v1/fleets/demo/rollback", `{"by":"ada","release":"abc"}`, 400, "want a digest"},
 		{"POST", "/v1/fleets/demo/try", `{"by":"ada","source":"s3://b/a/model.tar.gz"}`, 202, `"source":"s3://b/a/model.tar.gz"`},
 		{"POST", "/v1/fleets/demo/try", `{"by":"ada","source":"https://b/a"}`, 400, "want s3://bucket/key"},
@@ -105,9 +99,9 @@ func TestStatus(t *testing.T) {
 		{"POST", "/v1/fleets/demo/pause", `{"by":"` + long + `"}`, 413, "larger than"},
 		{"POST", "/v1/fleets/demo/pause", `{"by":"ada","why":"` + long[:2000] + `"}`, 400, "want up to 1000"},
 	} {
-		f := scene("canary", noon)
-		f.logs = map[string][][]byte{"better": {{0}, {1}}}
-		w := ask(handler(f, api.Options{}), tt.method, tt.path, tt.body)
+		f := apitest.Scene("canary", noon)
+		f.Logs = map[string][][]byte{"better": {{0}, {1}}}
+		w := ask(apitest.Handler(f, api.Options{}), tt.method, tt.path, tt.body)
 		if w.Code != tt.code || !strings.Contains(w.Body.String(), tt.says) {
 			t.Errorf("%s %s %.60s: got %d %.300s, want %d with %q", tt.method, tt.path, tt.body, w.Code, w.Body, tt.code, tt.says)
 		}
@@ -142,20 +136,20 @@ func TestForeignPagesAreRefused(t *testing.T) {
 		{"allowed name", "GET", "/v1/fleets", 200, []string{"Host", "Sluice.internal:8080"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := scene("canary", noon)
-			w := ask(handler(f, api.Options{Hosts: []string{"sluice.internal"}}), tt.method, tt.path, `{"by":"ada"}`, tt.header...)
+			f := apitest.Scene("canary", noon)
+			w := ask(apitest.Handler(f, api.Options{Hosts: []string{"sluice.internal"}}), tt.method, tt.path, `{"by":"ada"}`, tt.header...)
 			if w.Code != tt.code {
 				t.Errorf("got %d %s, want %d", w.Code, w.Body, tt.code)
 			}
-			if w.Code >= 400 && len(f.asked) > 0 {
-				t.Errorf("refused, and stored all the same: %+v", f.asked)
+			if w.Code >= 400 && len(f.Asked) > 0 {
+				t.Errorf("refused, and stored all the same: %+v", f.Asked)
 			}
 		})
 	}
 }
 
 func TestHeaders(t *testing.T) {
-	w := ask(handler(scene("idle", noon), api.Options{}), "GET", "/", "")
+	w := ask(apitest.Handler(apitest.Scene("idle", noon), api.Options{}), "GET", "/", "")
 	for k, want := range map[string]string{
 		"Content-Security-Policy": "default-src 'self'", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
 	} {
@@ -167,49 +161,49 @@ func TestHeaders(t *testing.T) {
 
 // What was asked is stored with who, why and when.
 func TestRequestIsStored(t *testing.T) {
-	f := scene("idle", noon)
-	w := ask(handler(f, api.Options{}), "POST", "/v1/fleets/demo/try", `{"by":"ada","why":"a hunch","source":"s3://lab/m/model.tar.gz"}`)
-	if w.Code != http.StatusAccepted || len(f.asked) != 1 {
-		t.Fatalf("got %d %s and %d requests", w.Code, w.Body, len(f.asked))
+	f := apitest.Scene("idle", noon)
+	w := ask(apitest.Handler(f, api.Options{}), "POST", "/v1/fleets/demo/try", `{"by":"ada","why":"a hunch","source":"s3://lab/m/model.tar.gz"}`)
+	if w.Code != http.StatusAccepted || len(f.Asked) != 1 {
+		t.Fatalf("got %d %s and %d requests", w.Code, w.Body, len(f.Asked))
 	}
-	q := f.asked[0]
+	q := f.Asked[0]
 	if q.Verb != rollout.VerbTry || q.By != "ada" || q.Why != "a hunch" || q.At.IsZero() || q.Rollout != "try-"+q.ID ||
 		q.Source == nil || q.Source.Bucket != "lab" || q.Source.Key != "m/model.tar.gz" || q.Source.By != "ada" {
 		t.Errorf("stored %+v", q)
 	}
-	if w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); !strings.Contains(w.Body.String(), `"verb":"try"`) {
+	if w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); !strings.Contains(w.Body.String(), `"verb":"try"`) {
 		t.Errorf("the request that waits is not shown: %s", w.Body)
 	}
 }
 
 // A message that was not written for the caller does not reach the caller.
 func TestInternalErrorsStayInside(t *testing.T) {
-	f := scene("idle", noon)
-	f.fail = errors.New("dial tcp 10.1.2.3:443: secret")
-	w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", "")
+	f := apitest.Scene("idle", noon)
+	f.Fail = errors.New("dial tcp 10.1.2.3:443: secret")
+	w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", "")
 	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
-	f.fail = context.DeadlineExceeded
-	if w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusGatewayTimeout {
+	f.Fail = context.DeadlineExceeded
+	if w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusGatewayTimeout {
 		t.Errorf("got %d %s, want 504", w.Code, w.Body)
 	}
-	f.fail = fmt.Errorf("%w: bucket \"b\" throttles", api.ErrUnavailable)
-	if w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "throttles") {
+	f.Fail = fmt.Errorf("%w: bucket \"b\" throttles", api.ErrUnavailable)
+	if w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "throttles") {
 		t.Errorf("got %d %s, want 503 and why", w.Code, w.Body)
 	}
 }
 
 // Many who look at once cost as many reads as one.
 func TestViewsAreShared(t *testing.T) {
-	f := scene("canary", noon)
-	h := handler(f, api.Options{Every: time.Hour})
+	f := apitest.Scene("canary", noon)
+	h := apitest.Handler(f, api.Options{Every: time.Hour})
 	for range 100 {
 		ask(h, "GET", "/v1/fleets/demo", "")
 		ask(h, "GET", "/v1/fleets/demo/tasks", "")
 	}
-	if f.reads != 1 {
-		t.Errorf("the state was read %d times, want once", f.reads)
+	if f.Reads != 1 {
+		t.Errorf("the state was read %d times, want once", f.Reads)
 	}
 	ask(h, "POST", "/v1/fleets/demo/pause", `{"by":"ada"}`)
 	if w := ask(h, "GET", "/v1/fleets/demo", ""); !strings.Contains(w.Body.String(), `"verb":"pause"`) {
@@ -219,8 +213,8 @@ func TestViewsAreShared(t *testing.T) {
 
 // A rollout that moves from the state to the archive is shown all the time.
 func TestLastSurvivesTheArchive(t *testing.T) {
-	f := scene("rolled_back", noon)
-	h := handler(f, api.Options{Every: time.Nanosecond})
+	f := apitest.Scene("rolled_back", noon)
+	h := apitest.Handler(f, api.Options{Every: time.Nanosecond})
 	for range 2 {
 		var got api.Fleet
 		if err := json.Unmarshal(ask(h, "GET", "/v1/fleets/demo", "").Body.Bytes(), &got); err != nil {
@@ -229,13 +223,13 @@ func TestLastSurvivesTheArchive(t *testing.T) {
 		if got.Last == nil || got.Last.ID != "partner-blind" {
 			t.Fatalf("last is %+v", got.Last)
 		}
-		f.archived = append(f.state.Finished, f.archived...)
-		f.state.Finished = nil
+		f.Over = append(f.Saved.Finished, f.Over...)
+		f.Saved.Finished = nil
 	}
 }
 
 func TestMiddlewareGuardsTheRoutes(t *testing.T) {
-	h := handler(scene("idle", noon), api.Options{Middleware: []func(http.Handler) http.Handler{
+	h := apitest.Handler(apitest.Scene("idle", noon), api.Options{Middleware: []func(http.Handler) http.Handler{
 		func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 		},
@@ -262,15 +256,15 @@ func TestSummary(t *testing.T) {
 		{"rolled_back", "basel", "Waits for the next training job.", "", "", 0},
 	} {
 		t.Run(tt.scene, func(t *testing.T) {
-			w := ask(handler(scene(tt.scene, noon), api.Options{Policy: policy}), "GET", "/v1/fleets/demo", "")
+			w := ask(apitest.Handler(apitest.Scene(tt.scene, noon), api.Options{Policy: policy}), "GET", "/v1/fleets/demo", "")
 			var f api.Fleet
 			if err := json.Unmarshal(w.Body.Bytes(), &f); err != nil {
 				t.Fatal(err)
 			}
-			if f.Stable.Digest != digest("better") || f.Stable.Job != "better" || f.Stable.Since == nil || !f.Stable.Since.Equal(noon.Add(-3*time.Hour-12*time.Minute)) {
+			if f.Stable.Digest != apitest.Digest("better") || f.Stable.Job != "better" || f.Stable.Since == nil || !f.Stable.Since.Equal(noon.Add(-3*time.Hour-12*time.Minute)) {
 				t.Errorf("stable is %+v", f.Stable)
 			}
-			if f.Back == nil || f.Back.Digest != digest(tt.back) {
+			if f.Back == nil || f.Back.Digest != apitest.Digest(tt.back) {
 				t.Errorf("back leads to %+v, want %s", f.Back, tt.back)
 			}
 			n := f.Next
@@ -290,13 +284,13 @@ func TestVerdictOfAnEarlierPhase(t *testing.T) {
 		at   time.Duration // after the phase was entered
 		want string
 	}{{time.Second, "fresh"}, {-time.Second, "saved"}} {
-		f := scene("canary", noon)
-		saved := *f.look.Seen.Verdict
-		saved.At, saved.Sentence = f.state.Active.Since.Add(-time.Hour), "saved"
-		f.state.Active.Verdict = &saved
-		f.look.Seen.Verdict.At, f.look.Seen.Verdict.Sentence = f.state.Active.Since.Add(tt.at), "fresh"
+		f := apitest.Scene("canary", noon)
+		saved := *f.Seen.Seen.Verdict
+		saved.At, saved.Sentence = f.Saved.Active.Since.Add(-time.Hour), "saved"
+		f.Saved.Active.Verdict = &saved
+		f.Seen.Seen.Verdict.At, f.Seen.Seen.Verdict.Sentence = f.Saved.Active.Since.Add(tt.at), "fresh"
 		var got api.Rollout
-		if err := json.Unmarshal(ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo/rollouts/partner-blind", "").Body.Bytes(), &got); err != nil {
+		if err := json.Unmarshal(ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo/rollouts/partner-blind", "").Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}
 		if got.Verdict.Sentence != tt.want {
@@ -307,8 +301,8 @@ func TestVerdictOfAnEarlierPhase(t *testing.T) {
 
 // Before the controller's first look there is nothing to see, and it is said.
 func TestFleetThatNobodyLookedAt(t *testing.T) {
-	f := &fake{state: rollout.State{Fleet: "demo"}}
-	w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo", "")
+	f := &apitest.Fake{Saved: rollout.State{Fleet: "demo"}}
+	w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", "")
 	var got api.Fleet
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
 		t.Fatal(w.Code, err)
@@ -320,11 +314,11 @@ func TestFleetThatNobodyLookedAt(t *testing.T) {
 
 // Evidence beyond all bounds is still JSON.
 func TestInfiniteEvidence(t *testing.T) {
-	f := scene("canary", noon)
-	for i := range f.look.Seen.Verdict.Findings {
-		f.look.Seen.Verdict.Findings[i].Evidence = inf()
+	f := apitest.Scene("canary", noon)
+	for i := range f.Seen.Seen.Verdict.Findings {
+		f.Seen.Seen.Verdict.Findings[i].Evidence = inf()
 	}
-	w := ask(handler(f, api.Options{}), "GET", "/v1/fleets/demo/rollouts/partner-blind", "")
+	w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo/rollouts/partner-blind", "")
 	if w.Code != http.StatusOK || !json.Valid(w.Body.Bytes()) || !strings.Contains(w.Body.String(), "1e+300") {
 		t.Errorf("got %d %.200s", w.Code, w.Body)
 	}
@@ -337,34 +331,34 @@ func inf() float64 {
 
 func FuzzAsk(f *testing.F) {
 	f.Add("pause", `{"by":"ada"}`)
-	f.Add("rollback", `{"by":"ada","release":"`+digest("basel")+`"}`)
+	f.Add("rollback", `{"by":"ada","release":"`+apitest.Digest("basel")+`"}`)
 	f.Add("try", `{"by":"ada","source":"s3://b/k","id":"x"}`)
 	f.Fuzz(func(t *testing.T, verb, body string) {
 		if strings.ContainsFunc(verb, func(r rune) bool { return r < 'a' || r > 'z' }) || verb == "" {
 			t.Skip()
 		}
-		fleet := scene("canary", noon)
-		w := ask(handler(fleet, api.Options{}), "POST", "/v1/fleets/demo/"+verb, body)
+		fleet := apitest.Scene("canary", noon)
+		w := ask(apitest.Handler(fleet, api.Options{}), "POST", "/v1/fleets/demo/"+verb, body)
 		if w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
 			t.Fatalf("%s %q: %d %s", verb, body, w.Code, w.Body)
 		}
-		for _, q := range fleet.asked {
+		for _, q := range fleet.Asked {
 			if q.By == "" || q.ID == "" || len(q.By) > 128 || len(q.Why) > 1000 || strings.ContainsAny(q.By+q.Why+q.Rollout, "\n\r\x1b") {
 				t.Fatalf("stored %+v", q)
 			}
 		}
-		if (w.Code == http.StatusAccepted) != (len(fleet.asked) == 1) {
-			t.Fatalf("%d with %d stored", w.Code, len(fleet.asked))
+		if (w.Code == http.StatusAccepted) != (len(fleet.Asked) == 1) {
+			t.Fatalf("%d with %d stored", w.Code, len(fleet.Asked))
 		}
 	})
 }
 
 func TestServeStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	f := scene("canary", noon)
+	f := apitest.Scene("canary", noon)
 	s := listen(t)
 	ended := make(chan error, 1)
-	go func() { ended <- api.Serve(ctx, s, handler(f, api.Options{Every: time.Millisecond})) }()
+	go func() { ended <- api.Serve(ctx, s, apitest.Handler(f, api.Options{Every: time.Millisecond})) }()
 	c := api.Client{Base: "http://" + s.Addr().String()}
 	err := c.Follow(t.Context(), "demo", 0, func(api.News) bool {
 		cancel() // the server ends the stream, not we

@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/api/apitest"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/web"
 )
@@ -110,8 +111,8 @@ func site(t *testing.T, f api.Fleets) *httptest.Server {
 // what the judge says of it, and gets back with two clicks.
 func TestDashboard(t *testing.T) {
 	ctx := browser(t)
-	f := scene("canary", time.Now())
-	f.state.Active.ID = "<img src=x onerror=alert(1)>" // names come from outside
+	f := apitest.Scene("canary", time.Now())
+	f.Saved.Active.ID = "<img src=x onerror=alert(1)>" // names come from outside
 	s := site(t, f)
 	do(ctx, t,
 		chromedp.Navigate(s.URL),
@@ -134,7 +135,7 @@ func TestDashboard(t *testing.T) {
 		chromedp.Click(chromedp.CSS(`#confirm`)),
 		chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
 	told := text(ctx, t, `#toast`)
-	stable := digest("better")[:12]
+	stable := apitest.Digest("better")[:12]
 	if !strings.Contains(serving, stable) {
 		t.Errorf("it shows %q as serving, want %s", serving, stable)
 	}
@@ -149,17 +150,17 @@ func TestDashboard(t *testing.T) {
 	if !strings.Contains(target, stable) || !strings.Contains(told, "Asked") {
 		t.Errorf("the button says %q, then %q", target, told)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.asked) != 1 || f.asked[0].Verb != rollout.VerbRollback || f.asked[0].Release != digest("better") || f.asked[0].By != "ada" || f.asked[0].Why != "pager" {
-		t.Errorf("stored %+v", f.asked)
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	if len(f.Asked) != 1 || f.Asked[0].Verb != rollout.VerbRollback || f.Asked[0].Release != apitest.Digest("better") || f.Asked[0].By != "ada" || f.Asked[0].Why != "pager" {
+		t.Errorf("stored %+v", f.Asked)
 	}
 }
 
 // The page follows what happens, keeps what is open, and says when it is blind.
 func TestDashboardIsLive(t *testing.T) {
 	ctx := browser(t)
-	f := scene("rolled_back", time.Now())
+	f := apitest.Scene("rolled_back", time.Now())
 	s := site(t, f)
 	open := chromedp.CSS(`.history details[open] tr.worse`)
 	do(ctx, t,
@@ -168,7 +169,7 @@ func TestDashboardIsLive(t *testing.T) {
 		chromedp.Click(chromedp.CSS(`.history details[data-rollout="partner-blind"] summary`)),
 		chromedp.WaitVisible(open))
 	evidence := text(ctx, t, open)
-	f.tell(rollout.Event{At: time.Now(), Rollout: "next-one", To: rollout.Shadow, Reason: rollout.Admitted, Sentence: "a new one comes"})
+	f.Tell(rollout.Event{At: time.Now(), Rollout: "next-one", To: rollout.Shadow, Reason: rollout.Admitted, Sentence: "a new one comes"})
 	do(ctx, t,
 		chromedp.WaitVisible(`//section[contains(@class,"log")]//b[contains(., "next-one")]`),
 		chromedp.WaitVisible(open)) // still
@@ -187,7 +188,7 @@ func TestDashboardIsLive(t *testing.T) {
 // Who is asked to look reads why, and what there is to do.
 func TestDashboardDoubt(t *testing.T) {
 	ctx := browser(t)
-	s := site(t, scene("doubtful", time.Now()))
+	s := site(t, apitest.Scene("doubtful", time.Now()))
 	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.trial .badge.warn`)))
 	trial := text(ctx, t, `.trial`)
 	for _, want := range []string{"needs a look", "doubtful", "HOLD score_drift", "Needs a person: promote or abort it"} {
@@ -200,7 +201,7 @@ func TestDashboardDoubt(t *testing.T) {
 // What is pressed is what is asked, about the rollout that was on the page.
 func TestDashboardVerbs(t *testing.T) {
 	ctx := browser(t)
-	f := scene("held", time.Now())
+	f := apitest.Scene("held", time.Now())
 	s := site(t, f)
 	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.trial .verbs button`)),
 		chromedp.Evaluate[chromedp.Void](`localStorage.setItem("sluice.name", "ada")`))
@@ -212,19 +213,19 @@ func TestDashboardVerbs(t *testing.T) {
 	}
 	do(ctx, t, chromedp.Click(chromedp.CSS(`[data-do=abort]`)), chromedp.WaitVisible(chromedp.CSS(`dialog[open] #cancel`)),
 		chromedp.KeyEvent("\x1b"), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
-	f.mu.Lock()
+	f.Mu.Lock()
 	var got []string
-	for _, q := range f.asked {
+	for _, q := range f.Asked {
 		got = append(got, fmt.Sprint(q.Verb, " ", q.Rollout, " ", q.By))
 	}
-	f.mu.Unlock()
+	f.Mu.Unlock()
 	want := []string{"promote partner-blind ada", "resume partner-blind ada", "abort partner-blind ada", "pause  ada"}
 	if !slices.Equal(got, want) {
 		t.Errorf("asked %q, want %q", got, want)
 	}
-	f.mu.Lock()
-	f.state.Active = nil // it ends while the page looks away
-	f.mu.Unlock()
+	f.Mu.Lock()
+	f.Saved.Active = nil // it ends while the page looks away
+	f.Mu.Unlock()
 	do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.trial.calm`)))
 }
 
@@ -235,7 +236,7 @@ func TestShots(t *testing.T) {
 	}
 	ctx := browser(t)
 	for _, name := range []string{"idle", "shadow", "canary", "held", "doubtful", "unclear", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
-		s := site(t, scene(name, time.Now()))
+		s := site(t, apitest.Scene(name, time.Now()))
 		for _, size := range []struct {
 			what          string
 			width, height int64

@@ -30,6 +30,14 @@ const (
 	maxLine     = 8 << 20          // bytes of one message of a stream
 )
 
+// ErrUnreachable means that nobody answered.
+var ErrUnreachable = errors.New("nobody answered")
+
+// unreached is an error of a call that was not answered.
+type unreached struct{ error }
+
+func (u unreached) Unwrap() []error { return []error{ErrUnreachable, u.error} }
+
 // Refusal is an answer that is not a success. It is ErrNotFound, ErrConflict
 // or ErrBadRequest (by errors.Is) where the server meant that.
 type Refusal struct {
@@ -161,7 +169,7 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 	}
 	answer, err := h.Do(q)
 	if err != nil {
-		return nil, fmt.Errorf("reach the controller's API at %s: %w: is it running there? --api or SLUICE_API says where it is", c.base(), cause(err))
+		return nil, unreached{fmt.Errorf("reach the controller's API at %s: %w: is it running there? --api or SLUICE_API says where it is", c.base(), cause(err))}
 	}
 	if answer.StatusCode < 300 {
 		return answer, nil

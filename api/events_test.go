@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/api/apitest"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -24,16 +25,6 @@ func listen(t *testing.T) net.Listener {
 		t.Fatal(err)
 	}
 	return l
-}
-
-func server(t *testing.T, f api.Fleets, o api.Options) api.Client {
-	t.Helper()
-	if o.Every == 0 {
-		o.Every = time.Millisecond
-	}
-	s := httptest.NewServer(handler(f, o))
-	t.Cleanup(s.Close)
-	return api.Client{Base: s.URL, HTTP: s.Client()}
 }
 
 // follow collects the sequence numbers of n events after that one.
@@ -58,16 +49,16 @@ func follow(t *testing.T, c api.Client, after int64, n int) (seqs []int64, gaps 
 
 // A client that comes back, to whichever server, gets what it missed once.
 func TestStreamResumes(t *testing.T) {
-	f := &fake{state: rollout.State{Fleet: "demo"}}
+	f := &apitest.Fake{Saved: rollout.State{Fleet: "demo"}}
 	for i := range 5 {
-		f.tell(rollout.Event{At: noon, Reason: rollout.Found, Sentence: fmt.Sprintf("event %d", i+1)})
+		f.Tell(rollout.Event{At: noon, Reason: rollout.Found, Sentence: fmt.Sprintf("event %d", i+1)})
 	}
-	a, b := server(t, f, api.Options{}), server(t, f, api.Options{})
+	a, b := apitest.Serve(t, f, api.Options{}), apitest.Serve(t, f, api.Options{})
 	first, _ := follow(t, a, -1, 3)
 	if want := []int64{1, 2, 3}; !slices.Equal(first, want) {
 		t.Errorf("all that is remembered: %v, want %v", first, want)
 	}
-	f.tell(rollout.Event{At: noon, Reason: rollout.Found, Sentence: "event 6"})
+	f.Tell(rollout.Event{At: noon, Reason: rollout.Found, Sentence: "event 6"})
 	rest, gaps := follow(t, b, 3, 3)
 	if want := []int64{4, 5, 6}; !slices.Equal(rest, want) || gaps > 0 {
 		t.Errorf("after 3, from another server: %v with %d gaps, want %v", rest, gaps, want)
@@ -76,27 +67,27 @@ func TestStreamResumes(t *testing.T) {
 
 // What nobody remembers any more is announced, not passed over in silence.
 func TestStreamSaysWhatItMissed(t *testing.T) {
-	f := &fake{state: rollout.State{Fleet: "demo", LastEvent: 40}}
-	f.tell(rollout.Event{At: noon, Reason: rollout.Found, Sentence: "event 41"})
-	if seqs, gaps := follow(t, server(t, f, api.Options{}), 7, 1); gaps != 1 || !slices.Equal(seqs, []int64{41}) {
+	f := &apitest.Fake{Saved: rollout.State{Fleet: "demo", LastEvent: 40}}
+	f.Tell(rollout.Event{At: noon, Reason: rollout.Found, Sentence: "event 41"})
+	if seqs, gaps := follow(t, apitest.Serve(t, f, api.Options{}), 7, 1); gaps != 1 || !slices.Equal(seqs, []int64{41}) {
 		t.Errorf("got %v and %d gaps, want [41] and one", seqs, gaps)
 	}
-	if seqs, gaps := follow(t, server(t, f, api.Options{}), 999, 1); gaps != 0 || !slices.Equal(seqs, []int64{41}) {
+	if seqs, gaps := follow(t, apitest.Serve(t, f, api.Options{}), 999, 1); gaps != 0 || !slices.Equal(seqs, []int64{41}) {
 		t.Errorf("from a memory that began anew: got %v and %d gaps", seqs, gaps)
 	}
 }
 
 // What happens while a client listens arrives, and so does a fresh look.
 func TestStreamIsLive(t *testing.T) {
-	f := scene("canary", noon)
-	c := server(t, f, api.Options{})
-	last := f.state.LastEvent
+	f := apitest.Scene("canary", noon)
+	c := apitest.Serve(t, f, api.Options{})
+	last := f.Saved.LastEvent
 	var event, look bool
 	err := c.Follow(t.Context(), "demo", last, func(n api.News) bool {
 		switch {
 		case n.Look != nil && !look:
 			look = n.Look.Fleet == "demo" && n.Look.Active.Verdict != nil
-			f.tell(rollout.Event{At: noon, Reason: rollout.Paused, Sentence: "paused by ada"})
+			f.Tell(rollout.Event{At: noon, Reason: rollout.Paused, Sentence: "paused by ada"})
 		case n.Event != nil:
 			event = n.Event.Seq == last+1 && n.Event.Reason == "paused"
 		}
@@ -108,8 +99,8 @@ func TestStreamIsLive(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	f := scene("canary", noon)
-	c := server(t, f, api.Options{Streams: 1})
+	f := apitest.Scene("canary", noon)
+	c := apitest.Serve(t, f, api.Options{Streams: 1})
 	err := c.Follow(t.Context(), "demo", 0, func(api.News) bool {
 		var refused *api.Refusal
 		if err := c.Follow(t.Context(), "demo", 0, func(api.News) bool { return false }); !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
@@ -123,7 +114,7 @@ func TestStreamsAreBounded(t *testing.T) {
 }
 
 func TestStreamBadAsk(t *testing.T) {
-	h := handler(scene("canary", noon), api.Options{})
+	h := apitest.Handler(apitest.Scene("canary", noon), api.Options{})
 	if w := ask(h, "GET", "/v1/fleets/demo/events", "", "Last-Event-ID", "seven"); w.Code != http.StatusBadRequest {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
@@ -134,12 +125,12 @@ func TestStreamBadAsk(t *testing.T) {
 
 // A stream says that the fleet cannot be read, and goes on when it can.
 func TestStreamTrouble(t *testing.T) {
-	f := scene("canary", noon)
-	c := server(t, f, api.Options{})
+	f := apitest.Scene("canary", noon)
+	c := apitest.Serve(t, f, api.Options{})
 	set := func(err error) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.fail = err
+		f.Mu.Lock()
+		defer f.Mu.Unlock()
+		f.Fail = err
 	}
 	var told, back bool
 	err := c.Follow(t.Context(), "demo", 0, func(n api.News) bool {
@@ -164,7 +155,7 @@ func TestSlowClientIsDropped(t *testing.T) {
 	w := &slow{ResponseRecorder: httptest.NewRecorder()}
 	q := httptest.NewRequest("GET", "/v1/fleets/demo/events", nil)
 	q.Host = "127.0.0.1"
-	handler(scene("canary", noon), api.Options{Every: time.Millisecond}).ServeHTTP(w, q) // returns, or the test hangs
+	apitest.Handler(apitest.Scene("canary", noon), api.Options{Every: time.Millisecond}).ServeHTTP(w, q) // returns, or the test hangs
 	if w.deadlines == 0 {
 		t.Error("a write had no deadline")
 	}

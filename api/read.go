@@ -13,12 +13,17 @@ import (
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
-// How much a list shows: limit=… asks for more or less.
+// MostListed is how many rollouts and releases a list holds at most, and
+// MostTasks how many tasks.
+const (
+	MostListed = 500
+	MostTasks  = 10_000
+)
+
+// How much a list shows where nothing else is asked for with limit=….
 const (
 	listDefault  = 50
-	listMost     = 500
 	tasksDefault = 500
-	tasksMost    = 10_000
 )
 
 func (s *server) fleets(r *http.Request) (any, error) {
@@ -31,7 +36,7 @@ func (s *server) fleet(r *http.Request) (any, error) {
 }
 
 func (s *server) tasks(r *http.Request) (any, error) {
-	limit, err := limitOf(r, tasksDefault, tasksMost)
+	limit, err := limitOf(r, tasksDefault, MostTasks)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +50,7 @@ func (s *server) tasks(r *http.Request) (any, error) {
 // rollouts lists the active one, those that wait, and those that are over,
 // newest first.
 func (s *server) rollouts(r *http.Request) (any, error) {
-	limit, err := limitOf(r, listDefault, listMost)
+	limit, err := limitOf(r, listDefault, MostListed)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +153,7 @@ func (s *server) logOf(r *http.Request) (fleet, id string, err error) {
 }
 
 func (s *server) releases(r *http.Request) (any, error) {
-	limit, err := limitOf(r, listDefault, listMost)
+	limit, err := limitOf(r, listDefault, MostListed)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +170,7 @@ func (s *server) releases(r *http.Request) (any, error) {
 
 func (s *server) release(r *http.Request) (any, error) {
 	digest := chi.URLParam(r, "digest")
-	if !isDigest(digest) {
+	if !IsDigest(digest) {
 		return nil, sentence(ErrBadRequest, "%q is no digest: want 64 characters of lower-case hex", digest)
 	}
 	p, err := s.source.Release(r.Context(), digest)
@@ -196,7 +201,8 @@ func isName(text string) bool {
 	return err == nil && ok
 }
 
-func isDigest(text string) bool {
+// IsDigest reports whether text is the digest of a release: SHA-256 in hex.
+func IsDigest(text string) bool {
 	ok, err := regexp.MatchString(`^[0-9a-f]{64}$`, text)
 	return err == nil && ok
 }

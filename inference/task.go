@@ -63,6 +63,18 @@ func DefaultOptions() Options {
 
 // Check says what is wrong with the options, naming the flag that would help.
 func (o Options) Check() error {
+	switch {
+	case o.Fleet == "":
+		return errors.New("no fleet is named; set --fleet")
+	case o.Name == "":
+		return errors.New("the task has no name; set --task (on ECS it is found by itself)")
+	case o.Fetch == nil:
+		return errors.New("nothing fetches releases")
+	}
+	return o.checkLimits()
+}
+
+func (o Options) checkLimits() error {
 	positive := []struct {
 		flag  string
 		value int64
@@ -87,12 +99,6 @@ func (o Options) Check() error {
 		}
 	}
 	switch {
-	case o.Fleet == "":
-		return errors.New("no fleet is named; set --fleet")
-	case o.Name == "":
-		return errors.New("the task has no name; set --task (on ECS it is found by itself)")
-	case o.Fetch == nil:
-		return errors.New("nothing fetches releases")
 	case o.MaxMessageBytes > maxFrameLimit:
 		return fmt.Errorf("--max-message may be %d at most", maxFrameLimit)
 	case o.MaxElements > maxFrameLimit:

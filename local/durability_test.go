@@ -34,7 +34,7 @@ type victim struct {
 func startVictim(t *testing.T, dir string) *victim {
 	t.Helper()
 	v := &victim{done: make(chan struct{})}
-	v.cmd = exec.Command(os.Args[0], "--dir", dir, "--listen", "127.0.0.1:0")
+	v.cmd = exec.Command(os.Args[0], dir)
 	v.cmd.Env = append(os.Environ(), "SLUICE_TEST_ROLE=server")
 	out, err := v.cmd.StdoutPipe()
 	if err != nil {

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	case "task":
 		taskMain()
 	case "server":
-		if err := local.Command(context.Background(), os.Args[1:], os.Stdout); err != nil {
+		if err := local.Run(context.Background(), local.Config{Dir: os.Args[1], Listen: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(os.Stdout, nil))}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -95,7 +95,7 @@ func (c *cloud) set(ctx context.Context, s *stage) error {
 		return fmt.Errorf("register the task definition: %w", err)
 	}
 	created := &ecs.CreateServiceInput{
-		Cluster: aws.String(cluster), ServiceName: aws.String(service), TaskDefinition: aws.String("inference"), DesiredCount: aws.Int32(int32(s.tasks)),
+		Cluster: aws.String(cluster), ServiceName: aws.String(service), TaskDefinition: aws.String("inference"), DesiredCount: aws.Int32(int32(s.Tasks)),
 		NetworkConfiguration: &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-local"}}},
 	}
 	if _, err := c.ecs.CreateService(ctx, created); err != nil {

@@ -7,6 +7,7 @@ package demo
 
 import (
 	"context"
+	_ "embed" // of the fleet file
 	"errors"
 	"fmt"
 	"io"
@@ -17,15 +18,20 @@ import (
 	"time"
 )
 
-// options are what the command line says.
-type options struct {
-	once, json, chaos bool
-	listen            string // of the API and the page
-	dir               string // of everything that is kept; empty: a temporary one
-	rate              float64
-	connections       int
-	tasks             int
+// Options say how to play.
+type Options struct {
+	Once        bool   // play to the end, and fail if anything is not as it must be
+	JSON        bool   // with Once: print what became of every job as JSON
+	Chaos       bool   // kill a canary task once and the controller twice; always with Once
+	Listen      string // address of the API and the page; empty: 127.0.0.1:8080, or another port if that is taken
+	Dir         string // of everything that is kept; empty: a temporary one
+	Rate        float64
+	Connections int
+	Tasks       int
 }
+
+//go:embed fleet.yaml
+var fleetFile string
 
 // onceTimeout bounds a demo that plays to its end.
 const onceTimeout = 4 * time.Minute
@@ -39,7 +45,7 @@ const (
 
 // stage is everything that runs on this machine for the demo.
 type stage struct {
-	options
+	Options
 	program string // path of this very program
 	out     io.Writer
 	cloud   *cloud
@@ -51,26 +57,27 @@ type stage struct {
 	endpoint, target, page           string
 }
 
-// run plays the demo until its end, or until ctx ends.
-func run(ctx context.Context, o options, out io.Writer) (err error) {
+// Run plays the demo until its end, or until ctx ends.
+func Run(ctx context.Context, o Options, out io.Writer) (err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	if o.listen, err = pageAddress(ctx, o.listen); err != nil {
+	if o.Listen, err = pageAddress(ctx, o.Listen); err != nil {
 		return err
 	}
-	if o.dir == "" {
-		if o.dir, err = os.MkdirTemp("", "sluice-demo-"); err != nil {
+	if o.Dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "sluice-demo-"); err != nil {
 			return fmt.Errorf("make a folder for the demo: %w", err)
 		}
-		defer func() { err = errors.Join(err, tidy(o.dir, err)) }()
-	} else if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		defer func() { err = errors.Join(err, tidy(o.Dir, err)) }()
+	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder of --dir: %w", err)
 	}
-	s := &stage{options: o, program: program, out: out, began: time.Now()}
+	o.Chaos = o.Chaos || o.Once
+	s := &stage{Options: o, program: program, out: out, began: time.Now()}
 	defer func() { err = errors.Join(err, s.end()) }()
-	if o.once {
+	if o.Once {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, onceTimeout, fmt.Errorf("the demo did not end within %v", onceTimeout))
 		defer cancel()
@@ -82,7 +89,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err != nil {
 		return s.explain(ctx, err)
 	}
-	if !o.once {
+	if !o.Once {
 		s.say("All jobs have ended. Auctions go on; Ctrl-C ends the demo.")
 		<-ctx.Done()
 		return nil
@@ -114,7 +121,7 @@ func (s *stage) explain(ctx context.Context, err error) error {
 // the summary.
 func (s *stage) say(format string, args ...any) {
 	out := s.out
-	if s.json {
+	if s.JSON {
 		out = os.Stderr
 	}
 	fmt.Fprintf(out, "%6.1fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
@@ -128,7 +135,7 @@ func (s *stage) set(ctx context.Context) (err error) {
 	}
 	local := fmt.Sprintf("127.0.0.1:%d", ports[0])
 	s.endpoint, s.target = "http://"+local, fmt.Sprintf("127.0.0.1:%d", ports[1])
-	if s.local, err = s.start("local", "local", "--dir", filepath.Join(s.dir, "aws"), "--listen", local, "--stop-limit", "8s"); err != nil {
+	if s.local, err = s.start("local", "local", "--dir", filepath.Join(s.Dir, "aws"), "--listen", local, "--stop-limit", "8s"); err != nil {
 		return err
 	}
 	if s.cloud, err = openCloud(ctx, s.endpoint); err != nil {
@@ -146,28 +153,28 @@ func (s *stage) set(ctx context.Context) (err error) {
 	if err := s.startController(); err != nil {
 		return err
 	}
-	s.page = "http://" + s.listen
+	s.page = "http://" + s.Listen
 	s.say("The page is at %s", s.page)
-	s.say("Logs are in %s", s.dir)
+	s.say("Logs are in %s", s.Dir)
 	return nil
 }
 
-func (s *stage) fleetFile() string { return filepath.Join(s.dir, "fleet.yaml") }
+func (s *stage) fleetFile() string { return filepath.Join(s.Dir, "fleet.yaml") }
 
 // startController starts a controller, the first or the one that follows a
 // killed one.
 func (s *stage) startController() (err error) {
 	s.controllers++
 	s.controller, err = s.start(fmt.Sprintf("controller-%d", s.controllers), "controller",
-		"--fleets", s.fleetFile(), "--bucket", bucket, "--endpoint", s.endpoint, "--listen", s.listen,
+		"--fleets", s.fleetFile(), "--bucket", bucket, "--endpoint", s.endpoint, "--listen", s.Listen,
 		"--lease", "2s", "--name", fmt.Sprintf("controller-%d", s.controllers))
 	return err
 }
 
 // startAuctions opens the tap.
 func (s *stage) startAuctions() (err error) {
-	s.auctions, err = s.start("auctions", "auction", "--target", s.target, "--rate", fmt.Sprint(s.rate),
-		"--connections", fmt.Sprint(s.connections), "--tmax", "2s", "--connection-age", "20s", "--first", "10000000", "--json")
+	s.auctions, err = s.start("auctions", "auction", "--target", s.target, "--rate", fmt.Sprint(s.Rate),
+		"--connections", fmt.Sprint(s.Connections), "--tmax", "2s", "--connection-age", "20s", "--first", "10000000", "--json")
 	return err
 }
 

@@ -31,7 +31,7 @@ type watcher struct {
 }
 
 // proof is the file that the hostile pickle would create.
-func (s *stage) proof() string { return filepath.Join(s.dir, "the-pickle-was-opened") }
+func (s *stage) proof() string { return filepath.Join(s.Dir, "the-pickle-was-opened") }
 
 // play lets the jobs of the story complete, one scene after the other.
 func (s *stage) play(ctx context.Context) ([]actor, error) {
@@ -88,12 +88,12 @@ func (s *stage) artifact(sc scene, name string, serving []byte) ([]byte, error) 
 
 func (s *stage) submit(ctx context.Context, sc scene, name string, artifact []byte) error {
 	if !sc.torn {
-		return s.cloud.complete(ctx, name, s.dir, artifact)
+		return s.cloud.complete(ctx, name, s.Dir, artifact)
 	}
 	if err := s.cloud.upload(ctx, name, artifact[:len(artifact)/2]); err != nil {
 		return err
 	}
-	return s.cloud.complete(ctx, name, s.dir, nil)
+	return s.cloud.complete(ctx, name, s.Dir, nil)
 }
 
 // openTap waits until every task is ready, then lets auctions flow.
@@ -106,15 +106,15 @@ func (s *stage) openTap(ctx context.Context) error {
 				ready++
 			}
 		}
-		if ready >= s.tasks {
+		if ready >= s.Tasks {
 			break
 		}
 		pause(ctx, 100*time.Millisecond)
 		if ctx.Err() != nil {
-			return fmt.Errorf("wait for %d tasks, %d are ready: %w", s.tasks, ready, ctx.Err())
+			return fmt.Errorf("wait for %d tasks, %d are ready: %w", s.Tasks, ready, ctx.Err())
 		}
 	}
-	s.say("%d tasks are ready; %.0f auctions a second over %d connections begin", s.tasks, s.rate, s.connections)
+	s.say("%d tasks are ready; %.0f auctions a second over %d connections begin", s.Tasks, s.Rate, s.Connections)
 	return s.startAuctions()
 }
 
@@ -207,7 +207,7 @@ func (w *watcher) meddle(ctx context.Context, artifacts map[string][]byte) error
 		s.say("The upload of torn is completed")
 		return s.cloud.upload(ctx, r.ID, artifacts[r.ID])
 	}
-	if !s.chaos || r.ID != "better" {
+	if !s.Chaos || r.ID != "better" {
 		return nil
 	}
 	inPlace := r.Phase == rollout.Canary && !r.StepSince.IsZero() && len(r.CanaryTasks) > 0
@@ -228,7 +228,7 @@ func (w *watcher) meddle(ctx context.Context, artifacts map[string][]byte) error
 
 // spared says what chaos should have killed and did not.
 func (w *watcher) spared() (wrong []string) {
-	if !w.stage.chaos {
+	if !w.stage.Chaos {
 		return nil
 	}
 	for what, killed := range map[string]bool{
@@ -259,7 +259,7 @@ func (s *stage) killController(when string) error {
 
 // logTail is the end of a process's log, to say why something went wrong.
 func (s *stage) logTail(name string) string {
-	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	b, err := os.ReadFile(filepath.Join(s.Dir, name))
 	if err != nil {
 		return ""
 	}

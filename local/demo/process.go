@@ -35,7 +35,7 @@ func (s *stage) start(name string, args ...string) (*process, error) {
 	p.cmd.SysProcAttr = child.Attributes()
 	var files [2]*os.File
 	for i, suffix := range []string{".out", ".err"} {
-		f, err := os.Create(filepath.Join(s.dir, name+suffix))
+		f, err := os.Create(filepath.Join(s.Dir, name+suffix))
 		if err != nil {
 			return nil, fmt.Errorf("create a log: %w", err)
 		}

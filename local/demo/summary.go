@@ -74,7 +74,7 @@ func (s *stage) sumUp(played []actor) error {
 		sum.Wrong = append(sum.Wrong, "no auction was answered")
 	}
 	sum.OK = len(sum.Wrong) == 0
-	if s.json {
+	if s.JSON {
 		e := json.NewEncoder(s.out)
 		e.SetIndent("", "  ")
 		err = e.Encode(sum)
@@ -137,7 +137,7 @@ func (s *stage) closeTap() (auctions, error) {
 		return auctions{}, fmt.Errorf("%w: %s", err, s.logTail("auctions.err"))
 	}
 	s.auctions = nil
-	body, err := os.ReadFile(filepath.Join(s.dir, "auctions.out"))
+	body, err := os.ReadFile(filepath.Join(s.Dir, "auctions.out"))
 	if err != nil {
 		return auctions{}, fmt.Errorf("read what became of the auctions: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -241,19 +242,14 @@ func TestReady(t *testing.T) {
 	}
 }
 
-func TestCommandNamesTheWayOut(t *testing.T) {
+func TestPortInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for want, args := range map[string][]string{
-		"--service":  {},
-		"--listen":   {"--service", "s", "--listen", l.Addr().String()},
-		"--interval": {"--service", "s", "--interval", "0s"},
-	} {
-		if err := Command(t.Context(), args, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: %v, want it to name %s", args, err, want)
-		}
+	o := Options{Service: "s", Listen: l.Addr().String(), Interval: time.Second, Drain: time.Second, Log: slog.New(slog.DiscardHandler)}
+	if err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "--listen") {
+		t.Errorf("%v does not name --listen", err)
 	}
 }

@@ -1,0 +1,71 @@
+// Package checks holds what is checked of the repository itself: which way
+// imports point, that documents are true, and that tests notice bugs.
+package checks
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the checks run at the root of the repository.
+func TestMain(m *testing.M) {
+	if err := os.Chdir(".."); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// TestDependenciesAreExplained checks that ARCHITECTURE.md has a sentence for
+// every module that this one asks for.
+func TestDependenciesAreExplained(t *testing.T) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(text), "## Dependencies")
+	if !found {
+		t.Fatal("ARCHITECTURE.md has no section about dependencies")
+	}
+	aws := regexp.MustCompile(`^github.com/aws/aws-sdk-go-v2/?(service/)?`)
+	for _, m := range regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1) {
+		name := strings.TrimPrefix(aws.ReplaceAllString(m[1], ""), "github.com/")
+		if name == "" {
+			name = "aws-sdk-go-v2"
+		}
+		name = regexp.MustCompile(`^aws/|/v\d+$`).ReplaceAllString(name, "")
+		if !strings.Contains(table, "`"+name+"`") {
+			t.Errorf("ARCHITECTURE.md does not say why %s is needed", m[1])
+		}
+	}
+}
+
+// TestFoldersAreMapped checks that every folder of the README's map exists,
+// and that every folder at the top is in it.
+func TestFoldersAreMapped(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(text), "## The map")
+	if !found {
+		t.Fatal("README.md has no map")
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		private := strings.HasPrefix(e.Name(), ".") || e.Name() == "bin"
+		if e.IsDir() && !private && !strings.Contains(table, "`"+e.Name()+"`") {
+			t.Errorf("README.md's map does not show %s", e.Name())
+		}
+	}
+}

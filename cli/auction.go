@@ -1,0 +1,242 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluicehq/sluice/inference/auction"
+	"github.com/sluicehq/sluice/inference/auction/world"
+)
+
+// auctionFlags are those of `sluice auction`.
+type auctionFlags struct {
+	config   auction.Config
+	json     bool
+	live     bool
+	explored bool
+
+	requests     string // file, or - for standard input
+	histogram    string // file
+	histogramLog string // file
+	percentiles  io.Writer
+}
+
+func auctionCommand() *cobra.Command {
+	var o auctionFlags
+	load := &o.config
+	c := &cobra.Command{
+		Use:   "auction --target HOST:PORT",
+		Short: "Send auctions to tasks as an exchange does, and measure",
+		Long: "Auctions come from a seeded world, or from a file of OpenRTB requests. The summary says how\n" +
+			"many were answered, how fast, and what each release was worth.",
+		Example: "  sluice auction --target 127.0.0.1:9090 --rate 500 --duration 10s",
+		Args:    takes(0),
+		PreRunE: func(*cobra.Command, []string) error {
+			if o.requests == "" && (load.Replay.Once || load.Replay.Strict || load.Replay.PartnerNames != nil) {
+				return wrongUsage("--once, --strict and --partner-names are about --requests, which names none")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return o.hold(c.Context(), c.InOrStdin(), c.OutOrStdout()) },
+	}
+	f := c.Flags()
+	f.StringVar(&load.Target, "target", "", "`host:port` of the fleet's load balancer, or of one task")
+	f.Float64Var(&load.Rate, "rate", 100, "`number` of auctions a second")
+	f.IntVar(&load.Connections, "connections", 16, "`number` of long-lived connections")
+	f.IntVar(&load.Depth, "depth", 1, "`number` of auctions in hand per connection at most: above 1 they are pipelined")
+	f.DurationVar(&load.Duration, "duration", 0, "`time` that auctions arrive; 0: until interrupted")
+	f.StringVar((*string)(&load.Arrivals), "arrivals", string(auction.Poisson), "`law` of arrivals: poisson or uniform")
+	f.StringVar((*string)(&load.Protocol), "protocol", string(auction.FramedBinary), "`name` of the protocol: framed-binary, framed-compact, binary or compact")
+	f.IntVar(&load.Partners, "partners", 0, "`number` of demand partners asked about per auction at most; 0: all of them")
+	load.Replay = &auction.Replay{}
+	f.StringVar(&o.requests, "requests", "", "`file` of OpenRTB requests to replay, one JSON object a line, plain or gzip; - for standard input; a seeded world where it is left out")
+	f.BoolVar(&load.Replay.Once, "once", false, "end with the requests' last line, and read them while auctions run")
+	f.BoolVar(&load.Replay.Strict, "strict", false, "end at the first line of the requests that cannot be taken")
+	f.Func("partner-names", "`names` of partners to ask, as in a,b,c, instead of those that the requests name", func(s string) error {
+		load.Replay.PartnerNames = strings.Split(s, ",")
+		return nil
+	})
+	f.StringVar(&o.histogram, "histogram", "", "`file` to write the latencies to, as HdrHistogram's plotters read them (.hgrm)")
+	f.StringVar(&o.histogramLog, "histogram-log", "", "`file` to write the latencies of every second to, in HdrHistogram's log format")
+	f.Uint64Var(&load.First, "first", 0, "`number` of the first auction in the world, to hold others than somebody else did")
+	f.Uint64Var(&load.Seed, "seed", 1, "`number` that makes the world, the arrivals and all chance")
+	f.DurationVar(&load.Deadline, "tmax", 100*time.Millisecond, "`time` that an auction waits for the filter before it goes on without")
+	f.IntVar(&load.Queue, "queue", 0, "`number` of auctions that may wait for a connection; 0: all that arrive within two tmax")
+	f.IntVar(&load.Retries, "retries", 3, "`number` of tries on another connection after one broke; -1: none")
+	f.DurationVar(&load.ConnectionAge, "connection-age", time.Minute, "mean `age` at which a connection is replaced; -1s: never")
+	f.Float64Var(&load.ReportShare, "report-share", 0.05, "`share` of auctions that were not explored whose outcome is reported too")
+	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
+	f.BoolVar(&o.live, "live", false, "print a line of JSON every second")
+	f.BoolVar(&o.explored, "explore-report", false, "print the bids lost by release and partner, as they are and as exploration shows them")
+	return c
+}
+
+// hold loads a fleet until the duration is over or the context ends, and
+// prints the summary.
+func (o *auctionFlags) hold(ctx context.Context, in io.Reader, out io.Writer) error {
+	w := &lines{out: out}
+	if o.live {
+		o.config.EverySecond = func(s auction.Second) { w.json(s) }
+	}
+	err := o.files(in, func() error { return o.run(ctx, w) })
+	return errors.Join(err, w.err)
+}
+
+// run holds the auctions and prints what became of them. A replay that ends
+// with an error is summed up all the same.
+func (o *auctionFlags) run(ctx context.Context, w *lines) error {
+	l, err := auction.New(o.config)
+	if err != nil {
+		return usageError{err}
+	}
+	s, err := l.Run(ctx)
+	if err != nil && s.Auctions.Sent == 0 {
+		return err
+	}
+	if o.json {
+		w.json(s)
+	} else {
+		w.text(summaryTable(s, o.explored))
+	}
+	if o.percentiles != nil {
+		err = errors.Join(err, l.WriteHistogram(o.percentiles))
+	}
+	return err
+}
+
+// files opens what the flags name, for as long as do takes.
+func (o *auctionFlags) files(in io.Reader, do func() error) (err error) {
+	for _, f := range []struct {
+		name string
+		to   *io.Writer
+	}{{o.histogram, &o.percentiles}, {o.histogramLog, &o.config.HistogramLog}} {
+		if f.name == "" {
+			continue
+		}
+		file, e := os.Create(f.name)
+		if e != nil {
+			return fmt.Errorf("create the histogram: %w", e)
+		}
+		w := bufio.NewWriter(file)
+		*f.to = w
+		defer func() { err = errors.Join(err, w.Flush(), file.Close()) }()
+	}
+	switch o.requests {
+	case "":
+		o.config.Replay = nil
+		o.config.World = world.New(o.config.Seed)
+	case "-":
+		o.config.Replay.Input = in
+	default:
+		file, e := os.Open(o.requests)
+		if e != nil {
+			return fmt.Errorf("open the requests: %w", e)
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		o.config.Replay.Input = file
+	}
+	return do()
+}
+
+// lines writes whole lines and keeps the first error.
+type lines struct {
+	mu  sync.Mutex
+	out io.Writer
+	err error
+}
+
+func (l *lines) json(v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("auction: a summary of finite numbers did not marshal: " + err.Error())
+	}
+	l.text(string(b) + "\n")
+}
+
+func (l *lines) text(s string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return
+	}
+	if _, err := io.WriteString(l.out, s); err != nil {
+		l.err = fmt.Errorf("print: %w", err)
+	}
+}
+
+// table is the summary for people.
+func summaryTable(s auction.Summary, explored bool) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format+"\n", a...) }
+	a, f, c, l := s.Auctions, s.FailedBy, s.Connections, s.Latency
+	row("load\t%s over %d connections to %s, %g auctions/s (%s), %.1f s", s.Protocol, c.Wanted, s.Target, s.Rate, s.Arrivals, s.Seconds)
+	row("auctions\tsent %d, answered %d, degraded %d, failed %d (retried %d)", a.Sent, a.Answered, a.Degraded, a.Failed, a.Retried)
+	if a.AnsweredLate > 0 {
+		row("\tanswered too late %d", a.AnsweredLate)
+	}
+	if a.Failed > 0 {
+		row("failed by\ttimeout %d, queue full %d, connection %d, bad answer %d", f.Timeout, f.QueueFull, f.Connection, f.BadAnswer)
+	}
+	row("latency\tp50 %s, p90 %s, p99 %s, p99.9 %s, max %s", micros(l.P50), micros(l.P90), micros(l.P99), micros(l.P999), micros(l.Max))
+	if s.CPU > 0 {
+		row("cpu\t%.1f us per auction, of this program", s.CPU)
+	}
+	row("late\tp50 %s, p99 %s: this program's own part of the latency", micros(s.Late.P50), micros(s.Late.P99))
+	row("connections\topen %d, closed by server %d, broken %d, refused %d, rotated %d", c.Open, c.Closed, c.Broken, c.Refused, c.Rotated)
+	row("reports\toutcomes %d in %d calls, dropped %d", s.Reports.Outcomes, s.Reports.Batches, s.Reports.Dropped)
+	if r := s.Requests; r != nil {
+		row("requests\ttaken %d of %d lines, auctions waited %.1f s for them", r.Taken, r.Lines, r.Starved)
+		for _, n := range r.Named {
+			row("\tskipped line %d: %s", n.Line, n.Reason)
+		}
+	}
+	_ = w.Flush() // into memory
+	worthTable(&b, s, explored)
+	return b.String()
+}
+
+// worth prints what each release was worth, and with partners each of theirs.
+func worthTable(b *strings.Builder, s auction.Summary, partners bool) {
+	if len(s.Releases) == 0 {
+		return
+	}
+	b.WriteByte('\n')
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "release\tanswers\tp50\tp99\texplored\tcalls saved\tbids\tbids lost\tas explored")
+	for _, r := range s.Releases {
+		worthRow(w, fmt.Sprintf("%.12s\t%d\t%s\t%s\t%d", r.Release, r.Answers, micros(r.Latency.P50), micros(r.Latency.P99), r.Explored), r.Worth)
+		if !partners {
+			continue
+		}
+		for _, p := range r.Partners {
+			worthRow(w, "  "+p.Partner+"\t\t\t\t", p.Worth)
+		}
+	}
+	_ = w.Flush()
+}
+
+func worthRow(w io.Writer, head string, v auction.Worth) {
+	lost, explored := "-", "-" // where nobody bid, or nobody knows
+	if v.Bids > 0 {
+		lost = fmt.Sprintf("%.2f %%", 100*v.BidsLostShare)
+	}
+	if v.ExploredBids > 0 {
+		explored = fmt.Sprintf("%.2f %% of %d", 100*v.ExploredBidsLostShare, v.ExploredBids)
+	}
+	_, _ = fmt.Fprintf(w, "%s\t%.1f %%\t%d\t%s\t%s\n", head, 100*v.SavedShare, v.Bids, lost, explored)
+}
+
+// micros prints a number of microseconds.
+func micros(us int64) string { return (time.Duration(us) * time.Microsecond).String() }

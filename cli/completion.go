@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// completionCommand is `sluice completion`.
+func completionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print the completion of a shell",
+		Long: "Commands and flags are completed, and fleets and rollouts where a controller answers.\n" +
+			"For one shell: source <(sluice completion bash). For good: write it to where the shell looks,\n" +
+			"such as /etc/bash_completion.d/sluice, \"${fpath[1]}/_sluice\" or ~/.config/fish/completions/sluice.fish.",
+		Example:   "  source <(sluice completion bash)",
+		ValidArgs: []string{"bash", "zsh", "fish"},
+		Args:      takes(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return wrongUsage("name the shell: sluice completion bash, zsh or fish")
+			}
+			switch args[0] {
+			case "bash":
+				return c.Root().GenBashCompletionV2(c.OutOrStdout(), true)
+			case "zsh":
+				return c.Root().GenZshCompletion(c.OutOrStdout())
+			case "fish":
+				return c.Root().GenFishCompletion(c.OutOrStdout(), true)
+			}
+			return wrongUsage("there is no completion for %q: want bash, zsh or fish", args[0])
+		},
+	}
+}
+
+// completionTimeout bounds how long a shell waits for a controller.
+const completionTimeout = time.Second
+
+// completeFleets and completeRollouts ask the controller; without one, there
+// is nothing to complete.
+func completeFleets(t *target) cobra.CompletionFunc {
+	return func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(c.Context(), completionTimeout)
+		defer cancel()
+		names, _ := t.client.Fleets(ctx)
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func completeRollouts(t *target) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, _ string) (ids []string, _ cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(c.Context(), completionTimeout)
+		defer cancel()
+		if fleet, err := t.only(ctx); err == nil && len(args) == 0 {
+			list, _ := t.client.Rollouts(ctx, fleet, listed)
+			for _, r := range list {
+				ids = append(ids, r.ID+"\t"+r.Phase)
+			}
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}

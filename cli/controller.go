@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/controller/aws"
+	"github.com/sluicehq/sluice/controller/fleet"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/identity"
+	"github.com/sluicehq/sluice/web"
+)
+
+// controllerFlags are those of `sluice controller`.
+type controllerFlags struct {
+	fleets, bucket, region, endpoint, listen, name string
+	hosts                                          []string
+	leaseTTL                                       time.Duration
+	control                                        identity.Files
+}
+
+func controllerCommand() *cobra.Command {
+	host, _ := os.Hostname() // a name for people; it may be empty
+	var o controllerFlags
+	c := &cobra.Command{
+		Use:   "controller --bucket BUCKET",
+		Short: "Watch for models and roll them out; serve the API and the dashboard",
+		Long: "Any number may run: one leads, all answer. Credentials are found as by every AWS program.\n" +
+			"docs/operating.md tells what rights it needs, docs/fleet.md what a fleet file says.",
+		Example: "  sluice controller --bucket sluice --fleets ads.yaml",
+		Args:    takes(0),
+		PreRunE: func(*cobra.Command, []string) error { return o.check() },
+		RunE:    func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout()) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.fleets, "fleets", "fleets", "fleet `file`, or folder of *.yaml fleet files")
+	f.StringVar(&o.bucket, "bucket", os.Getenv("SLUICE_BUCKET"), "S3 `bucket` that keeps releases and fleet documents (SLUICE_BUCKET)")
+	f.StringVar(&o.region, "region", "", "AWS `region`; as for every AWS program where it is left out")
+	f.StringVar(&o.endpoint, "endpoint", os.Getenv("AWS_ENDPOINT_URL"), "base `address` of AWS; AWS itself where it is left out (AWS_ENDPOINT_URL)")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` of the API and the dashboard")
+	f.StringArrayVar(&o.hosts, "host", nil, "`name` under which the dashboard is reached besides localhost and plain addresses; may be repeated")
+	f.StringVar(&o.name, "name", fmt.Sprintf("%s-%d", host, os.Getpid()), "`name` of this controller, shown as the leader's")
+	f.StringVar(&o.control.Token, "control-token-file", "", "`file` whose first line is the token sent to tasks; read again when it changes")
+	f.StringVar(&o.control.Cert, "control-cert", "", "`file` of the certificate shown to tasks, in PEM; read again when it changes")
+	f.StringVar(&o.control.Key, "control-key", "", "`file` of its key")
+	f.StringVar(&o.control.CA, "control-ca", "", "`file` of the CA whose certificates tasks must show")
+	f.DurationVar(&o.leaseTTL, "lease", 15*time.Second, "`time` after which a silent leader is replaced")
+	return c
+}
+
+func (c *controllerFlags) check() error {
+	switch {
+	case c.bucket == "":
+		return wrongUsage("no bucket: name the one that keeps releases and fleet documents with --bucket")
+	case c.control.Cert != "" && c.control.CA == "":
+		return wrongUsage("--control-cert needs --control-ca, by which tasks are known")
+	case c.leaseTTL < time.Second:
+		return wrongUsage("--lease is %v: want a second or more", c.leaseTTL)
+	}
+	return nil
+}
+
+// run is the loop, the API and the dashboard in one process.
+func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
+	log := slog.New(slog.NewTextHandler(out, nil))
+	known, err := identity.Open(c.control, log)
+	if err != nil {
+		return fmt.Errorf("read the credentials for tasks (--control-token-file, --control-cert, --control-key, --control-ca): %w", err)
+	}
+	fleets, err := controller.ReadFleets(c.fleets)
+	if err != nil {
+		return err
+	}
+	client, err := aws.Open(ctx, aws.Options{
+		Region: c.region, Endpoint: c.endpoint,
+		MaxBackoff: time.Second, // the loop comes again by itself
+	})
+	if err != nil {
+		return err
+	}
+	documents := client.Documents(c.bucket)
+	if err := documents.Check(ctx); err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = errors.New("the port is in use")
+	}
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w: choose another address with --listen", c.listen, err)
+	}
+	control := fleet.New(fleet.Options{Credentials: known})
+	defer control.Close()
+
+	leader := &controller.Controller{Elector: controller.Elector{Documents: documents, Name: c.name, TTL: c.leaseTTL}, Log: log}
+	store := awake{Store: controller.Store{Documents: documents}, fleets: map[string]*controller.Reconciler{}}
+	for _, f := range fleets {
+		tasks := client.Tasks(aws.TasksOptions{Cluster: f.ECS.Cluster, Service: f.ECS.Service, ControlPort: f.ECS.ControlPort})
+		ports := controller.Ports{Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control}
+		loop := controller.NewReconciler(f, ports, c.name, log)
+		leader.Fleets = append(leader.Fleets, loop)
+		store.Names = append(store.Names, f.Name)
+		store.fleets[f.Name] = loop
+	}
+	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Policy: store.policy})
+	log.InfoContext(ctx, "serving", "dashboard", "http://"+listener.Addr().String(), "fleets", len(fleets))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return leader.Run(ctx) })
+	g.Go(func() error { return api.Serve(ctx, listener, handler) })
+	return g.Wait()
+}
+
+// awake is the store as the API sees it: what a person asks wakes the loop, so
+// that a leader in this process acts at once.
+type awake struct {
+	controller.Store
+	fleets map[string]*controller.Reconciler
+}
+
+// Request notes what a person asks and wakes the loop.
+func (a awake) Request(ctx context.Context, name string, q rollout.Request) (rollout.Request, error) {
+	q, err := a.Store.Request(ctx, name, q)
+	if f := a.fleets[name]; err == nil && f != nil {
+		f.Wake()
+	}
+	return q, err
+}
+
+func (a awake) policy(name, id string) (rollout.Policy, bool) {
+	f := a.fleets[name]
+	if f == nil {
+		return rollout.Policy{}, false
+	}
+	return f.Fleet.Policies.For(id), true
+}

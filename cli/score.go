@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	gbdt "github.com/sluicehq/sluice/inference/model"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+func scoreCommand() *cobra.Command {
+	var file string
+	var raw bool
+	c := &cobra.Command{
+		Use:   "score --model FILE",
+		Short: "Score rows with any model file, one prediction a line",
+		Long: "Rows are read from standard input as CSV, a column a feature; a first row of names is passed\n" +
+			"over, and an empty cell is missing. Scores are those of the library that wrote the file, bit\n" +
+			"for bit.",
+		Example: "  sluice score --model local/demo/models/better.tar.gz --raw < rows.csv",
+		Args:    takes(0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if file == "" {
+				return wrongUsage("no model: name the file of the model with --model")
+			}
+			m, err := readModel(file)
+			if err != nil {
+				return err
+			}
+			answer := m.Score
+			if raw {
+				answer = m.Margin
+			}
+			return scoreRows(c.OutOrStdout(), c.InOrStdin(), m, answer)
+		},
+	}
+	c.Flags().StringVar(&file, "model", "", "`file` of the model, as a training job left it: xgboost-model, model.txt or model.tar.gz")
+	c.Flags().BoolVar(&raw, "raw", false, "print margins, before the link of the objective")
+	return c
+}
+
+func readModel(file string) (*gbdt.Model, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the model: %w", err)
+	}
+	if info.Size() > gbdt.MaxBytes {
+		return nil, fmt.Errorf("read the model %s: it has %d bytes, at most %d are read", file, info.Size(), gbdt.MaxBytes)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the model: %w", err)
+	}
+	m, err := release.ReadModel(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s is refused: %w", file, err)
+	}
+	return m, nil
+}
+
+// scoreRows prints one answer per row of CSV. A first row of names is passed
+// over.
+func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32) float32) error {
+	rows := csv.NewReader(bufio.NewReader(in))
+	rows.FieldsPerRecord, rows.ReuseRecord, rows.TrimLeadingSpace = m.NumFeature(), true, true
+	buffered := bufio.NewWriter(out)
+	row := make([]float32, m.NumFeature())
+	for number := 1; ; number++ {
+		cells, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return buffered.Flush()
+		}
+		if errors.Is(err, csv.ErrFieldCount) {
+			err = fmt.Errorf("row %d has %d cells, the model reads %d features", number, len(cells), m.NumFeature())
+		}
+		if err == nil && (number > 1 || !isHead(cells)) {
+			if err = readRow(row, cells); err == nil {
+				_, err = fmt.Fprintln(buffered, shortest(answer(row)))
+			}
+		}
+		if err != nil {
+			return errors.Join(buffered.Flush(), fmt.Errorf("score the rows: %w", err))
+		}
+	}
+}
+
+// isHead tells whether no cell is a number.
+func isHead(cells []string) bool {
+	some := false
+	for _, cell := range cells {
+		if _, err := strconv.ParseFloat(cell, 32); err == nil {
+			return false
+		}
+		some = some || cell != ""
+	}
+	return some
+}
+
+// readRow reads numbers; an empty cell is missing.
+func readRow(row []float32, cells []string) error {
+	for i, cell := range cells {
+		row[i] = float32(math.NaN())
+		if cell = strings.TrimSpace(cell); cell == "" {
+			continue
+		}
+		v, err := strconv.ParseFloat(cell, 32)
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
+			return fmt.Errorf("%.40q is no number; leave a cell empty where it is missing", cell)
+		}
+		row[i] = float32(v)
+	}
+	return nil
+}
+
+// shortest returns the fewest digits that say exactly which float32 it is.
+func shortest(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Every model that the model package is tested with gives the margins that
+// the library gave, through CSV and back.
+func TestScoreEveryFixture(t *testing.T) {
+	answered, err := filepath.Glob("../inference/model/testdata/*.rows")
+	if err != nil || len(answered) < 80 {
+		t.Fatalf("found %d models: %v", len(answered), err)
+	}
+	for _, rows := range answered {
+		written, margins := csvOf(t, rows)
+		files, err := filepath.Glob(strings.TrimSuffix(rows, "rows") + "*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if file == rows {
+				continue
+			}
+			m, err := readModel(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			if err := scoreRows(&out, strings.NewReader(written), m, m.Margin); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); got != margins {
+				t.Errorf("%s: other margins than the library's", file)
+			}
+		}
+	}
+}
+
+// csvOf writes the rows of a fixture as people do, and the margins as expected.
+func csvOf(t *testing.T, file string) (rows, margins string) {
+	t.Helper()
+	body, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(body)) {
+		parts := strings.Fields(line)
+		var cells []string
+		for _, v := range floats(t, parts[0]) {
+			cell := shortest(v)
+			if v != v {
+				cell = ""
+			}
+			cells = append(cells, cell)
+		}
+		rows += strings.Join(cells, ",") + "\n"
+		margins += shortest(floats(t, parts[1])[0]) + "\n"
+	}
+	return rows, margins
+}
+
+func floats(t *testing.T, digits string) []float32 {
+	t.Helper()
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []float32
+	for ; len(b) > 0; b = b[4:] {
+		list = append(list, math.Float32frombits(binary.BigEndian.Uint32(b)))
+	}
+	return list
+}
+
+func TestScoreRows(t *testing.T) {
+	m, err := readModel("../inference/model/testdata/v3.2.0-named.ubj")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, rows string
+		lines      int
+		says       string
+	}{
+		{"nothing", "", 0, ""},
+		{"a head", "a,b,c,d,e,f\n1,2,,4,5,6\n", 1, ""},
+		{"all missing", ",,,,,\n", 1, ""},
+		{"spaces, infinities, what float32 cannot hold", "1, -inf,nan ,1e99,0,-0\n", 1, ""},
+		{"too few cells", "1,2,3,4,5,6\n1,2\n", 1, "row 2 has 2 cells, the model reads 6 features"},
+		{"a word", "1,2,3,4,5,6\n1,2,3,4,5,six\n", 1, `"six" is no number`},
+		{"a head in the middle", "1,2,3,4,5,6\na,b,c,d,e,f\n", 1, `"a" is no number`},
+	} {
+		var out bytes.Buffer
+		err := scoreRows(&out, strings.NewReader(tt.rows), m, m.Score)
+		if n := strings.Count(out.String(), "\n"); n != tt.lines || (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %d lines, %v", tt.name, n, err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if v, err := strconv.ParseFloat(strings.TrimSpace(line), 32); err != nil || v <= 0 || v >= 1 {
+				t.Errorf("%s: printed %q", tt.name, line)
+			}
+		}
+	}
+}
+
+func TestInspect(t *testing.T) {
+	const fixtures = "../inference/model/testdata/"
+	for _, tt := range []struct{ file, says string }{
+		{fixtures + "v3.2.0-named.ubj", "format     xgboost-ubjson\nversion    3.2\nobjective  binary:logistic\ntrees      4\nfeatures   6: hour, floor, "},
+		{fixtures + "v1.2.1-pickledbest.pkl4", "xgboost-pickle\nversion    1.2\nobjective  binary:logistic\ntrees      2 of 6, up to the best iteration\nfeatures   6\n"},
+		{fixtures + "vlightgbm4.6.0-cats.txt", "lightgbm-text\nversion    v4\nobjective  binary\n"},
+		{fixtures + "vlightgbm4.6.0-cats.txt", "evaluator  masks\n"},
+		{"../local/demo/models/baseline.tar.gz", "trees      60\n"},
+		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
+		{"nowhere", "no such file"},
+	} {
+		said, err := run(t, "inspect", tt.file)
+		if err != nil {
+			said += err.Error()
+		}
+		if !strings.Contains(said, tt.says) {
+			t.Errorf("%s: %s", tt.file, said)
+		}
+	}
+	if _, err := run(t, "inspect"); err == nil || !strings.Contains(err.Error(), "no file") {
+		t.Errorf("without a file: %v", err)
+	}
+	if _, err := run(t, "score"); err == nil || !strings.Contains(err.Error(), "--model") {
+		t.Errorf("without a model: %v", err)
+	}
+}

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluicehq/sluice/api"
+)
+
+// target is the controller that a command asks, and the fleet that it is about.
+type target struct {
+	client api.Client
+	fleet  string // empty: the only one
+}
+
+// flags adds the flags that name a target.
+func (t *target) flags(c *cobra.Command) {
+	base := os.Getenv("SLUICE_API")
+	if base == "" {
+		base = "http://127.0.0.1:8080"
+	}
+	c.Flags().StringVar(&t.client.Base, "api", base, "`address` of the controller's API (SLUICE_API)")
+	c.Flags().StringVar(&t.fleet, "fleet", "", "`name` of the fleet; the only one where it is left out")
+	if err := c.RegisterFlagCompletionFunc("fleet", completeFleets(t)); err != nil {
+		panic(err) // the flag has just been added
+	}
+}
+
+// only is the fleet that was named, or the only one there is.
+func (t *target) only(ctx context.Context) (string, error) {
+	if t.fleet != "" {
+		return t.fleet, nil
+	}
+	names, err := t.client.Fleets(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case len(names) == 0:
+		return "", errors.New("the controller knows no fleet: start it with a fleet file")
+	case len(names) > 1:
+		slices.Sort(names)
+		return "", wrongUsage("say which fleet with --fleet: %s", strings.Join(names, ", "))
+	}
+	return names[0], nil
+}
+
+// listed is how many tasks and rollouts are shown, where nothing else is said.
+const listed = 50
+
+// limitFlag adds --limit.
+func limitFlag(c *cobra.Command, to *int) {
+	c.Flags().IntVar(to, "limit", listed, "`number` of tasks or rollouts to show")
+}
+
+// jsonFlag adds --json.
+func jsonFlag(c *cobra.Command, to *bool) {
+	c.Flags().BoolVar(to, "json", false, "print JSON")
+}

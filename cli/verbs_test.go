@@ -1,0 +1,245 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// run carries out a command line.
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := execute(t.Context(), args, strings.NewReader(""), &out, io.Discard)
+	return out.String(), err
+}
+
+// golden compares a page with the one that is kept.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", file, got, want)
+	}
+}
+
+func TestRollouts(t *testing.T) {
+	c := apitest.Serve(t, apitest.Scene("canary", noon), api.Options{})
+	list, err := run(t, "rollouts", "--api", c.Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "rollouts", list)
+
+	c = apitest.Serve(t, apitest.Scene("rolled_back", noon), api.Options{})
+	one, err := run(t, "rollouts", "partner-blind", "--api", c.Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "rollout", one)
+}
+
+// What the command shows of every scene, as of noon.
+func TestStatusText(t *testing.T) {
+	p := rollout.Defaults()
+	p.Budget = rollout.Budget{Auctions: 200_000}
+	policy := func(string, string) (rollout.Policy, bool) { return p, true }
+	for _, name := range []string{"fresh", "canary", "held", "promoting", "rolled_back", "paused"} {
+		h := apitest.Handler(apitest.Scene(name, noon), api.Options{Policy: policy})
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, r)
+			var f api.Fleet
+			if r.URL.Path == "/v1/fleets/demo" && json.Unmarshal(answer.Body.Bytes(), &f) == nil {
+				f.At = noon
+				json.NewEncoder(w).Encode(f)
+				return
+			}
+			w.Write(answer.Body.Bytes())
+		}))
+		got, err := run(t, "status", "--api", s.URL)
+		s.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "status_"+name, got)
+	}
+}
+
+func TestStatusCommand(t *testing.T) {
+	f := apitest.Scene("canary", time.Now())
+	c := apitest.Serve(t, f, api.Options{})
+	got, err := run(t, "status", "--api", c.Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"demo, seen ", "serves     " + apitest.Digest("better")[:12] + "  better, since ", "canary, step 1 of 2 (accepted)",
+		"[########------------]  41 %, about 1 min 35 s to a verdict", "verdict    unsure: partner dsp-07 +2.6 pt", "sluice rollback --fleet demo",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("want %q in\n%s", want, got)
+		}
+	}
+	text, err := run(t, "status", "--json", "--api", c.Base)
+	var back struct {
+		api.Fleet
+		List []api.Task `json:"task_list"`
+	}
+	if err != nil || json.Unmarshal([]byte(text), &back) != nil || back.Fleet.Fleet != "demo" || len(back.List) != 8 {
+		t.Errorf("--json: %v\n%s", err, text)
+	}
+}
+
+func TestVerbs(t *testing.T) {
+	t.Setenv("USER", "ada")
+	for _, tt := range []struct {
+		verb  rollout.Verb
+		args  []string
+		says  string
+		asked func(q rollout.Request) bool
+	}{
+		{rollout.VerbPause, []string{"--why", "lunch"}, "Asked to pause demo", func(q rollout.Request) bool { return q.Why == "lunch" && strings.HasPrefix(q.By, "ada@") }},
+		{rollout.VerbAbort, []string{"partner-blind", "--by", "bob"}, "Asked to abort partner-blind.", func(q rollout.Request) bool { return q.Rollout == "partner-blind" && q.By == "bob" }},
+		{rollout.VerbPromote, nil, "Asked to promote partner-blind.", func(q rollout.Request) bool { return q.Rollout == "" }},
+		{rollout.VerbRollback, []string{"--to", apitest.Digest("basel")[:8]}, "back to " + apitest.Digest("basel")[:12], func(q rollout.Request) bool { return q.Release == apitest.Digest("basel") }},
+		{rollout.VerbRollback, nil, "back to " + apitest.Digest("better")[:12], func(q rollout.Request) bool { return q.Release == "" }},
+		{rollout.VerbTry, []string{"s3://lab/model.tar.gz"}, "Asked to try s3://lab/model.tar.gz as try-", func(q rollout.Request) bool { return q.Source.Bucket == "lab" }},
+		{rollout.VerbTry, []string{"s3://lab/model.tar.gz", "--intended", "+5", "--intended=a=b=-2.5", "--why", "stable was wrong"}, "Asked to try", func(q rollout.Request) bool {
+			c := q.Intended
+			return c != nil && c.FilterRate == .05 && len(c.Partners) == 1 && c.Partners["a=b"] == -.025 && c.Why == "stable was wrong"
+		}},
+	} {
+		f := apitest.Scene("canary", noon)
+		c := apitest.Serve(t, f, api.Options{})
+		got, err := run(t, append(append([]string{string(tt.verb)}, tt.args...), "--api", c.Base)...)
+		if err != nil || !strings.Contains(got, tt.says) {
+			t.Errorf("%s %v: %q %v, want %q", tt.verb, tt.args, got, err, tt.says)
+			continue
+		}
+		if len(f.Asked) != 1 || f.Asked[0].Verb != tt.verb || !tt.asked(f.Asked[0]) {
+			t.Errorf("%s %v: stored %+v", tt.verb, tt.args, f.Asked)
+		}
+	}
+}
+
+// A beginning that fits two releases is not guessed at.
+func TestAmbiguousRelease(t *testing.T) {
+	f := apitest.Scene("canary", noon)
+	f.Passports[1].Digest = f.Passports[0].Digest[:20] + f.Passports[1].Digest[20:]
+	c := apitest.Serve(t, f, api.Options{})
+	_, err := run(t, "rollback", "--to", f.Passports[0].Digest[:12], "--api", c.Base)
+	if err == nil || !strings.Contains(err.Error(), "2 releases begin with") || len(f.Asked) > 0 {
+		t.Errorf("got %v and %+v", err, f.Asked)
+	}
+}
+
+func TestVerbMistakes(t *testing.T) {
+	c := apitest.Serve(t, apitest.Scene("canary", noon), api.Options{})
+	for _, tt := range []struct {
+		command string
+		args    []string
+		says    string
+	}{
+		{"try", nil, "say which artifact"},
+		{"try", []string{"file.tar.gz"}, "want s3://bucket/key"},
+		{"pause", []string{"now"}, `takes no "now"`},
+		{"rollback", []string{"--to", "ffff"}, "no release begins"},
+		{"resume", nil, "nothing is paused"},
+		{"pause", []string{"--loud"}, "see sluice pause --help"},
+		{"status", []string{"--fleet", "nope"}, "there is no fleet"},
+		{"rollouts", []string{"nope"}, "knows no rollout"},
+		{"rollouts", []string{"a", "b"}, `takes no "b"`},
+	} {
+		if _, err := run(t, append(append([]string{tt.command}, tt.args...), "--api", c.Base)...); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%v: %v, want %q", tt.args, err, tt.says)
+		}
+	}
+	if _, err := run(t, "status", "--api", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "SLUICE_API") {
+		t.Errorf("nobody there: %v", err)
+	}
+	if out, err := run(t, "rollback", "--help"); err != nil || !strings.Contains(out, "Usage:\n  sluice rollback") {
+		t.Errorf("--help: %v %s", err, out)
+	}
+}
+
+// --wait tells what happens and ends when it is done, well or not.
+func TestWait(t *testing.T) {
+	end := func(id string, to rollout.Phase) func(*apitest.Fake) {
+		return func(f *apitest.Fake) {
+			f.Tell(rollout.Event{At: noon, Rollout: id, From: rollout.RollingBack, To: to, Reason: rollout.Aborted, Sentence: "abort asked by ada"})
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		verb rollout.Verb
+		then func(*apitest.Fake)
+		fail string
+	}{
+		{"aborted", rollout.VerbAbort, end("partner-blind", rollout.RolledBack), ""},
+		{"promoted", rollout.VerbPromote, end("partner-blind", rollout.Live), ""},
+		{"promotion failed", rollout.VerbPromote, end("partner-blind", rollout.RolledBack), "partner-blind ended rolled_back"},
+		{"rolled back", rollout.VerbRollback, end("partner-blind", rollout.RolledBack), ""},
+		{"paused", rollout.VerbPause, func(f *apitest.Fake) { f.Saved.Pause = &rollout.Pause{By: "ada", At: noon} }, ""},
+		{"timeout", rollout.VerbAbort, nil, "is not done after"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := apitest.Scene("canary", noon)
+			c := apitest.Serve(t, acting{f, tt.then}, api.Options{})
+			args := []string{"--wait", "--api", c.Base}
+			if tt.then == nil {
+				args = append(args, "--timeout", "50ms")
+			}
+			out, err := run(t, append([]string{string(tt.verb)}, args...)...)
+			switch {
+			case tt.fail == "" && err != nil:
+				t.Errorf("%v\n%s", err, out)
+			case tt.fail != "" && (err == nil || !strings.Contains(err.Error(), tt.fail)):
+				t.Errorf("got %v, want %q\n%s", err, tt.fail, out)
+			}
+		})
+	}
+}
+
+// acting is a control plane that acts on a wish at once.
+type acting struct {
+	*apitest.Fake
+	then func(*apitest.Fake)
+}
+
+func (a acting) Request(ctx context.Context, fleet string, q rollout.Request) (rollout.Request, error) {
+	q, err := a.Fake.Request(ctx, fleet, q)
+	if err == nil && a.then != nil {
+		a.Mu.Lock()
+		a.Saved.Requests = nil
+		a.Mu.Unlock()
+		a.then(a.Fake)
+	}
+	return q, err
+}

@@ -1,0 +1,136 @@
+package inference
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/sluicehq/sluice/identity"
+)
+
+// tcpKeepAlive is well below the 350 s after which a network load balancer
+// forgets a silent connection.
+const tcpKeepAlive = 60 * time.Second
+
+// Settings are what a task is started with: its options, and where to find
+// what the options are made of.
+type Settings struct {
+	Options
+	Bucket       string        // of the control plane
+	FetchTimeout time.Duration // of one download
+	Agent        string        // address of ECS's container agent, which names the task where nobody does
+
+	DataAddress, ControlAddress, HTTPAddress string // to listen on
+	Host                                     string // of addresses that name none
+
+	ControlFiles, DataFiles identity.Files // credentials and certificates of the two ports
+}
+
+// Check returns an error that names the flag to mend.
+func (s Settings) Check() error {
+	switch {
+	case s.Fleet == "":
+		return errors.New("no fleet is named; set --fleet or SLUICE_FLEET")
+	case s.Bucket == "":
+		return errors.New("no bucket is named; set --bucket or SLUICE_BUCKET")
+	case s.Name == "" && s.Agent == "":
+		return errors.New("this is no ECS task, so it has no name; set --task or SLUICE_TASK")
+	case s.ControlFiles.Cert != "" && s.ControlFiles.CA == "" && s.ControlFiles.Token == "":
+		return errors.New("--control-cert alone lets everybody in; set --control-ca or --control-token-file")
+	case s.DataFiles.Cert == "" != (s.DataFiles.Key == ""):
+		return errors.New("--cert and --key belong together")
+	case s.FetchTimeout <= 0:
+		return errors.New("--fetch-timeout must be more than zero")
+	}
+	return s.checkLimits()
+}
+
+// Run opens the bucket, the credentials and the ports, and runs one task until
+// ctx ends.
+func Run(ctx context.Context, s Settings) (err error) {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	if s.Name == "" {
+		if s.Name, err = taskARN(ctx, s.Agent); err != nil {
+			return err
+		}
+	}
+	bucket, err := OpenBucket(ctx, s.Bucket, s.FetchTimeout)
+	if err != nil {
+		return err
+	}
+	s.Fetch = bucket
+	s.MemoryBytes = cmp.Or(s.MemoryBytes, containerLimitBytes())
+	TuneCollector(s.MemoryBytes)
+	if s.Control, err = identity.Open(s.ControlFiles, s.Log); err != nil {
+		return fmt.Errorf("read the control port's credentials (--control-token-file, --control-cert, --control-key, --control-ca): %w", err)
+	}
+	if s.Data, err = identity.Open(s.DataFiles, s.Log); err != nil {
+		return fmt.Errorf("read the data port's certificate (--cert, --key): %w", err)
+	}
+	task, err := New(s.Options)
+	if err != nil {
+		return err
+	}
+	l, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	s.Log.InfoContext(ctx, "task listens", "fleet", s.Fleet, "task", s.Name,
+		"data", l.Data.Addr().String(), "control", l.Control.Addr().String(), "http", l.HTTP.Addr().String())
+	return task.Run(ctx, l)
+}
+
+// collectorPercent lets the heap grow to five times what lives. Only preparing
+// a release allocates much, and a collection in the middle of it would take a
+// processor from the auctions; what it leaves behind is given back later.
+const collectorPercent = 400
+
+// TuneCollector makes this process collect garbage as one that serves auctions
+// should: seldom, unless it comes near memoryBytes; 0 for no limit. What the
+// variables GOGC and GOMEMLIMIT say is left alone.
+func TuneCollector(memoryBytes int64) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectorPercent)
+	}
+	if memoryBytes > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryBytes / 10 * 9) // collect harder before the kernel ends us
+	}
+}
+
+// listen opens the three ports, or none.
+func (s Settings) listen(ctx context.Context) (Listeners, error) {
+	config := net.ListenConfig{KeepAlive: tcpKeepAlive}
+	var open []net.Listener
+	for _, p := range []struct{ flag, address string }{
+		{"listen", s.DataAddress}, {"control-listen", s.ControlAddress}, {"http-listen", s.HTTPAddress},
+	} {
+		l, err := config.Listen(ctx, "tcp", at(p.address, s.Host))
+		if err != nil {
+			for _, other := range open {
+				_ = other.Close() // it was never used
+			}
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = errors.New("the port is in use")
+			}
+			return Listeners{}, fmt.Errorf("listen on %s: %w: choose another with --%s", at(p.address, s.Host), err, p.flag)
+		}
+		open = append(open, l)
+	}
+	return Listeners{Data: open[0], Control: open[1], HTTP: open[2]}, nil
+}
+
+// at puts host in front of an address that names none.
+func at(address, host string) string {
+	if h, port, err := net.SplitHostPort(address); err == nil && h == "" {
+		return net.JoinHostPort(host, port)
+	}
+	return address
+}
