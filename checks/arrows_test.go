@@ -48,6 +48,8 @@ func TestLintCatches(t *testing.T) {
 		{"controller/judge/files.go", `import _ "os"`, "depguard"},
 		{"controller/history/files.go", `import _ "os"`, "depguard"},
 		{"controller/simulation/files.go", `import _ "os"`, "depguard"},
+		{"controller/watch/files.go", `import _ "os"`, "depguard"},
+		{"controller/watch/clock.go", "import \"time\"\n\n// Now is now.\nfunc Now() time.Time { return time.Now() }", "forbidigo"},
 		{"controller/tally/clock.go", "import \"time\"\n\n// Now is now.\nfunc Now() time.Time { return time.Now() }", "forbidigo"},
 		{"controller/tally/decides.go", `import _ "github.com/sluicehq/sluice/controller/rollout"`, "depguard"},
 		{"controller/admit/context.go", `import _ "context"`, "depguard"},

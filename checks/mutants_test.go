@@ -213,12 +213,12 @@ func mutants() []mutant {
 			"min(c.RequestsBefore, c.RequestsDuring)", "max(c.RequestsBefore, c.RequestsDuring)", "TestRandomHistories",
 		},
 		{
-			9, "a new leader goes on with what it saw before it was deposed", "controller/swapcost.go",
+			9, "a new leader goes on with what it saw before it was deposed", "controller/watch/swaps.go",
 			"epoch != w.epoch || ", "", "TestSwapUnseen",
 		},
 		{
-			9, "what tasks do while others swap counts as calm", "controller/swapcost.go",
-			"case t.swap != nil, wave && !t.moved:", "case t.swap != nil:", "TestSwapHurtsEndsTheRollout",
+			9, "what tasks do while others swap counts as calm", "controller/watch/swaps.go",
+			"case t.swap != nil, wave && !t.moved:", "case t.swap != nil:", "controller:TestSwapHurtsEndsTheRollout",
 		},
 		{
 			10, "gross harm is not acted on while held", "controller/rollout/decide.go",
@@ -273,7 +273,7 @@ func mutants() []mutant {
 			"if decided && !goesBack(next) {", "if decided && next.Active == nil {", "TestForwardWaitsForLog",
 		},
 		{
-			10, "what a silent canary answers costs nothing", "controller/exposure.go",
+			10, "what a silent canary answers costs nothing", "controller/watch/exposure.go",
 			"t.Assumed += rate * elapsed.Seconds()", "t.Assumed += 0 * rate", "TestExposure",
 		},
 		{

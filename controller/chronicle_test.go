@@ -15,6 +15,7 @@ import (
 	"github.com/sluicehq/sluice/controller/history"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/watch"
 )
 
 // chunks is the log of a rollout as it is stored.
@@ -366,7 +367,7 @@ func TestPendingIsBounded(t *testing.T) {
 // has left its checkpoint, and forgets nothing of what the candidate has done.
 func TestUnknownCheckpoint(t *testing.T) {
 	j := &judging{Generation: 7, Verdict: &judge.Verdict{Looks: 9}, Arms: map[string]judge.Arm{"a": judge.Candidate}, Crashed: []string{"b"}}
-	j.Exposure = exposure{Generation: 7, Tasks: map[string]exposed{"a": {Boot: "1", Auctions: 500}}, Auctions: 300}
+	j.Exposure = watch.Exposure{Generation: 7, Tasks: map[string]watch.Exposed{"a": {Boot: "1", Auctions: 500}}, Auctions: 300}
 	j.Log.Chunk = 4
 	body, err := json.Marshal(j)
 	if err != nil {
@@ -390,7 +391,7 @@ func TestUnknownCheckpoint(t *testing.T) {
 		if err := json.Unmarshal(other, restored); err != nil {
 			t.Fatal(err)
 		}
-		auctions, _ := restored.Exposure.total()
+		auctions, _ := restored.Exposure.Total()
 		if anew := restored.Generation == 0 && restored.Verdict == nil && restored.Log.Chunk == 5; !anew || auctions != 800 || len(restored.Crashed) != 1 {
 			t.Errorf("judge %s: %+v, %d auctions", how, restored, auctions)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/controller/tally"
+	"github.com/sluicehq/sluice/controller/watch"
 )
 
 // judging is what is remembered of one rollout that is being judged: what is
@@ -30,7 +31,7 @@ type judging struct {
 	Tally      tally.State          `json:"tally"`
 	Judge      judge.State          `json:"judge"`
 	Verdict    *judge.Verdict       `json:"verdict"` // of the last look
-	Exposure   exposure             `json:"exposure"`
+	Exposure   watch.Exposure       `json:"exposure"`
 	Arms       map[string]judge.Arm `json:"arms"`    // of tasks that could crash on either side's account
 	Crashed    []string             `json:"crashed"` // tasks whose crash has been counted
 	Log        chronicle            `json:"log"`
@@ -102,7 +103,7 @@ func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *ro
 	verdict := j.Judge.Judge(statistics, policy)
 	j.Verdict = &verdict
 	exposing := slices.DeleteFunc(slices.Clone(look.Silent), func(task string) bool { return !slices.Contains(s.Active.CanaryTasks, task) })
-	j.Exposure.take(look, j.Generation, exposing, seen.Pace)
+	j.Exposure.Take(look, j.Generation, exposing, seen.Pace)
 	digest, err := history.DigestOf(verdict)
 	if err != nil {
 		return err
@@ -123,7 +124,7 @@ func (j *judging) tell(r *rollout.Rollout, seen *rollout.Observation) {
 }
 
 func (j *judging) tellExposure(seen *rollout.Observation) {
-	auctions, missed := j.Exposure.total()
+	auctions, missed := j.Exposure.Total()
 	seen.Exposed, seen.MissedBids = auctions, int64(missed)
 }
 

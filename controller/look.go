@@ -30,9 +30,9 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	if seen.Tasks == nil && err != nil {
 		return nil, errors.Join(errs...)
 	}
-	seen.Pace = f.memo.pace.look(seen.Tasks, now)
-	seen.Swaps = f.memo.swaps.look(seen.Tasks, f.epoch, now)
-	f.memo.pasts.look(s, seen.Tasks, f.epoch, now)
+	seen.Pace = f.memo.pace.Look(seen.Tasks, now)
+	seen.Swaps = f.memo.swaps.Look(seen.Tasks, f.epoch, now)
+	f.memo.pasts.Look(s, seen.Tasks, f.epoch, now)
 	seen.Jobs, err = f.jobs(ctx, s, now)
 	trouble("look for models", err)
 	seen.Published, seen.Lost, err = f.published(ctx, s)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/admit"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/watch"
 )
 
 // memory is what a reconciler need not look up again. All of it can be lost:
@@ -32,9 +33,9 @@ type memory struct {
 	admission *admission // of the last rollout looked at
 	judging   *judging
 	settled   string // rollout whose looks are all stored, though it went back
-	swaps     swapWatch
-	pasts     pasts
-	pace      pace
+	swaps     watch.Swaps
+	pasts     watch.Pasts
+	pace      watch.Pace
 }
 
 // admission is what looking at an artifact came to, with its bytes.

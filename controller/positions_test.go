@@ -33,7 +33,9 @@ func (n *notary) Counts(ctx context.Context, address string, c Comparison) ([]ta
 	for _, r := range all {
 		scored := int64(0)
 		for _, p := range r.Partners {
-			scored += sum(p.Scored)
+			for _, count := range p.Scored {
+				scored += count
+			}
 		}
 		n.scored[page(r.Task, r.Boot, r.Generation, r.Upto)] = scored
 	}
@@ -116,28 +118,4 @@ func TestNothingIsCountedTwiceOrLost(t *testing.T) {
 			t.Errorf("the test tests little: %d leaders, %d checkpoints", epoch, checked)
 		}
 	})
-}
-
-// TestExposedOnce exposes the candidate to what a task tells again, with more,
-// once.
-func TestExposedOnce(t *testing.T) {
-	var e exposure
-	for _, step := range []struct{ after, upto, requests, auctions int64 }{
-		{0, 3, 100, 100},
-		{0, 5, 150, 150}, // what was told up to 3 was not taken for good
-		{0, 5, 150, 150},
-		{5, 7, 10, 160},
-		{5, 8, 15, 165},
-		{0, 9, 180, 165}, // whoever this is for
-		{6, 9, 180, 165},
-		{8, 9, 5, 170},
-	} {
-		look := tally.Look{Reports: []tally.Report{{
-			Task: "a", Boot: "1", Generation: 7, Arm: judge.Candidate, After: step.after, Upto: step.upto, Requests: []int64{step.requests},
-		}}}
-		e.take(look, 7, nil, 20)
-		if auctions, _ := e.total(); auctions != step.auctions {
-			t.Errorf("after %d up to %d: %d auctions, want %d", step.after, step.upto, auctions, step.auctions)
-		}
-	}
 }

@@ -84,7 +84,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	if err != nil {
 		return 0, errors.Join(err, troubles)
 	}
-	f.memo.swaps.asked(next, actions)
+	f.memo.swaps.Asked(next, actions)
 	f.report(ctx, state, next)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
 	troubles = errors.Join(troubles, f.settle(ctx, next, decided))

@@ -1,26 +1,23 @@
-package controller
+package watch
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
-	"github.com/sluicehq/sluice/inference/release"
+	"github.com/sluicehq/sluice/controller/watch/watchtest"
 )
 
 // watching plays a fleet of which every task answers 1,000 requests a second,
 // each in a millisecond unless it is said otherwise.
 type watching struct {
 	t     *testing.T
-	w     swapWatch
+	w     Swaps
 	tasks []rollout.Task
 	took  map[string]time.Duration // by task
 	now   time.Time
@@ -32,24 +29,10 @@ type watching struct {
 func newWatching(t *testing.T) *watching {
 	p := &watching{t: t, now: time.Unix(1_000_000, 0), epoch: 1, took: map[string]time.Duration{}}
 	for _, id := range []string{"a", "b", "c"} {
-		p.tasks = append(p.tasks, rollout.Task{ID: id, Boot: "1", Reachable: true, Times: nothingYet()})
+		p.tasks = append(p.tasks, rollout.Task{ID: id, Boot: "1", Reachable: true, Times: watchtest.NothingYet()})
 	}
 	p.state.Active = &rollout.Rollout{Candidate: "new", Phase: rollout.Canary}
 	return p
-}
-
-func nothingYet() *rollout.Times {
-	return &rollout.Times{Took: make([]int64, judge.LatencyBins), Waited: make([]int64, judge.LatencyBins)}
-}
-
-// more is times with more requests that took or waited so long.
-func more(times *rollout.Times, took time.Duration, requests int64, waited time.Duration, samples int64) *rollout.Times {
-	next := rollout.Times{Took: slices.Clone(times.Took), Waited: slices.Clone(times.Waited)}
-	next.Took[binOf(took)] += requests
-	if next.Waited != nil {
-		next.Waited[binOf(waited)] += samples
-	}
-	return &next
 }
 
 // pass looks a second after the last look, and asks.
@@ -62,11 +45,11 @@ func (p *watching) pass(actions ...rollout.Action) {
 			took = time.Millisecond
 		}
 		if t.Times != nil {
-			t.Times = more(t.Times, took, 1000, time.Microsecond, 0)
+			t.Times = watchtest.More(t.Times, took, 1000, time.Microsecond, 0)
 		}
 	}
-	p.last = p.w.look(p.tasks, p.epoch, p.now)
-	p.w.asked(p.state, actions)
+	p.last = p.w.Look(p.tasks, p.epoch, p.now)
+	p.w.Asked(p.state, actions)
 }
 
 // passes looks as often as that and asks for nothing.
@@ -75,8 +58,6 @@ func (p *watching) passes(n int, actions ...rollout.Action) {
 		p.pass(actions...)
 	}
 }
-
-func binOf(d time.Duration) int { return int(4 * math.Log2(float64(d)/float64(time.Microsecond))) }
 
 func take(task string) rollout.Action { return rollout.Assign{Task: task, Release: "new"} }
 
@@ -98,7 +79,7 @@ func (p *watching) costs(what string, want ...string) {
 // nearest is the duration of these tests in whose bin d lies.
 func nearest(d time.Duration) time.Duration {
 	for _, near := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
-		if low := math.Exp2(float64(binOf(near))/4) * float64(time.Microsecond); float64(d) >= low && float64(d) <= low*1.2 {
+		if low := math.Exp2(float64(watchtest.BinOf(near))/4) * float64(time.Microsecond); float64(d) >= low && float64(d) <= low*1.2 {
 			return near
 		}
 	}
@@ -222,7 +203,7 @@ func TestSwapUnseen(t *testing.T) {
 		{"older tasks do not tell waits", func(p *watching) {
 			p.tasks[0].Times.Waited, p.tasks[1].Times.Waited, p.tasks[2].Times.Waited = nil, nil, nil
 		}, []string{"a 1ms-50ms", " 1ms-50ms"}},
-		{"the task counts backwards", func(p *watching) { p.tasks[0].Times = nothingYet() }, []string{" 1ms-50ms"}},
+		{"the task counts backwards", func(p *watching) { p.tasks[0].Times = watchtest.NothingYet() }, []string{" 1ms-50ms"}},
 		{"it goes back", func(p *watching) { p.state.Active.Phase = rollout.RollingBack }, nil},
 		{"nothing is being tried", func(p *watching) { p.state.Active = nil }, nil},
 		{"it takes something else", func(p *watching) { p.state.Active.Candidate = "newer" }, nil},
@@ -232,8 +213,8 @@ func TestSwapUnseen(t *testing.T) {
 			p.passes(20)
 			hurts(p)
 			tt.play(p)
-			p.last = p.w.look(p.tasks, p.epoch, p.now) // nothing was counted meanwhile
-			p.w.asked(p.state, []rollout.Action{take(p.tasks[0].ID)})
+			p.last = p.w.Look(p.tasks, p.epoch, p.now) // nothing was counted meanwhile
+			p.w.Asked(p.state, []rollout.Action{take(p.tasks[0].ID)})
 			p.passes(6)
 			p.costs("", tt.want...)
 		})
@@ -250,7 +231,7 @@ func TestSwapWhileUnreachable(t *testing.T) {
 	p.passes(10)
 	p.costs("it says nothing", " 1ms-1ms")
 	p.tasks[0] = held
-	p.tasks[0].Times = more(held.Times, 200*time.Millisecond, 10_000, time.Microsecond, 0)
+	p.tasks[0].Times = watchtest.More(held.Times, 200*time.Millisecond, 10_000, time.Microsecond, 0)
 	p.passes(2)
 	if len(p.last) != 2 || p.last[0].RequestsDuring != 1000 {
 		t.Errorf("told %+v", p.last)
@@ -267,10 +248,10 @@ func TestSwapWaits(t *testing.T) {
 			if i > 20 && j == 0 {
 				wait = 45 * time.Millisecond // to a bin
 			}
-			p.tasks[j].Times = more(p.tasks[j].Times, time.Millisecond, 0, wait, 200)
+			p.tasks[j].Times = watchtest.More(p.tasks[j].Times, time.Millisecond, 0, wait, 200)
 		}
 		if p.pass(); i == 20 {
-			p.w.asked(p.state, []rollout.Action{take("a")})
+			p.w.Asked(p.state, []rollout.Action{take("a")})
 		}
 	}
 	p.costs("waited", "a 1ms-50ms", " 1ms-1ms")
@@ -297,81 +278,5 @@ func TestPercentile99(t *testing.T) {
 		if us := float64(got) / float64(time.Microsecond); us < low-0.01 || us > high+0.01 || n != uint64(len(all)) {
 			t.Fatalf("%v of %d, want %.1f to %.1f us of %d", got, n, low, high, len(all))
 		}
-	}
-}
-
-// slowControl speaks to tasks whose requests take 1 ms, and 80 ms for three
-// seconds from a swap on to a release that is named: on the task, or on the
-// others.
-type slowControl struct {
-	fakeControl
-	slows      string // digest
-	neighbours bool
-	told       map[string]*rollout.Times
-	at         map[string]time.Time
-}
-
-func (c *slowControl) Status(ctx context.Context, t rollout.Task) (rollout.Task, error) {
-	t, err := c.fakeControl.Status(ctx, t)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
-		return t, err
-	}
-	took := time.Millisecond
-	for id, f := range c.tasks {
-		if swaps := (f.Serving == c.slows || f.Shadow == c.slows) && time.Since(f.since) < 3*time.Second; swaps && (id == t.ID) != c.neighbours {
-			took = 80 * time.Millisecond
-		}
-	}
-	if c.told[t.ID] == nil {
-		c.told[t.ID] = nothingYet()
-	}
-	c.told[t.ID] = more(c.told[t.ID], took, int64(time.Since(c.at[t.ID])/(500*time.Microsecond)), time.Microsecond, 0)
-	c.at[t.ID], t.Times = time.Now(), c.told[t.ID]
-	return t, nil
-}
-
-// The whole loop rolls a good candidate back when taking it over hurts the
-// task, or the others, and says which; and goes live where the guard is off.
-func TestSwapHurtsEndsTheRollout(t *testing.T) {
-	for _, tt := range []struct {
-		name       string
-		neighbours bool
-		off        bool
-		want       rollout.Phase
-		says       string
-	}{
-		{"the task", false, false, rollout.RolledBack, "p99 on task "},
-		{"its neighbours", true, false, rollout.RolledBack, "p99 on the other tasks "},
-		{"unguarded", false, true, rollout.Live, ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld()
-				r := w.reconciler(1)
-				slow := &slowControl{fakeControl{w}, "", tt.neighbours, map[string]*rollout.Times{}, map[string]time.Time{}}
-				r.Control = slow
-				guarded := &r.Fleet.Policies.Default
-				guarded.Shadow.Tasks, guarded.SwapGuard.Off = 1, tt.off
-				step := func() error { _, err := r.Pass(t.Context()); return err }
-				playJob(t, w, "first", step)
-				for range 30 {
-					_ = step()
-					time.Sleep(time.Second)
-				}
-				slow.slows = release.Digest(testArtifact("good"))
-				playJob(t, w, "good", step)
-				ended := w.ended(t)["good"]
-				if ended.Phase != tt.want || (ended.Reason == rollout.SwapHurts) == tt.off || !strings.HasPrefix(ended.Sentence, tt.says) {
-					t.Errorf("it ended %s (%s): %s", ended.Phase, ended.Reason, ended.Sentence)
-				}
-				for id, task := range w.tasks {
-					if tt.off != (task.Serving == release.Digest(testArtifact("good"))) {
-						t.Errorf("task %s serves %s", id, task.Serving)
-					}
-				}
-			})
-		})
 	}
 }

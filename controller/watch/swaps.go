@@ -1,4 +1,4 @@
-package controller
+package watch
 
 import (
 	"maps"
@@ -24,7 +24,7 @@ const (
 	swapSettles = 5 * time.Second
 )
 
-// swapWatch measures what it costs auctions that tasks make a candidate ready.
+// Swaps measures what it costs auctions that tasks make a candidate ready.
 // It looks at all that tasks say their requests took, once in every pass, and
 // keeps some 4 KiB per task however long it watches.
 //
@@ -36,7 +36,7 @@ const (
 // taken over, which therefore judges no swap that it finds under way.
 //
 // It only measures. What is too much is package rollout's word.
-type swapWatch struct {
+type Swaps struct {
 	epoch int64
 	looks int64
 	at    time.Time // of the last look
@@ -73,10 +73,10 @@ type swap struct {
 	left      time.Time // since when there is nothing left to ask of it; zero before
 }
 
-// look takes in what the tasks say and tells the costs of swaps under way.
-func (w *swapWatch) look(tasks []rollout.Task, epoch int64, now time.Time) []rollout.SwapCost {
+// Look takes in what the tasks say and tells the costs of swaps under way.
+func (w *Swaps) Look(tasks []rollout.Task, epoch int64, now time.Time) []rollout.SwapCost {
 	if gap := now.Sub(w.at); w.tasks == nil || epoch != w.epoch || gap < 0 || gap > calmWindow {
-		*w = swapWatch{epoch: epoch, tasks: map[string]*watched{}, half: now}
+		*w = Swaps{epoch: epoch, tasks: map[string]*watched{}, half: now}
 	}
 	if w.wave == nil && now.Sub(w.half) >= calmWindow/2 {
 		for _, t := range w.tasks {
@@ -95,7 +95,7 @@ func (w *swapWatch) look(tasks []rollout.Task, epoch int64, now time.Time) []rol
 
 // see takes in what one task says. What it counted while it could not be seen
 // belongs to no window.
-func (w *swapWatch) see(t rollout.Task, now time.Time) {
+func (w *Swaps) see(t rollout.Task, now time.Time) {
 	known := w.tasks[t.ID]
 	if known == nil || t.Reachable && t.Boot != known.boot {
 		known = &watched{boot: t.Boot}
@@ -126,7 +126,7 @@ func (t *watched) window(wave bool) *window {
 
 // costs tells what has been counted for long enough, tasks in order, their
 // neighbours last, and begins anew what has been counted for too long.
-func (w *swapWatch) costs() (costs []rollout.SwapCost) {
+func (w *Swaps) costs() (costs []rollout.SwapCost) {
 	for id, t := range w.tasks {
 		if t.swap == nil || w.at.Sub(t.swap.since) < swapSettles {
 			continue
@@ -153,7 +153,7 @@ func (w *swapWatch) costs() (costs []rollout.SwapCost) {
 
 // neighbours is the cost on the tasks that were seen calm and have not swapped
 // since, which ends what was calm.
-func (w *swapWatch) neighbours() rollout.SwapCost {
+func (w *Swaps) neighbours() rollout.SwapCost {
 	var before, during pool
 	for _, t := range w.tasks {
 		if t.swap == nil && (t.older.any() || t.newer.any()) {
@@ -171,10 +171,10 @@ func cost(task, candidate string, before, during *pool) rollout.SwapCost {
 	return c
 }
 
-// asked takes in what the tasks are asked for after the last look. A task
+// Asked takes in what the tasks are asked for after the last look. A task
 // swaps for as long as something is asked of it or it prepares something, and
 // for a while if it falls silent meanwhile.
-func (w *swapWatch) asked(s rollout.State, actions []rollout.Action) {
+func (w *Swaps) Asked(s rollout.State, actions []rollout.Action) {
 	assigned := map[string]rollout.Assign{}
 	for _, a := range actions {
 		if a, is := a.(rollout.Assign); is {
@@ -218,7 +218,7 @@ func (t *watched) begin(candidate string, now time.Time) {
 }
 
 // ride lets a wave begin, end, or go on.
-func (w *swapWatch) ride(s rollout.State) {
+func (w *Swaps) ride(s rollout.State) {
 	candidate := ""
 	for _, t := range w.tasks {
 		if t.swap != nil && t.swap.candidate != "" && s.Active != nil && t.swap.candidate == s.Active.Candidate {
@@ -244,7 +244,7 @@ func (w *swapWatch) ride(s rollout.State) {
 }
 
 // again lets the neighbours count from now on.
-func (w *swapWatch) again() {
+func (w *Swaps) again() {
 	w.wave.since = w.at
 	for _, t := range w.tasks {
 		if t.swap == nil {
@@ -258,25 +258,6 @@ func (w *swapWatch) again() {
 type window struct{ took, waited bins }
 
 func (w *window) any() bool { return slices.Max(w.took[:]) > 0 }
-
-// bins is what was counted in some time, in the bins of judge.LatencyBins.
-type bins [judge.LatencyBins]uint32
-
-// add adds what was counted from one moment to another. It reports false where
-// that cannot have been.
-func (b *bins) add(from, to []int64) bool {
-	if len(from) != len(b) || len(to) != len(b) {
-		return true // not told
-	}
-	for i := range b {
-		n := to[i] - from[i]
-		if n < 0 || n > math.MaxUint32-int64(b[i]) {
-			return false
-		}
-		b[i] += uint32(n)
-	}
-	return true
-}
 
 // pool is windows taken together.
 type pool struct{ took, waited [judge.LatencyBins]uint64 }

@@ -1,9 +1,6 @@
-package controller
+package watch
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"time"
 
@@ -15,12 +12,12 @@ import (
 // once it is there.
 const pastWindow = time.Hour
 
-// pasts remembers what requests of each task took while it served stable and
+// Pasts remembers what requests of each task took while it served stable and
 // nothing was tried: what the judge holds it against once it is compared. From
 // the moment that a candidate touches any task, all pasts stay as they are, so
 // that they are of the same hour, and are stored before the first look, so that
 // whoever takes over judges by the same.
-type pasts struct {
+type Pasts struct {
 	epoch  int64
 	stable string
 	looks  int64
@@ -37,11 +34,11 @@ type past struct {
 	older, newer bins
 }
 
-// look takes in what the tasks say.
-func (p *pasts) look(s rollout.State, tasks []rollout.Task, epoch int64, now time.Time) {
+// Look takes in what the tasks say.
+func (p *Pasts) Look(s rollout.State, tasks []rollout.Task, epoch int64, now time.Time) {
 	gap := now.Sub(p.at)
 	if p.tasks == nil || p.epoch != epoch || p.stable != s.Stable || gap < 0 || gap > pastWindow {
-		*p, gap = pasts{epoch: epoch, stable: s.Stable, half: now, tasks: map[string]*past{}}, 0
+		*p, gap = Pasts{epoch: epoch, stable: s.Stable, half: now, tasks: map[string]*past{}}, 0
 	}
 	p.at = now
 	calm := s.Active == nil || s.Active.Comparing() == rollout.Queued || s.Active.Comparing() == rollout.Admitting
@@ -63,7 +60,7 @@ func (p *pasts) look(s rollout.State, tasks []rollout.Task, epoch int64, now tim
 }
 
 // turn begins the newer half of a task's past anew.
-func (p *pasts) turn(task string) {
+func (p *Pasts) turn(task string) {
 	if t := p.tasks[task]; t != nil {
 		t.older, t.newer = t.newer, bins{}
 	}
@@ -71,7 +68,7 @@ func (p *pasts) turn(task string) {
 
 // see takes in what one task says. What it counted while it could not be seen,
 // or did anything but serve stable, belongs to no past.
-func (p *pasts) see(t rollout.Task, calm bool) {
+func (p *Pasts) see(t rollout.Task, calm bool) {
 	known := p.tasks[t.ID]
 	if known == nil || t.Reachable && t.Boot != known.boot {
 		known = &past{boot: t.Boot}
@@ -88,9 +85,9 @@ func (p *pasts) see(t rollout.Task, calm bool) {
 	}
 }
 
-// all is what the requests of each task took then, bins as in
+// All is what the requests of each task took then, bins as in
 // judge.LatencyBins, for the tasks of which that is known.
-func (p *pasts) all() map[string][]int64 {
+func (p *Pasts) All() map[string][]int64 {
 	all := map[string][]int64{}
 	for id, t := range p.tasks {
 		var took [judge.LatencyBins]int64
@@ -105,47 +102,4 @@ func (p *pasts) all() map[string][]int64 {
 		}
 	}
 	return all
-}
-
-// recall makes sure that the pasts of the rollout's tasks are known. Damaged ones
-// are told of once; without them the judge goes on, since harm to what is
-// filtered is found all the same.
-func (f *Reconciler) recall(ctx context.Context, j *judging) error {
-	if j.pasts != nil {
-		return nil
-	}
-	key := pastsKey(f.Fleet.Name, j.rollout)
-	body, _, err := f.Documents.Get(ctx, key)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return f.keepPasts(ctx, j, key)
-	case err != nil:
-		return fmt.Errorf("recall what tasks' requests took before rollout %q: %w", j.rollout, err)
-	}
-	j.pasts = map[string][]int64{}
-	if err := unpack(body, &j.pasts); err != nil {
-		j.pasts = map[string][]int64{}
-		return fmt.Errorf("%s is damaged: restore an earlier version of the object; until another controller leads, latency is compared as it stands: %w", key, err)
-	}
-	return nil
-}
-
-// keepPasts stores the pasts that this process knows before the first look;
-// later on there are none but those that are stored.
-func (f *Reconciler) keepPasts(ctx context.Context, j *judging, key string) error {
-	pasts := map[string][]int64{}
-	if j.etag == "" {
-		pasts = f.memo.pasts.all()
-	}
-	if len(pasts) > 0 {
-		body, err := pack(pasts)
-		if err == nil {
-			_, err = f.Documents.Put(ctx, key, body, "")
-		}
-		if err != nil {
-			return fmt.Errorf("store what tasks' requests took before rollout %q: %w", j.rollout, err)
-		}
-	}
-	j.pasts = pasts
-	return nil
 }

@@ -1,4 +1,4 @@
-package controller
+package watch
 
 import (
 	"time"
@@ -7,20 +7,20 @@ import (
 	"github.com/sluicehq/sluice/controller/tally"
 )
 
-// exposure is how many auctions the candidate of a rollout has answered, and
+// Exposure is how many auctions the candidate of a rollout has answered, and
 // how many bids it alone has filtered among them, whoever counted them and
 // however often tasks were replaced.
-type exposure struct {
+type Exposure struct {
 	Generation int64              `json:"generation"` // of the cohort whose tasks these are
-	Tasks      map[string]exposed `json:"tasks"`
+	Tasks      map[string]Exposed `json:"tasks"`
 	Auctions   int64              `json:"auctions"` // of earlier cohorts and processes
 	Missed     float64            `json:"missed"`
 	At         time.Time          `json:"at"` // of the last look
 }
 
-// exposed is what one process has counted. What it counts while nobody can ask
+// Exposed is what one process has counted. What it counts while nobody can ask
 // it is assumed, until it tells.
-type exposed struct {
+type Exposed struct {
 	Boot     string  `json:"boot"`
 	Upto     int64   `json:"upto"` // position, as in tally.Report
 	Auctions int64   `json:"auctions"`
@@ -37,10 +37,10 @@ type exposed struct {
 	MissedBefore   float64 `json:"missed_before"`
 }
 
-// take adds what the reports of a look count. The candidate's tasks that are
+// Take adds what the reports of a look count. The candidate's tasks that are
 // silent are taken to go on as before, or at the pace, in auctions a second,
 // where that is not known.
-func (e *exposure) take(look tally.Look, generation int64, silent []string, pace float64) {
+func (e *Exposure) Take(look tally.Look, generation int64, silent []string, pace float64) {
 	if e.Generation != generation {
 		e.fold(generation)
 	}
@@ -67,12 +67,12 @@ func (e *exposure) take(look tally.Look, generation int64, silent []string, pace
 
 // add takes in a report, unless it was before. One that begins where the last
 // one began was not taken for good, and tells it again, with more.
-func (e *exposure) add(r tally.Report, at time.Time) {
+func (e *Exposure) add(r tally.Report, at time.Time) {
 	t := e.Tasks[r.Task]
 	if t.Boot != r.Boot && t.Boot != "" { // another process: what the old one told stays
 		e.Auctions += t.Auctions + int64(t.Assumed)
 		e.Missed += t.Missed
-		t = exposed{}
+		t = Exposed{}
 	}
 	if t.Boot == "" {
 		t.Since = at
@@ -93,13 +93,13 @@ func (e *exposure) add(r tally.Report, at time.Time) {
 }
 
 // fold begins another cohort.
-func (e *exposure) fold(generation int64) {
-	e.Auctions, e.Missed = e.total()
-	e.Generation, e.Tasks = generation, map[string]exposed{}
+func (e *Exposure) fold(generation int64) {
+	e.Auctions, e.Missed = e.Total()
+	e.Generation, e.Tasks = generation, map[string]Exposed{}
 }
 
-// total is what all cohorts come to.
-func (e *exposure) total() (auctions int64, missed float64) {
+// Total is what all cohorts come to.
+func (e *Exposure) Total() (auctions int64, missed float64) {
 	auctions, missed = e.Auctions, e.Missed
 	for _, t := range e.Tasks {
 		auctions += t.Auctions + int64(t.Assumed)

@@ -1,4 +1,4 @@
-package controller
+package watch
 
 import (
 	"time"
@@ -13,9 +13,9 @@ const (
 	paceLasts = 5 * time.Minute
 )
 
-// pace measures how many auctions a second one task answers, on average over
+// Pace measures how many auctions a second one task answers, on average over
 // the fleet. It can be lost: it is measured anew.
-type pace struct {
+type Pace struct {
 	since    time.Time
 	answered map[string]answered // then, by task
 	told     float64
@@ -27,9 +27,9 @@ type answered struct {
 	requests int64
 }
 
-// look takes in what the tasks say, and returns what was measured last; 0 when
+// Look takes in what the tasks say, and returns what was measured last; 0 when
 // nothing was.
-func (p *pace) look(tasks []rollout.Task, now time.Time) float64 {
+func (p *Pace) Look(tasks []rollout.Task, now time.Time) float64 {
 	gap := now.Sub(p.since)
 	if gap >= 0 && gap < paceOver && p.answered != nil {
 		return p.told

@@ -1,4 +1,4 @@
-package controller
+package watch
 
 import (
 	"encoding/json"
@@ -24,7 +24,7 @@ func TestExposure(t *testing.T) {
 	control.Arm = judge.Control
 	unexplored := report("2", 8, 30, 31, 10, 4)
 	unexplored.Explore = 0
-	var e exposure
+	var e Exposure
 	for _, step := range []struct {
 		why              string
 		after            time.Duration
@@ -51,14 +51,38 @@ func TestExposure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e = exposure{}
+		e = Exposure{}
 		if err := json.Unmarshal(body, &e); err != nil {
 			t.Fatal(err)
 		}
 		look := tally.Look{At: begin.Add(step.after * time.Second), Reports: step.reports}
-		e.take(look, step.generation, step.silent, 20)
-		if auctions, missed := e.total(); auctions != step.auctions || int64(missed) != step.missed {
+		e.Take(look, step.generation, step.silent, 20)
+		if auctions, missed := e.Total(); auctions != step.auctions || int64(missed) != step.missed {
 			t.Fatalf("%s: %d auctions and %v missed bids, want %d and %d", step.why, auctions, missed, step.auctions, step.missed)
+		}
+	}
+}
+
+// TestExposedOnce exposes the candidate to what a task tells again, with more,
+// once.
+func TestExposedOnce(t *testing.T) {
+	var e Exposure
+	for _, step := range []struct{ after, upto, requests, auctions int64 }{
+		{0, 3, 100, 100},
+		{0, 5, 150, 150}, // what was told up to 3 was not taken for good
+		{0, 5, 150, 150},
+		{5, 7, 10, 160},
+		{5, 8, 15, 165},
+		{0, 9, 180, 165}, // whoever this is for
+		{6, 9, 180, 165},
+		{8, 9, 5, 170},
+	} {
+		look := tally.Look{Reports: []tally.Report{{
+			Task: "a", Boot: "1", Generation: 7, Arm: judge.Candidate, After: step.after, Upto: step.upto, Requests: []int64{step.requests},
+		}}}
+		e.Take(look, 7, nil, 20)
+		if auctions, _ := e.Total(); auctions != step.auctions {
+			t.Errorf("after %d up to %d: %d auctions, want %d", step.after, step.upto, auctions, step.auctions)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package controller
+package watch
 
 import (
 	"math"
@@ -14,7 +14,7 @@ func TestPace(t *testing.T) {
 		return rollout.Task{ID: id, Boot: boot, Requests: requests, Reachable: true}
 	}
 	silent := rollout.Task{ID: "a", Requests: 0}
-	var p pace
+	var p Pace
 	for _, step := range []struct {
 		why   string
 		after time.Duration
@@ -31,7 +31,7 @@ func TestPace(t *testing.T) {
 		{"the clock jumped back", 0, []rollout.Task{task("c", "1", 99000)}, 0},
 		{"and measures again", 50 * time.Second, []rollout.Task{task("c", "1", 100000)}, 20},
 	} {
-		if got := p.look(step.tasks, at.Add(step.after)); math.Abs(got-step.want) > 1e-9 {
+		if got := p.Look(step.tasks, at.Add(step.after)); math.Abs(got-step.want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", step.why, got, step.want)
 		}
 	}
