@@ -120,12 +120,12 @@ func mutants() []mutant {
 			"Key: &pinned.Key, IfMatch: &pinned.ETag}", "Key: &pinned.Key}", "TestS3Contract",
 		},
 		{
-			5, "an artifact is pinned anew when it is published", "controller/reconcile.go",
+			5, "an artifact is pinned anew when it is published", "controller/apply.go",
 			"\tfound, err := f.admission(ctx, *s.Active)\n\tif err != nil {\n\t\treturn err\n\t}\n\tif found.report.Digest != p.Digest {",
 			"\tanew := *s.Active\n\tanew.Candidate = \"\"\n\tfound, err := f.admission(ctx, anew)\n\tif err != nil {\n\t\treturn err\n\t}\n\tif found.report.Digest == \"\" {", "TestOverwrittenAnywhere",
 		},
 		{
-			5, "the passport is stored before the archive", "controller/reconcile.go",
+			5, "the passport is stored before the archive", "controller/apply.go",
 			"}{{release.ArchiveKey(p.Digest), found.archive}, {release.PassportKey(p.Digest), passport}} {", "}{{release.PassportKey(p.Digest), passport}, {release.ArchiveKey(p.Digest), found.archive}} {", "TestKilledAnywhere",
 		},
 		{
@@ -145,11 +145,11 @@ func mutants() []mutant {
 			"return now.Sub(e.seenAt) >= e.TTL", "return now.Sub(e.seenAt) >= e.TTL/2", "TestRandomLeases",
 		},
 		{
-			6, "a deposed controller goes on with a newer state", "controller/reconcile.go",
+			6, "a deposed controller goes on with a newer state", "controller/loop.go",
 			"if state.Epoch > f.epoch {", "if state.Epoch > f.epoch+1 {", "TestTwoControllers",
 		},
 		{
-			6, "a lease lasts for as long as its store takes to answer", "controller/controller.go",
+			6, "a lease lasts for as long as its store takes to answer", "controller/leader.go",
 			"if !time.Now().Before(c.Elector.Until()) {", "if c.Elector.Until().IsZero() {", "TestHungLease",
 		},
 		{
@@ -157,7 +157,7 @@ func mutants() []mutant {
 			"_, err = s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)", "err = s.Documents.Replace(ctx, release.FleetKey(state.Fleet), body)", "TestTwoControllers",
 		},
 		{
-			7, "a decision is acted on before it is written down", "controller/reconcile.go",
+			7, "a decision is acted on before it is written down", "controller/loop.go",
 			"\tnext.Epoch = f.epoch\n", "\tnext.Epoch = f.epoch\n\t_ = f.apply(ctx, next, actions)\n", "TestKilledAnywhere",
 		},
 		{
@@ -169,8 +169,8 @@ func mutants() []mutant {
 			"return !slices.ContainsFunc(tasks, func(t Task) bool { return t.ID == id })", "return id == \"\"", "controller:TestReplacedAnywhere",
 		},
 		{
-			7, "a release that is stored already cannot be published", "controller/reconcile.go",
-			"body, \"\"); err != nil && !errors.Is(err, ErrStale) {", "body, \"\"); err != nil {", "TestKilledAnywhere",
+			7, "a release that is stored already cannot be published", "controller/apply.go",
+			"body, \"\"); err != nil && !errors.Is(err, ErrStale) {", "body, \"\"); err != nil || errors.Is(err, ErrStale) {", "TestKilledAnywhere",
 		},
 		{
 			7, "a training job is taken up again", "controller/rollout/state.go",
@@ -249,7 +249,7 @@ func mutants() []mutant {
 			"extended && !now.Before(end)", "extended && end.IsZero()", "TestRandomHistories",
 		},
 		{
-			4, "the way back waits for the log of looks", "controller/reconcile.go",
+			4, "the way back waits for the log of looks", "controller/loop.go",
 			"if decided && !goesBack(next) {", "if decided {", "TestWayBackWaitsForNoLog",
 		},
 		{
@@ -269,7 +269,7 @@ func mutants() []mutant {
 			"j.Log.writer, j.Log.Chunk = nil, chunk", "j.Log.writer, _ = nil, chunk", "TestChunks",
 		},
 		{
-			8, "a candidate is accepted on looks that nobody kept", "controller/reconcile.go",
+			8, "a candidate is accepted on looks that nobody kept", "controller/loop.go",
 			"if decided && !goesBack(next) {", "if decided && next.Active == nil {", "TestForwardWaitsForLog",
 		},
 		{

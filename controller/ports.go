@@ -1,6 +1,3 @@
-// Package controller is the loop that carries out what package rollout
-// decides: load, look, decide, save, apply. It speaks to the world through
-// the small interfaces below and knows neither AWS nor Thrift.
 package controller
 
 import (
@@ -27,6 +24,15 @@ var (
 	// ErrStaleEpoch means that a task has seen a newer controller.
 	ErrStaleEpoch = errors.New("a newer controller is in charge")
 )
+
+// Ports are the adapters through which one fleet is seen and moved.
+type Ports struct {
+	Documents Documents
+	Artifacts Artifacts
+	Jobs      Jobs
+	Tasks     Tasks
+	Control   Control
+}
 
 // Documents are the controller's memory: S3 objects written conditionally.
 type Documents interface {

@@ -2,8 +2,6 @@ package controller
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -64,42 +62,3 @@ func (c *Controller) lead(ctx context.Context, epoch int64, loops *sync.WaitGrou
 	}
 	return stop
 }
-
-// run reconciles one fleet at its own pace, and sooner while things change,
-// until ctx ends.
-func (f *Reconciler) run(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	var trouble trouble
-	log := f.Log.With("fleet", f.Fleet.Name)
-	for hurried := 0; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.wake:
-		case <-timer.C:
-		}
-		wait, err := f.Pass(ctx)
-		if !errors.Is(err, ErrStale) && ctx.Err() == nil {
-			trouble.log(ctx, log, "reconcile", err, time.Now())
-		}
-		stuck := err != nil && !errors.Is(err, ErrStale) && wait == 0
-		if hurried++; stuck || wait >= f.Fleet.LookEvery || hurried > maxHurried {
-			wait, hurried = f.Fleet.LookEvery, 0
-		}
-		timer.Reset(wait)
-	}
-}
-
-// maxHurried bounds the passes in a row that come sooner than the loop's pace.
-const maxHurried = 16
-
-// Wake makes the loop look at the world now instead of at its next tick.
-func (f *Reconciler) Wake() {
-	select {
-	case f.wake <- struct{}{}:
-	default: // it is awake
-	}
-}
-
-var errDeposed = fmt.Errorf("the state was written under a newer lease: %w", ErrStaleEpoch)

@@ -1,0 +1,109 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// apply carries out the actions: what must be stored first, then everything
+// else at once. One that fails does not hold up the others.
+func (f *Reconciler) apply(ctx context.Context, s rollout.State, actions []rollout.Action) error {
+	var errs []error
+	for _, a := range actions {
+		if p, is := a.(rollout.Publish); is {
+			errs = append(errs, described(a, f.publish(ctx, s, p)))
+		}
+	}
+	failed := make([]error, len(actions))
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i, a := range actions {
+		g.Go(func() error {
+			failed[i] = described(a, f.act(ctx, s, a))
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in failed
+	return several(append(errs, failed...))
+}
+
+func described(a rollout.Action, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch a.(type) {
+	case rollout.Tag, rollout.Protect:
+		return err // it says of which task
+	case rollout.Assign:
+		return fmt.Errorf("assign %v: %w", a, err)
+	}
+	return fmt.Errorf("%v: %w", a, err)
+}
+
+func (f *Reconciler) act(ctx context.Context, s rollout.State, a rollout.Action) error {
+	ctx, cancel := context.WithTimeout(ctx, taskTimeout)
+	defer cancel()
+	switch a := a.(type) {
+	case rollout.Assign:
+		return f.Control.Assign(ctx, f.memo.address(a.Task), a, f.epoch)
+	case rollout.Tag:
+		return f.Tasks.Tag(ctx, a.Task, a.Release)
+	case rollout.Protect:
+		return f.Tasks.Protect(ctx, a.Task, a.On)
+	case rollout.Archive:
+		return f.archive(ctx, s, a.Rollout)
+	case rollout.Publish: // done before
+	}
+	return nil
+}
+
+// publish stores the release of the active rollout: the archive first, then
+// the passport, so that one with a passport is whole.
+func (f *Reconciler) publish(ctx context.Context, s rollout.State, p rollout.Publish) error {
+	found, err := f.admission(ctx, *s.Active)
+	if err != nil {
+		return err
+	}
+	if found.report.Digest != p.Digest {
+		return fmt.Errorf("the artifact is %s now: %w", rollout.Short(found.report.Digest), ErrChanged)
+	}
+	passport, err := json.Marshal(found.report.Passport)
+	if err != nil {
+		return fmt.Errorf("encode the passport: %w", err)
+	}
+	for _, d := range []struct {
+		key  string
+		body []byte
+	}{{release.ArchiveKey(p.Digest), found.archive}, {release.PassportKey(p.Digest), passport}} {
+		if _, err := f.Documents.Put(ctx, d.key, d.body, ""); err != nil && !errors.Is(err, ErrStale) {
+			return fmt.Errorf("store %s: %w", d.key, err)
+		}
+	}
+	f.memo.published[p.Digest] = true
+	return nil
+}
+
+// archive stores a finished rollout for ever.
+func (f *Reconciler) archive(ctx context.Context, s rollout.State, id string) error {
+	for _, r := range s.Finished {
+		if r.ID != id {
+			continue
+		}
+		body, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("encode: %w", err)
+		}
+		if err := f.Documents.Replace(ctx, finishedKey(f.Fleet.Name, id), body); err != nil {
+			return err
+		}
+		f.memo.setArchived(id)
+	}
+	return nil
+}

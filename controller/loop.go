@@ -1,0 +1,174 @@
+// Package controller is the loop that carries out what package rollout
+// decides: load, look, decide, save, apply. It speaks to the world through
+// the small interfaces of ports.go and knows neither AWS nor Thrift.
+package controller
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// Reconciler brings one fleet to where its rollouts want it.
+type Reconciler struct {
+	Fleet Fleet
+	Ports
+	Name string // of this controller, for people
+	Log  *slog.Logger
+
+	epoch   int64
+	wake    chan struct{}
+	store   Store
+	memo    memory
+	program string // version that judges
+}
+
+// NewReconciler returns the loop of one fleet.
+func NewReconciler(f Fleet, p Ports, name string, log *slog.Logger) *Reconciler {
+	return &Reconciler{
+		Fleet: f, Ports: p, Name: name, Log: log, wake: make(chan struct{}, 1),
+		store: Store{Documents: p.Documents, Names: []string{f.Name}}, memo: newMemory(), program: program(),
+	}
+}
+
+// How long one pass may take, and one message to a task.
+const (
+	passTimeout = 30 * time.Second
+	taskTimeout = 2 * time.Second
+	atOnce      = 64 // tasks spoken to at the same time
+)
+
+// Pass loads, looks, decides, saves and acts once, and says how long the next
+// pass may wait. It writes the decision down before acting on it: after a crash
+// between the two, the next pass asks for the same end states again.
+func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, passTimeout)
+	defer cancel()
+	began := time.Now()
+	state, etag, err := f.store.load(ctx, f.Fleet.Name)
+	if err != nil {
+		return f.Fleet.LookEvery, err
+	}
+	if state.Epoch > f.epoch {
+		return f.Fleet.LookEvery, errDeposed
+	}
+	seen, troubles := f.observe(ctx, state, began)
+	if seen == nil {
+		return f.Fleet.LookEvery, errors.Join(troubles, f.show(ctx, rollout.Observation{}, nil, troubles, began))
+	}
+	next, actions := rollout.Decide(state, *seen, f.Fleet.Policies, time.Now())
+	next.Epoch = f.epoch
+	decided := next.LastEvent != state.LastEvent
+	if decided && !goesBack(next) {
+		if err := f.keepLooks(ctx); err != nil {
+			return f.Fleet.LookEvery, errors.Join(err, troubles)
+		}
+	}
+	changed, err := f.save(ctx, state, next, etag)
+	if err != nil {
+		return 0, errors.Join(err, troubles)
+	}
+	f.memo.swaps.Asked(next, actions)
+	f.report(ctx, state, next)
+	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
+	troubles = errors.Join(troubles, f.settle(ctx, next, decided))
+	return f.pace(changed, actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))
+}
+
+var errDeposed = fmt.Errorf("the state was written under a newer lease: %w", ErrStaleEpoch)
+
+// goesBack reports whether stable is being restored, which waits for nothing
+// but that it is written down.
+func goesBack(s rollout.State) bool { return s.Active != nil && s.Active.Phase == rollout.RollingBack }
+
+// save writes the next state if it differs from the one that was loaded.
+func (f *Reconciler) save(ctx context.Context, old, next rollout.State, etag string) (changed bool, err error) {
+	before, err := json.Marshal(old)
+	if err != nil {
+		return false, fmt.Errorf("encode the state: %w", err)
+	}
+	after, err := json.Marshal(next)
+	if err != nil {
+		return false, fmt.Errorf("encode the state: %w", err)
+	}
+	if bytes.Equal(before, after) {
+		return false, nil
+	}
+	if err := f.store.save(ctx, next, etag); err != nil {
+		return true, fmt.Errorf("save: %w", err)
+	}
+	return true, nil
+}
+
+// report logs what has been decided.
+func (f *Reconciler) report(ctx context.Context, old, next rollout.State) {
+	for _, e := range next.Events {
+		if e.Seq > old.LastEvent {
+			f.Log.InfoContext(ctx, "decided", "fleet", f.Fleet.Name, "rollout", e.Rollout, "candidate", rollout.Short(e.Candidate),
+				"from", e.From, "to", e.To, "step", e.Step, "reason", e.Reason, "sentence", e.Sentence, "by", e.By)
+		}
+	}
+}
+
+// settling is how soon tasks that were asked for something are looked at again.
+const settling = 200 * time.Millisecond
+
+// pace is how long the next pass may wait after one that did this.
+func (f *Reconciler) pace(changed bool, actions []rollout.Action) time.Duration {
+	wait := f.Fleet.LookEvery
+	if changed {
+		wait = 0
+	}
+	for _, a := range actions {
+		switch a.(type) {
+		case rollout.Publish:
+			wait = 0
+		case rollout.Assign:
+			wait = min(wait, settling)
+		}
+	}
+	return wait
+}
+
+// run reconciles one fleet at its own pace, and sooner while things change,
+// until ctx ends.
+func (f *Reconciler) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var trouble trouble
+	log := f.Log.With("fleet", f.Fleet.Name)
+	for hurried := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake:
+		case <-timer.C:
+		}
+		wait, err := f.Pass(ctx)
+		if !errors.Is(err, ErrStale) && ctx.Err() == nil {
+			trouble.log(ctx, log, "reconcile", err, time.Now())
+		}
+		stuck := err != nil && !errors.Is(err, ErrStale) && wait == 0
+		if hurried++; stuck || wait >= f.Fleet.LookEvery || hurried > maxHurried {
+			wait, hurried = f.Fleet.LookEvery, 0
+		}
+		timer.Reset(wait)
+	}
+}
+
+// maxHurried bounds the passes in a row that come sooner than the loop's pace.
+const maxHurried = 16
+
+// Wake makes the loop look at the world now instead of at its next tick.
+func (f *Reconciler) Wake() {
+	select {
+	case f.wake <- struct{}{}:
+	default: // it is awake
+	}
+}

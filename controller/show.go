@@ -1,0 +1,30 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// show keeps for people what was seen; nothing is decided by it.
+func (f *Reconciler) show(ctx context.Context, seen rollout.Observation, actions []rollout.Action, troubles error, began time.Time) error {
+	look := rollout.Look{At: began, Leader: f.Name, Epoch: f.epoch, Seen: seen, Took: time.Since(began), Every: f.Fleet.LookEvery}
+	for _, a := range actions {
+		look.Wanted = append(look.Wanted, a.String())
+	}
+	if troubles != nil {
+		look.Errors = strings.Split(troubles.Error(), "\n") // one line each
+	}
+	body, err := json.Marshal(look)
+	if err == nil {
+		err = f.Documents.Replace(ctx, lookKey(f.Fleet.Name), body)
+	}
+	if err != nil {
+		return fmt.Errorf("show what was seen: %w", err)
+	}
+	return nil
+}
