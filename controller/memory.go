@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sluicehq/sluice/controller/admit"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/controller/watch"
 )
@@ -36,14 +35,6 @@ type memory struct {
 	swaps     watch.Swaps
 	pasts     watch.Pasts
 	pace      watch.Pace
-}
-
-// admission is what looking at an artifact came to, with its bytes.
-type admission struct {
-	rollout string
-	pin     string // version and ETag it was made of
-	archive []byte
-	report  admit.Report
 }
 
 func newMemory() memory {
