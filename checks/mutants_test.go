@@ -257,7 +257,7 @@ func mutants() []mutant {
 			"if j.Verdict.Outcome == judge.Worse {", "if j.Verdict == nil {", "TestHarmIsToldWithoutMemory",
 		},
 		{
-			7, "looks that are not stored yet die with the process", "controller/chronicle.go",
+			7, "looks that are not stored yet die with the process", "controller/judging_log.go",
 			"json:\"pending,omitempty\"", "json:\"-\"", "TestSameVerdicts",
 		},
 		{
@@ -265,7 +265,7 @@ func mutants() []mutant {
 			"Judge      judge.State          `json:\"judge\"`", "Judge      judge.State          `json:\"-\"`", "TestSameVerdicts",
 		},
 		{
-			7, "a log that could not be written goes on elsewhere", "controller/chronicle.go",
+			7, "a log that could not be written goes on elsewhere", "controller/judging_log.go",
 			"j.Log.writer, j.Log.Chunk = nil, chunk", "j.Log.writer, _ = nil, chunk", "TestChunks",
 		},
 		{

@@ -8,6 +8,40 @@ import (
 	"time"
 )
 
+// TestLease shows that one controller leads, that a silent one is replaced
+// after the lease's time by a higher epoch, whatever the wall clocks say, and
+// that one that ends gives the lease back at once.
+func TestLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		ctx := t.Context()
+		a := &Elector{Documents: w, Name: "a", TTL: 15 * time.Second}
+		b := &Elector{Documents: w, Name: "b", TTL: 15 * time.Second}
+		hold := func(e *Elector, want int64) {
+			t.Helper()
+			if epoch, err := e.Hold(ctx, time.Now()); err != nil || epoch != want {
+				t.Fatalf("%s holds epoch %d (%v), want %d", e.Name, epoch, err, want)
+			}
+		}
+		hold(a, 1)
+		for range 20 {
+			hold(b, 0)
+			hold(a, 1)
+			time.Sleep(4 * time.Second)
+		}
+		for range 4 { // a falls silent
+			hold(b, 0)
+			time.Sleep(4 * time.Second)
+		}
+		hold(b, 2)
+		hold(a, 0)
+		if err := b.Release(ctx); err != nil {
+			t.Fatal(err)
+		}
+		hold(a, 3)
+	})
+}
+
 // TestLeaseLostReply shows that a controller knows its own lease again when
 // the reply to writing it was lost, and waits for nobody.
 func TestLeaseLostReply(t *testing.T) {

@@ -4,10 +4,14 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference/release/releasetest"
 )
 
@@ -145,5 +149,27 @@ func TestReadManifest(t *testing.T) {
 	keep("contract.json", string(manifest))
 	if fleets, err := ReadFleets(folder); err != nil || fleets[0].Admission.ManifestBody != string(manifest) {
 		t.Errorf("with a good one: %v", err)
+	}
+}
+
+// TestFleetDocument checks that the fleet file shown in the documentation is
+// one, and that it shows the defaults.
+func TestFleetDocument(t *testing.T) {
+	text, err := os.ReadFile("../docs/fleet.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(text)
+	if shown == nil {
+		t.Fatal("docs/fleet.md shows no fleet file")
+	}
+	f, err := ParseFleet(shown[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := f.Policies.Default, rollout.Defaults()
+	got.Judge, want.Judge = judge.Policy{}, judge.Policy{}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("docs/fleet.md shows\n%+v\nthe defaults are\n%+v", got, want)
 	}
 }
