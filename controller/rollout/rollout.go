@@ -294,7 +294,7 @@ type Task struct {
 	MemoryBytes int64     `json:"memory_bytes"`
 	Connections int       `json:"connections"`
 	StartedAt   time.Time `json:"started_at"`
-	Requests    int64     `json:"requests"` // answered since the process started
+	Requests    int64     `json:"requests"` // answered since it serves what it serves, under this generation
 	Filtered    int64     `json:"filtered"` // pairs, under the release it serves now
 	Scored      int64     `json:"scored"`
 	Error       string    `json:"error,omitempty"` // why it cannot be reached

@@ -44,9 +44,10 @@ func (p *Pace) Look(tasks []rollout.Task, now time.Time) float64 {
 		if !t.Reachable {
 			continue
 		}
-		p.answered[t.ID] = answered{t.Boot, t.Requests}
-		if was, is := then[t.ID]; is && was.boot == t.Boot && t.Requests >= was.requests {
-			grown += t.Requests - was.requests
+		now := answered{t.Boot, sinceBoot(t)}
+		p.answered[t.ID] = now
+		if was, is := then[t.ID]; is && was.boot == now.boot && now.requests >= was.requests {
+			grown += now.requests - was.requests
 			measured++
 		}
 	}
@@ -54,4 +55,13 @@ func (p *Pace) Look(tasks []rollout.Task, now time.Time) float64 {
 		p.told = float64(grown) / float64(measured) / gap.Seconds()
 	}
 	return p.told
+}
+
+// sinceBoot is how many requests a task has answered since it started. The
+// number that it tells by itself begins anew with every swap.
+func sinceBoot(t rollout.Task) int64 {
+	if t.Times == nil {
+		return t.Requests
+	}
+	return sum(t.Times.Took)
 }

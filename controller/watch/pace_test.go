@@ -36,3 +36,19 @@ func TestPace(t *testing.T) {
 		}
 	}
 }
+
+// A swap makes a task count anew what it answers; the pace goes on.
+func TestPaceThroughSwaps(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	task := func(requests int64, took ...int64) []rollout.Task {
+		return []rollout.Task{{ID: "a", Boot: "1", Requests: requests, Times: &rollout.Times{Took: took}, Reachable: true}}
+	}
+	var p Pace
+	p.Look(task(500, 400, 100), at)
+	if got := p.Look(task(20, 2000, 1500), at.Add(30*time.Second)); got != 100 {
+		t.Errorf("%v auctions a second, want 100", got)
+	}
+	if got := p.Look(task(3020, 3000, 3500), at.Add(60*time.Second)); got != 100 {
+		t.Errorf("%v auctions a second after a swap, want 100", got)
+	}
+}
