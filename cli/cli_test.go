@@ -67,7 +67,7 @@ func TestNearMisses(t *testing.T) {
 		"stauts --wait":    `there is no command "stauts": did you mean status?`,
 		"help roll-back":   `there is no command "roll-back": did you mean rollback?`,
 		"status --fleat x": "unknown flag: --fleat: did you mean --fleet? see sluice status --help",
-		"--versoin":        "unknown flag: --versoin: did you mean --version? see sluice --help",
+		"status --limt 2":  "unknown flag: --limt: did you mean --limit? see sluice status --help",
 		"status stray":     `status takes no "stray": see sluice status --help`,
 		"help a b":         `help takes no "b"`,
 		"completion":       "name the shell",

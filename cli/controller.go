@@ -39,7 +39,7 @@ func controllerCommand() *cobra.Command {
 		Short: "Watch for models and roll them out; serve the API and the dashboard",
 		Long: "Any number may run: one leads, all answer. Credentials are found as by every AWS program.\n" +
 			"docs/operating.md tells what rights it needs, docs/fleet.md what a fleet file says.",
-		Example: "  sluice controller --bucket sluice --fleets ads.yaml",
+		Example: "  sluice controller --bucket sluice --fleets local/demo/fleet.yaml --listen 127.0.0.1:0",
 		Args:    takes(0),
 		PreRunE: func(*cobra.Command, []string) error { return o.check() },
 		RunE:    func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout()) },

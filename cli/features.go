@@ -19,8 +19,9 @@ func featuresCommand() *cobra.Command {
 		Short: "Turn a log of auctions into training rows, by a feature contract",
 		Long: "It reads auctions from standard input, one JSON object a line, and writes rows made by the\n" +
 			"code that serves, so that training and serving cannot differ.",
-		Example: "  sluice world --auctions 1000 | sluice features --contract contract.json --out rows.csv",
-		Args:    takes(0),
+		Example: "  echo '{\"features\": [{\"name\": \"imp.bidfloor\", \"kind\": \"number\", \"source\": [\"imp.bidfloor\"]}]}' > contract.json\n" +
+			"  sluice world --auctions 1000 | sluice features --contract contract.json --out rows",
+		Args: takes(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if contract == "" {
 				return wrongUsage("no contract: name the file with the feature contract with --contract")

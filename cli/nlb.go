@@ -16,7 +16,7 @@ func nlbCommand() *cobra.Command {
 		Short: "Spread connections over tasks as an NLB does, on this machine",
 		Long: "Every connection goes to one healthy task of the ECS service, and stays there. Credentials are\n" +
 			"found as by every AWS program.",
-		Example: "  sluice nlb --cluster demo --service inference --listen 127.0.0.1:0",
+		Example: "  sluice nlb --cluster ads --service inference --listen 127.0.0.1:0",
 		Args:    takes(0),
 		PreRunE: func(*cobra.Command, []string) error {
 			switch {

@@ -26,7 +26,7 @@ func scoreCommand() *cobra.Command {
 		Long: "Rows are read from standard input as CSV, a column a feature; a first row of names is passed\n" +
 			"over, and an empty cell is missing. Scores are those of the library that wrote the file, bit\n" +
 			"for bit.",
-		Example: "  sluice score --model local/demo/models/better.tar.gz --raw < rows.csv",
+		Example: "  echo 0.61,0,3,1,4,12,0,,,,, | sluice score --model local/demo/models/better.tar.gz",
 		Args:    takes(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if file == "" {

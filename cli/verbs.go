@@ -36,7 +36,7 @@ func tryCommand() *cobra.Command {
 		Long: "The model is checked and rolled out like one of a training job. A key that ends with a slash\n" +
 			"is a prefix, as SageMaker leaves it. With --wait the command ends when the rollout does, and\n" +
 			"fails if it ends anywhere but live.",
-		Example: "  sluice try s3://training/better/output/model.tar.gz --wait",
+		Example: "  sluice try s3://training/models/better/output/model.tar.gz --why 'once more'",
 		Args:    takes(1),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

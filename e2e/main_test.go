@@ -41,14 +41,20 @@ const patience = 40 * time.Second
 // told last.
 func until(t testing.TB, what string, ask func() (done bool, seen string)) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	within(t, patience, what, ask)
+}
+
+// within is until with a patience of its own.
+func within(t testing.TB, limit time.Duration, what string, ask func() (done bool, seen string)) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
 	for {
 		done, seen := ask()
 		if done {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %v for %s; it is %s", patience, what, seen)
+			t.Fatalf("waited %v for %s; it is %s", limit, what, seen)
 		}
 		time.Sleep(30 * time.Millisecond)
 	}

@@ -31,7 +31,7 @@ type answered struct {
 // nothing was.
 func (p *Pace) Look(tasks []rollout.Task, now time.Time) float64 {
 	gap := now.Sub(p.since)
-	if gap >= 0 && gap < paceOver && p.answered != nil {
+	if gap >= 0 && gap < paceOver && len(p.answered) > 0 {
 		return p.told
 	}
 	if gap > paceLasts || gap < 0 { // nobody looked, or the clock jumped

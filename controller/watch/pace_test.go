@@ -44,6 +44,7 @@ func TestPaceThroughSwaps(t *testing.T) {
 		return []rollout.Task{{ID: "a", Boot: "1", Requests: requests, Times: &rollout.Times{Took: took}, Reachable: true}}
 	}
 	var p Pace
+	p.Look(nil, at.Add(-20*time.Second)) // nobody to measure yet
 	p.Look(task(500, 400, 100), at)
 	if got := p.Look(task(20, 2000, 1500), at.Add(30*time.Second)); got != 100 {
 		t.Errorf("%v auctions a second, want 100", got)

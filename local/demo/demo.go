@@ -54,7 +54,8 @@ type stage struct {
 	local, nlb, controller, auctions *process
 	controllers                      int // started so far
 	watcher                          *watcher
-	endpoint, target, page           string
+	endpoint                         string
+	aws, target, page                string // addresses
 }
 
 // Run plays the demo until its end, or until ctx ends.
@@ -62,9 +63,6 @@ func Run(ctx context.Context, o Options, out io.Writer) (err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
-	}
-	if o.Listen, err = pageAddress(ctx, o.Listen); err != nil {
-		return err
 	}
 	if o.Dir == "" {
 		if o.Dir, err = os.MkdirTemp("", "sluice-demo-"); err != nil {
@@ -129,13 +127,11 @@ func (s *stage) say(format string, args ...any) {
 
 // set puts everything on the stage but the auctions.
 func (s *stage) set(ctx context.Context) (err error) {
-	ports, err := freePorts(ctx, 2)
-	if err != nil {
+	if err := s.reserve(ctx); err != nil {
 		return err
 	}
-	local := fmt.Sprintf("127.0.0.1:%d", ports[0])
-	s.endpoint, s.target = "http://"+local, fmt.Sprintf("127.0.0.1:%d", ports[1])
-	if s.local, err = s.start("local", "local", "--dir", filepath.Join(s.Dir, "aws"), "--listen", local, "--stop-limit", "8s"); err != nil {
+	s.endpoint = "http://" + s.aws
+	if s.local, err = s.start("local", "local", "--dir", filepath.Join(s.Dir, "aws"), "--listen", s.aws, "--stop-limit", "8s"); err != nil {
 		return err
 	}
 	if s.cloud, err = openCloud(ctx, s.endpoint); err != nil {
@@ -153,9 +149,8 @@ func (s *stage) set(ctx context.Context) (err error) {
 	if err := s.startController(); err != nil {
 		return err
 	}
-	s.page = "http://" + s.Listen
-	s.say("The page is at %s", s.page)
-	s.say("Logs are in %s", s.Dir)
+	s.say("The page is at http://%s, auctions go to %s, logs are in %s", s.page, s.target, s.Dir)
+	s.say("Elsewhere: export SLUICE_API=http://%s AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=testtest AWS_REGION=us-east-1", s.page, s.endpoint)
 	return nil
 }
 
@@ -166,7 +161,7 @@ func (s *stage) fleetFile() string { return filepath.Join(s.Dir, "fleet.yaml") }
 func (s *stage) startController() (err error) {
 	s.controllers++
 	s.controller, err = s.start(fmt.Sprintf("controller-%d", s.controllers), "controller",
-		"--fleets", s.fleetFile(), "--bucket", bucket, "--endpoint", s.endpoint, "--listen", s.Listen,
+		"--fleets", s.fleetFile(), "--bucket", bucket, "--endpoint", s.endpoint, "--listen", s.page,
 		"--lease", "2s", "--name", fmt.Sprintf("controller-%d", s.controllers))
 	return err
 }
@@ -189,39 +184,52 @@ func (s *stage) end() error {
 	return errors.Join(errs...)
 }
 
-// freePorts finds ports of the loopback address that nobody uses.
-func freePorts(ctx context.Context, n int) (ports []int, err error) {
-	for range n {
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer func() { _ = l.Close() }() // held until all are found
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
-}
+// The addresses that the demo takes where nobody else has them, so that what
+// the documentation shows works as it stands.
+const (
+	usualAWS      = "127.0.0.1:4566"
+	usualAuctions = "127.0.0.1:9090"
+	usualPage     = "127.0.0.1:8080"
+)
 
-// pageAddress is where the page goes: as asked, or on another port when that
-// one is taken and nobody asked for it.
-func pageAddress(ctx context.Context, listen string) (string, error) {
-	wanted := listen
-	if wanted == "" {
-		wanted = "127.0.0.1:8080"
+// reserve settles who listens where: the page as asked, all else where usual,
+// or on another port where that one is taken.
+func (s *stage) reserve(ctx context.Context) error {
+	var held []net.Listener // until all are found, so that none is given twice
+	defer func() {
+		for _, l := range held {
+			_ = l.Close() // nobody has connected
+		}
+	}()
+	listen := func(address string) (string, error) {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err != nil {
+			return "", err
+		}
+		held = append(held, l)
+		return l.Addr().String(), nil
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", wanted)
-	if err == nil {
-		return l.Addr().String(), l.Close()
-	}
-	if listen != "" {
+	if s.Listen != "" {
+		page, err := listen(s.Listen)
 		if errors.Is(err, syscall.EADDRINUSE) {
 			err = errors.New("the port is in use")
 		}
-		return "", fmt.Errorf("serve the page at %s: %w: choose another address with --listen", listen, err)
+		if err != nil {
+			return fmt.Errorf("serve the page at %s: %w: choose another address with --listen", s.Listen, err)
+		}
+		s.page = page
 	}
-	ports, err := freePorts(ctx, 1)
-	if err != nil {
-		return "", err
+	for usual, to := range map[string]*string{usualAWS: &s.aws, usualAuctions: &s.target, usualPage: &s.page} {
+		if *to != "" {
+			continue
+		}
+		var err error
+		if *to, err = listen(usual); err != nil {
+			*to, err = listen("127.0.0.1:0")
+		}
+		if err != nil {
+			return fmt.Errorf("find a free port: %w", err)
+		}
 	}
-	return fmt.Sprintf("127.0.0.1:%d", ports[0]), nil
+	return nil
 }
