@@ -13,6 +13,7 @@ import (
 // TestLintCatches breaks each rule of .golangci.yml about arrows and purity
 // once, in a small copy of the tree, and sees it caught.
 func TestLintCatches(t *testing.T) {
+	atRoot()
 	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 // text/template does, it keeps every exported method, and those of the AWS
 // SDKs make the program two thirds larger.
 func TestDeadCodeIsLeftOut(t *testing.T) {
+	atRoot()
 	link := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-dumpdep", "-o", filepath.Join(t.TempDir(), "sluice"), ".")
 	said, err := link.CombinedOutput()
 	if err != nil {

@@ -311,6 +311,7 @@ func (m mutant) broken(t *testing.T) string {
 // TestMutantsFit checks that every mutant can still be made, that each
 // sentence has two at least, and that docs/safety.md shows them all.
 func TestMutantsFit(t *testing.T) {
+	atRoot()
 	page, err := os.ReadFile("docs/safety.md")
 	if err != nil {
 		t.Fatal(err)
@@ -334,6 +335,7 @@ func TestMutantsFit(t *testing.T) {
 // TestMutants breaks the program in every way of the table, each time in a
 // copy of one file that only the compiler sees, and wants the test to fail.
 func TestMutants(t *testing.T) {
+	atRoot()
 	if !*breakIt && os.Getenv("SLUICE_MUTANTS") == "" {
 		t.Skip("takes minutes: make mutants, or go test -run TestMutants ./checks -mutants")
 	}
