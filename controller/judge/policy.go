@@ -8,6 +8,54 @@ import (
 	"time"
 )
 
+// Policy holds what an operator may tune. Rates and margins are in points of a
+// share: 0.02 is two percentage points. Zero values take the defaults.
+type Policy struct {
+	Margin         float64 `yaml:"margin" json:"margin"`                   // overall filter rate, default 0.02
+	PartnerMargin  float64 `yaml:"partner_margin" json:"partner_margin"`   // tier-1 partners, default 0.03
+	TailMargin     float64 `yaml:"tail_margin" json:"tail_margin"`         // other partners, default 0.05
+	TierOneShare   float64 `yaml:"tier_one_share" json:"tier_one_share"`   // traffic that tier-1 partners cover, default 0.8
+	ErrorRatio     float64 `yaml:"error_ratio" json:"error_ratio"`         // candidate's errors against stable's, default 1.5
+	ErrorFloor     float64 `yaml:"error_floor" json:"error_floor"`         // an error rate below it is always fine, default 0.001
+	MinTasks       int     `yaml:"min_tasks" json:"min_tasks"`             // per arm in a canary step, default 1
+	WindowRequests int     `yaml:"window_requests" json:"window_requests"` // smallest arm of a window, default 400
+	WindowBuckets  int     `yaml:"window_buckets" json:"window_buckets"`   // active buckets per arm of a window, default 20
+
+	LatencyMargin    float64       `yaml:"latency_margin" json:"latency_margin"`         // more requests above stable's p99, default 0.005
+	LatencySLO       time.Duration `yaml:"latency_slo" json:"latency_slo"`               // what was promised; 0 for nothing
+	MissedBidsMargin float64       `yaml:"missed_bids_margin" json:"missed_bids_margin"` // more bids filtered, of all bids, default 0.005
+	Drift            string        `yaml:"drift" json:"drift"`                           // of scores: off, pause or roll_back; default pause
+	DriftMargin      float64       `yaml:"drift_margin" json:"drift_margin"`             // of scores below any quantile, default 0.1
+	Latency          string        `yaml:"latency" json:"latency"`                       // require, guard or off; default require
+	Served           string        `yaml:"served" json:"served"`                         // filter rates of the arms, where pairs are proven: require or guard; default require
+	MissedBids       string        `yaml:"missed_bids" json:"missed_bids"`               // require, guard or off; default require
+	SampleRatio      float64       `yaml:"sample_ratio" json:"sample_ratio"`             // odds of the arms' traffic against their tasks', default 1.5
+	MaxClockSkew     time.Duration `yaml:"max_clock_skew" json:"max_clock_skew"`         // between two tasks, default 10s
+	MaxWait          time.Duration `yaml:"max_wait" json:"max_wait"`                     // for a proof at the present pace; beyond it is inconclusive, default 24h
+	Breaker          Breaker       `yaml:"breaker" json:"breaker"`
+	MaxInformation   float64       `yaml:"max_information" json:"max_information"` // times 1/margin^2 at which to give up, default 20
+
+	// Reference is the candidate's own distribution of scores, as its manifest
+	// tells it: shares of equal bins of [0, 1]; all zero where it tells none.
+	Reference [ScoreBins]float64 `yaml:"-" json:"reference,omitzero"`
+
+	// Predicted is where admission expects the candidate's own filter rate;
+	// both ends zero where it expects nothing.
+	Predicted Interval `yaml:"-" json:"predicted,omitzero"`
+
+	// Intended shift of the filter rate (JUDGE theta0): the bands move there.
+	Intended         float64            `yaml:"-" json:"intended,omitempty"`
+	IntendedPartners map[string]float64 `yaml:"-" json:"intended_partners,omitempty"`
+}
+
+// How a gate that can be done without is heard: promotion requires its proof,
+// it may only end a rollout, or it is off.
+const (
+	Require = "require"
+	Guard   = "guard"
+	Off     = "off"
+)
+
 // Check names the first setting that makes no sense. Zero is fine everywhere:
 // it stands for the default.
 func (p Policy) Check() error {
