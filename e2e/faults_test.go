@@ -53,14 +53,20 @@ type stack struct {
 // newStack sets up buckets, models and the service in AWS at the endpoint.
 func newStack(t testing.TB, endpoint string, tasks int) *stack {
 	t.Helper()
+	return newStackOf(t, endpoint, tasks, taskCommand()...)
+}
+
+// newStackOf does so with tasks that run a command.
+func newStackOf(t testing.TB, endpoint string, tasks int, command ...string) *stack {
+	t.Helper()
 	s := &stack{TB: t, dir: t.TempDir(), endpoint: endpoint, lease: "1s", cloud: localtest.Open(endpoint)}
 	s.must(s.cloud.Buckets(t.Context(), "sluice", "training"))
-	for _, name := range []string{"baseline", "better", "burst-1", "burst-2"} {
+	for _, name := range []string{"baseline", "better", "burst-1", "burst-2", "burst-3"} {
 		body, err := model(name)
 		s.must(err)
 		s.must(s.cloud.Upload(t.Context(), "training", name+".tar.gz", body))
 	}
-	s.must(s.cloud.Service(t.Context(), tasks, taskCommand()...))
+	s.must(s.cloud.Service(t.Context(), tasks, command...))
 	s.must(os.WriteFile(filepath.Join(s.dir, "fleet.yaml"), []byte(fleetFile), 0o600))
 	return s
 }
@@ -75,7 +81,13 @@ func (s *stack) must(err error) {
 // launch starts a command of this program.
 func (s *stack) launch(name string, args ...string) *process {
 	s.Helper()
-	p, err := launch(s.dir, name, append(credentials(), "AWS_ENDPOINT_URL="+s.endpoint), append([]string{"sluice"}, args...)...)
+	return s.launchOf("sluice", name, args...)
+}
+
+// launchOf starts a command of some program.
+func (s *stack) launchOf(program, name string, args ...string) *process {
+	s.Helper()
+	p, err := launch(s.dir, name, append(credentials(), "AWS_ENDPOINT_URL="+s.endpoint), append([]string{program}, args...)...)
 	s.must(err)
 	s.Cleanup(p.kill)
 	return p
@@ -84,9 +96,14 @@ func (s *stack) launch(name string, args ...string) *process {
 // startController starts a controller, the first or one that follows.
 func (s *stack) startController() {
 	s.Helper()
+	s.startControllerOf("sluice")
+}
+
+func (s *stack) startControllerOf(program string) {
+	s.Helper()
 	s.controllers++
 	name := fmt.Sprintf("controller-%d", s.controllers)
-	s.controller = s.launch(name, "controller", "--fleets", "fleet.yaml", "--bucket", "sluice",
+	s.controller = s.launchOf(program, name, "controller", "--fleets", "fleet.yaml", "--bucket", "sluice",
 		"--listen", "127.0.0.1:0", "--lease", s.lease)
 	s.Cleanup(func() { s.explain(name) }) // before the controller is killed
 	at, err := s.controller.await(`dashboard=(http://\S+)`)
