@@ -5,7 +5,8 @@
  * Where a token is shared, a connection begins with one line of text before the first frame:
  * "sluice ", the token, and a line feed. There is no answer to it: a task that does not know the token
  * closes the connection, and one that wants none ignores the line. Where there are certificates, all of
- * this is inside TLS, and both sides show one.
+ * this is inside TLS, and both sides show one. The first call must begin within a second. Where a task has
+ * no seat left for somebody it knows, it answers that call with a TApplicationException that says so.
  */
 namespace go control
 namespace java com.sluicehq.control

@@ -3,8 +3,11 @@ package inference
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
+
+	"github.com/apache/thrift/lib/go/thrift"
 
 	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/idl/gen/control"
@@ -17,22 +20,19 @@ type controlPort struct{ t *Task }
 const (
 	maxControlMessageBytes = 64 << 10
 	maxControlConnections  = 64
+	maxStrangers           = 64
+	introduction           = time.Second     // for TLS, the token, and the first bytes of the first call
+	controlIdle            = 2 * time.Minute // controllers hang up after one
 )
 
 // serveControl answers a connection of the control port: framed binary, by the
 // generated processor, since here its costs do not matter.
 func (t *Task) serveControl(ctx context.Context, w *wire) {
-	if !t.greeted(w) {
-		return
-	}
-	dialect, err := w.recognise()
-	if err != nil || dialect != FramedBinary {
-		t.m.refused.WithLabelValues("protocol").Inc()
-		return
-	}
+	w.settle()
 	defer w.finish()
 	in, out := w.protocols()
 	processor := control.NewControlProcessor(controlPort{t})
+	var err error
 	for err == nil {
 		if err = w.next(); err != nil {
 			return
@@ -52,24 +52,72 @@ func (t *Task) serveControl(ctx context.Context, w *wire) {
 	}
 }
 
-// greeted reports whether who connected may speak here: with a token where one
-// is wanted. A token that nobody asked for does no harm, so that controllers
-// may begin to send it before tasks begin to want it.
-func (t *Task) greeted(w *wire) bool {
+// introduced reports whether who connected may speak here, and begins to.
+func (t *Task) introduced(w *wire) bool {
 	first, err := w.peek(1)
-	wants := t.o.Control.WantsToken()
-	if err != nil || first[0] == 0 && !wants {
-		return err == nil
+	if err != nil && !isTimeout(err) {
+		return false // as health checks do
 	}
-	w.inMessage = true
-	if first[0] != 0 {
+	wrong := ""
+	if err == nil {
+		wrong, err = t.wrongWith(w, first[0])
+	}
+	if isTimeout(err) {
+		wrong = "late"
+	}
+	if wrong != "" {
+		t.m.refused.WithLabelValues(wrong).Inc()
+	}
+	return wrong == ""
+}
+
+// wrongWith says in one word what keeps somebody out who has said something. A
+// token that nobody asked for does no harm, so that controllers may begin to
+// send it before tasks begin to want it.
+func (t *Task) wrongWith(w *wire, first byte) (word string, err error) {
+	if first != 0 {
 		line, err := w.line(identity.MaxGreetingBytes)
-		if err == nil && t.o.Control.Welcomes(line) {
-			return true
+		if err != nil || !t.o.Control.Welcomes(line) {
+			return "token", err
+		}
+	} else if t.o.Control.WantsToken() {
+		return "token", nil
+	}
+	if dialect, err := w.recognise(); err != nil || dialect != FramedBinary {
+		return "protocol", err
+	}
+	return "", nil
+}
+
+// turnAway answers the first call of somebody known, for whom there is no seat.
+func (t *Task) turnAway(ctx context.Context, w *wire) {
+	defer w.finish()
+	if w.next() != nil {
+		return
+	}
+	in, out := w.protocols()
+	method, _, call, err := in.ReadMessageBegin(ctx)
+	if err == nil {
+		err = in.Skip(ctx, thrift.STRUCT)
+	}
+	if err == nil {
+		err = in.ReadMessageEnd(ctx)
+	}
+	if err != nil {
+		return
+	}
+	full := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, fmt.Sprintf(
+		"all %d seats of its control port are taken: end controllers that are no longer needed, or restart the task", maxControlConnections))
+	for _, write := range []func() error{
+		func() error { return out.WriteMessageBegin(ctx, method, thrift.EXCEPTION, call) },
+		func() error { return full.Write(ctx, out) },
+		func() error { return out.WriteMessageEnd(ctx) },
+		func() error { return out.Flush(ctx) },
+	} {
+		if write() != nil {
+			return
 		}
 	}
-	t.m.refused.WithLabelValues("token").Inc()
-	return false
 }
 
 // Status says what the task does.

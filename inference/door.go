@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,21 +19,34 @@ const (
 	maxAcceptPause   = time.Second
 )
 
-// door lets connections in through one port, at most limit at a time, and
+// door lets connections in through one port, gives limit of them a seat, and
 // knows who is inside.
 type door struct {
 	name  string
 	limit int
 	serve func(ctx context.Context, w *wire)
+	porch *porch // nil where everybody gets a seat at once
 	sizes wireLimits
 	known *identity.Keeper // with certificates where connections are encrypted; nil for none
 	log   *slog.Logger
 	m     *metrics
 
-	inside sync.WaitGroup
-	mu     sync.Mutex
-	open   map[*wire]struct{}
-	ending time.Time // set once the door is closing: when idle connections end
+	inside    sync.WaitGroup
+	mu        sync.Mutex
+	open      map[*wire]struct{} // with a seat
+	strangers []*wire            // without one, the oldest first
+	ending    time.Time          // set once the door is closing: when idle connections end
+}
+
+// porch is where connections wait until it is known whose they are. They take
+// no seat meanwhile, so that silence cannot keep anybody out: they have little
+// time, and where they are too many the oldest goes, since whoever is known
+// says so at once.
+type porch struct {
+	limit    int
+	time     time.Duration // from the accept on, with the handshake
+	known    func(w *wire) bool
+	turnAway func(ctx context.Context, w *wire) // tells somebody known that there is no seat
 }
 
 // accept lets connections in until l is closed. An accept that fails, as with
@@ -67,25 +81,43 @@ func (d *door) enter(ctx context.Context, conn net.Conn) {
 	}
 	w := newWire(conn, d.sizes)
 	d.mu.Lock()
-	full := len(d.open) >= d.limit
 	ending := d.ending
-	if !full {
+	full, oldest := d.porch == nil && len(d.open) >= d.limit, (*wire)(nil)
+	switch {
+	case full:
+	case d.porch == nil:
 		d.open[w] = struct{}{}
+	default:
+		oldest = d.wait(w)
+	}
+	if !full {
 		d.inside.Add(1)
 	}
 	d.mu.Unlock()
+	if oldest != nil {
+		d.m.refused.WithLabelValues("crowded").Inc()
+		_ = oldest.Close() // nothing was promised to it
+	}
 	if full {
 		d.m.rejected.WithLabelValues(d.name).Inc()
-		if d.name == "data" {
-			d.m.hit("max_connections")
-		}
-		_ = conn.Close() // nothing was promised to it
+		d.m.hit("max_connections")
+		_ = conn.Close() // nor to this one
 		return
 	}
 	if !ending.IsZero() {
 		w.closeBy(ending)
 	}
 	go d.host(ctx, w)
+}
+
+// wait lets w wait on the porch, and returns who must go for it.
+func (d *door) wait(w *wire) (oldest *wire) {
+	if len(d.strangers) >= d.porch.limit {
+		oldest = d.strangers[0]
+		d.strangers = slices.Delete(d.strangers, 0, 1)
+	}
+	d.strangers = append(d.strangers, w)
+	return oldest
 }
 
 // host runs one connection to its end. Whatever breaks in there ends this
@@ -99,19 +131,41 @@ func (d *door) host(ctx context.Context, w *wire) {
 			d.log.ErrorContext(ctx, "connection broke", "port", d.name, "err", broken, "stack", string(debug.Stack()))
 		}
 	}()
-	if d.shakeHands(ctx, w.conn) {
-		d.serve(ctx, w)
+	most := d.sizes.read
+	if d.porch != nil {
+		most = d.porch.time
+		w.beHeard(time.Now().Add(most))
 	}
+	switch {
+	case !d.shakeHands(ctx, w.conn, most), d.porch != nil && !d.porch.known(w):
+	case d.porch == nil, d.seat(w):
+		d.serve(ctx, w)
+	default:
+		d.m.rejected.WithLabelValues(d.name).Inc()
+		d.porch.turnAway(ctx, w)
+	}
+}
+
+// seat gives somebody known a seat, where one is free.
+func (d *door) seat(w *wire) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.open) >= d.limit {
+		return false
+	}
+	d.strangers = slices.DeleteFunc(d.strangers, func(s *wire) bool { return s == w })
+	d.open[w] = struct{}{}
+	return true
 }
 
 // shakeHands reports whether the other side is who it should be, where
 // certificates say so.
-func (d *door) shakeHands(ctx context.Context, conn net.Conn) bool {
+func (d *door) shakeHands(ctx context.Context, conn net.Conn, most time.Duration) bool {
 	secure, ok := conn.(*tls.Conn)
 	if !ok {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.sizes.read)
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	err := secure.HandshakeContext(ctx)
 	if err == nil {
@@ -128,11 +182,12 @@ func (d *door) shakeHands(ctx context.Context, conn net.Conn) bool {
 func (d *door) leave(w *wire) {
 	d.mu.Lock()
 	delete(d.open, w)
+	d.strangers = slices.DeleteFunc(d.strangers, func(s *wire) bool { return s == w })
 	d.mu.Unlock()
 	_ = w.Close() // it may be closed already
 }
 
-// count returns how many connections are inside.
+// count returns how many connections have a seat.
 func (d *door) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -162,6 +217,9 @@ func (d *door) each(do func(*wire), ending time.Time) {
 	defer d.mu.Unlock()
 	d.ending = ending
 	for w := range d.open {
+		do(w)
+	}
+	for _, w := range d.strangers {
 		do(w)
 	}
 }

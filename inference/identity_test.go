@@ -86,6 +86,7 @@ func TestControlPortWantsItsToken(t *testing.T) {
 			if tt.wants {
 				task.o.Control = keeper(t, tokenFile(t, token))
 			}
+			task.control.porch.time = time.Minute // however slow this machine is
 			conn := dialDoor(t, task.control)
 			if _, err := conn.Write([]byte(tt.greeting)); err != nil {
 				t.Fatal(err)
@@ -115,7 +116,7 @@ func TestPortsOverTLS(t *testing.T) {
 	pki, other := identitytest.New(t), identitytest.New(t)
 	task := newToyTask(t, newToyShop(low))
 	force(t, task, assignment{release: low.digest(), buckets: 1})
-	task.control.known = keeper(t, pki.Server)
+	task.control.known, task.control.porch.time = keeper(t, pki.Server), time.Minute
 	task.data.known = keeper(t, identity.Files{Cert: pki.Server.Cert, Key: pki.Server.Key})
 
 	status := func(conn net.Conn) error {

@@ -157,8 +157,9 @@ func New(o Options) (*Task, error) {
 	t.log = o.Log.With("fleet", o.Fleet, "task", o.Name)
 	sizes := wireLimits{message: o.MaxMessageBytes, elements: o.MaxElements, idle: o.IdleTimeout, read: o.ReadTimeout, write: o.WriteTimeout}
 	t.data = t.door("data", o.MaxConnections, sizes, o.Data, t.serveData)
-	sizes.message = maxControlMessageBytes
+	sizes.message, sizes.idle = maxControlMessageBytes, min(o.IdleTimeout, controlIdle)
 	t.control = t.door("control", maxControlConnections, sizes, o.Control, t.serveControl)
+	t.control.porch = &porch{limit: maxStrangers, time: introduction, known: t.introduced, turnAway: t.turnAway}
 	t.m.watch(t)
 	return t, nil
 }

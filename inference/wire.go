@@ -175,6 +175,16 @@ func (w *wire) closeBy(at time.Time) {
 	_ = w.conn.SetReadDeadline(at) // an error here means it is closed already
 }
 
+// beHeard gives somebody until then to say who it is, closeBy or not; settle
+// ends that.
+func (w *wire) beHeard(by time.Time) {
+	w.inMessage, w.messageArmed, w.messageBy = true, true, by
+	_ = w.conn.SetReadDeadline(by) // an error here means it is closed already
+}
+
+// settle makes the usual deadlines hold from the next message on.
+func (w *wire) settle() { w.inMessage, w.messageArmed, w.readArmed = false, false, time.Time{} }
+
 // peek waits for n bytes and shows them, without taking them away.
 func (w *wire) peek(n int) ([]byte, error) {
 	for w.buffered() < n {

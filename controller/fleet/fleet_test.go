@@ -383,6 +383,34 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
+// A task that knows us and has no seat says so, and is not taken for one that
+// does not know us. What it says is made fit to be shown.
+func TestNoSeat(t *testing.T) {
+	said := "all 64 seats of its control port\x1b are taken"
+	exception := "\x80\x01\x00\x03\x00\x00\x00\x06status\x00\x00\x00\x01" +
+		"\x0b\x00\x01\x00\x00\x00" + string(rune(len(said))) + said + "\x08\x00\x02\x00\x00\x00\x06\x00"
+	synctest.Test(t, func(t *testing.T) {
+		c := newControl(t, fleet.Options{Dial: scripted(frame(exception), true)})
+		_, err := c.Status(t.Context(), rollout.Task{ID: "t1", Address: "a"})
+		check(t, err, "ask task t1 how it stands: the task says: all 64 seats of its control port  are taken")
+		if err != nil && strings.Contains(err.Error(), "token") {
+			t.Errorf("it blames credentials: %v", err)
+		}
+	})
+}
+
+// A task that hangs up may not know us, or have too many others before it.
+func TestHangsUp(t *testing.T) {
+	for _, answer := range []string{"", "\x00\x00"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newControl(t, fleet.Options{Dial: scripted(answer, true)})
+			_, err := c.Status(t.Context(), rollout.Task{ID: "t1", Address: "a"})
+			check(t, err, "--control-token-file")
+			check(t, err, "closed to all but controllers")
+		})
+	}
+}
+
 func frame(s string) string { return string([]byte{0, 0, byte(len(s) >> 8), byte(len(s))}) + s }
 
 // A drip of bytes must not stretch a call beyond its time.

@@ -72,3 +72,26 @@ func TestIntroducesItself(t *testing.T) {
 	}
 	<-heard
 }
+
+// A task with no room for strangers may end the handshake: that is no proof
+// that certificates do not fit.
+func TestHangsUpInTheHandshake(t *testing.T) {
+	pki := identitytest.New(t)
+	known, err := identity.Open(pki.Client, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(Options{Credentials: known, Dial: func(context.Context, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() {
+			_, _ = far.Read(make([]byte, 1<<16))
+			_ = far.Close()
+		}()
+		return near, nil
+	}})
+	defer c.Close()
+	_, err = c.Status(t.Context(), rollout.Task{ID: "t", Address: "a"})
+	if err == nil || !strings.Contains(err.Error(), "a hangs up: ") || strings.Contains(err.Error(), "do the certificates") {
+		t.Error(err)
+	}
+}

@@ -89,6 +89,10 @@ func (l *link) receive() (*bytes.Buffer, error) {
 
 func (l *link) decode(ctx context.Context, method string, frame *bytes.Buffer, result thrift.TStruct) error {
 	err := thrift.NewTStandardClient(nil, nil).Recv(ctx, l.protocol(&thrift.TMemoryBuffer{Buffer: frame}), l.seq, method, result)
+	var said thrift.TApplicationException
+	if errors.As(err, &said) && said.TypeId() == thrift.INTERNAL_ERROR { // those of any other type are made here
+		return fmt.Errorf("the task says: %s", plain(said.Error()))
+	}
 	if err != nil {
 		return fmt.Errorf("understand the answer to %s: %w", method, err)
 	}

@@ -58,13 +58,24 @@ func (p *pool) call(ctx context.Context, address string, f func(context.Context,
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET): // reset: it had not read all
-		return fmt.Errorf("%s hangs up: do both sides have the same --control-token-file and --control-ca? %w", address, err)
+	case hungUp(err):
+		return hangsUp(address, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no answer from %s in time: %w", address, err)
 	default:
 		return err
 	}
+}
+
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) // it had not read all
+}
+
+// hangsUp says what a task may mean that says nothing.
+func hangsUp(address string, err error) error {
+	return fmt.Errorf("%s hangs up: either it does not know us (do both sides have the same --control-token-file and --control-ca?), "+
+		"or too many others crowd its control port (is it closed to all but controllers?): %w", address, err)
 }
 
 // speak makes one call on a connection and keeps it or closes it.
@@ -125,6 +136,9 @@ func (p *pool) introduced(ctx context.Context, address string) (net.Conn, error)
 		secure := tls.Client(c, p.o.Credentials.Client())
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = c.Close() // nothing was said
+			if hungUp(err) {
+				return nil, hangsUp(address, err)
+			}
 			return nil, fmt.Errorf("agree on TLS with %s: do the certificates of both sides fit? %w", address, err)
 		}
 		c = secure
