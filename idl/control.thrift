@@ -18,7 +18,8 @@ struct Assignment {
   2: string shadow               // SHA-256: scores a sample beside it, answers nobody; empty for none
   3: double sample               // share of requests scored by both, in [0, 1]
   4: i32 buckets                 // clusters counted per partner, 1 to 64
-  5: i64 epoch                   // the controller's lease; a task refuses one older than the newest it has seen
+  5: i64 epoch                   // the controller's lease; a task refuses one older than the newest it knows, and one more
+                                 // than 2^32 ahead of it; the same holds for how far ahead a generation may be
   6: i64 generation              // within an epoch-independent history of assignments, newer ones are greater;
                                  // a change of generation alone swaps the same release in afresh
   7: double explore              // share of requests that are filtered for nobody, in [0, 1]
@@ -38,7 +39,7 @@ struct Status {
   3: string release              // proven and serving; empty before the first
   4: string shadow
   5: double sample
-  6: i64 epoch                   // newest seen
+  6: i64 epoch                   // newest known: seen, or read in the fleet's document at start
   7: i64 generation              // of the assignment that is in force
   8: string preparing            // release being made ready; empty when idle
   9: optional Failure failure    // of the newest assignment, until one succeeds
@@ -125,11 +126,11 @@ struct Counted {
   11: i32 waiting                // partners that found no room
 }
 
-/* epoch is older than one the task has seen, or the assignment makes no sense. */
+/* epoch is older than one the task knows, or too far ahead, or the assignment makes no sense. */
 exception Refused {
-  1: string reason               // stale_epoch, stale_generation, bad_assignment
+  1: string reason               // stale_epoch, stale_generation, far_epoch, far_generation, bad_assignment
   2: string detail
-  3: i64 epoch                   // newest seen
+  3: i64 epoch                   // newest known
 }
 
 service Control {

@@ -259,15 +259,21 @@ func (t *Task) load(ctx context.Context) {
 	}
 }
 
-// loadDefault serves what a fresh task of this fleet is to serve.
+// loadDefault serves what a fresh task of this fleet is to serve, and learns
+// where the fleet stands.
 func (t *Task) loadDefault(ctx context.Context) {
 	key := release.FleetKey(t.o.Fleet)
 	b, err := t.loader.fetch.Fetch(ctx, key, maxStateBytes)
 	var state struct {
-		Default string `json:"default"`
+		Default    string `json:"default"`
+		Epoch      int64  `json:"epoch"`
+		Generation int64  `json:"generation"`
 	}
 	if err == nil {
 		err = json.Unmarshal(b, &state)
+	}
+	if err == nil {
+		t.orders.learn(state.Epoch, state.Generation)
 	}
 	if err == nil && state.Default == "" {
 		err = errors.New("the fleet has no default release yet")

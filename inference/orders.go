@@ -10,7 +10,8 @@ import (
 )
 
 // Refusal is why an assignment was not taken. Reason is stale_epoch,
-// stale_generation or bad_assignment; Epoch is the newest one seen.
+// stale_generation, far_epoch, far_generation or bad_assignment; Epoch is the
+// newest one known.
 type Refusal struct {
 	Reason, Detail string
 	Epoch          int64
@@ -36,19 +37,27 @@ var errOvertaken = errors.New("a newer assignment took its place")
 // its memory, and stable must be restorable all the same. The same generation
 // with other contents is taken too, as a controller changes the sample, or
 // moves a task back to stable, within a generation: the newest call wins.
+//
+// Neither may be far ahead of what is known, so that whatever was taken once,
+// a controller of this fleet can get ahead of it: no number is the last.
 type orders struct {
-	mu        sync.Mutex
-	epoch     int64 // newest seen
-	given     bool  // an assignment was taken
-	wanted    assignment
-	under     int64 // the epoch of wanted
-	since     time.Time
-	failure   *failure
-	preparing string
-	interrupt context.CancelFunc // of the preparation under way
+	mu         sync.Mutex
+	epoch      int64 // newest seen, or read in the fleet's document
+	generation int64 // read there
+	given      bool  // an assignment was taken
+	wanted     assignment
+	under      int64 // the epoch of wanted
+	since      time.Time
+	failure    *failure
+	preparing  string
+	interrupt  context.CancelFunc // of the preparation under way
 
 	wake chan struct{} // of capacity 1
 }
+
+// maxStep is how far ahead an epoch or generation may be: one a second makes
+// 136 years, and 2^31 such steps fit into 63 bits.
+const maxStep = 1 << 32
 
 func newOrders() *orders { return &orders{wake: make(chan struct{}, 1)} }
 
@@ -62,6 +71,9 @@ func (o *orders) take(a assignment, epoch int64, now time.Time) error {
 	}
 	if err := a.check(); err != nil {
 		return &Refusal{"bad_assignment", err.Error(), o.epoch}
+	}
+	if far := o.far(a.generation, epoch); far != nil {
+		return far
 	}
 	o.epoch = epoch
 	if o.given && epoch == o.under && a.generation < o.wanted.generation {
@@ -80,6 +92,30 @@ func (o *orders) take(a assignment, epoch int64, now time.Time) error {
 	}
 	o.ring()
 	return nil
+}
+
+// far refuses what is beyond the reach of any controller of this fleet.
+func (o *orders) far(generation, epoch int64) error {
+	refuse := func(what string, n, known int64) error {
+		return &Refusal{"far_" + what, fmt.Sprintf("%s %d is more than %d ahead of %d, the newest known here, so no controller of this fleet says so; "+
+			"if one does, restart the task: it reads where the fleet stands when it starts", what, n, int64(maxStep), known), o.epoch}
+	}
+	known := max(o.generation, o.wanted.generation)
+	switch {
+	case epoch-o.epoch > maxStep: // neither is negative
+		return refuse("epoch", epoch, o.epoch)
+	case generation-known > maxStep:
+		return refuse("generation", generation, known)
+	}
+	return nil
+}
+
+// learn takes in where the fleet stands by its document. Its epoch is one that
+// a leader has acted under, and so an older one is none any more.
+func (o *orders) learn(epoch, generation int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.epoch, o.generation = max(o.epoch, epoch), max(o.generation, generation)
 }
 
 func (o *orders) ring() {

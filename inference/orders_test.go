@@ -55,6 +55,71 @@ func TestFencing(t *testing.T) {
 	}
 }
 
+// An epoch or generation out of reach of any controller is refused, however
+// often it is asked for, and changes nothing: the task's own controllers are
+// obeyed as before.
+func TestNoNumberIsTheLast(t *testing.T) {
+	a := assignment{release: strings.Repeat("a", 64), buckets: 16}
+	under := func(generation int64) assignment { b := a; b.generation = generation; return b }
+	const far = 1 << 32
+	tests := []struct {
+		name              string
+		epoch, generation int64 // in the fleet's document
+		taken             []int64
+		asks              assignment
+		by                int64
+		refuse            string
+	}{
+		{"a fresh task, the last number", 0, 0, nil, a, math.MaxInt64, "far_epoch"},
+		{"a fresh task, just too far", 0, 0, nil, a, far + 1, "far_epoch"},
+		{"a fresh task, as far as may be", 0, 0, nil, a, far, ""},
+		{"the last number", 0, 0, []int64{7}, a, math.MaxInt64, "far_epoch"},
+		{"just too far", 0, 0, []int64{7}, a, far + 8, "far_epoch"},
+		{"as far as may be", 0, 0, []int64{7}, a, far + 7, ""},
+		{"step by step", 0, 0, []int64{far, 2 * far, 3 * far}, a, 4 * far, ""},
+		{"of a fleet that is far", 1 << 50, 1 << 50, nil, under(1<<50 + 1), 1<<50 + 1, ""},
+		{"of a fleet at the end of all numbers", math.MaxInt64 - 1, 0, nil, a, math.MaxInt64, ""},
+		{"a deposed one by the document", 9, 0, nil, a, 8, "stale_epoch"},
+		{"the one of the document", 9, 0, nil, a, 9, ""},
+		{"a document that makes no sense", -5, -5, nil, a, 1, ""},
+		{"negative", 0, 0, nil, a, -1, "stale_epoch"},
+		{"most negative", 0, 0, []int64{7}, a, math.MinInt64, "stale_epoch"},
+		{"the last generation", 0, 0, []int64{7}, under(math.MaxInt64 - 1), 7, "far_generation"},
+		{"a fresh task, generation just too far", 0, 0, nil, under(far + 1), 7, "far_generation"},
+		{"generation as far as may be", 0, 5, []int64{7}, under(far + 5), 7, ""},
+		{"generation just too far", 0, 5, []int64{7}, under(far + 6), 7, "far_generation"},
+		{"a far generation of a newer epoch", 0, 0, []int64{7}, under(far + 1), 9, "far_generation"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := newOrders()
+			o.learn(tt.epoch, tt.generation)
+			for _, epoch := range tt.taken {
+				if err := o.take(a, epoch, time.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before, wanted := o.epoch, o.wanted
+			for range 3 {
+				err := o.take(tt.asks, tt.by, time.Now())
+				var refusal *Refusal
+				switch {
+				case tt.refuse == "" && err != nil:
+					t.Fatal(err)
+				case tt.refuse == "":
+				case !errors.As(err, &refusal) || refusal.Reason != tt.refuse || refusal.Detail == "" || refusal.Epoch != before:
+					t.Errorf("%v, want %s", err, tt.refuse)
+				case o.epoch != before || o.wanted != wanted:
+					t.Errorf("it left epoch %d and %+v behind", o.epoch, o.wanted)
+				}
+			}
+			if err := o.take(under(o.wanted.generation), before, time.Now()); tt.refuse != "" && err != nil {
+				t.Errorf("its own controller afterwards: %v", err)
+			}
+		})
+	}
+}
+
 // What was made ready too late does not come into force, and does not fail
 // what came after it.
 func TestOvertakenPreparations(t *testing.T) {

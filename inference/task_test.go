@@ -1,7 +1,9 @@
 package inference
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -214,6 +216,100 @@ func TestSwaps(t *testing.T) {
 			t.Errorf("fetched %d times", n)
 		}
 	})
+}
+
+// A task that starts learns from its fleet's document who is in charge, and
+// tells it.
+func TestFreshTaskKnowsTheLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shop := newToyShop(low, high)
+		shop.put(release.FleetKey("toys"), fmt.Appendf(nil, `{"fleet":"toys","epoch":%d,"generation":7,"default":%q}`, int64(1)<<40, low.digest()))
+		r := start(t, newToyTask(t, shop))
+		defer r.end()
+		if s := r.status(); s.Release != low.digest() || s.Epoch != 1<<40 || s.Generation != 0 {
+			t.Fatalf("status %v", s)
+		}
+		c, hangUp := r.controller()
+		defer hangUp()
+		ask := func(epoch int64) error {
+			a := assigned(high, 8)
+			a.Epoch = epoch
+			_, err := c.Assign(t.Context(), a)
+			return err
+		}
+		var refused *control.Refused
+		if err := ask(1<<40 - 1); !errors.As(err, &refused) || refused.Reason != "stale_epoch" || refused.Epoch != 1<<40 {
+			t.Errorf("somebody deposed: %v", err)
+		}
+		if err := ask(math.MaxInt64); !errors.As(err, &refused) || refused.Reason != "far_epoch" || refused.Epoch != 1<<40 {
+			t.Errorf("nobody of this fleet: %v", err)
+		}
+		if err := ask(1<<40 + 1); err != nil {
+			t.Errorf("the next leader: %v", err)
+		}
+	})
+}
+
+// A new leader makes itself known by repeating what a task does already. That
+// swaps nothing, and from then on the task obeys the old leader no more.
+func TestReachedTaskNeverObeysTheOldLeader(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		boot func(r *running, shop *toyShop) *control.Assignment // returns what the task does then
+	}{
+		{"assigned", func(r *running, _ *toyShop) *control.Assignment {
+			a := assigned(low, 2)
+			a.Shadow, a.Sample = high.digest(), 0.5
+			r.assign(a)
+			return a
+		}},
+		{"on its default", func(r *running, shop *toyShop) *control.Assignment {
+			shop.setDefault(low.digest())
+			time.Sleep(2 * maxBootPause)
+			return assigned(low, 0)
+		}},
+		{"after a failure", func(r *running, _ *toyShop) *control.Assignment {
+			r.assign(assigned(low, 1))
+			r.assign(assigned(toy{Breaks: "golden"}, 1))
+			return assigned(low, 1)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				shop := newToyShop(low, high, toy{Breaks: "golden"})
+				task := newToyTask(t, shop)
+				r := start(t, task)
+				defer r.end()
+				does := tt.boot(r, shop)
+				serving, opened, swaps := task.serving.Load(), shop.opened.Load(), counterOf(t, task, "sluice_swaps_total", "")
+				if serving == nil || serving.release != does.Release {
+					t.Fatalf("serves %+v", serving)
+				}
+				for does.Epoch = 5; does.Epoch < 8; does.Epoch++ {
+					if s := r.assign(does); s.Epoch != does.Epoch || s.Release != does.Release || s.Generation != does.Generation || s.Failure != nil {
+						t.Errorf("status %v", s)
+					}
+				}
+				if now := counterOf(t, task, "sluice_swaps_total", ""); task.serving.Load() != serving || shop.opened.Load() != opened || now != swaps {
+					t.Errorf("it swapped: %v swaps after %v, %d opened after %d", now, swaps, shop.opened.Load(), opened)
+				}
+				c, hangUp := r.controller()
+				defer hangUp()
+				for epoch := range int64(7) {
+					old := assigned(high, 9)
+					old.Epoch = epoch
+					_, err := c.Assign(t.Context(), old)
+					var refused *control.Refused
+					if !errors.As(err, &refused) || refused.Reason != "stale_epoch" || refused.Epoch != 7 {
+						t.Errorf("epoch %d: %v", epoch, err)
+					}
+				}
+				if task.serving.Load() != serving {
+					t.Error("the old leader was obeyed")
+				}
+			})
+		})
+	}
 }
 
 func TestNewestAssignmentWins(t *testing.T) {

@@ -8,5 +8,6 @@ func ArchiveKey(digest string) string { return "releases/sha256/" + digest + "/m
 func PassportKey(digest string) string { return "releases/sha256/" + digest + "/passport.json" }
 
 // FleetKey is where a fleet's document lies. A task that starts reads its
-// field "default": the digest of the release to serve.
+// fields "default", the digest of the release to serve, and "epoch" and
+// "generation", from which on it obeys.
 func FleetKey(fleet string) string { return "fleets/" + fleet + "/state.json" }
