@@ -1,10 +1,12 @@
 package model
 
 import (
-	"encoding/binary"
+	"bytes"
 	"math"
 	"strconv"
 )
+
+const binf = "binf" // in front of binary models from 1.2 on
 
 // Sizes of the structs that the binary format dumps from memory, and bounds
 // on what they claim.
@@ -14,6 +16,8 @@ const (
 	treeBytes    = 148
 	nodeBytes    = 20
 	statBytes    = 16
+
+	treeNodeBytes = 17 // of a node in a tree
 
 	maxNameBytes = 64
 	maxNodes     = 1 << 20 // of one tree, pruned ones included
@@ -32,9 +36,11 @@ const (
 //
 // A node is parent, left, right i32, feature u32 with "default left" as its
 // highest bit, value f32.
-func readBinary(b []byte, trees *builder) (header, error) {
-	in := cursor{b: b}
-	learner := in.words(learnerBytes)
+func readBinary(in *cursor, trees *builder) (header, error) {
+	if string(in.head(len(binf))) == binf {
+		in.skip(uint64(len(binf)))
+	}
+	learner := words(bytes.Clone(in.take(learnerBytes)))
 	h := header{
 		format: "xgboost-binary", base: math.Float32frombits(learner.at(0)), features: int64(learner.at(1)),
 		major: int(learner.at(5)), minor: int(learner.at(6)), outputs: int64(max(learner.at(2), learner.at(7))),
@@ -48,10 +54,12 @@ func readBinary(b []byte, trees *builder) (header, error) {
 	count := param.at(0)
 	h.parallel = int64(param.at(1))
 	for i := uint32(0); i < count && in.err == nil; i++ {
+		in.begin()
 		if t := in.tree(); in.err == nil {
 			in.err = trees.add(t)
 		}
 	}
+	in.begin()
 	in.skip(4 * uint64(count))
 	if h.booster == "dart" && count > 0 {
 		h.weights = in.floats()
@@ -65,7 +73,7 @@ func readBinary(b []byte, trees *builder) (header, error) {
 	if learner.at(4) != 0 {
 		in.skipTexts()
 	}
-	if rest := len(in.b) - in.at; in.err == nil && rest > 0 {
+	if rest := in.left(); in.err == nil && rest > 0 {
 		return header{}, refuse(Format, "%d bytes follow the model; save it again", rest)
 	}
 	return h, in.err
@@ -73,90 +81,41 @@ func readBinary(b []byte, trees *builder) (header, error) {
 
 func (c *cursor) tree() *tree {
 	param := c.words(treeBytes)
-	n := param.at(1)
+	n, vector := param.at(1), param.at(5)
 	if c.err == nil && n > maxNodes {
 		c.err = refuse(TooLarge, "a tree claims %d nodes, at most %d are read; train with max_depth or max_leaves", n, maxNodes)
 	}
-	nodes := c.words(uint64(n) * nodeBytes)
-	c.skip(uint64(n) * statBytes)
-	if c.err != nil {
+	if c.err == nil && int64(n)*(nodeBytes+statBytes) > c.left() {
+		c.err = torn(c.size)
+	}
+	if c.err != nil || !c.spend(int64(n)*treeNodeBytes) {
 		return nil
 	}
 	t := &tree{
 		Left: make([]int32, n), Right: make([]int32, n), Feature: make([]int32, n),
 		Value: make([]float32, n), DefaultLeft: make(flags, n),
 	}
-	t.Param.LeafVector = strconv.FormatUint(uint64(param.at(5)), 10)
+	t.Param.LeafVector = strconv.FormatUint(uint64(vector), 10)
 	for i := range int(n) {
-		t.Left[i], t.Right[i] = int32(nodes.at(5*i+1)), int32(nodes.at(5*i+2))
-		t.Feature[i] = int32(nodes.at(5*i+3) & math.MaxInt32)
-		t.DefaultLeft[i] = nodes.at(5*i+3)>>31 == 1
-		t.Value[i] = math.Float32frombits(nodes.at(5*i + 4))
+		node := c.words(nodeBytes)
+		t.Left[i], t.Right[i] = int32(node.at(1)), int32(node.at(2))
+		t.Feature[i] = int32(node.at(3) & math.MaxInt32)
+		t.DefaultLeft[i] = node.at(3)>>31 == 1
+		t.Value[i] = math.Float32frombits(node.at(4))
 	}
+	c.skip(uint64(n) * statBytes)
 	return t
-}
-
-// cursor reads a file from front to back. After the first error it stands
-// still and gives zeros, so that callers may look at err once per loop.
-type cursor struct {
-	b   []byte
-	at  int
-	err error
-}
-
-// take returns the next n bytes; fewer are a torn file.
-func (c *cursor) take(n uint64) []byte {
-	if c.err != nil {
-		return nil
-	}
-	if n > uint64(len(c.b)-c.at) {
-		c.err = torn(len(c.b))
-		return nil
-	}
-	part := c.b[c.at : c.at+int(n)]
-	c.at += int(n)
-	return part
-}
-
-func (c *cursor) skip(n uint64) { c.take(n) }
-
-// words returns the next n bytes as little-endian words.
-func (c *cursor) words(n uint64) words { return words(c.take(n)) }
-
-type words []byte
-
-// at returns word i, or 0 where the file ended before.
-func (w words) at(i int) uint32 {
-	if 4*i+4 > len(w) {
-		return 0
-	}
-	return binary.LittleEndian.Uint32(w[4*i:])
-}
-
-func (c *cursor) length() uint64 {
-	b := c.take(8)
-	if b == nil {
-		return 0
-	}
-	return binary.LittleEndian.Uint64(b)
-}
-
-// text reads a string of at most limit bytes.
-func (c *cursor) text(limit uint64) string {
-	n := c.length()
-	if c.err == nil && n > limit {
-		c.err = refuse(Format, "a name claims %d bytes, at most %d are read; save the model again", n, limit)
-	}
-	return string(c.take(n))
 }
 
 // floats reads a list of numbers.
 func (c *cursor) floats() []float32 {
 	n := c.length()
-	packed := c.words(4 * min(n, uint64(len(c.b))))
-	list := make([]float32, len(packed)/4)
-	for i := range list {
-		list[i] = math.Float32frombits(packed.at(i))
+	if c.err == nil && n > uint64(c.left())/4 {
+		c.err = torn(c.size)
+	}
+	var list []float32
+	for ; n > 0 && c.err == nil; n-- {
+		list = append(list, math.Float32frombits(c.words(4).at(0)))
 	}
 	return list
 }
@@ -164,12 +123,11 @@ func (c *cursor) floats() []float32 {
 // attributes reads pairs of a name and a value, of which few matter.
 func (c *cursor) attributes(e *early) {
 	for count := c.length(); count > 0 && c.err == nil; count-- {
-		name, value := c.take(c.length()), c.take(c.length())
-		switch string(name) {
+		switch name, value := c.brief(), c.brief(); name {
 		case "best_iteration":
-			e.BestIteration = string(value)
+			e.BestIteration = value
 		case "best_ntree_limit":
-			e.BestTrees = string(value)
+			e.BestTrees = value
 		}
 	}
 }

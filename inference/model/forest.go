@@ -91,17 +91,17 @@ func (f *forest) bytes() int64 {
 // tree is one tree as files hold it: node 0 is the root, all slices have one
 // entry per node. In a leaf, Left and Right are -1.
 type tree struct {
-	Left        []int32 `json:"left_children"`
-	Right       []int32 `json:"right_children"`
-	Feature     []int32 `json:"split_indices"`
-	Value       numbers `json:"split_conditions"` // a split's threshold, or a leaf's value
-	DefaultLeft flags   `json:"default_left"`
+	Left        integers `json:"left_children"`
+	Right       integers `json:"right_children"`
+	Feature     integers `json:"split_indices"`
+	Value       numbers  `json:"split_conditions"` // a split's threshold, or a leaf's value
+	DefaultLeft flags    `json:"default_left"`
 
-	Kind       []int32   `json:"split_type"`          // absent, or 1 for a categorical split
-	Categories []int32   `json:"categories"`          // those that go right, node after node
-	OfNode     []int32   `json:"categories_nodes"`    // the nodes
-	From       []int32   `json:"categories_segments"` // where their categories begin
-	Count      []int32   `json:"categories_sizes"`
+	Kind       integers  `json:"split_type"`          // absent, or 1 for a categorical split
+	Categories integers  `json:"categories"`          // those that go right, node after node
+	OfNode     integers  `json:"categories_nodes"`    // the nodes
+	From       integers  `json:"categories_segments"` // where their categories begin
+	Count      integers  `json:"categories_sizes"`
 	Param      treeParam `json:"tree_param"`
 
 	cuts map[int32][]float32 // sets of nodes, see sets.go
@@ -124,6 +124,9 @@ type builder struct {
 	sets     []cutSet
 	borders  []float32
 	wide     []float64
+
+	most   int64  // bytes that all of it may take, 0 for any
+	mostOf string // what allows no more
 
 	seen  []bool  // of the current tree's nodes
 	queue []place // of the current tree
@@ -164,7 +167,14 @@ func (b *builder) add(t *tree) error {
 	}
 	b.roots = append(b.roots, root)
 	b.depth = append(b.depth, deepest)
+	if b.most > 0 && b.bytes() > b.most {
+		return refuse(TooLarge, "its first %d trees take more than %d bytes in memory, which is all that %s allows; train fewer or shallower trees", len(b.roots), b.most, b.mostOf)
+	}
 	return nil
+}
+
+func (b *builder) bytes() int64 {
+	return int64(len(b.nodes))*nodeSize + int64(len(b.sets)+len(b.wide))*8 + int64(len(b.borders))*4
 }
 
 // place writes one node and queues its children.
@@ -245,9 +255,12 @@ func (b *builder) weigh(weights []float32) error {
 
 // grow appends n nodes and returns the position of the first.
 func (b *builder) grow(n int) uint32 {
-	at := uint32(len(b.nodes))
-	b.nodes = append(b.nodes, make([]node, n)...)
-	return at
+	at := len(b.nodes)
+	if at+n > cap(b.nodes) {
+		b.nodes = slices.Grow(b.nodes, max(n, at)) // twice as many
+	}
+	b.nodes = b.nodes[:at+n]
+	return uint32(at)
 }
 
 // forest returns the trees added so far, without spare capacity.

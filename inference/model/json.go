@@ -1,61 +1,43 @@
 package model
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strconv"
 	"strings"
 )
 
-// document is a model as JSON holds it; what is not named is skipped. UBJSON
-// is read into the same shape.
+// document is what a model says, as JSON and UBJSON hold it, but for its trees.
 type document struct {
 	Learner struct {
-		Names   []string `json:"feature_names"`
-		Early   early    `json:"attributes"`
+		Names   []string
+		Early   early
 		Booster struct {
-			Name   string    `json:"name"`
-			Model  trees     `json:"model"`
-			Weight []float32 `json:"weight_drop"`
-			Inner  struct {
-				Model trees `json:"model"`
-			} `json:"gbtree"` // of dart
-		} `json:"gradient_booster"`
-		Param     learnerParam `json:"learner_model_param"`
-		Objective struct {
-			Name string `json:"name"`
-		} `json:"objective"`
-	} `json:"learner"`
-	Version []int32 `json:"version"`
+			Name   string
+			Model  treesParam
+			Weight []float32
+			Inner  treesParam // of dart
+		}
+		Param     learnerParam
+		Objective string
+	}
+	Version []int32
 }
 
-type trees struct {
-	List  treeList `json:"trees"`
-	Param struct {
-		Parallel string `json:"num_parallel_tree"`
-	} `json:"gbtree_model_param"`
-}
+type treesParam struct{ Parallel string }
 
 // learnerParam holds numbers as strings, as XGBoost writes them.
-type learnerParam struct {
-	BaseScore string `json:"base_score"`
-	Classes   string `json:"num_class"`
-	Features  string `json:"num_feature"`
-	Targets   string `json:"num_target"`
-}
+type learnerParam struct{ BaseScore, Classes, Features, Targets string }
 
 // snapshotDocument is how a pickled Booster holds its model from 1.5 on.
 type snapshotDocument struct {
 	document
 	Model document
-}
-
-func (d *document) to(trees *builder) {
-	d.Learner.Booster.Model.List.to = trees
-	d.Learner.Booster.Inner.Model.List.to = trees
 }
 
 // whole returns the document that was filled in.
@@ -66,39 +48,235 @@ func (d *snapshotDocument) whole() *document {
 	return &d.document
 }
 
-func readJSON(b []byte, trees *builder) (header, error) {
+// readJSON reads a model in JSON. Each tree is handed on as soon as it is read,
+// so that only one is held in that shape.
+func readJSON(c *cursor, trees *builder) (header, error) {
+	plain := &plainJSON{cursor: c}
+	j := jsonReader{cursor: c, plain: plain, in: json.NewDecoder(plain), trees: trees}
 	var d snapshotDocument
-	d.to(trees)
-	d.Model.to(trees)
-	b = withoutNaN(b)
-	in := json.NewDecoder(bytes.NewReader(b))
-	err := in.Decode(&d)
+	read := j.document(&d.document)
+	read["Model"] = func() error { return j.fields(j.document(&d.Model)) }
+	err := j.fields(read)
+	if err == nil {
+		err = j.end()
+	}
 	var refusal Refusal
 	switch {
+	case err == nil:
+		return d.whole().header("xgboost-json")
+	case c.err != nil:
+		return header{}, c.err
 	case errors.As(err, &refusal):
 		return header{}, refusal
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return header{}, torn(len(b))
+		return header{}, torn(c.size)
+	}
+	return header{}, refuse(Format, "the model is broken JSON (%v); save it again, as UBJSON if it holds Infinity, for which JSON has no word", err)
+}
+
+// jsonReader reads a document by its keys; what is not named is skipped.
+type jsonReader struct {
+	*cursor
+	plain io.Reader
+	in    *json.Decoder
+	trees *builder
+}
+
+// fields are what reads the values of an object's keys.
+type fields map[string]func() error
+
+func (j *jsonReader) document(d *document) fields {
+	l := &d.Learner
+	return fields{
+		"learner": j.object(fields{
+			"feature_names": func() error { return j.names(&l.Names) },
+			"attributes":    j.object(fields{"best_iteration": j.to(&l.Early.BestIteration), "best_ntree_limit": j.to(&l.Early.BestTrees)}),
+			"gradient_booster": j.object(fields{
+				"name":        j.to(&l.Booster.Name),
+				"model":       j.object(j.model(&l.Booster.Model)),
+				"gbtree":      j.object(fields{"model": j.object(j.model(&l.Booster.Inner))}),
+				"weight_drop": j.to(&l.Booster.Weight),
+			}),
+			"learner_model_param": j.object(fields{
+				"base_score": j.to(&l.Param.BaseScore), "num_class": j.to(&l.Param.Classes),
+				"num_feature": j.to(&l.Param.Features), "num_target": j.to(&l.Param.Targets),
+			}),
+			"objective": j.object(fields{"name": j.to(&l.Objective)}),
+		}),
+		"version": j.to(&d.Version),
+	}
+}
+
+func (j *jsonReader) model(p *treesParam) fields {
+	return fields{"trees": j.list, "gbtree_model_param": j.object(fields{"num_parallel_tree": j.to(&p.Parallel)})}
+}
+
+func (j *jsonReader) to(v any) func() error { return func() error { return j.in.Decode(v) } }
+
+func (j *jsonReader) object(known fields) func() error {
+	return func() error { return j.fields(known) }
+}
+
+// fields reads an object; null leaves everything as it is. Keys are matched as
+// encoding/json does, whatever the case of their letters.
+func (j *jsonReader) fields(known fields) error {
+	start, err := j.in.Token()
+	if err != nil || start == nil {
+		return err
+	}
+	if start != json.Delim('{') {
+		return fmt.Errorf("%v stands where an object should", start)
+	}
+	for j.in.More() {
+		key, err := j.in.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := key.(string)
+		read := j.to(new(skipped))
+		for one, reads := range known {
+			if strings.EqualFold(one, name) {
+				read = reads
+			}
+		}
+		if err := read(); err != nil {
+			return err
+		}
+	}
+	_, err = j.in.Token()
+	return err
+}
+
+// skipped is a value that nobody needs.
+type skipped struct{}
+
+// UnmarshalJSON keeps nothing.
+func (*skipped) UnmarshalJSON([]byte) error { return nil }
+
+// items calls item for every value of a list; null is the error of what is none.
+func (j *jsonReader) items(item func() error, null error) error {
+	switch start, err := j.in.Token(); {
 	case err != nil:
-		return header{}, refuse(Format, "the model is broken JSON (%v); save it again, as UBJSON if it holds Infinity, for which JSON has no word", err)
+		return err
+	case start == nil:
+		return null
+	case start != json.Delim('['):
+		return fmt.Errorf("%v stands where a list should", start)
 	}
-	if rest := bytes.TrimSpace(b[in.InputOffset():]); len(rest) > 0 {
-		return header{}, refuse(Format, "%d bytes follow the model; save it again", len(rest))
+	for j.in.More() {
+		if err := item(); err != nil {
+			return err
+		}
 	}
-	return d.whole().header("xgboost-json")
+	_, err := j.in.Token()
+	return err
+}
+
+func (j *jsonReader) names(to *[]string) error {
+	*to = nil
+	return j.items(func() error {
+		var name string
+		err := j.in.Decode(&name)
+		if *to = append(*to, name); len(*to) > MaxFeatures {
+			return manyNames()
+		}
+		return err
+	}, nil)
+}
+
+func (j *jsonReader) list() error {
+	err := j.items(func() error {
+		j.begin()
+		var t tree
+		if err := j.in.Decode(&t); err != nil {
+			return fmt.Errorf("tree %d: %w", len(j.trees.roots), err)
+		}
+		return j.trees.add(&t)
+	}, errors.New("null stands where the trees should"))
+	j.begin()
+	return err
+}
+
+// end refuses what follows the model.
+func (j *jsonReader) end() error {
+	rest := bufio.NewReader(io.MultiReader(j.in.Buffered(), j.plain))
+	for {
+		r, _, err := rest.ReadRune()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case strings.TrimSpace(string(r)) != "":
+			return refuse(Format, "more bytes follow the model; save it again")
+		}
+	}
+}
+
+// plainJSON passes a file on with null for the NaN that XGBoost has in place of
+// thresholds of categorical splits.
+type plainJSON struct {
+	*cursor
+	quoted, escaped bool
+	word            string // to be passed on before anything else
+}
+
+// Read implements io.Reader.
+func (p *plainJSON) Read(to []byte) (int, error) {
+	if p.word == "" && p.left() > 0 {
+		n := p.plain(p.some(len(to)))
+		if n > 0 {
+			n = copy(to, p.take(uint64(n)))
+			return n, p.err
+		}
+		if word := string(p.head(len(nan))); word == nan {
+			p.word = "null"
+		} else {
+			p.word = word[:min(len(word), 1)]
+		}
+		p.skip(uint64(min(len(nan), 3*len(p.word))))
+	}
+	if p.err != nil {
+		return 0, p.err
+	}
+	if p.word == "" {
+		return 0, io.EOF
+	}
+	n := copy(to, p.word)
+	p.word = p.word[n:]
+	return n, nil
+}
+
+const nan = "NaN"
+
+// plain returns how many of the next bytes may pass as they are.
+func (p *plainJSON) plain(b []byte) int {
+	for i, c := range b {
+		switch {
+		case p.escaped:
+			p.escaped = false
+		case p.quoted && c == '\\':
+			p.escaped = true
+		case c == '"':
+			p.quoted = !p.quoted
+		case c == nan[0] && !p.quoted:
+			return i
+		}
+	}
+	return len(b)
 }
 
 // header turns the strings of the document into numbers.
 func (d *document) header(format string) (header, error) {
 	l := &d.Learner
-	if l.Booster.Name == "" || l.Objective.Name == "" || l.Param.Features == "" {
+	if l.Booster.Name == "" || l.Objective == "" || l.Param.Features == "" {
 		return header{}, refuse(Format, "the document has no learner with booster, objective and parameters; save an XGBoost model")
 	}
 	h := header{
-		format: format, objective: l.Objective.Name, booster: l.Booster.Name, names: l.Names,
+		format: format, objective: l.Objective, booster: l.Booster.Name, names: l.Names,
 		early: l.Early, weights: l.Booster.Weight,
 	}
-	for _, count := range []string{l.Booster.Model.Param.Parallel, l.Booster.Inner.Model.Param.Parallel} {
+	for _, count := range []string{l.Booster.Model.Parallel, l.Booster.Inner.Parallel} {
 		n, _ := strconv.ParseInt(count, 10, 32) // 0 is as good as none
 		h.parallel = max(h.parallel, n)
 	}
@@ -129,53 +307,20 @@ func (d *document) header(format string) (header, error) {
 	return h, nil
 }
 
-// treeList hands each tree on as soon as it is read, so that only one is held
-// in this shape.
-type treeList struct{ to *builder }
-
-// UnmarshalJSON reads an array of trees.
-func (l *treeList) UnmarshalJSON(b []byte) error {
-	in := json.NewDecoder(bytes.NewReader(b))
-	if start, err := in.Token(); err != nil || start != json.Delim('[') {
-		return refuse(Format, "the trees are not a list; save the model again")
-	}
-	for in.More() {
-		var t tree
-		if err := in.Decode(&t); err != nil {
-			return refuse(Format, "tree %d is broken JSON (%v); save the model again", len(l.to.roots), err)
-		}
-		if err := l.to.add(&t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // flags are written as true and false up to 1.5, then as 1 and 0.
 type flags []bool
 
 // UnmarshalJSON reads an array of either spelling.
 func (f *flags) UnmarshalJSON(b []byte) error {
-	b = bytes.TrimSpace(b)
-	if len(b) < 2 || b[0] != '[' {
-		return refuse(Format, "default_left is not a list; save the model again")
-	}
-	inner := bytes.TrimSpace(b[1 : len(b)-1])
-	if len(inner) == 0 {
-		return nil
-	}
-	*f = make(flags, 0, bytes.Count(inner, []byte(","))+1)
-	for item := range bytes.SplitSeq(inner, []byte(",")) {
-		switch string(bytes.TrimSpace(item)) {
+	return unlist(b, (*[]bool)(f), func(item []byte) (bool, error) {
+		switch string(item) {
 		case "true", "1":
-			*f = append(*f, true)
+			return true, nil
 		case "false", "0":
-			*f = append(*f, false)
-		default:
-			return refuse(Format, "default_left holds %.20q; save the model again", item)
+			return false, nil
 		}
-	}
-	return nil
+		return false, strconv.ErrSyntax
+	})
 }
 
 // numbers are float32, with null for those that are none.
@@ -183,42 +328,53 @@ type numbers []float32
 
 // UnmarshalJSON reads an array.
 func (n *numbers) UnmarshalJSON(b []byte) error {
-	var list []*float32
-	if !bytes.Contains(b, []byte("null")) {
-		return json.Unmarshal(b, (*[]float32)(n))
-	}
-	if err := json.Unmarshal(b, &list); err != nil {
-		return err
-	}
-	for _, v := range list {
-		if v == nil {
-			*n = append(*n, float32(math.NaN()))
-		} else {
-			*n = append(*n, *v)
+	return unlist(b, (*[]float32)(n), func(item []byte) (float32, error) {
+		if string(item) == "null" {
+			return float32(math.NaN()), nil
 		}
-	}
-	return nil
+		v, err := strconv.ParseFloat(string(item), 32)
+		return float32(v), err
+	})
 }
 
-// withoutNaN writes null for the NaN that XGBoost has in place of thresholds
-// of categorical splits.
-func withoutNaN(b []byte) []byte {
-	word := []byte("NaN")
-	if !bytes.Contains(b, word) {
-		return b
-	}
-	plain := make([]byte, 0, len(b)+len(b)/8)
-	for quoted := false; len(b) > 0; {
-		switch {
-		case quoted && b[0] == '\\' && len(b) > 1:
-			plain, b = append(plain, b[0]), b[1:]
-		case b[0] == '"':
-			quoted = !quoted
-		case !quoted && bytes.HasPrefix(b, word):
-			plain, b = append(plain, "null"...), b[len(word):]
-			continue
+// integers are int32, with 0 for null as in encoding/json, which takes several
+// times as long.
+type integers []int32
+
+// UnmarshalJSON reads an array.
+func (n *integers) UnmarshalJSON(b []byte) error {
+	return unlist(b, (*[]int32)(n), func(item []byte) (int32, error) {
+		if string(item) == "null" {
+			return 0, nil
 		}
-		plain, b = append(plain, b[0]), b[1:]
+		v, err := strconv.ParseInt(string(item), 10, 32)
+		return int32(v), err
+	})
+}
+
+// unlist reads an array, which is JSON already. Null is none.
+func unlist[V any](b []byte, to *[]V, read func(item []byte) (V, error)) error {
+	*to = nil
+	b = bytes.TrimSpace(b)
+	if string(b) == "null" {
+		return nil
 	}
-	return plain
+	if len(b) < 2 || b[0] != '[' {
+		return refuse(Format, "%.20q stands where a list should; save the model again", b)
+	}
+	inner := bytes.TrimSpace(b[1 : len(b)-1])
+	if len(inner) == 0 {
+		return nil
+	}
+	list := make([]V, 0, bytes.Count(inner, []byte(","))+1)
+	for item := range bytes.SplitSeq(inner, []byte(",")) {
+		item = bytes.TrimSpace(item)
+		v, err := read(item)
+		if err != nil {
+			return refuse(Format, "a list holds %.20q; save the model again", item)
+		}
+		list = append(list, v)
+	}
+	*to = list
+	return nil
 }

@@ -31,19 +31,18 @@ const zeroEnd = float32(1e-35)
 
 // lightgbm is a file while it is read.
 type lightgbm struct {
-	b       []byte // what is left
-	total   int
-	head    map[string]string
-	average bool // the sum is divided by the number of trees
+	*cursor
+	facts   map[string]string // of the head
+	average bool              // the sum is divided by the number of trees
 }
 
-func parseLightGBM(b []byte) (*Model, error) {
-	l := lightgbm{b: b, total: len(b), head: map[string]string{}}
+func readLightGBM(c *cursor, trees *builder) (*Model, error) {
+	l := lightgbm{cursor: c, facts: map[string]string{}}
 	if err := l.readHead(); err != nil {
 		return nil, err
 	}
-	var trees builder
 	for {
+		l.begin()
 		line, err := l.line()
 		if err != nil {
 			return nil, err
@@ -62,28 +61,53 @@ func parseLightGBM(b []byte) (*Model, error) {
 			return nil, err
 		}
 	}
-	return l.model(&trees)
+	return l.model(trees)
 }
 
 // line returns the next line that is not empty.
 func (l *lightgbm) line() (string, error) {
 	for {
-		line, rest, found := bytes.Cut(l.b, []byte("\n"))
-		if !found && string(line) != "end of trees" {
-			return "", torn(l.total)
+		line, ended := l.rawLine()
+		if !ended && string(line) != "end of trees" {
+			l.fail(torn(l.size))
 		}
-		l.b = rest
+		if l.err != nil {
+			return "", l.err
+		}
 		if line = bytes.TrimRight(line, "\r"); len(line) > 0 {
 			return string(line), nil
 		}
 	}
 }
 
+// rawLine takes bytes up to the end of a line, or all that is left.
+func (l *lightgbm) rawLine() (line []byte, ended bool) {
+	for l.left() > 0 && l.err == nil {
+		part := l.some(windowBytes)
+		end := bytes.IndexByte(part, '\n')
+		if ended = end >= 0; ended {
+			part = part[:end+1]
+		}
+		line = append(line, part...)
+		l.skip(uint64(len(part)))
+		if ended {
+			return line[:len(line)-1], true
+		}
+	}
+	return line, false
+}
+
+// blank tells whether an empty line comes next.
+func (l *lightgbm) blank() bool {
+	next := l.head(2)
+	return bytes.HasPrefix(next, []byte("\n")) || bytes.HasPrefix(next, []byte("\r\n"))
+}
+
 // readHead reads up to the empty line before the trees.
 func (l *lightgbm) readHead() error {
 	const most = 64 // lines
 	for range most {
-		if bytes.HasPrefix(l.b, []byte("\n")) || bytes.HasPrefix(l.b, []byte("\r\n")) {
+		if l.blank() {
 			return nil
 		}
 		line, err := l.line()
@@ -93,7 +117,7 @@ func (l *lightgbm) readHead() error {
 		name, value, _ := strings.Cut(line, "=")
 		switch name {
 		case "version", "num_class", "num_tree_per_iteration", "max_feature_idx", "objective", "feature_names":
-			l.head[name] = value
+			l.facts[name] = value
 		case "average_output":
 			l.average = true
 		}
@@ -104,7 +128,7 @@ func (l *lightgbm) readHead() error {
 // tree reads a tree after its first line.
 func (l *lightgbm) tree(number int) (*tree, error) {
 	values := map[string]string{}
-	for !bytes.HasPrefix(l.b, []byte("\n")) && !bytes.HasPrefix(l.b, []byte("\r\n")) {
+	for !l.blank() {
 		line, err := l.line()
 		if err != nil {
 			return nil, err
@@ -313,15 +337,15 @@ func (p *lightgbmTree) category(t *tree, i, number int) error {
 
 // model puts head and trees together.
 func (l *lightgbm) model(trees *builder) (*Model, error) {
-	if n := l.head["num_tree_per_iteration"]; n != "1" || l.head["num_class"] != "1" {
+	if n := l.facts["num_tree_per_iteration"]; n != "1" || l.facts["num_class"] != "1" {
 		return nil, refuse(Objective, "the model gives %.10s numbers per row, only one is read; train it for one target, e.g. with objective=binary", n)
 	}
-	highest, err := strconv.Atoi(l.head["max_feature_idx"])
+	highest, err := strconv.Atoi(l.facts["max_feature_idx"])
 	if err != nil || highest < 0 || highest >= MaxFeatures {
-		return nil, refuse(TooLarge, "max_feature_idx is %.20q, 0 to %d are allowed; train on fewer features", l.head["max_feature_idx"], MaxFeatures-1)
+		return nil, refuse(TooLarge, "max_feature_idx is %.20q, 0 to %d are allowed; train on fewer features", l.facts["max_feature_idx"], MaxFeatures-1)
 	}
 	m := &Model{
-		format: "lightgbm-text", version: l.head["version"], features: highest + 1, names: strings.Fields(l.head["feature_names"]),
+		format: "lightgbm-text", version: l.facts["version"], features: highest + 1, names: strings.Fields(l.facts["feature_names"]),
 		trained: len(trees.roots), slope: 1, divisor: 1,
 	}
 	if trees.features > m.features {
@@ -338,7 +362,7 @@ func (l *lightgbm) model(trees *builder) (*Model, error) {
 	}
 	m.names = given(m.names, "Column_")
 	m.forest = trees.forest()
-	return m, m.lightgbmObjective(l.head["objective"])
+	return m, m.lightgbmObjective(l.facts["objective"])
 }
 
 // lightgbmObjective reads an objective and what follows it, such as

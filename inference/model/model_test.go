@@ -1,15 +1,18 @@
 package model
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // answer is a row and what the library that trained said about it.
@@ -328,6 +331,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, x0, x1 uint32) {
 		m, err := Parse(b)
+		if again, other := (Bounds{}).Read(iotest.OneByteReader(bytes.NewReader(b)), int64(len(b))); (err == nil) != (other == nil) || err == nil && !sameModel(m, again) {
+			t.Fatalf("%v, byte by byte %v", err, other)
+		}
 		if err != nil {
 			if refusal := (Refusal{}); !errors.As(err, &refusal) || refusal.Reason == "" || refusal.Detail == "" {
 				t.Fatalf("not a refusal: %v", err)
@@ -529,7 +535,8 @@ func TestWithoutNaN(t *testing.T) {
 		{`{"NaN":["is NaN \"NaN\\",NaN,"\\"]}`, `{"NaN":["is NaN \"NaN\\",null,"\\"]}`},
 		{`{"a":NaN}"NaN\`, `{"a":null}"NaN\`},
 	} {
-		if got := string(withoutNaN([]byte(tt.in))); got != tt.want {
+		plain, err := io.ReadAll(&plainJSON{cursor: newCursor(iotest.OneByteReader(strings.NewReader(tt.in)), int64(len(tt.in)), Bounds{})})
+		if got := string(plain); err != nil || got != tt.want {
 			t.Errorf("%s becomes %s, want %s", tt.in, got, tt.want)
 		}
 	}

@@ -1,7 +1,9 @@
 package model
 
 import (
+	"bytes"
 	"encoding/binary"
+	"math"
 	"strconv"
 	"unicode/utf8"
 )
@@ -20,8 +22,8 @@ const (
 )
 
 // readPickle reads a pickle of protocol 2 to 5.
-func readPickle(b []byte, trees *builder) (header, error) {
-	p := unpickler{cursor: cursor{b: b}}
+func readPickle(c *cursor, trees *builder) (header, error) {
+	p := unpickler{cursor: c}
 	p.skip(2) // PROTO and its number
 	for p.err == nil && !p.done {
 		p.step(p.byte())
@@ -29,10 +31,10 @@ func readPickle(b []byte, trees *builder) (header, error) {
 	if p.err != nil {
 		return header{}, p.err
 	}
-	if rest := len(p.b) - p.at; rest > 0 {
+	if rest := p.left(); rest > 0 {
 		return header{}, refuse(Pickle, "%d bytes follow the pickled Booster; it was not opened further. Save it again", rest)
 	}
-	return p.state.model(trees)
+	return p.state.model(trees, p.bounds)
 }
 
 // pickled is a value. Which fields matter is a matter of its kind.
@@ -60,7 +62,8 @@ const (
 )
 
 type unpickler struct {
-	cursor
+	*cursor
+	kept  int64 // bytes of texts and bytes
 	stack []pickled
 	memo  []pickled
 	state boosterState
@@ -73,11 +76,16 @@ func (p *unpickler) refuse(format string, args ...any) {
 	}
 }
 
-func (p *unpickler) byte() byte {
-	if b := p.take(1); b != nil {
-		return b[0]
+// keep takes n bytes that stay good.
+func (p *unpickler) keep(n uint64) []byte {
+	p.begin()
+	if p.kept += int64(min(n, math.MaxInt32)); p.bounds.Pickle > 0 && p.kept > p.bounds.Pickle {
+		p.fail(refuse(TooLarge, "the model is a Python pickle that holds more than %d bytes; save it with booster.save_model(\"xgboost-model\") instead", p.bounds.Pickle))
 	}
-	return 0
+	if n > uint64(p.r.Size()) {
+		return p.take(n)
+	}
+	return bytes.Clone(p.take(n))
 }
 
 // little reads a number of n bytes.
@@ -159,17 +167,17 @@ func (p *unpickler) scalar(op byte) bool {
 		p.skip(8)
 		p.push(pickled{kind: pickledFloat})
 	case 0x8c: // SHORT_BINUNICODE
-		p.push(pickled{kind: pickledText, bytes: p.take(p.little(1))})
+		p.push(pickled{kind: pickledText, bytes: p.keep(p.little(1))})
 	case 'X': // BINUNICODE
-		p.push(pickled{kind: pickledText, bytes: p.take(p.little(4))})
+		p.push(pickled{kind: pickledText, bytes: p.keep(p.little(4))})
 	case 0x8d: // BINUNICODE8
-		p.push(pickled{kind: pickledText, bytes: p.take(p.little(8))})
+		p.push(pickled{kind: pickledText, bytes: p.keep(p.little(8))})
 	case 'C': // SHORT_BINBYTES
-		p.push(pickled{kind: pickledBytes, bytes: p.take(p.little(1))})
+		p.push(pickled{kind: pickledBytes, bytes: p.keep(p.little(1))})
 	case 'B': // BINBYTES
-		p.push(pickled{kind: pickledBytes, bytes: p.take(p.little(4))})
+		p.push(pickled{kind: pickledBytes, bytes: p.keep(p.little(4))})
 	case 0x8e, 0x96: // BINBYTES8, BYTEARRAY8
-		p.push(pickled{kind: pickledBytes, bytes: p.take(p.little(8))})
+		p.push(pickled{kind: pickledBytes, bytes: p.keep(p.little(8))})
 	default:
 		return false
 	}
@@ -216,14 +224,13 @@ func (p *unpickler) call(op byte) bool {
 // line reads up to the next end of line.
 func (p *unpickler) line() string {
 	const most = 128
-	for n := 0; n < min(most, len(p.b)-p.at); n++ {
-		if p.b[p.at+n] == '\n' {
-			text := string(p.take(uint64(n)))
-			p.skip(1)
-			return text
-		}
+	ahead := p.head(most)
+	if n := bytes.IndexByte(ahead, '\n'); n >= 0 {
+		text := string(p.take(uint64(n)))
+		p.skip(1)
+		return text
 	}
-	if len(p.b)-p.at >= most {
+	if len(ahead) == most {
 		p.refuse("holds a name without end")
 	}
 	p.skip(most)
@@ -407,7 +414,7 @@ func (v *pickled) number() string {
 }
 
 // model reads the bytes that the Booster held.
-func (s *boosterState) model(trees *builder) (header, error) {
+func (s *boosterState) model(trees *builder, bounds Bounds) (header, error) {
 	raw, err := snapshot(s.handle)
 	if err != nil {
 		return header{}, err
@@ -419,7 +426,7 @@ func (s *boosterState) model(trees *builder) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	h, err := read(raw, trees)
+	h, err := read(newCursor(bytes.NewReader(raw), int64(len(raw)), bounds), trees)
 	h.format, h.pickled = "xgboost-pickle", true
 	if len(h.names) == 0 {
 		h.names = s.names
@@ -434,11 +441,12 @@ func (s *boosterState) model(trees *builder) (header, error) {
 // whose length is told, before a configuration. Newer snapshots are documents
 // (see readJSON), and need nothing.
 func snapshot(b []byte) ([]byte, error) {
-	const magic = "CONFIG-offset:"
-	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
+	rest, is := bytes.CutPrefix(b, []byte("CONFIG-offset:"))
+	if !is {
 		return b, nil
 	}
-	in := cursor{b: b, at: len(magic)}
-	model := in.take(in.length())
-	return model, in.err
+	if len(rest) < 8 || binary.LittleEndian.Uint64(rest) > uint64(len(rest)-8) {
+		return nil, torn(int64(len(b)))
+	}
+	return rest[8:][:binary.LittleEndian.Uint64(rest)], nil
 }

@@ -7,17 +7,21 @@ import (
 )
 
 // reader reads one format: it adds the trees and returns the rest.
-type reader func(b []byte, trees *builder) (header, error)
+type reader func(c *cursor, trees *builder) (header, error)
 
-// recognise returns what reads b, going by content alone.
+// recognisable is how much of a file is looked at to recognise it.
+const recognisable = 512
+
+// recognise returns what reads a file that begins with b, all of it where it
+// has less than recognisable bytes.
 func recognise(b []byte) (reader, error) {
 	switch {
-	case len(b) == 0 || len(b) < 4 && bytes.HasPrefix([]byte("binf"), b):
-		return nil, torn(len(b))
-	case bytes.HasPrefix(b, []byte("binf")):
-		return func(b []byte, trees *builder) (header, error) { return readBinary(b[4:], trees) }, nil
+	case len(b) == 0 || len(b) < len(binf) && bytes.HasPrefix([]byte(binf), b):
+		return nil, torn(int64(len(b)))
+	case bytes.HasPrefix(b, []byte(binf)):
+		return readBinary, nil
 	case b[0] == '{' && len(b) == 1:
-		return nil, torn(len(b))
+		return nil, torn(int64(len(b)))
 	case b[0] == '{' && bytes.IndexByte([]byte("iUIlL$#N"), b[1]) >= 0: // of a key's length
 		return readUBJSON, nil
 	case bytes.HasPrefix(bytes.TrimLeft(b[:min(len(b), 64)], " \t\r\n"), []byte("{")):

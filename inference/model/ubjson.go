@@ -7,8 +7,8 @@ import (
 
 // readUBJSON reads a model in Universal Binary JSON (draft 12), which is JSON
 // with types and lengths in front, all big-endian.
-func readUBJSON(b []byte, trees *builder) (header, error) {
-	u := ubjson{cursor: cursor{b: b}}
+func readUBJSON(c *cursor, trees *builder) (header, error) {
+	u := ubjson{cursor: c}
 	var d snapshotDocument
 	u.value(func(key string) {
 		if key == "Model" {
@@ -17,7 +17,7 @@ func readUBJSON(b []byte, trees *builder) (header, error) {
 			u.document(&d.document, key, trees)
 		}
 	})
-	if rest := len(u.b) - u.at; u.err == nil && rest > 0 {
+	if rest := u.left(); u.err == nil && rest > 0 {
 		return header{}, refuse(Format, "%d bytes follow the model; save it again", rest)
 	}
 	if u.err != nil {
@@ -42,7 +42,11 @@ func (u *ubjson) learner(d *document, key string, trees *builder) {
 	l := &d.Learner
 	switch key {
 	case "feature_names":
-		u.each(func(kind byte) { l.Names = append(l.Names, u.text(kind)) })
+		u.each(func(kind byte) {
+			if l.Names = append(l.Names, u.text(kind)); len(l.Names) > MaxFeatures {
+				u.cursor.fail(manyNames())
+			}
+		})
 	case "attributes":
 		u.fields(map[string]func(){
 			"best_iteration":   func() { l.Early.BestIteration = u.text(u.kind()) },
@@ -52,7 +56,7 @@ func (u *ubjson) learner(d *document, key string, trees *builder) {
 		u.fields(map[string]func(){
 			"name":        func() { l.Booster.Name = u.text(u.kind()) },
 			"model":       func() { u.trees(&l.Booster.Model, trees) },
-			"gbtree":      func() { u.fields(map[string]func(){"model": func() { u.trees(&l.Booster.Inner.Model, trees) }}) },
+			"gbtree":      func() { u.fields(map[string]func(){"model": func() { u.trees(&l.Booster.Inner, trees) }}) },
 			"weight_drop": func() { l.Booster.Weight = u.floats() },
 		})
 	case "learner_model_param":
@@ -63,22 +67,23 @@ func (u *ubjson) learner(d *document, key string, trees *builder) {
 			"num_target":  func() { l.Param.Targets = u.text(u.kind()) },
 		})
 	case "objective":
-		u.fields(map[string]func(){"name": func() { l.Objective.Name = u.text(u.kind()) }})
+		u.fields(map[string]func(){"name": func() { l.Objective = u.text(u.kind()) }})
 	default:
 		u.value(nil)
 	}
 }
 
-func (u *ubjson) trees(t *trees, to *builder) {
+func (u *ubjson) trees(t *treesParam, to *builder) {
 	u.fields(map[string]func(){
 		"trees": func() { u.each(func(kind byte) { u.tree(kind, to) }) },
 		"gbtree_model_param": func() {
-			u.fields(map[string]func(){"num_parallel_tree": func() { t.Param.Parallel = u.text(u.kind()) }})
+			u.fields(map[string]func(){"num_parallel_tree": func() { t.Parallel = u.text(u.kind()) }})
 		},
 	})
 }
 
 func (u *ubjson) tree(kind byte, trees *builder) {
+	u.begin()
 	var t tree
 	u.object(kind, func(key string) {
 		switch key {
@@ -91,7 +96,7 @@ func (u *ubjson) tree(kind byte, trees *builder) {
 		case "split_conditions":
 			t.Value = u.floats()
 		case "default_left":
-			u.each(func(kind byte) { t.DefaultLeft = append(t.DefaultLeft, u.number(kind) != 0) })
+			u.each(func(kind byte) { t.DefaultLeft = appendTo(u, t.DefaultLeft, u.number(kind) != 0) })
 		case "split_type":
 			t.Kind = u.ints()
 		case "categories":
@@ -111,28 +116,21 @@ func (u *ubjson) tree(kind byte, trees *builder) {
 	if u.err == nil {
 		u.err = trees.add(&t)
 	}
+	u.begin()
 }
 
 // ubjson reads values from front to back. Like a cursor, it stands still after
 // the first error.
 type ubjson struct {
-	cursor
-	depth int
+	*cursor
+	depth    int
+	expected uint64 // items that the list being read claims to have
 }
 
 const maxNesting = 64
 
 func (u *ubjson) fail(format string, args ...any) {
-	if u.err == nil {
-		u.err = refuse(Format, "the model is broken UBJSON: "+format+"; save it again", args...)
-	}
-}
-
-func (u *ubjson) byte() byte {
-	if b := u.take(1); b != nil {
-		return b[0]
-	}
-	return 0
+	u.cursor.fail(refuse(Format, "the model is broken UBJSON: "+format+"; save it again", args...))
 }
 
 // kind returns the type marker of the next value.
@@ -206,8 +204,20 @@ func (u *ubjson) text(kind byte) string {
 
 func (u *ubjson) floats() []float32 {
 	var list []float32
-	u.each(func(kind byte) { list = append(list, float32(u.number(kind))) })
+	u.each(func(kind byte) { list = appendTo(u, list, float32(u.number(kind))) })
 	return list
+}
+
+// appendTo is append within the bounds of a piece: a number may take less in
+// the file than here.
+func appendTo[L ~[]V, V any](u *ubjson, list L, v V) L {
+	if list == nil {
+		list = make(L, 0, min(u.expected, leastGuess))
+	}
+	if !u.spend(4) {
+		return list
+	}
+	return append(list, v)
 }
 
 func (u *ubjson) ints() []int32 {
@@ -217,7 +227,7 @@ func (u *ubjson) ints() []int32 {
 		if n != int64(int32(n)) {
 			u.fail("%d is no 32-bit number", n)
 		}
-		list = append(list, int32(n))
+		list = appendTo(u, list, int32(n))
 	})
 	return list
 }
@@ -310,12 +320,12 @@ func (u *ubjson) items(item func(kind byte)) {
 	kind := u.kind()
 	common := byte(0)
 	if kind == '$' {
-		if common = u.byte(); len(u.b) > u.at && u.b[u.at] != '#' {
+		if common = u.byte(); u.left() > 0 && string(u.head(1)) != "#" {
 			u.fail("a list has a type and no length at byte %d", u.at)
 		}
 		kind = u.kind()
 	}
-	if kind != '#' {
+	if u.expected = 0; kind != '#' {
 		for ; u.err == nil && kind != ']'; kind = u.kind() {
 			item(kind)
 		}
@@ -325,7 +335,8 @@ func (u *ubjson) items(item func(kind byte)) {
 	case 'Z', 'N', 'T', 'F':
 		u.fail("a list has values of type %q, which take no bytes, so that it could claim any number of them", common)
 	}
-	for n := u.count(); n > 0 && u.err == nil; n-- {
+	u.expected = u.count()
+	for n := u.expected; n > 0 && u.err == nil; n-- {
 		if common == 0 {
 			kind = u.kind()
 		} else {
