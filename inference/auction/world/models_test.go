@@ -25,7 +25,7 @@ type served struct {
 // open opens a committed model; whether it can be proven is the test's matter.
 func open(t *testing.T, name string) *release.Release {
 	t.Helper()
-	archive, err := os.ReadFile(filepath.Join("..", "..", "..", "controller", "local", "demo", "models", name+".tar.gz"))
+	archive, err := os.ReadFile(filepath.Join("..", "..", "..", "local", "demo", "models", name+".tar.gz"))
 	if err != nil {
 		t.Fatalf("%v: run make models", err)
 	}
