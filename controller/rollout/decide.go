@@ -143,7 +143,7 @@ func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
 		return move{Refused, 0, a.Reason, a.Sentence}
 	case AdmissionWait:
 		switch {
-		case len(s.Queue) > 0 && s.Queue[0].By == "":
+		case r.By == "" && len(s.Queue) > 0 && s.Queue[0].By == "":
 			return move{Superseded, 0, Newer, "gave way to " + s.Queue[0].ID + " while its artifact was awaited"}
 		case now.Sub(r.Since) >= p.ArtifactWait:
 			return move{Refused, 0, ArtifactTimeout, fmt.Sprintf("after %v (artifact_wait): %s", p.ArtifactWait, a.Sentence)}
