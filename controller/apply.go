@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,7 +91,8 @@ func (f *Reconciler) publish(ctx context.Context, s rollout.State, p rollout.Pub
 	return nil
 }
 
-// archive stores a finished rollout for ever.
+// archive stores a finished rollout for ever. What is there already stays: two
+// rollouts that share a name must not cost the first its evidence.
 func (f *Reconciler) archive(ctx context.Context, s rollout.State, id string) error {
 	for _, r := range s.Finished {
 		if r.ID != id {
@@ -100,10 +102,24 @@ func (f *Reconciler) archive(ctx context.Context, s rollout.State, id string) er
 		if err != nil {
 			return fmt.Errorf("encode: %w", err)
 		}
-		if err := f.Documents.Replace(ctx, finishedKey(f.Fleet.Name, id), body); err != nil {
+		key := finishedKey(f.Fleet.Name, id)
+		_, err = f.Documents.Put(ctx, key, body, "")
+		if errors.Is(err, ErrStale) {
+			err = f.archivedAs(ctx, key, body)
+		}
+		if err != nil {
 			return err
 		}
 		f.memo.setArchived(id)
 	}
 	return nil
+}
+
+// archivedAs says so where what is archived under key is another rollout.
+func (f *Reconciler) archivedAs(ctx context.Context, key string, body []byte) error {
+	first, _, err := f.Documents.Get(ctx, key)
+	if err == nil && !bytes.Equal(first, body) {
+		f.Log.WarnContext(ctx, "another rollout is archived under this name: it is kept, and this one is not", "fleet", f.Fleet.Name, "key", key, "rollout", string(body))
+	}
+	return err
 }
