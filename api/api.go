@@ -52,8 +52,9 @@ type Documents interface {
 	Look(ctx context.Context, fleet string) (rollout.Look, error)
 
 	// Request writes a wish into the fleet's state by compare-and-swap, if
-	// rollout.Accept accepts it there, and returns it as stored. Writing one
-	// that waits there already, by its ID, changes nothing.
+	// rollout.Accept accepts it there, and returns it as stored, with what it is
+	// about named. One that is remembered there, by its ID, changes nothing and
+	// is answered as it was first.
 	Request(ctx context.Context, fleet string, r rollout.Request) (rollout.Request, error)
 }
 

@@ -127,9 +127,9 @@ func TestVerbs(t *testing.T) {
 	}{
 		{rollout.VerbPause, []string{"--why", "lunch"}, "Asked to pause demo", func(q rollout.Request) bool { return q.Why == "lunch" && strings.HasPrefix(q.By, "ada@") }},
 		{rollout.VerbAbort, []string{"partner-blind", "--by", "bob"}, "Asked to abort partner-blind.", func(q rollout.Request) bool { return q.Rollout == "partner-blind" && q.By == "bob" }},
-		{rollout.VerbPromote, nil, "Asked to promote partner-blind.", func(q rollout.Request) bool { return q.Rollout == "" }},
+		{rollout.VerbPromote, nil, "Asked to promote partner-blind.", func(q rollout.Request) bool { return q.Rollout == "partner-blind" }},
 		{rollout.VerbRollback, []string{"--to", apitest.Digest("basel")[:8]}, "back to " + apitest.Digest("basel")[:12], func(q rollout.Request) bool { return q.Release == apitest.Digest("basel") }},
-		{rollout.VerbRollback, nil, "back to " + apitest.Digest("better")[:12], func(q rollout.Request) bool { return q.Release == "" }},
+		{rollout.VerbRollback, nil, "back to " + apitest.Digest("better")[:12], func(q rollout.Request) bool { return q.Release == apitest.Digest("better") }},
 		{rollout.VerbTry, []string{"s3://lab/model.tar.gz"}, "Asked to try s3://lab/model.tar.gz as try-", func(q rollout.Request) bool { return q.Source.Bucket == "lab" }},
 		{rollout.VerbTry, []string{"s3://lab/model.tar.gz", "--intended", "+5", "--intended=a=b=-2.5", "--why", "stable was wrong"}, "Asked to try", func(q rollout.Request) bool {
 			c := q.Intended

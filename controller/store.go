@@ -165,28 +165,57 @@ func (s Store) Release(ctx context.Context, digest string) (p release.Passport, 
 	return p, nil
 }
 
-// Request notes what a person asks; the leader acts on it. rollout.ErrConflict
-// and rollout.ErrBadRequest say why it is turned away.
+// Request notes what a person asks, and returns it with what it is about named;
+// the leader acts on it. What is remembered is answered as it was first.
+// rollout.ErrConflict, ErrBadRequest and ErrTooMany say why it is turned away.
 func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (rollout.Request, error) {
 	for range maxTries {
 		state, etag, err := s.load(ctx, fleet)
 		if err != nil {
 			return q, err
 		}
-		next, err := rollout.Accept(state, q, func(digest string) bool {
-			_, err := s.Release(ctx, digest)
-			return err == nil
-		})
+		kept, err := s.kept(ctx, fleet, q) // after the state: what has left it is in the archive
 		if err != nil {
 			return q, err
 		}
+		next, noted, err := rollout.Accept(state, q, kept)
+		if err != nil || len(next.Requests) == len(state.Requests) {
+			return noted, err
+		}
 		if err = s.save(ctx, next, etag); err == nil {
-			return q, nil
+			return noted, nil
 		} else if !errors.Is(err, ErrStale) {
 			return q, fmt.Errorf("note the request: %w: %w", rollout.ErrUnavailable, err)
 		}
 	}
 	return q, fmt.Errorf("note the request: somebody else wrote first %d times: %w", maxTries, ErrStale)
+}
+
+// kept looks up what is stored under the names of a request. Danger does not
+// wait for an archive that cannot be read.
+func (s Store) kept(ctx context.Context, fleet string, q rollout.Request) (k rollout.Kept, err error) {
+	if q.Release != "" {
+		_, err := s.Release(ctx, q.Release)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return k, err
+		}
+		k.Release = err == nil
+	}
+	id := q.Rollout
+	if q.Verb == rollout.VerbRollback {
+		id = "rollback-" + q.ID
+	}
+	if id == "" {
+		return k, nil
+	}
+	var over rollout.Rollout
+	switch err := s.read(ctx, finishedKey(fleet, id), &over); {
+	case err == nil:
+		k.Rollout = &over
+	case !errors.Is(err, ErrNotFound) && !q.Verb.Danger():
+		return k, fmt.Errorf("look for rollout %s in the archive: %w", id, err)
+	}
+	return k, nil
 }
 
 func pack(v any) ([]byte, error) {

@@ -105,15 +105,17 @@ func (f *Fake) Release(_ context.Context, digest string) (release.Passport, erro
 func (f *Fake) Request(_ context.Context, _ string, q rollout.Request) (rollout.Request, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
-	known := func(digest string) bool {
-		return slices.ContainsFunc(f.Passports, func(p release.Passport) bool { return p.Digest == digest })
+	kept := rollout.Kept{Release: slices.ContainsFunc(f.Passports, func(p release.Passport) bool { return p.Digest == q.Release })}
+	for i := range f.Over {
+		if f.Over[i].ID == q.Rollout {
+			kept.Rollout = &f.Over[i]
+		}
 	}
-	next, err := rollout.Accept(f.Saved, q, known)
-	if err != nil {
-		return q, err
+	next, noted, err := rollout.Accept(f.Saved, q, kept)
+	if err == nil && len(next.Requests) > len(f.Saved.Requests) {
+		f.Saved, f.Asked = next, append(f.Asked, noted)
 	}
-	f.Saved, f.Asked = next, append(f.Asked, q)
-	return q, nil
+	return noted, err
 }
 
 // Tell adds an event.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/inference/release"
@@ -17,74 +18,198 @@ var (
 	ErrBadRequest = errors.New("bad request")
 	// ErrUnavailable means that the store cannot be asked now.
 	ErrUnavailable = errors.New("the store cannot be asked now")
+	// ErrTooMany means that a bound is reached; Full says when to ask again.
+	ErrTooMany = errors.New("too many")
 	// ErrNotFound means that there is no such thing, or none yet.
 	ErrNotFound = errors.New("not found")
 )
 
-// maxRequests bounds the wishes that wait for the leader.
-const maxRequests = 32
+// Full means that a bound is reached. It is ErrTooMany.
+type Full struct {
+	After time.Duration // when asking again may help
+	Say   string
+}
 
-// maxWhy bounds what a person may say of an intended change.
-const maxWhy = 500
+func (f Full) Error() string { return ErrTooMany.Error() + ": " + f.Say }
 
-// Accept returns s with the request noted, or why it is turned away; nothing
-// happens before the leader's next Decide. A request that waits already, by its
-// ID, changes nothing. known reports whether a release is in the store.
-func Accept(s State, q Request, known func(digest string) bool) (State, error) {
-	if slices.ContainsFunc(s.Requests, func(o Request) bool { return o.ID == q.ID }) {
-		return s, nil
+// Unwrap makes it ErrTooMany.
+func (f Full) Unwrap() error { return ErrTooMany }
+
+// Bounds on wishes that the leader has not acted on, twice as many of them
+// where danger is told, and on what people asked to try that waits.
+const (
+	maxRequests = 32
+	maxTries    = 8
+)
+
+// Bounds on what a person may say, in bytes.
+const (
+	MaxBy     = 128
+	MaxWhy    = 1000
+	MaxName   = 128  // of an id, a rollout, a partner
+	MaxKey    = 1100 // of bucket and key together
+	maxIntent = 500  // why the filter rate is meant to change
+)
+
+// Kept is what the store holds under the names of a request, beyond the state.
+type Kept struct {
+	Release bool     // the release that it names is there
+	Rollout *Rollout // the archived one of the name that it gives (try), makes (rollback) or is about
+}
+
+// Accept returns s with the request noted and the request as it was noted, with
+// what it is about named; or why it is turned away. Nothing happens before the
+// leader's next Decide. A wish that is remembered, by its ID, changes nothing
+// and is answered as it was first.
+func Accept(s State, q Request, kept Kept) (State, Request, error) {
+	if answer, known, err := s.remembered(q); known {
+		return s, answer, err
 	}
 	if q.By == "" {
-		return s, fmt.Errorf("%w: say who asks (by)", ErrBadRequest)
+		return s, q, fmt.Errorf("%w: say who asks (by)", ErrBadRequest)
 	}
-	if len(s.Requests) >= maxRequests {
-		return s, fmt.Errorf("%w: %d requests wait for a leader already: is a controller running?", ErrConflict, len(s.Requests))
+	for _, check := range []func(Request) error{brief, s.room, s.current} {
+		if err := check(q); err != nil {
+			return s, q, err
+		}
 	}
-	if err := s.sensible(q, known); err != nil {
-		return s, err
+	asks := q.asks()
+	if q.Verb == VerbAbort && q.Rollout == "" && q.Seen != nil && q.Seen.Rollout != nil {
+		q.Rollout = *q.Seen.Rollout
+	}
+	q = s.aimed(q)
+	if err := s.sensible(q, kept); err != nil {
+		return s, q, err
 	}
 	s = s.clone()
 	s.Requests = append(s.Requests, q)
-	return s, nil
+	s.remember(q, asks)
+	return s, q, nil
 }
 
-func (s State) sensible(q Request, known func(string) bool) error {
+// brief checks that nothing in q is longer than a state should remember.
+func brief(q Request) error {
+	type text struct {
+		name, value string
+		most        int
+	}
+	texts := []text{{"by", q.By, MaxBy}, {"why", q.Why, MaxWhy}, {"id", q.ID, MaxName}, {"rollout", q.Rollout, MaxName}, {"release", q.Release, MaxName}}
+	if q.Source != nil {
+		texts = append(texts, text{"source", q.Source.Bucket + q.Source.Key, MaxKey})
+	}
+	if q.Intended != nil {
+		for name := range q.Intended.Partners {
+			texts = append(texts, text{"a partner's name", name, MaxName})
+		}
+	}
+	for _, t := range texts {
+		if len(t.value) > t.most {
+			return fmt.Errorf("%w: %s has %d bytes: want up to %d", ErrBadRequest, t.name, len(t.value), t.most)
+		}
+	}
+	return nil
+}
+
+// room checks that one more wish may wait and be remembered.
+func (s State) room(q Request) error {
+	most := maxRequests
+	if q.Verb.Danger() {
+		most *= 2
+	}
+	if len(s.Requests) >= most {
+		return Full{5 * time.Second, fmt.Sprintf("%d requests wait for a leader already: is a controller running?", len(s.Requests))}
+	}
+	young := slices.DeleteFunc(slices.Clone(s.Wishes), func(w Wish) bool { return w.Became != "" && q.At.Sub(w.At) >= WishKept })
+	if len(young) >= maxOthers && !q.Verb.Danger() {
+		wait := max(time.Minute, WishKept-q.At.Sub(young[0].At))
+		return Full{wait, fmt.Sprintf("%d wishes of the last day are remembered, as many as may be: ask again in %v; rollback, abort and pause are still taken", len(young), wait.Round(time.Minute))}
+	}
+	if n := s.tries(); n >= maxTries && q.Verb == VerbTry {
+		return Full{time.Minute, fmt.Sprintf("%d rollouts that people asked for wait already: wait for one to end, or give one up with sluice abort ID", n)}
+	}
+	return nil
+}
+
+// tries is how many rollouts that people asked for wait for their turn.
+func (s State) tries() (n int) {
+	for _, r := range s.Queue {
+		if r.By != "" {
+			n++
+		}
+	}
+	for _, q := range s.Requests {
+		if q.Verb == VerbTry {
+			n++
+		}
+	}
+	return n
+}
+
+// sensible checks a wish that names what it is about.
+func (s State) sensible(q Request, kept Kept) error {
 	if err := sensibleChange(q); err != nil {
 		return err
 	}
 	r := s.Active
-	active := r != nil && (q.Rollout == "" || q.Rollout == r.ID)
-	if r == nil && q.Rollout == "" && (q.Verb == VerbAbort || q.Verb == VerbPromote) {
+	active := r != nil && q.Rollout == r.ID
+	waits := slices.ContainsFunc(s.Queue, func(o Rollout) bool { return o.ID == q.Rollout }) || s.asked(VerbTry, q.Rollout)
+	standing := s.standing(q.Rollout, kept.Rollout)
+	if q.Rollout == "" && (q.Verb == VerbAbort || q.Verb == VerbPromote) {
 		return fmt.Errorf("%w: nothing is being tried", ErrConflict)
 	}
 	switch q.Verb {
 	case VerbPause:
-		if s.Pause != nil {
+		if s.Pause != nil && !slices.ContainsFunc(s.Requests, func(o Request) bool { return o.Verb == VerbResume }) {
 			return fmt.Errorf("%w: %s already", ErrConflict, pausedBy(s.Pause))
 		}
 	case VerbResume:
-		if s.Pause == nil && !(active && r.Phase == Held) {
+		switch {
+		case q.Rollout != "" && !active:
+			return fmt.Errorf("%w: %s, so it cannot be resumed", ErrConflict, standing)
+		case s.Pause == nil && !(active && r.Phase == Held):
 			return fmt.Errorf("%w: nothing is paused or held", ErrConflict)
 		}
 	case VerbAbort:
-		waiting := slices.ContainsFunc(s.Queue, func(o Rollout) bool { return o.ID == q.Rollout })
-		if !waiting && (!active || r.Phase == RollingBack) {
-			return fmt.Errorf("%w: %s cannot be aborted: see sluice rollouts", ErrConflict, named(q))
+		if !waits && (!active || r.Phase == RollingBack) {
+			return fmt.Errorf("%w: %s, so it cannot be aborted", ErrConflict, standing)
 		}
 	case VerbPromote:
-		if !active || !(r.Phase == Shadow || r.Phase == Canary || r.Phase == Held && r.HeldFrom != Promoting) {
-			return fmt.Errorf("%w: %s is not in shadow, canary or hold, so it cannot be promoted", ErrConflict, named(q))
+		if !active || !r.promotable() {
+			return fmt.Errorf("%w: %s, not in shadow, canary or hold, so it cannot be promoted", ErrConflict, standing)
 		}
 	case VerbRollback:
-		return s.sensibleRollback(q, known)
+		return s.sensibleRollback(q, kept)
 	case VerbTry:
-		if q.Source == nil || q.Source.Bucket == "" || q.Source.Key == "" || q.Rollout == "" {
-			return fmt.Errorf("%w: say which artifact to try, as s3://bucket/key", ErrBadRequest)
-		}
+		return s.sensibleTry(q, kept)
 	default:
 		return fmt.Errorf("%w: no verb %q", ErrBadRequest, q.Verb)
 	}
 	return nil
+}
+
+// asked reports whether such a wish about a rollout waits for the leader.
+func (s State) asked(v Verb, rollout string) bool {
+	return slices.ContainsFunc(s.Requests, func(o Request) bool { return o.Verb == v && o.Rollout == rollout })
+}
+
+func (r Rollout) promotable() bool {
+	return r.Phase == Shadow || r.Phase == Canary || r.Phase == Held && r.HeldFrom != Promoting
+}
+
+func (s State) sensibleTry(q Request, kept Kept) error {
+	if q.Source == nil || q.Source.Bucket == "" || q.Source.Key == "" || q.Rollout == "" {
+		return fmt.Errorf("%w: say which artifact to try, as s3://bucket/key", ErrBadRequest)
+	}
+	if s.holds(q.Rollout) || s.asked(VerbTry, q.Rollout) || kept.Rollout != nil {
+		return fmt.Errorf("%w: a rollout is called %s already: choose another name for this one, or none", ErrConflict, q.Rollout)
+	}
+	return nil
+}
+
+// holds reports whether the state knows a rollout of that name.
+func (s State) holds(id string) bool {
+	is := func(r Rollout) bool { return r.ID == id }
+	return s.Active != nil && is(*s.Active) || slices.ContainsFunc(s.Queue, is) || slices.ContainsFunc(s.Finished, is)
 }
 
 // sensibleChange checks a difference of the filter rate that a person wants.
@@ -97,8 +222,8 @@ func sensibleChange(q Request) error {
 	switch {
 	case q.Verb != VerbTry:
 		return fmt.Errorf("%w: an intended change goes with try only", ErrBadRequest)
-	case c.Why == "" || len(c.Why) > maxWhy:
-		return fmt.Errorf("%w: say in up to %d characters why the filter rate is meant to change (why)", ErrBadRequest, maxWhy)
+	case c.Why == "" || len(c.Why) > maxIntent:
+		return fmt.Errorf("%w: say in up to %d characters why the filter rate is meant to change (why)", ErrBadRequest, maxIntent)
 	case c.FilterRate == 0 && len(c.Partners) == 0:
 		return fmt.Errorf("%w: the intended change of the filter rate is 0: say by how much, such as 0.05 for 5 points", ErrBadRequest)
 	case !possible(c.FilterRate):
@@ -126,23 +251,18 @@ func meaning(c *release.Change) string {
 	return say + ": " + c.Why
 }
 
-func (s State) sensibleRollback(q Request, known func(string) bool) error {
+func (s State) sensibleRollback(q Request, kept Kept) error {
 	switch {
-	case q.Release == "" && s.backTo() == "":
+	case q.Release == "":
 		return fmt.Errorf("%w: there is no earlier release to go back to; name one", ErrConflict)
-	case q.Release != "" && !known(q.Release):
+	case q.Release != s.backTo() && !kept.Release:
 		return fmt.Errorf("%w: no release %s in the store: see /v1/releases", ErrBadRequest, Short(q.Release))
 	case q.Release == s.Stable && !s.begun():
 		return fmt.Errorf("%w: %s is what serves", ErrConflict, Short(q.Release))
+	case s.Active == nil && (kept.Rollout != nil || s.holds(q.Rollout)):
+		return fmt.Errorf("%w: %s: choose a new id (Idempotency-Key)", ErrConflict, s.standing(q.Rollout, kept.Rollout))
 	}
 	return nil
-}
-
-func named(q Request) string {
-	if q.Rollout == "" {
-		return "the active rollout"
-	}
-	return "rollout " + q.Rollout
 }
 
 // backTo is the release that a rollback without a name leads to: what is

@@ -28,8 +28,17 @@ func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Acti
 func (s *State) carryOn(seen Observation, p Policy, now time.Time) {
 	r := s.Active
 	r.watchData(seen.Verdict, now)
-	if m := transition(*s, seen, p, now); m.why != "" && (m.to != r.Phase || m.step != r.Step || m.say != r.Sentence) {
+	m, asked := transition(*s, seen, p, now), r.Asked
+	wish, wished := s.wished()
+	granted := wished && m == wish
+	if !granted {
+		r.Asked = nil
+	}
+	if m.why != "" && (granted || m.to != r.Phase || m.step != r.Step || m.say != r.Sentence) {
 		s.enter(m, seen, p, now)
+	}
+	if asked != nil && !granted {
+		s.tooLate(*asked, r.ID+" is "+r.Phase.words()+" ("+string(r.Reason)+")", now)
 	}
 	if s.Active != nil {
 		s.formCohorts(seen, p, now)
@@ -124,8 +133,7 @@ func (s State) wished() (move, bool) {
 		}
 		return move{RollingBack, r.Step, Aborted, say}, r.Phase != RollingBack
 	case VerbPromote:
-		ready := r.Phase == Shadow || r.Phase == Canary || r.Phase == Held && r.HeldFrom != Promoting
-		return move{Promoting, r.Step, PromotedByHand, say}, ready
+		return move{Promoting, r.Step, PromotedByHand, say}, r.promotable()
 	case VerbResume:
 		return move{r.HeldFrom, r.Step, Resumed, say}, r.Phase == Held && r.Reason != Paused
 	case VerbPause, VerbTry: // wishes about the fleet, heard before

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,7 +27,11 @@ type history struct {
 	stale    time.Time // while set, the verdict is an old one, of that moment
 	missing  int64     // auctions per bid that the candidate alone filters
 	lenient  bool      // spares the checks of decide, which are slow
+	asked    []wished  // that were taken, in order
 }
+
+// wished is a wish that was taken: as it was asked, and what was answered.
+type wished struct{ asked, answer Request }
 
 func newHistory(t *testing.T) *history {
 	p := storyPolicies()
@@ -117,7 +122,12 @@ func (h *history) happen(what, how byte) {
 	case 20, 21:
 		h.w.verdict, h.w.holds = judge.Unsure, what%40 == 21
 	case 22, 23, 24, 25, 26, 27:
-		h.ask([]Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}[what%40-22], how)
+		verbs := []Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}
+		h.ask(verbs[what%40-22], how, "ann")
+		for n := int(how >> 6); n > 0; n-- { // more within the same look
+			h.ask(verbs[(int(what)+int(how>>2)*n)%len(verbs)], how>>uint(n), []string{"ann", "bob"}[n&1])
+		}
+		h.askAgain(int(how))
 	case 28:
 		clear(h.w.failing)
 	case 31:
@@ -129,8 +139,8 @@ func (h *history) happen(what, how byte) {
 	}
 }
 
-func (h *history) ask(v Verb, how byte) {
-	q := Request{ID: fmt.Sprint("q", h.s.LastEvent), Verb: v, By: "ann", At: h.now}
+func (h *history) ask(v Verb, how byte, by string) {
+	q := Request{ID: fmt.Sprint("q", h.s.LastEvent, ".", len(h.s.Requests)), Verb: v, By: by, At: h.now}
 	if v == VerbRollback && how&4 != 0 {
 		q.Release = fmt.Sprint("v", how%4)
 	}
@@ -142,14 +152,89 @@ func (h *history) ask(v Verb, how byte) {
 		q.Rollout, q.Source = fmt.Sprint("try", h.releases), &release.Source{Bucket: "b", Key: "k"}
 		h.w.admission[q.Rollout] = &Admission{Rollout: q.Rollout, Outcome: AdmissionOK, Sentence: "s", Digest: fmt.Sprint("v", how%4)}
 	}
-	known := func(d string) bool { return h.w.published[d] }
-	next, err := Accept(h.s, q, known)
+	next, answer, err := Accept(h.s, q, h.w.kept(q))
 	if err == nil {
 		h.s = next
+		h.asked = append(h.asked, wished{q, answer})
+		if answer.Verb == VerbRollback && answer.Release == "" || answer.Verb != VerbPause && answer.Rollout == "" && h.s.Pause == nil {
+			h.t.Fatalf("nobody knows what it is about: %+v", answer)
+		}
 	}
 	q.ID, q.By = "nobody's", ""
-	if _, err := Accept(h.s, q, known); err == nil {
+	if _, _, err := Accept(h.s, q, h.w.kept(q)); err == nil {
 		h.t.Fatalf("took the wish of nobody: %+v", q)
+	}
+}
+
+// askAgain asks one of the last wishes again, which changes nothing, and
+// something else under its id, which is turned away.
+func (h *history) askAgain(which int) {
+	if len(h.asked) == 0 {
+		return
+	}
+	w := h.asked[max(0, len(h.asked)-1-which%8)]
+	if h.now.Sub(w.asked.At) >= WishKept {
+		return
+	}
+	before, _ := json.Marshal(h.s)
+	w.asked.At = h.now
+	next, answer, err := Accept(h.s, w.asked, h.w.kept(w.asked))
+	after, _ := json.Marshal(next)
+	if string(before) != string(after) || fmt.Sprint(answer) != fmt.Sprint(w.answer) || err != nil {
+		h.t.Fatalf("%+v was answered %+v, and asked again %+v, %v\n%s\n%s", w.asked, w.answer, answer, err, before, after)
+	}
+	w.asked.Why = "because"
+	if _, _, err := Accept(h.s, w.asked, h.w.kept(w.asked)); !errors.Is(err, ErrConflict) {
+		h.t.Fatalf("another wish under the id %s: %v", w.asked.ID, err)
+	}
+}
+
+// checkWishes checks that each wish that was taken ends in one event of this
+// very decision, which says who asked; and that no other event claims one.
+func (h *history) checkWishes(next State) {
+	ended := map[string]Event{}
+	for _, e := range next.Events {
+		if e.Seq <= h.s.LastEvent || e.Wish == "" {
+			continue
+		}
+		if was, twice := ended[e.Wish]; twice {
+			h.t.Fatalf("%s ended twice: %+v and %+v", e.Wish, was, e)
+		}
+		ended[e.Wish] = e
+	}
+	met := map[string]Request{}
+	for _, q := range h.s.Requests {
+		e, told := ended[q.ID]
+		if !told || e.By != q.By {
+			h.t.Fatalf("what became of %+v? %+v", q, e)
+		}
+		if e.Reason != Overruled && e.Reason != TooLate && e.Reason != Seconded {
+			met[string(q.Verb)+" "+q.Rollout] = q
+		}
+		delete(ended, q.ID)
+	}
+	for id, e := range ended {
+		h.t.Fatalf("nobody asked %s: %+v", id, e)
+	}
+	h.checkOrder(met)
+	if len(next.Requests) > 0 || next.Active != nil && next.Active.Asked != nil {
+		h.t.Fatalf("put off: %+v, %+v", next.Requests, next.Active)
+	}
+}
+
+// checkOrder checks that nothing happened against danger that was told in the
+// same look.
+func (h *history) checkOrder(met map[string]Request) {
+	for _, q := range h.s.Requests {
+		for _, m := range met {
+			against := m.Verb == VerbPromote || m.Verb == VerbResume
+			if against && (q.Verb == VerbPause || (q.Verb == VerbRollback || q.Verb == VerbAbort) && q.Rollout == m.Rollout) {
+				h.t.Fatalf("%+v was met against %+v", m, q)
+			}
+			if q.Verb == VerbRollback && m.Verb == VerbAbort && q.Rollout == m.Rollout {
+				h.t.Fatalf("%+v was met against %+v", m, q)
+			}
+		}
 	}
 }
 
@@ -161,7 +246,7 @@ func (h *history) pass(dieAfter int) {
 	}
 	next, actions := h.decide(seen)
 	h.checkStep(next, seen)
-	if was := h.s.Stable; next.Stable != was && next.Active != nil && next.Active.Phase == RollingBack {
+	if was := h.s.Stable; was != "" && next.Stable != was && next.Active != nil && next.Active.Phase == RollingBack {
 		delete(h.promoted, was)
 	}
 	h.promoted[next.Stable] = true
@@ -236,6 +321,7 @@ func (h *history) decide(seen Observation) (State, []Action) {
 
 // checkStep checks what a decision must never be.
 func (h *history) checkStep(next State, seen Observation) {
+	h.checkWishes(next)
 	told := false // of the phase that is entered
 	for _, e := range next.Events {
 		if e.Seq <= h.s.LastEvent {
@@ -277,11 +363,11 @@ func (h *history) checkReason(e Event) {
 	}
 	switch e.Reason { //nolint:exhaustive // what people ask
 	case Aborted, PromotedByHand, RollbackByHand, Asked:
-		if e.By != "ann" {
+		if e.By != "ann" && e.By != "bob" {
 			h.t.Fatalf("nobody knows who asked: %+v", e)
 		}
 	case Paused, Resumed:
-		if e.Rollout == "" && e.By != "ann" {
+		if e.Rollout == "" && e.By != "ann" && e.By != "bob" {
 			h.t.Fatalf("nobody knows who asked: %+v", e)
 		}
 	}
@@ -391,7 +477,8 @@ func (h *history) restores() {
 		t.Reachable = true
 	}
 	h.s.Requests = nil
-	asked, err := Accept(h.s, Request{ID: "last", Verb: VerbRollback, By: "ann", At: h.now}, func(d string) bool { return h.w.published[d] })
+	last := Request{ID: "last", Verb: VerbRollback, By: "ann", At: h.now}
+	asked, _, err := Accept(h.s, last, h.w.kept(last))
 	if err != nil {
 		return // there is nothing to go back to
 	}

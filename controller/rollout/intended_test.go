@@ -32,7 +32,7 @@ func TestIntendedChange(t *testing.T) {
 			if tt.verb == VerbTry {
 				q.Rollout, q.Source = "lab", &release.Source{Bucket: "b", Key: "k"}
 			}
-			_, err := Accept(s, q, func(string) bool { return true })
+			_, _, err := Accept(s, q, Kept{Release: true})
 			if tt.wrong == "" && err != nil || tt.wrong != "" && (!errors.Is(err, ErrBadRequest) || !strings.Contains(err.Error(), tt.wrong)) {
 				t.Errorf("%v, want %q", err, tt.wrong)
 			}

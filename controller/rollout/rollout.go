@@ -69,6 +69,11 @@ const (
 	LoadFailed      Reason = "load_failed"   // tasks could not make it ready
 	SwapHurts       Reason = "swap_hurts"    // auctions took far longer while tasks took it over
 	TimedOut        Reason = "timed_out"     // promotion did not end in time
+
+	// Ends of a wish that changed nothing.
+	Seconded  Reason = "seconded"  // another had asked the same: it is done with that
+	Overruled Reason = "overruled" // by the wish of another, which the sentence names
+	TooLate   Reason = "too_late"  // what it was about is no longer so
 )
 
 // State is all that is remembered of one fleet: the document that is saved
@@ -104,6 +109,9 @@ type State struct {
 
 	Pause    *Pause    `json:"pause"`    // nothing starts or advances while set
 	Requests []Request `json:"requests"` // of people, not yet acted on
+
+	// Wishes are the requests of the last day, for who asks again, oldest first.
+	Wishes []Wish `json:"wishes,omitempty"`
 
 	// Events are the latest things that happened, oldest first.
 	Events    []Event `json:"events"`
@@ -178,6 +186,7 @@ type Event struct {
 	Reason    Reason         `json:"reason"`
 	Sentence  string         `json:"sentence"`
 	By        string         `json:"by,omitempty"`
+	Wish      string         `json:"wish,omitempty"`    // id of the wish that ends with it
 	Verdict   *judge.Verdict `json:"verdict,omitempty"` // behind it, where one was
 }
 
@@ -208,6 +217,9 @@ type Request struct {
 	// Intended is a difference of the filter rate that is wanted (try): the
 	// judge's bands move there. Its Why says what for.
 	Intended *release.Change `json:"intended_change,omitempty"`
+
+	// Seen is what the asker was looking at; not stored.
+	Seen *Seen `json:"seen,omitempty"`
 }
 
 // Observation is what the outside world showed just now.

@@ -25,7 +25,7 @@ const JobsKept = 72 * time.Hour
 func (s State) clone() State {
 	s.Queue, s.Finished = cloneRollouts(s.Queue), cloneRollouts(s.Finished)
 	s.Requests, s.Events = slices.Clone(s.Requests), slices.Clone(s.Events)
-	s.Seen = maps.Clone(s.Seen)
+	s.Wishes, s.Seen = slices.Clone(s.Wishes), maps.Clone(s.Seen)
 	if s.Active != nil {
 		active := s.Active.clone()
 		s.Active = &active
@@ -63,10 +63,19 @@ func (s *State) takeUp(jobs []Job, p Policies, now time.Time) {
 		}
 		s.Seen[j.Source.Job] = j.CompletedAt
 		s.enqueue(Rollout{
-			ID: j.Source.Job, Source: j.Source, CompletedAt: j.CompletedAt, Reason: Found,
+			ID: s.free(j.Source.Job), Source: j.Source, CompletedAt: j.CompletedAt, Reason: Found,
 			Sentence: "training job " + j.Source.Job + " completed",
 		}, p, now)
 	}
+}
+
+// free is a name that no rollout has: somebody may have tried something under
+// the job's.
+func (s State) free(name string) string {
+	for s.holds(name) {
+		name += "-job"
+	}
+	return name
 }
 
 func (s *State) enqueue(r Rollout, p Policies, now time.Time) {
@@ -74,63 +83,8 @@ func (s *State) enqueue(r Rollout, p Policies, now time.Time) {
 	r.Phase, r.Since, r.FoundAt = Queued, now, now
 	r.Policy, r.Steps = governs.Name, len(governs.Steps)
 	s.note(&r, "", now, nil)
+	r.Asked = nil
 	s.Queue = append(s.Queue, r)
-}
-
-// hear turns what people asked into the fleet's pause, a place in the queue,
-// or a wish that the active rollout will meet.
-func (s *State) hear(p Policies, now time.Time) {
-	for _, q := range s.Requests {
-		switch q.Verb {
-		case VerbPause:
-			s.Pause = &Pause{By: q.By, Why: q.Why, At: q.At}
-			s.tell(Event{At: now, Reason: Paused, By: q.By, Sentence: pausedBy(s.Pause)})
-		case VerbResume:
-			if s.Pause == nil {
-				s.ask(q)
-				continue
-			}
-			s.Pause = nil
-			s.tell(Event{At: now, Reason: Resumed, By: q.By, Sentence: "resumed by " + q.By})
-		case VerbTry:
-			s.enqueue(Rollout{
-				ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At, Intended: q.Intended,
-				Reason: Asked, Sentence: "try asked by " + q.By + meaning(q.Intended),
-			}, p, now)
-		case VerbRollback:
-			s.askBack(q, now)
-		case VerbAbort, VerbPromote:
-			s.ask(q)
-		}
-	}
-	s.Requests = nil
-}
-
-// ask leaves a wish with the rollout it is about.
-func (s *State) ask(q Request) {
-	if s.Active != nil && (q.Rollout == "" || q.Rollout == s.Active.ID) {
-		s.Active.Asked, s.Active.By = &q, q.By
-		return
-	}
-	for i := range s.Queue {
-		if s.Queue[i].ID == q.Rollout {
-			s.Queue[i].Asked, s.Queue[i].By = &q, q.By
-		}
-	}
-}
-
-// askBack makes sure that there is a rollout to be rolled back.
-func (s *State) askBack(q Request, now time.Time) {
-	if q.Release == "" {
-		q.Release = s.backTo()
-	}
-	if s.Active == nil {
-		s.Active = &Rollout{
-			ID: "rollback-" + q.ID, Candidate: s.Stable, Against: q.Release, Phase: Queued, Reason: Asked,
-			CompletedAt: q.At, FoundAt: now, Since: now,
-		}
-	}
-	s.Active.Asked, s.Active.By = &q, q.By
 }
 
 // forget drops what the archive and the listing no longer need.
@@ -141,6 +95,7 @@ func (s *State) forget(archived []string, now time.Time) {
 			delete(s.Seen, job)
 		}
 	}
+	s.forgetWishes(now)
 }
 
 // coalesce leaves of the waiting candidates the newest, those that people
@@ -170,6 +125,7 @@ func (s *State) drop(r Rollout, to Phase, why Reason, say string, now time.Time)
 	checkArrow(from, to)
 	r.Phase, r.Reason, r.Sentence, r.Since = to, why, say, now
 	s.note(&r, from, now, nil)
+	r.Asked = nil
 	s.Finished = append(s.Finished, r)
 }
 
@@ -237,8 +193,9 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 		r.Sized = r.sized(m.step, seen, p)
 		m.say += r.shrunk(m.step, len(seen.Tasks), p)
 	}
-	r.Phase, r.Step, r.Reason, r.Sentence, r.Asked = m.to, m.step, m.why, m.say, nil
+	r.Phase, r.Step, r.Reason, r.Sentence = m.to, m.step, m.why, m.say
 	s.note(r, from, now, seen.Verdict)
+	r.Asked = nil
 	if m.to.Final() {
 		s.Finished = append(s.Finished, *r)
 		s.Active = nil
@@ -267,10 +224,14 @@ func (r *Rollout) watchData(v *judge.Verdict, now time.Time) {
 }
 
 // note adds to the rollout's history and to the fleet's events what has become
-// of r.
+// of r, and that with it the wish that it was asked has ended.
 func (s *State) note(r *Rollout, from Phase, now time.Time, v *judge.Verdict) {
+	wish := ""
+	if r.Asked != nil {
+		wish = r.Asked.ID
+	}
 	e := s.tell(Event{
-		At: now, Rollout: r.ID, Candidate: r.Candidate, From: from, To: r.Phase, Step: r.Step,
+		At: now, Wish: wish, Rollout: r.ID, Candidate: r.Candidate, From: from, To: r.Phase, Step: r.Step,
 		Reason: r.Reason, Sentence: r.Sentence, By: r.By,
 	})
 	e.Verdict = v // kept with the rollout only
@@ -283,6 +244,7 @@ func (s *State) tell(e Event) Event {
 	s.LastEvent++
 	e.Seq = s.LastEvent
 	s.Events = append(s.Events, e)
+	s.became(e)
 	if extra := len(s.Events) - maxEvents; extra > 0 {
 		s.Events = slices.Delete(s.Events, 0, extra)
 	}

@@ -79,11 +79,14 @@ func tell(t *testing.T, story string) string {
 				t.Fatal(err)
 			}
 			if q != nil {
-				if next, err := Accept(s, *q, func(d string) bool { return w.published[d] }); err != nil {
+				next, answer, err := Accept(s, *q, w.kept(*q))
+				switch {
+				case err != nil:
 					fmt.Fprintf(&out, "  turned away: %v\n", err)
-				} else {
-					s = next
+				case len(next.Requests) == len(s.Requests):
+					fmt.Fprintf(&out, "  answered as before: %s of %s\n", aim(answer), answer.Rollout)
 				}
+				s = next
 			}
 		}
 		s = settle(&out, s, w, p, now)

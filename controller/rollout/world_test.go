@@ -19,6 +19,8 @@ type world struct {
 	fresh     string // what a new task loads: the saved default
 	published map[string]bool
 	archived  map[string]bool
+	over      map[string]Rollout // all that have ended
+	last      Request            // that was asked
 	jobs      []Job
 	admission map[string]*Admission // by rollout
 	verdict   judge.Outcome
@@ -37,7 +39,7 @@ type world struct {
 
 func newWorld(tasks ...string) *world {
 	w := &world{
-		tasks: map[string]*Task{}, published: map[string]bool{}, archived: map[string]bool{}, admission: map[string]*Admission{},
+		tasks: map[string]*Task{}, published: map[string]bool{}, archived: map[string]bool{}, over: map[string]Rollout{}, admission: map[string]*Admission{},
 		failing: map[string]string{}, desired: len(tasks),
 	}
 	for _, id := range tasks {
@@ -56,6 +58,9 @@ func (w *world) start(id string) {
 
 func (w *world) observe(s State, now time.Time) Observation {
 	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived))}
+	for _, r := range s.Finished {
+		w.over[r.ID] = r
+	}
 	for _, id := range slices.Sorted(maps.Keys(w.tasks)) {
 		t := *w.tasks[id]
 		if !t.Reachable { // nothing is known of it
@@ -149,6 +154,19 @@ func (w *world) assign(a Assign) {
 	}
 }
 
+// kept is what the store holds under the names of a request.
+func (w *world) kept(q Request) Kept {
+	k := Kept{Release: w.published[q.Release]}
+	id := q.Rollout
+	if q.Verb == VerbRollback {
+		id = "rollback-" + q.ID
+	}
+	if r, is := w.over[id]; is && w.archived[id] {
+		k.Rollout = &r
+	}
+	return k
+}
+
 // hear changes the world as a word of a story says, or returns the request in
 // it.
 func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error) {
@@ -200,8 +218,18 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		w.failing[name] = rest
 	case "mend":
 		delete(w.failing, name)
-	case "ask":
-		q := Request{ID: "q" + fmt.Sprint(s.LastEvent), Verb: Verb(name), By: "ann", At: now}
+	case "again": // what was asked last, with the same id, or something else with it: again=VERB
+		if name != "" {
+			w.last = Request{ID: w.last.ID, Verb: Verb(name), By: w.last.By}
+		}
+		q := w.last
+		q.At = now
+		return &q, nil
+	case "ask", "bob": // by ann, or by bob
+		q := Request{ID: "q" + fmt.Sprint(s.LastEvent), Verb: Verb(name), By: map[string]string{"ask": "ann", "bob": "bob"}[verb], At: now}
+		if n := len(s.Requests); n > 0 {
+			q.ID += fmt.Sprint(".", n)
+		}
 		if q.Verb == VerbTry {
 			id, points, meant := strings.Cut(rest, ":") // try:ROLLOUT:POINTS
 			q.Rollout, q.Source = id, &release.Source{Bucket: "b", Key: id}
@@ -209,9 +237,12 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 				p, _ := strconv.ParseFloat(points, 64)
 				q.Intended = &release.Change{FilterRate: p / 100, Why: "a stricter floor"}
 			}
-		} else {
+		} else if q.Verb == VerbRollback {
 			q.Release = rest
+		} else {
+			q.Rollout = rest
 		}
+		w.last = q
 		return &q, nil
 	default:
 		err = fmt.Errorf("no such word: %s", word)

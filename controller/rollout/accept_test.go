@@ -1,0 +1,202 @@
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// wish is one of ann's.
+func wish(id string, v Verb) Request {
+	q := Request{ID: id, Verb: v, By: "ann", At: start}
+	if v == VerbTry {
+		q.Rollout, q.Source = "try-"+id, &release.Source{Bucket: "b", Key: "k"}
+	}
+	return q
+}
+
+func accept(t *testing.T, s State, q Request) (State, Request) {
+	t.Helper()
+	s, answer, err := Accept(s, q, Kept{Release: true})
+	if err != nil {
+		t.Fatalf("%s %s: %v", q.Verb, q.ID, err)
+	}
+	return s, answer
+}
+
+// heard is s after the leader's next decision.
+func heard(s State, now time.Time) State {
+	s, _ = Decide(s, Observation{}, storyPolicies(), now)
+	return s
+}
+
+// What is about "the one before" is about that one, whatever comes later.
+func TestWishNamesItsTarget(t *testing.T) {
+	canary := State{Stable: "v1", Previous: "v0", Active: &Rollout{ID: "two", Phase: Canary}}
+	paused := State{Stable: "v1", Previous: "v0", Pause: &Pause{By: "bob"}, Active: &Rollout{ID: "two", Phase: Held, Reason: Approval}}
+	for _, tt := range []struct {
+		s                State
+		verb             Verb
+		rollout, release string
+	}{
+		{canary, VerbRollback, "two", "v1"},
+		{State{Stable: "v1", Previous: "v0"}, VerbRollback, "rollback-1", "v0"},
+		{canary, VerbAbort, "two", ""},
+		{canary, VerbPromote, "two", ""},
+		{State{Active: paused.Active}, VerbResume, "two", ""},
+		{paused, VerbResume, "", ""}, // the pause
+	} {
+		s, answer := accept(t, tt.s, wish("1", tt.verb))
+		if stored := s.Requests[0]; answer.Rollout != tt.rollout || answer.Release != tt.release || fmt.Sprint(stored) != fmt.Sprint(answer) {
+			t.Errorf("%s: answered %+v and stored %+v, want %s and %s", tt.verb, answer, stored, tt.rollout, tt.release)
+		}
+	}
+}
+
+// A wish is remembered for a day, and no longer.
+func TestWishIsRememberedForADay(t *testing.T) {
+	s, first := accept(t, State{Stable: "v2", Previous: "v1"}, wish("1", VerbRollback))
+	s = heard(s, start.Add(time.Second))
+	s = heard(s, start.Add(2*time.Second))
+	if s.Stable != "v1" || s.Active != nil {
+		t.Fatalf("not gone back: %+v", s)
+	}
+	again := wish("1", VerbRollback)
+	again.At = start.Add(WishKept - time.Second)
+	if next, answer := accept(t, s, again); fmt.Sprint(answer) != fmt.Sprint(first) || len(next.Requests) > 0 {
+		t.Errorf("asked again: %+v with %+v, want %+v", answer, next.Requests, first)
+	}
+	if s = heard(s, start.Add(WishKept)); len(s.Wishes) > 0 {
+		t.Errorf("still remembers %+v", s.Wishes)
+	}
+}
+
+// Whoever looked at something else is told what it is now. Danger goes on
+// unless its target is gone.
+func TestWishOfWhoLookedEarlier(t *testing.T) {
+	s := State{
+		Stable: "v1", Previous: "v0", LastEvent: 7, Active: &Rollout{ID: "two", Phase: Canary},
+		Finished: []Rollout{{ID: "one", Phase: RolledBack, Reason: Breaker, Since: start}},
+		Events:   []Event{{Seq: 4, Rollout: "two", Sentence: "it began"}, {Seq: 5, Reason: Paused, Sentence: "paused by bob"}, {Seq: 6, Rollout: "two", Sentence: "next step"}, {Seq: 7, Rollout: "three", Sentence: "found"}},
+	}
+	at := func(revision int64) Seen { return Seen{Revision: &revision} }
+	on := func(rollout string) Seen { return Seen{Rollout: &rollout} }
+	over := func(release string) Seen { return Seen{Release: &release} }
+	for _, tt := range []struct {
+		verb Verb
+		seen Seen
+		says string // empty: taken
+	}{
+		{VerbPromote, Seen{}, ""},
+		{VerbPromote, at(7), ""},
+		{VerbPromote, at(6), ""}, // what became of another is no matter
+		{VerbPromote, at(5), "next step: look again (7)"},
+		{VerbPromote, at(1), "revision 1, and it is 7 now"}, // nobody remembers what came after it
+		{VerbPromote, at(8), "revision 8, and it is 7 now"},
+		{VerbPromote, on("two"), ""},
+		{VerbPromote, on("one"), "one was being tried when you looked; now two is in canary"},
+		{VerbPromote, on(""), "nothing was being tried when you looked; now two is in canary"},
+		{VerbPromote, over("v1"), ""},
+		{VerbPromote, over("v9"), "v9 was stable when you looked; now it is v1"},
+		{VerbTry, at(4), "paused by bob"},
+		{VerbTry, over("v9"), "now it is v1"},
+		{VerbAbort, at(1), ""},
+		{VerbAbort, over("v9"), ""},
+		{VerbAbort, on("one"), "now two is in canary"},
+		{VerbRollback, at(1), ""},
+		{VerbRollback, on("one"), "now two is in canary"}, // where back would have led is gone
+		{VerbPause, at(1), ""},
+		{VerbPause, on("one"), ""},
+	} {
+		q := wish("1", tt.verb)
+		q.Seen = &tt.seen
+		next, _, err := Accept(s, q, Kept{})
+		if tt.says == "" && (err != nil || next.Requests[0].Seen != nil) {
+			t.Errorf("%s: %v", tt.verb, err)
+		}
+		if tt.says != "" && (!errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), tt.says)) {
+			t.Errorf("%s: %v, want %q", tt.verb, err, tt.says)
+		}
+	}
+	named := wish("1", VerbRollback)
+	named.Release, named.Seen = "v0", &Seen{Rollout: new(string)}
+	if _, _, err := Accept(s, named, Kept{Release: true}); err != nil {
+		t.Errorf("a release that is named is there, whatever runs: %v", err)
+	}
+}
+
+// Bounds are told, with when to ask again, and none of them stands in the way
+// of going back.
+func TestWishesAreBounded(t *testing.T) {
+	s := State{Stable: "v1", Previous: "v0"}
+	for i := range maxTries {
+		s, _ = accept(t, s, wish(fmt.Sprint("try", i), VerbTry))
+	}
+	full := func(s State, q Request, says string) {
+		t.Helper()
+		var f Full
+		_, _, err := Accept(s, q, Kept{})
+		if !errors.Is(err, ErrTooMany) || !errors.As(err, &f) || f.After <= 0 || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", q.Verb, err, says)
+		}
+	}
+	full(s, wish("more", VerbTry), "give one up with sluice abort")
+	s.Pause = &Pause{By: "ann"} // nothing starts
+	if s = heard(s, start); len(s.Queue) != maxTries {
+		t.Fatalf("%d wait", len(s.Queue))
+	}
+	full(s, wish("more", VerbTry), "give one up with sluice abort")
+
+	for i := 0; len(s.Wishes) < maxOthers; i++ { // a day of pauses
+		v := []Verb{VerbResume, VerbPause}[i%2]
+		s, _ = accept(t, s, wish(fmt.Sprint(v, i), v))
+		s.Active, s.Queue = nil, nil
+		s = heard(s, start)
+	}
+	s.Pause = &Pause{By: "ann"}
+	full(s, wish("more", VerbResume), "rollback, abort and pause are still taken")
+	for i := range 2 * maxWishes {
+		s, _ = accept(t, s, wish(fmt.Sprint("back", i), VerbRollback))
+		s.Active = nil
+		s.Stable, s.Previous = "v1", "v0"
+		s = heard(s, start)
+	}
+	if len(s.Wishes) != maxWishes {
+		t.Errorf("%d are remembered, want %d", len(s.Wishes), maxWishes)
+	}
+
+	s = State{Stable: "v1", Previous: "v0", Pause: &Pause{By: "ann"}}
+	for i := range maxRequests {
+		s, _ = accept(t, s, wish(fmt.Sprint(i), VerbResume))
+	}
+	full(s, wish("more", VerbResume), "is a controller running?")
+	accept(t, s, wish("back", VerbRollback))
+
+	long := wish("1", VerbPause)
+	long.Why = strings.Repeat("x", MaxWhy+1)
+	if _, _, err := Accept(State{}, long, Kept{}); !errors.Is(err, ErrBadRequest) || !strings.Contains(err.Error(), "why has 1001 bytes: want up to 1000") {
+		t.Errorf("a long why: %v", err)
+	}
+}
+
+// A training job does not take the name of a rollout that somebody tried.
+func TestJobFindsItsNameTaken(t *testing.T) {
+	s, _ := accept(t, State{Stable: "v1"}, Request{ID: "1", Verb: VerbTry, By: "ann", At: start, Rollout: "greedy", Source: &release.Source{Bucket: "b", Key: "k"}})
+	s = heard(s, start)
+	s, _ = Decide(s, Observation{Jobs: []Job{{Source: release.Source{Job: "greedy"}, CompletedAt: start}}}, storyPolicies(), start)
+	if len(s.Queue) != 1 || s.Queue[0].ID != "greedy-job" || s.Active.ID != "greedy" {
+		t.Errorf("tried %+v, and waits %+v", s.Active, s.Queue)
+	}
+}
+
+// A wish that an older program took names nothing, and is met all the same.
+func TestWishOfAnOlderProgram(t *testing.T) {
+	s := State{Stable: "v2", Previous: "v1", Requests: []Request{{ID: "1", Verb: VerbRollback, By: "ann", At: start}}}
+	if s = heard(s, start); s.Stable != "v1" || s.Events[0].Wish != "1" {
+		t.Errorf("came to %+v", s)
+	}
+}
