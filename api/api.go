@@ -29,6 +29,8 @@ var (
 	ErrConflict = rollout.ErrConflict
 	// ErrBadRequest means that the request makes no sense at all.
 	ErrBadRequest = rollout.ErrBadRequest
+	// ErrTooMany means that a bound is reached for now.
+	ErrTooMany = rollout.ErrTooMany
 	// ErrUnavailable means that the store cannot be asked now.
 	ErrUnavailable = rollout.ErrUnavailable
 )
@@ -86,7 +88,8 @@ type Options struct {
 	// Every is how often a stream of events looks for news; default one second.
 	Every time.Duration
 
-	// Streams is how many streams of events may be open; default 64.
+	// Streams is how many streams of events may be open; default 64. No client,
+	// by its address, gets more than a quarter of them.
 	Streams int
 
 	// Hosts are the names under which the server may be reached, besides
@@ -143,19 +146,22 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 	}
 	s := &server{
 		source: f, log: log, options: o,
-		streams: make(chan struct{}, o.Streams),
+		streams: newSeats(o.Streams),
 		views:   newViews(f, o),
 	}
 	r := chi.NewRouter()
 	r.Use(headers, knownHost(o.Hosts))
+	r.MethodNotAllowed(notAllowed(r))
 	r.Route("/v1", func(r chi.Router) {
 		r.Use(sameOrigin)
 		r.Use(o.Middleware...)
 		for _, row := range s.routes() {
 			r.Method(row.method, row.path, row.serve)
+			if row.method == http.MethodGet {
+				r.Method(http.MethodHead, row.path, row.serve) // the server leaves the body out
+			}
 		}
 		r.NotFound(s.handle(func(*http.Request) (any, error) { return nil, sentence(ErrNotFound, "there is no such route") }))
-		r.MethodNotAllowed(notAllowed)
 	})
 	files := http.FileServerFS(dashboard)
 	r.Get("/*", files.ServeHTTP)
@@ -167,6 +173,6 @@ type server struct {
 	source  Fleets
 	log     *slog.Logger
 	options Options
-	streams chan struct{} // one token per open stream
+	streams *seats
 	views   *views
 }

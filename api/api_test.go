@@ -133,6 +133,8 @@ func TestForeignPagesAreRefused(t *testing.T) {
 		{"bent name, page", "GET", "/", 421, []string{"Host", "evil.example"}},
 		{"localhost", "GET", "/v1/fleets", 200, []string{"Host", "localhost:8080"}},
 		{"IPv6", "GET", "/v1/fleets", 200, []string{"Host", "[::1]:8080"}},
+		{"IPv6 with a zone", "GET", "/v1/fleets", 400, []string{"Host", "[fe80::1%eth0]:8080"}},
+		{"IPv6 with a zone, no port", "POST", "/v1/fleets/demo/pause", 400, []string{"Host", "[::1%25lo]"}},
 		{"allowed name", "GET", "/v1/fleets", 200, []string{"Host", "Sluice.internal:8080"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

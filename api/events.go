@@ -39,14 +39,22 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		s.handle(func(*http.Request) (any, error) { return nil, err })(w, r)
 		return
 	}
-	select {
-	case s.streams <- struct{}{}:
-		defer func() { <-s.streams }()
-	default:
-		w.Header().Set("Retry-After", "5")
-		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d streams of events are open, as many as there may be", cap(s.streams)))
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "text/event-stream")
 		return
 	}
+	client := clientOf(r.RemoteAddr)
+	switch ok, own := s.streams.take(client); {
+	case own:
+		w.Header().Set("Retry-After", "5")
+		refuse(w, http.StatusTooManyRequests, fmt.Sprintf("%s has %d streams of events open, as many as one client may have: close some, or share one", client, s.streams.each))
+		return
+	case !ok:
+		w.Header().Set("Retry-After", "5")
+		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d streams of events are open, as many as there may be", s.streams.most))
+		return
+	}
+	defer s.streams.leave(client)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
@@ -170,13 +178,18 @@ func (s *stream) sendEvents(state rollout.State) error {
 	return nil
 }
 
+// trouble is the body of a message that says so.
+type trouble struct {
+	Error string `json:"error"`
+}
+
 // trouble says that there is no news, and why.
 func (s *stream) trouble(why string) error {
 	if s.troubled && time.Since(s.look) < streamRepeat {
 		return nil
 	}
 	s.troubled, s.look = true, time.Now()
-	return s.message("trouble", 0, problem{why})
+	return s.message("trouble", 0, trouble{why})
 }
 
 // alive sends a comment when nothing else was sent for a while, so that

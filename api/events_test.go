@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -98,18 +97,65 @@ func TestStreamIsLive(t *testing.T) {
 	}
 }
 
-func TestStreamsAreBounded(t *testing.T) {
-	f := apitest.Scene("canary", noon)
-	c := apitest.Serve(t, f, api.Options{Streams: 1})
-	err := c.Follow(t.Context(), "demo", 0, func(api.News) bool {
-		var refused *api.Refusal
-		if err := c.Follow(t.Context(), "demo", 0, func(api.News) bool { return false }); !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
-			t.Errorf("a second stream: %v, want 503", err)
-		}
-		return false
-	})
+// streamFrom opens a stream from a loopback address of its own, and leaves it
+// open until the test is over; it returns what it is refused with.
+func streamFrom(t *testing.T, base, from string) (status int, problem string) {
+	t.Helper()
+	local := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c := &http.Client{Transport: &http.Transport{DialContext: local.DialContext}}
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/fleets/demo/events", nil)
 	if err != nil {
-		t.Error(err)
+		t.Fatal(err)
+	}
+	answer, err := c.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { answer.Body.Close() })
+	if answer.StatusCode == http.StatusOK {
+		return answer.StatusCode, ""
+	}
+	body, _ := io.ReadAll(answer.Body)
+	if answer.Header.Get("Retry-After") == "" {
+		t.Errorf("refused with %d and no Retry-After", answer.StatusCode)
+	}
+	return answer.StatusCode, string(body)
+}
+
+// No client takes the streams of all: of eight it has two.
+func TestStreamsAreShared(t *testing.T) {
+	c := apitest.Serve(t, apitest.Scene("canary", noon), api.Options{Streams: 8})
+	for _, tt := range []struct {
+		from string
+		code int
+		says string
+	}{
+		{"127.0.0.1", 200, ""}, {"127.0.0.1", 200, ""},
+		{"127.0.0.1", 429, "127.0.0.1 has 2 streams of events open, as many as one client may have"},
+		{"127.0.0.2", 200, ""}, {"127.0.0.2", 200, ""},
+		{"127.0.0.2", 429, "as many as one client may have"},
+		{"127.0.0.3", 200, ""}, {"127.0.0.3", 200, ""}, {"127.0.0.4", 200, ""}, {"127.0.0.4", 200, ""},
+		{"127.0.0.5", 503, "8 streams of events are open, as many as there may be"},
+	} {
+		if code, says := streamFrom(t, c.Base, tt.from); code != tt.code || !strings.Contains(says, tt.says) {
+			t.Errorf("from %s: %d %s, want %d %q", tt.from, code, says, tt.code, tt.says)
+		}
+	}
+}
+
+// A stream that ended leaves its seat to the next.
+func TestStreamLeavesItsSeat(t *testing.T) {
+	h := apitest.Handler(apitest.Scene("canary", noon), api.Options{Streams: 1, Every: time.Millisecond})
+	for range 3 {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := httptest.NewRecorder()
+		q := httptest.NewRequestWithContext(ctx, "GET", "/v1/fleets/demo/events", nil)
+		q.Host = "127.0.0.1"
+		cancel()
+		h.ServeHTTP(w, q)
+		if w.Code != http.StatusOK {
+			t.Errorf("got %d %s", w.Code, w.Body)
+		}
 	}
 }
 

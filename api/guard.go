@@ -1,12 +1,15 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/go-chi/chi/v5"
 )
 
 // headers keeps the dashboard's page to itself: it runs no script, and shows
@@ -30,6 +33,11 @@ func headers(next http.Handler) http.Handler {
 func knownHost(hosts []string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if zoned(r.Host) {
+				refuse(w, http.StatusBadRequest, fmt.Sprintf(
+					"the name %q has a zone, which means something on the machine that asks only: leave out the %% and what follows", r.Host))
+				return
+			}
 			if !isKnown(r.Host, hosts) {
 				refuse(w, http.StatusMisdirectedRequest, fmt.Sprintf(
 					"this server does not answer to the name %q: add it to the names it is told to allow", r.Host))
@@ -40,12 +48,21 @@ func knownHost(hosts []string) func(http.Handler) http.Handler {
 	}
 }
 
-func isKnown(host string, allowed []string) bool {
-	name := host
+// zoned reports whether a Host is an IPv6 address with a zone (fe80::1%eth0).
+func zoned(host string) bool {
+	a, err := netip.ParseAddr(withoutPort(host))
+	return err == nil && a.Zone() != ""
+}
+
+func withoutPort(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
+		host = h
 	}
-	name = strings.ToLower(strings.Trim(name, "[]"))
+	return strings.ToLower(strings.Trim(host, "[]"))
+}
+
+func isKnown(host string, allowed []string) bool {
+	name := withoutPort(host)
 	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
 		return true // no name was looked up, so none can have been bent
 	}
@@ -69,12 +86,23 @@ func sameOrigin(next http.Handler) http.Handler {
 	})
 }
 
-func notAllowed(w http.ResponseWriter, r *http.Request) {
-	refuse(w, http.StatusMethodNotAllowed, r.Method+" is not for this route")
+// notAllowed tells which methods a route knows.
+func notAllowed(routes chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var known []string
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			if routes.Match(chi.NewRouteContext(), method, cmp.Or(r.URL.RawPath, r.URL.Path)) {
+				known = append(known, method)
+			}
+		}
+		allow := strings.Join(known, ", ")
+		w.Header().Set("Allow", allow)
+		refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s is not for this route: want %s", r.Method, allow))
+	}
 }
 
 // refuse answers before a route is reached. A caller that is gone by then has
 // missed nothing.
 func refuse(w http.ResponseWriter, code int, why string) {
-	_ = write(w, code, problem{why})
+	_ = write(w, code, problemOf(code, why))
 }

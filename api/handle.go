@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // readTimeout bounds what one request may wait for the controller's documents.
@@ -15,9 +19,18 @@ const readTimeout = 10 * time.Second
 // accepted is the answer to a wish that was written down and not yet acted on.
 type accepted struct{ body any }
 
-// problem is the body of every answer that is not a success.
+// problem is the body of every answer that is not a success (RFC 9457). Error
+// is its detail again, for clients that know no more.
 type problem struct {
-	Error string `json:"error"`
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Error  string `json:"error"`
+}
+
+func problemOf(code int, why string) problem {
+	return problem{Type: "about:blank", Title: http.StatusText(code), Status: code, Detail: why, Error: why}
 }
 
 // spoken is an error whose text was written for the person who asked.
@@ -48,9 +61,12 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 			return
 		case code == http.StatusInternalServerError || code == http.StatusGatewayTimeout:
 			s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
-			body = problem{hidden(code)}
+			body = problemOf(code, hidden(code))
 		case err != nil:
-			body = problem{err.Error()}
+			body = problemOf(code, err.Error())
+		}
+		if full := (rollout.Full{}); errors.As(err, &full) {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(full.After.Seconds()))))
 		}
 		if a, ok := body.(accepted); ok {
 			code, body = http.StatusAccepted, a.body
@@ -62,7 +78,11 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 }
 
 func write(w http.ResponseWriter, code int, body any) error {
-	w.Header().Set("Content-Type", "application/json")
+	kind := "application/json"
+	if _, is := body.(problem); is {
+		kind = "application/problem+json"
+	}
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	return json.NewEncoder(w).Encode(body)
@@ -76,6 +96,8 @@ func status(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, ErrConflict):
 		return http.StatusConflict
+	case errors.Is(err, ErrTooMany):
+		return http.StatusTooManyRequests
 	case errors.Is(err, ErrBadRequest):
 		return http.StatusBadRequest
 	case errors.Is(err, errMediaType):
