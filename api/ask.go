@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -20,12 +21,7 @@ import (
 )
 
 // What a wish may hold at most.
-const (
-	maxBody = 16 << 10 // bytes
-	maxBy   = 128      // bytes, as the others
-	maxWhy  = 1000
-	maxURL  = 1100
-)
+const maxBody = 16 << 10 // bytes
 
 var (
 	errMediaType = errors.New("media type")
@@ -34,8 +30,9 @@ var (
 
 // Ask is the body of every wish.
 type Ask struct {
-	// ID may be chosen by the caller, so that asking again after a lost reply
-	// changes nothing; empty: the server chooses one.
+	// ID may be chosen by the caller, here or as the header Idempotency-Key, so
+	// that asking again after a lost reply changes nothing and is answered as it
+	// was first, for a day; empty: the server chooses one.
 	ID string `json:"id,omitempty"`
 
 	By      string `json:"by"`                // who asks
@@ -47,6 +44,30 @@ type Ask struct {
 	// Intended is a change of the filter rate that is wanted (try): the judge
 	// allows differences around it. Its Why may be left to the wish's.
 	Intended *Change `json:"intended_change,omitempty"`
+
+	// Seen is what the asker was looking at. What has changed since is a conflict,
+	// except that danger (rollback, abort, pause) goes on while its target is
+	// there. Without it a wish means things as they stand.
+	Seen *Seen `json:"seen,omitempty"`
+}
+
+// Seen is what a person was looking at. What is left out does not matter.
+type Seen struct {
+	Revision *int64  `json:"revision,omitempty"` // Fleet.LastEvent: what concerns the fleet or the rollout in question has not changed
+	Rollout  *string `json:"rollout,omitempty"`  // id of the active one; empty: none
+	Release  *string `json:"release,omitempty"`  // digest of the stable one; empty: none
+}
+
+// See is what somebody saw who looked at f.
+func See(f Fleet) *Seen {
+	var active, stable string
+	if f.Active != nil {
+		active = f.Active.ID
+	}
+	if f.Stable != nil {
+		stable = f.Stable.Digest
+	}
+	return &Seen{Revision: &f.LastEvent, Rollout: &active, Release: &stable}
 }
 
 // ask writes a wish down. What is possible and what is not is for the
@@ -96,8 +117,16 @@ func readAsk(r *http.Request) (Ask, error) {
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
 		return a, sentence(ErrBadRequest, "the body holds more than one JSON value")
 	}
+	key := strings.Trim(r.Header.Get(keyHeader), `"`)
+	if a.ID != "" && key != "" && key != a.ID {
+		return a, sentence(ErrBadRequest, "the body's id is %.100q and %s is %.100q: send one of them", a.ID, keyHeader, key)
+	}
+	a.ID = cmp.Or(key, a.ID)
 	return a, nil
 }
+
+// keyHeader names a wish, so that asking again is known as such.
+const keyHeader = "Idempotency-Key"
 
 // request checks a at the door and makes it a wish.
 func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) {
@@ -105,7 +134,7 @@ func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) 
 	for _, f := range []struct {
 		name, value string
 		most        int
-	}{{"by", a.By, maxBy}, {"why", a.Why, maxWhy}, {"source", a.Source, maxURL}} {
+	}{{"by", a.By, rollout.MaxBy}, {"why", a.Why, rollout.MaxWhy}, {"source", a.Source, rollout.MaxKey}} {
 		if err := printable(f.name, f.value, f.most); err != nil {
 			return rollout.Request{}, err
 		}
@@ -131,6 +160,10 @@ func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) 
 		a.ID = newID(now)
 	}
 	q := rollout.Request{ID: a.ID, Verb: verb, By: a.By, Why: a.Why, At: now.UTC(), Rollout: a.Rollout, Release: a.Release}
+	if a.Seen != nil {
+		seen := rollout.Seen(*a.Seen)
+		q.Seen = &seen
+	}
 	if verb == rollout.VerbTry {
 		source, err := parsePlace(a.Source)
 		if err != nil {
@@ -163,11 +196,11 @@ func (a Ask) intended() (*release.Change, error) {
 	if c.Why == "" {
 		return nil, sentence(ErrBadRequest, "say why the filter rate is meant to change (why)")
 	}
-	if err := printable("intended_change.why", c.Why, maxWhy); err != nil {
+	if err := printable("intended_change.why", c.Why, rollout.MaxWhy); err != nil {
 		return nil, err
 	}
 	for name := range c.Partners {
-		if err := printable("intended_change.partners", name, maxBy); err != nil {
+		if err := printable("intended_change.partners", name, rollout.MaxName); err != nil {
 			return nil, err
 		}
 	}

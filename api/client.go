@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,8 @@ import (
 )
 
 // Client asks a server of this package. The zero value of HTTP takes a client
-// without tricks; every call but Follow is over within fifteen seconds.
+// without tricks; every call but Follow is over within fifteen seconds, and Ask,
+// which tries three times, within a minute.
 type Client struct {
 	Base string // http://host:port; without a scheme it is http
 	HTTP *http.Client
@@ -38,8 +40,8 @@ type unreached struct{ error }
 
 func (u unreached) Unwrap() []error { return []error{ErrUnreachable, u.error} }
 
-// Refusal is an answer that is not a success. It is ErrNotFound, ErrConflict
-// or ErrBadRequest (by errors.Is) where the server meant that.
+// Refusal is an answer that is not a success. It is ErrNotFound, ErrConflict,
+// ErrBadRequest or ErrTooMany (by errors.Is) where the server meant that.
 type Refusal struct {
 	Status  int
 	Message string
@@ -56,6 +58,8 @@ func (r *Refusal) Unwrap() error {
 		return ErrConflict
 	case http.StatusBadRequest:
 		return ErrBadRequest
+	case http.StatusTooManyRequests:
+		return ErrTooMany
 	}
 	return nil
 }
@@ -107,14 +111,44 @@ func (c Client) Release(ctx context.Context, digest string) (p Passport, err err
 	return p, c.get(ctx, "/v1/releases/"+url.PathEscape(digest), &p)
 }
 
-// Ask writes a wish down and returns it as stored. Nothing has happened then:
-// Follow shows what becomes of it.
+// Ask writes a wish down and returns it as stored, with what it is about named.
+// Nothing has happened then: Follow shows what becomes of it. Where no answer
+// comes it asks again, as the same wish, so that it has one effect.
 func (c Client) Ask(ctx context.Context, fleet string, verb rollout.Verb, a Ask) (stored Request, err error) {
+	if a.ID == "" {
+		a.ID = newID(time.Now())
+	}
 	body, err := json.Marshal(a)
 	if err != nil {
 		return stored, fmt.Errorf("encode the request: %w", err)
 	}
-	return stored, c.call(ctx, http.MethodPost, fleetPath(fleet, string(verb)), body, &stored)
+	header := http.Header{keyHeader: {a.ID}}
+	for tries := 1; ; tries++ {
+		err := c.call(ctx, http.MethodPost, fleetPath(fleet, string(verb)), body, header, &stored)
+		if err == nil || tries == askTries || !unanswered(err) {
+			return stored, err
+		}
+		select {
+		case <-ctx.Done():
+			return stored, err
+		case <-time.After(askPause << tries):
+		}
+	}
+}
+
+// How Ask goes on without an answer.
+const (
+	askTries = 3
+	askPause = 100 * time.Millisecond // before the second, and twice that for each more
+)
+
+// unanswered reports whether nobody knows what became of a call.
+func unanswered(err error) bool {
+	var refused *Refusal
+	if errors.As(err, &refused) {
+		return refused.Status == http.StatusBadGateway || refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusGatewayTimeout
+	}
+	return true // of the network, or of an answer that broke off
 }
 
 func fleetPath(fleet string, rest ...string) string {
@@ -126,13 +160,13 @@ func fleetPath(fleet string, rest ...string) string {
 }
 
 func (c Client) get(ctx context.Context, path string, into any) error {
-	return c.call(ctx, http.MethodGet, path, nil, into)
+	return c.call(ctx, http.MethodGet, path, nil, nil, into)
 }
 
-func (c Client) call(ctx context.Context, method, path string, body []byte, into any) error {
+func (c Client) call(ctx context.Context, method, path string, body []byte, header http.Header, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	answer, err := c.send(ctx, method, path, body, nil)
+	answer, err := c.send(ctx, method, path, body, header)
 	if err != nil {
 		return err
 	}
@@ -177,10 +211,10 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 	defer answer.Body.Close()
 	var p problem
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
-	if err != nil || json.Unmarshal(text, &p) != nil || p.Error == "" {
-		p.Error = fmt.Sprintf("%s answered %s: is it a sluice controller?", c.base(), answer.Status)
+	if err != nil || json.Unmarshal(text, &p) != nil || cmp.Or(p.Detail, p.Error) == "" {
+		p.Detail = fmt.Sprintf("%s answered %s: is it a sluice controller?", c.base(), answer.Status)
 	}
-	return nil, &Refusal{Status: answer.StatusCode, Message: p.Error}
+	return nil, &Refusal{Status: answer.StatusCode, Message: cmp.Or(p.Detail, p.Error)}
 }
 
 // cause is an error of HTTP without the address that was asked.
@@ -241,9 +275,9 @@ func decodeNews(kind string, data []byte) (n News, ok bool, err error) {
 	case "gap":
 		n.Gap = true
 	case "trouble":
-		var p problem
-		err = json.Unmarshal(data, &p)
-		n.Trouble = p.Error
+		var t trouble
+		err = json.Unmarshal(data, &t)
+		n.Trouble = t.Error
 	default:
 		return n, false, nil // of a newer server
 	}

@@ -155,7 +155,7 @@ func finite(v float64) float64 {
 func shapeEvent(e rollout.Event) Event {
 	out := Event{
 		Seq: e.Seq, At: e.At.UTC(), Rollout: e.Rollout, Candidate: e.Candidate, From: string(e.From), To: string(e.To),
-		Reason: string(e.Reason), Sentence: e.Sentence, By: e.By, Verdict: shapeVerdict(e.Verdict, true),
+		Reason: string(e.Reason), Sentence: e.Sentence, By: e.By, Wish: e.Wish, Verdict: shapeVerdict(e.Verdict, true),
 	}
 	if e.To == rollout.Canary {
 		out.Step = e.Step + 1

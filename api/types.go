@@ -26,8 +26,8 @@ type Fleet struct {
 
 	Tasks     TaskCounts `json:"tasks"`
 	Next      Next       `json:"next"`
-	Loop      *Loop      `json:"loop"` // null before the controller's first look
-	LastEvent int64      `json:"last_event"`
+	Loop      *Loop      `json:"loop"`       // null before the controller's first look
+	LastEvent int64      `json:"last_event"` // the fleet's revision
 }
 
 // Release is a release by its name, and what is known of its origin.
@@ -210,6 +210,7 @@ type Event struct {
 	Reason    string    `json:"reason"`
 	Sentence  string    `json:"sentence"`
 	By        string    `json:"by,omitempty"`
+	Wish      string    `json:"wish,omitempty"` // id of the wish that ends with it
 	Verdict   *Verdict  `json:"verdict,omitempty"`
 }
 
@@ -220,7 +221,8 @@ type Pause struct {
 	At  time.Time `json:"at"`
 }
 
-// Request is a person's wish as it was written down.
+// Request is a person's wish as it was written down: with the rollout and the
+// release that it is about.
 type Request struct {
 	ID      string    `json:"id"`
 	Verb    string    `json:"verb"`

@@ -18,7 +18,7 @@ func await(ctx context.Context, c api.Client, fleet string, q api.Request, befor
 	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	w := waiting{of: q, rollout: concerns(q, before), after: before.LastEvent, out: out}
+	w := waiting{of: q, rollout: concerns(q), after: before.LastEvent, out: out}
 	for {
 		err := c.Follow(ctx, fleet, w.after, w.hear)
 		switch {
@@ -38,26 +38,12 @@ func await(ctx context.Context, c api.Client, fleet string, q api.Request, befor
 	}
 }
 
-// concerns is the rollout that a wish is about; empty when it is about the
-// fleet.
-func concerns(q api.Request, before api.Fleet) string {
-	active := ""
-	if before.Active != nil {
-		active = before.Active.ID
-	}
+// concerns is the rollout whose end a wish waits for; empty when it is about
+// the fleet.
+func concerns(q api.Request) string {
 	switch rollout.Verb(q.Verb) {
-	case rollout.VerbAbort, rollout.VerbPromote:
-		if q.Rollout != "" {
-			return q.Rollout
-		}
-		return active
-	case rollout.VerbTry:
+	case rollout.VerbAbort, rollout.VerbPromote, rollout.VerbTry, rollout.VerbRollback:
 		return q.Rollout
-	case rollout.VerbRollback:
-		if active != "" {
-			return active
-		}
-		return "rollback-" + q.ID
 	case rollout.VerbPause, rollout.VerbResume:
 	}
 	return ""
@@ -81,6 +67,9 @@ func (w *waiting) hear(n api.News) bool {
 		e := *n.Event
 		w.after = e.Seq
 		fmt.Fprintln(w.out, eventLine(e))
+		if e.Wish == w.of.ID {
+			w.became(e)
+		}
 		if w.rollout != "" && e.Rollout == w.rollout && rollout.Phase(e.To).Final() {
 			w.done, w.end = true, w.judge(rollout.Phase(e.To), e)
 		}
@@ -88,6 +77,21 @@ func (w *waiting) hear(n api.News) bool {
 		w.look(*n.Look)
 	}
 	return !w.done
+}
+
+// became takes in the event in which the wish itself ends. What it set going
+// may go on after that.
+func (w *waiting) became(e api.Event) {
+	switch rollout.Reason(e.Reason) { //nolint:exhaustive // the ends that are not for every verb the beginning of more
+	case rollout.Overruled, rollout.TooLate:
+		w.done, w.end = true, errors.New(e.Sentence)
+	case rollout.Seconded:
+		if w.rollout != "" {
+			w.rollout = e.Rollout // of the one who asked first
+		}
+	case rollout.Paused, rollout.Resumed:
+		w.done = true
+	}
 }
 
 // judge says whether the end of the rollout is what was wished for.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,6 +151,10 @@ func (w *wish) ask(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	w.body.Seen = api.See(before)
+	if w.verb == rollout.VerbRollback && w.body.Release == "" && before.Back != nil {
+		w.body.Release = before.Back.Digest // whatever happens until it is taken
+	}
 	stored, err := w.client.Ask(ctx, fleet, w.verb, w.body)
 	if err != nil {
 		return err
@@ -157,7 +162,7 @@ func (w *wish) ask(ctx context.Context, out io.Writer) error {
 	if w.json {
 		err = printJSON(out, stored)
 	} else {
-		_, err = fmt.Fprintln(out, told(stored, before))
+		_, err = fmt.Fprintln(out, told(stored, fleet))
 	}
 	if err != nil || !w.wait {
 		return err
@@ -225,24 +230,16 @@ func resolve(ctx context.Context, c api.Client, prefix string) (string, error) {
 }
 
 // told says what was asked, and that it is not done yet.
-func told(q api.Request, before api.Fleet) string {
+func told(q api.Request, fleet string) string {
 	switch rollout.Verb(q.Verb) {
 	case rollout.VerbPause:
-		return "Asked to pause " + before.Fleet + ": nothing will start or advance. sluice resume ends it."
+		return "Asked to pause " + fleet + ": nothing will start or advance. sluice resume ends it."
 	case rollout.VerbResume:
-		return "Asked to resume " + before.Fleet + "."
+		return "Asked to resume " + cmp.Or(q.Rollout, fleet) + "."
 	case rollout.VerbAbort, rollout.VerbPromote:
-		id := q.Rollout
-		if id == "" && before.Active != nil {
-			id = before.Active.ID
-		}
-		return "Asked to " + q.Verb + " " + id + "."
+		return "Asked to " + q.Verb + " " + q.Rollout + "."
 	case rollout.VerbRollback:
-		to := q.Release
-		if to == "" && before.Back != nil {
-			to = before.Back.Digest
-		}
-		return "Asked to roll " + before.Fleet + " back to " + rollout.Short(to) + "."
+		return "Asked to roll " + fleet + " back to " + rollout.Short(q.Release) + "."
 	case rollout.VerbTry:
 		return "Asked to try " + q.Source + " as " + q.Rollout + "."
 	}

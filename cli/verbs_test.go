@@ -196,6 +196,11 @@ func TestWait(t *testing.T) {
 			f.Tell(rollout.Event{At: noon, Rollout: id, From: rollout.RollingBack, To: to, Reason: rollout.Aborted, Sentence: "abort asked by ada"})
 		}
 	}
+	ends := func(how rollout.Reason, say string) func(*apitest.Fake) { // the wish itself
+		return func(f *apitest.Fake) {
+			f.Tell(rollout.Event{At: noon, Reason: how, Sentence: say, Wish: f.Asked[0].ID})
+		}
+	}
 	for _, tt := range []struct {
 		name string
 		verb rollout.Verb
@@ -206,6 +211,13 @@ func TestWait(t *testing.T) {
 		{"promoted", rollout.VerbPromote, end("partner-blind", rollout.Live), ""},
 		{"promotion failed", rollout.VerbPromote, end("partner-blind", rollout.RolledBack), "partner-blind ended rolled_back"},
 		{"rolled back", rollout.VerbRollback, end("partner-blind", rollout.RolledBack), ""},
+		{"promotion overruled", rollout.VerbPromote, ends(rollout.Overruled, "bob goes first"), "bob goes first"},
+		{"abort too late", rollout.VerbAbort, ends(rollout.TooLate, "it is over"), "it is over"},
+		{"paused, as it is told", rollout.VerbPause, ends(rollout.Paused, "paused by ada"), ""},
+		{"another asked the same", rollout.VerbRollback, func(f *apitest.Fake) {
+			f.Tell(rollout.Event{At: noon, Rollout: "rollback-of-bob", Reason: rollout.Seconded, Sentence: "with bob's", Wish: f.Asked[0].ID})
+			end("rollback-of-bob", rollout.RolledBack)(f)
+		}, ""},
 		{"paused", rollout.VerbPause, func(f *apitest.Fake) { f.Saved.Pause = &rollout.Pause{By: "ada", At: noon} }, ""},
 		{"timeout", rollout.VerbAbort, nil, "is not done after"},
 	} {
@@ -242,4 +254,42 @@ func (a acting) Request(ctx context.Context, fleet string, q rollout.Request) (r
 		a.then(a.Fake)
 	}
 	return q, err
+}
+
+// A command asks with one key and with what it saw, and goes back where the
+// fleet led back then, whatever happens until the wish is taken.
+func TestVerbsSayWhatTheySaw(t *testing.T) {
+	f := apitest.Scene("canary", noon)
+	late := &ended{Fake: f}
+	c := apitest.Serve(t, late, api.Options{})
+	if got, err := run(t, "promote", "--api", c.Base); err == nil || !strings.Contains(err.Error(), "partner-blind was being tried when you looked; now nothing is being tried") {
+		t.Errorf("promote: %q %v", got, err)
+	}
+	f.Saved.Active = late.was
+	if got, err := run(t, "rollback", "--api", c.Base); err == nil || !strings.Contains(err.Error(), apitest.Digest("better")[:12]+" is what serves") {
+		t.Errorf("rollback: %q %v", got, err)
+	}
+	if len(f.Asked) > 0 {
+		t.Errorf("stored %+v", f.Asked)
+	}
+	if id := late.asked[0].ID; id == "" || id == late.asked[1].ID {
+		t.Errorf("asked as %q and as %q", id, late.asked[1].ID)
+	}
+}
+
+// ended is a control plane whose rollout ends just before a wish arrives.
+type ended struct {
+	*apitest.Fake
+	was   *rollout.Rollout
+	asked []rollout.Request
+}
+
+func (e *ended) Request(ctx context.Context, fleet string, q rollout.Request) (rollout.Request, error) {
+	e.Mu.Lock()
+	if e.Saved.Active != nil {
+		e.was, e.Saved.Active = e.Saved.Active, nil
+	}
+	e.asked = append(e.asked, q)
+	e.Mu.Unlock()
+	return e.Fake.Request(ctx, fleet, q)
 }

@@ -188,7 +188,7 @@ func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (ro
 			return q, fmt.Errorf("note the request: %w: %w", rollout.ErrUnavailable, err)
 		}
 	}
-	return q, fmt.Errorf("note the request: somebody else wrote first %d times: %w", maxTries, ErrStale)
+	return q, fmt.Errorf("note the request: somebody else wrote first %d times: %w: %w", maxTries, rollout.ErrUnavailable, ErrStale)
 }
 
 // kept looks up what is stored under the names of a request. Danger does not

@@ -173,6 +173,7 @@ export interface Event {
   reason: string;
   sentence: string;
   by?: string;
+  wish?: string;
   verdict?: Verdict;
 }
 
@@ -265,6 +266,18 @@ export interface Ask {
   release?: string;
   source?: string;
   intended_change?: Change;
+  seen?: Seen;
+}
+
+export interface Seen {
+  revision?: number;
+  rollout?: string;
+  release?: string;
+}
+
+// Refused is an answer that is not a success.
+class Refused extends Error {
+  constructor(message: string, readonly status: number) { super(message); }
 }
 
 const patience = 10_000; // milliseconds for one call
@@ -273,8 +286,8 @@ async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
   const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
   const body: unknown = await answer.json().catch(() => null);
   if (!answer.ok) {
-    const said = (body as { error?: string } | null)?.error;
-    throw new Error(said ?? `the server answered ${answer.status}`);
+    const said = (body as { detail?: string } | null)?.detail;
+    throw new Refused(said ?? `the server answered ${answer.status}`, answer.status);
   }
   return body as T;
 }
@@ -288,12 +301,33 @@ export const rollouts = (fleet: string) => call<Rollout[]>(at(fleet, "rollouts")
 export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "rollouts", id));
 export const releases = () => call<Passport[]>("v1/releases?limit=50");
 
-export const ask = (fleet: string, verb: Verb, body: Ask) =>
-  call<Request>(at(fleet, verb), {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
+const tries = 3; // of a wish that is not answered
+
+// ask writes a wish down. Where no answer comes it asks again, as the same wish
+// by its key, so that it has one effect.
+export async function ask(fleet: string, verb: Verb, key: string, body: Ask): Promise<Request> {
+  for (let n = 1; ; n++) {
+    try {
+      return await call<Request>(at(fleet, verb), {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+        body: JSON.stringify(body),
+      });
+    } catch (err) {
+      const answered = err instanceof Refused && ![502, 503, 504].includes(err.status);
+      if (answered || n === tries) throw err;
+      await new Promise((resolve) => setTimeout(resolve, 200 * n));
+    }
+  }
+}
+
+// newKey names a wish, unlike any other.
+export const newKey = () =>
+  "page-" + Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+
+// see is what somebody sees who looks at f.
+export const see = (f: Fleet): Seen =>
+  ({ revision: f.last_event, rollout: f.active?.id ?? "", release: f.stable?.digest ?? "" });
 
 export const eventsPath = (fleet: string, after: number) =>
   at(fleet, "events") + (after > 0 ? `?after=${after}` : "");

@@ -2,7 +2,7 @@
 // happen before it does.
 
 import type { Ask, Fleet, Passport, Release, Rollout, Verb } from "./api.ts";
-import { ask, releases } from "./api.ts";
+import { ask, newKey, releases, see } from "./api.ts";
 import { h } from "./dom.ts";
 import { short, words } from "./format.ts";
 import { origin } from "./fleet.ts";
@@ -51,6 +51,7 @@ function show(f: Fleet, wish: Asked, targets: Target[], resolve: (told: string |
       h("label", { for: "why" }, "Why"), why, failed,
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go))) as HTMLDialogElement;
 
+  const key = newKey(); // one dialog is one wish, however often it is sent
   let told: string | null = null;
   const close = (what: string | null) => { told = what; box.close(); };
   box.addEventListener("close", () => { box.remove(); resolve(told); }); // Escape closes it too
@@ -59,11 +60,11 @@ function show(f: Fleet, wish: Asked, targets: Target[], resolve: (told: string |
     e.preventDefault();
     go.disabled = true;
     localStorage.setItem(nameKey, name.value.trim());
-    const body: Ask = { by: name.value.trim() };
+    const body: Ask = { by: name.value.trim(), seen: see(f) };
     if (why.value.trim() !== "") body.why = why.value.trim();
     if (wish.rollout) body.rollout = wish.rollout;
     if (wish.verb === "rollback") body.release = choice.value();
-    ask(f.fleet, wish.verb, body)
+    ask(f.fleet, wish.verb, key, body)
       .then(() => close(`Asked: ${go.textContent ?? wish.verb}. The controller acts on its next look.`))
       .catch((err: unknown) => {
         failed.textContent = `Not stored: ${err instanceof Error ? err.message : String(err)}`;

@@ -1,13 +1,20 @@
 // Made from web/src by go generate ./web. Do not edit.
 
 // src/api.ts
+var Refused = class extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+  status;
+};
 var patience = 1e4;
 async function call(path, init = {}) {
   const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
   const body2 = await answer.json().catch(() => null);
   if (!answer.ok) {
-    const said = body2?.error;
-    throw new Error(said ?? `the server answered ${answer.status}`);
+    const said = body2?.detail;
+    throw new Refused(said ?? `the server answered ${answer.status}`, answer.status);
   }
   return body2;
 }
@@ -17,11 +24,24 @@ var tasks = (fleet) => call(at(fleet, "tasks") + "?limit=1000");
 var rollouts = (fleet) => call(at(fleet, "rollouts") + "?limit=50");
 var rollout = (fleet, id) => call(at(fleet, "rollouts", id));
 var releases = () => call("v1/releases?limit=50");
-var ask = (fleet, verb, body2) => call(at(fleet, verb), {
-  method: "POST",
-  headers: { "Content-Type": "application/json" },
-  body: JSON.stringify(body2)
-});
+var tries = 3;
+async function ask(fleet, verb, key, body2) {
+  for (let n = 1; ; n++) {
+    try {
+      return await call(at(fleet, verb), {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+        body: JSON.stringify(body2)
+      });
+    } catch (err) {
+      const answered = err instanceof Refused && ![502, 503, 504].includes(err.status);
+      if (answered || n === tries) throw err;
+      await new Promise((resolve) => setTimeout(resolve, 200 * n));
+    }
+  }
+}
+var newKey = () => "page-" + Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+var see = (f) => ({ revision: f.last_event, rollout: f.active?.id ?? "", release: f.stable?.digest ?? "" });
 var eventsPath = (fleet, after) => at(fleet, "events") + (after > 0 ? `?after=${after}` : "");
 
 // src/dom.ts
@@ -319,6 +339,7 @@ function show(f, wish, targets, resolve) {
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go)
     )
   );
+  const key = newKey();
   let told = null;
   const close = (what) => {
     told = what;
@@ -333,11 +354,11 @@ function show(f, wish, targets, resolve) {
     e.preventDefault();
     go.disabled = true;
     localStorage.setItem(nameKey, name.value.trim());
-    const body2 = { by: name.value.trim() };
+    const body2 = { by: name.value.trim(), seen: see(f) };
     if (why.value.trim() !== "") body2.why = why.value.trim();
     if (wish.rollout) body2.rollout = wish.rollout;
     if (wish.verb === "rollback") body2.release = choice.value();
-    ask(f.fleet, wish.verb, body2).then(() => close(`Asked: ${go.textContent ?? wish.verb}. The controller acts on its next look.`)).catch((err) => {
+    ask(f.fleet, wish.verb, key, body2).then(() => close(`Asked: ${go.textContent ?? wish.verb}. The controller acts on its next look.`)).catch((err) => {
       failed.textContent = `Not stored: ${err instanceof Error ? err.message : String(err)}`;
       go.disabled = false;
     });
