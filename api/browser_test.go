@@ -202,7 +202,8 @@ func TestDashboardDoubt(t *testing.T) {
 func TestDashboardVerbs(t *testing.T) {
 	ctx := browser(t)
 	f := apitest.Scene("held", time.Now())
-	s := site(t, f)
+	w := &witness{Fake: f}
+	s := site(t, w)
 	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.trial .verbs button`)),
 		chromedp.Evaluate[chromedp.Void](`localStorage.setItem("sluice.name", "ada")`))
 	for _, press := range []chromedp.CSS{`[data-do=promote]`, `[data-do=resume]`, `[data-do=abort]`, `[data-do=pause]`} {
@@ -223,10 +224,28 @@ func TestDashboardVerbs(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("asked %q, want %q", got, want)
 	}
+	for _, saw := range w.seen {
+		if saw == nil || *saw.Revision != f.Saved.LastEvent || *saw.Rollout != "partner-blind" || *saw.Release != apitest.Digest("better") {
+			t.Errorf("asked by who saw %+v", saw)
+		}
+	}
 	f.Mu.Lock()
 	f.Saved.Active = nil // it ends while the page looks away
 	f.Mu.Unlock()
 	do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.trial.calm`)))
+}
+
+// witness notes what people were looking at when they asked.
+type witness struct {
+	*apitest.Fake
+	seen []*rollout.Seen
+}
+
+func (w *witness) Request(ctx context.Context, fleet string, q rollout.Request) (rollout.Request, error) {
+	w.Mu.Lock()
+	w.seen = append(w.seen, q.Seen)
+	w.Mu.Unlock()
+	return w.Fake.Request(ctx, fleet, q)
 }
 
 // TestShots takes pictures for people to look at; it checks nothing.

@@ -130,11 +130,16 @@ func TestStreamsAreShared(t *testing.T) {
 		code int
 		says string
 	}{
-		{"127.0.0.1", 200, ""}, {"127.0.0.1", 200, ""},
+		{"127.0.0.1", 200, ""},
+		{"127.0.0.1", 200, ""},
 		{"127.0.0.1", 429, "127.0.0.1 has 2 streams of events open, as many as one client may have"},
-		{"127.0.0.2", 200, ""}, {"127.0.0.2", 200, ""},
+		{"127.0.0.2", 200, ""},
+		{"127.0.0.2", 200, ""},
 		{"127.0.0.2", 429, "as many as one client may have"},
-		{"127.0.0.3", 200, ""}, {"127.0.0.3", 200, ""}, {"127.0.0.4", 200, ""}, {"127.0.0.4", 200, ""},
+		{"127.0.0.3", 200, ""},
+		{"127.0.0.3", 200, ""},
+		{"127.0.0.4", 200, ""},
+		{"127.0.0.4", 200, ""},
 		{"127.0.0.5", 503, "8 streams of events are open, as many as there may be"},
 	} {
 		if code, says := streamFrom(t, c.Base, tt.from); code != tt.code || !strings.Contains(says, tt.says) {

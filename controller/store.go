@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -174,7 +175,7 @@ func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (ro
 		if err != nil {
 			return q, err
 		}
-		kept, err := s.kept(ctx, fleet, q) // after the state: what has left it is in the archive
+		kept, err := s.kept(ctx, state, q) // after the state: what has left it is in the archive
 		if err != nil {
 			return q, err
 		}
@@ -191,9 +192,13 @@ func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (ro
 	return q, fmt.Errorf("note the request: somebody else wrote first %d times: %w: %w", maxTries, rollout.ErrUnavailable, ErrStale)
 }
 
+// dangerWaits bounds how long a wish that makes things safer waits for what is
+// only good to know.
+const dangerWaits = time.Second
+
 // kept looks up what is stored under the names of a request. Danger does not
 // wait for an archive that cannot be read.
-func (s Store) kept(ctx context.Context, fleet string, q rollout.Request) (k rollout.Kept, err error) {
+func (s Store) kept(ctx context.Context, state rollout.State, q rollout.Request) (k rollout.Kept, err error) {
 	if q.Release != "" {
 		_, err := s.Release(ctx, q.Release)
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -202,14 +207,19 @@ func (s Store) kept(ctx context.Context, fleet string, q rollout.Request) (k rol
 		k.Release = err == nil
 	}
 	id := q.Rollout
-	if q.Verb == rollout.VerbRollback {
+	if q.Verb == rollout.VerbRollback && state.Active == nil {
 		id = "rollback-" + q.ID
 	}
 	if id == "" {
 		return k, nil
 	}
+	if q.Verb.Danger() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, dangerWaits)
+		defer cancel()
+	}
 	var over rollout.Rollout
-	switch err := s.read(ctx, finishedKey(fleet, id), &over); {
+	switch err := s.read(ctx, finishedKey(state.Fleet, id), &over); {
 	case err == nil:
 		k.Rollout = &over
 	case !errors.Is(err, ErrNotFound) && !q.Verb.Danger():

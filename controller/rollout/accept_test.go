@@ -104,6 +104,7 @@ func TestWishOfWhoLookedEarlier(t *testing.T) {
 		{VerbPromote, over("v9"), "v9 was stable when you looked; now it is v1"},
 		{VerbTry, at(4), "paused by bob"},
 		{VerbTry, over("v9"), "now it is v1"},
+		{VerbTry, on("one"), ""},
 		{VerbAbort, at(1), ""},
 		{VerbAbort, over("v9"), ""},
 		{VerbAbort, on("one"), "now two is in canary"},

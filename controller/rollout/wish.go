@@ -131,7 +131,7 @@ func (s State) current(q Request) error {
 	if s.Active != nil {
 		active = s.Active.ID
 	}
-	if saw := q.Seen.Rollout; saw != nil && *saw != active {
+	if saw := q.Seen.Rollout; saw != nil && *saw != active && q.Verb != VerbTry { // which waits for its turn anyhow
 		return fmt.Errorf("%w: %s when you looked; now %s: look again", ErrConflict, tried(*saw), s.standing(active, nil))
 	}
 	if saw := q.Seen.Release; saw != nil && *saw != s.Stable && q.Verb != VerbAbort {

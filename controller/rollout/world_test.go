@@ -230,16 +230,17 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		if n := len(s.Requests); n > 0 {
 			q.ID += fmt.Sprint(".", n)
 		}
-		if q.Verb == VerbTry {
+		switch q.Verb { //nolint:exhaustive // the others are about a rollout, or the fleet
+		case VerbTry:
 			id, points, meant := strings.Cut(rest, ":") // try:ROLLOUT:POINTS
 			q.Rollout, q.Source = id, &release.Source{Bucket: "b", Key: id}
 			if meant {
 				p, _ := strconv.ParseFloat(points, 64)
 				q.Intended = &release.Change{FilterRate: p / 100, Why: "a stricter floor"}
 			}
-		} else if q.Verb == VerbRollback {
+		case VerbRollback:
 			q.Release = rest
-		} else {
+		default:
 			q.Rollout = rest
 		}
 		w.last = q
