@@ -13,7 +13,7 @@ func TestMissedBidsVector(t *testing.T) {
 	near(t, "flips", m.events, 120, 1e-12)
 	near(t, "I", m.info, 11933.701657458563, 1e-9)
 	near(t, "against", m.against, 2.356373592167678, 1e-9)
-	near(t, "proof", m.proof, -1.1947854679197978, 1e-9)
+	near(t, "proof", m.proof, -1.1352996881491741, 1e-9)
 	near(t, "lost", m.lost, 80, 1e-12)
 }
 

@@ -23,8 +23,8 @@ func TestGridsAndConfidence(t *testing.T) {
 	near(t, "low", low, .006674839404917983, 1e-9)
 	near(t, "high", high, .05332516059508196, 1e-9)
 	near(t, "R+", logAgainst(score(d-.02, info, inf), info, .02), .1772532180865516, 1e-9)
-	near(t, "P+", logProof(score(.02-d, info, inf), info, .02), -3.1856811730588586, 1e-9)
-	near(t, "P-", logProof(score(d+.02, info, inf), info, .02), 15.98098863808773, 1e-9)
+	near(t, "P+", logProof(score(.02-d, info, inf), info, .02), -2.7781262638300075, 1e-9)
+	near(t, "P-", logProof(score(d+.02, info, inf), info, .02), 15.947087165318397, 1e-9)
 
 	// The same through the judge: two windows of half the counts each keep d;
 	// clusters all alike leave the binomial floor, 0.7 of the variance.
@@ -35,6 +35,20 @@ func TestGridsAndConfidence(t *testing.T) {
 	e := st.estimate()
 	near(t, "d", e.d, .03, 1e-12)
 	near(t, "floored I", e.info, info/.7, 1e-9)
+}
+
+// However much is known at the first look, and by however few clusters, a
+// difference that is none is proven to be none.
+func TestProofOfPlenty(t *testing.T) {
+	for _, nu := range []float64{5, 10, 30, 60, math.Inf(1)} {
+		for _, ses := range []float64{10, 30, 100, 300, 500} { // standard errors from the edge
+			const margin = .02
+			info := (ses / margin) * (ses / margin)
+			if got := logProof(score(margin, info, nu), info, margin); got < requiredLog {
+				t.Errorf("%v standard errors from the edge, with %v degrees of freedom: ln E = %v, a proof takes %v", ses, nu, got, requiredLog)
+			}
+		}
+	}
 }
 
 // The tests of the confseq package, v_opt = 100, alpha = 0.05.
