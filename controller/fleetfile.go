@@ -40,6 +40,7 @@ type ECS struct {
 	Cluster     string `yaml:"cluster"`
 	Service     string `yaml:"service"`
 	ControlPort int    `yaml:"control_port"` // container port, default 9091
+	Container   string `yaml:"container"`    // that answers auctions; empty: whichever maps the control port
 }
 
 // maxFleetFile bounds a fleet file.

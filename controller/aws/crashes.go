@@ -17,10 +17,12 @@ const newlyEnded = 5 * tasksPerCall
 
 // The exit codes of a container that was asked to end. A host that shuts down
 // asks its containers so before ECS hears of it, and they end as if by
-// themselves.
+// themselves. When one container has ended, ECS asks the others, and kills
+// those that do not listen.
 const (
 	exitedWell = 0
 	terminated = 143 // 128 + SIGTERM
+	killed     = rollout.Killed
 )
 
 // ends remembers what became of tasks that have ended, by ARN; nil for those
@@ -44,6 +46,10 @@ func (t *Tasks) Crashed(ctx context.Context) ([]rollout.Crash, error) {
 	if err != nil {
 		return nil, err
 	}
+	containers, err := t.containersOf(ctx, described)
+	if err != nil {
+		return nil, err
+	}
 	now := ends{}
 	for _, arn := range arns { // those that ECS no longer shows are forgotten
 		if crash, is := known[arn]; is {
@@ -51,7 +57,7 @@ func (t *Tasks) Crashed(ctx context.Context) ([]rollout.Crash, error) {
 		}
 	}
 	for _, d := range described {
-		if crash, sure := crashOf(d); sure {
+		if crash, sure := crashOf(d, containers[aws.ToString(d.TaskArn)]); sure {
 			now[aws.ToString(d.TaskArn)] = crash
 		}
 	}
@@ -77,27 +83,53 @@ func (e ends) crashes() (all []rollout.Crash) {
 	return all
 }
 
-// crashOf returns the crash by which a task ended, nil if it ended otherwise.
-// It is not sure while ECS still waits to hear how its containers ended.
-func crashOf(d types.Task) (crash *rollout.Crash, sure bool) {
+// crashOf returns the crash by which a task ended, nil if it ended otherwise;
+// container is the one that answers auctions, empty where any might. It is not
+// sure while ECS still waits to hear how its containers ended.
+func crashOf(d types.Task, container string) (crash *rollout.Crash, sure bool) {
 	over := aws.ToString(d.LastStatus) == "STOPPED"
 	why := aws.ToString(d.StoppedReason)
 	if d.StopCode != types.TaskStopCodeEssentialContainerExited || strings.HasPrefix(why, "Host ") {
 		return nil, over || d.StopCode != ""
 	}
-	for _, c := range d.Containers {
+	c, found := firstToEnd(d.Containers, container)
+	if !found {
+		return nil, over
+	}
+	if c.Reason != nil {
+		why += ": " + *c.Reason
+	}
+	at := aws.ToTime(d.StoppedAt)
+	if d.ExecutionStoppedAt != nil {
+		at = *d.ExecutionStoppedAt
+	}
+	name := aws.ToString(c.Name)
+	return &rollout.Crash{
+		Task: id(aws.ToString(d.TaskArn)), Container: name, Beside: container != "" && name != container,
+		ExitCode: int(*c.ExitCode), Why: why, At: at.UTC(),
+	}, true
+}
+
+// firstToEnd is the container whose end ended its task: the one that answers
+// auctions if it ended by itself, else another one that did. One that was
+// killed beside one with an exit code of its own did not listen to ECS.
+func firstToEnd(containers []types.Container, inference string) (first types.Container, found bool) {
+	for _, c := range containers {
 		code := int(aws.ToInt32(c.ExitCode))
 		if c.ExitCode == nil || code == exitedWell || code == terminated {
 			continue
 		}
-		if c.Reason != nil {
-			why += ": " + *c.Reason
+		mine := inference == "" || aws.ToString(c.Name) == inference
+		switch own := byItself(c); {
+		case !found, own && !byItself(first), mine && own == byItself(first):
+			first, found = c, true
 		}
-		at := aws.ToTime(d.StoppedAt)
-		if d.ExecutionStoppedAt != nil {
-			at = *d.ExecutionStoppedAt
-		}
-		return &rollout.Crash{Task: id(aws.ToString(d.TaskArn)), ExitCode: code, Why: why, At: at.UTC()}, true
 	}
-	return nil, over
+	return first, found
+}
+
+// byItself reports whether a container's last words prove that nobody else
+// ended it.
+func byItself(c types.Container) bool {
+	return rollout.Crash{ExitCode: int(aws.ToInt32(c.ExitCode)), Why: aws.ToString(c.Reason)}.Own()
 }

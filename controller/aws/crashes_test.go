@@ -2,6 +2,7 @@ package aws_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -80,5 +81,76 @@ func TestManyEnded(t *testing.T) {
 		if crashed, err := tasks.Crashed(t.Context()); err != nil || len(crashed) != want {
 			t.Errorf("%d crashes, %v, want %d", len(crashed), err, want)
 		}
+	}
+}
+
+// beside is a task of three containers as ECS shows it after its end, by their
+// exit codes: filter answers auctions.
+func beside(id string, filter, proxy, logs int, more object) object {
+	t := ended(id, "EssentialContainerExited", "Essential container in task exited",
+		object{"name": "proxy", "exitCode": proxy}, object{"name": "filter", "exitCode": filter}, object{"name": "logs", "exitCode": logs})
+	maps.Copy(t, more)
+	return t
+}
+
+// TestSidecars lets one container after the other of a task end it. Which of
+// them answers auctions is told by the fleet file, by the ports of its host, or
+// by its task definition.
+func TestSidecars(t *testing.T) {
+	bound := []object{
+		{"name": "proxy", "exitCode": 1, "networkBindings": []object{{"containerPort": 9091, "hostPort": 1, "protocol": "udp"}}},
+		{"name": "filter", "exitCode": 143, "networkBindings": []object{{"containerPort": 9091, "hostPort": 2, "protocol": "tcp"}}},
+	}
+	defined := object{"taskDefinitionArn": "filter:7"}
+	for name, tt := range map[string]struct {
+		task      object
+		container string // in the fleet file
+		refused   string // what ECS says when it is asked for the definition
+		by        string
+		sidecar   bool
+		code      int
+	}{
+		"proxy exits":                      {task: beside("t", 143, 1, 143, defined), by: "proxy", sidecar: true, code: 1},
+		"proxy is killed":                  {task: beside("t", 0, 137, 0, defined), by: "proxy", sidecar: true, code: 137},
+		"logs exit, filter does not drain": {task: beside("t", 137, 143, 3, defined), by: "logs", sidecar: true, code: 3},
+		"filter panics":                    {task: beside("t", 2, 143, 0, defined), by: "filter", code: 2},
+		"filter panics, others hang":       {task: beside("t", 2, 137, 137, defined), by: "filter", code: 2},
+		"filter is killed":                 {task: beside("t", 137, 143, 0, defined), by: "filter", code: 137},
+		"all are killed":                   {task: beside("t", 137, 137, 137, defined), by: "filter", code: 137},
+		"both fail":                        {task: beside("t", 1, 1, 143, defined), by: "filter", code: 1},
+		"named":                            {task: beside("t", 143, 1, 0, nil), container: "proxy", by: "proxy", code: 1},
+		"named, another ends":              {task: beside("t", 1, 0, 0, nil), container: "proxy", by: "filter", sidecar: true, code: 1},
+		"no such name":                     {task: beside("t", 143, 1, 143, defined), container: "fliter", by: "proxy", code: 1},
+		"bound":                            {task: ended("t", "EssentialContainerExited", "", bound...), by: "proxy", sidecar: true, code: 1},
+		"nobody tells":                     {task: beside("t", 143, 1, 143, nil), by: "proxy", code: 1},
+		"nobody may ask":                   {task: beside("t", 143, 1, 143, defined), refused: "AccessDeniedException", by: "proxy", code: 1},
+		"nobody can ask":                   {task: beside("t", 143, 1, 143, defined), refused: "ThrottlingException"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &cluster{t: t, services: []object{service(1)}, tasks: []object{tt.task}, refuse: map[string]apiError{}}
+			if tt.refused != "" {
+				c.refuse["DescribeTaskDefinition"] = apiError{tt.refused, ""}
+			}
+			f, url := serveFake(t, c.reply)
+			tasks := open(t, url).Tasks(aws.TasksOptions{Cluster: "main", Service: "filter", ControlPort: 9091, Container: tt.container})
+			for range 2 {
+				crashed, err := tasks.Crashed(t.Context())
+				if tt.by == "" { // it is asked again, and counted against nobody until then
+					if err == nil || len(crashed) > 0 {
+						t.Errorf("%+v, %v", crashed, err)
+					}
+					continue
+				}
+				if err != nil || len(crashed) != 1 {
+					t.Fatalf("%+v, %v", crashed, err)
+				}
+				if got := crashed[0]; got.Container != tt.by || got.Beside != tt.sidecar || got.ExitCode != tt.code {
+					t.Errorf("%+v, want the end of %s with code %d, beside %v", got, tt.by, tt.code, tt.sidecar)
+				}
+			}
+			if n := f.count("DescribeTaskDefinition"); tt.by != "" && n > 1+retries {
+				t.Errorf("its definition is asked for %d times", n)
+			}
+		})
 	}
 }

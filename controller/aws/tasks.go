@@ -39,6 +39,10 @@ type TasksOptions struct {
 
 	// ControlPort is the port in the container on which a task is controlled.
 	ControlPort int
+
+	// Container is the one that answers auctions; empty: whichever maps the
+	// control port.
+	Container string
 }
 
 var _ controller.Tasks = (*Tasks)(nil)
@@ -53,11 +57,12 @@ type Tasks struct {
 	hosts      map[string]string // private address by container instance ARN
 	protection protection
 	ends       ends
+	containers map[string]string // that answers auctions, by task definition
 }
 
 // Tasks finds the tasks of a service.
 func (c *Client) Tasks(o TasksOptions) *Tasks {
-	return &Tasks{client: c, o: o, arns: map[string]string{}, hosts: map[string]string{}}
+	return &Tasks{client: c, o: o, arns: map[string]string{}, hosts: map[string]string{}, containers: map[string]string{}}
 }
 
 func (t *Tasks) at() place { return place{cluster: t.o.Cluster, service: t.o.Service} }

@@ -82,6 +82,12 @@ func (c *cluster) reply(op string, in object) any {
 		return c.protect(in)
 	case "TagResource":
 		return c.tag(in)
+	case "DescribeTaskDefinition":
+		return object{"taskDefinition": object{"containerDefinitions": []object{
+			{"name": "logs"},
+			{"name": "proxy", "portMappings": []object{{"containerPort": 9090}, {"containerPort": 9091, "protocol": "udp"}}},
+			{"name": "filter", "portMappings": []object{{"containerPort": 9092}, {"containerPort": 9091, "protocol": "tcp"}}},
+		}}}
 	}
 	return apiError{"UnknownOperationException", op}
 }

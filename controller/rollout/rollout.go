@@ -5,6 +5,7 @@
 package rollout
 
 import (
+	"strings"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -242,11 +243,20 @@ type Observation struct {
 // Crash is the end of a task's own making: not scaled in, not stopped, not
 // taken down with its host.
 type Crash struct {
-	Task     string    `json:"task"`
-	ExitCode int       `json:"exit_code"`
-	Why      string    `json:"why"` // in the words of ECS
-	At       time.Time `json:"at"`
+	Task      string    `json:"task"`
+	Container string    `json:"container,omitempty"` // whose end ended the task
+	Beside    bool      `json:"beside,omitempty"`    // that container stands beside the one that answers auctions
+	ExitCode  int       `json:"exit_code"`
+	Why       string    `json:"why"` // in the words of ECS
+	At        time.Time `json:"at"`
 }
+
+// Killed is the exit code of SIGKILL, which no process gives itself.
+const Killed = 128 + 9
+
+// Own reports whether the last words of a task prove that nobody else ended it:
+// an exit code of its own, or no memory left.
+func (c Crash) Own() bool { return c.ExitCode != Killed || strings.Contains(c.Why, "OutOfMemory") }
 
 // Job is a completed training job.
 type Job struct {
