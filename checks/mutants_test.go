@@ -277,12 +277,24 @@ func mutants() []mutant {
 			"t.Assumed += rate * elapsed.Seconds()", "t.Assumed += 0 * rate", "TestExposure",
 		},
 		{
-			10, "one crash is counted at every look", "controller/judging.go",
-			"involved && !slices.Contains(j.Crashed, c.Task) && len", "involved && len", "TestCrashes",
+			10, "one crash is counted at every look", "controller/judging_crashes.go",
+			"|| c.Beside || slices.Contains(j.Crashed, c.Task)", "|| c.Beside", "TestCrashes",
 		},
 		{
-			10, "nobody is at fault for a crash in the shadow phase", "controller/judging.go",
-			"case compared && r.Comparing() == rollout.Shadow:", "case compared && r.Comparing() == rollout.Live:", "TestCrashes",
+			10, "nobody is at fault for a crash in the shadow phase", "controller/judging_crashes.go",
+			"t.Shadow == r.Candidate ||", "", "TestCrashes",
+		},
+		{
+			10, "an assignment is proof that a task served the candidate", "controller/judging_crashes.go",
+			"if arm := account(r, t.ID, t.Generation); has || arm == judge.Control {", "if arm, compared := r.Arm(t.ID); has || compared {", "TestAccounts",
+		},
+		{
+			10, "whoever is lost with its host has crashed", "controller/judging_crashes.go",
+			"if !j.hostLost(c, crashed) {", "if true {", "TestAccounts",
+		},
+		{
+			10, "a sidecar's end is the candidate's crash", "controller/aws/crashes.go",
+			"container != \"\" && name != container", "container != \"\" && name == \"\"", "TestSidecars",
 		},
 		{
 			11, "a retried wish is a new one", "controller/rollout/accept.go",

@@ -53,7 +53,11 @@ func (f *Reconciler) act(ctx context.Context, s rollout.State, a rollout.Action)
 	defer cancel()
 	switch a := a.(type) {
 	case rollout.Assign:
-		return f.Control.Assign(ctx, f.memo.address(a.Task), a, f.epoch)
+		err := f.Control.Assign(ctx, f.memo.address(a.Task), a, f.epoch)
+		if err == nil {
+			f.memo.take(a)
+		}
+		return err
 	case rollout.Tag:
 		return f.Tasks.Tag(ctx, a.Task, a.Release)
 	case rollout.Protect:

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,11 +13,12 @@ import (
 )
 
 // crash ends a task by itself; ECS says so after a moment, and replaces it.
-func (w *world) crash(task, by, serving string) {
+func (w *world) crash(task, by, serving string, c rollout.Crash) {
 	w.replace(task, by, serving)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.crashed = append(w.crashed, rollout.Crash{Task: task, ExitCode: 2, Why: "Essential container in task exited", At: time.Now()})
+	c.Task, c.At = task, time.Now()
+	w.crashed = append(w.crashed, c)
 }
 
 // TestCrashes lets a task crash in each phase. On the candidate's account are
@@ -63,7 +66,7 @@ func TestCrashes(t *testing.T) {
 							}
 							w.start(victim) // for crash to take away
 						}
-						w.crash(victim, "m", s.Default)
+						w.crash(victim, "m", s.Default, rollout.Crash{ExitCode: 2, Why: "Essential container in task exited"})
 					}
 					passes++
 					_, err := r.Pass(t.Context())
@@ -110,6 +113,104 @@ func bystander(r *rollout.Rollout) string {
 		}
 	}
 	return ""
+}
+
+// deafControl loses what a task is asked for before it arrives.
+type deafControl struct {
+	Control
+	task string
+}
+
+func (c deafControl) Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error {
+	if address == c.task {
+		return errDown
+	}
+	return c.Control.Assign(ctx, address, a, epoch)
+}
+
+// TestAccounts ends tasks in ways of which only some are of the candidate's
+// making: it goes back for those, and live in spite of the others.
+func TestAccounts(t *testing.T) {
+	good := scenes(t)[1]
+	killed := rollout.Crash{ExitCode: rollout.Killed, Why: "Essential container in task exited"}
+	panicked := rollout.Crash{ExitCode: 2, Why: "Essential container in task exited"}
+	memory := rollout.Crash{ExitCode: rollout.Killed, Why: "Essential container in task exited: OutOfMemoryError: Container killed due to memory usage"}
+	sidecar := rollout.Crash{ExitCode: 1, Container: "proxy", Beside: true}
+	first := func(_ *world, r *rollout.Rollout) []string { return r.CanaryTasks[:1] }
+	all := func(w *world, _ *rollout.Rollout) []string { return slices.Sorted(maps.Keys(w.tasks)) }
+	asked := func(_ *world, r *rollout.Rollout) bool { return time.Since(r.Since) > 2*time.Second }
+	begun := func(*world, *rollout.Rollout) bool { return true }
+	loading := func(w *world, r *rollout.Rollout) bool { return w.tasks[r.CanaryTasks[0]].Serving == r.Candidate }
+	for name, tt := range map[string]struct {
+		phase   rollout.Phase
+		crash   rollout.Crash
+		victims func(w *world, r *rollout.Rollout) []string
+		deaf    bool                                    // the first canary does not get what it is asked for
+		when    func(w *world, r *rollout.Rollout) bool // nil: once all serve what they should, and are seen to
+		again   bool                                    // and so do those in their place
+		guilty  bool
+	}{
+		"asked, never arrived":            {phase: rollout.Canary, crash: panicked, victims: first, deaf: true, when: asked},
+		"took it up, ends while it loads": {phase: rollout.Canary, crash: panicked, victims: first, when: loading, guilty: true},
+		"sidecar":                         {phase: rollout.Canary, crash: sidecar, victims: first},
+		"killed":                          {phase: rollout.Canary, crash: killed, victims: first, guilty: true},
+		"host lost as the canary began":   {phase: rollout.Canary, crash: killed, victims: all, when: begun},
+		"host lost as the canary loads":   {phase: rollout.Canary, crash: killed, victims: all, when: loading},
+		"host lost":                       {phase: rollout.Canary, crash: killed, victims: all},
+		"host lost twice":                 {phase: rollout.Canary, crash: killed, victims: all, again: true},
+		"host lost in shadow":             {phase: rollout.Shadow, crash: killed, victims: all},
+		"all killed in shadow, again":     {phase: rollout.Shadow, crash: killed, victims: all, again: true, guilty: true},
+		"no memory in shadow":             {phase: rollout.Shadow, crash: memory, victims: all, guilty: true},
+		"all panic in shadow":             {phase: rollout.Shadow, crash: panicked, victims: all, guilty: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := good.stage()
+				r := w.reconciler(1)
+				p := &r.Fleet.Policies.Default
+				p.Judge.Breaker.Crashes, p.Shadow.Soak = 1, 8*time.Second
+				p.Shadow.Skip = tt.deaf
+				for i := range p.Steps {
+					p.Steps[i].Soak = 10 * time.Second
+				}
+				if tt.deaf {
+					r.Control = deafControl{r.Control, "a"}
+				}
+				ends, seen := 1, 0
+				if tt.again {
+					ends = 2
+				}
+				playJob(t, w, good.job, func() error {
+					s := w.state(t)
+					if a := s.Active; a != nil && a.Phase == tt.phase && ends > 0 {
+						now := tt.when != nil && tt.when(w, a)
+						if tt.when == nil && ready(w, a) {
+							seen++
+						}
+						if now || seen == 4 { // pass by pass, so that tasks are seen with it
+							ends, seen = ends-1, 0
+							for _, victim := range tt.victims(w, a) {
+								w.crash(victim, victim+"'", s.Default, tt.crash)
+							}
+						}
+					}
+					_, err := r.Pass(t.Context())
+					return err
+				})
+				ended := w.ended(t)[good.job]
+				if ends > 0 {
+					t.Fatal("nobody crashed")
+				}
+				if went := ended.Reason == rollout.Breaker && ended.Phase == rollout.RolledBack; went != tt.guilty {
+					t.Errorf("it ended %s (%s: %s), guilty %v", ended.Phase, ended.Reason, ended.Sentence, tt.guilty)
+				}
+				if !tt.guilty && ended.Phase != rollout.Live {
+					t.Errorf("it ended %s (%s: %s)", ended.Phase, ended.Reason, ended.Sentence)
+				}
+			})
+		})
+	}
 }
 
 // TestCrashesAreAskedForSeldom shows that ECS is not asked where nobody would

@@ -33,7 +33,9 @@ type judging struct {
 	Verdict    *judge.Verdict       `json:"verdict"` // of the last look
 	Exposure   watch.Exposure       `json:"exposure"`
 	Arms       map[string]judge.Arm `json:"arms"`    // of tasks that could crash on either side's account
-	Crashed    []string             `json:"crashed"` // tasks whose crash has been counted
+	Served     map[string]bool      `json:"served"`  // tasks that were seen to answer with the candidate
+	Crashed    []string             `json:"crashed"` // tasks whose crash has been ruled on
+	HostLost   time.Time            `json:"host_lost,omitzero"`
 	Log        chronicle            `json:"log"`
 }
 
@@ -41,7 +43,7 @@ type judging struct {
 // it comes to. There is no verdict when nothing is being compared, or nobody
 // could be asked.
 func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.Observation, now time.Time) error {
-	r := s.Active
+	r, taken := s.Active, f.memo.tookUp()
 	if !judged(r) {
 		return nil
 	}
@@ -52,8 +54,8 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.O
 	if err := f.recall(ctx, j); err != nil {
 		return err
 	}
-	j.join(r, seen.Tasks)
-	if f.early(j, r, now) || r.Comparing() == rollout.Promoting && !j.anew(seen.Crashed) {
+	j.join(r, taken, seen.Tasks)
+	if f.early(j, r, now) || r.Comparing() == rollout.Promoting && len(j.open(seen.Crashed, now)) == 0 {
 		j.tell(r, seen)
 		return nil
 	}
@@ -97,7 +99,7 @@ func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *ro
 		j.Tally.Step()
 		j.Generation = s.Active.Generation
 	}
-	look.Crashed = j.crashes(seen.Crashed)
+	look.Crashed = j.crashes(seen.Crashed, look.At)
 	policy := s.JudgePolicy(f.Fleet.Policies)
 	statistics := j.Tally.Look(look, policy)
 	verdict := j.Judge.Judge(statistics, policy)
@@ -128,49 +130,6 @@ func (j *judging) tellExposure(seen *rollout.Observation) {
 	seen.Exposed, seen.MissedBids = auctions, int64(missed)
 }
 
-// join remembers on whose account each task would crash: in the shadow phase
-// all that score the candidate do it on its own. Tasks that have left the
-// comparison and can be seen to be well are forgotten.
-func (j *judging) join(r *rollout.Rollout, tasks []rollout.Task) {
-	for _, t := range tasks {
-		arm, compared := r.Arm(t.ID)
-		switch {
-		case compared && r.Comparing() == rollout.Shadow:
-			j.Arms[t.ID] = judge.Candidate
-		case compared:
-			j.Arms[t.ID] = arm
-		case t.Reachable && r.Comparing() == rollout.Promoting && t.Serving == r.Candidate:
-			j.Arms[t.ID] = judge.Candidate
-		case t.Reachable:
-			delete(j.Arms, t.ID)
-		}
-	}
-}
-
-// anew reports whether a crash is not counted yet.
-func (j *judging) anew(crashed []rollout.Crash) bool {
-	return slices.ContainsFunc(crashed, func(c rollout.Crash) bool {
-		_, involved := j.Arms[c.Task]
-		return involved && !slices.Contains(j.Crashed, c.Task)
-	})
-}
-
-// maxCrashed bounds the crashes that are known to be counted.
-const maxCrashed = 1024
-
-// crashes are those that are not counted yet, by arm.
-func (j *judging) crashes(crashed []rollout.Crash) map[judge.Arm][]string {
-	fresh := map[judge.Arm][]string{}
-	for _, c := range crashed {
-		arm, involved := j.Arms[c.Task]
-		if involved && !slices.Contains(j.Crashed, c.Task) && len(j.Crashed) < maxCrashed {
-			fresh[arm] = append(fresh[arm], c.Task)
-			j.Crashed = append(j.Crashed, c.Task)
-		}
-	}
-	return fresh
-}
-
 // judging returns what is remembered of a rollout, from the checkpoint if this
 // process has nothing.
 func (f *Reconciler) judging(ctx context.Context, id string) (*judging, error) {
@@ -190,6 +149,9 @@ func (f *Reconciler) judging(ctx context.Context, id string) (*judging, error) {
 	}
 	if j.Arms == nil {
 		j.Arms = map[string]judge.Arm{}
+	}
+	if j.Served == nil {
+		j.Served = map[string]bool{}
 	}
 	f.memo.judging = j
 	return j, nil

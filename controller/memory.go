@@ -16,7 +16,8 @@ type memory struct {
 	published map[string]bool // releases seen stored whole
 
 	mu       sync.Mutex
-	archived map[string]bool // finished rollouts seen stored
+	archived map[string]bool           // finished rollouts seen stored
+	taken    map[string]rollout.Assign // assignments that tasks said yes to since the judge looked
 
 	tasks     []rollout.Task    // as ECS listed them last
 	addresses map[string]string // of their control ports, by task
@@ -38,13 +39,28 @@ type memory struct {
 }
 
 func newMemory() memory {
-	return memory{published: map[string]bool{}, archived: map[string]bool{}}
+	return memory{published: map[string]bool{}, archived: map[string]bool{}, taken: map[string]rollout.Assign{}}
 }
 
 func (m *memory) setArchived(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.archived[id] = true
+}
+
+func (m *memory) take(a rollout.Assign) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.taken[a.Task] = a
+}
+
+// tookUp returns what tasks have taken since it was asked last.
+func (m *memory) tookUp() map[string]rollout.Assign {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	taken := m.taken
+	m.taken = map[string]rollout.Assign{}
+	return taken
 }
 
 // archivedOf lists which of the rollouts are known to be stored, and forgets

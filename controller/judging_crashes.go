@@ -1,0 +1,108 @@
+package controller
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// join remembers on whose account each task would crash, by what it said that
+// it does: to be asked for something is not to have it. Whoever has the
+// candidate in memory, or takes it up, crashes on the candidate's account, but
+// control tasks of a canary step: both of their arms score with both. One that
+// cannot be reached does what it did; one that is seen to be well elsewhere is
+// forgotten.
+func (j *judging) join(r *rollout.Rollout, taken map[string]rollout.Assign, tasks []rollout.Task) {
+	for task, a := range taken {
+		if a.Release == r.Candidate || a.Shadow == r.Candidate {
+			j.Arms[task] = account(r, task, a.Generation)
+		}
+	}
+	for _, t := range tasks {
+		if !t.Reachable {
+			continue
+		}
+		delete(j.Arms, t.ID)
+		delete(j.Served, t.ID)
+		has := t.Serving == r.Candidate || t.Shadow == r.Candidate || t.Preparing == r.Candidate
+		if arm := account(r, t.ID, t.Generation); has || arm == judge.Control {
+			j.Arms[t.ID] = arm
+		}
+		if t.Serving == r.Candidate {
+			j.Served[t.ID] = true
+		}
+	}
+}
+
+// account is on whose account a task with the candidate crashes.
+func account(r *rollout.Rollout, task string, generation int64) judge.Arm {
+	if arm, _ := r.Arm(task); arm == judge.Control && r.Comparing() == rollout.Canary && generation == r.Generation {
+		return judge.Control
+	}
+	return judge.Candidate
+}
+
+// What is lost with a host is lost at one moment, of which ECS may tell some
+// time later.
+const (
+	sameMoment = 2 * time.Second
+	toldLate   = 5 * time.Second
+)
+
+// maxCrashed bounds the crashes that are known to be ruled on.
+const maxCrashed = 1024
+
+// open are the crashes that can be ruled on now: of tasks on whose account
+// something is, not ruled on yet. For the others that were killed with a task
+// it is waited a little.
+func (j *judging) open(crashed []rollout.Crash, now time.Time) []rollout.Crash {
+	return slices.DeleteFunc(slices.Clone(crashed), func(c rollout.Crash) bool {
+		_, involved := j.Arms[c.Task]
+		age := now.Sub(c.At)
+		waits := !c.Own() && age >= 0 && age < toldLate
+		return !involved || waits || c.Beside || slices.Contains(j.Crashed, c.Task)
+	})
+}
+
+// crashes rules on those that can be: they are on the account of an arm, or on
+// that of a host that was lost.
+func (j *judging) crashes(crashed []rollout.Crash, now time.Time) map[judge.Arm][]string {
+	fresh := map[judge.Arm][]string{}
+	for _, c := range j.open(crashed, now) {
+		if len(j.Crashed) >= maxCrashed {
+			break
+		}
+		j.Crashed = append(j.Crashed, c.Task)
+		if !j.hostLost(c, crashed) {
+			fresh[j.Arms[c.Task]] = append(fresh[j.Arms[c.Task]], c.Task)
+		}
+	}
+	return fresh
+}
+
+// hostLost reports whether a task was killed, without a word of its own, in the
+// same moment as others that do not have the candidate; or once as others, not
+// all of which answered with it. A candidate that kills whoever scores it does
+// so again.
+func (j *judging) hostLost(c rollout.Crash, crashed []rollout.Crash) bool {
+	if c.Own() {
+		return false
+	}
+	alone, served := true, j.Served[c.Task]
+	for _, o := range crashed {
+		if o.Task == c.Task || o.Own() || o.At.Sub(c.At).Abs() > sameMoment {
+			continue
+		}
+		if j.Arms[o.Task] != j.Arms[c.Task] {
+			return true
+		}
+		alone, served = false, served && j.Served[o.Task]
+	}
+	if alone || served || !j.HostLost.IsZero() && c.At.Sub(j.HostLost).Abs() > sameMoment {
+		return false
+	}
+	j.HostLost = c.At
+	return true
+}
