@@ -278,11 +278,23 @@ func mutants() []mutant {
 		},
 		{
 			10, "one crash is counted at every look", "controller/judging_crashes.go",
-			"|| c.Beside || slices.Contains(j.Crashed, c.Task)", "|| c.Beside", "TestCrashes",
+			"|| c.Unhealthy || slices.Contains(j.Crashed, c.Task)", "|| c.Unhealthy", "TestCrashes",
 		},
 		{
 			10, "nobody is at fault for a crash in the shadow phase", "controller/judging_crashes.go",
 			"t.Shadow == r.Candidate ||", "", "TestCrashes",
+		},
+		{
+			10, "canaries may be ended for their health checks without end", "controller/rollout/losses.go",
+			"ended >= p.Unhealthy && ", "ended > 2*p.Unhealthy && ", "TestStories",
+		},
+		{
+			10, "every task that goes with its host is evidence", "controller/rollout/losses.go",
+			"first := slices.MinFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Task, b.Task) })", "first := slices.MinFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Arm, b.Arm) })", "TestLossesAreFair",
+		},
+		{
+			10, "a canary step waits for tasks that nobody will start", "controller/rollout/few.go",
+			"now.Sub(r.TooFewSince) < p.DataGrace", "now.Sub(r.TooFewSince) < p.HoldFor", "TestRandomHistories",
 		},
 		{
 			10, "an assignment is proof that a task served the candidate", "controller/judging_crashes.go",

@@ -78,8 +78,9 @@ type Tasks interface {
 
 	// Crashed returns the tasks that lately ended by themselves - an exit code
 	// of their own, a signal, no memory left - the oldest first: not those that
-	// were stopped, scaled in, replaced, or taken down with their host. Each is
-	// returned for some while, and may be missing for a moment after its end.
+	// were stopped, scaled in, replaced, or taken down with their host; and those
+	// that were ended as unhealthy. Each is returned for some while, and may be
+	// missing for a moment after its end.
 	Crashed(ctx context.Context) ([]rollout.Crash, error)
 
 	// Tag shows which release a task serves.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -83,12 +84,16 @@ func (e ends) crashes() (all []rollout.Crash) {
 	return all
 }
 
-// crashOf returns the crash by which a task ended, nil if it ended otherwise;
+// crashOf returns the crash by which a task ended, or that it was unhealthy; nil
+// if it ended otherwise;
 // container is the one that answers auctions, empty where any might. It is not
 // sure while ECS still waits to hear how its containers ended.
 func crashOf(d types.Task, container string) (crash *rollout.Crash, sure bool) {
 	over := aws.ToString(d.LastStatus) == "STOPPED"
 	why := aws.ToString(d.StoppedReason)
+	if d.StopCode == types.TaskStopCodeServiceSchedulerInitiated && unhealthy(why) {
+		return &rollout.Crash{Task: id(aws.ToString(d.TaskArn)), Unhealthy: true, Why: why, At: stoppedAt(d)}, true
+	}
 	if d.StopCode != types.TaskStopCodeEssentialContainerExited || strings.HasPrefix(why, "Host ") {
 		return nil, over || d.StopCode != ""
 	}
@@ -99,15 +104,25 @@ func crashOf(d types.Task, container string) (crash *rollout.Crash, sure bool) {
 	if c.Reason != nil {
 		why += ": " + *c.Reason
 	}
-	at := aws.ToTime(d.StoppedAt)
-	if d.ExecutionStoppedAt != nil {
-		at = *d.ExecutionStoppedAt
-	}
 	name := aws.ToString(c.Name)
 	return &rollout.Crash{
 		Task: id(aws.ToString(d.TaskArn)), Container: name, Beside: container != "" && name != container,
-		ExitCode: int(*c.ExitCode), Why: why, At: at.UTC(),
+		ExitCode: int(*c.ExitCode), Why: why, At: stoppedAt(d),
 	}, true
+}
+
+// unhealthy reports whether a service ended a task for what a load balancer or
+// the container's own check said of it.
+func unhealthy(why string) bool {
+	why = strings.ToLower(why)
+	return strings.Contains(why, "health check") || strings.Contains(why, "unhealthy")
+}
+
+func stoppedAt(d types.Task) time.Time {
+	if d.ExecutionStoppedAt != nil {
+		return d.ExecutionStoppedAt.UTC()
+	}
+	return aws.ToTime(d.StoppedAt).UTC()
 }
 
 // firstToEnd is the container whose end ended its task: the one that answers

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sluicehq/sluice/controller/aws"
@@ -36,7 +37,8 @@ func TestCrashed(t *testing.T) {
 		ended("well", "EssentialContainerExited", own, exit(0)),
 		ended("host shuts down", "EssentialContainerExited", own, exit(143)),
 		ended("scaled", "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1)", exit(1)),
-		ended("unhealthy", "ServiceSchedulerInitiated", "Task failed ELB health checks", exit(137)),
+		ended("unhealthy", "ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:1)", exit(137)),
+		ended("unhealthy too", "ServiceSchedulerInitiated", "Task failed container health checks", exit(0)),
 		ended("user", "UserInitiated", "Task stopped by user", exit(137)),
 		ended("spot", "SpotInterruption", "Your Spot Task was interrupted.", exit(1)),
 		ended("host", "TerminationNotice", "Host EC2 (instance i-1) terminated.", exit(1)),
@@ -45,12 +47,12 @@ func TestCrashed(t *testing.T) {
 	}}
 	f, url := serveFake(t, c.reply)
 	tasks := open(t, url).Tasks(aws.TasksOptions{Cluster: "main", Service: "filter", ControlPort: 9091})
-	want := []string{"deprovisioning", "memory", "panic", "sidecar"}
+	want := []string{"deprovisioning", "memory", "panic", "sidecar", "unhealthy", "unhealthy too"}
 	for look := range 3 {
 		if look == 1 { // its container has been heard of, and memory's record is gone
 			c.tasks[5] = ended("stopping", "EssentialContainerExited", own, exit(3))
 			c.tasks = slices.Delete(c.tasks, 2, 3)
-			want = []string{"deprovisioning", "panic", "sidecar", "stopping"}
+			want = []string{"deprovisioning", "panic", "sidecar", "stopping", "unhealthy", "unhealthy too"}
 		}
 		crashed, err := tasks.Crashed(t.Context())
 		if err != nil {
@@ -59,6 +61,9 @@ func TestCrashed(t *testing.T) {
 		var got []string
 		for _, crash := range crashed {
 			got = append(got, crash.Task)
+			if crash.Unhealthy != strings.HasPrefix(crash.Task, "unhealthy") {
+				t.Errorf("look %d: %+v", look, crash)
+			}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("look %d: crashed %v, want %v", look, got, want)

@@ -28,6 +28,8 @@ func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Acti
 func (s *State) carryOn(seen Observation, p Policy, now time.Time) {
 	r := s.Active
 	r.watchData(seen.Verdict, now)
+	r.watchLosses(seen, now)
+	r.watchDesired(seen, p, now)
 	m, asked := transition(*s, seen, p, now), r.Asked
 	wish, wished := s.wished()
 	granted := wished && m == wish
@@ -75,6 +77,9 @@ func transition(s State, seen Observation, p Policy, now time.Time) move {
 			return m
 		}
 		if m, ok := s.overspent(seen, p, now); ok {
+			return m
+		}
+		if m, ok := r.tooFew(seen, p, now); ok {
 			return m
 		}
 		if m, ok := s.halted(r, p, now); ok {
@@ -201,6 +206,9 @@ func (s State) harmed(seen Observation, p Policy) (move, bool) {
 		if t.FailedRelease == r.Candidate && t.Failure != "" && !transient(t) {
 			return move{RollingBack, r.Step, LoadFailed, "task " + t.ID + " cannot serve it: " + t.Failure}, true
 		}
+	}
+	if m, ok := r.losing(p.Losses); ok {
+		return m, true
 	}
 	return s.hurting(seen, p)
 }

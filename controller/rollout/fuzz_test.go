@@ -23,11 +23,14 @@ type history struct {
 	now      time.Time
 	promoted map[string]bool // releases that have been stable, and were not rolled back by hand
 	releases int
-	newest   int       // name of the newest task
-	stale    time.Time // while set, the verdict is an old one, of that moment
-	missing  int64     // auctions per bid that the candidate alone filters
-	lenient  bool      // spares the checks of decide, which are slow
-	asked    []wished  // that were taken, in order
+	newest   int                  // name of the newest task
+	stale    time.Time            // while set, the verdict is an old one, of that moment
+	missing  int64                // auctions per bid that the candidate alone filters
+	few      time.Time            // since when a canary step has too few tasks
+	lost     map[string]judge.Arm // members of its cohorts that are gone
+	lostOf   string               // the rollout that they were of
+	lenient  bool                 // spares the checks of decide, which are slow
+	asked    []wished             // that were taken, in order
 }
 
 // wished is a wish that was taken: as it was asked, and what was answered.
@@ -69,10 +72,10 @@ func (h *history) happen(what, how byte) {
 	h.w.auctions(h.s.Active, passes, h.missing)
 	ids := slices.Sorted(maps.Keys(h.w.tasks))
 	task := func() string { return ids[int(how>>2)%len(ids)] }
-	switch what % 40 {
+	switch what % 43 {
 	case 0, 1, 2, 3, 33, 34:
 		h.releases++
-		id := map[byte]string{1: "quick-", 2: "careful-", 3: "third-", 33: "strict-", 34: "thrifty-"}[what%40] + fmt.Sprint("job", h.releases)
+		id := map[byte]string{1: "quick-", 2: "careful-", 3: "third-", 33: "strict-", 34: "thrifty-"}[what%43] + fmt.Sprint("job", h.releases)
 		h.w.jobs = append(h.w.jobs, Job{Source: release.Source{Job: id, Bucket: "b", Key: id}, CompletedAt: h.now})
 		outcome := []AdmissionOutcome{AdmissionOK, AdmissionOK, AdmissionOK, AdmissionWait, AdmissionRefused}[how%5]
 		h.w.admission[id] = &Admission{Rollout: id, Outcome: outcome, Reason: "torn", Sentence: "s", Digest: fmt.Sprint("v", h.releases%7)}
@@ -108,22 +111,31 @@ func (h *history) happen(what, how byte) {
 	case 12, 13, 14, 15:
 		h.w.verdict = judge.Acceptable
 	case 17, 35:
-		h.w.verdict, h.w.breaker = judge.Worse, what%40 == 35
+		h.w.verdict, h.w.breaker = judge.Worse, what%43 == 35
 	case 32, 36, 37:
 		h.w.verdict, h.w.class = judge.Inconclusive, []judge.Class{judge.Floor, judge.Borderline, judge.Starved, "unheard of"}[how>>2&3]
 	case 38:
 		h.w.pace = []float64{0, 10, 1, 500}[how>>2&3]
 	case 39:
 		h.missing = []int64{10, 60, 1000}[int(how>>2)%3]
+	case 40: // a member of a cohort is ended for its health checks
+		if r := h.s.Active; r != nil && len(h.w.tasks) > 1 {
+			for _, id := range [][]string{r.CanaryTasks, r.CanaryTasks, r.CanaryTasks, r.ControlTasks}[how>>2&3] {
+				h.unhealthy(id)
+				break
+			}
+		}
+	case 41, 42:
+		h.w.desired = []int{5, 1, 0, 2}[how>>2&3]
 	case 18:
 		h.w.verdict = judge.NoData
 	case 19:
 		h.w.verdict = judge.Invalid
 	case 20, 21:
-		h.w.verdict, h.w.holds = judge.Unsure, what%40 == 21
+		h.w.verdict, h.w.holds = judge.Unsure, what%43 == 21
 	case 22, 23, 24, 25, 26, 27:
 		verbs := []Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}
-		h.ask(verbs[what%40-22], how, "ann")
+		h.ask(verbs[what%43-22], how, "ann")
 		for n := int(how >> 6); n > 0; n-- { // more within the same look
 			h.ask(verbs[(int(what)+int(how>>2)*n)%len(verbs)], how>>uint(n), []string{"ann", "bob"}[n&1])
 		}
@@ -137,6 +149,18 @@ func (h *history) happen(what, how byte) {
 	case 30:
 		h.stale = time.Time{}
 	}
+}
+
+// unhealthy lets ECS replace a task for its health checks.
+func (h *history) unhealthy(id string) {
+	if h.w.tasks[id] == nil {
+		return
+	}
+	delete(h.w.tasks, id)
+	h.w.crashed = append(h.w.crashed, Crash{Task: id, Unhealthy: true})
+	h.newest++
+	h.w.fresh = h.s.Default
+	h.w.start(fmt.Sprintf("z%d", h.newest))
 }
 
 func (h *history) ask(v Verb, how byte, by string) {
@@ -330,6 +354,7 @@ func (h *history) checkStep(next State, seen Observation) {
 		h.checkReason(e)
 		h.checkSuccess(e, seen)
 		h.checkSwaps(e, seen)
+		h.checkTooFew(e, seen)
 		h.checkInconclusive(e, seen)
 		if r := next.Active; r != nil && e.Rollout == r.ID && e.To == r.Phase && e.Step == r.Step {
 			told = true
@@ -337,6 +362,7 @@ func (h *history) checkStep(next State, seen Observation) {
 	}
 	h.checkBreaker(next, seen)
 	h.checkBudget(next, seen)
+	h.checkLosses(next, seen)
 	was := h.s.Active
 	if r := next.Active; r != nil && was != nil && r.ID == was.ID && (r.Phase != was.Phase || r.Step != was.Step) {
 		last := r.History[len(r.History)-1]
@@ -350,6 +376,14 @@ func (h *history) checkStep(next State, seen Observation) {
 				h.t.Fatalf("task %s is in both cohorts", id)
 			}
 		}
+	}
+	switch r := next.Active; {
+	case r == nil || r.Phase != Canary || seen.Desired > 1 || was == nil || was.ID != r.ID || was.Phase != Canary || was.Step != r.Step:
+		h.few = time.Time{}
+	case h.few.IsZero():
+		h.few = h.now
+	case h.now.Sub(h.few) > time.Minute:
+		h.t.Fatalf("ECS is to keep %d tasks since %v, and a canary step goes on at %v: %+v", seen.Desired, h.few, h.now, r)
 	}
 	if next.Generation < h.s.Generation || next.LastEvent < h.s.LastEvent {
 		h.t.Fatal("time runs backwards")
@@ -439,6 +473,52 @@ func (h *history) checkBudget(next State, seen Observation) {
 		return
 	}
 	h.t.Fatalf("%d auctions and %d missed bids of %+v are spent, and it went from %s to %+v", seen.Exposed, seen.MissedBids, p.Budget, r.Phase, next.Active)
+}
+
+// checkLosses counts for itself which members of the cohorts are gone, and
+// checks that canaries which were ended for their health checks end the
+// rollout, and that nothing else is ended for a loss.
+func (h *history) checkLosses(next State, seen Observation) {
+	r := h.s.Active
+	if r == nil || r.Comparing() != Canary {
+		return
+	}
+	if h.lost == nil || h.lostOf != r.ID {
+		h.lost, h.lostOf = map[string]judge.Arm{}, r.ID
+	}
+	for _, id := range slices.Concat(r.CanaryTasks, r.ControlTasks) {
+		if !slices.ContainsFunc(seen.Tasks, func(t Task) bool { return t.ID == id }) {
+			h.lost[id], _ = r.Arm(id)
+		}
+	}
+	lost, unhealthy := map[judge.Arm]int{}, map[judge.Arm]int{}
+	for id, arm := range h.lost {
+		lost[arm]++
+		if slices.ContainsFunc(h.w.crashed, func(c Crash) bool { return c.Task == id }) {
+			unhealthy[arm]++
+		}
+	}
+	why := next.Finished
+	if next.Active != nil {
+		why = []Rollout{*next.Active}
+	}
+	ended := slices.ContainsFunc(why, func(o Rollout) bool { return o.ID == r.ID && o.Phase == RollingBack })
+	told := ended && next.Active.Reason == CanariesLost
+	if told && unhealthy[judge.Candidate] < 3 && lost[judge.Candidate] < 12 {
+		h.t.Fatalf("ended for losses of %v, of them unhealthy %v", lost, unhealthy)
+	}
+	byHand := next.Active != nil && next.Active.Reason == PromotedByHand
+	if unhealthy[judge.Candidate] >= 3 && unhealthy[judge.Control] == 0 && !ended && !byHand && h.s.Active.Asked == nil && len(h.s.Requests) == 0 {
+		h.t.Fatalf("canaries are ended one after the other, %v of %v, and it goes on: %+v", unhealthy, lost, next.Active)
+	}
+}
+
+// checkTooFew checks that a rollout ends for want of tasks only while ECS is to
+// keep too few, and that no canary step outlasts that.
+func (h *history) checkTooFew(e Event, seen Observation) {
+	if e.Reason == TooFewTasks && e.To == RollingBack && (seen.Desired > 1 || e.From != Canary) {
+		h.t.Fatalf("too few tasks, and ECS is to keep %d: %+v", seen.Desired, e)
+	}
 }
 
 // checkSwaps checks that a swap which hurts ends the rollout that it is of, and

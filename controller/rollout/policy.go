@@ -25,13 +25,14 @@ type Policy struct {
 	ArtifactWait time.Duration `yaml:"artifact_wait"` // for an artifact that is missing or torn
 	PhaseWait    time.Duration `yaml:"phase_wait"`    // for a verdict in shadow, or in a canary step, before it is held
 	HoldFor      time.Duration `yaml:"hold_for"`      // before a held rollout takes its way out: back
-	DataGrace    time.Duration `yaml:"data_grace"`    // for which the data gate may fail before the rollout is held
+	DataGrace    time.Duration `yaml:"data_grace"`    // for which the data gate may fail before the rollout is held, and a canary step have too few tasks before it goes back
 	PromoteWait  time.Duration `yaml:"promote_wait"`  // for every task to move over
 	PromoteBatch int           `yaml:"promote_batch"` // tasks that may be moving over at once
 
 	Inconclusive InconclusivePolicy `yaml:"inconclusive"`
 	Budget       Budget             `yaml:"budget"`
 
+	Losses    LossPolicy   `yaml:"losses"`
 	SwapGuard SwapGuard    `yaml:"swap_guard"`
 	Judge     judge.Policy `yaml:"judge"`
 }
@@ -92,6 +93,7 @@ func Defaults() Policy {
 		PromoteWait:  30 * time.Minute,
 		PromoteBatch: 8,
 		Inconclusive: InconclusivePolicy{Floor: Extend, Borderline: Hold, Starved: Extend, PhaseWaits: 3},
+		Losses:       LossPolicy{Unhealthy: 3},
 		SwapGuard:    SwapGuard{Ratio: 3, Floor: 20 * time.Millisecond, Requests: 1000},
 		Judge:        judge.Policy{WindowBuckets: 20},
 	}
@@ -124,7 +126,7 @@ func (p Policy) Check() error {
 	if least := max(16, p.Judge.WindowBuckets); p.Buckets < least || p.Buckets > 64 {
 		return fmt.Errorf("buckets is %d: want %d to 64, or one canary task could never fill a window of the judge (judge.window_buckets)", p.Buckets, least)
 	}
-	for _, err := range []error{p.Inconclusive.check(), p.Budget.check(), p.SwapGuard.check(), p.Judge.Check()} {
+	for _, err := range []error{p.Inconclusive.check(), p.Budget.check(), p.Losses.check(), p.SwapGuard.check(), p.Judge.Check()} {
 		if err != nil {
 			return err
 		}

@@ -69,6 +69,8 @@ const (
 	ArtifactLost    Reason = "artifact_lost" // overwritten or removed before the release was stored
 	LoadFailed      Reason = "load_failed"   // tasks could not make it ready
 	SwapHurts       Reason = "swap_hurts"    // auctions took far longer while tasks took it over
+	CanariesLost    Reason = "canaries_lost" // more tasks with it went than with stable
+	TooFewTasks     Reason = "too_few_tasks" // the service keeps too few to compare any
 	TimedOut        Reason = "timed_out"     // promotion did not end in time
 
 	// Ends of a wish that changed nothing.
@@ -170,6 +172,9 @@ type Rollout struct {
 	Exposed    int64 `json:"exposed"`
 	MissedBids int64 `json:"missed_bids,omitempty"`
 
+	Losses      Losses    `json:"losses,omitzero"`
+	TooFewSince time.Time `json:"too_few_since,omitzero"` // ECS is to keep too few tasks to compare since
+
 	// Sized is how many tasks the step gets of those that it asks for, so that
 	// the budget lasts; zero where it does not matter.
 	Sized int `json:"sized,omitempty"`
@@ -246,6 +251,7 @@ type Crash struct {
 	Task      string    `json:"task"`
 	Container string    `json:"container,omitempty"` // whose end ended the task
 	Beside    bool      `json:"beside,omitempty"`    // that container stands beside the one that answers auctions
+	Unhealthy bool      `json:"unhealthy,omitempty"` // no crash: ECS ended it for its health checks
 	ExitCode  int       `json:"exit_code"`
 	Why       string    `json:"why"` // in the words of ECS
 	At        time.Time `json:"at"`

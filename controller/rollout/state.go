@@ -35,7 +35,7 @@ func (s State) clone() State {
 
 func (r Rollout) clone() Rollout {
 	r.CanaryTasks, r.ControlTasks = slices.Clone(r.CanaryTasks), slices.Clone(r.ControlTasks)
-	r.History = slices.Clone(r.History)
+	r.History, r.Losses.Latest = slices.Clone(r.History), slices.Clone(r.Losses.Latest)
 	return r
 }
 
@@ -207,6 +207,7 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 func (s *State) reform(r *Rollout) {
 	s.Generation++
 	r.Generation, r.StepSince, r.InvalidSince = s.Generation, time.Time{}, time.Time{}
+	r.TooFewSince = time.Time{}
 	if r.Phase != Canary {
 		r.CanaryTasks, r.ControlTasks = nil, nil
 	}

@@ -35,6 +35,7 @@ type world struct {
 	lost      string            // why what is not stored yet never will be
 	swaps     []SwapCost        // of whatever is the candidate
 	desired   int
+	crashed   []Crash
 }
 
 func newWorld(tasks ...string) *world {
@@ -57,7 +58,7 @@ func (w *world) start(id string) {
 }
 
 func (w *world) observe(s State, now time.Time) Observation {
-	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived))}
+	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived))}
 	for _, r := range s.Finished {
 		w.over[r.ID] = r
 	}
@@ -207,6 +208,11 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		w.swaps = nil
 	case "die":
 		delete(w.tasks, name)
+	case "unhealthy": // ECS ends it for its health checks
+		delete(w.tasks, name)
+		w.crashed = append(w.crashed, Crash{Task: name, Unhealthy: true})
+	case "desired":
+		w.desired, err = strconv.Atoi(name)
 	case "start":
 		w.fresh = s.Default
 		w.start(name)

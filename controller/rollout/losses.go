@@ -1,0 +1,140 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+// Losses is what became of members of the cohorts of canary steps that ECS no
+// longer runs. A candidate that makes tasks hang shows nowhere else: ECS ends
+// them for their health checks, and they count nothing.
+type Losses struct {
+	Canary  int `json:"canary"`
+	Control int `json:"control"`
+
+	// Evidence is the logarithm of the evidence that canary tasks are lost more
+	// often than control tasks; At is the loss that it counted last.
+	Evidence float64   `json:"evidence"`
+	At       time.Time `json:"at"`
+
+	Latest []Loss `json:"latest"` // the newest, oldest first
+}
+
+// Loss is one task that went.
+type Loss struct {
+	Task      string    `json:"task"`
+	Arm       judge.Arm `json:"arm"`
+	Unhealthy bool      `json:"unhealthy,omitempty"` // ECS ended it for its health checks
+}
+
+// LossPolicy says when lost canary tasks end a rollout.
+type LossPolicy struct {
+	Off       bool `yaml:"off"`
+	Unhealthy int  `yaml:"unhealthy"` // canaries that ECS ends for their health checks while no control is: 1 to 32
+}
+
+const (
+	maxLosses = 32 // that are remembered by name
+
+	// Losses within lossApart are one event, as tasks of a host go together.
+	lossApart = 30 * time.Second
+
+	// The claim that the evidence bets on is that a canary is lost lossOdds
+	// times as often as a control task; lossAlpha bounds the false alarms.
+	lossOdds  = 10
+	lossAlpha = .001
+)
+
+// check returns what is wrong with p, naming the setting and what it may be.
+func (p LossPolicy) check() error {
+	if p.Unhealthy < 1 || p.Unhealthy > maxLosses {
+		return fmt.Errorf("losses.unhealthy is %d: want 1 to %d canary tasks; say losses: {off: true} to do without", p.Unhealthy, maxLosses)
+	}
+	return nil
+}
+
+// watchLosses counts the members that ECS no longer runs, before others take
+// their places, and notes of whom ECS says that they were unhealthy: it may say
+// so later.
+func (r *Rollout) watchLosses(seen Observation, now time.Time) {
+	if r.Comparing() != Canary {
+		return
+	}
+	runs := make(map[string]bool, len(seen.Tasks))
+	for _, t := range seen.Tasks {
+		runs[t.ID] = true
+	}
+	var lost []Loss
+	for _, id := range slices.Concat(r.CanaryTasks, r.ControlTasks) {
+		if arm, _ := r.Arm(id); !runs[id] {
+			lost = append(lost, Loss{Task: id, Arm: arm})
+		}
+	}
+	r.Losses = r.Losses.with(lost, len(r.CanaryTasks), len(r.ControlTasks), now)
+	for _, c := range seen.Crashed {
+		if i := slices.IndexFunc(r.Losses.Latest, func(l Loss) bool { return l.Task == c.Task }); i >= 0 && c.Unhealthy {
+			r.Losses.Latest[i].Unhealthy = true
+		}
+	}
+}
+
+// with adds what was lost at once. If canary and control tasks are alike, each
+// of them is as likely as any other to be the first by name: a bet at the
+// cohorts' odds, which nobody can expect to win. Wald's sequential test; by
+// Ville's inequality the evidence ever reaches 1/alpha with probability alpha.
+func (l Losses) with(lost []Loss, canaries, controls int, now time.Time) Losses {
+	l.Latest = slices.Clone(l.Latest)
+	if len(lost) == 0 {
+		return l
+	}
+	first := slices.MinFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Task, b.Task) })
+	if canaries > 0 && controls > 0 && now.Sub(l.At) >= lossApart {
+		chance := float64(canaries) / float64(canaries+controls)
+		bet := lossOdds * chance / (lossOdds*chance + 1 - chance)
+		if first.Arm == judge.Control {
+			chance, bet = 1-chance, 1-bet
+		}
+		l.Evidence, l.At = l.Evidence+math.Log(bet/chance), now
+	}
+	for _, one := range lost {
+		if one.Arm == judge.Candidate {
+			l.Canary++
+		} else {
+			l.Control++
+		}
+	}
+	l.Latest = append(l.Latest, lost...)
+	l.Latest = l.Latest[max(0, len(l.Latest)-maxLosses):]
+	return l
+}
+
+// unhealthy counts the members of an arm that ECS ended for their health checks.
+func (l Losses) unhealthy(arm judge.Arm) (n int) {
+	for _, one := range l.Latest {
+		if one.Unhealthy && one.Arm == arm {
+			n++
+		}
+	}
+	return n
+}
+
+// losing reports whether the candidate costs tasks: ECS ends canaries for their
+// health checks and no control, or more of them go than chance explains.
+func (r Rollout) losing(p LossPolicy) (move, bool) {
+	l := r.Losses
+	ended := l.unhealthy(judge.Candidate)
+	say := ""
+	switch {
+	case p.Off:
+	case ended >= p.Unhealthy && l.unhealthy(judge.Control) == 0:
+		say = fmt.Sprintf("ECS ended %d canary tasks for failed health checks and no control task; %d are enough (losses.unhealthy): look at the log of one of them", ended, p.Unhealthy)
+	case l.Evidence >= math.Log(1/lossAlpha):
+		say = fmt.Sprintf("%d canary tasks were lost and %d control tasks (evidence %.0f, and %.0f is enough): ECS says of each why it stopped", l.Canary, l.Control, math.Exp(l.Evidence), 1/lossAlpha)
+	}
+	return move{RollingBack, r.Step, CanariesLost, say}, say != ""
+}

@@ -1,0 +1,68 @@
+package rollout
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
+)
+
+// TestLossesAreFair lets chance take tasks of both cohorts, alone or with a
+// host full of them, for as long as no rollout lasts: the evidence is wrong as
+// seldom as it says. Losses that are the candidate's are seen after a dozen.
+func TestLossesAreFair(t *testing.T) {
+	rng := rand.New(rand.NewPCG(14, 14))
+	for _, tt := range []struct{ canaries, controls, together int }{{1, 1, 1}, {8, 8, 1}, {2, 8, 1}, {8, 8, 6}} {
+		const rollouts = 5000
+		wrong := 0
+		for range rollouts {
+			wrong += falseAlarm(rng, tt.canaries, tt.controls, tt.together)
+		}
+		if most := 3 * lossAlpha * rollouts; float64(wrong) > most { // 15, where 5 are allowed: four deviations more
+			t.Errorf("%+v: %d of %d rollouts of fine candidates end, want %v at most", tt, wrong, rollouts, most)
+		}
+	}
+	l, n := Losses{}, 0
+	for ; l.Evidence < math.Log(1/lossAlpha); n++ {
+		l = l.with([]Loss{{Task: "a", Arm: judge.Candidate}}, 1, 1, start.Add(time.Duration(n)*time.Minute))
+	}
+	if n != 12 {
+		t.Errorf("a canary is lost %d times before that is evidence, want 12", n)
+	}
+}
+
+// falseAlarm is 1 if chance alone makes evidence.
+func falseAlarm(rng *rand.Rand, canaries, controls, together int) int {
+	l, now := Losses{}, start
+	for range 100 {
+		now = now.Add(time.Minute)
+		names := rng.Perm(canaries + controls) // of tasks, as random as those of ECS
+		var lost []Loss
+		for _, i := range rng.Perm(canaries + controls)[:together] {
+			arm := judge.Candidate
+			if i >= canaries {
+				arm = judge.Control
+			}
+			lost = append(lost, Loss{Task: fmt.Sprint(names[i]), Arm: arm})
+		}
+		if l = l.with(lost, canaries, controls, now); l.Evidence >= math.Log(1/lossAlpha) {
+			return 1
+		}
+	}
+	return 0
+}
+
+// TestLossesAreBounded loses tasks without end.
+func TestLossesAreBounded(t *testing.T) {
+	r := Rollout{Phase: Canary}
+	for i := range 5000 {
+		r.CanaryTasks = []string{fmt.Sprint(i)}
+		r.watchLosses(Observation{}, start.Add(time.Duration(i)*time.Second))
+	}
+	if n := len(r.Losses.Latest); n != maxLosses || r.Losses.Canary != 5000 {
+		t.Errorf("%d are remembered of %d", n, r.Losses.Canary)
+	}
+}
