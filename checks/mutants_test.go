@@ -285,6 +285,14 @@ func mutants() []mutant {
 			"t.Shadow == r.Candidate ||", "", "TestCrashes",
 		},
 		{
+			10, "an artifact that is denied is awaited for ever", "controller/admission.go",
+			"\tcase err != nil:\n\t\ta.Sentence", "\tcase err != nil && ctx != nil:\n\t\treturn nil, err\n\tcase err != nil:\n\t\ta.Sentence", "TestUnreadableArtifact",
+		},
+		{
+			4, "a pass waits for as long as an artifact takes", "controller/admission.go",
+			"examineNow = 500 * time.Millisecond", "examineNow = time.Hour", "TestLookOutlivesPass",
+		},
+		{
 			10, "canaries may be ended for their health checks without end", "controller/rollout/losses.go",
 			"ended >= p.Unhealthy && ", "ended > 2*p.Unhealthy && ", "TestStories",
 		},

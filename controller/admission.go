@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/admit"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // admission is what looking at an artifact came to, with its bytes.
@@ -18,22 +20,53 @@ type admission struct {
 	report  admit.Report
 }
 
-// lookAtArtifact says whether the artifact of a rollout may be tried.
+// examination is one look at an artifact: it may take far longer than a pass,
+// so it runs beside the passes, and a later one picks up what it came to. A
+// reconciler has one at a time.
+type examination struct {
+	rollout string
+	cancel  context.CancelFunc
+	late    atomic.Bool   // nobody waits: its end is to wake the loop
+	done    chan struct{} // closed at its end, after which the rest may be read
+	found   *admission
+	err     error
+}
+
+const (
+	// examineFor is how long a look may take.
+	examineFor = 10 * time.Minute
+	// examineNow is how long the pass that begins one waits for it: most
+	// artifacts are small.
+	examineNow = 500 * time.Millisecond
+)
+
+// errLooking means that the look at an artifact is under way.
+var errLooking = errors.New("still looking at it")
+
+// lookAtArtifact says whether the artifact of a rollout may be tried. Whatever
+// keeps it from being read is a reason to wait, and no trouble of ours.
 func (f *Reconciler) lookAtArtifact(ctx context.Context, r rollout.Rollout) (*rollout.Admission, error) {
 	found, err := f.admission(ctx, r)
+	place := fmt.Sprintf("s3://%s/%s", r.Source.Bucket, r.Source.Key)
 	a := &rollout.Admission{Rollout: r.ID, Outcome: rollout.AdmissionWait, Reason: rollout.AwaitArtifact}
 	switch {
+	case errors.Is(err, errLooking):
+		a.Outcome, a.Sentence = rollout.AdmissionLooking, "still looking at "+place
+		return a, nil
+	case ctx.Err() != nil:
+		return nil, err
 	case errors.Is(err, ErrNotFound):
-		a.Sentence = fmt.Sprintf("s3://%s/%s is not there yet", r.Source.Bucket, r.Source.Key)
+		a.Sentence = place + " is not there yet"
 		return a, nil
 	case errors.Is(err, ErrChanged):
-		a.Sentence = fmt.Sprintf("s3://%s/%s is being overwritten", r.Source.Bucket, r.Source.Key)
+		a.Sentence = place + " is being overwritten"
 		return a, nil
 	case errors.Is(err, ErrTooLarge):
-		a.Outcome, a.Reason, a.Sentence = rollout.AdmissionRefused, "too_large", fmt.Sprintf("s3://%s/%s: %v", r.Source.Bucket, r.Source.Key, err)
+		a.Outcome, a.Reason, a.Sentence = rollout.AdmissionRefused, "too_large", fmt.Sprintf("%s: %v", place, err)
 		return a, nil
 	case err != nil:
-		return nil, err
+		a.Sentence = fmt.Sprintf("%s cannot be read: %v", place, err)
+		return a, nil
 	}
 	report := found.report
 	a.Reason, a.Sentence, a.Digest, a.Source = rollout.Reason(report.Reason), report.Sentence, report.Digest, report.Passport.Source
@@ -48,17 +81,64 @@ func (f *Reconciler) lookAtArtifact(ctx context.Context, r rollout.Rollout) (*ro
 	return a, nil
 }
 
-// admission pins, fetches and checks the artifact of a rollout, once per pin.
+// admission is what the artifact of a rollout is like, from a look that has
+// ended, or errLooking.
 func (f *Reconciler) admission(ctx context.Context, r rollout.Rollout) (*admission, error) {
+	if known := f.memo.admission; r.Candidate != "" && known != nil && known.rollout == r.ID && known.pin == pinOf(r.Source) {
+		return known, nil
+	}
+	patience := time.Duration(0)
+	if f.memo.examination == nil {
+		f.memo.examination, patience = f.examine(ctx, r), examineNow
+	}
+	e := f.memo.examination
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-e.done:
+	case <-timer.C:
+		e.late.Store(true)
+		return nil, errLooking
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the look at the artifact: %w", ctx.Err())
+	}
+	f.memo.examination = nil
+	if e.rollout != r.ID { // of a rollout that nobody asks about any more
+		return f.admission(ctx, r)
+	}
+	if e.err == nil {
+		f.memo.admission = e.found
+	}
+	return e.found, e.err
+}
+
+// examine begins a look, which outlives the pass: until it ends, forgetArtifact
+// or stopLooking.
+func (f *Reconciler) examine(ctx context.Context, r rollout.Rollout) *examination {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), examineFor)
+	e := &examination{rollout: r.ID, cancel: cancel, done: make(chan struct{})}
+	known := f.memo.admission
+	go func() {
+		defer cancel()
+		e.found, e.err = f.read(ctx, r, known)
+		close(e.done)
+		if e.late.Load() {
+			f.Wake()
+		}
+	}()
+	return e
+}
+
+// read pins, fetches and checks the artifact of a rollout, once per pin.
+func (f *Reconciler) read(ctx context.Context, r rollout.Rollout, known *admission) (_ *admission, err error) {
 	source := r.Source
 	if r.Candidate == "" { // not pinned yet
-		var err error
 		if source, _, err = f.Artifacts.Pin(ctx, source); err != nil {
 			return nil, err
 		}
 	}
-	pin := source.VersionID + " " + source.ETag
-	if known := f.memo.admission; known != nil && known.rollout == r.ID && known.pin == pin {
+	pin := pinOf(source)
+	if known != nil && known.rollout == r.ID && known.pin == pin {
 		return known, nil
 	}
 	artifact, err := f.Artifacts.Fetch(ctx, source, f.Fleet.Admission.Limit())
@@ -66,17 +146,48 @@ func (f *Reconciler) admission(ctx context.Context, r rollout.Rollout) (*admissi
 		return nil, err
 	}
 	report := admit.Check(artifact, source, f.Fleet.Admission, "", time.Now())
-	f.memo.admission = &admission{rollout: r.ID, pin: pin, archive: report.Archive, report: report}
-	return f.memo.admission, nil
+	return &admission{rollout: r.ID, pin: pin, archive: report.Archive, report: report}, nil
+}
+
+func pinOf(s release.Source) string { return s.VersionID + " " + s.ETag }
+
+// forgetArtifact lets go of what is known of artifacts, but of those that the
+// active rollout needs. A look that is in vain is called off; its end is not
+// waited for, but no other one begins before.
+func (f *Reconciler) forgetArtifact(active *rollout.Rollout) {
+	if e := f.memo.examination; e != nil && (active == nil || active.ID != e.rollout) {
+		e.cancel()
+		select {
+		case <-e.done:
+			f.memo.examination = nil
+		default:
+		}
+	}
+	if active == nil { // nobody will ask for its bytes again
+		f.memo.admission = nil
+	}
+}
+
+// stopLooking calls off the look that is under way, and waits for its end.
+func (f *Reconciler) stopLooking() {
+	if e := f.memo.examination; e != nil {
+		e.cancel()
+		<-e.done
+		f.memo.examination = nil
+	}
 }
 
 // lost says why the pinned artifact of a rollout is no longer to be had; empty
 // while it is.
-func (f *Reconciler) lost(ctx context.Context, r rollout.Rollout) (string, error) {
+func (f *Reconciler) lost(ctx context.Context, r rollout.Rollout, now time.Time) (string, error) {
 	_, err := f.admission(ctx, r)
-	if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) {
+	wait := f.Fleet.Policies.For(r.ID).ArtifactWait
+	switch {
+	case errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound):
 		return fmt.Sprintf("s3://%s/%s was overwritten or removed before the release was stored; version the bucket, or let every job write to a place of its own",
 			r.Source.Bucket, r.Source.Key), nil
+	case err != nil && ctx.Err() == nil && now.Sub(r.Since) >= wait:
+		return fmt.Sprintf("s3://%s/%s could not be stored as a release within %v (artifact_wait): %v", r.Source.Bucket, r.Source.Key, wait, err), nil
 	}
 	return "", err
 }

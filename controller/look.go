@@ -34,7 +34,7 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	f.memo.pasts.Look(s, seen.Tasks, f.epoch, now)
 	seen.Jobs, err = f.jobs(ctx, s, now)
 	trouble("look for models", err)
-	seen.Published, seen.Lost, err = f.published(ctx, s)
+	seen.Published, seen.Lost, err = f.published(ctx, s, now)
 	trouble("look for the release", err)
 	seen.Archived = f.memo.archivedOf(s.Finished)
 	if s.Active != nil && s.Active.Phase == rollout.Admitting {
@@ -145,19 +145,16 @@ func (s service) bound(ctx context.Context) (context.Context, context.CancelFunc
 
 // published tells whether the release being tried is stored whole, and if it is
 // not, whether it can be no more.
-func (f *Reconciler) published(ctx context.Context, s rollout.State) (digests []string, lost string, err error) {
+func (f *Reconciler) published(ctx context.Context, s rollout.State, now time.Time) (digests []string, lost string, err error) {
 	r := s.Active
-	if r == nil {
-		f.memo.admission = nil // nobody will ask for its bytes again
-		return nil, "", nil
-	}
-	if r.Candidate == "" {
+	f.forgetArtifact(r)
+	if r == nil || r.Candidate == "" {
 		return nil, "", nil
 	}
 	if !f.memo.published[r.Candidate] {
 		_, _, err := f.Documents.Get(ctx, release.PassportKey(r.Candidate))
 		if errors.Is(err, ErrNotFound) {
-			lost, err = f.lost(ctx, *r)
+			lost, err = f.lost(ctx, *r, now)
 			return nil, lost, err
 		}
 		if err != nil {

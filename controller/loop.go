@@ -139,6 +139,7 @@ func (f *Reconciler) pace(changed bool, actions []rollout.Action) time.Duration 
 // run reconciles one fleet at its own pace, and sooner while things change,
 // until ctx ends.
 func (f *Reconciler) run(ctx context.Context) {
+	defer f.stopLooking()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var trouble trouble

@@ -30,12 +30,13 @@ type memory struct {
 	crashed   []rollout.Crash // as ECS told last
 	crashedAt time.Time
 
-	admission *admission // of the last rollout looked at
-	judging   *judging
-	settled   string // rollout whose looks are all stored, though it went back
-	swaps     watch.Swaps
-	pasts     watch.Pasts
-	pace      watch.Pace
+	examination *examination // under way, or not picked up yet
+	admission   *admission   // of the last rollout looked at
+	judging     *judging
+	settled     string // rollout whose looks are all stored, though it went back
+	swaps       watch.Swaps
+	pasts       watch.Pasts
+	pace        watch.Pace
 }
 
 func newMemory() memory {

@@ -154,14 +154,8 @@ func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
 	switch a.Outcome {
 	case AdmissionRefused:
 		return move{Refused, 0, a.Reason, a.Sentence}
-	case AdmissionWait:
-		switch {
-		case r.By == "" && len(s.Queue) > 0 && s.Queue[0].By == "":
-			return move{Superseded, 0, Newer, "gave way to " + s.Queue[0].ID + " while its artifact was awaited"}
-		case now.Sub(r.Since) >= p.ArtifactWait:
-			return move{Refused, 0, ArtifactTimeout, fmt.Sprintf("after %v (artifact_wait): %s", p.ArtifactWait, a.Sentence)}
-		}
-		return move{Admitting, 0, AwaitArtifact, a.Sentence}
+	case AdmissionWait, AdmissionLooking:
+		return s.awaiting(*a, p, now)
 	case AdmissionOK:
 	}
 	switch {
@@ -176,6 +170,26 @@ func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
 	}
 	return move{Shadow, 0, Admitted, a.Sentence}
 }
+
+// awaiting is what becomes of a rollout whose artifact is not there, or cannot
+// be read. Only one that is being looked at, or that a person asked for, does
+// not give way.
+func (s State) awaiting(a Admission, p Policy, now time.Time) move {
+	r := *s.Active
+	switch {
+	case a.Outcome == AdmissionWait && r.By == "" && len(s.Queue) > 0 && s.Queue[0].By == "":
+		return move{Superseded, 0, Newer, "gave way to " + s.Queue[0].ID + " while its artifact was awaited"}
+	case now.Sub(r.Since) >= p.ArtifactWait:
+		return move{Refused, 0, ArtifactTimeout, fmt.Sprintf("after %v (artifact_wait): %s", p.ArtifactWait, a.Sentence)}
+	case r.Reason == AwaitArtifact && now.Sub(r.History[len(r.History)-1].At) < sayAgain:
+		return stay(r)
+	}
+	return move{Admitting, 0, AwaitArtifact, a.Sentence}
+}
+
+// sayAgain is how long one word for why an artifact is awaited stands: errors
+// may take turns.
+const sayAgain = time.Minute
 
 // broken reports that the candidate does harm so gross that nothing else
 // matters in any phase in which tasks serve it. The first release is none that

@@ -22,7 +22,7 @@ type Policy struct {
 	Settle       time.Duration `yaml:"settle"`        // how long a candidate waits for a newer one before it starts
 	MaxCoalesced int           `yaml:"max_coalesced"` // a candidate that replaced so many others gets its full run
 	Preempt      bool          `yaml:"preempt"`       // a newer candidate ends one in shadow or canary
-	ArtifactWait time.Duration `yaml:"artifact_wait"` // for an artifact that is missing or torn
+	ArtifactWait time.Duration `yaml:"artifact_wait"` // for an artifact that is missing, torn, or cannot be read
 	PhaseWait    time.Duration `yaml:"phase_wait"`    // for a verdict in shadow, or in a canary step, before it is held
 	HoldFor      time.Duration `yaml:"hold_for"`      // before a held rollout takes its way out: back
 	DataGrace    time.Duration `yaml:"data_grace"`    // for which the data gate may fail before the rollout is held, and a canary step have too few tasks before it goes back

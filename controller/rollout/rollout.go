@@ -44,7 +44,7 @@ const (
 	Found           Reason = "found"            // a training job completed
 	Asked           Reason = "asked"            // a person asked; Rollout.By says who
 	Turn            Reason = "turn"             // its turn has come
-	AwaitArtifact   Reason = "artifact_awaited" // not there yet, or torn
+	AwaitArtifact   Reason = "artifact_awaited" // not there yet, not to be read, or torn
 	Admitted        Reason = "admitted"
 	FirstRelease    Reason = "first_release" // nothing to compare with
 	AlreadyLive     Reason = "already_live"  // the same bytes serve already
@@ -289,7 +289,8 @@ type AdmissionOutcome string
 // The outcomes of admission.
 const (
 	AdmissionOK      AdmissionOutcome = "ok"
-	AdmissionWait    AdmissionOutcome = "wait" // not there, still changing, or torn
+	AdmissionWait    AdmissionOutcome = "wait"    // not there, not to be read, still changing, or torn
+	AdmissionLooking AdmissionOutcome = "looking" // it is being fetched and checked
 	AdmissionRefused AdmissionOutcome = "refused"
 )
 

@@ -149,7 +149,7 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 	r := s.Active
 	from := r.Phase
 	checkArrow(from, m.to)
-	if a := seen.Admission; from == Admitting && a != nil && a.Outcome != AdmissionWait {
+	if a := seen.Admission; from == Admitting && a != nil && (a.Outcome == AdmissionOK || a.Outcome == AdmissionRefused) {
 		r.Source, r.Candidate, r.Against = a.Source, a.Digest, s.Stable
 		r.Predicted, r.Reference = a.Predicted, a.Reference
 		if r.Intended == nil { // else a person has said it
