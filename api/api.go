@@ -101,6 +101,11 @@ type Options struct {
 	// be shown. Nil: deadlines are shown only where the state holds them.
 	Policy func(fleet, rollout string) (rollout.Policy, bool)
 
+	// Artifact returns why an artifact that a person wants tried cannot be read;
+	// nil when it can be, and when nobody can be asked: then it is awaited. Nil:
+	// every artifact is awaited.
+	Artifact func(ctx context.Context, source release.Source) error
+
 	// Middleware wraps every route under /v1, outermost first: the place for
 	// sign-in.
 	Middleware []func(http.Handler) http.Handler

@@ -86,6 +86,9 @@ func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.readable(r.Context(), q); err != nil {
+			return nil, err
+		}
 		stored, err := s.source.Request(r.Context(), fleet, q)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", verb, err)

@@ -114,7 +114,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		store.Names = append(store.Names, f.Name)
 		store.fleets[f.Name] = loop
 	}
-	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Policy: store.policy})
+	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Policy: store.policy, Artifact: client.Artifacts().Check})
 	log.InfoContext(ctx, "serving", "dashboard", "http://"+listener.Addr().String(), "fleets", len(fleets))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return leader.Run(ctx) })

@@ -44,7 +44,7 @@ func ParseURL(address string) (bucket, key string, err error) {
 
 // Pin implements controller.Artifacts.
 func (a *Artifacts) Pin(ctx context.Context, source release.Source) (pinned release.Source, bytes int64, err error) {
-	at := place{bucket: source.Bucket, key: source.Key}
+	at := place{bucket: source.Bucket, key: source.Key, given: true}
 	if source.Bucket == "" || source.Key == "" {
 		return source, 0, fmt.Errorf("pin the artifact of training job %q: it names no place in S3: %w", source.Job, controller.ErrNotFound)
 	}
@@ -69,16 +69,59 @@ func (a *Artifacts) Pin(ctx context.Context, source release.Source) (pinned rele
 		err = errNotS3
 	}
 	if err != nil {
-		return source, 0, explain("pin the artifact", at, err)
+		return source, 0, explain("pin the artifact", at, a.inWords(ctx, source, err))
 	}
 	source.VersionID, source.ETag = aws.ToString(out.VersionId), *out.ETag
 	return source, aws.ToInt64(out.ContentLength), nil
 }
 
+// inWords asks for the first byte of an object that S3 would not show, as its
+// answer to HEAD has no body to say why.
+func (a *Artifacts) inWords(ctx context.Context, source release.Source, err error) error {
+	if unavailable(err) {
+		return err
+	}
+	if said := a.firstByte(ctx, source); said != nil && !unavailable(said) {
+		return said
+	}
+	return err
+}
+
+func (a *Artifacts) firstByte(ctx context.Context, source release.Source) error {
+	out, err := a.client.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &source.Bucket, Key: &source.Key, Range: aws.String("bytes=0-0")})
+	if err != nil {
+		return err
+	}
+	return out.Body.Close()
+}
+
+// Check returns why an artifact cannot be read, in words for whoever named it;
+// nil when it can be, and when AWS cannot be asked now: then it is awaited.
+func (a *Artifacts) Check(ctx context.Context, source release.Source) error {
+	at := place{bucket: source.Bucket, key: source.Key, given: true}
+	pinned, _, err := a.Pin(ctx, source)
+	if err == nil && !strings.HasPrefix(pinned.ETag, prefixMark) {
+		err = a.firstByte(ctx, source)
+		if missing(err) || code(err) == "InvalidRange" { // it changes just now, or is empty: the look will tell
+			err = nil
+		}
+		err = explain("read the artifact", at, err)
+	}
+	switch {
+	case errors.Is(err, controller.ErrNotFound):
+		return fmt.Errorf("there is nothing at %v: check the address", at)
+	case errors.Is(err, controller.ErrTooLarge):
+		return err
+	case err == nil, unavailable(err), credentialSentence(err) != "":
+		return nil
+	}
+	return err
+}
+
 // Fetch implements controller.Artifacts. An object that was deleted meanwhile
 // is ErrChanged too.
 func (a *Artifacts) Fetch(ctx context.Context, pinned release.Source, limit int64) ([]byte, error) {
-	at := place{bucket: pinned.Bucket, key: pinned.Key, version: pinned.VersionID}
+	at := place{bucket: pinned.Bucket, key: pinned.Key, version: pinned.VersionID, given: true}
 	if pinned.ETag == "" {
 		return nil, fmt.Errorf("fetch %v: it is not pinned: %w", at, controller.ErrChanged)
 	}

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
 	"github.com/sluicehq/sluice/controller"
@@ -40,6 +42,7 @@ func (f *fault) Unwrap() error { return f.err }
 // place is what a call was about, to name in an error.
 type place struct {
 	bucket, key, version string
+	given                bool // by a training job or a person: an artifact, and no document of ours
 	cluster, service     string
 }
 
@@ -84,6 +87,9 @@ func apiSentence(at place, api smithy.APIError, err error) string {
 	if throttled(api) {
 		return fmt.Sprintf("AWS asks to slow down (%s): it is tried again in the next pass; if this stays, poll less often or ask AWS for a higher limit", api.ErrorCode())
 	}
+	if says := artifactSentence(at, api); says != "" {
+		return fmt.Sprintf("%s (AWS says %s)", says, words(api))
+	}
 	switch api.ErrorCode() {
 	case "NoSuchBucket":
 		return fmt.Sprintf("bucket %q does not exist: create it or set --bucket", at.bucket)
@@ -104,7 +110,37 @@ func apiSentence(at place, api smithy.APIError, err error) string {
 	case "UnknownOperationException":
 		return "the endpoint does not offer this call: check --endpoint; it said: " + api.ErrorMessage()
 	}
+	return words(api)
+}
+
+// words are AWS's own.
+func words(api smithy.APIError) string {
 	return strings.TrimSuffix(api.ErrorCode()+": "+api.ErrorMessage(), ": ")
+}
+
+// artifactSentence says why an artifact that somebody named cannot be read;
+// empty where that is not about the artifact.
+func artifactSentence(at place, api smithy.APIError) string {
+	code, message := api.ErrorCode(), strings.ToLower(api.ErrorMessage())
+	switch {
+	case !at.given:
+		return ""
+	case code == "NoSuchBucket":
+		return fmt.Sprintf("bucket %q does not exist: check the address", at.bucket)
+	case strings.HasPrefix(code, "KMS"):
+		return fmt.Sprintf("the key that %v is encrypted with cannot be used: enable it, or write the artifact with another one", at)
+	case code == "PermanentRedirect" || code == "MovedPermanently" || code == "AuthorizationHeaderMalformed" || code == "TemporaryRedirect":
+		return fmt.Sprintf("bucket %q is in another region: let training jobs write to one in the controller's (--region)", at.bucket)
+	case code == "InvalidObjectState":
+		return fmt.Sprintf("%v is archived: restore it, or keep artifacts out of Glacier", at)
+	case code != "AccessDenied" && code != "Forbidden" && code != "AllAccessDisabled":
+		return ""
+	case strings.Contains(message, "kms:"):
+		return fmt.Sprintf("access to the key of %v is denied: allow kms:Decrypt in the role's policy and in the key's own", at)
+	case strings.Contains(message, "request-payer") || strings.Contains(message, "requester pays"):
+		return fmt.Sprintf("reading %v is paid for by whoever asks, which Sluice does not: copy it to a bucket of your own", at)
+	}
+	return fmt.Sprintf("access to %v is denied, or there is no such object: allow s3:GetObject there and s3:ListBucket on the bucket in the role's policy, and in the bucket's own if it is of another account", at)
 }
 
 func throttled(api smithy.APIError) bool {
@@ -213,7 +249,8 @@ func missing(err error) bool {
 // not of the one thing that was asked about.
 func unavailable(err error) bool {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	var answer *awshttp.ResponseError
+	if !errors.As(err, &api) || errors.As(err, &answer) && answer.HTTPStatusCode() >= http.StatusInternalServerError {
 		return true
 	}
 	return api.ErrorFault() == smithy.FaultServer || throttled(api)

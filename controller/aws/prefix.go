@@ -42,7 +42,7 @@ func mayBePrefix(key string) bool { return !strings.HasSuffix(key, ".gz") }
 // look lists a folder. One with nothing in it is ErrNotFound.
 func (a *Artifacts) look(ctx context.Context, bucket, key string) (*folder, error) {
 	f := &folder{prefix: strings.TrimSuffix(key, "/") + "/"}
-	at := place{bucket: bucket, key: f.prefix}
+	at := place{bucket: bucket, key: f.prefix, given: true}
 	most := release.DefaultLimits().Files
 	ctx, cancel := context.WithTimeout(ctx, a.client.timeout)
 	defer cancel()

@@ -352,9 +352,85 @@ func TestMissingBucket(t *testing.T) {
 	_, err = d.List(t.Context(), "a", 1)
 	check(t, "list", err, says)
 	_, _, err = c.Artifacts().Pin(t.Context(), source("nowhere", "a"))
-	check(t, "pin", err, says)
+	const address = `bucket "nowhere" does not exist: check the address (AWS says NoSuchBucket`
+	check(t, "pin", err, address)
 	pinned := source("nowhere", "a")
 	pinned.ETag = `"x"`
 	_, err = c.Artifacts().Fetch(t.Context(), pinned, 1)
-	check(t, "fetch", err, says)
+	check(t, "fetch", err, address)
+}
+
+// TestUnreadable lets S3 refuse an artifact in its ways: each is told in its
+// own words, with a way out. A try is refused at the door only for what is about
+// the artifact.
+func TestUnreadable(t *testing.T) {
+	const kms = "User: arn:aws:sts::1:assumed-role/sluice is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:1"
+	for name, tt := range map[string]struct {
+		status        int
+		code, message string
+		head          bool // HEAD is refused, too
+		says          string
+		passes        bool
+	}{
+		"denied":         {status: 403, code: "AccessDenied", message: "Access Denied", head: true, says: "allow s3:GetObject there and s3:ListBucket on the bucket"},
+		"another key":    {status: 403, code: "AccessDenied", message: kms, says: "allow kms:Decrypt in the role's policy"},
+		"disabled key":   {status: 400, code: "KMS.DisabledException", message: "arn:aws:kms:1 is disabled.", says: "cannot be used: enable it"},
+		"requester pays": {status: 403, code: "AccessDenied", message: "Requester Pays is enabled on this bucket", head: true, says: "copy it to a bucket of your own"},
+		"another region": {status: 301, code: "PermanentRedirect", message: "The bucket must be addressed using another endpoint", head: true, says: "is in another region: let training jobs write"},
+		"archived":       {status: 403, code: "InvalidObjectState", message: "The operation is not valid for the object's storage class", says: "is archived: restore it"},
+		"unheard of":     {status: 400, code: "Odd", message: "a thing of 2031", says: "Odd: a thing of 2031"},
+		"down":           {status: 503, code: "ServiceUnavailable", message: "Reduce your request rate", head: true, says: "AWS asks to slow down", passes: true},
+		"broken":         {status: 500, code: "InternalError", message: "We encountered an internal error", head: true, says: "InternalError", passes: true},
+		"expired":        {status: 400, code: "ExpiredToken", message: "The provided token has expired.", head: true, says: "credentials have expired", passes: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refused := false
+			endpoint := localS3(t, func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					switch read := strings.HasSuffix(r.URL.Path, "/a.tar.gz"); {
+					case refused && read && r.Method == http.MethodHead && tt.head:
+						w.WriteHeader(tt.status)
+					case refused && read && r.Method == http.MethodGet:
+						answer(w, tt.status, s3Error(tt.code, tt.message))
+					default:
+						next.ServeHTTP(w, r)
+					}
+				})
+			})
+			bucket(t, endpoint, "training", true).Write(t, "a.tar.gz", []byte("a model"))
+			a := open(t, endpoint).Artifacts()
+			check(t, "check what can be read", a.Check(t.Context(), source("training", "a.tar.gz")), "")
+			pinned, _, err := a.Pin(t.Context(), source("training", "a.tar.gz"))
+			check(t, "pin", err, "")
+			refused = true
+			_, err = a.Fetch(t.Context(), pinned, 100)
+			for _, want := range []string{tt.says, tt.code} {
+				if tt.code != "ExpiredToken" || want != tt.code {
+					check(t, "fetch", err, want)
+				}
+			}
+			if _, _, err = a.Pin(t.Context(), source("training", "a.tar.gz")); tt.head && !tt.passes {
+				check(t, "pin", err, tt.says)
+				check(t, "pin", err, tt.message)
+			}
+			want := tt.says
+			if tt.passes {
+				want = ""
+			}
+			check(t, "check", a.Check(t.Context(), source("training", "a.tar.gz")), want)
+		})
+	}
+	a := open(t, localS3(t, nil)).Artifacts()
+	check(t, "check", a.Check(t.Context(), source("nowhere", "a.tar.gz")), `bucket "nowhere" does not exist: check the address`)
+	endpoint := localS3(t, nil)
+	bucket(t, endpoint, "training", true)
+	for _, key := range []string{"a.tar.gz", "folder/", "neither"} {
+		check(t, "check", open(t, endpoint).Artifacts().Check(t.Context(), source("training", key)), "there is nothing at s3://training/"+key+": check the address")
+	}
+	bucket(t, endpoint, "full", true).Write(t, "folder/model.json", []byte("a model"))
+	check(t, "check", open(t, endpoint).Artifacts().Check(t.Context(), source("full", "folder/")), "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	check(t, "check in no time", open(t, endpoint).Artifacts().Check(ctx, source("training", "a.tar.gz")), "")
 }

@@ -1,0 +1,24 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// checkFor bounds how long a person waits to hear whether an artifact is there.
+const checkFor = 3 * time.Second
+
+// readable refuses a try of an artifact that is not there, or cannot be read.
+func (s *server) readable(ctx context.Context, q rollout.Request) error {
+	if q.Verb != rollout.VerbTry || s.options.Artifact == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkFor)
+	defer cancel()
+	if err := s.options.Artifact(ctx, *q.Source); err != nil {
+		return sentence(ErrBadRequest, "%v", err)
+	}
+	return nil
+}
