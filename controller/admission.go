@@ -186,6 +186,8 @@ func (f *Reconciler) lost(ctx context.Context, r rollout.Rollout, now time.Time)
 	case errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound):
 		return fmt.Sprintf("s3://%s/%s was overwritten or removed before the release was stored; version the bucket, or let every job write to a place of its own",
 			r.Source.Bucket, r.Source.Key), nil
+	case errors.Is(err, errLooking):
+		return "", nil
 	case err != nil && ctx.Err() == nil && now.Sub(r.Since) >= wait:
 		return fmt.Sprintf("s3://%s/%s could not be stored as a release within %v (artifact_wait): %v", r.Source.Bucket, r.Source.Key, wait, err), nil
 	}

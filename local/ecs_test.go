@@ -278,7 +278,11 @@ func TestHealthChecks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a failing task is stopped", func() bool { return len(c.tasks(types.DesiredStatusStopped)) > 0 })
+	eventually(t, "a failing task is stopped, and it is said why", func() bool {
+		stopped := c.tasks(types.DesiredStatusStopped)
+		return len(stopped) > 0 && stopped[0].StopCode == types.TaskStopCodeServiceSchedulerInitiated &&
+			strings.Contains(aws.ToString(stopped[0].StoppedReason), "health checks")
+	})
 	if !slices.Contains(arns(c.tasks(types.DesiredStatusRunning)), *good.TaskArn) {
 		t.Error("the healthy task of before was stopped for one that never was healthy")
 	}

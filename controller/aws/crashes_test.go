@@ -91,8 +91,8 @@ func TestManyEnded(t *testing.T) {
 
 // beside is a task of three containers as ECS shows it after its end, by their
 // exit codes: filter answers auctions.
-func beside(id string, filter, proxy, logs int, more object) object {
-	t := ended(id, "EssentialContainerExited", "Essential container in task exited",
+func beside(filter, proxy, logs int, more object) object {
+	t := ended("t", "EssentialContainerExited", "Essential container in task exited",
 		object{"name": "proxy", "exitCode": proxy}, object{"name": "filter", "exitCode": filter}, object{"name": "logs", "exitCode": logs})
 	maps.Copy(t, more)
 	return t
@@ -115,21 +115,21 @@ func TestSidecars(t *testing.T) {
 		sidecar   bool
 		code      int
 	}{
-		"proxy exits":                      {task: beside("t", 143, 1, 143, defined), by: "proxy", sidecar: true, code: 1},
-		"proxy is killed":                  {task: beside("t", 0, 137, 0, defined), by: "proxy", sidecar: true, code: 137},
-		"logs exit, filter does not drain": {task: beside("t", 137, 143, 3, defined), by: "logs", sidecar: true, code: 3},
-		"filter panics":                    {task: beside("t", 2, 143, 0, defined), by: "filter", code: 2},
-		"filter panics, others hang":       {task: beside("t", 2, 137, 137, defined), by: "filter", code: 2},
-		"filter is killed":                 {task: beside("t", 137, 143, 0, defined), by: "filter", code: 137},
-		"all are killed":                   {task: beside("t", 137, 137, 137, defined), by: "filter", code: 137},
-		"both fail":                        {task: beside("t", 1, 1, 143, defined), by: "filter", code: 1},
-		"named":                            {task: beside("t", 143, 1, 0, nil), container: "proxy", by: "proxy", code: 1},
-		"named, another ends":              {task: beside("t", 1, 0, 0, nil), container: "proxy", by: "filter", sidecar: true, code: 1},
-		"no such name":                     {task: beside("t", 143, 1, 143, defined), container: "fliter", by: "proxy", code: 1},
+		"proxy exits":                      {task: beside(143, 1, 143, defined), by: "proxy", sidecar: true, code: 1},
+		"proxy is killed":                  {task: beside(0, 137, 0, defined), by: "proxy", sidecar: true, code: 137},
+		"logs exit, filter does not drain": {task: beside(137, 143, 3, defined), by: "logs", sidecar: true, code: 3},
+		"filter panics":                    {task: beside(2, 143, 0, defined), by: "filter", code: 2},
+		"filter panics, others hang":       {task: beside(2, 137, 137, defined), by: "filter", code: 2},
+		"filter is killed":                 {task: beside(137, 143, 0, defined), by: "filter", code: 137},
+		"all are killed":                   {task: beside(137, 137, 137, defined), by: "filter", code: 137},
+		"both fail":                        {task: beside(1, 1, 143, defined), by: "filter", code: 1},
+		"named":                            {task: beside(143, 1, 0, nil), container: "proxy", by: "proxy", code: 1},
+		"named, another ends":              {task: beside(1, 0, 0, nil), container: "proxy", by: "filter", sidecar: true, code: 1},
+		"no such name":                     {task: beside(143, 1, 143, defined), container: "fliter", by: "proxy", code: 1},
 		"bound":                            {task: ended("t", "EssentialContainerExited", "", bound...), by: "proxy", sidecar: true, code: 1},
-		"nobody tells":                     {task: beside("t", 143, 1, 143, nil), by: "proxy", code: 1},
-		"nobody may ask":                   {task: beside("t", 143, 1, 143, defined), refused: "AccessDeniedException", by: "proxy", code: 1},
-		"nobody can ask":                   {task: beside("t", 143, 1, 143, defined), refused: "ThrottlingException"},
+		"nobody tells":                     {task: beside(143, 1, 143, nil), by: "proxy", code: 1},
+		"nobody may ask":                   {task: beside(143, 1, 143, defined), refused: "AccessDeniedException", by: "proxy", code: 1},
+		"nobody can ask":                   {task: beside(143, 1, 143, defined), refused: "ThrottlingException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &cluster{t: t, services: []object{service(1)}, tasks: []object{tt.task}, refuse: map[string]apiError{}}

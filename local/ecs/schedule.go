@@ -52,12 +52,19 @@ func (s *Server) schedule(ctx context.Context, key string, now time.Time) error 
 	start, stop := plan(g, s.members(v, now))
 	if len(stop) > 0 {
 		var ending []*task
+		reasons := map[string][]*task{}
 		for _, taskID := range stop {
-			ending = append(ending, s.tasks[taskID])
+			t := s.tasks[taskID]
+			reason := fmt.Sprintf("Scaling activity initiated by (deployment %s)", *p.Id)
+			if t.HealthStatus == types.HealthStatusUnhealthy {
+				reason = "Task failed container health checks"
+			}
+			ending, reasons[reason] = append(ending, t), append(reasons[reason], t)
 		}
-		reason := fmt.Sprintf("Scaling activity initiated by (deployment %s)", *p.Id)
-		if err := s.stop(types.TaskStopCodeServiceSchedulerInitiated, reason, ending...); err != nil {
-			return err
+		for reason, tasks := range reasons {
+			if err := s.stop(types.TaskStopCodeServiceSchedulerInitiated, reason, tasks...); err != nil {
+				return err
+			}
 		}
 		v.note(now, "has stopped %d running tasks: %s.", len(ending), ids(ending))
 	}
