@@ -358,7 +358,7 @@ func mutants() []mutant {
 		},
 		{
 			11, "what a person tries gives way while it is awaited", "controller/rollout/decide.go",
-			"case r.By == \"\" && len(s.Queue) > 0", "case len(s.Queue) > 0", "TestStories",
+			"case a.Outcome == AdmissionWait && r.By == \"\" && len(s.Queue) > 0", "case a.Outcome == AdmissionWait && len(s.Queue) > 0", "TestStories",
 		},
 	}
 }
