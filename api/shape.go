@@ -189,9 +189,9 @@ func moment(t time.Time) *time.Time {
 // shapeTask tells what a task does in the light of what it is asked to do.
 func shapeTask(t rollout.Task, s rollout.State) Task {
 	out := Task{
-		ID: t.ID, Address: t.Address, State: taskState(t), Ready: t.Reachable && t.Ready, Cohort: cohort(t.ID, s.Active),
+		ID: t.ID, Address: t.Address, State: taskState(t, s), Ready: t.Reachable && t.Ready, Cohort: cohort(t.ID, s.Active),
 		Serving: t.Serving, Serves: serves(t, s), Shadow: t.Shadow, Preparing: t.Preparing,
-		Failure: t.Failure, Error: t.Error, Tag: t.Tag, Protected: t.Protected,
+		Failure: t.Failure, Error: cmp.Or(t.Error, s.Doubt(t)), Tag: t.Tag, Protected: t.Protected,
 		Requests: t.Requests, MemoryBytes: t.MemoryBytes, Connections: t.Connections, StartedAt: t.StartedAt.UTC(),
 	}
 	if t.Scored > 0 {
@@ -221,11 +221,11 @@ const (
 	servesNothing   = "nothing"
 )
 
-func taskState(t rollout.Task) string {
+func taskState(t rollout.Task, s rollout.State) string {
 	switch {
 	case !t.Reachable:
 		return taskUnreachable
-	case t.Failure != "":
+	case t.Failure != "", s.Poisoned(t):
 		return taskFailed
 	case t.Preparing != "":
 		return taskPreparing

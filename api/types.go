@@ -265,7 +265,7 @@ type Task struct {
 	Preparing string `json:"preparing"` // digest being loaded
 
 	Failure   string `json:"failure,omitempty"` // of the newest assignment
-	Error     string `json:"error,omitempty"`   // why it cannot be reached
+	Error     string `json:"error,omitempty"`   // why it cannot be reached, or does not obey
 	Tag       string `json:"tag"`               // release it is tagged with in ECS
 	Protected bool   `json:"protected"`
 

@@ -138,7 +138,7 @@ func mutants() []mutant {
 		},
 		{
 			6, "a new leader keeps the epoch of the old", "controller/lease.go",
-			"next.Epoch++", "next.Epoch = max(1, next.Epoch)", "TestRandomLeases",
+			"max(next.Epoch, e.held.Epoch, e.used) + 1", "max(1, next.Epoch)", "TestRandomLeases",
 		},
 		{
 			6, "a lease is free after half of its time", "controller/lease.go",
@@ -146,19 +146,47 @@ func mutants() []mutant {
 		},
 		{
 			6, "a deposed controller goes on with a newer state", "controller/loop.go",
-			"if state.Epoch > f.epoch {", "if state.Epoch > f.epoch+1 {", "TestTwoControllers",
+			"stored.Epoch > f.least() {", "stored.Epoch > f.epoch+1 {", "TestTwoControllers",
 		},
 		{
 			6, "a lease lasts for as long as its store takes to answer", "controller/leader.go",
-			"if !time.Now().Before(c.Elector.Until()) {", "if c.Elector.Until().IsZero() {", "TestHungLease",
+			"if !before(time.Now(), c.Elector.Until()) {", "if c.Elector.Until().IsZero() {", "TestHungLease",
 		},
 		{
 			6, "the state is written, whoever wrote it before", "controller/store.go",
 			"_, err = s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)", "err = s.Documents.Replace(ctx, release.FleetKey(state.Fleet), body)", "TestTwoControllers",
 		},
 		{
+			6, "a send begins after the lease's end", "controller/fence.go",
+			"if !before(time.Now(), until) {", "if until.IsZero() {", "TestFrozenLeader",
+		},
+		{
+			6, "a new leader leaves the epochs of tasks as they are", "controller/rollout/takeover.go",
+			"t.Epoch < s.Epoch && !told", "t.Epoch < 0 && !told", "controller:TestFrozenLeader",
+		},
+		{
+			6, "a restored state keeps its old generation", "controller/rollout/counters.go",
+			"max(s.LastEvent, seen.Known.Event), top+1", "max(s.LastEvent, seen.Known.Event), s.Generation", "controller:TestStateRestored",
+		},
+		{
+			6, "a lease that was removed is free at once", "controller/lease.go",
+			"if err != nil || !led {", "if err != nil || led {", "TestRandomLeases",
+		},
+		{
+			6, "a new leader takes the epoch of another for its own", "controller/loop.go",
+			"if !f.own {", "if false {", "TestNobodysEpoch",
+		},
+		{
+			6, "a leader waits for ever for one that the state tells of", "controller/leader.go",
+			"c.Elector.Raise(used)", "_ = used", "TestRepairs",
+		},
+		{
+			6, "epochs are reckoned from a poisoned task", "controller/rollout/counters.go",
+			"t.Epoch > least && !s.Poisoned(t)", "t.Epoch > least", "controller:TestPoisonedTask",
+		},
+		{
 			7, "a decision is acted on before it is written down", "controller/loop.go",
-			"\tnext.Epoch = f.epoch\n", "\tnext.Epoch = f.epoch\n\t_ = f.apply(ctx, next, actions)\n", "TestKilledAnywhere",
+			"\tdecided := next.LastEvent != state.LastEvent\n", "\tdecided := next.LastEvent != state.LastEvent\n\t_ = f.apply(ctx, next, actions)\n", "TestKilledAnywhere",
 		},
 		{
 			7, "a finished rollout is forgotten before it is archived", "controller/rollout/state.go",

@@ -40,7 +40,7 @@ func described(a rollout.Action, err error) error {
 		return nil
 	}
 	switch a.(type) {
-	case rollout.Tag, rollout.Protect:
+	case rollout.Tag, rollout.Protect, rollout.Replace:
 		return err // it says of which task
 	case rollout.Assign:
 		return fmt.Errorf("assign %v: %w", a, err)
@@ -53,20 +53,29 @@ func (f *Reconciler) act(ctx context.Context, s rollout.State, a rollout.Action)
 	defer cancel()
 	switch a := a.(type) {
 	case rollout.Assign:
-		err := f.Control.Assign(ctx, f.memo.address(a.Task), a, f.epoch)
-		if err == nil {
-			f.memo.take(a)
-		}
-		return err
+		return f.assign(ctx, a)
+	case rollout.Fence:
+		return f.assign(ctx, a.Assign)
 	case rollout.Tag:
 		return f.Tasks.Tag(ctx, a.Task, a.Release)
 	case rollout.Protect:
 		return f.Tasks.Protect(ctx, a.Task, a.On)
+	case rollout.Replace:
+		return f.Tasks.Stop(ctx, a.Task, a.Why)
 	case rollout.Archive:
 		return f.archive(ctx, s, a.Rollout)
 	case rollout.Publish: // done before
 	}
 	return nil
+}
+
+// assign asks a task for an end state, and remembers its yes.
+func (f *Reconciler) assign(ctx context.Context, a rollout.Assign) error {
+	err := f.Control.Assign(ctx, f.memo.address(a.Task), a, f.epoch)
+	if err == nil {
+		f.memo.take(a)
+	}
+	return err
 }
 
 // publish stores the release of the active rollout: the archive first, then

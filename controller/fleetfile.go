@@ -32,7 +32,7 @@ type Fleet struct {
 	LookEvery time.Duration `yaml:"look_every"` // pace of the loop, default 5s
 
 	Admission admit.Policy     `yaml:"admission"`
-	Policies  rollout.Policies `yaml:",inline"` // "policy", and "policies" for jobs that want another
+	Policies  rollout.Policies `yaml:",inline"` // "policy", "policies" for jobs that want another, "replace_poisoned"
 }
 
 // ECS names a fleet's service.
@@ -120,6 +120,8 @@ type fleetFile struct {
 	Admission admit.Policy   `yaml:"admission"`
 	Policy    rollout.Policy `yaml:"policy"`
 	Policies  []piece        `yaml:"policies"`
+
+	ReplacePoisoned bool `yaml:"replace_poisoned"`
 }
 
 // piece is a piece of YAML that is read later. It knows its place in the file.
@@ -145,7 +147,7 @@ func ParseFleet(body []byte) (Fleet, error) {
 	}
 	f := Fleet{
 		Name: file.Name, Jobs: file.Jobs, ECS: file.ECS, JobsEvery: file.JobsEvery, LookEvery: file.LookEvery, Admission: file.Admission,
-		Policies: rollout.Policies{Default: file.Policy},
+		Policies: rollout.Policies{Default: file.Policy, ReplacePoisoned: file.ReplacePoisoned},
 	}
 	for i, p := range file.Policies {
 		if p.node == nil {

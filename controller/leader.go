@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // Controller leads the fleets while it holds the lease.
@@ -17,34 +19,37 @@ type Controller struct {
 // Run leads whenever the lease can be had, until ctx ends; then it gives the
 // lease back. The fleets' loops run only while this process may act.
 func (c *Controller) Run(ctx context.Context) error {
-	tick := time.NewTicker(c.Elector.TTL / 4)
-	defer tick.Stop()
 	var stop context.CancelFunc = func() {}
 	var loops sync.WaitGroup
 	leading := int64(0)
+	raised := make(chan int64, 1)
+	ahead := raised
 	var trouble trouble
+	c.Elector.Traces = nil
+	for _, f := range c.Fleets {
+		c.Elector.Traces = append(c.Elector.Traces, release.FleetKey(f.Fleet.Name))
+	}
 	for ctx.Err() == nil {
-		hold, cancel := context.WithTimeout(ctx, c.Elector.TTL/4) // a slow S3 must not hide that the lease ran out
-		epoch, err := c.Elector.Hold(hold, time.Now())
-		cancel()
-		if ctx.Err() == nil {
-			trouble.log(ctx, c.Log, "hold the lease", err, time.Now())
-		}
-		if !time.Now().Before(c.Elector.Until()) { // the answer took longer than this process may act
-			epoch = 0
-		}
+		began := time.Now()
+		epoch := c.hold(ctx, began, &trouble)
 		if epoch != leading {
 			stop()
 			loops.Wait()
 			c.Log.InfoContext(ctx, "leadership", "leading", epoch != 0, "epoch", epoch)
 			if leading = epoch; epoch != 0 {
-				stop = c.lead(ctx, epoch, &loops)
+				stop = c.lead(ctx, epoch, raised, &loops)
 			}
 		}
+		next := time.NewTimer(time.Until(began.Add(c.Elector.Wait(began))))
 		select {
 		case <-ctx.Done():
-		case <-tick.C:
+		case <-next.C:
+			ahead = raised
+		case used := <-ahead:
+			c.Elector.Raise(used)
+			ahead = nil // whoever goes on raising epochs is followed once in a while
 		}
+		next.Stop()
 	}
 	stop()
 	loops.Wait()
@@ -53,11 +58,32 @@ func (c *Controller) Run(ctx context.Context) error {
 	return c.Elector.Release(last)
 }
 
-// lead starts the loop of every fleet under one epoch.
-func (c *Controller) lead(ctx context.Context, epoch int64, loops *sync.WaitGroup) context.CancelFunc {
+// hold returns the epoch under which this process may act, or zero.
+func (c *Controller) hold(ctx context.Context, now time.Time, trouble *trouble) int64 {
+	hold, cancel := context.WithTimeout(ctx, c.Elector.TTL/4) // a slow S3 must not hide that the lease ran out
+	defer cancel()
+	epoch, err := c.Elector.Hold(hold, now)
+	if ctx.Err() == nil {
+		trouble.log(ctx, c.Log, "hold the lease", err, time.Now())
+	}
+	if !before(time.Now(), c.Elector.Until()) { // the answer took longer than this process may act
+		return 0
+	}
+	return epoch
+}
+
+// lead starts the loop of every fleet under one epoch. What they see of later
+// ones comes to raised, where there is room.
+func (c *Controller) lead(ctx context.Context, epoch int64, raised chan<- int64, loops *sync.WaitGroup) context.CancelFunc {
 	ctx, stop := context.WithCancel(ctx)
 	for _, f := range c.Fleets {
-		f.epoch = epoch
+		f.epoch, f.own, f.until = epoch, false, c.Elector.Until
+		f.raise = func(used int64) {
+			select {
+			case raised <- used:
+			default: // the next pass sees it again
+			}
+		}
 		loops.Go(func() { f.run(ctx) })
 	}
 	return stop

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,28 +28,33 @@ type Elector struct {
 	Documents Documents
 	Name      string        // of this process, for people
 	TTL       time.Duration // a lease unchanged for so long is free
+	Traces    []string      // keys of documents by which one can tell that somebody has led
 
 	held  lease
-	tried [2]lease // written last, whether or not they arrived and the reply came
+	tried [2]lease // written since the last reply, whether or not they arrived
 	etag  string
-	until time.Time // up to which this process may act; monotonic
+	used  int64                     // epochs up to this one belong to others
+	until atomic.Pointer[time.Time] // up to which this process may act
 
 	seenETag string    // of somebody else's lease
 	seenAt   time.Time // when it was first seen
 }
 
+// maxEpoch is beyond what leaders can come to: whoever wrote more was none.
+const maxEpoch = 1 << 62
+
 // Hold reports the epoch under which this process may act now, taking or
 // renewing the lease as needed; zero while somebody else holds it. An error
 // leaves a lease already held in force until it runs out.
 func (e *Elector) Hold(ctx context.Context, now time.Time) (epoch int64, err error) {
-	if e.etag != "" && now.Before(e.until.Add(-e.TTL/2)) {
+	if e.etag != "" && e.held.Epoch > e.used && before(now, e.Until().Add(-e.TTL/2)) {
 		return e.held.Epoch, nil
 	}
 	if err := e.renew(ctx, now); err != nil {
-		if e.etag != "" && now.Before(e.until) {
+		if e.etag != "" && before(now, e.Until()) {
 			return e.held.Epoch, fmt.Errorf("renew the lease: %w", err)
 		}
-		e.etag = ""
+		e.lose()
 		return 0, fmt.Errorf("take the lease: %w", err)
 	}
 	if e.etag == "" {
@@ -58,14 +64,45 @@ func (e *Elector) Hold(ctx context.Context, now time.Time) (epoch int64, err err
 }
 
 // Until is the moment after which this process must not act without holding
-// the lease anew.
-func (e *Elector) Until() time.Time { return e.until }
+// the lease anew. Any goroutine may ask.
+func (e *Elector) Until() time.Time {
+	if until := e.until.Load(); until != nil {
+		return *until
+	}
+	return time.Time{}
+}
+
+// Wait is how long after a Hold at now the next one is due: as soon as somebody
+// else's lease would be free, and often enough to keep one's own.
+func (e *Elector) Wait(now time.Time) time.Duration {
+	wait := e.TTL / 4
+	if free := e.seenAt.Add(e.TTL).Sub(now); e.etag == "" && free > 0 {
+		wait = min(wait, free)
+	}
+	return wait
+}
+
+// Raise says that epochs up to used have been seen with others, though not in
+// the lease: the next Hold takes it anew, above them. Whoever has lost the
+// lease without knowing finds that out by it.
+func (e *Elector) Raise(used int64) { e.used = max(e.used, used) }
+
+// lose forgets the lease: nothing may be done by it any more.
+func (e *Elector) lose() {
+	e.etag = ""
+	e.until.Store(nil)
+}
+
+// before reports whether now is before t by both clocks. The monotonic one
+// goes on while a process is stopped, and stands still while its machine
+// sleeps; the wall clock goes on then too, but may be set back.
+func before(now, t time.Time) bool { return now.Before(t) && now.Round(0).Before(t.Round(0)) }
 
 // renew writes the lease if it is this process's to write.
 func (e *Elector) renew(ctx context.Context, now time.Time) error {
-	next, etag := e.held, e.etag
+	next, etag, anew := e.held, e.etag, false
 	if e.etag == "" {
-		found, foundETag, err := e.read(ctx)
+		found, foundETag, err := e.read(ctx, now)
 		if err != nil {
 			return err
 		}
@@ -73,10 +110,10 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 		if found.Holder != "" && !own && !e.abandoned(foundETag, now) {
 			return nil
 		}
-		next, etag = found, foundETag
-		if !own {
-			next.Epoch++
-		}
+		next, etag, anew = found, foundETag, !own
+	}
+	if anew || next.Epoch <= e.used {
+		next.Epoch = max(next.Epoch, e.held.Epoch, e.used) + 1
 	}
 	next.Holder, next.At = e.Name, now
 	next.Renewal++
@@ -87,13 +124,15 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 	}
 	newETag, err := e.Documents.Put(ctx, leaseKey, body, etag)
 	if errors.Is(err, ErrStale) {
-		e.etag = "" // somebody else has it
+		e.lose() // somebody else has it
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	e.held, e.etag, e.until = next, newETag, now.Add(e.TTL*2/3)
+	until := now.Add(e.TTL * 2 / 3)
+	e.held, e.etag, e.tried = next, newETag, [2]lease{}
+	e.until.Store(&until)
 	return nil
 }
 
@@ -103,18 +142,52 @@ func (l lease) same(o lease) bool {
 	return l.Holder == o.Holder && l.Epoch == o.Epoch && l.Renewal == o.Renewal && l.At.Equal(o.At)
 }
 
-func (e *Elector) read(ctx context.Context) (found lease, etag string, err error) {
+// read returns the lease. Where it is damaged, or was removed though somebody
+// has led, its holder is not known and may still act: one of nobody's is put in
+// its place, which is waited for like any other, and the error says so.
+func (e *Elector) read(ctx context.Context, now time.Time) (found lease, etag string, err error) {
 	body, etag, err := e.Documents.Get(ctx, leaseKey)
 	if errors.Is(err, ErrNotFound) {
-		return lease{}, "", nil
+		led, err := e.led(ctx)
+		if err != nil || !led {
+			return lease{}, "", err
+		}
+		return lease{}, "", e.mend(ctx, now, "", "gone")
 	}
 	if err != nil {
 		return lease{}, "", err
 	}
-	if err := json.Unmarshal(body, &found); err != nil {
-		return lease{}, "", fmt.Errorf("%s is no lease; remove it if no controller runs: %w", leaseKey, err)
+	if err := json.Unmarshal(body, &found); err != nil || found.Epoch < 0 || found.Epoch > maxEpoch || found.Renewal < 0 {
+		return lease{}, "", e.mend(ctx, now, etag, "damaged")
 	}
 	return found, etag, nil
+}
+
+// led reports whether anybody has ever led, so that there must be a lease.
+func (e *Elector) led(ctx context.Context) (bool, error) {
+	for _, key := range e.Traces {
+		_, _, err := e.Documents.Get(ctx, key)
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return false, fmt.Errorf("see whether anybody has led before: %w", err)
+		}
+	}
+	return false, nil
+}
+
+// mend writes a lease that nobody holds in place of one that is gone or
+// damaged, and returns what there is to say of it.
+func (e *Elector) mend(ctx context.Context, now time.Time, etag, how string) error {
+	body, err := json.Marshal(lease{Holder: "nobody: written anew by " + e.Name, Epoch: max(e.held.Epoch, e.used), At: now})
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	if _, err := e.Documents.Put(ctx, leaseKey, body, etag); err != nil {
+		return fmt.Errorf("%s is %s; write it anew: %w", leaseKey, how, err)
+	}
+	return fmt.Errorf("%s was %s and is written anew: in %v somebody leads, once whoever held it has had to stop", leaseKey, how, e.TTL)
 }
 
 // abandoned reports whether a lease has not changed for a whole TTL of this
@@ -141,6 +214,6 @@ func (e *Elector) Release(ctx context.Context) error {
 	if _, err := e.Documents.Put(ctx, leaseKey, body, e.etag); err != nil && !errors.Is(err, ErrStale) {
 		return fmt.Errorf("give the lease back: %w", err)
 	}
-	e.etag = ""
+	e.lose()
 	return nil
 }

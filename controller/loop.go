@@ -23,6 +23,9 @@ type Reconciler struct {
 	Log  *slog.Logger
 
 	epoch   int64
+	own     bool             // the state carries our epoch by our own hand
+	until   func() time.Time // when this process may act no more
+	raise   func(used int64) // says that a later epoch than ours has been seen
 	wake    chan struct{}
 	store   Store
 	memo    memory
@@ -31,10 +34,13 @@ type Reconciler struct {
 
 // NewReconciler returns the loop of one fleet.
 func NewReconciler(f Fleet, p Ports, name string, log *slog.Logger) *Reconciler {
-	return &Reconciler{
-		Fleet: f, Ports: p, Name: name, Log: log, wake: make(chan struct{}, 1),
-		store: Store{Documents: p.Documents, Names: []string{f.Name}}, memo: newMemory(), program: program(),
+	r := &Reconciler{
+		Fleet: f, Name: name, Log: log, wake: make(chan struct{}, 1), memo: newMemory(), program: program(),
+		until: func() time.Time { return time.Time{} }, raise: func(int64) {}, // nobody has made it lead
 	}
+	r.Ports = fence(func() time.Time { return r.until() }).ports(p)
+	r.store = Store{Documents: r.Documents, Names: []string{f.Name}}
+	return r
 }
 
 // How long one pass may take, and one message to a task.
@@ -51,37 +57,71 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, passTimeout)
 	defer cancel()
 	began := time.Now()
-	state, etag, err := f.store.load(ctx, f.Fleet.Name)
+	stored, etag, err := f.load(ctx)
 	if err != nil {
-		return f.Fleet.LookEvery, err
+		return f.Fleet.LookEvery, f.unable(ctx, err, began)
 	}
-	if state.Epoch > f.epoch {
-		return f.Fleet.LookEvery, errDeposed
-	}
+	state := stored
+	state.Epoch = f.epoch
 	seen, troubles := f.observe(ctx, state, began)
 	if seen == nil {
-		return f.Fleet.LookEvery, errors.Join(troubles, f.show(ctx, rollout.Observation{}, nil, troubles, began))
+		return f.Fleet.LookEvery, f.unable(ctx, troubles, began)
+	}
+	seen.Known = f.memo.wentBack(stored.Counters())
+	if ahead := state.Ahead(seen.Tasks, f.least()); ahead > 0 {
+		f.raise(ahead)
 	}
 	next, actions := rollout.Decide(state, *seen, f.Fleet.Policies, time.Now())
-	next.Epoch = f.epoch
 	decided := next.LastEvent != state.LastEvent
 	if decided && !goesBack(next) {
 		if err := f.keepLooks(ctx); err != nil {
 			return f.Fleet.LookEvery, errors.Join(err, troubles)
 		}
 	}
-	changed, err := f.save(ctx, state, next, etag)
+	changed, err := f.save(ctx, stored, next, etag)
 	if err != nil {
 		return 0, errors.Join(err, troubles)
 	}
+	f.memo.known, f.own = next.Counters(), true
 	f.memo.swaps.Asked(next, actions)
 	f.report(ctx, state, next)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
-	troubles = errors.Join(troubles, f.settle(ctx, next, decided))
+	troubles = errors.Join(troubles, f.settle(ctx, next, decided), doubts(next, seen.Tasks))
 	return f.pace(changed, actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))
 }
 
-var errDeposed = fmt.Errorf("the state was written under a newer lease: %w", ErrStaleEpoch)
+var errDeposed = fmt.Errorf("the state was written under another lease, ours is taken anew: %w", ErrStaleEpoch)
+
+// load returns the state, unless another leader wrote it last: then a later
+// epoch is needed, if the lease is still ours.
+func (f *Reconciler) load(ctx context.Context) (stored rollout.State, etag string, err error) {
+	stored, etag, err = f.store.load(ctx, f.Fleet.Name)
+	if err == nil && stored.Epoch > f.least() {
+		f.raise(stored.Epoch)
+		err = fmt.Errorf("epoch %d, ours is %d: %w", stored.Epoch, f.epoch, errDeposed)
+	}
+	return stored, etag, err
+}
+
+// least is the newest epoch that may be met without a doubt that it is another
+// leader's.
+func (f *Reconciler) least() int64 {
+	if !f.own {
+		return f.epoch - 1
+	}
+	return f.epoch
+}
+
+// doubts tells of tasks that do not obey this leader.
+func doubts(s rollout.State, tasks []rollout.Task) error {
+	var errs []error
+	for _, t := range tasks {
+		if why := s.Doubt(t); why != "" {
+			errs = append(errs, fmt.Errorf("task %s: %s", t.ID, why))
+		}
+	}
+	return several(errs)
+}
 
 // goesBack reports whether stable is being restored, which waits for nothing
 // but that it is written down.

@@ -13,7 +13,8 @@ import (
 // memory is what a reconciler need not look up again. All of it can be lost:
 // it is found anew.
 type memory struct {
-	published map[string]bool // releases seen stored whole
+	known     rollout.Counters // of the state that was loaded or saved last
+	published map[string]bool  // releases seen stored whole
 
 	mu       sync.Mutex
 	archived map[string]bool           // finished rollouts seen stored
@@ -41,6 +42,16 @@ type memory struct {
 
 func newMemory() memory {
 	return memory{published: map[string]bool{}, archived: map[string]bool{}, taken: map[string]rollout.Assign{}}
+}
+
+// wentBack takes in the numbers of a state that was loaded. It returns how far
+// an earlier one had come, where that was farther.
+func (m *memory) wentBack(loaded rollout.Counters) (known rollout.Counters) {
+	if loaded.Behind(m.known) {
+		return m.known
+	}
+	m.known = loaded
+	return rollout.Counters{}
 }
 
 func (m *memory) setArchived(id string) {

@@ -36,7 +36,7 @@ policy:
 
 func (w *world) reconciler(epoch int64) *Reconciler {
 	r := NewReconciler(testFleet(), Ports{w, w, w, fakeTasks{w}, fakeControl{w}}, fmt.Sprint("controller-", epoch), slog.New(slog.DiscardHandler))
-	r.epoch = epoch
+	r.epoch, r.own, r.until = epoch, true, func() time.Time { return time.Now().Add(time.Hour) }
 	return r
 }
 
@@ -94,6 +94,11 @@ func checkEnd(t *testing.T, w *world, ended map[string]rollout.Rollout, how stri
 	t.Helper()
 	if len(w.lapses) > 0 {
 		t.Errorf("%s: the state was lost: %v", how, w.lapses)
+	}
+	for _, e := range w.state(t).Events {
+		if e.Reason == rollout.Restored {
+			t.Errorf("%s: tasks were ahead of the state: %s", how, e.Sentence)
+		}
 	}
 	stable := "first"
 	for _, name := range slices.Sorted(maps.Keys(ended)) {

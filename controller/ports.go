@@ -88,6 +88,10 @@ type Tasks interface {
 
 	// Protect spares a task from scale-in (or no longer does).
 	Protect(ctx context.Context, task string, on bool) error
+
+	// Stop ends a task, in whose place ECS starts another. It returns before
+	// that; stopping one that ends already changes nothing.
+	Stop(ctx context.Context, task, why string) error
 }
 
 // Control speaks to the control ports of tasks.

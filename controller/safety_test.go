@@ -437,15 +437,18 @@ func (s scene) wishedAt(t *testing.T, at int) {
 }
 
 // TestRandomLeases lets three processes, whose clocks differ, look after one
-// lease; they stall, and their replies get lost. Never do two of them believe
-// that they may act, and never does an epoch have two holders.
+// lease; they stall, their replies get lost, and hands remove, damage and
+// restore it. Never do two of them believe that they may act, and never does an
+// epoch have two holders: what has acted is in the state, as in Pass.
 func TestRandomLeases(t *testing.T) {
 	for seed := range uint64(60) {
-		synctest.Test(t, func(t *testing.T) { leases(t, rand.New(rand.NewPCG(seed, 6))) })
+		for _, hands := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) { leases(t, rand.New(rand.NewPCG(seed, 6)), hands) })
+		}
 	}
 }
 
-func leases(t *testing.T, rng *rand.Rand) {
+func leases(t *testing.T, rng *rand.Rand, hands bool) {
 	w := newWorld()
 	fate := 0 // of the next write
 	w.before = func(string) error { return map[bool]error{true: errDown}[fate == 1] }
@@ -459,11 +462,21 @@ func leases(t *testing.T, rng *rand.Rand) {
 	var all []*process
 	for i := range 3 {
 		skew := time.Duration(rng.IntN(7200)-3600) * time.Second
-		all = append(all, &process{e: &Elector{Documents: w, Name: fmt.Sprint(i), TTL: 15 * time.Second}, skew: skew})
+		all = append(all, &process{e: &Elector{Documents: w, Name: fmt.Sprint(i), TTL: 15 * time.Second, Traces: []string{"trace"}}, skew: skew})
 	}
+	newest := int64(0) // that has acted
 	acts := func(p *process) bool { return p.epoch != 0 && time.Now().Add(p.skew).Before(p.e.Until()) }
-	for range 200 {
+	for range 400 {
 		time.Sleep(time.Duration(rng.IntN(3000)) * time.Millisecond)
+		switch tampered := rng.IntN(80); {
+		case !hands:
+		case tampered == 0:
+			w.remove(leaseKey)
+		case tampered == 1:
+			w.put(leaseKey, []byte("{"))
+		case tampered == 2:
+			w.put(leaseKey, fmt.Appendf(nil, `{"holder":"long gone","epoch":%d}`, rng.Int64N(newest+1)))
+		}
 		i := rng.IntN(len(all))
 		p := all[i]
 		fate = max(0, rng.IntN(8)-5)
@@ -471,7 +484,14 @@ func leases(t *testing.T, rng *rand.Rand) {
 		if p.epoch == 0 {
 			continue
 		}
+		w.put("trace", nil)
+		if holder, held := holders[p.epoch]; hands && (p.epoch < newest || held && holder != i) {
+			p.epoch = 0
+			p.e.Raise(newest)
+			continue
+		}
 		led++
+		newest = p.epoch
 		if other, held := holders[p.epoch]; held && other != i {
 			t.Fatalf("epoch %d belongs to %d and to %d", p.epoch, other, i)
 		}
@@ -486,7 +506,7 @@ func leases(t *testing.T, rng *rand.Rand) {
 		}
 	}
 	if led < 20 {
-		t.Fatalf("somebody led %d times of 200: too seldom to show anything", led)
+		t.Fatalf("somebody led %d times of 400: too seldom to show anything", led)
 	}
 }
 

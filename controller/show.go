@@ -3,12 +3,22 @@ package controller
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
 )
+
+// unable shows why nothing can be decided, unless it is that the store, which
+// would show it, cannot be asked.
+func (f *Reconciler) unable(ctx context.Context, why error, began time.Time) error {
+	if errors.Is(why, rollout.ErrUnavailable) {
+		return why
+	}
+	return errors.Join(why, f.show(ctx, rollout.Observation{}, nil, why, began))
+}
 
 // show keeps for people what was seen; nothing is decided by it.
 func (f *Reconciler) show(ctx context.Context, seen rollout.Observation, actions []rollout.Action, troubles error, began time.Time) error {

@@ -41,6 +41,8 @@ type world struct {
 	before, after func(what string) error
 	twice         bool // every message arrives twice
 	ecsDown       bool
+
+	last *Reconciler // that played in it
 }
 
 type document struct {
@@ -290,6 +292,13 @@ func (w fakeTasks) Protect(_ context.Context, task string, on bool) error {
 	})
 }
 
+func (w fakeTasks) Stop(_ context.Context, task, _ string) error {
+	return w.change("stop", func() error {
+		delete(w.tasks, task)
+		return nil
+	})
+}
+
 func (w fakeControl) Status(_ context.Context, t rollout.Task) (rollout.Task, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -298,7 +307,7 @@ func (w fakeControl) Status(_ context.Context, t rollout.Task) (rollout.Task, er
 		return t, errors.New("connection refused")
 	}
 	told := f.Task
-	told.Tag, told.Protected = t.Tag, t.Protected
+	told.Tag, told.Protected, told.Epoch = t.Tag, t.Protected, f.epoch
 	return told, nil
 }
 
@@ -310,7 +319,7 @@ func (w fakeControl) Assign(_ context.Context, address string, a rollout.Assign,
 			return errors.New("connection refused")
 		case epoch < t.epoch:
 			return ErrStaleEpoch
-		case a.Generation < t.Generation:
+		case epoch == t.epoch && a.Generation < t.Generation:
 			return errors.New("stale generation")
 		}
 		t.epoch = epoch

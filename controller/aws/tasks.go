@@ -212,6 +212,21 @@ func (t *Tasks) Tag(ctx context.Context, task, release string) error {
 	return explain("tag task "+task, t.at(), err)
 }
 
+// maxReason bounds what ECS takes as the reason of a stop.
+const maxReason = 255
+
+// Stop implements controller.Tasks. ErrNotFound when there is no such task any
+// more.
+func (t *Tasks) Stop(ctx context.Context, task, why string) error {
+	ctx, cancel := context.WithTimeout(ctx, t.client.timeout)
+	defer cancel()
+	_, err := t.client.ecs.StopTask(ctx, &ecs.StopTaskInput{Cluster: &t.o.Cluster, Task: &task, Reason: aws.String(why[:min(len(why), maxReason)])})
+	if gone(err) {
+		return fmt.Errorf("stop task %s: %w", task, controller.ErrNotFound)
+	}
+	return explain("stop task "+task, t.at(), err)
+}
+
 // gone reports whether ECS refused because a task has ended.
 func gone(err error) bool {
 	var parameter *types.InvalidParameterException

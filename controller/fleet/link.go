@@ -63,6 +63,9 @@ func (l *link) send(ctx context.Context, method string, args thrift.TStruct) err
 	}
 	frame := b.Bytes()
 	binary.BigEndian.PutUint32(frame, uint32(len(frame)-4))
+	if deadline, _ := ctx.Deadline(); !time.Now().Before(deadline) { // whose timer may be late, after a stop of the process
+		return context.DeadlineExceeded
+	}
 	_, err := l.Write(frame)
 	return err
 }

@@ -43,11 +43,21 @@ type Protect struct {
 // Archive wants a finished rollout stored for ever.
 type Archive struct{ Rollout string }
 
+// Fence wants a task to obey no earlier leader: it repeats what the task does,
+// under the epoch of this one.
+type Fence struct{ Assign }
+
+// Replace wants ECS to run another task in place of one that can be used no
+// more.
+type Replace struct{ Task, Why string }
+
 func (Publish) action() {}
 func (Assign) action()  {}
 func (Tag) action()     {}
 func (Protect) action() {}
 func (Archive) action() {}
+func (Fence) action()   {}
+func (Replace) action() {}
 
 func (a Publish) String() string { return "publish " + Short(a.Digest) }
 
@@ -69,6 +79,10 @@ func (a Protect) String() string {
 	}
 	return "unprotect " + a.Task
 }
+
+func (a Fence) String() string { return "fence " + a.Task }
+
+func (a Replace) String() string { return "replace " + a.Task }
 
 func (a Archive) String() string { return "archive " + a.Rollout }
 

@@ -31,8 +31,8 @@ func (s *State) formCohorts(seen Observation, p Policy, now time.Time) {
 	default:
 		return
 	}
-	r.CanaryTasks = fill(r.CanaryTasks, r.ControlTasks, canary, seen.Tasks, s.Stable)
-	r.ControlTasks = fill(r.ControlTasks, r.CanaryTasks, control, seen.Tasks, s.Stable)
+	r.CanaryTasks = s.fill(r.CanaryTasks, r.ControlTasks, canary, seen.Tasks)
+	r.ControlTasks = s.fill(r.ControlTasks, r.CanaryTasks, control, seen.Tasks)
 	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, canary) {
 		r.StepSince = now
 	}
@@ -88,9 +88,9 @@ func canaryTasks(step Step, n int) int {
 	return max(0, min(k, n-1))
 }
 
-// fill keeps the members that still run and adds tasks that can be reached and
-// answer with stable, until there are want.
-func fill(members, others []string, want int, tasks []Task, stable string) []string {
+// fill keeps the members that still run and adds tasks that obey and answer
+// with stable, until there are want.
+func (s State) fill(members, others []string, want int, tasks []Task) []string {
 	members = slices.DeleteFunc(members, func(id string) bool {
 		return !slices.ContainsFunc(tasks, func(t Task) bool { return t.ID == id })
 	})
@@ -101,7 +101,8 @@ func fill(members, others []string, want int, tasks []Task, stable string) []str
 		if len(members) >= want {
 			break
 		}
-		if t.Reachable && t.Ready && t.Serving == stable && !slices.Contains(members, t.ID) && !slices.Contains(others, t.ID) {
+		obeys := t.Reachable && t.Ready && !s.Poisoned(t)
+		if obeys && t.Serving == s.Stable && !slices.Contains(members, t.ID) && !slices.Contains(others, t.ID) {
 			members = append(members, t.ID)
 		}
 	}
@@ -168,7 +169,9 @@ func corrections(s State, seen Observation, p Policies) []Action {
 	if len(actions) == 0 { // nothing is assigned before it is stored
 		actions = s.assignments(seen, governs)
 	}
+	actions = s.takeover(actions, seen.Tasks)
 	actions = append(actions, s.markings(seen)...)
+	actions = append(actions, s.replacement(seen, p)...)
 	for _, r := range s.Finished {
 		if !slices.Contains(seen.Archived, r.ID) {
 			actions = append(actions, Archive{r.ID})
@@ -207,7 +210,7 @@ func (s State) assignments(seen Observation, p Policy) (actions []Action) {
 		if a.Generation == 0 {
 			a.Generation = s.Generation
 		}
-		if a.Release == "" || !t.Reachable || a.met(t) {
+		if a.Release == "" || !t.Reachable || s.Poisoned(t) || a.met(t) {
 			continue
 		}
 		if len(actions) >= batch {

@@ -60,6 +60,10 @@ type Step struct {
 type Policies struct {
 	Default Policy   `yaml:"policy"`
 	Special []Policy `yaml:"policies"`
+
+	// ReplacePoisoned lets the controller stop tasks that obey no controller any
+	// more, one at a time.
+	ReplacePoisoned bool `yaml:"replace_poisoned"`
 }
 
 // For returns the policy that governs a rollout of the training job (or try)

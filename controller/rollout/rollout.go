@@ -72,6 +72,7 @@ const (
 	CanariesLost    Reason = "canaries_lost" // more tasks with it went than with stable
 	TooFewTasks     Reason = "too_few_tasks" // the service keeps too few to compare any
 	TimedOut        Reason = "timed_out"     // promotion did not end in time
+	Restored        Reason = "restored"      // the state is an earlier version of itself
 
 	// Ends of a wish that changed nothing.
 	Seconded  Reason = "seconded"  // another had asked the same: it is done with that
@@ -243,6 +244,7 @@ type Observation struct {
 	Pace       float64        `json:"pace"`           // auctions a second that one task answers, on average over the fleet and the last minute or so; 0 unknown
 	Crashed    []Crash        `json:"crashed"`        // tasks that ended by themselves lately
 	Swaps      []SwapCost     `json:"swaps"`          // what the swaps under way cost, as far as that can be told
+	Known      Counters       `json:"-"`              // how far a state that went back had come; zero: it did not
 }
 
 // Crash is the end of a task's own making: not scaled in, not stopped, not

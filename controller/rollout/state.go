@@ -257,6 +257,9 @@ func place(source release.Source) string { return fmt.Sprintf("s3://%s/%s", sour
 
 // Check returns what is wrong with a state that was read from outside.
 func (s State) Check() error {
+	if err := s.checkCounters(); err != nil {
+		return err
+	}
 	for _, r := range slices.Concat(s.Queue, s.Finished) {
 		if !r.Phase.known() {
 			return fmt.Errorf("rollout %s is in a phase %q that this version does not know: run the version that wrote it", r.ID, r.Phase)
