@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sluicehq/sluice/controller"
@@ -29,6 +30,7 @@ func Tasks(t *testing.T, open func() controller.Tasks, s Service) {
 	taskTag(t, open, three)
 	taskProtection(t, open, s, three)
 	taskReplaced(t, tasks, s)
+	taskStopped(t, open)
 	taskCrashed(t, open, s)
 }
 
@@ -133,6 +135,21 @@ func taskReplaced(t *testing.T, tasks controller.Tasks, s Service) {
 	eventually(t, "the stopped task is gone", func() bool {
 		return errors.Is(tasks.Protect(t.Context(), old, true), controller.ErrNotFound)
 	})
+}
+
+// taskStopped stops one, which another replaces, and which has not crashed.
+func taskStopped(t *testing.T, open func() controller.Tasks) {
+	tasks := open()
+	old := steady(t, tasks, 1)[0].ID
+	for range 2 {
+		if err := tasks.Stop(t.Context(), old, strings.Repeat("it obeys nobody, ", 40)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the stopped task is replaced", func() bool { return steady(t, tasks, 1)[0].ID != old })
+	if err := tasks.Stop(t.Context(), "0123456789abcdef0123456789abcdef", "it is not there"); !errors.Is(err, controller.ErrNotFound) {
+		t.Errorf("stop a task that is not there: %v, want ErrNotFound", err)
+	}
 }
 
 // taskCrashed finds one that crashed among those that ended otherwise: it was
