@@ -301,6 +301,28 @@ func TestVerdictOfAnEarlierPhase(t *testing.T) {
 	}
 }
 
+// A task that does not obey the leader is shown with what helps.
+func TestTasksThatDoNotObey(t *testing.T) {
+	f := apitest.Scene("idle", noon)
+	f.Seen.Seen.Tasks[0].Epoch, f.Seen.Seen.Tasks[1].Epoch = 8, 1<<63-1
+	var got api.Tasks
+	if err := json.Unmarshal(ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo/tasks", "").Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range got.Tasks {
+		state, want := "ready", ""
+		switch k.ID {
+		case f.Seen.Seen.Tasks[0].ID:
+			want = "it has seen epoch 8, the leader's is 7"
+		case f.Seen.Seen.Tasks[1].ID:
+			state, want = "failed", "Stop it in ECS, which starts another"
+		}
+		if k.State != state || !strings.Contains(k.Error, want) || (k.Error == "") != (want == "") {
+			t.Errorf("task %s is shown as %s: %q, want %s: %q", k.ID, k.State, k.Error, state, want)
+		}
+	}
+}
+
 // Before the controller's first look there is nothing to see, and it is said.
 func TestFleetThatNobodyLookedAt(t *testing.T) {
 	f := &apitest.Fake{Saved: rollout.State{Fleet: "demo"}}

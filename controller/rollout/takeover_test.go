@@ -1,0 +1,106 @@
+package rollout
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestTakeover lets a new leader find tasks in all states: those that go back
+// are told first, then all others that serve hear of it by what they do
+// already, then those that go forward.
+func TestTakeover(t *testing.T) {
+	p := storyPolicies()
+	s := State{Epoch: 5, Generation: 9, Stable: "old", Default: "new", Active: &Rollout{
+		ID: "r", Phase: Canary, Candidate: "new", Generation: 9, Policy: p.Default.Name, CanaryTasks: []string{"d"}, ControlTasks: []string{"c"},
+	}}
+	task := func(id, serving string, epoch int64) Task {
+		return Task{ID: id, Reachable: true, Ready: true, Serving: serving, Buckets: 1, Generation: 3, Explore: p.Default.Explore, Epoch: epoch}
+	}
+	told := task("e", "old", 5)
+	lost := task("f", "old", 4)
+	lost.Reachable = false
+	tasks := []Task{
+		task("a", "new", 4), task("b", "old", 4), task("c", "old", 4), task("d", "old", 4), told, lost,
+		task("g", "old", math.MaxInt64), task("h", "", 0),
+	}
+	var got []string
+	for _, a := range corrections(s, Observation{Tasks: tasks, Published: []string{"new"}}, p) {
+		switch a := a.(type) {
+		case Assign:
+			got = append(got, a.Task+"="+a.Release)
+		case Fence:
+			got = append(got, "fence "+a.Task)
+			if b := tasks[1]; a.Task != "b" || a.Release != b.Serving || a.Generation != b.Generation || a.Buckets != b.Buckets || a.Explore != b.Explore {
+				t.Errorf("a fence changes what %s does to %+v", a.Task, a)
+			}
+		}
+	}
+	if want := []string{"a=old", "c=old", "h=old", "fence b", "d=new"}; !slices.Equal(got, want) {
+		t.Errorf("a new leader says %q, want %q", got, want)
+	}
+}
+
+// TestPoisoned draws the line between a number that is followed and one that
+// nobody can have given, without an overflow on the way.
+func TestPoisoned(t *testing.T) {
+	s := State{Epoch: 7, Generation: 3}
+	for _, tt := range []struct {
+		epoch, generation int64
+		poisoned          bool
+		ahead             int64
+		doubt             string
+	}{
+		{7, 3, false, 0, ""},
+		{6, 2, false, 0, ""},
+		{8, 3, false, 8, "newer controller"},
+		{7 + 1<<32, 3 + 1<<32, false, 7 + 1<<32, "newer controller"},
+		{8 + 1<<32, 3, true, 0, "poisoned"},
+		{7, 4 + 1<<32, true, 0, "poisoned"},
+		{math.MaxInt64, math.MaxInt64, true, 0, "poisoned"},
+	} {
+		task := Task{ID: "a", Reachable: true, Epoch: tt.epoch, Generation: tt.generation}
+		doubt := s.Doubt(task)
+		if s.Poisoned(task) != tt.poisoned || s.Ahead([]Task{task}, 7) != tt.ahead || !strings.Contains(doubt, tt.doubt) || (doubt == "") != (tt.doubt == "") {
+			t.Errorf("epoch %d, generation %d: poisoned %v, ahead %d: %s", tt.epoch, tt.generation, s.Poisoned(task), s.Ahead([]Task{task}, 7), doubt)
+		}
+		if task.Reachable = false; s.Poisoned(task) || s.Doubt(task) != "" || s.Ahead([]Task{task}, 7) != 0 {
+			t.Error("a task that cannot be reached is believed")
+		}
+	}
+	s = State{Epoch: maxCounter, Generation: maxCounter, LastEvent: maxCounter}
+	s.catchUp(Observation{Tasks: []Task{{Reachable: true, Epoch: math.MaxInt64, Generation: math.MaxInt64}, {Reachable: true, Generation: maxCounter + maxAhead}}}, start)
+	if s.Generation != maxCounter+maxAhead+1 || s.Epoch != maxCounter {
+		t.Errorf("counters come to %+v", s.Counters())
+	}
+}
+
+// TestReplacement stops one poisoned task, once all the others answer.
+func TestReplacement(t *testing.T) {
+	s := State{Epoch: 1, Stable: "old"}
+	p := storyPolicies()
+	for _, tt := range []struct {
+		may     bool
+		desired int
+		silent  bool
+		want    string
+	}{
+		{true, 3, false, "[replace b]"},
+		{false, 3, false, "[]"},
+		{true, 4, false, "[]"}, // another is on its way
+		{true, 3, true, "[]"},
+	} {
+		tasks := []Task{{ID: "c"}, {ID: "b"}, {ID: "a"}}
+		for i := range tasks {
+			tasks[i].Reachable, tasks[i].Ready, tasks[i].Serving = true, true, "old"
+			tasks[i].Epoch = []int64{math.MaxInt64, math.MaxInt64, 1}[i]
+		}
+		tasks[2].Reachable = !tt.silent
+		p.ReplacePoisoned = tt.may
+		if got := fmt.Sprint(s.replacement(Observation{Tasks: tasks, Desired: tt.desired}, p)); got != tt.want {
+			t.Errorf("%+v: %s", tt, got)
+		}
+	}
+}
