@@ -152,10 +152,12 @@ func (s State) wanted(task string, p Policy) Assign {
 	return a
 }
 
-// met reports whether a task serves what a wants. Only tasks that are compared
+// met reports whether a task serves what a wants, and is not about to serve
+// something else. Only tasks that are compared
 // (those with several buckets) must have begun in a's own generation.
 func (a Assign) met(t Task) bool {
-	return t.Serving == a.Release && t.Shadow == a.Shadow && t.Sample == a.Sample && t.Explore == a.Explore &&
+	settled := t.Preparing == "" || t.Preparing == a.Release
+	return settled && t.Serving == a.Release && t.Shadow == a.Shadow && t.Sample == a.Sample && t.Explore == a.Explore &&
 		(a.Buckets == 1 || t.Generation == a.Generation && t.Buckets == a.Buckets)
 }
 

@@ -43,6 +43,19 @@ func TestTakeover(t *testing.T) {
 	}
 }
 
+// TestWayBackStopsPreparing lets a task go on serving stable while it prepares
+// what is given up: it is asked for stable all the same.
+func TestWayBackStopsPreparing(t *testing.T) {
+	p := storyPolicies()
+	s := State{Stable: "old", Active: &Rollout{ID: "r", Phase: RollingBack, Candidate: "new"}}
+	for preparing, want := range map[string]int{"new": 1, "old": 0, "": 0} {
+		task := Task{ID: "a", Reachable: true, Ready: true, Serving: "old", Preparing: preparing, Buckets: 1, Explore: p.Default.Explore}
+		if got := s.assignments(Observation{Tasks: []Task{task}}, p.Default); len(got) != want {
+			t.Errorf("while it prepares %q, it is asked for %v", preparing, got)
+		}
+	}
+}
+
 // TestPoisoned draws the line between a number that is followed and one that
 // nobody can have given, without an overflow on the way.
 func TestPoisoned(t *testing.T) {
