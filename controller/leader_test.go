@@ -227,9 +227,14 @@ func TestRepairs(t *testing.T) {
 		},
 		"state of a later leader": func(w *world) {
 			key := release.FleetKey("ads")
-			w.put(key, []byte(strings.Replace(string(w.documents[key].body), `"epoch":7`, `"epoch":70`, 1)))
+			body, _, _ := w.Get(context.Background(), key) // it is there
+			w.put(key, []byte(strings.Replace(string(body), `"epoch":7`, `"epoch":70`, 1)))
 		},
-		"task of a later leader": func(w *world) { w.tasks["b"].epoch = 1 << 32 },
+		"task of a later leader": func(w *world) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.tasks["b"].epoch = 1 << 32
+		},
 		"lease removed, state removed": func(w *world) {
 			w.remove(leaseKey)
 			w.remove(release.FleetKey("ads"))
@@ -246,7 +251,10 @@ func TestRepairs(t *testing.T) {
 					t.Fatalf("the first leader has epoch %d", before.Epoch)
 				}
 				damage(w)
-				highest := max(before.Epoch, w.state(t).Epoch, w.tasks["b"].epoch)
+				w.mu.Lock()
+				highest := w.tasks["b"].epoch
+				w.mu.Unlock()
+				highest = max(highest, before.Epoch, w.state(t).Epoch)
 				time.Sleep(45 * time.Second)
 				first := release.Digest(testArtifact("first"))
 				q := rollout.Request{ID: "1", Verb: rollout.VerbRollback, Release: first, By: "ann", At: time.Now()}
