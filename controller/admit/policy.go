@@ -57,7 +57,8 @@ func (p Policy) Validate() error {
 func (p Policy) Limit() int64 { return p.limits().ArchiveBytes }
 
 func (p Policy) limits() release.Limits {
-	l := release.DefaultLimits()
+	l := release.AdmissionLimits()
+	l.MemoryBytes = p.MaxMemoryBytes
 	if p.MaxBytes > 0 {
 		l.ArchiveBytes = min(l.ArchiveBytes, p.MaxBytes)
 	}
@@ -74,6 +75,8 @@ func (p Policy) within(r *release.Release) error {
 		return refuse(release.BadGolden, "it carries %d golden vectors, min_golden is %d; let the training script write more", len(r.Manifest.Golden), p.MinGolden)
 	case r.Auctions() < p.MinAuctions:
 		return refuse(release.BadGolden, "%d of its golden vectors carry their auction, min_auctions is %d; let the training script write more", r.Auctions(), p.MinAuctions)
+	case p.MinFilterRate > 0 && !r.Predicts:
+		return refuse(FilterRate, "it predicts no filter rate, min_filter_rate is %v; let the training script predict it or lower the setting", p.MinFilterRate)
 	case predicted < p.MinFilterRate:
 		return refuse(FilterRate, "it predicts a filter rate of %v, min_filter_rate is %v; choose other thresholds or lower the setting", predicted, p.MinFilterRate)
 	case p.MaxFilterRate > 0 && predicted > p.MaxFilterRate:

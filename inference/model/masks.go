@@ -107,7 +107,7 @@ func (f *forest) bordersOf(n *node) []float32 {
 
 func newMasks(f *forest, features int, p parts, e ending) *masks {
 	m := &masks{features: features, trees: len(f.roots), columns: make([]column, features), first: make([]uint32, len(f.roots)), parts: p, ending: e}
-	b := maskBuilder{forest: f, splits: make([][]split, features)}
+	b := newMaskBuilder(f, features)
 	for i, root := range f.roots {
 		b.tree, b.first = uint32(i), len(b.leaves)
 		m.first[i] = uint32(b.first)
@@ -148,6 +148,24 @@ type maskBuilder struct {
 
 	tree  uint32
 	first int // of the tree's leaves
+}
+
+// newMaskBuilder has room for all that it will gather.
+func newMaskBuilder(f *forest, features int) maskBuilder {
+	b := maskBuilder{forest: f, splits: make([][]split, features)}
+	leaves, splits := 0, make([]int, features)
+	for i := range f.nodes {
+		if n := &f.nodes[i]; n.left == uint32(i) {
+			leaves++
+		} else {
+			splits[n.slot>>1]++
+		}
+	}
+	b.leaves = make([]float32, 0, leaves)
+	for feature, n := range splits {
+		b.splits[feature] = make([]split, 0, n)
+	}
+	return b
 }
 
 // add adds the subtree under a node, leaves from left to right.

@@ -107,6 +107,10 @@ func TestAdmittedLoadForEver(t *testing.T) {
 			if err := r.Prove(); err != nil {
 				t.Fatal(err)
 			}
+			sloppy := strings.HasPrefix(filepath.Base(path), "sloppy-") && !strings.HasSuffix(path, "-claim.tar.gz") // which is not refused here
+			if _, err := release.AdmissionLimits().Open(archive); (err != nil) != sloppy {
+				t.Errorf("admitted today: %v", err)
+			}
 			got, err := json.MarshalIndent(answers(t, r, all), "", " ")
 			if err != nil {
 				t.Fatal(err)

@@ -40,11 +40,60 @@ type Limits struct {
 	Ratio         int64 // unpacked to packed bytes; the first 16 MiB are free
 	Files         int   // folders included
 	ManifestBytes int64
+	MemoryBytes   int64 // of the trees once they are loaded; 0 for any
+
+	// Admission is stricter than loading, since nobody vouches for the archive
+	// yet: it believes in no more than archives of that size hold, and refuses
+	// what could be taken in two ways. What was admitted once loads whatever is
+	// admitted later.
+	Admission bool
 }
 
-// DefaultLimits fit models of up to a gigabyte.
+// DefaultLimits are those of loading. They fit models of up to a gigabyte.
 func DefaultLimits() Limits {
 	return Limits{ArchiveBytes: 1 << 30, UnpackedBytes: 2 << 30, Ratio: 200, Files: 64, ManifestBytes: 64 << 20}
+}
+
+// AdmissionLimits are those of archives that nobody vouches for. Files of trees
+// pack to a quarter or half of their bytes, those of trees with one split each to
+// a seventeenth, and those with nothing but leaves, of which ten thousand fit
+// into what is free, to a hundredth.
+func AdmissionLimits() Limits {
+	l := DefaultLimits()
+	l.Ratio, l.Admission = 100, true
+	return l
+}
+
+// bounds are those of the models in an archive of so many bytes. What trees
+// take in memory is about as much as they pack to, twice that where their leaves
+// are few numbers.
+func (l Limits) bounds(archive int) model.Bounds {
+	b := model.Bounds{Trees: l.MemoryBytes, TreesOf: "max_memory_bytes"}
+	if !l.Admission {
+		return b
+	}
+	packed := int64(archive)
+	b.Piece, b.Pickle = 8<<20+packed, 16<<20+8*packed
+	if most := 4<<20 + 4*packed; b.Trees == 0 || b.Trees > most {
+		b.Trees, b.TreesOf = most, fmt.Sprintf("an archive of %d bytes", archive)
+	}
+	return b
+}
+
+// manifestBytes is how long the manifest in an archive of so many bytes may be.
+func (l Limits) manifestBytes(archive int) int64 {
+	if !l.Admission {
+		return l.ManifestBytes
+	}
+	return min(l.ManifestBytes, 8<<20+8*int64(archive))
+}
+
+// keptBytes is how much of an archive of so many bytes may be kept unpacked.
+func (l Limits) keptBytes(archive int) int64 {
+	if !l.Admission {
+		return l.UnpackedBytes
+	}
+	return 16<<20 + 16*int64(archive)
 }
 
 const freeBytes = 16 << 20
@@ -69,40 +118,133 @@ func Pack(files map[string][]byte) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// unpack returns the files of a gzipped tar by name. Nothing is written
-// anywhere, so that a bad name could do no harm; it is refused all the same,
-// since whoever packed it meant harm or made a mistake.
-func (l Limits) unpack(archive []byte) (map[string][]byte, error) {
-	if err := l.checkOutside(archive); err != nil {
+// archive is what a gzipped tar holds. It has been looked through to its end;
+// nothing of it but the manifest is kept, and models are unpacked once more when
+// they are read. Nothing is written anywhere, so that a bad name could do no
+// harm; it is refused all the same, since whoever packed it meant harm or made a
+// mistake.
+type archive struct {
+	limits   Limits
+	packed   []byte
+	sizes    map[string]int64 // of files by name
+	manifest []byte           // nil where there is none
+}
+
+// lookThrough checks an archive from its first byte to its last.
+func (l Limits) lookThrough(packed []byte) (*archive, error) {
+	if err := l.checkOutside(packed); err != nil {
 		return nil, err
 	}
-	zip, err := gzip.NewReader(bytes.NewReader(archive))
-	if err != nil {
-		return nil, unpackError(err)
-	}
+	a := &archive{limits: l, packed: packed, sizes: map[string]int64{}}
 	// What comes out is bounded twice, in all and by file: a sparse entry
 	// unpacks to more than the tar holds.
-	budget := min(l.UnpackedBytes, l.Ratio*int64(len(archive))+freeBytes)
-	plain := &bounded{from: zip, left: budget}
-	u := unpacker{limits: l, budget: budget, likely: 4 * int64(len(archive)), files: map[string][]byte{}}
-	in := tar.NewReader(plain)
-	for {
-		entry, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			break
+	left := l.unpackedBytes(len(packed))
+	rest, err := a.walk(func(name string, entry *tar.Header, content io.Reader) error {
+		if err := a.check(name, entry); err != nil {
+			return err
 		}
-		if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // names are checked below
-			return nil, unpackError(err)
+		var kept bytes.Buffer
+		to := io.Discard
+		if name == ManifestName {
+			to = &kept
 		}
-		if err := u.add(entry, in); err != nil {
-			return nil, err
+		n, err := io.Copy(to, io.LimitReader(content, left+1))
+		if err != nil {
+			return unpackError(err)
 		}
+		if left -= n; left < 0 {
+			return unpackError(bomb{})
+		}
+		if a.sizes[name] = n; name == ManifestName {
+			a.manifest = kept.Bytes()
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	plain := rest
+	if l.Admission {
+		plain = zeros{rest}
 	}
 	// Only the end of the gzip stream says that all of it has arrived.
 	if _, err := io.Copy(io.Discard, plain); err != nil {
 		return nil, unpackError(err)
 	}
-	return u.files, nil
+	return a, nil
+}
+
+func (l Limits) unpackedBytes(archive int) int64 {
+	return min(l.UnpackedBytes, l.Ratio*int64(archive)+freeBytes)
+}
+
+// errEnough ends a walk early.
+var errEnough = errors.New("enough")
+
+// walk unpacks the archive and calls do for every file. It returns what comes
+// behind the last one.
+func (a *archive) walk(do func(name string, entry *tar.Header, content io.Reader) error) (rest io.Reader, err error) {
+	zip, err := gzip.NewReader(bytes.NewReader(a.packed))
+	if err != nil {
+		return nil, unpackError(err)
+	}
+	plain := &bounded{from: zip, left: a.limits.unpackedBytes(len(a.packed))}
+	in := tar.NewReader(plain)
+	for entries := 1; ; entries++ {
+		entry, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return plain, nil
+		}
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // names are checked below
+			return nil, unpackError(err)
+		}
+		if entries > a.limits.Files {
+			return nil, refuse(TooLarge, "the archive has more than %d entries; pack only %s and %s", a.limits.Files, DefaultModel, ManifestName)
+		}
+		name, err := safeName(entry)
+		if err == nil && entry.Typeflag == tar.TypeReg {
+			err = do(name, entry, in)
+		}
+		if errors.Is(err, errEnough) {
+			return plain, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// check refuses a file by what is said of it.
+func (a *archive) check(name string, entry *tar.Header) error {
+	most := a.limits.UnpackedBytes
+	if name == ManifestName {
+		most = a.limits.manifestBytes(len(a.packed))
+	}
+	if entry.Size > most {
+		return refuse(TooLarge, "%.100q claims %d bytes, at most %d are unpacked; train a smaller model", entry.Name, entry.Size, most)
+	}
+	if _, twice := a.sizes[name]; twice {
+		return refuse(Format, "the archive holds %.100q twice; pack it once", name)
+	}
+	return nil
+}
+
+// files unpacks all files to be kept.
+func (a *archive) files() (map[string][]byte, error) {
+	kept, most := int64(0), a.limits.keptBytes(len(a.packed))
+	for _, size := range a.sizes {
+		kept += size
+	}
+	if kept > most {
+		return nil, refuse(TooLarge, "the archive has no %s, and unpacks to %d bytes, of which at most %d are packed anew with one; pack only the model", ManifestName, kept, most)
+	}
+	files := map[string][]byte{}
+	_, err := a.walk(func(name string, _ *tar.Header, content io.Reader) error {
+		files[name] = make([]byte, a.sizes[name])
+		_, err := io.ReadFull(content, files[name])
+		return err
+	})
+	return files, err
 }
 
 // checkOutside looks at an archive without opening it.
@@ -119,45 +261,6 @@ func (l Limits) checkOutside(archive []byte) error {
 		return refuse(Pickle, "the artifact is a Python pickle, and to read one is to run the program inside; it was not opened. Upload model.tar.gz with %s and %s instead", DefaultModel, ManifestName)
 	}
 	return refuse(Format, "the artifact is not a gzipped tar; upload model.tar.gz with %s and %s", DefaultModel, ManifestName)
-}
-
-// unpacker gathers the files of one archive.
-type unpacker struct {
-	limits  Limits
-	budget  int64 // bytes that files may still take
-	likely  int64 // how much of what an entry claims is believed in advance
-	entries int
-	files   map[string][]byte
-}
-
-func (u *unpacker) add(entry *tar.Header, content io.Reader) error {
-	if u.entries++; u.entries > u.limits.Files {
-		return refuse(TooLarge, "the archive has more than %d entries; pack only %s and %s", u.limits.Files, DefaultModel, ManifestName)
-	}
-	name, err := safeName(entry)
-	if err != nil || entry.Typeflag != tar.TypeReg {
-		return err
-	}
-	most := u.limits.UnpackedBytes
-	if name == ManifestName {
-		most = u.limits.ManifestBytes
-	}
-	if entry.Size > most {
-		return refuse(TooLarge, "%.100q claims %d bytes, at most %d are unpacked; train a smaller model", entry.Name, entry.Size, most)
-	}
-	if _, twice := u.files[name]; twice {
-		return refuse(Format, "the archive holds %.100q twice; pack it once", name)
-	}
-	var b bytes.Buffer
-	b.Grow(int(min(entry.Size, u.likely)))
-	if _, err := b.ReadFrom(io.LimitReader(content, u.budget+1)); err != nil {
-		return unpackError(err)
-	}
-	if u.budget -= int64(b.Len()); u.budget < 0 {
-		return unpackError(bomb{})
-	}
-	u.files[name] = b.Bytes()
-	return nil
 }
 
 // safeName returns the cleaned name of an entry that stays inside the archive
@@ -183,6 +286,18 @@ type bounded struct {
 	left int64
 }
 
+// zeros passes on nothing but zeros, with which a tar is filled up.
+type zeros struct{ from io.Reader }
+
+// Read fails at anything else.
+func (z zeros) Read(p []byte) (int, error) {
+	n, err := z.from.Read(p)
+	if len(bytes.Trim(p[:n], "\x00")) > 0 {
+		return 0, refuse(Format, "something follows the end of the archive, perhaps another one, and nobody would read it; pack one archive")
+	}
+	return n, err
+}
+
 // bomb is the error of an archive that unpacks to too much.
 type bomb struct{}
 
@@ -203,7 +318,10 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 // unpackError makes a Refusal of what gzip and tar say.
 func unpackError(err error) error {
+	var refusal Refusal
 	switch {
+	case errors.As(err, &refusal):
+		return refusal
 	case errors.Is(err, bomb{}):
 		return refuse(TooLarge, "the archive unpacks to far more than it holds; pack only %s and %s", DefaultModel, ManifestName)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

@@ -1,8 +1,10 @@
 package release
 
 import (
+	"archive/tar"
 	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,17 +19,17 @@ func ReadModel(b []byte) (*model.Model, error) {
 	if !bytes.HasPrefix(b, []byte(gzipMagic)) {
 		return model.Parse(b)
 	}
-	files, err := DefaultLimits().unpack(b)
+	a, err := DefaultLimits().lookThrough(b)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{named(files[ManifestName]), DefaultModel, lightgbmModel} {
-		if name != "" && holds(files, name) {
-			return booster(files, name)
+	for _, name := range []string{named(a.manifest), DefaultModel, lightgbmModel} {
+		if name != "" && a.holds(name) {
+			return a.booster(name)
 		}
 	}
 	return nil, refuse(Format, "the archive holds no %s but %s; pack the model under that name, or name it in %s",
-		DefaultModel, listed(files), ManifestName)
+		DefaultModel, listed(a.sizes), ManifestName)
 }
 
 // named returns the model that a manifest names, or nothing.
@@ -41,34 +43,65 @@ func named(manifest []byte) string {
 
 // booster reads the model of that name. Where there is none, the folds of a
 // k-fold training are named after it: xgboost-model-0, -1 and so on.
-func booster(files map[string][]byte, name string) (*model.Model, error) {
-	if b, found := files[name]; found {
-		return model.Parse(b)
+func (a *archive) booster(name string) (*model.Model, error) {
+	if _, found := a.sizes[name]; found {
+		models, err := a.models(name)
+		if err != nil {
+			return nil, err
+		}
+		return models[name], nil
 	}
-	folds := foldsOf(files, name)
-	members := make([]*model.Model, 0, len(folds))
+	folds := a.folds(name)
+	names := make([]string, len(folds))
 	for i, fold := range folds {
 		if fold != i {
 			return nil, refuse(Format, "the archive holds %s-%d and no %s-%d; pack all folds of the training", name, fold, name, i)
 		}
-		m, err := model.Parse(files[foldName(name, i)])
-		if err != nil {
-			return nil, err
-		}
-		members = append(members, m)
+		names[i] = foldName(name, i)
+	}
+	models, err := a.models(names...)
+	if err != nil {
+		return nil, err
+	}
+	members := make([]*model.Model, len(names))
+	for i, name := range names {
+		members[i] = models[name]
 	}
 	return model.Ensemble(members)
 }
 
-func holds(files map[string][]byte, name string) bool {
-	_, found := files[name]
-	return found || len(foldsOf(files, name)) > 0
+// models reads those files, which the archive holds.
+func (a *archive) models(names ...string) (map[string]*model.Model, error) {
+	bounds := a.limits.bounds(len(a.packed))
+	models := map[string]*model.Model{}
+	_, err := a.walk(func(name string, _ *tar.Header, content io.Reader) error {
+		if !slices.Contains(names, name) {
+			return nil
+		}
+		m, err := bounds.Read(content, a.sizes[name])
+		if err != nil {
+			return err
+		}
+		if models[name] = m; bounds.Trees > 0 { // which is for all together
+			bounds.Trees = max(1, bounds.Trees-m.MemoryBytes())
+		}
+		if len(models) == len(names) {
+			return errEnough
+		}
+		return nil
+	})
+	return models, err
 }
 
-// foldsOf returns the numbers of the folds, ascending.
-func foldsOf(files map[string][]byte, name string) []int {
+func (a *archive) holds(name string) bool {
+	_, found := a.sizes[name]
+	return found || len(a.folds(name)) > 0
+}
+
+// folds returns the numbers of the folds, ascending.
+func (a *archive) folds(name string) []int {
 	var folds []int
-	for file := range files {
+	for file := range a.sizes {
 		number, after := strings.CutPrefix(file, name+"-")
 		if n, err := strconv.Atoi(number); after && err == nil && n >= 0 && file == foldName(name, n) {
 			folds = append(folds, n)
@@ -80,7 +113,7 @@ func foldsOf(files map[string][]byte, name string) []int {
 
 func foldName(name string, fold int) string { return name + "-" + strconv.Itoa(fold) }
 
-func listed(files map[string][]byte) string {
+func listed(files map[string]int64) string {
 	names := slices.Sorted(maps.Keys(files))
 	if len(names) == 0 {
 		return "nothing"

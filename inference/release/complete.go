@@ -3,6 +3,7 @@ package release
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/sluicehq/sluice/inference/feature"
@@ -12,7 +13,7 @@ import (
 // CheckManifest says what is wrong with a manifest, as far as can be said
 // without a model. The error is a Refusal.
 func CheckManifest(manifest []byte) error {
-	m, err := parseManifest(manifest)
+	m, err := strictly(manifest)
 	if err != nil {
 		return err
 	}
@@ -32,19 +33,15 @@ func CheckManifest(manifest []byte) error {
 // answers from the model: what every task then proves is that it makes the same
 // rows and answers, not that training gave them.
 func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
-	m, err := parseManifest(manifest)
+	m, err := l.readManifest(manifest)
 	if err != nil {
 		return nil, err
 	}
-	files, readable := l.lonely(artifact, m.Model)
-	if !readable {
-		return artifact, nil
+	booster, files, err := l.lonely(artifact, m.Model)
+	if err != nil || files == nil {
+		return artifact, err
 	}
-	if holds(files, m.Model) {
-		booster, err := booster(files, m.Model)
-		if err != nil {
-			return nil, err
-		}
+	if booster != nil {
 		if err := m.answer(booster); err != nil {
 			return nil, err
 		}
@@ -59,21 +56,42 @@ func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 	return packed, nil
 }
 
-// lonely returns the files of an artifact that has no manifest.
-func (l Limits) lonely(artifact []byte, name string) (map[string][]byte, bool) {
+// lonely returns the model and the files of an artifact that has no manifest.
+// There are no files where it has one or cannot be read, and no model where it
+// has none of that name.
+func (l Limits) lonely(artifact []byte, name string) (*model.Model, map[string][]byte, error) {
 	if int64(len(artifact)) > l.ArchiveBytes {
-		return nil, false
+		return nil, nil, nil
 	}
 	if !bytes.HasPrefix(artifact, []byte(gzipMagic)) {
-		_, err := model.Parse(artifact)
-		return map[string][]byte{name: artifact}, err == nil
+		booster, err := l.bounds(len(artifact)).Read(bytes.NewReader(artifact), int64(len(artifact)))
+		if err != nil {
+			return nil, nil, tooLarge(err)
+		}
+		return booster, map[string][]byte{name: artifact}, nil
 	}
-	files, err := l.unpack(artifact)
-	if err != nil {
-		return nil, false
+	a, err := l.lookThrough(artifact)
+	if err != nil || a.manifest != nil {
+		return nil, nil, nil // to open it tells why
 	}
-	_, has := files[ManifestName]
-	return files, !has
+	var booster *model.Model
+	if a.holds(name) {
+		if booster, err = a.booster(name); err != nil {
+			return nil, nil, err
+		}
+	}
+	files, err := a.files()
+	return booster, files, err
+}
+
+// tooLarge keeps the one reason for which a file that is no archive would be
+// taken for something else.
+func tooLarge(err error) error {
+	var refusal Refusal
+	if errors.As(err, &refusal) && refusal.Reason == TooLarge {
+		return refusal
+	}
+	return nil
 }
 
 // answer fills in the golden vectors.

@@ -21,7 +21,7 @@ func fleetManifest(t *testing.T) []byte {
 	return encoded(t, m)
 }
 
-func encoded(t *testing.T, m release.Manifest) []byte {
+func encoded(t testing.TB, m release.Manifest) []byte {
 	t.Helper()
 	b, err := json.Marshal(m)
 	if err != nil {

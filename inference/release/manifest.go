@@ -86,15 +86,31 @@ const (
 	MaxPartners    = 10_000
 )
 
-// parseManifest reads manifest.json and checks all that can be said of it
-// without the booster. A field that is not known is an error: it may change
-// what the others mean.
-func parseManifest(b []byte) (Manifest, error) {
+// readManifest reads manifest.json as strictly as the limits want it.
+func (l Limits) readManifest(b []byte) (Manifest, error) {
+	if l.Admission {
+		return strictly(b)
+	}
+	return parseManifest(b)
+}
+
+// checkFormat refuses a manifest of another format, whatever else it holds.
+func checkFormat(b []byte) error {
 	var head struct {
 		Format int `json:"format"`
 	}
 	if err := json.Unmarshal(b, &head); err == nil && head.Format != ManifestFormat {
-		return Manifest{}, refuse(BadManifest, "manifest.json has format %d, only %d is read; write it with the training script of this version", head.Format, ManifestFormat)
+		return refuse(BadManifest, "manifest.json has format %d, only %d is read; write it with the training script of this version", head.Format, ManifestFormat)
+	}
+	return nil
+}
+
+// parseManifest reads manifest.json and checks all that can be said of it
+// without the booster. A field that is not known is an error: it may change
+// what the others mean.
+func parseManifest(b []byte) (Manifest, error) {
+	if err := checkFormat(b); err != nil {
+		return Manifest{}, err
 	}
 	var m Manifest
 	in := json.NewDecoder(bytes.NewReader(b))
@@ -170,6 +186,17 @@ func (m *Manifest) checkPredicted() error {
 		return refuse(BadManifest, "the intended change of a filter rate is beyond -1 to 1; 0.05 stands for 5 points more")
 	}
 	return nil
+}
+
+// tellsRate reports whether a manifest tells a filter rate: zero is one.
+func tellsRate(manifest []byte) bool {
+	var m struct {
+		Predicted struct {
+			FilterRate json.RawMessage `json:"filter_rate"`
+		} `json:"predicted"`
+	}
+	err := json.Unmarshal(manifest, &m)
+	return err == nil && len(m.Predicted.FilterRate) > 0 && string(m.Predicted.FilterRate) != "null"
 }
 
 func (i Interval) isOrdered() bool {

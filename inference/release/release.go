@@ -5,6 +5,7 @@
 package release
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -22,6 +23,9 @@ type Release struct {
 	Features *feature.Extractor
 	Scorer   *Scorer
 
+	// Predicts says that the manifest tells a filter rate, which may be zero.
+	Predicts bool
+
 	manifestBytes int64
 }
 
@@ -32,23 +36,26 @@ func Open(archive []byte) (*Release, error) { return DefaultLimits().Open(archiv
 // that both speak of the same features. Every error is a Refusal. The release
 // does not alias the archive.
 func (l Limits) Open(archive []byte) (*Release, error) {
-	files, err := l.unpack(archive)
+	a, err := l.lookThrough(archive)
 	if err != nil {
 		return nil, err
 	}
-	written, found := files[ManifestName]
-	if !found {
-		return nil, missingManifest(files)
+	if a.manifest == nil {
+		return nil, a.missingManifest()
 	}
-	manifest, err := parseManifest(written)
+	if need := manifestMemory * int64(len(a.manifest)); l.MemoryBytes > 0 && need > l.MemoryBytes {
+		return nil, refuse(TooLarge, "its manifest alone takes about %d bytes once it is loaded, max_memory_bytes is %d; keep only frequent values in vocabularies and tables, or raise the setting", need, l.MemoryBytes)
+	}
+	manifest, err := l.readManifest(a.manifest)
 	if err != nil {
 		return nil, err
 	}
-	if !holds(files, manifest.Model) {
+	if !a.holds(manifest.Model) {
 		return nil, refuse(BadManifest, "manifest.json says that the model is in %.100q, which the archive does not hold; pack it, or name the right file", manifest.Model)
 	}
-	r := &Release{Digest: Digest(archive), Manifest: manifest, manifestBytes: int64(len(written))}
-	if r.Model, err = booster(files, manifest.Model); err != nil {
+	r := &Release{Digest: Digest(archive), Manifest: manifest, manifestBytes: int64(len(a.manifest))}
+	r.Predicts = manifest.Predicted.FilterRate != (Interval{}) || tellsRate(a.manifest)
+	if r.Model, err = a.booster(manifest.Model); err != nil {
 		return nil, err
 	}
 	if r.Features, err = manifest.Contract.Compile(); err != nil {
@@ -63,11 +70,13 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 }
 
 // missingManifest is the refusal of an archive without a manifest. Where the
-// booster is a pickle that is worth saying first: old containers write one.
-func missingManifest(files map[string][]byte) error {
-	if b := files[DefaultModel]; model.IsPickle(b) {
-		if _, err := model.Parse(b); err != nil {
-			return err
+// booster is a pickle that cannot be read, that is worth saying first: old
+// containers write one.
+func (a *archive) missingManifest() error {
+	if _, found := a.sizes[DefaultModel]; found {
+		var refusal Refusal
+		if _, err := a.booster(DefaultModel); errors.As(err, &refusal) && refusal.Reason == Pickle {
+			return refusal
 		}
 	}
 	return refuse(BadManifest, "the archive holds no %s; train with the script that writes one beside %s, or name one for such models in the fleet's file, as admission.manifest", ManifestName, DefaultModel)
@@ -212,11 +221,13 @@ func (r *Release) Warm() {
 	}
 }
 
+const manifestMemory = 6 // bytes for each of a manifest's
+
 // MemoryBytes returns about what the release occupies while it is loaded, the
 // tables of its evaluator included. The tables of the contract are held twice,
 // as written and compiled.
 func (r *Release) MemoryBytes() int64 {
-	return r.Model.MemoryBytes() + r.Scorer.model.MemoryBytes() + 6*r.manifestBytes
+	return r.Model.MemoryBytes() + r.Scorer.model.MemoryBytes() + manifestMemory*r.manifestBytes
 }
 
 // same tells whether two features are the same number, or both missing.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"runtime"
@@ -439,6 +440,19 @@ func zip(b []byte) []byte {
 	out.Write(b)
 	out.Close()
 	return packed.Bytes()
+}
+
+func unzip(t *testing.T, b []byte) []byte {
+	t.Helper()
+	in, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
 }
 
 // flip changes the byte that is n before the end.
