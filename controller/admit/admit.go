@@ -5,8 +5,11 @@
 package admit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluicehq/sluice/inference/model"
@@ -63,13 +66,24 @@ func Check(artifact []byte, source release.Source, p Policy, stable string, now 
 		return r.refused(source, incomplete)
 	}
 	opened, err := p.open(archive)
+	predicts := err == nil && opened.Predicts
+	if !bytes.Equal(archive, artifact) { // it was completed: zero may be what nobody wrote
+		predicts = predicts && opened.Manifest.Predicted.FilterRate != (release.Interval{})
+	}
+	if err == nil {
+		err = believable(opened, predicts)
+	}
 	if err != nil {
 		return r.refused(source, err)
 	}
 	r.Passport = passport(opened, r.Passport, now)
 	r.Outcome, r.Reason = Admit, Proven
-	r.Sentence = fmt.Sprintf("%d golden vectors reproduced, %d of them from the auction on; predicted filter rate %s",
-		r.Passport.Golden, opened.Auctions(), rate(r.Passport.Predicted.FilterRate))
+	r.Sentence = fmt.Sprintf("%d golden vectors reproduced, %d of them from the auction on; ", r.Passport.Golden, opened.Auctions())
+	if predicts {
+		r.Sentence += "predicted filter rate " + rate(r.Passport.Predicted.FilterRate)
+	} else {
+		r.Sentence += "no filter rate is predicted"
+	}
 	return r
 }
 
@@ -128,7 +142,11 @@ func place(s release.Source) string {
 	if s.Job != "" {
 		return "training job " + s.Job
 	}
-	return "s3://" + s.Bucket + "/" + s.Key
+	where := "s3://" + s.Bucket + "/" + s.Key
+	if strings.ContainsFunc(where, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(where)
+	}
+	return where
 }
 
 func rate(i release.Interval) string {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -64,6 +65,13 @@ func TestRefuses(t *testing.T) {
 		f[0], f[2] = f[2], f[0]
 	}
 	ranking := bytes.Replace(good, []byte("binary:logistic"), []byte("rank:pairwise"), 1)
+	twice, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice = bytes.Replace(twice, []byte(`"default_threshold":0.125`), []byte(`"default_threshold":0.125,"Default_Threshold":0.9`), 1)
+	invisible := releasetest.Manifest(0)
+	invisible.Thresholds["p0\u200b"] = 0.5
 	for _, tt := range []struct {
 		name    string
 		archive []byte
@@ -71,6 +79,9 @@ func TestRefuses(t *testing.T) {
 		reason  model.Reason
 		says    string
 	}{
+		{"a key twice", filesOf(t, map[string]string{"manifest.json": string(twice), "xgboost-model": string(good)}), admit.Refuse, release.BadManifest, `where "default_threshold" is meant`},
+		{"a name that cannot be told from another", releasetest.Pack(invisible, good), admit.Refuse, release.BadManifest, "invisible"},
+		{"two archives", append(releasetest.Archive(0), releasetest.Archive(1)...), admit.Refuse, release.Format, "pack one archive"},
 		{"pickle that would run code", []byte(pickle), admit.Refuse, release.Pickle, "not opened"},
 		{"the same in an archive", packed(t, "xgboost-model", pickle), admit.Refuse, release.Pickle, "save_model"},
 		{"the same beside a manifest", releasetest.Pack(m, []byte(pickle)), admit.Refuse, release.Pickle, "save_model"},
@@ -90,6 +101,90 @@ func TestRefuses(t *testing.T) {
 		if r.Digest != release.Digest(tt.archive) || r.Passport.Source.Key != source().Key || !r.Passport.AdmittedAt.IsZero() {
 			t.Errorf("%s: passport %+v", tt.name, r.Passport)
 		}
+	}
+}
+
+// predicting is a good release whose golden auctions are n, all filtered where
+// threshold is 1 and none where it is 0, with a prediction in JSON, or none.
+func predicting(t *testing.T, n int, threshold float32, predicted string) []byte {
+	t.Helper()
+	m := releasetest.Manifest(0)
+	m.Thresholds, m.DefaultThreshold = nil, threshold
+	made := m.Golden
+	m.Golden = nil
+	for i := range n {
+		g := made[i%len(made)]
+		_, rest, _ := strings.Cut(string(g.Auction), "{")
+		if rest != "}" {
+			rest = "," + rest
+		}
+		g.Auction = fmt.Appendf(nil, `{"id":"%d"%s`, i, rest)
+		m.Golden = append(m.Golden, g)
+	}
+	written, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, _ := strings.Cut(string(written), `"predicted":{"filter_rate":{"estimate":0.2,"low":0.19,"high":0.21},"partners":{"p0":{"estimate":0.9,"low":0.8,"high":1}}},`)
+	archive, err := release.Pack(map[string][]byte{"manifest.json": []byte(before + predicted + after), "xgboost-model": releasetest.Booster(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return archive
+}
+
+// A prediction that a release's own golden auctions contradict is not believed,
+// and one that is not made is none.
+func TestPredictions(t *testing.T) {
+	of := func(low, high string) string {
+		return `"predicted":{"filter_rate":{"estimate":` + low + `,"low":` + low + `,"high":` + high + `}},`
+	}
+	for _, tt := range []struct {
+		name      string
+		n         int
+		threshold float32
+		predicted string
+		says      string // begins the refusal, or ends the sentence of one that is admitted
+		refused   bool
+	}{
+		{"nothing of all", 12, 1, of("0.0", "0.0"), "it filters 12 of its own 12 golden auctions and predicts a filter rate of 0.0 % (0.0 to 0.0 %)", true},
+		{"little of all", 12, 1, of("0.1", "0.2"), "it filters 12 of its own 12", true},
+		{"half of all, by few", 8, 1, of("0.5", "0.5"), "predicted filter rate 50.0 % (50.0 to 50.0 %)", false},
+		{"half of all, by many", 40, 1, of("0.5", "0.5"), "it filters 40 of its own 40", true},
+		{"all of all", 40, 1, of("1", "1"), "predicted filter rate 100.0 % (100.0 to 100.0 %)", false},
+		{"all of nothing", 12, 0, of("1", "1"), "it filters 0 of its own 12", true},
+		{"nothing of nothing", 12, 0, of("0", "0"), "predicted filter rate 0.0 % (0.0 to 0.0 %)", false},
+		{"no prediction", 12, 1, "", "no filter rate is predicted", false},
+		{"an empty prediction", 12, 1, `"predicted":{"partners":{}},`, "no filter rate is predicted", false},
+		{"a partner", 200, 1, `"predicted":{"filter_rate":{"estimate":1,"low":1,"high":1},"partners":{"p1":{"estimate":0,"low":0,"high":0.5}}},`, `golden auctions of partner "p1" and predicts`, true},
+		{"a partner of few", 12, 1, `"predicted":{"filter_rate":{"estimate":1,"low":1,"high":1},"partners":{"p1":{"estimate":0,"low":0,"high":0.5},"none":{"estimate":0,"low":0,"high":0}}},`, "to 100.0 %)", false},
+	} {
+		r := admit.Check(predicting(t, tt.n, tt.threshold, tt.predicted), source(), admit.Policy{}, "", at())
+		if refused := r.Outcome == admit.Refuse && r.Reason == admit.FilterRate; refused != tt.refused || !refused && r.Outcome != admit.Admit || !strings.Contains(r.Sentence, tt.says) {
+			t.Errorf("%s: %s %s: %s", tt.name, r.Outcome, r.Reason, r.Sentence)
+		}
+	}
+	// The same auction many times is one draw.
+	m := releasetest.Manifest(0)
+	m.Thresholds, m.DefaultThreshold, m.Predicted = nil, 1, release.Predicted{FilterRate: release.Interval{Estimate: 0.5, Low: 0.5, High: 0.5}}
+	for len(m.Golden) < 1000 {
+		m.Golden = append(m.Golden, m.Golden[0])
+	}
+	if r := admit.Check(releasetest.Pack(m, releasetest.Booster(0)), source(), admit.Policy{}, "", at()); r.Outcome != admit.Admit {
+		t.Errorf("one auction a thousand times: %s", r.Sentence)
+	}
+	for _, p := range []admit.Policy{{MinFilterRate: 0.1}, {MaxFilterRate: 0.9}} {
+		if r := admit.Check(predicting(t, 12, 0, ""), source(), p, "", at()); r.Reason != admit.FilterRate || !strings.Contains(r.Sentence, "predicts no filter rate") {
+			t.Errorf("no prediction where one is wanted: %s", r.Sentence)
+		}
+	}
+}
+
+// What a key of S3 may hold does not garble what people read.
+func TestPlaceIsPrintable(t *testing.T) {
+	r := admit.Check(nil, release.Source{Bucket: "b", Key: "a\x1b[2J\u202eb"}, admit.Policy{}, "", at())
+	if !strings.HasPrefix(r.Sentence, `"s3://b/a\x1b[2J\u202eb": `) {
+		t.Errorf("%q", r.Sentence)
 	}
 }
 
@@ -189,7 +284,16 @@ func FuzzNeverAdmitsHalf(f *testing.F) {
 
 func packed(t *testing.T, name, content string) []byte {
 	t.Helper()
-	b, err := release.Pack(map[string][]byte{name: []byte(content)})
+	return filesOf(t, map[string]string{name: content})
+}
+
+func filesOf(t *testing.T, files map[string]string) []byte {
+	t.Helper()
+	list := map[string][]byte{}
+	for name, content := range files {
+		list[name] = []byte(content)
+	}
+	b, err := release.Pack(list)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,8 +75,8 @@ func (p Policy) within(r *release.Release) error {
 		return refuse(release.BadGolden, "it carries %d golden vectors, min_golden is %d; let the training script write more", len(r.Manifest.Golden), p.MinGolden)
 	case r.Auctions() < p.MinAuctions:
 		return refuse(release.BadGolden, "%d of its golden vectors carry their auction, min_auctions is %d; let the training script write more", r.Auctions(), p.MinAuctions)
-	case p.MinFilterRate > 0 && !r.Predicts:
-		return refuse(FilterRate, "it predicts no filter rate, min_filter_rate is %v; let the training script predict it or lower the setting", p.MinFilterRate)
+	case p.MinFilterRate+p.MaxFilterRate > 0 && !r.Predicts:
+		return refuse(FilterRate, "it predicts no filter rate, min_filter_rate is %v and max_filter_rate %v; let the training script predict it, or remove the settings", p.MinFilterRate, p.MaxFilterRate)
 	case predicted < p.MinFilterRate:
 		return refuse(FilterRate, "it predicts a filter rate of %v, min_filter_rate is %v; choose other thresholds or lower the setting", predicted, p.MinFilterRate)
 	case p.MaxFilterRate > 0 && predicted > p.MaxFilterRate:
