@@ -90,7 +90,7 @@ func TestFits(t *testing.T) {
 // Every model that the demo trains is believed, by what its own training script
 // predicted and drew.
 func TestTrainedModelsAreBelieved(t *testing.T) {
-	paths, err := filepath.Glob("../local/demo/models/*.tar.gz")
+	paths, err := filepath.Glob("../../local/demo/models/*.tar.gz")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no models: %v", err)
 	}
