@@ -228,6 +228,7 @@ func (l *loader) fresh(a assignment, now *serving) bool {
 // default. It returns when ctx ends.
 func (t *Task) load(ctx context.Context) {
 	wait := firstRetryPause
+	chance := rand.New(rand.NewPCG(t.salt, 0)) // of this process's own
 	boot := time.NewTimer(0)
 	defer boot.Stop()
 	var gaveBack time.Time
@@ -253,7 +254,7 @@ func (t *Task) load(ctx context.Context) {
 				continue
 			}
 			t.loadDefault(ctx)
-			boot.Reset(wait + time.Duration(rand.Int64N(int64(wait)/2)))
+			boot.Reset(wait + time.Duration(chance.Int64N(int64(wait)/2)))
 			wait = min(2*wait, maxBootPause)
 		}
 	}

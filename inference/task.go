@@ -214,6 +214,18 @@ func (t *Task) Run(ctx context.Context, l Listeners) error {
 	return err
 }
 
+// Steer answers on the control port and does what is ordered there until ctx
+// ends, as Run does, but takes no auctions and listens on nothing else.
+func (t *Task) Steer(ctx context.Context, control net.Listener) {
+	var all sync.WaitGroup
+	all.Go(func() { t.load(ctx) })
+	all.Go(func() { t.control.accept(ctx, control) })
+	<-ctx.Done()
+	_ = control.Close() // a listener that fails to close lets nobody in either
+	t.control.empty(ctx, time.Now())
+	all.Wait()
+}
+
 // drain ends everything in order, each within its time.
 func (t *Task) drain(ctx context.Context, l Listeners, web *http.Server) {
 	t.draining.Store(true)
