@@ -190,6 +190,10 @@ func (f *Reconciler) run(ctx context.Context) {
 			return
 		case <-f.wake:
 		case <-timer.C:
+			f.drowse() // one pass sees to both
+		}
+		if ctx.Err() != nil {
+			return
 		}
 		wait, err := f.Pass(ctx)
 		if !errors.Is(err, ErrStale) && ctx.Err() == nil {
@@ -205,6 +209,14 @@ func (f *Reconciler) run(ctx context.Context) {
 
 // maxHurried bounds the passes in a row that come sooner than the loop's pace.
 const maxHurried = 16
+
+// drowse takes back a call of Wake that nobody has heard.
+func (f *Reconciler) drowse() {
+	select {
+	case <-f.wake:
+	default:
+	}
+}
 
 // Wake makes the loop look at the world now instead of at its next tick.
 func (f *Reconciler) Wake() {
