@@ -13,7 +13,7 @@ NIGHTS   ?= 20s
 SIMULATE ?= middle
 BENCH_TAGS = $(shell test -e /usr/include/xgboost/c_api.h && command -v $(or $(CC),cc) >/dev/null && echo -tags xgboost)
 
-.PHONY: help build demo test race fuzz bench lint generate verify models clean interop soak nights mutants bench-check bench-scale simulate
+.PHONY: help build demo test race fuzz bench lint generate verify models clean interop soak nights faults mutants bench-check bench-scale simulate
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction 
 
 nights: ## play the whole system in a deterministic world for NIGHTS; SEED=n STEPS=n plays and tells one night
 	$(GO) test -count=1 -v -timeout 0 -run 'TestNights$$' ./e2e/nights -seed $(SEED) -steps $(STEPS) -for $(NIGHTS)
+
+faults: ## see that the nights find every fault of their table
+	$(GO) test -count=1 -v -timeout 0 -run 'TestFaults' ./e2e/nights -faults
 
 mutants: ## prove that the safety tests catch broken programs
 	$(GO) test -count=1 -timeout 30m -run 'TestMutants' ./checks -mutants

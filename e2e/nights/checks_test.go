@@ -34,11 +34,13 @@ type checks struct {
 
 	reached map[string]int64 // the newest epoch that a task was reached under, by a leader that ended its pass
 	missed  map[string]time.Time
-	orders  map[string]*order // taken last, by task
-	tardy   *order            // begun after its controller's lease was over
+	orders  map[string]*order  // taken last, by task
+	reigns  map[int64]*process // who led, by epoch
+	tardy   *order             // begun after its controller's lease was over
 
 	wishes  map[string]*wish // by id
 	wished  int
+	stirred time.Time // when any wish was noted or taken last
 	onPhase []hook
 	onIce   []func()
 	ending  [3]string
@@ -46,7 +48,6 @@ type checks struct {
 
 // death is the end of a task by itself, and what it did then.
 type death struct {
-	at              time.Time
 	task            string
 	serving, shadow string
 }
@@ -63,13 +64,13 @@ type order struct {
 func newChecks(s rollout.State) checks {
 	return checks{
 		state0: s, trusted: map[string]bool{s.Stable: true, s.Previous: true}, byHand: map[string]bool{}, hands: map[string]bool{}, fed: map[string]int{},
-		reached: map[string]int64{}, missed: map[string]time.Time{}, orders: map[string]*order{}, wishes: map[string]*wish{},
+		reached: map[string]int64{}, missed: map[string]time.Time{}, orders: map[string]*order{}, reigns: map[int64]*process{}, wishes: map[string]*wish{},
 	}
 }
 
 // fail notes the first thing that must never happen.
 func (w *world) fail(kind, format string, args ...any) {
-	if w.found != nil || slices.Contains(strings.Split(*past, ","), kind) {
+	if w.found != nil || *only != "" && *only != kind {
 		return
 	}
 	w.found = &violation{kind, fmt.Sprintf(format, args...)}
@@ -97,7 +98,10 @@ func (w *world) wroteLease(by *process, body []byte) {
 		At     time.Time `json:"at"`
 	}
 	if json.Unmarshal(body, &l) == nil && l.Holder != "" {
-		w.lessee, by.leased = by.name, l.At.Add(leaseTTL)
+		w.lessee = by.name
+		if end := l.At.Add(leaseTTL); end.After(by.leased) {
+			by.leased = end
+		}
 	}
 }
 
@@ -121,8 +125,8 @@ func (w *world) ordered(o *order) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.missed[fmt.Sprint(o.epoch, o.Task)] = o.at // until it is seen to arrive
-	if !o.by.leased.IsZero() && o.at.After(o.by.leased) {
-		w.tardy = o // who sees it must be on the world's own goroutine
+	if !o.by.leased.IsZero() && o.at.After(o.by.leased) && (w.tardy == nil || o.Task < w.tardy.Task) {
+		w.tardy = o // one of several that are begun at once
 	}
 }
 
@@ -139,6 +143,10 @@ func (w *world) delivered(o *order, err error) {
 	}
 	o.stray = w.ghost
 	w.orders[o.Task] = o
+	if other := w.reigns[o.epoch]; other != nil && other != o.by {
+		w.fail("shared epoch", "%s obeys %s under epoch %d, under which %s has led: sentence 6", o.Task, o.by.name, o.epoch, other.name)
+	}
+	w.reigns[o.epoch] = o.by
 	if newest := w.reached[o.Task]; newest > o.epoch {
 		w.fail("deposed", "%s obeys %s under epoch %d, though a leader of epoch %d has reached it: sentence 6", o.Task, o.by.name, o.epoch, newest)
 	}
@@ -155,6 +163,7 @@ func (w *world) wroteState(by *process, body []byte) {
 	w.state0 = s
 	if by == nil { // restored
 		w.trust(s)
+		w.allow(s)
 		return
 	}
 	if s.Epoch < old.Epoch || s.LastEvent < old.LastEvent || s.Generation < old.Generation {
@@ -201,7 +210,9 @@ func (w *world) happened(s rollout.State, e rollout.Event) {
 	case rollout.Asked:
 		w.hands[e.Rollout] = true
 	case rollout.Breaker:
-		w.blame(e)
+		if strings.Contains(e.Sentence, "crash") {
+			w.blame(e)
+		}
 	}
 	if e.To.Final() {
 		w.ended = append(w.ended, e.Rollout)
@@ -232,15 +243,18 @@ func (w *world) enters(phase rollout.Phase) {
 	w.onPhase = rest
 }
 
-var manyCrashed = regexp.MustCompile(`^(\d+) tasks crashed while they served the candidate`)
+var crashed = regexp.MustCompile(`(\d+|a) tasks? crashed while (?:it|they) served the candidate`)
 
 // blame counts the tasks that crashed with the candidate in them, in whatever
-// role, and holds that against what the verdict says.
+// role, and holds that against what the breaker says.
 func (w *world) blame(e rollout.Event) {
-	m := manyCrashed.FindStringSubmatch(e.Sentence)
-	claimed := 0
-	if m != nil {
-		claimed, _ = strconv.Atoi(m[1])
+	said := crashed.FindStringSubmatch(e.Sentence)
+	if said == nil {
+		w.t.Fatalf("the breaker says something about crashes that this test does not understand: %s", e.Sentence)
+	}
+	claimed, err := strconv.Atoi(said[1])
+	if err != nil {
+		claimed = 1
 	}
 	guilty := 0
 	for _, d := range w.deaths {
@@ -256,7 +270,7 @@ func (w *world) blame(e rollout.Event) {
 // died notes what a task did when it ended.
 func (w *world) died(t *task, crashed bool) {
 	if crashed {
-		w.deaths = append(w.deaths, death{time.Now(), t.id, t.told.Serving, t.told.Shadow})
+		w.deaths = append(w.deaths, death{t.id, t.told.Serving, t.told.Shadow})
 	}
 }
 
@@ -302,12 +316,15 @@ func (w *world) checkTask(t *task, was rollout.Task) {
 	w.fail(kind, "%d tasks answer with something unpromoted, %d may; the last is %s with %s: sentence 1", n, w.limit, t.id, w.named(s.Serving))
 }
 
-// restored looks at what is left at dawn: every task that can be reached
-// answers with stable.
-func (w *world) atDawn(asked bool) {
+// soon is how long what was only just asked for may take.
+const soon = 15 * time.Second
+
+// atDawn looks at what is left at dawn: somebody leads, and every task that can
+// be reached answers with stable.
+func (w *world) atDawn() {
 	s := w.state0
-	if asked {
-		for _, q := range s.Requests {
+	for _, q := range s.Requests {
+		if time.Since(q.At) > soon {
 			w.fail("leaderless", "%s asked by %s waits for ever: nobody leads: sentence 4", q.Verb, q.By)
 			return
 		}
@@ -327,12 +344,14 @@ func (w *world) atDawn(asked bool) {
 // until something is.
 func (w *world) calmly(t *task, s rollout.State) bool {
 	switch {
-	case t.hung || time.Since(t.born) < 20*time.Second:
+	case t.hung || time.Since(t.born) < soon:
 		return true
 	case t.told.Serving == s.Stable:
 		return true
+	case s.Active == nil:
+		return false
 	}
-	return s.Active != nil && s.Active.Phase != rollout.RollingBack && t.told.Serving == s.Active.Candidate
+	return t.told.Serving == s.Active.Candidate && (s.Active.Phase != rollout.RollingBack || time.Since(s.Active.Since) < soon)
 }
 
 // describe is a state in a line.

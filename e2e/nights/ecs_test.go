@@ -53,10 +53,13 @@ func (w *world) keep() {
 			}
 		})
 	}
-	for i := len(alive) - 1; i >= 0 && len(alive) > w.ecs.desired; i-- {
-		if t := alive[i]; !t.spared {
-			w.lose(t, "is scaled in")
-			alive = slices.Delete(alive, i, i+1)
+	if len(alive) <= w.ecs.desired {
+		return
+	}
+	for _, t := range slices.Backward(alive) {
+		if !t.spared {
+			w.lose(t, "is scaled in") // which sees to the next one
+			return
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -26,7 +27,8 @@ type wish struct {
 	yes, no      int    // answers
 	unknown      int    // answers that were lost
 	tries        atomic.Int64
-	excused      bool // a state of before was restored since
+	lately       time.Time // when it was noted or taken last
+	excused      bool      // a state of before was restored since
 }
 
 // times is how often the client has asked.
@@ -91,6 +93,7 @@ func (w *world) heard(old, s rollout.State) {
 			continue
 		}
 		x.noted++
+		x.lately, w.stirred = time.Now(), time.Now()
 		if x.noted > 1 && !x.excused {
 			kind := "wish repeated"
 			if x.times() == 1 {
@@ -108,6 +111,7 @@ func (w *world) heard(old, s rollout.State) {
 		if x == nil || waits(s, q.ID) {
 			continue
 		}
+		x.lately, w.stirred = time.Now(), time.Now()
 		if x.taken++; x.taken > 1 && !x.excused {
 			w.fail("wish repeated", "%s asked by %s has taken effect twice: sentence 8", q.Verb, q.By)
 		}
@@ -169,6 +173,7 @@ func (x *wish) atDawn(w *world) {
 		w.fail("wish lost", "%s was answered with yes, and never noted: sentence 8", what)
 	case x.yes == 0 && x.unknown == 0 && x.no > 0 && x.noted > 0:
 		w.fail("wish refused", "%s was turned away, and noted all the same: sentence 8", what)
+	case time.Since(x.lately) < soon:
 	case x.noted > 0 && x.taken == 0:
 		w.fail("wish waits", "%s was noted, and nobody took it: sentence 8", what)
 	case x.taken > 0 && !x.said:

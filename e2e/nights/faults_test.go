@@ -1,0 +1,170 @@
+package nights
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	faults = flag.Bool("faults", false, "see that the nights find every fault of the table")
+	within = flag.Int("within", 0, "steps, over all nights, within which TestFinds must find the kind of -only")
+)
+
+// seeded is a bug that the nights must find: one that is put into the code, or
+// one that is in it today and so is found as it is.
+type seeded struct {
+	bug      string
+	kind     string // of violation
+	within   int    // steps, over the nights of one seed after another
+	file     string // empty: it is in the code today
+	old, new string // text; old occurs once in the file
+}
+
+func seededFaults() []seeded {
+	return []seeded{
+		{bug: "a retried write takes a wish anew", kind: "wish retried", within: 400_000},
+		{bug: "a wish is forgotten once it took effect", kind: "wish repeated", within: 10_000},
+		{bug: "a wish that was overruled is not told of", kind: "wish unsaid", within: 50_000},
+		{bug: "the last wish wins", kind: "danger overruled", within: 100_000},
+		{bug: "a new leader leaves alone the tasks that do what they should", kind: "deposed", within: 600_000},
+		{bug: "orders are sent after the lease", kind: "late order", within: 50_000},
+		{bug: "generations are counted on from a restored state", kind: "not restored", within: 600_000},
+		{bug: "epochs are counted on from a lease that was removed", kind: "leaderless", within: 100_000},
+		{bug: "any jump of an epoch is believed", kind: "poisoned", within: 20_000},
+		{bug: "archives are written over", kind: "archive", within: 50_000},
+		{bug: "a try gives way while its artifact is awaited", kind: "gave way", within: 50_000},
+		{bug: "a crash counts against what a task was to serve", kind: "blame", within: 200_000},
+		{bug: "canaries that health checks end do not count", kind: "eaten", within: 200_000},
+		{
+			"a step may take a task more", "unpromoted", 50_000, "controller/rollout/corrections.go",
+			"return max(0, min(k, n-1))", "return max(0, min(k+1, n))",
+		},
+		{
+			"a task forgets the newest epoch", "deposed", 600_000, "inference/orders.go",
+			"\to.epoch = epoch\n", "\to.epoch = min(epoch, 1)\n",
+		},
+		{
+			"a new leader keeps the epoch of the old", "shared epoch", 50_000, "controller/lease.go",
+			"\t\tif !own {\n", "\t\tif own {\n",
+		},
+		{
+			"the state is written, whoever wrote it before", "state", 100_000, "controller/store.go",
+			"_, err = s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)", "_ = etag\n\terr = s.Documents.Replace(ctx, release.FleetKey(state.Fleet), body)",
+		},
+		{
+			"a wish that was not noted is answered with yes", "wish lost", 400_000, "controller/store.go",
+			"return q, fmt.Errorf(\"note the request: %w: %w\", rollout.ErrUnavailable, err)", "return q, nil",
+		},
+		{
+			"a rollback leads to the release before, whatever is tried", "wish elsewhere", 50_000, "controller/rollout/state.go",
+			"q.Release = s.backTo()", "q.Release = s.Previous",
+		},
+		{
+			"every difference is within the margin", "worse", 100_000, "controller/rollout/corrections.go",
+			"\tj := governs.Judge\n", "\tj := governs.Judge\n\tj.Margin = .9\n\tj.PartnerMargin, j.TailMargin = .9, .9\n",
+		},
+	}
+}
+
+// TestFinds plays nights until one comes to the kind of -only.
+func TestFinds(t *testing.T) {
+	if *within == 0 {
+		t.Skip("TestFaults runs it")
+	}
+	for s, done := uint64(1), 0; done < *within; s++ {
+		n := play(t, s, *steps)
+		if done += n.steps; n.found != nil {
+			t.Logf("found after %d steps: SEED=%d, at its step %d: %s", done, s, n.steps, n.found.text)
+			return
+		}
+	}
+	t.Fatalf("%d steps did not come to %q", *within, *only)
+}
+
+// TestFaults puts every fault of the table into the code, as only the compiler
+// sees it, and wants the nights to find it.
+func TestFaults(t *testing.T) {
+	if !*faults {
+		t.Skip("takes many minutes: make faults")
+	}
+	for _, f := range seededFaults() {
+		t.Run(strings.ReplaceAll(f.bug, " ", "_"), func(t *testing.T) {
+			said := f.find(t, f.overlay(t)...)
+			_, what, ok := strings.Cut(said, "found after ")
+			if !ok {
+				t.Fatalf("not found:\n%s", said)
+			}
+			what, _, _ = strings.Cut(what, "\n")
+			t.Logf("found after %s", what)
+		})
+	}
+}
+
+// TestFaultsFit checks that every fault can still be made, and that what is in
+// the code today is known.
+func TestFaultsFit(t *testing.T) {
+	todays := known()
+	for _, f := range seededFaults() {
+		f.overlay(t)
+		if f.file == "" {
+			delete(todays, f.kind)
+		}
+		if _, tolerated := known()[f.kind]; f.file == "" && !tolerated {
+			t.Errorf("%s: it is not in the code any more; say how to put it back", f.bug)
+		}
+	}
+	delete(todays, "shared epoch") // of the same fault as leaderless
+	for kind := range todays {
+		t.Errorf("nobody looks for %q", kind)
+	}
+}
+
+// overlay are the flags by which the compiler sees the fault.
+func (f seeded) overlay(t *testing.T) []string {
+	t.Helper()
+	if f.file == "" {
+		return nil
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(root, f.file)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), f.old); n != 1 {
+		t.Fatalf("the table of faults is stale: %s has %d times, want once:\n%s", f.file, n, f.old)
+	}
+	copied, overlay := filepath.Join(t.TempDir(), filepath.Base(f.file)), filepath.Join(t.TempDir(), "overlay.json")
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{path: copied}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string]string{copied: strings.Replace(string(text), f.old, f.new, 1), overlay: string(replace)} {
+		if err := os.WriteFile(name, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return []string{"-overlay=" + overlay}
+}
+
+// find runs TestFinds.
+func (f seeded) find(t *testing.T, flags ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
+	defer cancel()
+	args := append([]string{"test", "-count=1", "-vet=off", "-timeout=29m", "-v", "-run=^TestFinds$"}, flags...)
+	args = append(args, ".", "-only", f.kind, "-within", fmt.Sprint(f.within))
+	said, _ := exec.CommandContext(ctx, "go", args...).CombinedOutput() // what it says tells more than its error
+	return string(said)
+}
