@@ -27,6 +27,7 @@ type checks struct {
 	trusted map[string]bool // releases that have been stable, or were promoted
 	byHand  map[string]bool // rollouts that a person promoted
 	ended   []string        // rollouts that have, by id
+	came    map[string]int  // how rollouts ended, and how often
 	hands   map[string]bool // rollouts that a person asked for
 	limit   int             // tasks that may answer with something unpromoted
 	fed     map[string]int  // tasks that answered with the candidate and were ended by health checks, by rollout
@@ -63,7 +64,7 @@ type order struct {
 
 func newChecks(s rollout.State) checks {
 	return checks{
-		state0: s, trusted: map[string]bool{s.Stable: true, s.Previous: true}, byHand: map[string]bool{}, hands: map[string]bool{}, fed: map[string]int{},
+		state0: s, trusted: map[string]bool{s.Stable: true, s.Previous: true}, byHand: map[string]bool{}, hands: map[string]bool{}, fed: map[string]int{}, came: map[string]int{},
 		reached: map[string]int64{}, missed: map[string]time.Time{}, orders: map[string]*order{}, reigns: map[int64]*process{}, wishes: map[string]*wish{},
 	}
 }
@@ -173,7 +174,7 @@ func (w *world) wroteState(by *process, body []byte) {
 	w.allow(s)
 	for _, e := range s.Events {
 		if e.Seq > old.LastEvent {
-			w.happened(s, e)
+			w.happened(e)
 		}
 	}
 	w.heard(old, s)
@@ -200,7 +201,7 @@ func (w *world) allow(s rollout.State) {
 }
 
 // happened looks at one event.
-func (w *world) happened(s rollout.State, e rollout.Event) {
+func (w *world) happened(e rollout.Event) {
 	if e.Reason == "" || e.Sentence == "" {
 		w.fail("reason", "event %d has no reason: sentence 8", e.Seq)
 	}
@@ -216,6 +217,7 @@ func (w *world) happened(s rollout.State, e rollout.Event) {
 	}
 	if e.To.Final() {
 		w.ended = append(w.ended, e.Rollout)
+		w.came[fmt.Sprintf("%s: %s", e.To, e.Reason)]++
 	}
 	t := w.truth[e.Candidate]
 	switch {

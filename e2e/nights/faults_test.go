@@ -68,8 +68,8 @@ func seededFaults() []seeded {
 			"q.Release = s.backTo()", "q.Release = s.Previous",
 		},
 		{
-			"every difference is within the margin", "worse", 100_000, "controller/rollout/corrections.go",
-			"\tj := governs.Judge\n", "\tj := governs.Judge\n\tj.Margin = .9\n\tj.PartnerMargin, j.TailMargin = .9, .9\n",
+			"what is beyond doubt worse is acceptable", "worse", 100_000, "controller/judge/verdict.go",
+			"\t\t\tr.Outcome = Worse\n\t\t}\n\t}\n\treturn rulings", "\t\t\tr.Outcome = Acceptable\n\t\t}\n\t}\n\treturn rulings",
 		},
 	}
 }

@@ -18,6 +18,7 @@ var (
 	seed  = flag.Uint64("seed", 0, "play the night of this seed, and tell it")
 	steps = flag.Int("steps", 2000, "calls that a night has before dawn")
 	only  = flag.String("only", "", "kind of violation that ends a night; any, where it is left out")
+	twice = flag.Int("twice", 3, "nights to play twice")
 	long  = flag.Duration("for", 20*time.Second, "play the nights of one seed after another for so long")
 )
 
@@ -30,6 +31,7 @@ type night struct {
 	found  *violation
 	story  *story
 	truth  map[string]truth
+	came   map[string]int // how rollouts ended
 }
 
 // play plays the night of a seed.
@@ -46,7 +48,7 @@ func play(t *testing.T, seed uint64, steps int) (n night) {
 		if w.found == nil {
 			w.dawn()
 		}
-		n = night{seed: seed, steps: w.steps, digest: w.story.digest(), lasted: time.Since(w.story.began), found: w.found, story: w.story, truth: w.truth}
+		n = night{seed: seed, steps: w.steps, digest: w.story.digest(), lasted: time.Since(w.story.began), found: w.found, story: w.story, truth: w.truth, came: w.came}
 		w.schedule.end()
 		end()
 		w.eye.Close()
@@ -117,15 +119,20 @@ func TestNights(t *testing.T) {
 	if testing.Short() {
 		limit = min(limit, 3*time.Second)
 	}
-	began, played, done, lasted, found := time.Now(), 0, 0, time.Duration(0), map[string][]night{}
+	began, played, done, lasted := time.Now(), 0, 0, time.Duration(0)
+	came, found := map[string]int{}, map[string][]night{}
 	for s := uint64(1); time.Since(began) < limit; s++ {
 		n := one(t, s)
 		played, done, lasted = played+1, done+n.steps, lasted+n.lasted
+		for how, times := range n.came {
+			came[how] += times
+		}
 		if n.found != nil {
 			found[n.found.kind] = append(found[n.found.kind], n)
 		}
 	}
 	t.Logf("%d nights of %v in all, %d steps, %.0f a second", played, lasted.Round(time.Second), done, float64(done)/time.Since(began).Seconds())
+	t.Logf("rollouts ended: %v", came)
 	for _, kind := range sorted(found) {
 		n := slices.MinFunc(found[kind], func(a, b night) int { return a.steps - b.steps })
 		t.Logf("present in the code today, in %d nights: %s, soonest with SEED=%d after %d steps: %s", len(found[kind]), kind, n.seed, n.steps, n.found.text)
@@ -150,10 +157,10 @@ func one(t *testing.T, seed uint64) (n night) {
 // TestSameNightTwice plays nights twice: everything that happens is the seed's
 // choice alone.
 func TestSameNightTwice(t *testing.T) {
-	for s := range uint64(3) {
-		first, second := play(t, 1000+s, 600), play(t, 1000+s, 600)
+	for s := uint64(1000); s < 1000+uint64(*twice); s++ {
+		first, second := play(t, s, 600), play(t, s, 600)
 		if first.digest != second.digest {
-			t.Errorf("seed %d: the night is %s, and when played again %s", 1000+s, first.digest, second.digest)
+			t.Errorf("seed %d: the night is %s, and when played again %s", s, first.digest, second.digest)
 		}
 	}
 }

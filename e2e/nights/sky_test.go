@@ -30,9 +30,9 @@ type event struct {
 
 func allEvents() []event {
 	return []event{
-		{"train", 25 * time.Second, trainOne},
+		{"train", 30 * time.Second, trainOne},
 		{"train late", 60 * time.Second, trainLate},
-		{"wish", 15 * time.Second, wishOne},
+		{"wish", 30 * time.Second, wishOne},
 		{"contradict", 40 * time.Second, contradict},
 		{"try", 40 * time.Second, tryOne},
 		{"try again", 60 * time.Second, tryAgain},
@@ -59,8 +59,8 @@ func newSky(s *schedule) sky {
 		}
 	}
 	for _, e := range allEvents() {
-		often := map[bool]float64{true: .8, false: .4}[e.name == "train" || e.name == "wish"]
-		if s.maybe(often) {
+		often := map[string]float64{"train": .9, "wish": .6}[e.name]
+		if s.maybe(max(often, .4)) {
 			e.every = time.Duration(float64(e.every) * (.5 + s.chance.Float64()))
 			k.events = append(k.events, e)
 		}

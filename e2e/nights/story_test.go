@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,7 +23,7 @@ const fullLines = 60
 type sentence struct {
 	at             time.Duration
 	who, what, end string
-	step           int
+	step           int64
 	matters        bool // told even if it lies long back
 }
 
@@ -40,6 +41,7 @@ func (s sentence) String() string {
 type story struct {
 	began time.Time
 	hash  hash.Hash64
+	step  atomic.Int64 // of the night
 
 	mu      sync.Mutex
 	latest  []sentence
@@ -54,7 +56,7 @@ func newStory() *story {
 func (s *story) add(e sentence) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.at = time.Since(s.began)
+	e.at, e.step = time.Since(s.began), s.step.Load()
 	s.latest = append(s.latest, e)
 	if len(s.latest) <= 2*fullLines {
 		return
@@ -120,7 +122,7 @@ func (s *story) sums() string {
 // say tells what happens to the world by itself.
 func (w *world) say(who, what, end string) {
 	w.story.note(who, what, end)
-	w.story.add(sentence{who: who, what: what, end: end, step: w.steps, matters: true})
+	w.story.add(sentence{who: who, what: what, end: end, matters: true})
 }
 
 // tell tells what became of a call.
@@ -129,7 +131,7 @@ func (w *world) tell(c *call, became string, err error) {
 		became = strings.TrimPrefix(became+"; ", "; ") + brief(err)
 	}
 	w.story.note(c.who, c.what, became)
-	w.story.add(sentence{who: c.who, what: shortKey(c.what), end: became, step: w.steps})
+	w.story.add(sentence{who: c.who, what: shortKey(c.what), end: became})
 }
 
 func brief(err error) string {
@@ -158,7 +160,7 @@ func (d diary) Handle(_ context.Context, r slog.Record) error {
 		return true
 	})
 	d.w.story.add(sentence{
-		who: d.who, what: "says: " + r.Message, end: strings.Join(said, " "), step: d.w.steps,
+		who: d.who, what: "says: " + r.Message, end: strings.Join(said, " "),
 		matters: r.Message == "decided" || r.Message == "leadership",
 	})
 	return nil

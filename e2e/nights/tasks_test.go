@@ -20,19 +20,18 @@ var errNoSuchObject = inference.ErrNotFound
 
 // task is one inference task: the real one, but for its auctions.
 type task struct {
-	id      string
-	born    time.Time
-	stop    context.CancelFunc
-	port    *pipes
-	hung    bool // answers nobody
-	hungAt  time.Time
-	dead    bool
-	tag     string
-	spared  bool // protected from scale-in
-	told    rollout.Task
-	past    []stint // what it has served
-	since   time.Time
-	strange bool // its last order came when nobody waited for it any more
+	id     string
+	born   time.Time
+	stop   context.CancelFunc
+	port   *pipes
+	hung   bool // answers nobody
+	hungAt time.Time
+	dead   bool
+	tag    string
+	spared bool // protected from scale-in
+	told   rollout.Task
+	past   []stint // what it has served
+	since  time.Time
 }
 
 // stint is a time in which a task served one release under one generation.

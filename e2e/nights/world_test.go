@@ -155,6 +155,7 @@ func (w *world) step() {
 	w.giveUp()
 	if ready := w.waiting(w.ready); len(ready) > 0 {
 		w.steps++
+		w.story.step.Store(int64(w.steps))
 		w.turn(pick(w.schedule, ready))
 		synctest.Wait()
 		w.look()
