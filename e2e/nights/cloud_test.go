@@ -16,7 +16,7 @@ import (
 // truth is what a release is really like.
 type truth struct {
 	name    string
-	excess  float64       // filter rate that it adds to 0.2
+	excess  float64       // filter rate that it adds to stable's
 	crashes time.Duration // about how long a task lives that serves it; 0 for ever
 	hangs   time.Duration // about how long a task answers that serves it; 0 for ever
 }
@@ -42,7 +42,10 @@ type artifact struct {
 // train makes a model of a kind, whose artifact is there after a while.
 func (w *world) train(kind truth, key string, after time.Duration) (digest string) {
 	w.trained++
-	body := releasetest.Archive(float32(w.trained) / 100)
+	bias, rate := float32(w.trained)/100, stableRate+kind.excess
+	m := releasetest.Manifest(bias)
+	m.Predicted.FilterRate = release.Interval{Estimate: rate, Low: rate - .05, High: rate + .05} // its makers know what it does
+	body := releasetest.Pack(m, releasetest.Booster(bias))
 	digest = release.Digest(body)
 	kind.name = fmt.Sprintf("%s-%d", kind.name, w.trained)
 	w.truth[digest] = kind

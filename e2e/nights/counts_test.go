@@ -9,8 +9,10 @@ import (
 	"github.com/sluicehq/sluice/controller/tally"
 )
 
-// perSecond is how many requests every task answers.
-const perSecond = 1000
+const (
+	perSecond  = 1000 // requests that every task answers
+	stableRate = .2   // of the pairs are filtered by the first releases
+)
 
 func partners() []string { return []string{"acme", "globex", "initech"} }
 
@@ -57,7 +59,7 @@ func (w *world) addTo(r *tally.Report, stints []stint, c controller.Comparison, 
 		for i, name := range partners() {
 			cols := r.Partners[name]
 			split(&cols.Scored, 1, 0)
-			split(&cols.Filtered, 0.2+w.truth[st.release].excess, i) // as their manifests predict
+			split(&cols.Filtered, stableRate+w.truth[st.release].excess, i)
 			if st.shadow != "" {
 				split(&cols.Pairs, st.sample, 0)
 				split(&cols.CandidateOnly, st.sample*(0.02+w.truth[c.Candidate].excess), i)

@@ -77,13 +77,18 @@
 //
 // plays the night of that seed and tells it as a story: the last lines in full,
 // of what came before only what mattered. Without SEED, the nights of one seed
-// after another are played for NIGHTS (20 s). known_test.go lists what is known
-// to be wrong in the code today; a night that comes to it is told of and does not
-// fail.
+// after another are played for NIGHTS (20 s). The flag -only makes nights go on
+// past every violation but those of one kind.
+//
+// known_test.go lists what is known to be wrong in the code today; a night that
+// comes to it is told of and does not fail. faults_test.go lists faults and the
+// steps within which the nights must come to each: those that are in the code
+// today, and others that only the compiler sees. make faults tries all of them.
 //
 // # What is not proven
 //
-// Nights are samples. The network between tasks and controllers carries whole
+// Nights are samples. A violation ends its night, so that what is known hides
+// what may come after it. The network between tasks and controllers carries whole
 // calls, not bytes; TLS, tokens and seats are not in it. Clocks of all processes
 // run alike, though nobody believes another's. There is one fleet. Faults at the
 // data port, in training jobs' archives and in browsers have their own tests.
