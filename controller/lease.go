@@ -177,10 +177,15 @@ func (e *Elector) led(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
+// unseen is how many epochs may have been used that this process knows nothing
+// of, where no lease tells: far more than there were elections, and far less
+// than tasks take for one step.
+const unseen = 1 << 20
+
 // mend writes a lease that nobody holds in place of one that is gone or
 // damaged, and returns what there is to say of it.
 func (e *Elector) mend(ctx context.Context, now time.Time, etag, how string) error {
-	body, err := json.Marshal(lease{Holder: "nobody: written anew by " + e.Name, Epoch: max(e.held.Epoch, e.used), At: now})
+	body, err := json.Marshal(lease{Holder: "nobody: written anew by " + e.Name, Epoch: max(e.held.Epoch, e.used) + unseen, At: now})
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}

@@ -43,7 +43,6 @@ type checks struct {
 	wished  int
 	stirred time.Time // when any wish was noted or taken last
 	onPhase []hook
-	onIce   []func()
 	ending  [3]string
 }
 

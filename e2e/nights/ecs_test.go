@@ -90,10 +90,13 @@ func (w *world) hang(t *task) {
 	t.hung, t.hungAt = true, time.Now()
 	w.say(t.id, "hangs", w.doing(t))
 	w.in(w.between(healthEvery/2, healthEvery), func() {
-		if !t.dead {
-			w.eaten(t)
-			w.lose(t, "fails its health checks")
+		if t.dead {
+			return
 		}
+		w.eaten(t)
+		end := rollout.Crash{Task: t.id, Unhealthy: true, ExitCode: rollout.Killed, Why: "Task failed container health checks", At: time.Now()}
+		w.in(w.between(0, crashTellsIn), func() { w.ecs.crashed = append(w.ecs.crashed, end) })
+		w.lose(t, "fails its health checks")
 	})
 }
 
@@ -163,6 +166,10 @@ func (c cloud) Tag(ctx context.Context, id, release string) error {
 
 func (c cloud) Protect(ctx context.Context, id string, on bool) error {
 	return c.mark(ctx, fmt.Sprintf("protect %s %v", id, on), id, func(t *task) { t.spared = on })
+}
+
+func (c cloud) Stop(ctx context.Context, id, why string) error {
+	return c.mark(ctx, "stop "+id, id, func(t *task) { c.w.lose(t, "is stopped: "+why) })
 }
 
 var errNoTask = errors.New("ECS runs no such task")

@@ -30,19 +30,6 @@ type seeded struct {
 
 func seededFaults() []seeded {
 	return []seeded{
-		{bug: "a retried write takes a wish anew", kind: "wish retried", within: 400_000},
-		{bug: "a wish is forgotten once it took effect", kind: "wish repeated", within: 10_000},
-		{bug: "a wish that was overruled is not told of", kind: "wish unsaid", within: 50_000},
-		{bug: "the last wish wins", kind: "danger overruled", within: 100_000},
-		{bug: "a new leader leaves alone the tasks that do what they should", kind: "deposed", within: 600_000},
-		{bug: "orders are sent after the lease", kind: "late order", within: 50_000},
-		{bug: "generations are counted on from a restored state", kind: "not restored", within: 600_000},
-		{bug: "epochs are counted on from a lease that was removed", kind: "leaderless", within: 100_000},
-		{bug: "any jump of an epoch is believed", kind: "poisoned", within: 20_000},
-		{bug: "archives are written over", kind: "archive", within: 50_000},
-		{bug: "a try gives way while its artifact is awaited", kind: "gave way", within: 50_000},
-		{bug: "a crash counts against what a task was to serve", kind: "blame", within: 200_000},
-		{bug: "canaries that health checks end do not count", kind: "eaten", within: 200_000},
 		{
 			"a step may take a task more", "unpromoted", 50_000, "controller/rollout/corrections.go",
 			"return max(0, min(k, n-1))", "return max(0, min(k+1, n))",
@@ -53,7 +40,7 @@ func seededFaults() []seeded {
 		},
 		{
 			"a new leader keeps the epoch of the old", "shared epoch", 50_000, "controller/lease.go",
-			"\t\tif !own {\n", "\t\tif own {\n",
+			"if anew || next.Epoch <= e.used {", "if next.Epoch < e.used {",
 		},
 		{
 			"the state is written, whoever wrote it before", "state", 100_000, "controller/store.go",
@@ -64,8 +51,8 @@ func seededFaults() []seeded {
 			"return q, fmt.Errorf(\"note the request: %w: %w\", rollout.ErrUnavailable, err)", "return q, nil",
 		},
 		{
-			"a rollback leads to the release before, whatever is tried", "wish elsewhere", 50_000, "controller/rollout/state.go",
-			"q.Release = s.backTo()", "q.Release = s.Previous",
+			"a rollback leads to the release before, whatever is tried", "wish elsewhere", 50_000, "controller/rollout/wish.go",
+			"q.Release = cmp.Or(q.Release, s.backTo())", "q.Release = cmp.Or(q.Release, s.Previous)",
 		},
 		{
 			"what is beyond doubt worse is acceptable", "worse", 100_000, "controller/judge/verdict.go",

@@ -176,11 +176,15 @@ func contradict(w *world) {
 	}})
 }
 
-// tryOne is a model that a person names, which may not be there yet.
+// tryOne is a model that a person names, which may not be there yet; training
+// jobs do not wait for it.
 func tryOne(w *world) {
-	key := fmt.Sprintf("hand/%d", w.trained+1)
-	w.train(pick(w.schedule, kinds()), key, pick(w.schedule, []time.Duration{0, 5 * time.Second, 40 * time.Second}))
+	key, late := fmt.Sprintf("hand/%d", w.trained+1), pick(w.schedule, []time.Duration{0, 5 * time.Second, 40 * time.Second})
+	w.train(pick(w.schedule, kinds()), key, late)
 	w.ask(rollout.VerbTry, api.Ask{Source: "s3://training/" + key, Rollout: fmt.Sprintf("try-%d", w.wished+1)})
+	if late > 0 && w.maybe(.5) {
+		w.in(w.between(0, late), func() { trainOne(w) })
+	}
 }
 
 // tryAgain tries what was tried before under the same name, with a wish of its

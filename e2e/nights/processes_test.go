@@ -54,6 +54,7 @@ type process struct {
 	freezeIn int       // calls, after which it freezes; 0 for not
 	freezeAt string    // only at a call that begins so
 	freeze   time.Duration
+	missed   bool      // somebody loses patience while it is frozen
 	leased   time.Time // up to which its lease lasts, by what it has stored
 }
 
@@ -139,6 +140,9 @@ func (p *process) iced() bool { return p != nil && time.Now().Before(p.frozen) }
 func (w *world) ice(p *process) {
 	p.frozen, p.freezeIn = time.Now().Add(p.freeze), 0
 	w.say("operator", "SIGSTOP "+p.name, fmt.Sprintf("for %v", p.freeze.Round(time.Millisecond)))
+	if p.missed {
+		w.in(w.between(0, p.freeze), func() { w.ask(rollout.VerbRollback, api.Ask{}) })
+	}
 	w.in(p.freeze, func() {
 		if p.dead {
 			return

@@ -166,9 +166,7 @@ func freezeOne(w *world) {
 	if w.maybe(.5) {
 		p.freezeIn, p.freezeAt = 1, pick(w.schedule, []string{"put " + stateKey(), "put " + stateKey(), "assign", "put lease", "replace"})
 	}
-	if w.maybe(.5) { // people do not know, and lose their patience
-		w.onIce = append(w.onIce, func() { w.in(w.between(0, p.freeze), func() { wishOne(w) }) })
-	}
+	p.missed = w.maybe(.5)
 }
 
 func (w *world) end(how func(at int)) {
@@ -235,7 +233,7 @@ func stranger(w *world) {
 
 // quieten ends all that goes wrong, and heals what is ill.
 func (w *world) quieten() {
-	w.calm, w.onPhase, w.onIce = true, nil, nil
+	w.calm, w.onPhase = true, nil
 	w.say("dawn", "nothing goes wrong any more", "")
 	for _, p := range w.procs {
 		p.freezeIn = 0
