@@ -187,9 +187,9 @@ func moment(t time.Time) *time.Time {
 }
 
 // shapeTask tells what a task does in the light of what it is asked to do.
-func shapeTask(t rollout.Task, s rollout.State) Task {
+func shapeTask(t rollout.Task, s rollout.State, cohort string) Task {
 	out := Task{
-		ID: t.ID, Address: t.Address, State: taskState(t, s), Ready: t.Reachable && t.Ready, Cohort: cohort(t.ID, s.Active),
+		ID: t.ID, Address: t.Address, State: taskState(t, s), Ready: t.Reachable && t.Ready, Cohort: cohort,
 		Serving: t.Serving, Serves: serves(t, s), Shadow: t.Shadow, Preparing: t.Preparing,
 		Failure: t.Failure, Error: cmp.Or(t.Error, s.Doubt(t)), Tag: t.Tag, Protected: t.Protected,
 		Requests: t.Requests, MemoryBytes: t.MemoryBytes, Connections: t.Connections, StartedAt: t.StartedAt.UTC(),
@@ -247,31 +247,35 @@ func serves(t rollout.Task, s rollout.State) string {
 	return servesOther
 }
 
-// cohort says to which side of the comparison a task belongs. In the shadow
-// phase no task is compared with another, so there is no side to be on.
-func cohort(task string, active *rollout.Rollout) string {
-	switch {
-	case active == nil || len(active.CanaryTasks) == 0:
-		return cohortRest
-	case slices.Contains(active.CanaryTasks, task):
-		return cohortCanary
-	case slices.Contains(active.ControlTasks, task):
-		return cohortControl
+// cohorts says to which side of the comparison tasks belong; the others are
+// the rest. In the shadow phase no task is compared with another, so there is
+// no side to be on.
+func cohorts(active *rollout.Rollout) map[string]string {
+	of := map[string]string{}
+	if active == nil || len(active.CanaryTasks) == 0 {
+		return of
 	}
-	return cohortRest
+	for task, arm := range active.Arms() {
+		of[task] = cohortControl
+		if arm == judge.Candidate {
+			of[task] = cohortCanary
+		}
+	}
+	return of
 }
 
 // shapeTasks tells all tasks, those one wants to see first first.
 func shapeTasks(l rollout.Look, s rollout.State) []Task {
 	tasks := make([]Task, 0, len(l.Seen.Tasks))
+	sides := cohorts(s.Active)
 	for _, t := range l.Seen.Tasks {
-		tasks = append(tasks, shapeTask(t, s))
+		tasks = append(tasks, shapeTask(t, s, cmp.Or(sides[t.ID], cohortRest)))
 	}
-	cohorts := []string{cohortCanary, cohortControl, cohortRest}
+	order := []string{cohortCanary, cohortControl, cohortRest}
 	states := []string{taskUnreachable, taskFailed, taskNotReady, taskPreparing, taskReady}
 	slices.SortFunc(tasks, func(a, b Task) int {
 		return cmp.Or(
-			cmp.Compare(slices.Index(cohorts, a.Cohort), slices.Index(cohorts, b.Cohort)),
+			cmp.Compare(slices.Index(order, a.Cohort), slices.Index(order, b.Cohort)),
 			cmp.Compare(slices.Index(states, a.State), slices.Index(states, b.State)),
 			cmp.Compare(a.ID, b.ID))
 	})

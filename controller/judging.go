@@ -178,8 +178,9 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 	var silent []error
 	var g errgroup.Group
 	g.SetLimit(atOnce)
+	arms := r.Arms()
 	for _, t := range tasks {
-		arm, compared := r.Arm(t.ID)
+		arm, compared := arms[t.ID]
 		due := s.Stable
 		if arm == judge.Candidate {
 			due = r.Candidate

@@ -15,9 +15,10 @@ import (
 // cannot be reached does what it did; one that is seen to be well elsewhere is
 // forgotten.
 func (j *judging) join(r *rollout.Rollout, taken map[string]rollout.Assign, tasks []rollout.Task) {
+	arms := r.Arms()
 	for task, a := range taken {
 		if a.Release == r.Candidate || a.Shadow == r.Candidate {
-			j.Arms[task] = account(r, task, a.Generation)
+			j.Arms[task] = account(r, arms[task], a.Generation)
 		}
 	}
 	for _, t := range tasks {
@@ -27,7 +28,7 @@ func (j *judging) join(r *rollout.Rollout, taken map[string]rollout.Assign, task
 		delete(j.Arms, t.ID)
 		delete(j.Served, t.ID)
 		has := t.Serving == r.Candidate || t.Shadow == r.Candidate || t.Preparing == r.Candidate
-		if arm := account(r, t.ID, t.Generation); has || arm == judge.Control {
+		if arm := account(r, arms[t.ID], t.Generation); has || arm == judge.Control {
 			j.Arms[t.ID] = arm
 		}
 		if t.Serving == r.Candidate {
@@ -36,9 +37,10 @@ func (j *judging) join(r *rollout.Rollout, taken map[string]rollout.Assign, task
 	}
 }
 
-// account is on whose account a task with the candidate crashes.
-func account(r *rollout.Rollout, task string, generation int64) judge.Arm {
-	if arm, _ := r.Arm(task); arm == judge.Control && r.Comparing() == rollout.Canary && generation == r.Generation {
+// account is on whose account a task of that arm crashes that has the
+// candidate.
+func account(r *rollout.Rollout, arm judge.Arm, generation int64) judge.Arm {
+	if arm == judge.Control && r.Comparing() == rollout.Canary && generation == r.Generation {
 		return judge.Control
 	}
 	return judge.Candidate

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -59,22 +60,28 @@ func (f *Reconciler) tasks(ctx context.Context) ([]rollout.Task, int, error) {
 	}
 	asked := slices.Clone(f.memo.tasks)
 	var g errgroup.Group
-	g.SetLimit(atOnce)
-	for i := range asked {
+	var next atomic.Int64
+	for range min(atOnce, len(asked)) {
 		g.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, taskTimeout)
-			defer cancel()
-			t, err := f.Control.Status(ctx, asked[i])
-			if err != nil {
-				t = asked[i]
-				t.Error = err.Error()
+			for i := int(next.Add(1)) - 1; i < len(asked); i = int(next.Add(1)) - 1 {
+				f.status(ctx, &asked[i])
 			}
-			asked[i] = t
 			return nil
 		})
 	}
 	_ = g.Wait() // no task's silence is an error of the whole
 	return asked, f.memo.desired, err
+}
+
+// status asks a task how it stands.
+func (f *Reconciler) status(ctx context.Context, t *rollout.Task) {
+	ctx, cancel := context.WithTimeout(ctx, taskTimeout)
+	defer cancel()
+	if told, err := f.Control.Status(ctx, *t); err != nil {
+		t.Error = err.Error()
+	} else {
+		*t = told
+	}
 }
 
 // jobs lists completed training jobs, at their own pace.

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -88,6 +89,7 @@ func (m *memory) archivedOf(finished []rollout.Rollout) []string {
 
 // setTasks takes over what ECS has listed.
 func (m *memory) setTasks(tasks []rollout.Task, desired int) {
+	slices.SortFunc(tasks, func(a, b rollout.Task) int { return cmp.Compare(a.ID, b.ID) }) // as Decide wants them
 	m.tasks, m.desired = tasks, desired
 	m.addresses = make(map[string]string, len(tasks))
 	for _, t := range tasks {

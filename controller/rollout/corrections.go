@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -58,6 +59,27 @@ func (r Rollout) Arm(task string) (arm judge.Arm, compared bool) {
 	return "", false
 }
 
+// Arms says it of all that are compared: for those who ask for every task of a
+// large fleet.
+func (r Rollout) Arms() map[string]judge.Arm {
+	arms := make(map[string]judge.Arm, len(r.CanaryTasks)+len(r.ControlTasks))
+	for _, id := range r.ControlTasks {
+		arms[id] = judge.Control
+	}
+	for _, id := range r.CanaryTasks {
+		arms[id] = judge.Candidate
+	}
+	return arms
+}
+
+// arms are those of the active rollout; none without one.
+func (s State) arms() map[string]judge.Arm {
+	if s.Active == nil {
+		return nil
+	}
+	return s.Active.Arms()
+}
+
 // JudgePolicy is the judge's policy for the active rollout: its bands lie
 // where the release was meant to bring the filter rate, and early steps may be
 // content with a wider one.
@@ -92,18 +114,20 @@ func canaryTasks(step Step, n int) int {
 // with stable, until there are want.
 func (s State) fill(members, others []string, want int, tasks []Task) []string {
 	members = slices.DeleteFunc(members, func(id string) bool {
-		return !slices.ContainsFunc(tasks, func(t Task) bool { return t.ID == id })
+		_, runs := slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })
+		return !runs
 	})
-	if len(members) > want {
+	if len(members) >= want {
 		return members[:want]
 	}
-	for _, t := range byID(tasks) {
-		if len(members) >= want {
-			break
-		}
+	chosen := Rollout{CanaryTasks: members, ControlTasks: others}.Arms()
+	for _, t := range tasks {
 		obeys := t.Reachable && t.Ready && !s.Poisoned(t)
-		if obeys && t.Serving == s.Stable && !slices.Contains(members, t.ID) && !slices.Contains(others, t.ID) {
+		if _, is := chosen[t.ID]; obeys && t.Serving == s.Stable && !is {
 			members = append(members, t.ID)
+		}
+		if len(members) == want {
+			break
 		}
 	}
 	return members
@@ -115,17 +139,18 @@ func (s State) inPlace(seen Observation, p Policy, canary int) bool {
 	if len(r.CanaryTasks) < canary || len(r.ControlTasks) == 0 {
 		return false
 	}
+	arms := r.Arms()
 	for _, t := range seen.Tasks {
-		member := slices.Contains(r.CanaryTasks, t.ID) || slices.Contains(r.ControlTasks, t.ID)
-		if member && !(t.Reachable && s.wanted(t.ID, p).met(t)) {
+		arm, member := arms[t.ID]
+		if member && !(t.Reachable && s.wanted(t.ID, arm, p).met(t)) {
 			return false
 		}
 	}
 	return true
 }
 
-// wanted is what the task is to serve now.
-func (s State) wanted(task string, p Policy) Assign {
+// wanted is what a task of that arm, if of any, is to serve now.
+func (s State) wanted(task string, arm judge.Arm, p Policy) Assign {
 	a := Assign{Task: task, Release: s.Stable, Explore: p.Explore, Buckets: 1}
 	r := s.Active
 	if r == nil {
@@ -142,10 +167,11 @@ func (s State) wanted(task string, p Policy) Assign {
 	case Promoting:
 		a.Release = r.Candidate
 	case Shadow, Canary:
-		if slices.Contains(r.CanaryTasks, task) {
+		switch arm {
+		case judge.Candidate:
 			a.Release = r.Candidate
 			shadow(s.Stable)
-		} else if slices.Contains(r.ControlTasks, task) {
+		case judge.Control:
 			shadow(r.Candidate)
 		}
 	}
@@ -207,8 +233,9 @@ func (s State) assignments(seen Observation, p Policy) (actions []Action) {
 	if r != nil && r.Phase == Promoting {
 		batch = p.PromoteBatch
 	}
-	for _, t := range s.inOrder(seen.Tasks) {
-		a := s.wanted(t.ID, p)
+	arms := s.arms()
+	for t := range inOrder(seen.Tasks, arms) {
+		a := s.wanted(t.ID, arms[t.ID], p)
 		if a.Generation == 0 {
 			a.Generation = s.Generation
 		}
@@ -226,32 +253,46 @@ func (s State) assignments(seen Observation, p Policy) (actions []Action) {
 // inOrder puts the tasks that must leave the candidate before those that must
 // take it, so that there are never more of them than wanted, and tasks that
 // failed behind the others, so that they hold up nobody.
-func (s State) inOrder(tasks []Task) []Task {
+func inOrder(tasks []Task, arms map[string]judge.Arm) iter.Seq[Task] {
 	rank := func(t Task) int {
 		switch {
 		case t.Failure != "":
 			return 2
-		case s.Active != nil && slices.Contains(s.Active.CanaryTasks, t.ID):
+		case arms[t.ID] == judge.Candidate:
 			return 1
 		}
 		return 0
 	}
-	return slices.SortedStableFunc(slices.Values(byID(tasks)), func(a, b Task) int { return cmp.Compare(rank(a), rank(b)) })
+	return func(yield func(Task) bool) {
+		for turn := range 3 {
+			for _, t := range tasks {
+				if rank(t) == turn && !yield(t) {
+					return
+				}
+			}
+		}
+	}
 }
 
+// byID returns the tasks in the order of their ids: as they are, if they are.
 func byID(tasks []Task) []Task {
-	return slices.SortedFunc(slices.Values(tasks), func(a, b Task) int { return cmp.Compare(a.ID, b.ID) })
+	order := func(a, b Task) int { return cmp.Compare(a.ID, b.ID) }
+	if slices.IsSortedFunc(tasks, order) {
+		return tasks
+	}
+	return slices.SortedFunc(slices.Values(tasks), order)
 }
 
 // markings keeps what ECS shows and spares in line with what tasks do.
 func (s State) markings(seen Observation) (actions []Action) {
 	tags := 0
-	for _, t := range byID(seen.Tasks) {
+	arms := s.arms()
+	for _, t := range seen.Tasks {
 		if t.Serving != "" && t.Tag != t.Serving && tags < maxTags {
 			tags++
 			actions = append(actions, Tag{t.ID, t.Serving})
 		}
-		if on := s.Active != nil && slices.Contains(s.Active.CanaryTasks, t.ID); on != t.Protected {
+		if on := arms[t.ID] == judge.Candidate; on != t.Protected {
 			actions = append(actions, Protect{t.ID, on})
 		}
 	}

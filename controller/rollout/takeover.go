@@ -20,7 +20,7 @@ func (s State) takeover(assigned []Action, tasks []Task) []Action {
 		}
 	}
 	var fences []Action
-	for _, t := range byID(tasks) {
+	for _, t := range tasks {
 		if t.Reachable && t.Serving != "" && t.Epoch < s.Epoch && !told[t.ID] && !s.Poisoned(t) {
 			fences = append(fences, Fence{Assign{
 				Task: t.ID, Release: t.Serving, Shadow: t.Shadow, Sample: t.Sample, Explore: t.Explore, Buckets: t.Buckets, Generation: t.Generation,
@@ -33,10 +33,12 @@ func (s State) takeover(assigned []Action, tasks []Task) []Action {
 // replacement is the one poisoned task that is to make room for another, once
 // all the others answer.
 func (s State) replacement(seen Observation, p Policies) []Action {
-	poisoned := slices.DeleteFunc(byID(seen.Tasks), func(t Task) bool { return !s.Poisoned(t) })
-	missing := len(seen.Tasks) < seen.Desired || slices.ContainsFunc(seen.Tasks, func(t Task) bool { return !t.Reachable || !t.Ready })
-	if !p.ReplacePoisoned || len(poisoned) == 0 || missing {
+	if !p.ReplacePoisoned || len(seen.Tasks) < seen.Desired {
 		return nil
 	}
-	return []Action{Replace{poisoned[0].ID, s.Doubt(poisoned[0])}}
+	first := slices.IndexFunc(seen.Tasks, s.Poisoned)
+	if first < 0 || slices.ContainsFunc(seen.Tasks, func(t Task) bool { return !t.Reachable || !t.Ready }) {
+		return nil
+	}
+	return []Action{Replace{seen.Tasks[first].ID, s.Doubt(seen.Tasks[first])}}
 }
