@@ -36,7 +36,7 @@ func mutants() []mutant {
 		},
 		{
 			1, "a canary task that falls silent is replaced", "controller/rollout/corrections.go",
-			"func(t Task) bool { return t.ID == id })", "func(t Task) bool { return t.ID == id && t.Reachable })", "TestRandomHistories",
+			"_, runs := slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })", "at, runs := slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })\n\t\truns = runs && tasks[at].Reachable", "TestRandomHistories",
 		},
 		{
 			1, "the next step chooses its canaries anew", "controller/rollout/state.go",
@@ -194,7 +194,7 @@ func mutants() []mutant {
 		},
 		{
 			7, "a task that was replaced stays a member", "controller/rollout/corrections.go",
-			"return !slices.ContainsFunc(tasks, func(t Task) bool { return t.ID == id })", "return id == \"\"", "controller:TestReplacedAnywhere",
+			"return !runs", "return !runs && id == \"\"", "controller:TestReplacedAnywhere",
 		},
 		{
 			7, "a release that is stored already cannot be published", "controller/apply.go",
@@ -334,7 +334,7 @@ func mutants() []mutant {
 		},
 		{
 			10, "an assignment is proof that a task served the candidate", "controller/judging_crashes.go",
-			"if arm := account(r, t.ID, t.Generation); has || arm == judge.Control {", "if arm, compared := r.Arm(t.ID); has || compared {", "TestAccounts",
+			"if arm := account(r, arms[t.ID], t.Generation); has || arm == judge.Control {", "if arm, compared := r.Arm(t.ID); has || compared {", "TestAccounts",
 		},
 		{
 			10, "whoever is lost with its host has crashed", "controller/judging_crashes.go",
