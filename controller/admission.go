@@ -81,26 +81,44 @@ func (f *Reconciler) lookAtArtifact(ctx context.Context, r rollout.Rollout) (*ro
 	return a, nil
 }
 
+// await waits for the end of the look, for so long at most.
+func (e *examination) await(ctx context.Context, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+	}
+}
+
+// ended reports whether the look has come to something.
+func (e *examination) ended() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // admission is what the artifact of a rollout is like, from a look that has
 // ended, or errLooking.
 func (f *Reconciler) admission(ctx context.Context, r rollout.Rollout) (*admission, error) {
 	if known := f.memo.admission; r.Candidate != "" && known != nil && known.rollout == r.ID && known.pin == pinOf(r.Source) {
 		return known, nil
 	}
-	patience := time.Duration(0)
 	if f.memo.examination == nil {
-		f.memo.examination, patience = f.examine(ctx, r), examineNow
+		f.memo.examination = f.examine(ctx, r)
+		f.memo.examination.await(ctx, examineNow)
 	}
 	e := f.memo.examination
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-e.done:
-	case <-timer.C:
+	switch {
+	case e.ended():
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("wait for the look at the artifact: %w", ctx.Err())
+	default:
 		e.late.Store(true)
 		return nil, errLooking
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for the look at the artifact: %w", ctx.Err())
 	}
 	f.memo.examination = nil
 	if e.rollout != r.ID { // of a rollout that nobody asks about any more
@@ -157,10 +175,8 @@ func pinOf(s release.Source) string { return s.VersionID + " " + s.ETag }
 func (f *Reconciler) forgetArtifact(active *rollout.Rollout) {
 	if e := f.memo.examination; e != nil && (active == nil || active.ID != e.rollout) {
 		e.cancel()
-		select {
-		case <-e.done:
+		if e.ended() {
 			f.memo.examination = nil
-		default:
 		}
 	}
 	if active == nil { // nobody will ask for its bytes again

@@ -40,7 +40,12 @@ func (c *Controller) Run(ctx context.Context) error {
 				stop = c.lead(ctx, epoch, raised, &loops)
 			}
 		}
-		next := time.NewTimer(time.Until(began.Add(c.Elector.Wait(began))))
+		wait := time.Until(began.Add(c.Elector.Wait(began)))
+		if wait <= 0 { // the answer took so long
+			ahead = raised
+			continue
+		}
+		next := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 		case <-next.C:
