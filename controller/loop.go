@@ -63,11 +63,15 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	}
 	state := stored
 	state.Epoch = f.epoch
+	known := f.memo.wentBack(stored.Counters())
+	if known != (rollout.Counters{}) {
+		state.RestoredAt = began
+	}
 	seen, troubles := f.observe(ctx, state, began)
 	if seen == nil {
 		return f.Fleet.LookEvery, f.unable(ctx, troubles, began)
 	}
-	seen.Known = f.memo.wentBack(stored.Counters())
+	seen.Known = known
 	if ahead := state.Ahead(seen.Tasks, f.least()); ahead > 0 {
 		f.raise(ahead)
 	}

@@ -79,6 +79,7 @@ func (s *State) catchUp(seen Observation, now time.Time) {
 		return
 	}
 	was := s.Counters()
+	s.RestoredAt = now
 	s.LastEvent, s.Generation = max(s.LastEvent, seen.Known.Event), top+1
 	if r := s.Active; r != nil { // its cohorts stay, and begin anew together
 		r.Generation, r.StepSince, r.InvalidSince = s.Generation, time.Time{}, time.Time{}

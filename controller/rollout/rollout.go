@@ -117,6 +117,10 @@ type State struct {
 	// Wishes are the requests of the last day, for who asks again, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`
 
+	// RestoredAt is when the state was last found to be an earlier version of
+	// itself: nobody is to blame for what happened before.
+	RestoredAt time.Time `json:"restored_at,omitzero"`
+
 	// Events are the latest things that happened, oldest first.
 	Events    []Event `json:"events"`
 	LastEvent int64   `json:"last_event"` // sequence number
