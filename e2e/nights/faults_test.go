@@ -31,6 +31,40 @@ type seeded struct {
 func seededFaults() []seeded {
 	return []seeded{
 		{
+			"a wish is forgotten once it took effect", "wish repeated", 10_000, "controller/rollout/wish.go",
+			"return w.Became != \"\" && now.Sub(w.At) >= WishKept", "return w.Became != \"\"",
+		},
+		{
+			"a wish that was overruled is not told of", "wish unsaid", 20_000, "controller/rollout/hear.go",
+			"s.end(q, Overruled, fmt.Sprintf(\"%s asked by %s does not happen: %s, asked by %s, goes first\", q.Verb, q.By, aim(by), by.By), now)",
+			"s.became(Event{Wish: q.ID, Reason: Overruled})",
+		},
+		{
+			"the last wish wins", "danger overruled", 10_000, "controller/rollout/hear.go",
+			"case r.Asked == nil:", "case true:",
+		},
+		{
+			"a new leader leaves alone the tasks that do what they should", "deposed", 150_000, "controller/rollout/takeover.go",
+			"slices.Concat(back, fences, forward)", "slices.Concat(back, forward)",
+		},
+		{
+			"orders are sent after the lease", "late order", 50_000, "controller/fence.go",
+			"return c.fence.send(ctx, func(ctx context.Context) error { return c.Control.Assign(ctx, address, a, epoch) })",
+			"return c.Control.Assign(ctx, address, a, epoch)",
+		},
+		{
+			"generations are counted on from a restored state", "not restored", 250_000, "controller/rollout/counters.go",
+			"if seen.Known == (Counters{}) && top == s.Generation {", "if top >= s.Generation {",
+		},
+		{
+			"any jump of an epoch is believed", "poisoned", 10_000, "inference/orders.go",
+			"case epoch-o.epoch > maxStep:", "case epoch-o.epoch > math.MaxInt64:",
+		},
+		{
+			"archives are written over", "archive", 200_000, "controller/apply.go",
+			"_, err = f.Documents.Put(ctx, key, body, \"\")", "err = f.Documents.Replace(ctx, key, body)",
+		},
+		{
 			"a step may take a task more", "unpromoted", 50_000, "controller/rollout/corrections.go",
 			"return max(0, min(k, n-1))", "return max(0, min(k+1, n))",
 		},
