@@ -65,6 +65,14 @@ func seededFaults() []seeded {
 			"_, err = f.Documents.Put(ctx, key, body, \"\")", "err = f.Documents.Replace(ctx, key, body)",
 		},
 		{
+			"a try gives way while its artifact is awaited", "gave way", 150_000, "controller/rollout/decide.go",
+			"a.Outcome == AdmissionWait && r.By == \"\" && len", "a.Outcome == AdmissionWait && len",
+		},
+		{
+			"canaries that health checks end do not count", "eaten", 100_000, "controller/rollout/losses.go",
+			"case ended >= p.Unhealthy &&", "case ended > maxLosses &&",
+		},
+		{
 			"a step may take a task more", "unpromoted", 50_000, "controller/rollout/corrections.go",
 			"return max(0, min(k, n-1))", "return max(0, min(k+1, n))",
 		},
