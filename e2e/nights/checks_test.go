@@ -50,6 +50,7 @@ type checks struct {
 type death struct {
 	task            string
 	serving, shadow string
+	preparing       string
 }
 
 // order is an assignment on its way.
@@ -247,7 +248,7 @@ func (w *world) enters(phase rollout.Phase) {
 var crashed = regexp.MustCompile(`(\d+|a) tasks? crashed while (?:it|they) served the candidate`)
 
 // blame counts the tasks that crashed with the candidate in them, in whatever
-// role, and holds that against what the breaker says.
+// role, or while they took it up, and holds that against what the breaker says.
 func (w *world) blame(e rollout.Event) {
 	said := crashed.FindStringSubmatch(e.Sentence)
 	if said == nil {
@@ -259,7 +260,7 @@ func (w *world) blame(e rollout.Event) {
 	}
 	guilty := 0
 	for _, d := range w.deaths {
-		if d.serving == e.Candidate || d.shadow == e.Candidate {
+		if slices.Contains([]string{d.serving, d.shadow, d.preparing}, e.Candidate) {
 			guilty++
 		}
 	}
@@ -271,7 +272,7 @@ func (w *world) blame(e rollout.Event) {
 // died notes what a task did when it ended.
 func (w *world) died(t *task, crashed bool) {
 	if crashed {
-		w.deaths = append(w.deaths, death{t.id, t.told.Serving, t.told.Shadow})
+		w.deaths = append(w.deaths, death{t.id, t.told.Serving, t.told.Shadow, t.told.Preparing})
 	}
 }
 

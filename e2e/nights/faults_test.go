@@ -31,6 +31,12 @@ type seeded struct {
 func seededFaults() []seeded {
 	return []seeded{
 		{
+			"a retried write takes a wish anew", "wish retried", 1_000_000, "controller/store.go",
+			"\tfor range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n",
+			"\tfor try := range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n" +
+				"\t\tstate.Wishes = slices.DeleteFunc(state.Wishes, func(w rollout.Wish) bool { return try > 0 && w.ID == q.ID })\n",
+		},
+		{
 			"a wish is forgotten once it took effect", "wish repeated", 10_000, "controller/rollout/wish.go",
 			"return w.Became != \"\" && now.Sub(w.At) >= WishKept", "return w.Became != \"\"",
 		},
@@ -71,6 +77,18 @@ func seededFaults() []seeded {
 		{
 			"canaries that health checks end do not count", "eaten", 100_000, "controller/rollout/losses.go",
 			"case ended >= p.Unhealthy &&", "case ended > maxLosses &&",
+		},
+		{
+			"epochs are counted on from a lease that was removed", "shared epoch", 400_000, "controller/lease.go",
+			"max(e.held.Epoch, e.used) + unseen", "e.held.Epoch",
+		},
+		{
+			"epochs begin anew where the lease was removed", "leaderless", 50_000, "controller/lease.go",
+			"if anew || next.Epoch <= e.used {\n\t\tnext.Epoch = max(next.Epoch, e.held.Epoch, e.used) + 1", "if anew {\n\t\tnext.Epoch = next.Epoch%unseen + 1",
+		},
+		{
+			"a crash counts against what a task was to serve", "blame", 600_000, "controller/apply.go",
+			"\tif err == nil {\n\t\tf.memo.take(a)", "\tif a.Task != \"\" {\n\t\tf.memo.take(a)",
 		},
 		{
 			"a step may take a task more", "unpromoted", 50_000, "controller/rollout/corrections.go",

@@ -92,6 +92,9 @@ func (k sky) fault(w *world, c *call) fault {
 	if time.Now().Before(k.storm) {
 		worse = 15
 	}
+	if strings.Contains(c.who, " for ") { // of the few that note a wish
+		worse *= 5
+	}
 	at := w.chance.Float64()
 	for _, f := range c.menu {
 		if at -= min(.3, k.faults[f]*worse); at < 0 {
@@ -112,8 +115,23 @@ func (w *world) some(do func(*task)) {
 }
 
 func replaceOne(w *world) { w.some(func(t *task) { w.lose(t, "is replaced") }) }
-func crashOne(w *world)   { w.some(func(t *task) { w.crash(t, 1, "crashes by itself") }) }
 func hangOne(w *world)    { w.some(w.hang) }
+
+// crashOne lets a task crash. It likes to be one that is about to be asked for
+// the candidate.
+func crashOne(w *world) {
+	strike := func() { w.some(func(t *task) { w.crash(t, 1, "crashes by itself") }) }
+	w.onceIn(rollout.Canary, func() {
+		w.in(w.about(20*time.Millisecond), func() {
+			for _, t := range w.running() {
+				if r := w.state0.Active; r != nil && slices.Contains(r.CanaryTasks, t.id) {
+					w.crash(t, 1, "crashes by itself")
+					return
+				}
+			}
+		})
+	}, strike)
+}
 
 // loseHosts kills all tasks, or some of them, as a host does whose memory is
 // full: what ECS tells of it looks like crashes. It likes to happen when a
