@@ -83,7 +83,8 @@
 // known_test.go lists what is known to be wrong in the code today; a night that
 // comes to it is told of and does not fail. faults_test.go lists faults and the
 // steps within which the nights must come to each: those that are in the code
-// today, and others that only the compiler sees. make faults tries all of them.
+// today, and others that only the compiler sees, among them those that the nights
+// once found and that are mended. make faults tries all of them.
 //
 // # What is not proven
 //

@@ -30,6 +30,7 @@ type seeded struct {
 
 func seededFaults() []seeded {
 	return []seeded{
+		{bug: "a crash counts against a rollout that a restored state tries again", kind: "blame", within: 600_000},
 		{
 			"a retried write takes a wish anew", "wish retried", 1_000_000, "controller/store.go",
 			"\tfor range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n",
@@ -37,7 +38,7 @@ func seededFaults() []seeded {
 				"\t\tstate.Wishes = slices.DeleteFunc(state.Wishes, func(w rollout.Wish) bool { return try > 0 && w.ID == q.ID })\n",
 		},
 		{
-			"a wish is forgotten once it took effect", "wish repeated", 10_000, "controller/rollout/wish.go",
+			"a wish is forgotten once it took effect", "wish repeated", 60_000, "controller/rollout/wish.go",
 			"return w.Became != \"\" && now.Sub(w.At) >= WishKept", "return w.Became != \"\"",
 		},
 		{
@@ -50,7 +51,7 @@ func seededFaults() []seeded {
 			"case r.Asked == nil:", "case true:",
 		},
 		{
-			"a new leader leaves alone the tasks that do what they should", "deposed", 150_000, "controller/rollout/takeover.go",
+			"a new leader leaves alone the tasks that do what they should", "deposed", 500_000, "controller/rollout/takeover.go",
 			"slices.Concat(back, fences, forward)", "slices.Concat(back, forward)",
 		},
 		{
@@ -79,16 +80,12 @@ func seededFaults() []seeded {
 			"case ended >= p.Unhealthy &&", "case ended > maxLosses &&",
 		},
 		{
-			"epochs are counted on from a lease that was removed", "shared epoch", 400_000, "controller/lease.go",
+			"epochs are counted on from a lease that was removed", "shared epoch", 500_000, "controller/lease.go",
 			"max(e.held.Epoch, e.used) + unseen", "e.held.Epoch",
 		},
 		{
-			"epochs begin anew where the lease was removed", "leaderless", 50_000, "controller/lease.go",
+			"epochs begin anew where the lease was removed", "leaderless", 20_000, "controller/lease.go",
 			"if anew || next.Epoch <= e.used {\n\t\tnext.Epoch = max(next.Epoch, e.held.Epoch, e.used) + 1", "if anew {\n\t\tnext.Epoch = next.Epoch%unseen + 1",
-		},
-		{
-			"a crash counts against what a task was to serve", "blame", 600_000, "controller/apply.go",
-			"\tif err == nil {\n\t\tf.memo.take(a)", "\tif a.Task != \"\" {\n\t\tf.memo.take(a)",
 		},
 		{
 			"a step may take a task more", "unpromoted", 50_000, "controller/rollout/corrections.go",
@@ -99,8 +96,8 @@ func seededFaults() []seeded {
 			"\to.epoch = epoch\n", "\to.epoch = min(epoch, 1)\n",
 		},
 		{
-			"a new leader keeps the epoch of the old", "shared epoch", 50_000, "controller/lease.go",
-			"if anew || next.Epoch <= e.used {", "if next.Epoch < e.used {",
+			"a new leader keeps the epoch of the old", "shared epoch", 450_000, "controller/lease.go",
+			"if anew || next.Epoch <= e.used {", "if anew && next.Epoch == 0 || next.Epoch < e.used {",
 		},
 		{
 			"the state is written, whoever wrote it before", "state", 100_000, "controller/store.go",
@@ -111,8 +108,8 @@ func seededFaults() []seeded {
 			"return q, fmt.Errorf(\"note the request: %w: %w\", rollout.ErrUnavailable, err)", "return q, nil",
 		},
 		{
-			"a rollback leads to the release before, whatever is tried", "wish elsewhere", 50_000, "controller/rollout/wish.go",
-			"q.Release = cmp.Or(q.Release, s.backTo())", "q.Release = cmp.Or(q.Release, s.Previous)",
+			"a rollback leads to the release before, whatever is tried", "wish elsewhere", 10_000, "controller/rollout/accept.go",
+			"\t\treturn s.Stable\n\t}\n\treturn s.Previous", "\t\treturn s.Previous\n\t}\n\treturn s.Previous",
 		},
 		{
 			"what is beyond doubt worse is acceptable", "worse", 100_000, "controller/judge/verdict.go",

@@ -74,7 +74,7 @@ func (w *world) dawn() {
 	w.quieten()
 	w.pass(rest)
 	s := w.state()
-	possible := meant(s, rollout.Request{}) != "" && (begun(s.Active) || s.Previous != s.Stable)
+	possible := meant(s, "") != "" && (begun(s.Active) || s.Previous != s.Stable)
 	if possible && w.found == nil {
 		w.ask(rollout.VerbRollback, api.Ask{Why: "to see that it can be done"})
 	}

@@ -61,11 +61,12 @@ func (w *world) answered(x *wish, _ api.Request, err error) error {
 	return err
 }
 
-// meant is the release to which a rollback leads as things stand.
-func meant(s rollout.State, q rollout.Request) string {
+// meant is the release to which a rollback leads as things stand, where who
+// asks for it names one or none.
+func meant(s rollout.State, named string) string {
 	switch {
-	case q.Release != "":
-		return q.Release
+	case named != "":
+		return named
 	case begun(s.Active):
 		return s.Stable
 	}
@@ -101,7 +102,7 @@ func (w *world) heard(old, s rollout.State) {
 			}
 			w.fail(kind, "%s asked by %s is noted again, after it was taken: sentence 8", q.Verb, q.By)
 		}
-		x.target = meant(old, q)
+		x.target = meant(old, x.ask.Release)
 		if begun(old.Active) && (q.Rollout == "" || q.Rollout == old.Active.ID) {
 			x.rollout = old.Active.ID
 		}
