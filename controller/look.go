@@ -43,7 +43,7 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 		trouble("look at the artifact", err)
 	}
 	seen.Crashed, err = f.crashed(ctx, s, now)
-	seen.Crashed = slices.DeleteFunc(slices.Clone(seen.Crashed), func(c rollout.Crash) bool { return !c.At.IsZero() && !c.At.After(s.RestoredAt) })
+	seen.Crashed = slices.DeleteFunc(slices.Clone(seen.Crashed), func(c rollout.Crash) bool { return !c.At.IsZero() && c.At.Before(s.BlameFrom()) })
 	trouble("look for crashed tasks", err)
 	err = f.judge(ctx, s, seen, now)
 	trouble("judge", err)

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -87,4 +88,23 @@ func (s *State) catchUp(seen Observation, now time.Time) {
 	s.tell(Event{At: now, Reason: Restored, Sentence: fmt.Sprintf(
 		"the state went back to an earlier version (event %d, generation %d): it goes on from there, as event %d and generation %d",
 		was.Event, was.Generation, s.LastEvent+1, s.Generation)})
+}
+
+// BlameFrom is the moment from which on tasks may crash by the fault of the
+// active rollout: no task had its candidate before. A rollout that is tried
+// again, as by a state that was restored, may have been judged before.
+func (s State) BlameFrom() time.Time {
+	from := s.RestoredAt
+	if s.Active == nil {
+		return from
+	}
+	for _, e := range s.Active.History {
+		if slices.Contains([]Phase{Shadow, Canary, Promoting}, e.To) {
+			if e.At.After(from) {
+				from = e.At
+			}
+			break
+		}
+	}
+	return from
 }

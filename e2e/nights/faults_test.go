@@ -30,7 +30,10 @@ type seeded struct {
 
 func seededFaults() []seeded {
 	return []seeded{
-		{bug: "a crash counts against a rollout that a restored state tries again", kind: "blame", within: 600_000},
+		{
+			"a crash counts against a rollout that a restored state tries again", "blame", 600_000, "controller/look.go",
+			"!c.At.IsZero() && c.At.Before(s.BlameFrom())", "false",
+		},
 		{
 			"a retried write takes a wish anew", "wish retried", 1_000_000, "controller/store.go",
 			"\tfor range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n",

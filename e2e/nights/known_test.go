@@ -4,7 +4,5 @@ package nights
 // with what brings it about. A night that comes to one is told of and does not
 // fail. Whoever mends a fault takes its line away.
 func known() map[string]string {
-	return map[string]string{
-		"blame": "a state of before a rollout's end is restored, and the rollout is tried again: its judge remembers who had the candidate, and blames it for a crash since its end",
-	}
+	return map[string]string{}
 }
