@@ -33,6 +33,8 @@ var (
 	ErrTooMany = rollout.ErrTooMany
 	// ErrUnavailable means that the store cannot be asked now.
 	ErrUnavailable = rollout.ErrUnavailable
+	// ErrDamaged means that what is stored cannot be used until a person mends it.
+	ErrDamaged = rollout.ErrDamaged
 )
 
 // Fleets is all that the handlers need of the controller.

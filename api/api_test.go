@@ -194,6 +194,10 @@ func TestInternalErrorsStayInside(t *testing.T) {
 	if w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "throttles") {
 		t.Errorf("got %d %s, want 503 and why", w.Code, w.Body)
 	}
+	f.Fail = fmt.Errorf("state.json %w: restore an earlier version", api.ErrDamaged)
+	if w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "restore an earlier version") {
+		t.Errorf("got %d %s, want 500 and the way out", w.Code, w.Body)
+	}
 }
 
 // Many who look at once cost as many reads as one.

@@ -90,7 +90,11 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 			if !out.troubled {
 				s.log.WarnContext(ctx, "stream cannot read the fleet", "fleet", fleet, "err", err)
 			}
-			err = out.trouble("the fleet's documents cannot be read just now; the server's log says more")
+			say := "the fleet's documents cannot be read just now; the server's log says more"
+			if errors.Is(err, ErrDamaged) {
+				say = err.Error()
+			}
+			err = out.trouble(say)
 		default:
 			err = out.news(v)
 		}

@@ -61,7 +61,7 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 			return
 		case code == http.StatusInternalServerError || code == http.StatusGatewayTimeout:
 			s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
-			body = problemOf(code, hidden(code))
+			body = problemOf(code, told(code, err))
 		case err != nil:
 			body = problemOf(code, err.Error())
 		}
@@ -113,9 +113,13 @@ func status(err error) int {
 	}
 }
 
-// hidden is what a caller is told when the reason is for the log only.
-func hidden(code int) string {
-	if code == http.StatusGatewayTimeout {
+// told is what a caller is told of our own trouble: the reason is for the log
+// only, unless a person has to do something about it.
+func told(code int, err error) string {
+	switch {
+	case errors.Is(err, ErrDamaged):
+		return err.Error()
+	case code == http.StatusGatewayTimeout:
 		return fmt.Sprintf("the fleet's documents could not be read within %v; the server's log says more", readTimeout)
 	}
 	return "internal error; the server's log says more"

@@ -59,9 +59,12 @@ func (s Store) load(ctx context.Context, fleet string) (state rollout.State, eta
 		return state, "", fmt.Errorf("load the state of fleet %s: %w: %w", fleet, rollout.ErrUnavailable, err)
 	}
 	if err := json.Unmarshal(body, &state); err != nil {
-		return state, "", fmt.Errorf("%s is damaged: restore an earlier version of the object: %w", release.FleetKey(fleet), err)
+		return state, "", fmt.Errorf("%s %w: it is damaged: restore an earlier version of the object: %w", release.FleetKey(fleet), rollout.ErrDamaged, err)
 	}
-	return state, etag, state.Check()
+	if err := state.Check(); err != nil {
+		return state, "", fmt.Errorf("%s %w: %w", release.FleetKey(fleet), rollout.ErrDamaged, err)
+	}
+	return state, etag, nil
 }
 
 // save replaces the state whose ETag is etag: ErrStale if somebody was faster.

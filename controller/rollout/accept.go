@@ -18,6 +18,8 @@ var (
 	ErrBadRequest = errors.New("bad request")
 	// ErrUnavailable means that the store cannot be asked now.
 	ErrUnavailable = errors.New("the store cannot be asked now")
+	// ErrDamaged means that what is stored cannot be used until a person mends it.
+	ErrDamaged = errors.New("cannot be used")
 	// ErrTooMany means that a bound is reached; Full says when to ask again.
 	ErrTooMany = errors.New("too many")
 	// ErrNotFound means that there is no such thing, or none yet.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	sagemakertypes "github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
 )
@@ -45,6 +47,50 @@ func (c Cloud) Buckets(ctx context.Context, names ...string) error {
 func (c Cloud) Upload(ctx context.Context, bucket, key string, body []byte) error {
 	if _, err := c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body)}); err != nil {
 		return fmt.Errorf("upload s3://%s/%s: %w", bucket, key, err)
+	}
+	return nil
+}
+
+// Version keeps every version of a bucket's objects from now on.
+func (c Cloud) Version(ctx context.Context, bucket string) error {
+	on := &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}
+	if _, err := c.s3.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: &bucket, VersioningConfiguration: on}); err != nil {
+		return fmt.Errorf("version bucket %s: %w", bucket, err)
+	}
+	return nil
+}
+
+// Newest returns the id of the newest version of an object.
+func (c Cloud) Newest(ctx context.Context, bucket, key string) (version string, err error) {
+	head, err := c.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return "", fmt.Errorf("look at s3://%s/%s: %w", bucket, key, err)
+	}
+	return aws.ToString(head.VersionId), nil
+}
+
+// Restore makes an earlier version of an object the newest again.
+func (c Cloud) Restore(ctx context.Context, bucket, key, version string) error {
+	got, err := c.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, VersionId: &version})
+	if err != nil {
+		return fmt.Errorf("get version %s of s3://%s/%s: %w", version, bucket, key, err)
+	}
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
+	if err != nil {
+		return fmt.Errorf("read version %s of s3://%s/%s: %w", version, bucket, key, err)
+	}
+	return c.Upload(ctx, bucket, key, body)
+}
+
+// Remove removes an object, or only one version of it where one is given.
+func (c Cloud) Remove(ctx context.Context, bucket, key, version string) error {
+	in := &s3.DeleteObjectInput{Bucket: &bucket, Key: &key}
+	if version != "" {
+		in.VersionId = &version
+	}
+	if _, err := c.s3.DeleteObject(ctx, in); err != nil {
+		return fmt.Errorf("remove s3://%s/%s: %w", bucket, key, err)
 	}
 	return nil
 }
@@ -92,6 +138,14 @@ func (c Cloud) Processes(ctx context.Context) ([]int, error) {
 		}
 	}
 	return ids, nil
+}
+
+// Stop stops a task of the service, which starts another.
+func (c Cloud) Stop(ctx context.Context, task string) error {
+	if _, err := c.ecs.StopTask(ctx, &ecs.StopTaskInput{Cluster: aws.String("ads"), Task: &task}); err != nil {
+		return fmt.Errorf("stop task %s: %w", task, err)
+	}
+	return nil
 }
 
 // Train completes a training job whose artifact is the file.
