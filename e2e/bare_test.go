@@ -68,11 +68,11 @@ func (b *bare) launch(name string, args ...string) *process {
 
 // startTask starts a task and waits until it serves the default release. It
 // lets requests wait rather than forward them, since the machine may be busy
-// with other things.
-func (b *bare) startTask(name string) bareTask {
+// with other things. More flags may be given.
+func (b *bare) startTask(name string, flags ...string) bareTask {
 	b.Helper()
-	p := b.launch(name, "task", "--fleet", "ads", "--bucket", "sluice", "--task", name, "--deadline", "5s", "--max-wait", "2s",
-		"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--drain-delay", "100ms")
+	p := b.launch(name, append([]string{"task", "--fleet", "ads", "--bucket", "sluice", "--task", name, "--deadline", "5s", "--max-wait", "2s",
+		"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--drain-delay", "100ms"}, flags...)...)
 	t := bareTask{process: p, name: name}
 	for what, address := range map[string]*string{"data": &t.data, "control": &t.control, "http": &t.http} {
 		var err error

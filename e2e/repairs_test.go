@@ -3,12 +3,19 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller/fleet"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/identity"
 )
 
 const stateObject = "fleets/ads/state.json"
@@ -123,4 +130,105 @@ func (s *stack) next(after int64) (e api.Event) {
 		return n.Event == nil
 	}))
 	return e
+}
+
+// TestHangingTaskStopped lets a task hang while a rollout goes back, which
+// waits for its word. Once the task is stopped in ECS, the rollout ends.
+func TestHangingTaskStopped(t *testing.T) {
+	t.Parallel()
+	const tasks = 3
+	_, endpoint := startAWS(t)
+	s := newStack(t, endpoint, tasks)
+	s.startController()
+	s.try("baseline")
+	s.serves("baseline", tasks)
+	id := s.try("better")
+	processes, err := s.cloud.Processes(t.Context())
+	s.must(err)
+	s.must(syscall.Kill(processes[0], syscall.SIGSTOP))
+	t.Cleanup(func() { _ = syscall.Kill(processes[0], syscall.SIGCONT) }) // it may have ended
+
+	s.ask(rollout.VerbAbort, api.Ask{Rollout: id})
+	waits := s.fleet("the rollout to wait for the task", func(f api.Fleet) bool {
+		return f.Active != nil && f.Active.Phase == string(rollout.RollingBack)
+	})
+	hanging := ""
+	until(s, "one task to be shown as unreachable", func() (bool, string) {
+		all, err := s.api.Tasks(t.Context(), "ads", 10)
+		for _, k := range all.Tasks {
+			if k.State == "unreachable" {
+				hanging = k.ID
+			}
+		}
+		return hanging != "", fmt.Sprintf("%+v (%v)", all.Tasks, err)
+	})
+	s.fleet("some more looks", func(f api.Fleet) bool { return f.Active == nil || f.Loop.At.Sub(waits.Loop.At) > 5*time.Second })
+	if f := s.fleet("an answer", func(api.Fleet) bool { return true }); f.Active == nil || f.Active.Phase != string(rollout.RollingBack) {
+		t.Fatalf("nobody can say what task %s serves, and the rollout is %s", hanging, describe(f))
+	}
+	s.must(s.cloud.Stop(t.Context(), hanging))
+	if f := s.serves("baseline", tasks); f.Last == nil || f.Last.ID != id || f.Last.Phase != string(rollout.RolledBack) {
+		t.Errorf("the rollout ended as %s", describe(f))
+	}
+}
+
+// TestTokenRotates rotates the token between a controller and a task in the
+// order that docs/operating.md gives, from a task that wants none on: at no
+// moment is the controller locked out, and the old token is worth nothing then.
+func TestTokenRotates(t *testing.T) {
+	t.Parallel()
+	const older, newer = "the older token of the two", "the newer token of the two"
+	b := newBare(t, 0, "baseline")
+	dir := t.TempDir()
+	file := func(name string) (path string, write func(lines ...string)) {
+		path = filepath.Join(dir, name)
+		return path, func(lines ...string) {
+			t.Helper()
+			b.must(os.WriteFile(path+".new", []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+			b.must(os.Rename(path+".new", path))
+		}
+	}
+	ours, controllers := file("controllers")
+	theirs, tasks := file("tasks")
+	controllers(older)
+	tasks(older)
+	known, err := identity.Open(identity.Files{Token: ours}, slog.New(slog.DiscardHandler))
+	b.must(err)
+	ask := func(k *identity.Keeper, task bareTask) error { // over a connection of its own, as after any break
+		c := fleet.New(fleet.Options{Credentials: k})
+		defer c.Close()
+		_, err := c.Status(t.Context(), rollout.Task{ID: task.name, Address: task.control})
+		return err
+	}
+	lets := func(token string, task bareTask) error {
+		path, write := file("probe")
+		write(token)
+		k, err := identity.Open(identity.Files{Token: path}, slog.New(slog.DiscardHandler))
+		b.must(err)
+		return ask(k, task)
+	}
+	b.control = fleet.New(fleet.Options{Credentials: known}) // for startTask
+	t.Cleanup(b.control.Close)
+	if err := ask(known, b.startTask("trusting")); err != nil {
+		t.Errorf("a task that wants no token: %v", err)
+	}
+	task := b.startTask("wary", "--control-token-file", theirs)
+	reach := func(what string, done func() bool) {
+		t.Helper()
+		until(t, what, func() (bool, string) {
+			if err := ask(known, task); err != nil {
+				t.Fatalf("the controller is locked out while waiting for %s: %v", what, err)
+			}
+			return done(), "not yet so"
+		})
+	}
+	tasks(older, newer)
+	reach("the task to accept both", func() bool { return lets(newer, task) == nil && lets(older, task) == nil })
+	controllers(newer, older)
+	reach("the controller to send the newer", func() bool { return known.Token() == newer })
+	tasks(newer)
+	reach("the task to refuse the older", func() bool { return lets(older, task) != nil })
+	if lines := b.metrics(task, "sluice_control_refused_total"); len(lines) == 0 {
+		t.Error("refusals are not counted")
+	}
 }
