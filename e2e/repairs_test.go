@@ -68,6 +68,12 @@ func TestStateMended(t *testing.T) {
 	s.serves("better", tasks)
 	s.ask(rollout.VerbRollback, api.Ask{Release: first, Why: "it goes on"})
 	s.serves("baseline", tasks)
+
+	s.must(s.cloud.Remove(t.Context(), "sluice", "lease.json", ""))
+	_, err = s.controller.await("lease.json was gone and is written anew")
+	s.must(err)
+	s.ask(rollout.VerbRollback, api.Ask{Release: better, Why: "somebody leads"})
+	s.serves("better", tasks)
 	s.failed(auctions, 0)
 }
 
@@ -231,4 +237,64 @@ func TestTokenRotates(t *testing.T) {
 	if lines := b.metrics(task, "sluice_control_refused_total"); len(lines) == 0 {
 		t.Error("refusals are not counted")
 	}
+}
+
+// TestPoisonedTaskStopped tells one task an epoch that no controller can have
+// come to. People are told to stop it in ECS, which starts another, and then
+// all obey.
+func TestPoisonedTaskStopped(t *testing.T) {
+	t.Parallel()
+	const tasks = 3
+	_, endpoint := startAWS(t)
+	s := newStack(t, endpoint, tasks)
+	s.startController()
+	s.try("baseline")
+	digest := s.serves("baseline", tasks).Stable.Digest
+	all, err := s.api.Tasks(t.Context(), "ads", 10)
+	s.must(err)
+	stranger := fleet.New(fleet.Options{})
+	defer stranger.Close()
+	poisoned := all.Tasks[0]
+	nonsense := rollout.Assign{Task: poisoned.ID, Release: digest, Buckets: 64, Generation: 1 << 30}
+	for epoch := int64(1 << 32); epoch < 1<<40; epoch += 1 << 32 { // no step of which is too far for the task
+		s.must(stranger.Assign(t.Context(), poisoned.Address, nonsense, epoch))
+	}
+	s.fleet("the task to be named", func(f api.Fleet) bool {
+		said := strings.Join(f.Loop.Errors, " ")
+		return strings.Contains(said, "task "+poisoned.ID+": poisoned") && strings.Contains(said, "Stop it in ECS, which starts another")
+	})
+	s.must(s.cloud.Stop(t.Context(), poisoned.ID))
+	s.fleet("nobody to be poisoned", func(f api.Fleet) bool { return len(f.Loop.Errors) == 0 && f.Tasks.Ready == tasks })
+	s.ask(rollout.VerbPromote, api.Ask{Rollout: s.try("better")})
+	s.serves("better", tasks)
+}
+
+// TestTwoSetsOfControllers lets two that know nothing of each other run on the
+// same tasks: each finds them with a newer controller, over and over. Where one
+// is ended, the other leads them within seconds.
+func TestTwoSetsOfControllers(t *testing.T) {
+	t.Parallel()
+	const tasks = 2
+	_, endpoint := startAWS(t)
+	s := newStack(t, endpoint, tasks)
+	s.startController()
+	ours := s.api
+	s.try("baseline")
+	s.serves("baseline", tasks)
+	s.must(s.cloud.Buckets(t.Context(), "other"))
+	other := s.launch("other", "controller", "--fleets", "fleet.yaml", "--bucket", "other", "--listen", "127.0.0.1:0", "--lease", s.lease)
+	at, err := other.await(`dashboard=(http://\S+)`)
+	s.must(err)
+	s.api = api.Client{Base: at}
+	s.ask(rollout.VerbTry, api.Ask{Source: "s3://training/better.tar.gz"})
+	s.fleet("the other to act", func(f api.Fleet) bool { return f.Loop != nil && f.Active != nil && f.Tasks.Total == tasks })
+	s.api = ours
+	s.fleet("a newer controller to be seen", func(f api.Fleet) bool {
+		return strings.Contains(strings.Join(f.Loop.Errors, " "), "it obeys a newer controller")
+	})
+	s.must(other.stop())
+	s.fleet("peace", func(f api.Fleet) bool { return len(f.Loop.Errors) == 0 })
+	s.serves("baseline", tasks)
+	s.ask(rollout.VerbPromote, api.Ask{Rollout: s.try("better")})
+	s.serves("better", tasks)
 }
