@@ -99,6 +99,28 @@ func TestUnreadableArtifact(t *testing.T) {
 	}
 }
 
+// TestArtifactIsAllowed allows what was denied while it is awaited: the rollout
+// goes on by itself.
+func TestArtifactIsAllowed(t *testing.T) {
+	first := scenes(t)[1]
+	synctest.Test(t, func(t *testing.T) {
+		w := first.stage()
+		r := w.reconciler(1)
+		s := &shelf{Artifacts: w, pin: denied}
+		r.Artifacts = s
+		w.complete("denied", testArtifact("denied"), 0.001)
+		passes(t, r, 60)
+		if a := w.state(t).Active; a == nil || a.Reason != rollout.AwaitArtifact {
+			t.Fatalf("it is %+v", a)
+		}
+		s.pin = nil
+		passes(t, r, 300)
+		if got := w.ended(t)["denied"]; got.Phase != rollout.Live {
+			t.Errorf("it ended %s: %s (%s)", got.Phase, got.Reason, got.Sentence)
+		}
+	})
+}
+
 // TestLookOutlivesPass lets an artifact take ten minutes to fetch. Passes say
 // so and go on: what a person asks is done within one of them, which calls the
 // look off.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,13 +51,13 @@ func TestCrashes(t *testing.T) {
 				r := w.reconciler(1)
 				r.Fleet.Policies.Default.Judge.Breaker.Crashes = 1
 				r.Fleet.Policies.Default.PromoteBatch = 1
-				crashed := false
+				crashed, victim := false, ""
 				passes := 0
 				playJob(t, w, good.job, func() error {
 					s := w.state(t)
 					if a := s.Active; !crashed && a != nil && a.Phase == tt.phase && ready(w, a) {
 						crashed = true
-						victim := tt.victim(a)
+						victim = tt.victim(a)
 						if tt.late {
 							w.replace(victim, "n", s.Default)
 							_, _ = r.Pass(t.Context())
@@ -78,6 +79,9 @@ func TestCrashes(t *testing.T) {
 				}
 				if went := ended.Reason == rollout.Breaker && ended.Phase == rollout.RolledBack; went != tt.guilty {
 					t.Errorf("it ended %s (%s: %s), guilty %v", ended.Phase, ended.Reason, ended.Sentence, tt.guilty)
+				}
+				if tt.guilty && !strings.Contains(ended.Sentence, victim) {
+					t.Errorf("nobody is told whose log to look at: %q does not name task %s", ended.Sentence, victim)
 				}
 				counted := [judge.Arms]int{}
 				for _, l := range w.looks(t, good.job, name) {

@@ -282,15 +282,18 @@ func TestRepairs(t *testing.T) {
 }
 
 // TestUnableLeaderSaysSo wants the reason where people look when a leader
-// cannot act.
+// cannot act. It leaves the state as it is, for whoever can make sense of it,
+// and goes on once an earlier version is restored.
 func TestUnableLeaderSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		r := w.reconciler(3)
 		for what, state := range map[string]string{
-			"another lease": `{"fleet":"ads","epoch":4}`,
-			"is damaged":    `{"fleet":"ads","ep`,
-			"cannot be":     `{"fleet":"ads","epoch":9223372036854775807}`,
+			"another lease":                 `{"fleet":"ads","epoch":4}`,
+			"is damaged":                    `{"fleet":"ads","ep`,
+			"cannot be":                     `{"fleet":"ads","epoch":9223372036854775807}`,
+			"run the version that wrote it": `{"fleet":"ads","active":{"id":"a","phase":"dreaming"}}`,
+			"does not know: run the version that wrote": `{"fleet":"ads","queue":[{"id":"a","phase":"dreaming"}]}`,
 		} {
 			w.put(release.FleetKey("ads"), []byte(state))
 			if _, err := r.Pass(t.Context()); err == nil {
@@ -299,6 +302,13 @@ func TestUnableLeaderSaysSo(t *testing.T) {
 			look, err := r.store.Look(t.Context(), "ads")
 			if err != nil || !strings.Contains(strings.Join(look.Errors, " "), what) {
 				t.Errorf("over %s, people are told %q (%v), want %q", state, look.Errors, err, what)
+			}
+			if now := string(w.documents[release.FleetKey("ads")].body); now != state {
+				t.Errorf("the leader made %s of %s", now, state)
+			}
+			w.put(release.FleetKey("ads"), []byte(`{"fleet":"ads","epoch":1}`))
+			if _, err := r.Pass(t.Context()); err != nil {
+				t.Errorf("after %s, a pass over a sound version: %v", state, err)
 			}
 		}
 	})

@@ -35,7 +35,10 @@ func TestStateMended(t *testing.T) {
 	early, err := s.cloud.Newest(t.Context(), "sluice", stateObject)
 	s.must(err)
 	auctions := s.auctions()
-	s.ask(rollout.VerbPromote, api.Ask{Rollout: s.try("better")})
+	id := s.try("better")
+	s.lost("look.json")
+	s.lost("judge/")
+	s.ask(rollout.VerbPromote, api.Ask{Rollout: id})
 	better := s.serves("better", tasks).Stable.Digest
 	sound, err := s.cloud.Newest(t.Context(), "sluice", stateObject)
 	s.must(err)
@@ -74,7 +77,24 @@ func TestStateMended(t *testing.T) {
 	s.must(err)
 	s.ask(rollout.VerbRollback, api.Ask{Release: better, Why: "somebody leads"})
 	s.serves("better", tasks)
+	s.lost("looks/" + id + "/")
+	if _, err := s.api.Rollout(t.Context(), "ads", id); err != nil {
+		t.Errorf("without its looks, a rollout cannot be shown: %v", err)
+	}
+	s.ask(rollout.VerbRollback, api.Ask{Release: first, Why: "it goes on without looks"})
+	s.serves("baseline", tasks)
 	s.failed(auctions, 0)
+}
+
+// lost removes documents of the fleet that can be lost without harm, once there
+// are some.
+func (s *stack) lost(name string) {
+	s.Helper()
+	until(s, name+" to be written", func() (bool, string) {
+		n, err := s.cloud.RemoveAll(s.Context(), "sluice", "fleets/ads/"+name)
+		s.must(err)
+		return n > 0, "not there"
+	})
 }
 
 // toldToRestore wants the way out of a damaged state wherever people look.

@@ -95,6 +95,21 @@ func (c Cloud) Remove(ctx context.Context, bucket, key, version string) error {
 	return nil
 }
 
+// RemoveAll removes all objects whose keys begin so, and says how many.
+func (c Cloud) RemoveAll(ctx context.Context, bucket, prefix string) (n int, err error) {
+	list, err := c.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
+	if err != nil {
+		return 0, fmt.Errorf("list s3://%s/%s: %w", bucket, prefix, err)
+	}
+	for _, o := range list.Contents {
+		if err := c.Remove(ctx, bucket, aws.ToString(o.Key), ""); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
 // Service creates cluster ads with the service inference: so many tasks that
 // run the command, with ports 9090 to 9092.
 func (c Cloud) Service(ctx context.Context, tasks int, command ...string) error {
