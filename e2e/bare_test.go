@@ -71,8 +71,10 @@ func (b *bare) launch(name string, args ...string) *process {
 // with other things. More flags may be given.
 func (b *bare) startTask(name string, flags ...string) bareTask {
 	b.Helper()
-	p := b.launch(name, append([]string{"task", "--fleet", "ads", "--bucket", "sluice", "--task", name, "--deadline", "5s", "--max-wait", "2s",
-		"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--drain-delay", "100ms"}, flags...)...)
+	p := b.launch(name, append([]string{
+		"task", "--fleet", "ads", "--bucket", "sluice", "--task", name, "--deadline", "5s", "--max-wait", "2s",
+		"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--drain-delay", "100ms",
+	}, flags...)...)
 	t := bareTask{process: p, name: name}
 	for what, address := range map[string]*string{"data": &t.data, "control": &t.control, "http": &t.http} {
 		var err error

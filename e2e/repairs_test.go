@@ -276,12 +276,16 @@ func TestPoisonedTaskStopped(t *testing.T) {
 	defer stranger.Close()
 	poisoned := all.Tasks[0]
 	nonsense := rollout.Assign{Task: poisoned.ID, Release: digest, Buckets: 64, Generation: 1 << 30}
-	for epoch := int64(1 << 32); epoch < 1<<40; epoch += 1 << 32 { // no step of which is too far for the task
-		s.must(stranger.Assign(t.Context(), poisoned.Address, nonsense, epoch))
-	}
-	s.fleet("the task to be named", func(f api.Fleet) bool {
+	epoch := int64(0)
+	until(t, "the task to be named", func() (bool, string) {
+		for range 8 { // steps that the task takes, and faster than the leader follows
+			epoch += 1 << 32
+			s.must(stranger.Assign(t.Context(), poisoned.Address, nonsense, epoch))
+		}
+		f, err := s.api.Fleet(t.Context(), "ads")
+		s.must(err)
 		said := strings.Join(f.Loop.Errors, " ")
-		return strings.Contains(said, "task "+poisoned.ID+": poisoned") && strings.Contains(said, "Stop it in ECS, which starts another")
+		return strings.Contains(said, "task "+poisoned.ID+": poisoned") && strings.Contains(said, "Stop it in ECS, which starts another"), said
 	})
 	s.must(s.cloud.Stop(t.Context(), poisoned.ID))
 	s.fleet("nobody to be poisoned", func(f api.Fleet) bool { return len(f.Loop.Errors) == 0 && f.Tasks.Ready == tasks })
