@@ -401,7 +401,7 @@ func TestFence(t *testing.T) {
 		p := fence(func() time.Time { return until }).ports(Ports{w, w, w, fakeTasks{w}, fakeControl{w}})
 		sends := map[string]func() error{
 			"put":     func() error { _, err := p.Documents.Put(t.Context(), "k", nil, ""); return err },
-			"replace": func() error { return p.Documents.Replace(t.Context(), "k", nil) },
+			"replace": func() error { return p.Documents.Replace(t.Context(), "another", nil) },
 			"tag":     func() error { return p.Tasks.Tag(t.Context(), "a", "r") },
 			"protect": func() error { return p.Tasks.Protect(t.Context(), "a", true) },
 			"assign":  func() error { return p.Control.Assign(t.Context(), "a", rollout.Assign{Task: "a"}, 1) },
