@@ -49,7 +49,11 @@ func described(a rollout.Action, err error) error {
 }
 
 func (f *Reconciler) act(ctx context.Context, s rollout.State, a rollout.Action) error {
-	ctx, cancel := context.WithTimeout(ctx, taskTimeout)
+	within := taskTimeout
+	if _, is := a.(rollout.Archive); is && !s.Indexed {
+		within = longLook // all that is archived is listed, once
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	switch a := a.(type) {
 	case rollout.Assign:
@@ -79,7 +83,8 @@ func (f *Reconciler) assign(ctx context.Context, a rollout.Assign) error {
 }
 
 // publish stores the release of the active rollout: the archive first, then
-// the passport, so that one with a passport is whole.
+// the passport, so that one with a passport is whole. It is named before, as
+// nothing is done about one that is stored.
 func (f *Reconciler) publish(ctx context.Context, s rollout.State, p rollout.Publish) error {
 	found, err := f.admission(ctx, *s.Active)
 	if err != nil {
@@ -91,6 +96,11 @@ func (f *Reconciler) publish(ctx context.Context, s rollout.State, p rollout.Pub
 	passport, err := json.Marshal(found.report.Passport)
 	if err != nil {
 		return fmt.Errorf("encode the passport: %w", err)
+	}
+	if s.Indexed {
+		if err := f.store.name(ctx, releasesIndex(), release.PassportKey(p.Digest)); err != nil {
+			return fmt.Errorf("name the release among the newest: %w", err)
+		}
 	}
 	for _, d := range []struct {
 		key  string
@@ -123,7 +133,29 @@ func (f *Reconciler) archive(ctx context.Context, s rollout.State, id string) er
 		if err != nil {
 			return err
 		}
+		if err = f.index(ctx, s, key); err != nil && s.Indexed {
+			return err // again in the next pass
+		}
 		f.memo.setArchived(id)
+		return err
+	}
+	return nil
+}
+
+// index names an archived rollout among the newest. What is not known to be
+// whole is made anew: an earlier version may have led, which names nothing.
+func (f *Reconciler) index(ctx context.Context, s rollout.State, key string) error {
+	f.memo.indexing.Lock()
+	defer f.memo.indexing.Unlock()
+	finished := finishedIndex(f.Fleet.Name)
+	if !s.Indexed && f.memo.indexed != f.epoch {
+		if err := errors.Join(f.store.rebuild(ctx, finished), f.store.rebuild(ctx, releasesIndex())); err != nil {
+			return fmt.Errorf("find the newest of what is stored: %w", err)
+		}
+		f.memo.indexed = f.epoch
+	}
+	if err := f.store.name(ctx, finished, key); err != nil {
+		return fmt.Errorf("name it among the newest: %w", err)
 	}
 	return nil
 }

@@ -104,9 +104,9 @@ func (s Store) Finished(ctx context.Context, fleet string, limit int) ([]rollout
 	}
 	found := slices.Clone(state.Finished)
 	slices.Reverse(found)
-	keys, err := s.Documents.List(ctx, finishedPrefix(fleet), limit)
+	keys, err := s.newest(ctx, finishedIndex(fleet), limit, state.Indexed)
 	if err != nil {
-		return nil, fmt.Errorf("list finished rollouts: %w: %w", rollout.ErrUnavailable, err)
+		return nil, fmt.Errorf("list finished rollouts: %w", err)
 	}
 	keys = slices.DeleteFunc(keys, func(key string) bool { // those are in the state still
 		id := strings.TrimSuffix(path.Base(key), ".json")
@@ -117,18 +117,33 @@ func (s Store) Finished(ctx context.Context, fleet string, limit int) ([]rollout
 	return found[:min(len(found), limit)], err
 }
 
-// readAll reads documents, some of them at the same time, in order.
+// readAll reads documents, some of them at the same time, in order. Those that
+// are not there are left out.
 func readAll[T any](ctx context.Context, s Store, keys []string) ([]T, error) {
-	found := make([]T, len(keys))
+	found := make([]*T, len(keys))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(16)
 	for i, key := range keys {
-		g.Go(func() error { return s.read(ctx, key, &found[i]) })
+		g.Go(func() error {
+			var one T
+			err := s.read(ctx, key, &one)
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			found[i] = &one
+			return err
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return found, nil
+	all := make([]T, 0, len(found))
+	for _, one := range found {
+		if one != nil {
+			all = append(all, *one)
+		}
+	}
+	return all, nil
 }
 
 // Rollout returns one rollout, whether it waits, runs or has ended.
@@ -153,12 +168,23 @@ func (s Store) Rollout(ctx context.Context, fleet, id string) (r rollout.Rollout
 
 // Releases returns the passports of up to limit releases, newest first.
 func (s Store) Releases(ctx context.Context, limit int) ([]release.Passport, error) {
-	keys, err := s.Documents.List(ctx, "releases/", 2*limit) // an archive and a passport each
+	keys, err := s.newest(ctx, releasesIndex(), limit, s.allIndexed(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("list releases: %w: %w", rollout.ErrUnavailable, err)
+		return nil, fmt.Errorf("list releases: %w", err)
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, "/passport.json") })
 	return readAll[release.Passport](ctx, s, keys)
+}
+
+// allIndexed reports whether the leaders of all fleets name the releases that
+// they store.
+func (s Store) allIndexed(ctx context.Context) bool {
+	for _, fleet := range s.Names {
+		state, err := s.State(ctx, fleet)
+		if err != nil || !state.Indexed && state.LastEvent > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Release returns the passport of a release.

@@ -17,6 +17,7 @@ func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Acti
 	next.takeUp(seen.Jobs, p, now)
 	next.hear(p, now)
 	next.forget(seen.Archived, now)
+	next.Indexed = next.Indexed || seen.Indexed
 	next.coalesce(p, now)
 	next.start(p, now)
 	if next.Active != nil {

@@ -103,6 +103,10 @@ type State struct {
 	// Finished rollouts stay here until they are seen in the archive.
 	Finished []Rollout `json:"finished"`
 
+	// Indexed says that whatever left Finished is named in the index of the
+	// archive, or too old for it. A version that keeps none drops the word.
+	Indexed bool `json:"indexed,omitempty"`
+
 	// JobsSince is when the fleet was taken up, less JobsKept: training jobs
 	// that completed earlier do not count.
 	JobsSince time.Time `json:"jobs_since,omitzero"`
@@ -239,6 +243,7 @@ type Observation struct {
 	Admission  *Admission     `json:"-"`              // of the rollout in Admitting
 	Published  []string       `json:"-"`              // releases known to be stored whole
 	Archived   []string       `json:"-"`              // finished rollouts known to be in the archive
+	Indexed    bool           `json:"-"`              // the indexes of what is stored were made anew under this lease
 	Lost       string         `json:"lost,omitempty"` // why the active candidate can be stored no more; empty: it can
 	Tasks      []Task         `json:"tasks"`          // running ones, in any order
 	Desired    int            `json:"desired"`        // tasks that ECS is to keep running
