@@ -341,6 +341,50 @@ func (a *aged) forgetIndexed(t *testing.T) {
 	a.put(t, release.FleetKey("ads"), s)
 }
 
+// TestIndexKilledAnywhere ends the leader before and after each write of a
+// rollout: whatever is stored in the end is named.
+func TestIndexKilledAnywhere(t *testing.T) {
+	for kill := 0; ; kill++ {
+		b := &bucket{world: newWorld()}
+		a := &aged{bucket: b, store: Store{Documents: b, Names: []string{"ads"}}}
+		b.put(t, release.FleetKey("ads"), rollout.State{Fleet: "ads", Indexed: true})
+		a.lead()
+		moment, killed := 0, false
+		die := func(what string) error {
+			if moment++; !killed && moment > kill {
+				killed = true
+				a.epoch++ // of who leads next
+			}
+			if a.leader.epoch != a.epoch {
+				return fmt.Errorf("killed before %s", what)
+			}
+			return nil
+		}
+		b.before, b.after = die, die
+		a.complete("first", testArtifact("first"), 0)
+		for range 20 {
+			if a.leader.epoch != a.epoch {
+				a.lead()
+			}
+			_, _ = a.leader.Pass(t.Context())
+		}
+		for x, want := range map[index]string{
+			finishedIndex("ads"): finishedKey("ads", "first"),
+			releasesIndex():      release.PassportKey(release.Digest(testArtifact("first"))),
+		} {
+			if keys, _, err := a.store.indexed(t.Context(), x); err != nil || !slices.Equal(keys, []string{want}) {
+				t.Errorf("killed at moment %d, %s names %v: %v", kill, x.key, keys, err)
+			}
+		}
+		if !killed {
+			if kill < 20 {
+				t.Errorf("there were only %d moments to be killed at", kill)
+			}
+			return
+		}
+	}
+}
+
 // TestNameManyAtOnce lets several leaders name keys in one index.
 func TestNameManyAtOnce(t *testing.T) {
 	a := age(t, 0, 0)
