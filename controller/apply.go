@@ -110,7 +110,7 @@ func (f *Reconciler) publish(ctx context.Context, s rollout.State, p rollout.Pub
 			return fmt.Errorf("store %s: %w", d.key, err)
 		}
 	}
-	f.memo.published[p.Digest] = true
+	f.memo.published = p.Digest
 	return nil
 }
 

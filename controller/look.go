@@ -159,7 +159,7 @@ func (f *Reconciler) published(ctx context.Context, s rollout.State, now time.Ti
 	if r == nil || r.Candidate == "" {
 		return nil, "", nil
 	}
-	if !f.memo.published[r.Candidate] {
+	if f.memo.published != r.Candidate {
 		_, _, err := f.Documents.Get(ctx, release.PassportKey(r.Candidate))
 		if errors.Is(err, ErrNotFound) {
 			lost, err = f.lost(ctx, *r, now)
@@ -168,7 +168,7 @@ func (f *Reconciler) published(ctx context.Context, s rollout.State, now time.Ti
 		if err != nil {
 			return nil, "", err
 		}
-		f.memo.published[r.Candidate] = true
+		f.memo.published = r.Candidate
 	}
 	f.memo.admission = nil // its bytes lie in the store, and need not lie here too
 	return []string{r.Candidate}, "", nil

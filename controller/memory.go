@@ -15,7 +15,7 @@ import (
 // it is found anew.
 type memory struct {
 	known     rollout.Counters // of the state that was loaded or saved last
-	published map[string]bool  // releases seen stored whole
+	published string           // release seen stored whole last
 
 	mu       sync.Mutex
 	archived map[string]bool           // finished rollouts seen stored
@@ -45,7 +45,7 @@ type memory struct {
 }
 
 func newMemory() memory {
-	return memory{published: map[string]bool{}, archived: map[string]bool{}, taken: map[string]rollout.Assign{}}
+	return memory{archived: map[string]bool{}, taken: map[string]rollout.Assign{}}
 }
 
 // wentBack takes in the numbers of a state that was loaded. It returns how far
