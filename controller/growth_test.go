@@ -323,6 +323,9 @@ func TestIndexKnowsAll(t *testing.T) {
 	a.remove(finishedIndex("ads").key)
 	a.wantNames(t, "without an index", []string{"fourth", "third", "second"}, []string{oldDigest(700), first})
 	a.carryOut(t, "fifth")
+	if keys, _, err := a.store.indexed(t.Context(), finishedIndex("ads")); err != nil || len(keys) != maxNewest || keys[0] != finishedKey("ads", "fifth") {
+		t.Errorf("%d keys are named, want %d and the newest first: %v", len(keys), maxNewest, err)
+	}
 	a.remove(finishedKey("ads", "fifth"))
 	got, err := a.store.Finished(t.Context(), "ads", 2)
 	if err != nil || len(got) != 1 || got[0].ID != "fourth" {
