@@ -323,12 +323,13 @@ func TestIndexKnowsAll(t *testing.T) {
 	a.remove(finishedIndex("ads").key)
 	a.wantNames(t, "without an index", []string{"fourth", "third", "second"}, []string{oldDigest(700), first})
 	a.carryOut(t, "fifth")
-	if keys, _, err := a.store.indexed(t.Context(), finishedIndex("ads")); err != nil || len(keys) != maxNewest || keys[0] != finishedKey("ads", "fifth") {
+	a.carryOut(t, "sixth")
+	if keys, _, err := a.store.indexed(t.Context(), finishedIndex("ads")); err != nil || len(keys) != maxNewest || keys[0] != finishedKey("ads", "sixth") {
 		t.Errorf("%d keys are named, want %d and the newest first: %v", len(keys), maxNewest, err)
 	}
-	a.remove(finishedKey("ads", "fifth"))
+	a.remove(finishedKey("ads", "sixth"))
 	got, err := a.store.Finished(t.Context(), "ads", 2)
-	if err != nil || len(got) != 1 || got[0].ID != "fourth" {
+	if err != nil || len(got) != 1 || got[0].ID != "fifth" {
 		t.Errorf("with the newest moved elsewhere: %d rollouts, %v", len(got), err)
 	}
 }
@@ -388,21 +389,22 @@ func TestIndexKilledAnywhere(t *testing.T) {
 	}
 }
 
-// TestNameManyAtOnce lets several leaders name keys in one index.
-func TestNameManyAtOnce(t *testing.T) {
+// TestNameAtOnce lets another leader name a release between look and write.
+func TestNameAtOnce(t *testing.T) {
 	a := age(t, 0, 0)
-	var all sync.WaitGroup
-	for i := range 8 {
-		all.Go(func() {
-			if err := a.store.name(t.Context(), releasesIndex(), release.PassportKey(oldDigest(i))); err != nil {
-				t.Error(err)
-			}
-		})
+	name := func(i int) {
+		if err := a.store.name(t.Context(), releasesIndex(), release.PassportKey(oldDigest(i))); err != nil {
+			t.Error(err)
+		}
 	}
-	all.Wait()
-	keys, _, err := a.store.indexed(t.Context(), releasesIndex())
-	if err != nil || len(keys) != 9 {
-		t.Errorf("%d keys are named, want 9: %v", len(keys), err)
+	a.before = func(string) error {
+		a.unhooked(func() { name(1) })
+		return nil
+	}
+	name(2)
+	want := []string{release.PassportKey(oldDigest(2)), release.PassportKey(oldDigest(1)), release.PassportKey(release.Digest(testArtifact("first")))}
+	if keys, _, err := a.store.indexed(t.Context(), releasesIndex()); err != nil || !slices.Equal(keys, want) {
+		t.Errorf("%v are named, want %v: %v", keys, want, err)
 	}
 }
 
