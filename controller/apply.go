@@ -145,14 +145,12 @@ func (f *Reconciler) archive(ctx context.Context, s rollout.State, id string) er
 // index names an archived rollout among the newest. What is not known to be
 // whole is made anew: an earlier version may have led, which names nothing.
 func (f *Reconciler) index(ctx context.Context, s rollout.State, key string) error {
-	f.memo.indexing.Lock()
-	defer f.memo.indexing.Unlock()
 	finished := finishedIndex(f.Fleet.Name)
-	if !s.Indexed && f.memo.indexed != f.epoch {
+	if !s.Indexed && f.memo.indexed.Load() != f.epoch {
 		if err := errors.Join(f.store.rebuild(ctx, finished), f.store.rebuild(ctx, releasesIndex())); err != nil {
 			return fmt.Errorf("find the newest of what is stored: %w", err)
 		}
-		f.memo.indexed = f.epoch
+		f.memo.indexed.Store(f.epoch)
 	}
 	if err := f.store.name(ctx, finished, key); err != nil {
 		return fmt.Errorf("name it among the newest: %w", err)

@@ -37,7 +37,7 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	trouble("look for models", err)
 	seen.Published, seen.Lost, err = f.published(ctx, s, now)
 	trouble("look for the release", err)
-	seen.Archived, seen.Indexed = f.memo.archivedOf(s.Finished), f.memo.indexed == f.epoch
+	seen.Archived, seen.Indexed = f.memo.archivedOf(s.Finished), f.memo.indexed.Load() == f.epoch
 	if s.Active != nil && s.Active.Phase == rollout.Admitting {
 		seen.Admission, err = f.lookAtArtifact(ctx, *s.Active)
 		trouble("look at the artifact", err)

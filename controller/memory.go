@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -21,8 +22,7 @@ type memory struct {
 	archived map[string]bool           // finished rollouts seen stored
 	taken    map[string]rollout.Assign // assignments that tasks said yes to since the judge looked
 
-	indexing sync.Mutex // held while the index of finished rollouts changes
-	indexed  int64      // epoch in which the indexes were made anew
+	indexed atomic.Int64 // epoch in which the indexes were made anew
 
 	tasks     []rollout.Task    // as ECS listed them last
 	addresses map[string]string // of their control ports, by task
