@@ -179,7 +179,8 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	arms := r.Arms()
-	for _, t := range tasks {
+	for i := range tasks {
+		t := &tasks[i] // a copy of each would outlive its turn
 		arm, compared := arms[t.ID]
 		due := s.Stable
 		if arm == judge.Candidate {
@@ -194,8 +195,6 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 		}
 		since := j.since(s, t.ID, arm)
 		g.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, taskTimeout)
-			defer cancel()
 			reports, err := f.Control.Counts(ctx, t.Address, since)
 			mu.Lock()
 			defer mu.Unlock()

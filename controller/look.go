@@ -76,8 +76,6 @@ func (f *Reconciler) tasks(ctx context.Context) ([]rollout.Task, int, error) {
 
 // status asks a task how it stands.
 func (f *Reconciler) status(ctx context.Context, t *rollout.Task) {
-	ctx, cancel := context.WithTimeout(ctx, taskTimeout)
-	defer cancel()
 	if told, err := f.Control.Status(ctx, *t); err != nil {
 		t.Error = err.Error()
 	} else {

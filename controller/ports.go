@@ -94,7 +94,8 @@ type Tasks interface {
 	Stop(ctx context.Context, task, why string) error
 }
 
-// Control speaks to the control ports of tasks.
+// Control speaks to the control ports of tasks. A call ends within two seconds,
+// whatever the task does, and sooner if ctx does.
 type Control interface {
 	// Status returns t with everything the task says of itself filled in.
 	Status(ctx context.Context, t rollout.Task) (rollout.Task, error)

@@ -124,7 +124,12 @@ type line struct {
 
 var _ controller.Control = line{}
 
+// answerTakes is how long a call to a task may take, as that of fleet.Control.
+const answerTakes = 2 * time.Second
+
 func (l line) wait(ctx context.Context, id, what string, menu []fault, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTakes)
+	defer cancel()
 	return l.w.wait(call{proc: l.proc, who: l.proc.name, what: what, task: id, ctx: ctx, menu: menu, do: func() error { return do(l.w.life) }})
 }
 
