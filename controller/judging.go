@@ -158,7 +158,11 @@ func (f *Reconciler) judging(ctx context.Context, id string) (*judging, error) {
 }
 
 func (f *Reconciler) checkpoint(ctx context.Context, j *judging) error {
-	body, err := pack(j)
+	written, err := j.document()
+	if err != nil {
+		return fmt.Errorf("encode the judge's checkpoint: %w", err)
+	}
+	body, err := pack(written)
 	if err != nil {
 		return fmt.Errorf("encode the judge's checkpoint: %w", err)
 	}
@@ -222,6 +226,16 @@ func (j *judging) since(s rollout.State, task string, arm judge.Arm) Comparison 
 		c.Boot, c.After = boot, upto
 	}
 	return c
+}
+
+// document is the checkpoint as it is written, which UnmarshalJSON reads.
+func (j *judging) document() (any, error) {
+	type plain judging
+	counted, err := j.Tally.Document()
+	return struct {
+		*plain
+		Tally tally.Document `json:"tally"`
+	}{(*plain)(j), counted}, err
 }
 
 // UnmarshalJSON reads a checkpoint. One of a tally or judge that this program

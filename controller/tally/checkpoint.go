@@ -42,24 +42,32 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// document is the JSON around the bytes.
-type document struct {
+// Document is the JSON around the bytes.
+type Document struct {
 	Version int    `json:"version"`
 	State   []byte `json:"state"`
 }
 
+// Document is what [State.MarshalJSON] writes: for who writes it inside of
+// something larger, since package encoding/json reads once more through all that
+// a MarshalJSON gives.
+func (s State) Document() (Document, error) {
+	data, err := s.MarshalBinary()
+	return Document{Version: checkpointVersion, State: data}, err
+}
+
 // MarshalJSON is [State.MarshalBinary] inside a JSON document.
 func (s State) MarshalJSON() ([]byte, error) {
-	data, err := s.MarshalBinary()
+	d, err := s.Document()
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(document{Version: checkpointVersion, State: data})
+	return json.Marshal(d)
 }
 
 // UnmarshalJSON restores what [State.MarshalJSON] gave.
 func (s *State) UnmarshalJSON(data []byte) error {
-	var d document
+	var d Document
 	if err := json.Unmarshal(data, &d); err != nil {
 		return fmt.Errorf("restore tally: %w", err)
 	}
@@ -135,8 +143,8 @@ func (c *codec) float(v *float64) {
 func (c *codec) number(v *float64) {
 	const most = 1 << 52
 	count := uint64(0)
-	if *v >= 0 && *v < most && math.Float64bits(float64(uint64(*v))) == math.Float64bits(*v) {
-		count = uint64(*v) + 1
+	if n := int64(*v); n >= 0 && n < most && math.Float64bits(float64(n)) == math.Float64bits(*v) {
+		count = uint64(n) + 1
 	}
 	if count = c.uint(count); count == 0 {
 		c.float(v)
