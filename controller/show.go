@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,7 +28,7 @@ func (f *Reconciler) show(ctx context.Context, seen rollout.Observation, actions
 	if troubles != nil {
 		look.Errors = strings.Split(troubles.Error(), "\n") // one line each
 	}
-	body, err := json.Marshal(look)
+	body, err := encode(look)
 	if err == nil {
 		err = f.Documents.Replace(ctx, lookKey(f.Fleet.Name), body)
 	}
