@@ -274,8 +274,8 @@ func inOrder(tasks []Task, arms map[string]judge.Arm) iter.Seq[Task] {
 	}
 }
 
-// byID returns the tasks in the order of their ids: as they are, if they are.
-func byID(tasks []Task) []Task {
+// ByID returns the tasks in the order of their ids: as they are, if they are.
+func ByID(tasks []Task) []Task {
 	order := func(a, b Task) int { return cmp.Compare(a.ID, b.ID) }
 	if slices.IsSortedFunc(tasks, order) {
 		return tasks

@@ -12,7 +12,7 @@ import (
 // while in it. Once the world is as wanted, Decide asks for nothing.
 func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Action) {
 	next := s.clone()
-	seen.Tasks = byID(seen.Tasks) // for all that follows
+	seen.Tasks = ByID(seen.Tasks) // for all that follows
 	next.catchUp(seen, now)
 	next.takeUp(seen.Jobs, p, now)
 	next.hear(p, now)

@@ -112,7 +112,7 @@ func TestReplacement(t *testing.T) {
 		}
 		tasks[2].Reachable = !tt.silent
 		p.ReplacePoisoned = tt.may
-		if got := fmt.Sprint(s.replacement(Observation{Tasks: byID(tasks), Desired: tt.desired}, p)); got != tt.want {
+		if got := fmt.Sprint(s.replacement(Observation{Tasks: ByID(tasks), Desired: tt.desired}, p)); got != tt.want {
 			t.Errorf("%+v: %s", tt, got)
 		}
 	}

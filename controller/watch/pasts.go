@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"maps"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -20,16 +19,14 @@ const pastWindow = time.Hour
 type Pasts struct {
 	epoch  int64
 	stable string
-	looks  int64
 	at     time.Time // of the last look
 	half   time.Time // since when the newer halves are filled
-	tasks  map[string]*past
+	tasks  each[past]
 }
 
 // past is one task's.
 type past struct {
 	boot         string
-	look         int64          // in which it was listed last
 	told         *rollout.Times // in the last look; nil if it did not
 	older, newer bins
 }
@@ -37,51 +34,39 @@ type past struct {
 // Look takes in what the tasks say.
 func (p *Pasts) Look(s rollout.State, tasks []rollout.Task, epoch int64, now time.Time) {
 	gap := now.Sub(p.at)
-	if p.tasks == nil || p.epoch != epoch || p.stable != s.Stable || gap < 0 || gap > pastWindow {
-		*p, gap = Pasts{epoch: epoch, stable: s.Stable, half: now, tasks: map[string]*past{}}, 0
+	if p.epoch != epoch || p.stable != s.Stable || gap < 0 || gap > pastWindow {
+		*p, gap = Pasts{epoch: epoch, stable: s.Stable, half: now}, 0
 	}
 	p.at = now
 	calm := s.Active == nil || s.Active.Comparing() == rollout.Queued || s.Active.Comparing() == rollout.Admitting
 	if !calm {
 		p.half = p.half.Add(gap) // the clock stands still
 	}
-	turn := now.Sub(p.half) >= pastWindow/2
-	if turn {
+	if now.Sub(p.half) >= pastWindow/2 {
+		for _, t := range p.tasks.kept {
+			t.older, t.newer = t.newer, bins{}
+		}
 		p.half = now
 	}
-	p.looks++
-	for _, t := range tasks {
-		if turn {
-			p.turn(t.ID)
-		}
-		p.see(t, calm)
-	}
-	maps.DeleteFunc(p.tasks, func(_ string, t *past) bool { return t.look != p.looks })
-}
-
-// turn begins the newer half of a task's past anew.
-func (p *Pasts) turn(task string) {
-	if t := p.tasks[task]; t != nil {
-		t.older, t.newer = t.newer, bins{}
+	tasks = p.tasks.meet(tasks)
+	for i, t := range p.tasks.kept {
+		t.see(&tasks[i], p.stable, calm)
 	}
 }
 
 // see takes in what one task says. What it counted while it could not be seen,
 // or did anything but serve stable, belongs to no past.
-func (p *Pasts) see(t rollout.Task, calm bool) {
-	known := p.tasks[t.ID]
-	if known == nil || t.Reachable && t.Boot != known.boot {
-		known = &past{boot: t.Boot}
-		p.tasks[t.ID] = known
+func (t *past) see(says *rollout.Task, stable string, calm bool) {
+	if says.Reachable && says.Boot != t.boot {
+		*t = past{boot: says.Boot}
 	}
-	known.look = p.looks
-	serves := t.Serving == p.stable && t.Shadow == "" && t.Preparing == ""
-	if calm && serves && known.told != nil && t.Times != nil && !known.newer.add(known.told.Took, t.Times.Took) {
-		known.older, known.newer = bins{}, bins{} // it contradicts itself
+	serves := says.Serving == stable && says.Shadow == "" && says.Preparing == ""
+	if calm && serves && t.told != nil && says.Times != nil && !t.newer.add(t.told.Took, says.Times.Took) {
+		t.older, t.newer = bins{}, bins{} // it contradicts itself
 	}
-	known.told = nil
+	t.told = nil
 	if serves {
-		known.told = t.Times
+		t.told = says.Times
 	}
 }
 
@@ -89,7 +74,7 @@ func (p *Pasts) see(t rollout.Task, calm bool) {
 // judge.LatencyBins, for the tasks of which that is known.
 func (p *Pasts) All() map[string][]int64 {
 	all := map[string][]int64{}
-	for id, t := range p.tasks {
+	for i, t := range p.tasks.kept {
 		var took [judge.LatencyBins]int64
 		used := 0
 		for i := range took {
@@ -98,7 +83,7 @@ func (p *Pasts) All() map[string][]int64 {
 			}
 		}
 		if used > 0 {
-			all[id] = took[:used:used]
+			all[p.tasks.ids[i]] = took[:used:used]
 		}
 	}
 	return all

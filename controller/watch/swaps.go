@@ -1,10 +1,8 @@
 package watch
 
 import (
-	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -38,9 +36,8 @@ const (
 // It only measures. What is too much is package rollout's word.
 type Swaps struct {
 	epoch int64
-	looks int64
 	at    time.Time // of the last look
-	tasks map[string]*watched
+	tasks each[watched]
 	half  time.Time // since when the newer half of the calm window is filled
 	wave  *wave     // nil while no task swaps for a candidate
 }
@@ -55,15 +52,14 @@ type wave struct {
 // watched is one task.
 type watched struct {
 	boot      string
-	look      int64          // in which it was listed last
 	seen      time.Time      // when it was last reached
 	told      *rollout.Times // in the last look; nil if it did not
 	preparing bool
+	moved     bool  // it has swapped since the wave began
+	swap      *swap // nil for none
 
 	older, newer window // halves of the calm window
 	during       window // its swap or, next to others that swap, the wave
-	swap         *swap  // nil for none
-	moved        bool   // it has swapped since the wave began
 }
 
 // swap is one task on its way to another release.
@@ -75,42 +71,38 @@ type swap struct {
 
 // Look takes in what the tasks say and tells the costs of swaps under way.
 func (w *Swaps) Look(tasks []rollout.Task, epoch int64, now time.Time) []rollout.SwapCost {
-	if gap := now.Sub(w.at); w.tasks == nil || epoch != w.epoch || gap < 0 || gap > calmWindow {
-		*w = Swaps{epoch: epoch, tasks: map[string]*watched{}, half: now}
+	if gap := now.Sub(w.at); epoch != w.epoch || gap < 0 || gap > calmWindow {
+		*w = Swaps{epoch: epoch, half: now}
 	}
 	if w.wave == nil && now.Sub(w.half) >= calmWindow/2 {
-		for _, t := range w.tasks {
+		for _, t := range w.tasks.kept {
 			t.older, t.newer = t.newer, window{}
 		}
 		w.half = now
 	}
-	w.looks++
-	for _, t := range tasks {
-		w.see(t, now)
+	tasks = w.tasks.meet(tasks)
+	for i, t := range w.tasks.kept {
+		t.see(&tasks[i], w.wave != nil, now)
 	}
-	maps.DeleteFunc(w.tasks, func(_ string, t *watched) bool { return t.look != w.looks })
 	w.at = now
 	return w.costs()
 }
 
 // see takes in what one task says. What it counted while it could not be seen
 // belongs to no window.
-func (w *Swaps) see(t rollout.Task, now time.Time) {
-	known := w.tasks[t.ID]
-	if known == nil || t.Reachable && t.Boot != known.boot {
-		known = &watched{boot: t.Boot}
-		w.tasks[t.ID] = known
+func (t *watched) see(says *rollout.Task, wave bool, now time.Time) {
+	if says.Reachable {
+		if says.Boot != t.boot {
+			*t = watched{boot: says.Boot}
+		}
+		t.seen, t.preparing = now, says.Preparing != ""
 	}
-	known.look = w.looks
-	if t.Reachable {
-		known.seen, known.preparing = now, t.Preparing != ""
-	}
-	if into := known.window(w.wave != nil); into != nil && known.told != nil && t.Times != nil {
-		if !into.took.add(known.told.Took, t.Times.Took) || !into.waited.add(known.told.Waited, t.Times.Waited) {
-			known.older, known.newer, known.during = window{}, window{}, window{} // no clock of ours: it contradicts itself
+	if into := t.window(wave); into != nil && t.told != nil && says.Times != nil {
+		if !into.took.add(t.told.Took, says.Times.Took) || !into.waited.add(t.told.Waited, says.Times.Waited) {
+			t.older, t.newer, t.during = window{}, window{}, window{} // no clock of ours: it contradicts itself
 		}
 	}
-	known.told = t.Times
+	t.told = says.Times
 }
 
 // window is where the task counts now, if anywhere.
@@ -127,7 +119,7 @@ func (t *watched) window(wave bool) *window {
 // costs tells what has been counted for long enough, tasks in order, their
 // neighbours last, and begins anew what has been counted for too long.
 func (w *Swaps) costs() (costs []rollout.SwapCost) {
-	for id, t := range w.tasks {
+	for i, t := range w.tasks.kept {
 		if t.swap == nil || w.at.Sub(t.swap.since) < swapSettles {
 			continue
 		}
@@ -135,13 +127,12 @@ func (w *Swaps) costs() (costs []rollout.SwapCost) {
 			var before, during pool
 			before.add(&t.older, &t.newer)
 			during.add(&t.during)
-			costs = append(costs, cost(id, t.swap.candidate, &before, &during))
+			costs = append(costs, cost(w.tasks.ids[i], t.swap.candidate, &before, &during))
 		}
 		if w.at.Sub(t.swap.since) >= calmWindow {
 			t.swap.since, t.during = w.at, window{}
 		}
 	}
-	slices.SortFunc(costs, func(a, b rollout.SwapCost) int { return strings.Compare(a.Task, b.Task) })
 	if w.wave != nil && w.at.Sub(w.wave.since) >= swapSettles {
 		costs = append(costs, w.neighbours())
 	}
@@ -155,7 +146,7 @@ func (w *Swaps) costs() (costs []rollout.SwapCost) {
 // since, which ends what was calm.
 func (w *Swaps) neighbours() rollout.SwapCost {
 	var before, during pool
-	for _, t := range w.tasks {
+	for _, t := range w.tasks.kept {
 		if t.swap == nil && (t.older.any() || t.newer.any()) {
 			before.add(&t.older, &t.newer)
 			during.add(&t.during)
@@ -181,8 +172,8 @@ func (w *Swaps) Asked(s rollout.State, actions []rollout.Action) {
 			assigned[a.Task] = a
 		}
 	}
-	for id, t := range w.tasks {
-		a, is := assigned[id]
+	for i, t := range w.tasks.kept {
+		a, is := assigned[w.tasks.ids[i]]
 		silent := t.seen.Before(w.at)
 		switch {
 		case is:
@@ -220,7 +211,7 @@ func (t *watched) begin(candidate string, now time.Time) {
 // ride lets a wave begin, end, or go on.
 func (w *Swaps) ride(s rollout.State) {
 	candidate := ""
-	for _, t := range w.tasks {
+	for _, t := range w.tasks.kept {
 		if t.swap != nil && t.swap.candidate != "" && s.Active != nil && t.swap.candidate == s.Active.Candidate {
 			candidate = t.swap.candidate
 		}
@@ -229,7 +220,7 @@ func (w *Swaps) ride(s rollout.State) {
 	case w.wave != nil && w.wave.candidate == candidate:
 		return
 	case w.wave != nil && w.at.Sub(w.wave.began) > calmWindow:
-		for _, t := range w.tasks { // what was calm is too long ago
+		for _, t := range w.tasks.kept { // what was calm is too long ago
 			t.older, t.newer = window{}, window{}
 		}
 	}
@@ -237,7 +228,7 @@ func (w *Swaps) ride(s rollout.State) {
 		return
 	}
 	w.wave = &wave{candidate: candidate, began: w.at}
-	for _, t := range w.tasks {
+	for _, t := range w.tasks.kept {
 		t.moved = t.swap != nil
 	}
 	w.again()
@@ -246,7 +237,7 @@ func (w *Swaps) ride(s rollout.State) {
 // again lets the neighbours count from now on.
 func (w *Swaps) again() {
 	w.wave.since = w.at
-	for _, t := range w.tasks {
+	for _, t := range w.tasks.kept {
 		if t.swap == nil {
 			t.during = window{}
 		}
