@@ -144,3 +144,20 @@ func TestForestsAreTheSameAgain(t *testing.T) {
 		t.Errorf("score %v", s)
 	}
 }
+
+// The numbers of a benchmark are read from what package testing prints.
+func TestMetrics(t *testing.T) {
+	said := "goos: linux\n" +
+		"BenchmarkPass/10000-tasks/pass-2    \t      40\t  79646008 ns/op\t        69.58 MiB-live\t  44359600 cpu-ns/op\t42081674 B/op\t    5555 allocs/op\n" +
+		"BenchmarkPass/10000-tasks/world    \t      40\t  1 ns/op\nPASS\n"
+	got := metrics(said, "pass")
+	if len(got) != 5 || got["cpu-ns/op"] != 44359600 || got["MiB-live"] != 69.58 || got["allocs/op"] != 5555 {
+		t.Errorf("read %v", got)
+	}
+	if got := metrics(said, "world"); len(got) != 1 || got["ns/op"] != 1 {
+		t.Errorf("on one processor: %v", got)
+	}
+	if got := metrics(said, "another"); got != nil {
+		t.Errorf("found %v", got)
+	}
+}

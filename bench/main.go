@@ -60,6 +60,7 @@ func table(ctx context.Context, out io.Writer, root string, check bool) error {
 		func() ([]row, error) { return codec(ctx, root) },
 		func() ([]row, error) { return servers(ctx) },
 		func() ([]row, error) { return swaps(ctx) },
+		func() ([]row, error) { return passes(ctx, root) },
 	}
 	lines := [][]string{{"what", "Sluice", "the other", "ratio", "attainable", "floor"}}
 	missed := 0
