@@ -88,7 +88,7 @@ func checkOut(ctx context.Context, root, folder string) error {
 
 // passCost is what a pass costs in one turn, by unit, less what its world does.
 func passCost(ctx context.Context, root string) (map[string]float64, error) {
-	run := exec.CommandContext(ctx, "go", "test", "./"+passFolder, "-run", "^$", "-bench", "^BenchmarkPass$/^10000-tasks$", "-benchtime", passTimes, "-timeout", "5m")
+	run := exec.CommandContext(ctx, "go", "test", "./"+passFolder, "-run", "^$", "-bench", "^BenchmarkPass$/^10000-tasks$", "-benchtime", passTimes, "-timeout", "5m", "-trimpath") // so that what was built once is built
 	run.Dir = root
 	said, err := run.CombinedOutput()
 	if err != nil {
