@@ -34,7 +34,7 @@ func weighBids(st Stream, margin float64) miss {
 		y := score(m.d-margin, m.info, m.nu)
 		m.against = logHarm(y, m.info, margin)
 		m.proof = logProof(-y, m.info, margin)
-	case m.events < minFlips && m.least() >= minClusters:
+	case m.least() >= minClusters:
 		// The releases hardly ever differ on a bid.
 		m.proof = logBelow(m.lost, m.n, margin, m.phi) - math.Ln2
 	}
@@ -58,9 +58,10 @@ func (st Stream) bids() estimate {
 	variance := p.variance(e.d, g)
 	floor := (flips + 2/e.n - e.d*e.d) / e.n
 	e.info = inverse(max(variance, floor))
-	e.nu = max(1, g-1)
-	e.phi = max(1, variance/floor)
-	e.ready = e.events >= minFlips && g >= minClusters
+	flipping := p.flipping(g)
+	e.nu = max(1, flipping-1)
+	e.phi = max(1, variance/floor, e.n/min(e.n, units(p.N, p.NN, p.M)))
+	e.ready = e.events >= minFlips && flipping >= minClusters
 	return e
 }
 

@@ -7,7 +7,7 @@ const (
 	minWindows  = 2
 	minClusters = 16 // effective ones, per arm
 	minEvents   = 40 // of each outcome, over both arms
-	minFlips    = 20 // pairs on which the releases differ
+	minFlips    = 20 // pairs on which the releases differ, in minClusters effective clusters
 )
 
 // A band is the differences that are fine: the intended shift, give or take a
@@ -102,12 +102,25 @@ func (p PairSums) estimate(unit float64) estimate {
 	e.d = max(-1, min(1, (p.Ten-p.One)/p.N))
 	floor := (min(1, (p.Ten+p.One)/p.N) + 2/p.N - e.d*e.d) / p.N
 	e.info = inverse(max(p.variance(e.d, g), floor))
-	e.nu = max(1, g-1)
+	flipping := p.flipping(g)
+	e.nu = max(1, flipping-1)
+	e.phi = max(e.phi, p.N/units(p.N, p.NN, p.M))
 	if chi2, freedom := dispersion(p.N, p.Ten+p.One, p.FF, p.G); freedom > 0 {
 		e.phi = max(e.phi, chi2/freedom)
 	}
-	e.ready = e.events >= minFlips && g >= minClusters
+	e.ready = e.events >= minFlips && flipping >= minClusters
 	return e
+}
+
+// flipping is how many of g effective clusters have a flip, again as many
+// equal ones. Flips that belong to a few connections are as many as those,
+// however often each of them is counted, and tell how far chance may carry a
+// difference no better than so many do.
+func (p PairSums) flipping(g float64) float64 {
+	if !(p.F2 > 0) {
+		return g
+	}
+	return min(g, effective(p.Ten+p.One, p.F2, int(p.G)))
 }
 
 // variance is that of the difference d between g effective clusters.
@@ -152,7 +165,7 @@ func (e estimate) weighRare(b band) logs {
 	}
 	proof := math.Inf(1)
 	switch {
-	case e.paired && e.events < minFlips:
+	case e.paired:
 		proof = logBelow(e.events, e.n, edge, e.phi)
 	case !e.paired && e.events < minEvents && e.windows >= minWindows:
 		for _, rate := range e.rates {

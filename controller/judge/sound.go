@@ -89,7 +89,7 @@ func (x Exceedance) sound() bool {
 }
 
 func (p PairSums) sound() bool {
-	return share01(p.Ten+p.One, p.N) && numbers(p.Ten, p.One, p.SS, p.NN, p.FF) && p.G >= 0 && p.G <= mostUnits && math.Abs(p.SN) < sensible && square(p.NN, p.N)
+	return share01(p.Ten+p.One, p.N) && numbers(p.Ten, p.One, p.SS, p.NN, p.FF, p.F2, p.M) && p.G >= 0 && p.G <= mostUnits && math.Abs(p.SN) < sensible && square(p.NN, p.N)
 }
 
 func (c ClusterSums) sound() bool {

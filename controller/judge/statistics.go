@@ -130,8 +130,8 @@ type Past struct {
 }
 
 // PairSums are a paired difference's sufficient statistics over clusters:
-// s = n10 - n01 and n = pairs of one cluster, f = n10 + n01, where n10 are
-// the pairs that only the candidate filters.
+// s = n10 - n01 and n = pairs of one cluster, f = n10 + n01 its flips, where
+// n10 are the pairs that only the candidate filters.
 type PairSums struct {
 	N   float64 `json:"n"`
 	Ten float64 `json:"ten"`
@@ -140,7 +140,9 @@ type PairSums struct {
 	SN  float64 `json:"sn"`
 	NN  float64 `json:"nn"`
 	FF  float64 `json:"ff"` // sum of f^2/n
+	F2  float64 `json:"f2"` // sum of f^2
 	G   float64 `json:"g"`
+	M   float64 `json:"m"` // clusters that the tasks with any pair have, those without one included
 }
 
 // ClusterSums are those of a share: x events in n trials of one cluster.

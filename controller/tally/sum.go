@@ -91,6 +91,7 @@ func pairedOf(b *block, first, base, width int) paired {
 // addTo adds clusters to their partner's sums, and cell by cell to those of all,
 // and of the rest where it belongs there.
 func (l paired) addTo(sums *judge.PairSums, all *[3][MaxBuckets]float64, inRest bool, rest *[3][MaxBuckets]float64) {
+	before := sums.G
 	for g, n := range l.n {
 		if n == 0 {
 			continue
@@ -106,13 +107,20 @@ func (l paired) addTo(sums *judge.PairSums, all *[3][MaxBuckets]float64, inRest 
 			rest[2][g] += one
 		}
 	}
+	if sums.G > before {
+		sums.M += float64(len(l.n))
+	}
 }
 
 func addLine(sums *judge.PairSums, cells *[3][MaxBuckets]float64, width int) {
+	before := sums.G
 	for g := range width {
 		if cells[0][g] > 0 {
 			addPairs(sums, cells[0][g], cells[1][g], cells[2][g])
 		}
+	}
+	if sums.G > before {
+		sums.M += float64(width)
 	}
 }
 
@@ -128,6 +136,7 @@ func addPairs(p *judge.PairSums, n, ten, one float64) {
 	p.G++
 	if f > 0 {
 		p.FF += f * f / n
+		p.F2 += f * f
 	}
 }
 
