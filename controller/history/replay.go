@@ -206,8 +206,9 @@ func Fixed(recorded, other judge.Policy) (judge.Policy, []string) {
 	restore("window_buckets", a.WindowBuckets != b.WindowBuckets)
 	restore("tier_one_share", a.TierOneShare != b.TierOneShare)
 	restore("min_tasks", a.MinTasks != b.MinTasks)
+	restore("present", a.Present != b.Present)
 	restore("latency_slo", a.LatencySLO != b.LatencySLO)
 	other.WindowRequests, other.WindowBuckets, other.TierOneShare = recorded.WindowRequests, recorded.WindowBuckets, recorded.TierOneShare
-	other.MinTasks, other.LatencySLO = recorded.MinTasks, recorded.LatencySLO
+	other.MinTasks, other.LatencySLO, other.Present = recorded.MinTasks, recorded.LatencySLO, recorded.Present
 	return other, back
 }

@@ -31,6 +31,7 @@ type Policy struct {
 	MissedBids       string        `yaml:"missed_bids" json:"missed_bids"`               // require, guard or off; default require
 	SampleRatio      float64       `yaml:"sample_ratio" json:"sample_ratio"`             // odds of the arms' traffic against their tasks', default 1.5
 	MaxClockSkew     time.Duration `yaml:"max_clock_skew" json:"max_clock_skew"`         // between two tasks, default 10s
+	Present          time.Duration `yaml:"present" json:"present"`                       // stretch of time that stands for the present, default 3m
 	MaxWait          time.Duration `yaml:"max_wait" json:"max_wait"`                     // for a proof at the present pace; beyond it is inconclusive, default 24h
 	Breaker          Breaker       `yaml:"breaker" json:"breaker"`
 	MaxInformation   float64       `yaml:"max_information" json:"max_information"` // times 1/margin^2 at which to give up, default 20
@@ -102,7 +103,7 @@ func (p Policy) Check() error {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"latency_slo", p.LatencySLO}, {"max_clock_skew", p.MaxClockSkew}, {"max_wait", p.MaxWait}} {
+	}{{"latency_slo", p.LatencySLO}, {"max_clock_skew", p.MaxClockSkew}, {"max_wait", p.MaxWait}, {"present", p.Present}} {
 		if d.value < 0 {
 			return fmt.Errorf("judge.%s is %v: want a positive duration such as 30s, or leave it out for the default", d.name, d.value)
 		}
@@ -143,6 +144,9 @@ func (p Policy) Sane() Policy {
 	}
 	if !(p.MaxInformation > 0) || p.MaxInformation > 1e6 {
 		p.MaxInformation = 20
+	}
+	if p.Present <= 0 {
+		p.Present = 3 * time.Minute
 	}
 	if p.MaxWait <= 0 {
 		p.MaxWait = 24 * time.Hour

@@ -25,7 +25,7 @@ const (
 func (t *Statistics) damage() string {
 	for i := range t.Streams {
 		st := &t.Streams[i]
-		if !st.Served.sound() || !st.Pairs.sound() || !st.Bids.sound() || st.BidsSeen < 0 || st.BidsFlips < 0 || st.BidsFlips > st.BidsSeen {
+		if !st.Served.sound() || !st.Pairs.sound() || !st.Live.sound() || !st.Beside.sound() || !st.Present.sound() || !st.Bids.sound() || st.BidsSeen < 0 || st.BidsFlips < 0 || st.BidsFlips > st.BidsSeen {
 			return fmt.Sprintf("the statistics of %s are damaged", t.streamAt(i))
 		}
 		if !natural(st.Scored[:]) || !natural(st.Filtered[:]) {
@@ -81,7 +81,12 @@ func (d Difference) sound() bool {
 			return false
 		}
 	}
-	return numbers(d.Q, d.Binomial) && math.Abs(d.D) <= d.Q*slack+1e-6 && d.Windows >= 0
+	for a := range d.UV {
+		if !(math.Abs(d.UV[a]) < sensible) || !numbers(d.VV[a]) {
+			return false
+		}
+	}
+	return numbers(d.Q, d.Binomial, d.Between) && math.Abs(d.D) <= 2*d.Q*slack+1e-6 && math.Abs(d.Foretold) <= 2*d.Q*slack+1e-6 && d.Windows >= 0
 }
 
 func (x Exceedance) sound() bool {

@@ -37,6 +37,10 @@ type Statistics struct {
 	Served bool      `json:"served"` // arms are compared; false in the shadow phase
 	Step   int       `json:"step"`   // grows whenever arms are formed anew
 
+	// Stretch numbers what the present starts with: when it changes, so does
+	// all that counts as present.
+	Stretch int `json:"stretch"`
+
 	Counted bool `json:"counted"` // this look added something
 
 	Problems []string `json:"problems,omitempty"` // contradictions in the data, for a person
@@ -80,6 +84,13 @@ type Stream struct {
 	Pairs  PairSums   `json:"pairs"` // scored by both releases
 	Bids   PairSums   `json:"bids"`  // bids on explored pairs, each weighted by 1/share explored
 
+	// Of the pairs: those on tasks that served the candidate, those on tasks
+	// that served stable beside them, and those of the last few minutes (live
+	// ones, once the candidate serves).
+	Live    PairSums `json:"live"`
+	Beside  PairSums `json:"beside"`
+	Present PairSums `json:"present"`
+
 	// All pairs, whether or not compared, for display.
 	Scored   [Arms]int64 `json:"scored"`
 	Filtered [Arms]int64 `json:"filtered"`
@@ -103,6 +114,15 @@ type Difference struct {
 	U2       [Arms]float64 `json:"u2"` // sum over clusters of squared influence
 	NN       [Arms]float64 `json:"nn"` // sum over clusters of squared units
 	G        [Arms]int     `json:"g"`  // active clusters
+
+	// What the clusters' own past foretold of D, beyond what it says of whole
+	// tasks, which is taken off: their influence v on it beside their influence
+	// u on D. Between is the variance of D from what tasks have of their own and
+	// their past does not tell.
+	Foretold float64       `json:"foretold,omitempty"`
+	UV       [Arms]float64 `json:"uv,omitzero"`
+	VV       [Arms]float64 `json:"vv,omitzero"`
+	Between  float64       `json:"between,omitempty"`
 }
 
 // Exceedance is the difference of the shares of requests that took at least

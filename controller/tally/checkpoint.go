@@ -11,7 +11,7 @@ import (
 )
 
 // checkpointVersion changes whenever the walk over the state does.
-const checkpointVersion = 2
+const checkpointVersion = 3
 
 type damaged string
 

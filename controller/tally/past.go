@@ -97,7 +97,7 @@ const (
 // one of many requests, and their past, taken where one in a hundred is slow,
 // says nothing. The edges depend on what stable did before and on nothing that
 // the candidate does, so a window's difference is one between equals.
-func (s *State) follow(w, past window) {
+func (s *State) follow(w, past slowWindow) {
 	l := &s.lately
 	l.n += w.n[judge.ControlArm]
 	l.x += w.x[judge.ControlArm]

@@ -20,6 +20,10 @@ type Report struct {
 	Generation int64     `json:"generation"`
 	Arm        judge.Arm `json:"arm"`
 
+	// Stratum is what tasks must share for their clients and machines to be
+	// alike: zone, kind of machine, revision. Empty where nothing is known.
+	Stratum string `json:"stratum,omitempty"`
+
 	// After and Upto are positions in what the task counts in this generation:
 	// the report holds what came after the one (0: everything) up to the
 	// other. A report that begins where the last one taken ended is added; one

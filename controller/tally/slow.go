@@ -125,6 +125,27 @@ func p99(took []int64) int {
 	return 1
 }
 
+// A slowWindow is the open window of latency on its way to being closed.
+type slowWindow struct {
+	n, x, g [judge.Arms]float64
+	rate    [judge.Arms]float64
+	weight  [judge.Arms]float64 // of a task's excess in the difference
+}
+
+// close adds the window to the closed ones, and returns its part of Q.
+func (w *slowWindow) close(d *judge.Difference) (q float64) {
+	q = w.n[0] * w.n[1] / (w.n[0] + w.n[1])
+	for a := range judge.Arms {
+		one := side{n: w.n[a], x: w.x[a], g: w.g[a]}
+		closeSide(d, &one, a, q)
+		w.rate[a], w.weight[a] = one.x/one.n, one.weight
+	}
+	d.D += q * (w.rate[judge.CandidateArm] - w.rate[judge.ControlArm])
+	d.Q += q
+	d.Windows++
+	return q
+}
+
 // closeSlow closes the open windows of latency; their clusters are tasks.
 func (s *State) closeSlow(least int64) {
 	for k := range s.slow {
@@ -148,7 +169,7 @@ func (s *State) closeSlow(least int64) {
 
 // openSlow is the open window, and what it would have been had every task gone
 // on as in the past.
-func (s *State) openSlow(k int, usual [judge.Arms][]habit) (w, past window) {
+func (s *State) openSlow(k int, usual [judge.Arms][]habit) (w, past slowWindow) {
 	for a := range judge.Arms {
 		for i, b := range s.tables[a].blocks {
 			if e := b.slow[k]; e.n > 0 {
@@ -165,7 +186,7 @@ func (s *State) openSlow(k int, usual [judge.Arms][]habit) (w, past window) {
 
 // settle adds what each task moved a closed window's D by, and by how much
 // more than its past would have.
-func (s *State) settle(k int, w, past window, usual [judge.Arms][]habit) {
+func (s *State) settle(k int, w, past slowWindow, usual [judge.Arms][]habit) {
 	d, p := &s.slow[k].Of, &s.slow[k].Past
 	d.U2, d.NN, d.G = [judge.Arms]float64{}, [judge.Arms]float64{}, [judge.Arms]int{}
 	p.U2, p.Variance = [judge.Arms]float64{}, 0

@@ -17,8 +17,10 @@ const (
 
 	// Clusters of one table, and those times the streams that each has a cell
 	// for. Where there would be more, neighbours are counted as one.
-	maxClusters = 2048
-	maxCells    = 1 << 18
+	maxClusters = 1024
+	maxCells    = 1 << 17
+
+	maxStrata = 16 // the last stands for all further ones
 )
 
 // State is what has been counted in one rollout. A zero State has counted
@@ -35,7 +37,8 @@ type State struct {
 	tiered   bool           // tiers hold until the next step
 	traffic  []int64        // pairs seen, by partner
 
-	rows    []row // one per task and boot, sorted by both
+	strata  []string // of tasks; the first is that of tasks of which nothing is known
+	rows    []row    // one per task and boot, sorted by both
 	tables  [tables]table
 	streams []stream
 
@@ -49,6 +52,7 @@ type State struct {
 	answered  [judge.Arms]int64 // requests
 	pairsStep int64
 	fresh     int // closed windows of the overall stream
+	stretch   stretch
 	recent    []recent
 
 	latency  [judge.LatencyBins]int64 // of stable, until its p99 is frozen
@@ -60,6 +64,8 @@ type State struct {
 	crashes  [judge.Arms]int
 	crashed  []string // the last few
 	lost     int      // reports of which a part was lost
+
+	pasts []bygones // by stream; rebuilt when any past has grown, never stored
 
 	// Of the last look's policy: a step closes windows by it.
 	windowRequests, windowBuckets int
@@ -89,6 +95,7 @@ type row struct {
 	// Since its generation began, to see counters that say different things.
 	told [toldKinds]int64
 
+	stratum     int
 	connections int64
 	skew        time.Duration
 	explore     float64 // last share that it told
@@ -117,6 +124,8 @@ type stream struct {
 	// The open window: its units (requests for the overall stream, pairs for
 	// the others) by arm.
 	open [judge.Arms]int64
+
+	usual, lately usual // stable's rate of late, and what this look adds to it
 
 	scored, filtered [judge.Arms]int64 // all pairs, whether or not compared
 	bids, flips      int64             // unweighted
@@ -158,11 +167,13 @@ func (s *State) Look(l Look, p judge.Policy) judge.Statistics {
 	}
 	s.windowRequests, s.windowBuckets = p.WindowRequests, p.WindowBuckets
 	s.aim(p)
+	s.turn(l.At, p)
 	var bad problems
 	l.Past = checkPast(l.Past, &bad)
 	s.freezeBefore(l.Past)
 	day := s.take(l, p, &bad)
 	s.closeMoments(l.At)
+	s.noteUsual()
 	s.setTiers(p)
 	s.remember(l.At, day)
 	if l.Served {
@@ -184,6 +195,7 @@ func (s *State) Step() {
 	s.dry, s.answered = [judge.Arms]int64{}, [judge.Arms]int64{}
 	s.pairsStep, s.fresh = 0, 0
 	s.recent = nil
+	s.stretch.since = time.Time{} // what was the present is another release's, or another traffic's
 	s.tiered = false
 	s.step++
 }
@@ -221,6 +233,9 @@ func (s *State) learn(names []string) {
 		s.partners = append(s.partners, name)
 		s.inTail = append(s.inTail, s.tiered) // the tail until the next step
 		s.traffic = append(s.traffic, 0)
+	}
+	if len(s.strata) == 0 {
+		s.strata = []string{""}
 	}
 	s.streams = extend(s.streams, judge.FirstPartner+len(s.partners))
 	for t := range s.tables {
@@ -262,6 +277,7 @@ func (s *State) setTiers(p judge.Policy) {
 		s.inTail[k] = s.traffic[k] == 0 || float64(covered) >= p.TierOneShare*float64(total)
 		covered += s.traffic[k]
 	}
+	s.sumTail()
 }
 
 // maxCrashed bounds how many crashed tasks are named.

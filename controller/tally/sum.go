@@ -11,7 +11,7 @@ import (
 func (s *State) statistics(l Look, bad problems, day increments) judge.Statistics {
 	s.refresh()
 	t := judge.Statistics{
-		At: s.last, Served: l.Served, Step: s.step, Counted: day.moved, Problems: bad,
+		At: s.last, Served: l.Served, Step: s.step, Stretch: s.stretch.present, Counted: day.moved, Problems: bad,
 		Partners: make([]judge.Partner, len(s.partners)), Streams: make([]judge.Stream, len(s.streams)),
 		Answered: s.answered, PairsStep: s.pairsStep, Fresh: s.fresh, Shadowed: s.shadowed, Ratios: s.sumRatios(day),
 		Latency: s.slow[ofStable], SLO: s.slow[ofPromise], Scores: s.scores, Load: s.load(), Recent: s.sumRecent(),
@@ -62,6 +62,9 @@ func (s *State) sumPairs(streams []judge.Stream) {
 		}{
 			{pairs, func(st *judge.Stream) *judge.PairSums { return &st.Pairs }},
 			{bids, func(st *judge.Stream) *judge.PairSums { return &st.Bids }},
+			{live, func(st *judge.Stream) *judge.PairSums { return &st.Live }},
+			{beside, func(st *judge.Stream) *judge.PairSums { return &st.Beside }},
+			{present, func(st *judge.Stream) *judge.PairSums { return &st.Present }},
 		} {
 			if b.columns[kind.first] == nil {
 				continue

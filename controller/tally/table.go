@@ -17,6 +17,7 @@ type table struct {
 // stream, or partner.
 type block struct {
 	task    string // whose they are, or the last of those
+	stratum int    // of that task
 	columns [blockColumns][]float64
 	rare    [rares][]float64 // trials and events of ratios; width cells
 	slow    [slows]exceeding
@@ -24,26 +25,34 @@ type block struct {
 }
 
 // The columns of the arms' tables: the open window, and over closed windows
-// the units and the influence on the difference.
+// the units, the influence on the difference and what of that was foretold;
+// in stable's, of tasks that served it beforehand, the past.
 const (
 	openN = iota
 	openX
 	closedN
 	influence
+	foretold
 	armColumns
+	pastN = iota - 1
+	pastX
 )
 
-// The columns of the table of pairs, by partner: pairs that both releases
-// scored, those that only the candidate and only stable filter; and the same
-// of bids, each weighted by what share of traffic is explored.
+// The columns of the table of pairs, by partner, in threes: pairs that both
+// releases scored, those that only the candidate and only stable filter. Pairs
+// are counted as all of a rollout, as those on tasks that served the candidate
+// (live) and on those beside them that served stable (beside), and as those of
+// the present and of the stretch of time that is the present next; bids bear
+// the weight of what share of traffic is explored.
 const (
-	pairs = iota
-	pairsTen
-	pairsOne
-	bids
-	bidsTen
-	bidsOne
-	blockColumns
+	pairs   = 0
+	bids    = 3
+	live    = 6
+	beside  = 9
+	present = 12
+	coming  = 15
+
+	blockColumns = 18
 )
 
 // The rare events of the arms' tables, and of the table of pairs.
@@ -118,7 +127,8 @@ func (s *State) place(i, t int) int {
 		return row.slots[t]
 	}
 	row.slots[t] = s.slot(i, t)
-	s.tables[t].blocks[row.slots[t]].task = row.Task
+	b := &s.tables[t].blocks[row.slots[t]]
+	b.task, b.stratum = row.Task, row.stratum
 	return row.slots[t]
 }
 
@@ -138,6 +148,9 @@ func (s *State) slot(i, t int) int {
 			return n
 		}
 		if silent := s.silentSlot(t); silent != noSlot {
+			if t == judge.ControlArm { // what another task did is no past of this one
+				table.blocks[silent].columns[pastN], table.blocks[silent].columns[pastX] = nil, nil
+			}
 			return silent
 		}
 		if table.width() == 1 {

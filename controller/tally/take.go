@@ -105,9 +105,22 @@ func (s *State) rowOf(r *Report) (int, error) {
 		i, _ = s.find(key{r.Task, r.Boot})
 	}
 	s.rows = slices.Insert(s.rows, i, row{
-		key: key{r.Task, r.Boot}, arm: armIndex(r.Arm), generation: r.Generation, slots: [tables]int{noSlot, noSlot, noSlot},
+		key: key{r.Task, r.Boot}, stratum: s.stratumOf(r.Stratum), arm: armIndex(r.Arm), generation: r.Generation, slots: [tables]int{noSlot, noSlot, noSlot},
 	})
 	return i, nil
+}
+
+// stratumOf is the place of a stratum among those known.
+func (s *State) stratumOf(name string) int {
+	at := slices.Index(s.strata, name)
+	switch {
+	case at >= 0:
+		return at
+	case len(s.strata) >= maxStrata:
+		return maxStrata - 1
+	}
+	s.strata = append(s.strata, name)
+	return len(s.strata) - 1
 }
 
 // meet learns the partners of a sound report; it reports whether all were
@@ -204,6 +217,8 @@ func (s *State) count(i int, d *reading, served bool, day *increments) error {
 		t.open(judge.Tail, t.tail[0][:d.arm.width], t.tail[1][:d.arm.width])
 		s.streams[judge.Overall].open[a] += d.requests[0].sum
 	}
+	s.countStable(&t, judge.Overall, t.all[0][:d.arm.width], t.all[1][:d.arm.width])
+	s.countStable(&t, judge.Tail, t.tail[0][:d.arm.width], t.tail[1][:d.arm.width])
 	t.total(day)
 	return nil
 }
@@ -227,8 +242,11 @@ func (s *State) countPartner(t *taking, p *partnerReading) {
 			own.open[a] += n
 			t.open(judge.FirstPartner+k, p.served[0].cells, p.served[1].cells)
 		}
-		if t.served && s.inTail[k] {
-			s.streams[judge.Tail].open[a] += n
+		s.countStable(t, judge.FirstPartner+k, p.served[0].cells, p.served[1].cells)
+		if s.inTail[k] {
+			if t.served {
+				s.streams[judge.Tail].open[a] += n
+			}
 			for i := range p.served {
 				p.served[i].addTo(t.tail[i][:])
 			}
@@ -237,15 +255,17 @@ func (s *State) countPartner(t *taking, p *partnerReading) {
 	base := k * t.pair.width
 	if p.pairs[0].sum > 0 || p.pairs[1].sum+p.pairs[2].sum > 0 {
 		p.pairs[0].addTo(t.pairs[:])
-		for i := range p.pairs {
-			p.pairs[i].addTo(t.both.columns[pairs+i][base : base+t.pair.width])
+		for _, kind := range t.kinds() {
+			for i := range p.pairs {
+				t.both.add(kind+i, base, len(s.partners)*t.pair.width, p.pairs[i].cells, 1)
+			}
 		}
 	}
 	if p.bids[0].sum > 0 && t.weight > 0 {
 		own.bids += p.bids[0].sum
 		own.flips += p.bids[1].sum + p.bids[2].sum
 		for i := range p.bids {
-			t.bid(bids+i, base, len(s.partners)*t.pair.width, p.bids[i].cells)
+			t.both.add(bids+i, base, len(s.partners)*t.pair.width, p.bids[i].cells, t.weight)
 		}
 	}
 }
@@ -263,15 +283,26 @@ func (t *taking) open(stream int, n, x []float64) {
 	}
 }
 
-// bid adds bids, each with the weight of the share that was explored when they
-// were counted.
-func (t *taking) bid(column, base, size int, cells []float64) {
-	if t.both.columns[column] == nil {
-		t.both.columns[column] = make([]float64, size)
+// kinds are the pairs that a report's belong to. Once the candidate serves, the
+// present is what it does there.
+func (t *taking) kinds() []int {
+	switch {
+	case !t.served:
+		return []int{pairs, present, coming}
+	case t.row.arm == judge.CandidateArm:
+		return []int{pairs, live, present, coming}
 	}
-	to := t.both.columns[column][base : base+len(cells)]
+	return []int{pairs, beside}
+}
+
+// add adds cells to a column, which has so many in all.
+func (b *block) add(column, base, size int, cells []float64, weight float64) {
+	if b.columns[column] == nil {
+		b.columns[column] = make([]float64, size)
+	}
+	to := b.columns[column][base : base+len(cells)]
 	for g, v := range cells {
-		to[g] += t.weight * v
+		to[g] += weight * v
 	}
 }
 

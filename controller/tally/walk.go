@@ -28,6 +28,8 @@ func (s *State) walk(c *codec) {
 	}
 	integer(c, &s.pairsStep)
 	integer(c, &s.fresh)
+	s.stretch.walk(c)
+	elements(c, &s.strata, c.string)
 	elements(c, &s.recent, func(r *recent) { r.walk(c) })
 	integer(c, &s.windowRequests)
 	integer(c, &s.windowBuckets)
@@ -79,6 +81,9 @@ func (s *State) walkTables(c *codec) {
 	}
 	elements(c, &s.rows, func(r *row) { r.walk(c) })
 	for i := range s.rows {
+		if at := s.rows[i].stratum; at < 0 || at >= max(1, len(s.strata)) {
+			c.fail(damaged("a task has no stratum"))
+		}
 		for t, at := range s.rows[i].slots {
 			if at != noSlot && (at < 0 || at >= len(s.tables[t].blocks)) {
 				c.fail(damaged("a task has no place"))
@@ -124,6 +129,9 @@ func integers[T ~int | ~int64](c *codec, list []T) {
 func (st *stream) walk(c *codec) {
 	walkDifference(c, &st.served)
 	integers(c, st.open[:])
+	for _, v := range []*float64{&st.usual.n, &st.usual.x} {
+		c.number(v)
+	}
 	integers(c, st.scored[:])
 	integers(c, st.filtered[:])
 	integer(c, &st.bids)
@@ -135,7 +143,11 @@ func walkDifference(c *codec, d *judge.Difference) {
 	c.number(&d.Q)
 	c.number(&d.Binomial)
 	integer(c, &d.Windows)
+	c.number(&d.Foretold)
+	c.number(&d.Between)
 	for a := range judge.Arms {
+		c.number(&d.UV[a])
+		c.number(&d.VV[a])
 		c.number(&d.N[a])
 		c.number(&d.X[a])
 		c.number(&d.U2[a])
@@ -164,6 +176,7 @@ func (d *drift) walk(c *codec) {
 
 func (b *block) walk(c *codec, lines, width, t int) {
 	c.string(&b.task)
+	integer(c, &b.stratum)
 	for i := range b.columns {
 		c.cells(&b.columns[i], lines*width)
 	}
@@ -222,6 +235,7 @@ func (r *row) walk(c *codec) {
 		integer(c, &r.before[k].n)
 		integer(c, &r.before[k].x)
 	}
+	integer(c, &r.stratum)
 	integer(c, &r.connections)
 	integer(c, &r.skew)
 	c.number(&r.explore)
