@@ -41,14 +41,15 @@ func (st Difference) estimate() estimate {
 		return e
 	}
 	var v [Arms]float64
+	theta := st.theta()
 	for a := range v {
 		e.clusters[a] = st.G[a]
 		e.effective[a] = effective(st.N[a], st.NN[a], st.G[a])
-		v[a] = unbias(e.effective[a]) * st.U2[a]
+		v[a] = unbias(e.effective[a]) * max(0, st.U2[a]-2*theta*st.UV[a]+theta*theta*st.VV[a])
 		e.own[a] = v[a] / (st.Q * st.Q)
 		e.rates[a] = min(1, st.X[a]/st.N[a])
 	}
-	variance := v[CandidateArm] + v[ControlArm]
+	variance := v[CandidateArm] + v[ControlArm] + st.Between
 	if !(max(variance, st.Binomial) > 0) {
 		return e
 	}
@@ -56,7 +57,7 @@ func (st Difference) estimate() estimate {
 		e.phi = min(1e9, max(1, variance/st.Binomial))
 	}
 	e.known = true
-	e.d = max(-1, min(1, st.D/st.Q))
+	e.d = max(-1, min(1, (st.D-theta*st.Foretold)/st.Q))
 	e.info = inverse(max(variance, .7*st.Binomial) / st.Q / st.Q)
 	e.nu = satterthwaite(v, e.effective)
 	e.n = min(st.N[CandidateArm], st.N[ControlArm])
@@ -64,6 +65,16 @@ func (st Difference) estimate() estimate {
 	e.events, e.few = max(0, min(x, all-x)), x <= all-x
 	e.ready = st.Windows >= minWindows && e.least() >= minClusters && e.events >= minEvents
 	return e
+}
+
+// theta is how much of what the clusters' past foretold came true: the slope of
+// the one on the other, as no past foretells too little or the contrary (CUPED:
+// Deng, Xu, Kohavi, Walker 2013). It goes to nothing where connections turn over.
+func (st Difference) theta() float64 {
+	if vv := st.VV[CandidateArm] + st.VV[ControlArm]; vv > 0 {
+		return max(0, min(1, (st.UV[CandidateArm]+st.UV[ControlArm])/vv))
+	}
+	return 0
 }
 
 // least is how many effective clusters the arm has that has fewer.
@@ -193,6 +204,9 @@ func (e estimate) progress(b band, p proof) float64 {
 	}
 	if !e.ready {
 		return min(.9, max(0, p.worst()/requiredLog))
+	}
+	if !e.within(b) {
+		return 0 // what more of the same will not prove
 	}
 	needed := 15 / (b.margin * b.margin)
 	if e.info >= needed {

@@ -92,63 +92,27 @@ func score(distance, info, nu float64) float64 {
 	return math.Copysign(z, t) * math.Sqrt(info)
 }
 
-// mixtureRho is the mixing precision at which the two-sided normal mixture is
-// tightest for intrinsic time v (Howard et al. 2021).
-func mixtureRho(v, alpha float64) float64 {
-	l := 2 * math.Log(1/alpha)
-	return v / (l + math.Log1p(l))
-}
+// shownLog is the evidence at which a difference lies beyond an end of the
+// interval that is shown: ln(2/0.05), for either end.
+const shownLog = 3.6888794541139363
 
-// logMixture is the logarithm of the two-sided normal mixture at sum s and
-// intrinsic time v.
-func logMixture(s, v, rho float64) float64 {
-	return .5*math.Log(rho/(v+rho)) + s*s/(2*(v+rho))
-}
-
-// mixtureBound is the sum at which the two-sided mixture reaches 1/alpha.
-func mixtureBound(v, rho, alpha float64) float64 {
-	return math.Sqrt((v + rho) * (math.Log1p(v/rho) + 2*math.Log(1/alpha)))
-}
-
-// logOneSidedMixture is the same for a mixing normal folded to positive sums.
-func logOneSidedMixture(s, v, rho float64) float64 {
-	root := math.Sqrt(v + rho)
-	return .5*math.Log(4*rho/(v+rho)) + s*s/(2*(v+rho)) + math.Log(.5*math.Erfc(-s/root/math.Sqrt2))
-}
-
-// oneSidedRho is [mixtureRho] for the one-sided mixture.
-func oneSidedRho(v, alpha float64) float64 { return mixtureRho(v, 2*alpha) }
-
-// oneSidedBound is the sum at which the one-sided mixture reaches 1/alpha.
-func oneSidedBound(v, rho, alpha float64) float64 {
-	low, high := 0.0, mixtureBound(v, rho, alpha)+math.Sqrt(v+rho)
-	for range 200 {
-		middle := (low + high) / 2
-		if logOneSidedMixture(middle, v, rho) < math.Log(1/alpha) {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	return (low + high) / 2
-}
-
-// confidence is the anytime-valid confidence sequence of a difference, for
-// display, clipped to [-1, 1]. It is tightest where half the margin can just
-// be told; nu widens it for few clusters.
+// confidence is the anytime-valid 95 % confidence sequence of a difference: the
+// differences of which the same evidence that decides says no more than
+// [shownLog], clipped to [-1, 1]. So a candidate that is worse never shows an
+// interval that allows it to be fine.
 func confidence(d, info, nu, margin float64) (low, high float64) {
 	if !(info > 0) {
 		return -1, 1
 	}
-	const alpha = .05
-	rho := mixtureRho(10/(margin*margin/4), alpha)
-	z := mixtureBound(info, rho, alpha) / math.Sqrt(info)
-	if !math.IsInf(nu, 1) {
-		z *= (8*nu + 3) / (8*nu + 1)
-		z = math.Sqrt(nu * math.Expm1(math.Min(z*z/nu, 500)))
+	within, beyond := 0.0, 2.0
+	for range 60 {
+		if half := (within + beyond) / 2; logAgainst(score(half, info, nu), info, margin) < shownLog {
+			within = half
+		} else {
+			beyond = half
+		}
 	}
-	half := z / math.Sqrt(info)
-	return math.Max(-1, d-half), math.Min(1, d+half)
+	return math.Max(-1, d-beyond), math.Min(1, d+beyond)
 }
 
 // ratioSteps are the multiples of the tolerated ratio at which the error rate

@@ -213,7 +213,7 @@ func (t *Statistics) drivers(r *ruling) []Driver {
 		return t.byPartner(func(st Stream) float64 { return st.Bids.Ten - st.Bids.One })
 	case GatePartnersPaired, GatePartnersServed:
 		return r.Drivers
-	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateSampleRatio, GatePrediction, GateBreaker:
+	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
 	}
 	return nil
 }

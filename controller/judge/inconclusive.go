@@ -103,7 +103,7 @@ const plenty = 4
 func (r ruling) classify(t trail, now time.Time, p Policy) (Class, string) {
 	e, m2 := r.basis, r.band.margin*r.band.margin
 	switch {
-	case !r.asked || r.Outcome == Acceptable || r.Outcome == Worse:
+	case !r.asked || r.late || r.Outcome == Acceptable || r.Outcome == Worse:
 		return "", ""
 	case !(m2 > 0):
 		return r.classifyRare(t, now, p)
@@ -184,7 +184,7 @@ func (r ruling) wayOut() string {
 	case GateFilterRateServed, GatePartnersServed:
 		return "open more connections, compare more tasks (steps), or score more by both releases (shadow.sample) " +
 			"and let served counts only end rollouts (judge.served: guard)"
-	case GateErrors, GateInvalidScores, GateData, GateDrift, GateSampleRatio, GatePrediction, GateBreaker:
+	case GateErrors, GateInvalidScores, GateData, GateDrift, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
 	}
 	return "compare more tasks (steps), or wait"
 }

@@ -69,6 +69,13 @@ const (
 	Control   Arm = "control" // stable
 )
 
+// What is done where canary tasks get other traffic than control tasks, while
+// live pairs prove the releases to be alike: a person looks, or it goes on.
+const (
+	TrafficHolds  = "hold"
+	TrafficGoesOn = "go_on"
+)
+
 // What drift of scores does: nothing, hold the rollout for a person, or roll it
 // back when it is beyond all doubt.
 const (
@@ -109,6 +116,7 @@ const (
 	GateMissedBids       Gate = "missed_bids"
 	GateSampleRatio      Gate = "sample_ratio"
 	GatePrediction       Gate = "prediction"
+	GateLive             Gate = "live"
 	GateBreaker          Gate = "breaker"
 )
 

@@ -14,10 +14,21 @@ type voice struct {
 	logs     logs
 	against  float64 // logarithm; the mean of both sides
 	proof    proof
+	present  estimate // what pairs of the last minutes say
+	outdated bool     // the present says otherwise than the proof
 }
 
 func (v voice) proven() bool {
-	return v.proof.worst() >= requiredLog && v.estimate.within(v.band)
+	return v.proof.worst() >= requiredLog && v.estimate.within(v.band) && !v.outdated
+}
+
+// progress says how far on the way the proof is. One that the present speaks
+// against is not there.
+func (v voice) progress() float64 {
+	if v.outdated {
+		return .99
+	}
+	return v.estimate.progress(v.band, v.proof)
 }
 
 // within says whether the difference as estimated is fine.
@@ -25,22 +36,20 @@ func (e estimate) within(b band) bool { return e.known && e.d >= b.low && e.d <=
 
 // listen weighs one stream, by pairs or by arms.
 func (s *State) listen(t *Statistics, i int, paired bool, p Policy) voice {
-	st := &t.Streams[i]
 	v := voice{stream: i, paired: paired, band: t.band(i, p)}
 	best := &s.past.Proofs[i][byArms]
 	if paired {
-		best = &s.past.Proofs[i][byPairs]
-		unit := st.Pairs.N / math.Max(1, float64(t.Shadowed))
-		v.estimate = st.Pairs.estimate(unit)
+		best = s.hearPairs(t, &v)
 	} else {
-		v.estimate = st.Served.estimate()
+		v.estimate = t.Streams[i].Served.estimate()
+		v.logs = v.estimate.weigh(v.band)
 	}
-	v.logs = v.estimate.weigh(v.band)
 	v.against = v.logs.against()
 	if v.estimate.known {
 		best.note(v.band.low, v.band.high, v.logs.above, v.logs.below)
 	}
 	v.proof = *best
+	v.outdated = v.outdated && v.proof.worst() >= requiredLog && v.estimate.within(v.band)
 	return v
 }
 
@@ -63,16 +72,20 @@ func (t *Statistics) band(i int, p Policy) band {
 	return band{low - margin, high + margin, margin}
 }
 
-// The two methods by which a voice may be heard.
+// The two methods by which a voice may be heard, and live pairs, whose proofs
+// are their own.
 const (
 	byArms = iota
 	byPairs
 	methods
+	byLive = iota - 1
+	proofs
 )
 
 // choir is what all partners say together.
 type choir struct {
 	voices  [methods][]voice   // by partner; unknown where a method has nothing
+	excused float64            // logarithm of the weighted mean of what the arms say, where live pairs know better
 	weights [methods][]float64 // logarithms, by partner
 	paired  []bool             // whether the partner has pairs, whose proof then counts
 	tails   *voice
@@ -99,7 +112,7 @@ func (s *State) hearPartners(t *Statistics, p Policy) choir {
 		total += float64(partner.Traffic)
 	}
 	total = math.Max(1, total)
-	combined := make([]float64, n)
+	combined, excused := make([]float64, n), make([]float64, n)
 	hasTail := false
 	for k, partner := range t.Partners {
 		share := [methods]float64{byArms: 1}
@@ -110,6 +123,10 @@ func (s *State) hearPartners(t *Statistics, p Policy) choir {
 		for m := range methods {
 			c.voices[m][k] = s.listen(t, FirstPartner+k, m == byPairs, p)
 			logs[m][k], weights[m][k] = c.voices[m][k].against, share[m]*weight
+		}
+		if arms := &c.voices[byArms][k]; t.live() && arms.excusedBy(c.voices[byPairs][k]) {
+			excused[k], logs[byArms][k] = arms.against, math.Min(0, arms.against)
+			arms.against = logs[byArms][k]
 		}
 		combined[k] = logSumExp([]float64{logs[byArms][k], logs[byPairs][k]}, share[:])
 		hasTail = hasTail || partner.Tail && partner.Traffic > 0
@@ -122,6 +139,7 @@ func (s *State) hearPartners(t *Statistics, p Policy) choir {
 		}
 	}
 	c.mean = logSumExp(c.parts[:], []float64{1, 1})
+	c.excused = logSumExp(excused, weights[byArms])
 	c.named = named(combined, .05)
 	if hasTail {
 		v := s.listen(t, Tail, t.Streams[Overall].Pairs.N > 0, p)
@@ -180,7 +198,7 @@ func (c choir) loudest(method int) (best voice, found bool) {
 // nothing and changes nothing.
 func (s *State) Partners(t Statistics, p Policy) []Finding {
 	p = p.Sane()
-	look := State{past{Proofs: slices.Clone(s.past.Proofs)}}
+	look := State{past{Proofs: slices.Clone(s.past.Proofs), Recent: slices.Clone(s.past.Recent)}}
 	look.fit(&t)
 	c := look.hearPartners(&t, p)
 	findings := make([]Finding, len(t.Partners))

@@ -28,6 +28,7 @@ type Policy struct {
 	DriftMargin      float64       `yaml:"drift_margin" json:"drift_margin"`             // of scores below any quantile, default 0.1
 	Latency          string        `yaml:"latency" json:"latency"`                       // require, guard or off; default require
 	Served           string        `yaml:"served" json:"served"`                         // filter rates of the arms, where pairs are proven: require or guard; default require
+	Traffic          string        `yaml:"traffic" json:"traffic"`                       // where the arms differ but live pairs do not: hold or go_on; default hold
 	MissedBids       string        `yaml:"missed_bids" json:"missed_bids"`               // require, guard or off; default require
 	SampleRatio      float64       `yaml:"sample_ratio" json:"sample_ratio"`             // odds of the arms' traffic against their tasks', default 1.5
 	MaxClockSkew     time.Duration `yaml:"max_clock_skew" json:"max_clock_skew"`         // between two tasks, default 10s
@@ -93,6 +94,7 @@ func (p Policy) Check() error {
 	}{
 		{"latency", p.Latency, []string{Require, Guard, Off}},
 		{"served", p.Served, []string{Require, Guard}},
+		{"traffic", p.Traffic, []string{TrafficHolds, TrafficGoesOn}},
 		{"missed_bids", p.MissedBids, []string{Require, Guard, Off}},
 		{"drift", p.Drift, []string{DriftPause, DriftRollBack, DriftOff}},
 	} {
@@ -133,6 +135,7 @@ func (p Policy) Sane() Policy {
 	p.DriftMargin = share(p.DriftMargin, .1)
 	p.Latency = oneOf(p.Latency, Require, Guard, Off)
 	p.Served = oneOf(p.Served, Require, Guard)
+	p.Traffic = oneOf(p.Traffic, TrafficHolds, TrafficGoesOn)
 	p.MissedBids = oneOf(p.MissedBids, Require, Guard, Off)
 	p.Drift = oneOf(p.Drift, DriftPause, DriftRollBack, DriftOff)
 	p.Breaker = p.Breaker.sane()

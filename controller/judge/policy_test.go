@@ -14,7 +14,7 @@ func TestDefaults(t *testing.T) {
 		Margin: .02, PartnerMargin: .03, TailMargin: .05, TierOneShare: .8, ErrorRatio: 1.5, ErrorFloor: .001,
 		MinTasks: 1, WindowRequests: 400, WindowBuckets: 20,
 		LatencyMargin: .005, MissedBidsMargin: .005, DriftMargin: .1, Drift: DriftPause,
-		Latency: Require, Served: Require, MissedBids: Require,
+		Latency: Require, Served: Require, Traffic: TrafficHolds, MissedBids: Require, Present: 3 * time.Minute,
 		SampleRatio: 1.5, MaxClockSkew: 10 * time.Second, MaxInformation: 20, MaxWait: 24 * time.Hour,
 		Breaker: Breaker{ErrorRatio: 5, ErrorShare: .1, Requests: 200, Crashes: 1},
 	}

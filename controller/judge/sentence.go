@@ -48,7 +48,7 @@ func (t *Statistics) partnersText(r ruling, loudest voice, needed []voice, prove
 	text += fmt.Sprintf("; %d of %d proofs stand", proven, len(needed))
 	for _, v := range needed {
 		if !v.proven() {
-			return text + ", waiting for " + t.streamName(v.stream)
+			return text + ", waiting for " + t.streamName(v.stream) + v.presently()
 		}
 	}
 	return text
@@ -88,7 +88,7 @@ func (s *State) rollbackText(r ruling) string {
 		fmt.Fprintf(&b, "partner=%s filter_rate: ", r.Partner)
 	case GateFilterRatePaired, GateFilterRateServed:
 		b.WriteString("filter_rate: ")
-	case GateErrors, GateInvalidScores, GateData, GateSampleRatio, GatePrediction:
+	case GateErrors, GateInvalidScores, GateData, GateSampleRatio, GatePrediction, GateLive:
 	}
 	b.WriteString(r.text)
 	b.WriteString("; false-alarm guarantee <= 5 % per rollout over unlimited looks; ")
@@ -102,7 +102,7 @@ func (s *State) rollbackText(r ruling) string {
 		unit = "bids on explored requests"
 	case GateDrift:
 		unit = "scores of the candidate"
-	case GateErrors, GateData, GateLatency, GateSampleRatio, GatePrediction, GateBreaker:
+	case GateErrors, GateData, GateLatency, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
 	}
 	fmt.Fprintf(&b, "basis: %s %s, %d clusters", commas(r.Requests), unit, r.Clusters)
 	if r.Windows > 0 {
@@ -141,7 +141,7 @@ func (r ruling) proofText() string {
 		return fmt.Sprintf("%s %s pt, anytime 95 %% CS [%s, %s], allowed up to %s", name, points2(r.Difference), points2(r.Low),
 			points2(r.High), points2(r.BandHigh))
 	case GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed, GateData,
-		GateDrift, GateSampleRatio, GatePrediction, GateBreaker:
+		GateDrift, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
 	}
 	return fmt.Sprintf("%s %s pt, anytime 95 %% CS [%s, %s], allowed %s..%s", name, points(r.Difference), points(r.Low), points(r.High),
 		points(r.BandLow), points(r.BandHigh))

@@ -50,7 +50,7 @@ func (g Gate) alpha(p Policy) float64 {
 		if p.MissedBids != Off {
 			return missedBidsAlpha
 		}
-	case GateData, GateSampleRatio, GatePrediction, GateBreaker:
+	case GateData, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
 	}
 	return 0
 }

@@ -20,8 +20,9 @@ type past struct {
 	Since time.Time `json:"since"` // first look that counted anything
 	Step  int       `json:"step"`
 
-	Proofs [][methods]proof `json:"proofs"` // by stream
-	Ratios [Ratios]ratio    `json:"ratios"`
+	Proofs [][proofs]proof `json:"proofs"` // by stream
+	Recent []recently      `json:"recent"` // by stream
+	Ratios [Ratios]ratio   `json:"ratios"`
 
 	// Since the last step.
 	Stepped      bool      `json:"stepped"`
@@ -77,7 +78,7 @@ func (r *ratio) add(n, x [Arms]float64, r0 float64) {
 }
 
 // checkpointVersion changes whenever what is remembered means something else.
-const checkpointVersion = 2
+const checkpointVersion = 3
 
 // document is a checkpoint.
 type document struct {

@@ -24,6 +24,7 @@ type ruling struct {
 	band    band
 	least   float64 // effective clusters of either arm that decide anything; 0 for the usual ones
 	over    bool    // only more is harm: the band has no lower edge
+	late    bool    // the proof stands, but the present says otherwise
 	waits   string  // partner for whose proof all wait
 	setting string  // of the band's margin
 	weight  float64 // logarithm, of the evidence in what is held against the threshold
@@ -63,7 +64,10 @@ func (s *State) fit(t *Statistics) {
 		t.Streams = append(slices.Clone(t.Streams), make([]Stream, n-len(t.Streams))...)
 	}
 	if n := len(t.Streams); len(s.past.Proofs) < n {
-		s.past.Proofs = append(s.past.Proofs, make([][methods]proof, n-len(s.past.Proofs))...)
+		s.past.Proofs = append(s.past.Proofs, make([][proofs]proof, n-len(s.past.Proofs))...)
+	}
+	if n := len(t.Streams); len(s.past.Recent) < n {
+		s.past.Recent = append(s.past.Recent, make([]recently, n-len(s.past.Recent))...)
 	}
 	if s.past.Evidence == nil {
 		s.past.Evidence = map[Gate]float64{}
@@ -102,10 +106,11 @@ func (s *State) rule(t *Statistics, p Policy) []ruling {
 	c := s.hearPartners(t, p)
 	paired := t.Streams[Overall].Pairs.N > 0
 	byPair, byArm := s.listen(t, Overall, true, p), s.listen(t, Overall, false, p)
+	traffic := t.live() && byArm.excusedBy(byPair)
 	rulings := []ruling{
 		s.ruleData(t),
 		t.ruleOverall(byPair, GateFilterRatePaired, 2/overallPairedAlpha, paired || !t.Served),
-		t.ruleOverall(byArm, GateFilterRateServed, 2/overallServedAlpha, t.Served && (p.Served == Require || !paired)),
+		t.ruleServed(byArm, byPair, p, t.Served && (p.Served == Require || !paired), traffic),
 		t.rulePartners(c, byPairs, GatePartnersPaired, paired || !t.Served),
 		t.rulePartners(c, byArms, GatePartnersServed, t.Served && len(c.asked(t, byArms)) > 0),
 		s.ruleErrors(t, p),
@@ -115,6 +120,7 @@ func (s *State) rule(t *Statistics, p Policy) []ruling {
 		t.ruleDrift(p, byArm.estimate),
 		t.ruleSplit(p),
 		t.rulePrediction(p, byArm.estimate),
+		t.ruleLive(p),
 		t.ruleBreaker(p),
 	}
 	for i := range rulings {
@@ -149,10 +155,10 @@ func (s *State) ruleData(t *Statistics) ruling {
 func (t *Statistics) ruleOverall(v voice, gate Gate, threshold float64, asked bool) ruling {
 	f := t.describe(v)
 	f.Gate, f.Threshold = gate, threshold
-	r := ruling{Finding: f, asked: asked, progress: v.estimate.progress(v.band, v.proof)}
+	r := ruling{Finding: f, asked: asked, progress: v.progress()}
 	r.against = math.Max(v.logs.tooHigh, v.logs.tooLow)
-	r.basis, r.band, r.setting = v.estimate, v.band, "margin"
-	r.text = v.text(f) + "; " + evidenceText(expCapped(r.against), threshold, "2/0.005")
+	r.basis, r.band, r.setting, r.late = v.estimate, v.band, "margin", v.outdated
+	r.text = v.text(f) + "; " + evidenceText(expCapped(r.against), threshold, "2/0.005") + v.presently()
 	return r
 }
 
@@ -231,7 +237,7 @@ func (t *Statistics) rulePartners(c choir, method int, gate Gate, asked bool) ru
 func (r *ruling) prove(t *Statistics, needed []voice) (proven int) {
 	r.Proof, r.progress = 0, 0
 	for i, v := range needed {
-		proof, progress := expCapped(v.proof.worst()), v.estimate.progress(v.band, v.proof)
+		proof, progress := expCapped(v.proof.worst()), v.progress()
 		if i == 0 || proof < r.Proof {
 			r.Proof = proof
 		}
@@ -248,7 +254,7 @@ func (r *ruling) prove(t *Statistics, needed []voice) (proven int) {
 
 // rest makes the ruling rest on one voice.
 func (r *ruling) rest(t *Statistics, v voice) {
-	r.basis, r.band, r.waits, r.setting = v.estimate, v.band, t.streamName(v.stream), "partner_margin"
+	r.basis, r.band, r.waits, r.setting, r.late = v.estimate, v.band, t.streamName(v.stream), "partner_margin", v.outdated
 	if v.stream == Tail || v.stream >= FirstPartner && t.Partners[v.stream-FirstPartner].Tail {
 		r.setting = "tail_margin"
 	}
@@ -408,7 +414,7 @@ func held(rulings []ruling) *ruling {
 func wrongAllAlong(worst ruling, rulings []ruling) string {
 	switch worst.Gate {
 	case GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed:
-	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GatePrediction, GateBreaker:
+	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
 		return ""
 	}
 	for _, r := range rulings {

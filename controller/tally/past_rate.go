@@ -1,6 +1,8 @@
 package tally
 
 import (
+	"math"
+
 	"github.com/sluicehq/sluice/controller/judge"
 )
 
@@ -104,48 +106,117 @@ const (
 )
 
 // A bygone is what one task's past says of one stream. Where nothing is known,
-// n is zero.
+// weight is zero.
 type bygone struct {
-	n        float64
-	excess   float64 // of the task's rate over the usual one
-	variance float64 // of that, between its clusters
-	trust    float64 // how much of the excess is the task's own, in [0, 1]
+	weight float64 // inverse of the variance of excess
+	excess float64 // of the task's rate over the usual one
+	trust  float64 // how much of the excess is the task's own, in [0, 1]
 }
 
-// bygones are what every block of stable's table says of a stream, and by how
-// much tasks differ from each other (variance of their rates) beyond what
-// their clusters make them (DerSimonian & Laird 1986). What a task's past says
-// is believed as far as tasks differ by more than it may be off.
+// bygones are what every block of stable's table says of a stream: a model of
+// random effects, of tasks and of their clusters. Variances between them are
+// what they differ by beyond what chance below them makes them (DerSimonian &
+// Laird 1986, "Meta-analysis in clinical trials"); an effect is believed as far
+// as it may differ by more than it may be off.
 type bygones struct {
 	tasks   []bygone
-	between float64
+	unit    float64 // variance of one pair
+	inside  float64 // variance between the clusters of a task
+	between float64 // variance between tasks
 }
 
 // bygonesOf looks into the past of one stream.
 func (s *State) bygonesOf(stream int) bygones {
 	t := &s.tables[judge.ControlArm]
 	width := t.width()
-	all := bygones{tasks: make([]bygone, len(t.blocks))}
-	sw, sww, swh, swhh, tasks := 0., 0., 0., 0., 0.
+	rate, _ := s.streams[stream].usual.rate()
+	all := bygones{tasks: make([]bygone, len(t.blocks)), unit: max(1e-4, rate*(1-rate))}
+	var clusters scatter
 	for i := range t.blocks {
-		b := &all.tasks[i]
-		if b.read(t.blocks[i].pastCells(stream, width)); b.n > 0 {
-			w := 1 / b.variance
-			sw, sww, swh, swhh, tasks = sw+w, sww+w*w, swh+w*b.excess, swhh+w*b.excess*b.excess, tasks+1
+		ns, xs := t.blocks[i].pastCells(stream, width)
+		var own scatter
+		for c, v := range ns {
+			if v > 0 {
+				own.add(v/all.unit, xs[c]/v)
+			}
+		}
+		if own.g >= pastClusters && own.w*all.unit >= pastRequests {
+			clusters.join(own)
+			all.tasks[i].weight = 1
 		}
 	}
-	if tasks < 2 {
-		return all
+	all.inside = clusters.variance()
+	var tasks scatter
+	for i := range all.tasks {
+		b := &all.tasks[i]
+		if !(b.weight > 0) {
+			continue
+		}
+		ns, xs := t.blocks[i].pastCells(stream, width)
+		var own scatter
+		for c, v := range ns {
+			if v > 0 {
+				own.add(all.weigh(v), xs[c]/v)
+			}
+		}
+		b.weight, b.excess = own.w, own.mean()
+		tasks.add(b.weight, b.excess)
 	}
-	if spread := sw - sww/sw; spread > 0 {
-		all.between = max(0, (swhh-swh*swh/sw-(tasks-1))/spread)
+	if tasks.significant() {
+		all.between = tasks.variance()
 	}
 	for i := range all.tasks {
-		if b := &all.tasks[i]; b.n > 0 {
-			b.trust = all.between / (all.between + b.variance)
+		if b := &all.tasks[i]; b.weight > 0 {
+			b.trust = all.between / (all.between + 1/b.weight)
 		}
 	}
 	return all
+}
+
+// weigh is the weight of a cluster of n pairs in the mean of its task.
+func (all *bygones) weigh(n float64) float64 { return 1 / (all.inside + all.unit/n) }
+
+// A scatter is the sums over values, each weighted by the inverse of its
+// variance, from which follows by how much they differ beyond that.
+type scatter struct {
+	g, w, ww, wy, q float64 // q: sum of w (y - mean)^2
+	lost            float64 // means that were taken off
+}
+
+func (s *scatter) add(w, y float64) {
+	if s.w > 0 {
+		off := y - s.mean()
+		s.q += w * s.w / (s.w + w) * off * off
+	}
+	s.g, s.w, s.ww, s.wy = s.g+1, s.w+w, s.ww+w*w, s.wy+w*y
+	s.lost = max(s.lost, 1)
+}
+
+func (s *scatter) mean() float64 { return s.wy / s.w }
+
+// join adds values that have a mean of their own.
+func (s *scatter) join(o scatter) {
+	// Only their sum of squares and what it is expected to be are used.
+	s.g, s.w, s.q, s.lost = s.g+o.g, s.w+o.w-o.ww/o.w, s.q+o.q, s.lost+1
+}
+
+// variance is that of the values beyond their own.
+func (s *scatter) variance() float64 {
+	spread := s.w
+	if s.ww > 0 {
+		spread -= s.ww / s.w
+	}
+	if !(spread > 0) {
+		return 0
+	}
+	return max(0, (s.q-(s.g-s.lost))/spread)
+}
+
+// significant says that the values differ by more than chance would make them
+// in some 39 of 40 cases.
+func (s *scatter) significant() bool {
+	freedom := s.g - s.lost
+	return freedom >= 1 && s.q > freedom+2*math.Sqrt(2*freedom)
 }
 
 // pastCells are the units and the excess of a stream's past, by cluster; nil
@@ -156,25 +227,6 @@ func (b *block) pastCells(stream, width int) (ns, xs []float64) {
 	}
 	base, end := stream*width, (stream+1)*width
 	return b.columns[pastN][base:end], b.columns[pastX][base:end]
-}
-
-// read takes in the past of one task, if there is enough of it.
-func (b *bygone) read(ns, xs []float64) {
-	n, x, g := 0., 0., 0.
-	for c, v := range ns {
-		if v > 0 {
-			n, x, g = n+v, x+xs[c], g+1
-		}
-	}
-	if n < pastRequests || g < pastClusters {
-		return
-	}
-	excess, squares := x/n, 0.
-	for c, v := range ns {
-		r := xs[c] - excess*v
-		squares += r * r
-	}
-	*b = bygone{n: n, excess: excess, variance: max(g/(g-1)*squares/(n*n), 1/(n*n))}
 }
 
 // ancestors returns for every block of an arm's table the block of stable's
@@ -205,9 +257,9 @@ type forecast struct {
 }
 
 // make folds a task's past into the cells of an arm's table.
-func (f *forecast) make(all bygones, block int, ns, xs []float64, from, to shape) {
+func (f *forecast) make(all *bygones, block int, ns, xs []float64, from, to shape) {
 	*f = forecast{left: all.between}
-	if block == noSlot || !(all.tasks[block].n > 0) {
+	if block == noSlot || !(all.tasks[block].weight > 0) {
 		return
 	}
 	b := &all.tasks[block]
@@ -216,12 +268,15 @@ func (f *forecast) make(all bygones, block int, ns, xs []float64, from, to shape
 	for c, v := range ns {
 		if v > 0 {
 			g := min(c<<from.shift>>to.shift, to.width-1)
+			off := xs[c] - b.excess*v
 			n[g] += v
-			f.own[g] += xs[c] - b.excess*v
+			f.own[g] += off
+			f.noise[g] += b.trust * all.weigh(v) / b.weight * off / v
 		}
 	}
 	for g := range to.width {
-		f.noise[g] = b.trust * f.own[g] / b.n
-		f.own[g] = max(-1, min(1, f.own[g]/max(1, n[g])))
+		if n[g] > 0 {
+			f.own[g] *= all.inside / (all.inside*n[g] + all.unit)
+		}
 	}
 }

@@ -101,7 +101,7 @@ func (s *State) foretell(f *forecast, w *window, a, ancestor int) {
 	if ancestor != noSlot {
 		ns, xs = stable.blocks[ancestor].pastCells(w.stream, stable.width())
 	}
-	f.make(w.past, ancestor, ns, xs, stable.shape(), s.tables[a].shape())
+	f.make(&w.past, ancestor, ns, xs, stable.shape(), s.tables[a].shape())
 }
 
 // addOpen adds the block's open windows to those that may be closed.
