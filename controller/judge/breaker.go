@@ -1,6 +1,10 @@
 package judge
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // When every score lies in one bin. Stable's must not do nearly the same.
 const (
@@ -21,16 +25,22 @@ func broken(s Statistics, p Breaker) string {
 		}
 		return text + fmt.Sprintf("; %d of stable's did", s.Crashes[ControlArm])
 	}
-	now, then := s.Recent[CandidateArm], s.Recent[ControlArm]
-	if now.Requests >= int64(p.Requests) {
-		if text := p.gross("requests are answered degraded", now.Errors, now.Requests, then.Errors, then.Requests); text != "" {
-			return text
-		}
-		if text := p.gross("pairs have no score", now.Invalid, now.Pairs, then.Invalid, then.Pairs); text != "" {
-			return text
-		}
+	if text := p.failing(&s); text != "" {
+		return text
 	}
 	return equal(s.Scores)
+}
+
+// failing says by how much the candidate fails of late, where that is gross.
+func (p Breaker) failing(t *Statistics) string {
+	now, then := t.Recent[CandidateArm], t.Recent[ControlArm]
+	if now.Requests < int64(p.Requests) {
+		return ""
+	}
+	if text := p.gross("requests are answered degraded", now.Errors, now.Requests, then.Errors, then.Requests); text != "" {
+		return text
+	}
+	return p.gross("pairs have no score", now.Invalid, now.Pairs, then.Invalid, then.Pairs)
 }
 
 // gross compares shares of the last ten seconds or so. Stable counts as without
@@ -80,8 +90,45 @@ func most(scores [ScoreBins]int64) (n, top int64, bin int) {
 	return n, top, bin
 }
 
+// A suspect is a task that failed grossly while it served the candidate.
+type suspect struct {
+	Task string    `json:"task"`
+	At   time.Time `json:"at"`
+}
+
+// How long a suspect is remembered, and when a second moment of the same is one
+// of its own; from lost on, no statistics and no second task are waited for.
+const (
+	suspectFor   = 2 * time.Minute
+	secondMoment = 10 * time.Second
+	lost         = .5
+)
+
+// suspects returns the one task whose own fault may be what looks like the
+// candidate's: it alone fails, and most of the arm's requests are answered as
+// they should. It is none when another one failed a moment ago, since harm that
+// follows the candidate to another task is its own; nor when the arm has no
+// other task and the harm has lasted.
+func (s *State) suspects(t *Statistics) (task string) {
+	now := t.Recent[CandidateArm]
+	if t.Stretch == 0 || max(portion(now.Errors, now.Requests), portion(now.Invalid, now.Pairs)) >= lost || len(now.Failing) != 1 {
+		return ""
+	}
+	task = now.Failing[0]
+	s.past.Suspects = slices.DeleteFunc(s.past.Suspects, func(w suspect) bool { return t.At.Sub(w.At) >= suspectFor })
+	for _, was := range s.past.Suspects {
+		if was.Task != task || now.Tasks == 1 && t.At.Sub(was.At) >= secondMoment {
+			return ""
+		}
+	}
+	if len(s.past.Suspects) == 0 {
+		s.past.Suspects = []suspect{{task, t.At}}
+	}
+	return task
+}
+
 // ruleBreaker rules on gross harm.
-func (t *Statistics) ruleBreaker(p Policy) ruling {
+func (s *State) ruleBreaker(t *Statistics, p Policy) ruling {
 	r := ruling{Finding: Finding{Gate: GateBreaker, Outcome: NoData, Low: -1, High: 1}}
 	now, then := t.Recent[CandidateArm], t.Recent[ControlArm]
 	r.CandidateRate, r.StableRate = portion(now.Errors, now.Requests), portion(then.Errors, then.Requests)
@@ -90,6 +137,12 @@ func (t *Statistics) ruleBreaker(p Policy) ruling {
 	r.text = "nothing was answered of late"
 	if now.Requests > 0 {
 		r.Outcome, r.text = Acceptable, "no gross harm"
+	}
+	if text := p.Breaker.failing(t); text != "" {
+		if r.suspect = s.suspects(t); r.suspect != "" {
+			r.Outcome, r.text = Unsure, fmt.Sprintf("%s; task %s alone fails, so it may be its own fault", text, r.suspect)
+			return r
+		}
 	}
 	if text := broken(*t, p.Breaker); text != "" {
 		r.Outcome, r.broken, r.text = Worse, true, text

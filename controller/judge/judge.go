@@ -175,9 +175,10 @@ type Verdict struct {
 	Progress float64       `json:"progress"`
 	ETA      time.Duration `json:"eta"`
 
-	Class   Class `json:"class,omitempty"`   // of an inconclusive outcome
-	Breaker bool  `json:"breaker,omitempty"` // worse by gross harm, without statistics
-	Holds   bool  `json:"holds,omitempty"`   // a person should look before the candidate goes on
+	Class   Class  `json:"class,omitempty"`   // of an inconclusive outcome
+	Breaker bool   `json:"breaker,omitempty"` // worse by gross harm, without statistics
+	Suspect string `json:"suspect,omitempty"` // the one task that fails grossly while it serves the candidate: the harm may be its own
+	Holds   bool   `json:"holds,omitempty"`   // a person should look before the candidate goes on
 
 	// Of the least advanced required proof: requests or pairs behind it, how
 	// many it needs, and the smallest difference that could be told at present.

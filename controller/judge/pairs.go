@@ -18,7 +18,7 @@ func (t *Statistics) live() bool { return t.Served && t.Streams[Overall].Live.N 
 
 // hearPairs fills a voice with what the pairs of its stream say, and returns
 // the proof that they bring forward.
-func (s *State) hearPairs(t *Statistics, v *voice) *proof {
+func (s *State) hearPairs(t *Statistics, v *voice, p Policy) *proof {
 	st := &t.Streams[v.stream]
 	unit := st.Pairs.N / math.Max(1, float64(t.Shadowed))
 	all := st.Pairs.estimate(unit)
@@ -27,18 +27,27 @@ func (s *State) hearPairs(t *Statistics, v *voice) *proof {
 	if t.Stretch == 0 {
 		return best // counted by a version that tells no pairs apart
 	}
+	heard := [3]estimate{all}
 	high, low := []float64{v.logs.tooHigh, 0, 0}, []float64{v.logs.tooLow, 0, 0}
 	if t.live() {
-		v.estimate = st.Live.estimate(unit)
-		live := v.estimate.weigh(v.band)
-		high[1], low[1] = live.tooHigh, live.tooLow
-		v.logs = live
-		best = &s.past.Proofs[v.stream][byLive]
+		own := st.Live.estimate(unit)
+		live := own.weigh(v.band)
+		heard[1], high[1], low[1] = own, live.tooHigh, live.tooLow
+		if !p.Early {
+			v.estimate, v.logs = own, live
+			best = &s.past.Proofs[v.stream][byLive]
+		}
 	}
 	v.present = st.Present.estimate(unit)
 	present := v.present.weigh(v.band)
+	heard[2] = v.present
 	high[2], low[2] = s.past.Recent[v.stream].hear(t.Stretch, present)
 	shares := []float64{allShare, liveShare, presentShare}
+	for i, name := range [3]string{"", " on the requests that it answers", " of late"} {
+		if i == 0 || math.Max(high[i], low[i])+math.Log(shares[i]) > v.against {
+			v.loudest, v.whose, v.against = heard[i], name, math.Max(high[i], low[i])+math.Log(shares[i])
+		}
+	}
 	v.logs.tooHigh, v.logs.tooLow = logSumExp(high, shares), logSumExp(low, shares)
 	v.outdated = v.present.contradicts(present, v.band)
 	return best

@@ -12,7 +12,9 @@ type voice struct {
 	band     band
 	estimate estimate
 	logs     logs
-	against  float64 // logarithm; the mean of both sides
+	loudest  estimate // of the pairs that speak loudest against the candidate
+	whose    string   // which pairs those are
+	against  float64  // logarithm; the mean of both sides
 	proof    proof
 	present  estimate // what pairs of the last minutes say
 	outdated bool     // the present says otherwise than the proof
@@ -39,7 +41,7 @@ func (s *State) listen(t *Statistics, i int, paired bool, p Policy) voice {
 	v := voice{stream: i, paired: paired, band: t.band(i, p)}
 	best := &s.past.Proofs[i][byArms]
 	if paired {
-		best = s.hearPairs(t, &v)
+		best = s.hearPairs(t, &v, p)
 	} else {
 		v.estimate = t.Streams[i].Served.estimate()
 		v.logs = v.estimate.weigh(v.band)

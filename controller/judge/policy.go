@@ -45,6 +45,10 @@ type Policy struct {
 	// both ends zero where it expects nothing.
 	Predicted Interval `yaml:"-" json:"predicted,omitzero"`
 
+	// Early is a step that is not the last: what partners must prove may rest on
+	// pairs in the shadow of stable as well.
+	Early bool `yaml:"-" json:"early,omitempty"`
+
 	// Intended shift of the filter rate (JUDGE theta0): the bands move there.
 	Intended         float64            `yaml:"-" json:"intended,omitempty"`
 	IntendedPartners map[string]float64 `yaml:"-" json:"intended_partners,omitempty"`

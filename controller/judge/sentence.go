@@ -16,8 +16,12 @@ func (v voice) text(f Finding) string {
 	if !v.estimate.known {
 		return "nothing to compare yet"
 	}
-	return fmt.Sprintf("candidate %s vs stable %s (%s, anytime 95 %% CS [%s, %s]), allowed band %s..%s pt",
-		percent(f.CandidateRate), percent(f.StableRate), points(f.Difference)+" pt", points(f.Low), points(f.High),
+	whose := ""
+	if v.accuses() {
+		whose = v.whose
+	}
+	return fmt.Sprintf("candidate %s vs stable %s%s (%s, anytime 95 %% CS [%s, %s]), allowed band %s..%s pt",
+		percent(f.CandidateRate), percent(f.StableRate), whose, points(f.Difference)+" pt", points(f.Low), points(f.High),
 		points(f.BandLow), points(f.BandHigh))
 }
 

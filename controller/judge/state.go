@@ -35,6 +35,8 @@ type past struct {
 	Grown    int                `json:"grown"`    // look up to which that is
 	Trails   map[Gate]trail     `json:"trails"`   // since the last step
 	Worse    *Verdict           `json:"worse"`    // latched
+
+	Suspects []suspect `json:"suspects,omitempty"` // tasks that failed grossly of late while they served the candidate
 }
 
 // A proof is the best evidence so far that a difference lies below the upper

@@ -210,6 +210,9 @@ type Recent struct {
 	Errors   int64 `json:"errors"`
 	Pairs    int64 `json:"pairs"`
 	Invalid  int64 `json:"invalid"`
+
+	Tasks   int      `json:"tasks,omitempty"`   // that answered any
+	Failing []string `json:"failing,omitempty"` // tasks of which a share as large as the breaker's was degraded, or had no score; a few
 }
 
 // Cluster is one bucket of connections of one task.

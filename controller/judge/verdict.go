@@ -16,9 +16,10 @@ type ruling struct {
 	named    []string
 	text     string // for a person, once it is clear what the outcome is
 
-	broken bool // gross harm, beyond statistics
-	spares bool // never ends a rollout
-	holds  bool // evidence is enough that a person must look
+	suspect string // the one task that fails
+	broken  bool   // gross harm, beyond statistics
+	spares  bool   // never ends a rollout
+	holds   bool   // evidence is enough that a person must look
 
 	basis   estimate // on which the required proof rests
 	band    band
@@ -121,7 +122,7 @@ func (s *State) rule(t *Statistics, p Policy) []ruling {
 		t.ruleSplit(p),
 		t.rulePrediction(p, byArm.estimate),
 		t.ruleLive(p),
-		t.ruleBreaker(p),
+		s.ruleBreaker(t, p),
 	}
 	for i := range rulings {
 		r := &rulings[i]
@@ -164,7 +165,7 @@ func (t *Statistics) ruleOverall(v voice, gate Gate, threshold float64, asked bo
 
 // describe is a voice as a finding.
 func (t *Statistics) describe(v voice) Finding {
-	e := v.estimate
+	e := v.shown()
 	f := Finding{
 		Outcome: NoData, BandLow: v.band.low, BandHigh: v.band.high, Low: -1, High: 1,
 		Proof: expCapped(v.proof.worst()), Requests: int64(e.n), Windows: e.windows,
@@ -190,6 +191,17 @@ func (t *Statistics) describe(v voice) Finding {
 	f.Low, f.High = confidence(e.d, e.info, e.nu, v.band.margin)
 	return f
 }
+
+// shown is what a voice is shown by: by the pairs that accuse the candidate,
+// where any do.
+func (v voice) shown() estimate {
+	if v.accuses() {
+		return v.loudest
+	}
+	return v.estimate
+}
+
+func (v voice) accuses() bool { return v.loudest.known && v.against >= shownLog }
 
 // stableRate is what stable has filtered of what it scored, for display.
 func (t *Statistics) stableRate(stream int) float64 {
@@ -318,6 +330,7 @@ func (s *State) latch(t *Statistics, rulings []ruling) {
 func (s *State) verdict(rulings []ruling, t *Statistics, p Policy) Verdict {
 	v := Verdict{Looks: s.past.Looks, At: t.At, Findings: s.findings(rulings)}
 	v.Spent = spent(v.Findings)
+	v.Suspect = rulings[len(rulings)-1].suspect
 	var last *ruling
 	v.Progress, last = leastAdvanced(rulings)
 	v.ETA = s.forecast(t.At, v.Progress)

@@ -135,7 +135,18 @@ type stream struct {
 type recent struct {
 	at     time.Time
 	counts [judge.Arms]judge.Recent
+	faults []fault
 }
+
+// A fault is what a task counted that failed at anything.
+type fault struct {
+	task   string
+	arm    int
+	counts judge.Recent
+}
+
+// maxFaults bounds how many tasks' faults of a look are told apart.
+const maxFaults = 64
 
 func armIndex(a judge.Arm) int {
 	if a == judge.Candidate {
@@ -183,7 +194,7 @@ func (s *State) Look(l Look, p judge.Policy) judge.Statistics {
 	}
 	s.closeDrift(l.At)
 	s.freeze()
-	return s.statistics(l, bad, day)
+	return s.statistics(l, p, bad, day)
 }
 
 // Step says that the arms change: a ramp step, or another cohort. It closes
@@ -313,6 +324,9 @@ func (s *State) remember(at time.Time, day increments) {
 		c.Errors += day.errors[a]
 		c.Pairs += day.pairs[a]
 		c.Invalid += day.invalid[a]
+		c.Tasks = max(c.Tasks, day.tasks[a])
 	}
+	newest.faults = append(newest.faults, day.faults...)
+	newest.faults = newest.faults[:min(maxFaults, len(newest.faults))]
 	s.recent = slices.DeleteFunc(s.recent, func(r recent) bool { return at.Sub(r.at) >= recentFor })
 }

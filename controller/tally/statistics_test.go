@@ -184,15 +184,15 @@ func TestLoadAndRecent(t *testing.T) {
 		{Tasks: 1, Connections: 7, Squares: 49, Requests: 14 * 64},
 		{Tasks: 2, Connections: 7, Squares: 25, Requests: 14 * 256},
 	}
-	recent := [judge.Arms]judge.Recent{{Requests: 640, Errors: 640, Pairs: 1280}, {Requests: 2560, Pairs: 5120}}
-	if seen.Load != load || seen.Recent != recent {
+	recent := [judge.Arms]judge.Recent{{Requests: 640, Errors: 640, Pairs: 1280, Tasks: 1, Failing: []string{"a"}}, {Requests: 2560, Pairs: 5120, Tasks: 2}}
+	if seen.Load != load || !reflect.DeepEqual(seen.Recent, recent) {
 		t.Errorf("%+v\n%+v", seen.Load, seen.Recent)
 	}
 	if seen.Crashes != [judge.Arms]int{1, 2} || !slices.Equal(seen.Crashed, []string{"x", "y", "z"}) || seen.MaxSkew != 3*time.Second {
 		t.Errorf("%v %q, %v", seen.Crashes, seen.Crashed, seen.MaxSkew)
 	}
 	s.Step()
-	if seen := s.Look(tallytest.Served(14), judge.Policy{}); seen.Recent != [judge.Arms]judge.Recent{} || seen.Load[0].Requests != 0 || seen.Step != 1 {
+	if seen := s.Look(tallytest.Served(14), judge.Policy{}); !reflect.DeepEqual(seen.Recent, [judge.Arms]judge.Recent{}) || seen.Load[0].Requests != 0 || seen.Step != 1 {
 		t.Errorf("after a step: %+v", seen)
 	}
 }

@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -8,13 +9,13 @@ import (
 )
 
 // statistics is what all looks so far come to.
-func (s *State) statistics(l Look, bad problems, day increments) judge.Statistics {
+func (s *State) statistics(l Look, p judge.Policy, bad problems, day increments) judge.Statistics {
 	s.refresh()
 	t := judge.Statistics{
 		At: s.last, Served: l.Served, Step: s.step, Stretch: s.stretch.present, Counted: day.moved, Problems: bad,
 		Partners: make([]judge.Partner, len(s.partners)), Streams: make([]judge.Stream, len(s.streams)),
 		Answered: s.answered, PairsStep: s.pairsStep, Fresh: s.fresh, Shadowed: s.shadowed, Ratios: s.sumRatios(day),
-		Latency: s.slow[ofStable], SLO: s.slow[ofPromise], Scores: s.scores, Load: s.load(), Recent: s.sumRecent(),
+		Latency: s.slow[ofStable], SLO: s.slow[ofPromise], Scores: s.scores, Load: s.load(), Recent: s.sumRecent(p.Breaker.ErrorShare),
 		Crashes: s.crashes, Crashed: slices.Clone(s.crashed), Loudest: s.loudest(), LostRows: s.lost,
 	}
 	if s.drift.known {
@@ -192,16 +193,37 @@ func (s *State) load() (loads [judge.Arms]judge.Load) {
 	return loads
 }
 
-func (s *State) sumRecent() (all [judge.Arms]judge.Recent) {
+// sumRecent is what the last few looks counted, and which tasks failed in them
+// by so large a share.
+func (s *State) sumRecent(share float64) (all [judge.Arms]judge.Recent) {
+	byTask := map[string]*fault{}
 	for _, r := range s.recent {
 		for a, c := range r.counts {
-			all[a].Requests += c.Requests
-			all[a].Errors += c.Errors
-			all[a].Pairs += c.Pairs
-			all[a].Invalid += c.Invalid
+			addRecent(&all[a], c)
+			all[a].Tasks = max(all[a].Tasks, c.Tasks)
+		}
+		for _, f := range r.faults {
+			if byTask[f.task] == nil {
+				byTask[f.task] = &fault{arm: f.arm}
+			}
+			addRecent(&byTask[f.task].counts, f.counts)
+		}
+	}
+	for _, task := range slices.Sorted(maps.Keys(byTask)) {
+		f := byTask[task]
+		c, to := f.counts, &all[f.arm]
+		if failed := float64(c.Errors) >= share*float64(c.Requests) && c.Errors > 0 || float64(c.Invalid) >= share*float64(c.Pairs) && c.Invalid > 0; failed && len(to.Failing) < maxCrashed {
+			to.Failing = append(to.Failing, task)
 		}
 	}
 	return all
+}
+
+func addRecent(to *judge.Recent, c judge.Recent) {
+	to.Requests += c.Requests
+	to.Errors += c.Errors
+	to.Pairs += c.Pairs
+	to.Invalid += c.Invalid
 }
 
 // maxLoudest bounds how many clusters are named.

@@ -12,6 +12,8 @@ import (
 type increments struct {
 	requests, errors, pairs, invalid [judge.Arms]int64
 	both, shadow                     [judge.Arms]int64 // pairs and requests scored by both
+	tasks                            [judge.Arms]int   // that answered any request
+	faults                           []fault
 	n, x                             [judge.Ratios][judge.Arms]float64
 	moved                            bool
 }
@@ -318,6 +320,12 @@ func (t *taking) total(day *increments) {
 	day.invalid[a] += invalid
 	day.both[a] += t.compared
 	day.shadow[a] += shadow
+	if requests > 0 {
+		day.tasks[a]++
+	}
+	if failures+invalid > 0 && len(day.faults) < maxFaults {
+		day.faults = append(day.faults, fault{t.row.Task, a, judge.Recent{Requests: requests, Errors: failures, Pairs: t.scored + invalid, Invalid: invalid}})
+	}
 	day.moved = day.moved || requests+t.scored+t.compared > 0
 	if t.served {
 		t.expose(day, judge.ServedErrors, a, requests, failures)

@@ -159,10 +159,23 @@ func walkDifference(c *codec, d *judge.Difference) {
 func (r *recent) walk(c *codec) {
 	c.time(&r.at)
 	for a := range r.counts {
-		for _, v := range []*int64{&r.counts[a].Requests, &r.counts[a].Errors, &r.counts[a].Pairs, &r.counts[a].Invalid} {
-			integer(c, v)
-		}
+		walkRecent(c, &r.counts[a])
 	}
+	elements(c, &r.faults, func(f *fault) {
+		c.string(&f.task)
+		integer(c, &f.arm)
+		walkRecent(c, &f.counts)
+		if f.arm < 0 || f.arm >= judge.Arms {
+			c.fail(damaged("a fault has no arm"))
+		}
+	})
+}
+
+func walkRecent(c *codec, r *judge.Recent) {
+	for _, v := range []*int64{&r.Requests, &r.Errors, &r.Pairs, &r.Invalid} {
+		integer(c, v)
+	}
+	integer(c, &r.Tasks)
 }
 
 func (d *drift) walk(c *codec) {
