@@ -345,7 +345,7 @@ func verdictWorse(at time.Time) *judge.Verdict {
 	f := finding(judge.GatePartnersServed, "dsp-07", judge.Worse, 47.1, 21.8, 17.9, 32.7, 3, 5200, 100, 0, 20, 4_120)
 	f.Alpha, f.Growth = .01, []float64{-.2, .1, .6, 1.3, 1.9, 2.6, 3.8, 5.1, 7, 8.6}
 	f.Drivers = []judge.Driver{{Name: "dsp-07", Share: .97}}
-	f.Otherwise = "not worse, had partner_margin been 17 pt or more"
+	f.Otherwise = "at this look not worse, had partner_margin been 17 pt or more"
 	v.Findings[len(v.Findings)-2] = f
 	return v
 }

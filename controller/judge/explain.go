@@ -119,17 +119,17 @@ func (r ruling) otherwise() string {
 	switch {
 	case e.ready && (r.Outcome == Worse || r.holds):
 		if margin, found := leastMargin(r.band.margin, innocent); found {
-			return fmt.Sprintf("not %s, had %s been %s pt or more", fate(r.Outcome), r.setting, points3(margin))
+			return fmt.Sprintf("at this look not %s, had %s been %s pt or more", fate(r.Outcome), r.setting, points3(margin))
 		}
 	case r.asked && r.Outcome == Acceptable:
 		proven := func(margin float64) bool { return r.at(margin).prove(r.over) >= requiredLog }
 		if margin, found := leastMargin(0, proven); found && margin < r.band.margin {
-			return fmt.Sprintf("not proven yet, had %s been less than %s pt", r.setting, points3(margin))
+			return fmt.Sprintf("at this look not proven yet, had %s been less than %s pt", r.setting, points3(margin))
 		}
 	case r.asked && e.ready:
 		proven := func(margin float64) bool { return r.at(margin).prove(r.over) >= requiredLog }
 		if margin, found := leastMargin(r.band.margin, proven); found {
-			return fmt.Sprintf("acceptable already, had %s been %s pt or more", r.setting, points3(margin))
+			return fmt.Sprintf("at this look acceptable already, had %s been %s pt or more", r.setting, points3(margin))
 		}
 	}
 	return ""

@@ -157,7 +157,7 @@ func TestSentence(t *testing.T) {
 	}
 	const want = "ROLLBACK partner=acme filter_rate: candidate 90.0 % vs stable 50.0 % (+40.0 pt, anytime 95 % CS [+38.6, +41.4]), " +
 		"allowed band -5.0..+5.0 pt; evidence: weighted mean E = 5.2e+106 >= 50 (= 1/0.02), acme alone E = 1.5e+107; " +
-		"false-alarm guarantee <= 5 % per rollout over unlimited looks; " +
+		"made for at most 5 % false alarms per rollout however often it looks, as far as connections are independent; " +
 		"basis: 12,800 pairs in the smaller arm, 128 clusters, 2 windows, 01:46:40-01:46:41 UTC; named by e-BH: acme"
 	if v.Sentence != want {
 		t.Errorf("got  %s\nwant %s", v.Sentence, want)

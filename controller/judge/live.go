@@ -15,8 +15,8 @@ func (t *Statistics) ruleServed(arms, live voice, p Policy, asked, traffic bool)
 		return r
 	}
 	r.spares = true
-	r.text = fmt.Sprintf("%s; live pairs, which both releases scored, say %s pt [%s, %s]: canary tasks get other traffic than control tasks "+
-		"(look at their zones and kinds of machine)", r.text, points(live.estimate.d), points(t.describe(live).Low), points(t.describe(live).High))
+	r.text = fmt.Sprintf("canary tasks get other traffic than control tasks: look at their zones and kinds of machine; %s; "+
+		"live pairs, which both releases scored, say %s pt [%s, %s]", r.text, points(live.estimate.d), points(t.describe(live).Low), points(t.describe(live).High))
 	if p.Traffic == TrafficGoesOn && live.proven() {
 		r.asked = false
 	} else {

@@ -58,8 +58,11 @@ func (s *State) hearPairs(t *Statistics, v *voice, p Policy) *proof {
 // candidate answers, know as much and say nothing of the kind. Then the arms
 // get other traffic. Pairs in the shadow of stable excuse nothing.
 func (v voice) excusedBy(live voice) bool {
-	return v.estimate.known && live.estimate.known && live.estimate.ready && live.estimate.info >= v.estimate.info &&
-		live.against < math.Ln2
+	known := live.estimate.info
+	if !live.estimate.ready {
+		known /= live.estimate.phi // too few flips to tell by themselves how they clump
+	}
+	return v.estimate.known && live.estimate.known && known >= v.estimate.info && live.against < math.Ln2
 }
 
 // enoughToProve is the information, times the squared margin, at which the

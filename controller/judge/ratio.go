@@ -34,12 +34,29 @@ func (s *State) weighRatio(t *Statistics, m int, p Policy) weighing {
 		return w
 	}
 	w.against = min(temperedMean(r.Logs[:], w.phi), logAbove(x, n, p.ErrorFloor, w.phi))
+	if counted.ByMoment[CandidateArm].episodes() < twoMoments {
+		w.against = min(0, w.against)
+	}
 	w.proof = logSumExp([]float64{
 		temperedMean(r.Proofs[:], w.phi),
 		logBelow(x, n, p.ErrorFloor, w.phi),
 	}, []float64{.5, .5})
 	r.Proof.note(p.ErrorFloor, p.ErrorRatio, w.proof, w.proof)
 	return w
+}
+
+// twoMoments is how many moments of tasks, again as many equal ones, events must
+// have come in to be more than one misfortune of one task; what is gross is the
+// breaker's.
+const twoMoments = 1.5
+
+// episodes is in how many clusters the events came, as many equal ones; without
+// end where that is not known.
+func (c ClusterSums) episodes() float64 {
+	if !(c.XX > 0) {
+		return math.Inf(1)
+	}
+	return c.X * c.X / c.XX
 }
 
 // dispersion is Pearson's chi-square of g clusters' event counts around their
@@ -117,7 +134,7 @@ func (s *State) findRatio(t *Statistics, m int, gate Gate, threshold float64, as
 func worseFloor(x, n, phi, floor, threshold float64) string {
 	innocent := func(floor float64) bool { return logAbove(x, n, floor, phi) < math.Log(threshold) }
 	if floor, found := leastMargin(floor, innocent); found && floor <= .5 {
-		return fmt.Sprintf("not worse, had error_floor been %s or more", percent(floor))
+		return fmt.Sprintf("at this look not worse, had error_floor been %s or more", percent(floor))
 	}
 	return ""
 }

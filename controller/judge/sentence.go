@@ -95,7 +95,7 @@ func (s *State) rollbackText(r ruling) string {
 	case GateErrors, GateInvalidScores, GateData, GateSampleRatio, GatePrediction, GateLive:
 	}
 	b.WriteString(r.text)
-	b.WriteString("; false-alarm guarantee <= 5 % per rollout over unlimited looks; ")
+	b.WriteString("; made for at most 5 % false alarms per rollout however often it looks, as far as connections are independent; ")
 	unit := "requests per arm"
 	switch r.Gate {
 	case GateFilterRatePaired, GatePartnersPaired:

@@ -214,7 +214,7 @@ func TestGates(t *testing.T) {
 		if v.Outcome != tt.outcome || v.Gate != tt.gate || !strings.Contains(v.Sentence, tt.says) {
 			t.Errorf("%s: %s by %q: %s\nwant %s by %q saying %q", tt.name, v.Outcome, v.Gate, v.Sentence, tt.outcome, tt.gate, tt.says)
 		}
-		if f := findingOf(v, tt.gate); v.Outcome == Worse && !v.Breaker && !strings.HasPrefix(f.Otherwise, "not worse, had") {
+		if f := findingOf(v, tt.gate); v.Outcome == Worse && !v.Breaker && !strings.HasPrefix(f.Otherwise, "at this look not worse, had") {
 			t.Errorf("%s: otherwise %q", tt.name, f.Otherwise)
 		}
 		if v.Breaker != (tt.gate == GateBreaker) {
@@ -280,7 +280,7 @@ func TestHoldIsNotLatched(t *testing.T) {
 	if v.Outcome != Unsure || v.Gate != GateDrift {
 		t.Fatalf("%s: %s", v.Outcome, v.Sentence)
 	}
-	if f := findingOf(v, GateDrift); !strings.HasPrefix(f.Otherwise, "not held, had drift_margin been 2") {
+	if f := findingOf(v, GateDrift); !strings.HasPrefix(f.Otherwise, "at this look not held, had drift_margin been 2") {
 		t.Errorf("otherwise %q", f.Otherwise)
 	}
 	if v := s.Judge(soundStep(time.Unix(1e9+5, 0), 2), p); v.Outcome != Acceptable {
@@ -356,14 +356,14 @@ func TestExplanations(t *testing.T) {
 	if v.Outcome != Worse || len(f.Growth) != maxGrowth || !slices.IsSorted(f.Growth) {
 		t.Errorf("%s: %v", v.Outcome, f.Growth)
 	}
-	if !strings.HasPrefix(f.Otherwise, "not worse, had margin been 2.") {
+	if !strings.HasPrefix(f.Otherwise, "at this look not worse, had margin been 2.") {
 		t.Errorf("otherwise %q", f.Otherwise)
 	}
 	if len(f.Drivers) != 2 || f.Drivers[0].Name != "connections 5 of task-2" || f.Drivers[1].Name != planned(1) {
 		t.Errorf("drivers %v", f.Drivers)
 	}
 	ok := findingOf(v, GateFilterRatePaired)
-	if !strings.HasPrefix(ok.Otherwise, "not proven yet, had margin been less than") || ok.Detectable <= 0 || ok.Alpha != .005 {
+	if !strings.HasPrefix(ok.Otherwise, "at this look not proven yet, had margin been less than") || ok.Detectable <= 0 || ok.Alpha != .005 {
 		t.Errorf("%+v", ok)
 	}
 }

@@ -56,6 +56,7 @@ const gates: Record<string, string> = {
   missed_bids: "Missed bids",
   sample_ratio: "Traffic shared out",
   prediction: "As predicted",
+  live: "Live as in shadow",
   breaker: "Breaker",
 };
 

@@ -142,6 +142,7 @@ var gates = {
   missed_bids: "Missed bids",
   sample_ratio: "Traffic shared out",
   prediction: "As predicted",
+  live: "Live as in shadow",
   breaker: "Breaker"
 };
 var gateName = (gate) => gates[gate] ?? words(gate);
