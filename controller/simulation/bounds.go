@@ -59,6 +59,9 @@ func root(f func(float64) float64) float64 {
 // normalQuantile is the inverse of the standard normal distribution function.
 func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }
 
+// normalBelow is the standard normal distribution function.
+func normalBelow(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
+
 // quantile of sorted values; NaN of none.
 func quantile(sorted []float64, q float64) float64 {
 	if len(sorted) == 0 {

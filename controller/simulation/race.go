@@ -1,8 +1,6 @@
 package simulation
 
 import (
-	"math"
-	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -46,122 +44,48 @@ func races() []race {
 	}
 }
 
-// Finish is how a race went on one kind of traffic.
-type Finish struct {
-	Race   race
-	Kind   Kind
-	Runs   int
-	Spoke  []float64 // units at which the gate spoke, sorted
-	Known  []float64 // information at that time, against the oracle's, sorted
-	Oracle float64   // units that a fixed sample needs, which knows the variance and looks once
-	Unit   string
+// A course is a race under way, on the traffic of one seed.
+type course struct {
+	race     race
+	market   *market
+	panel    panel
+	counters map[int]*counter
+	upto     map[int]int64
+	answered float64 // requests of both arms
 }
 
-// Ratio is what a quantile of the runs needed, against the oracle; runs in
-// which the gate never spoke count as infinite.
-func (f Finish) Ratio(q float64) float64 { return ofAll(f.Spoke, q, f.Runs) / f.Oracle }
-
-// ofAll is a quantile of runs of which the sorted ones came to an end.
-func ofAll(ended []float64, q float64, runs int) float64 {
-	i := int(math.Ceil(q*float64(runs))) - 1
-	if i >= len(ended) {
-		return math.Inf(1)
+func (r race) start(seed uint64, kind Kind) *course {
+	c := &course{race: r, market: newMarket(seed, kind, r.scenario), counters: map[int]*counter{}, upto: map[int]int64{}}
+	if c.market.perLook = r.perLook; kind == Independent && !r.paired && r.partner == 0 {
+		c.market.perLook /= 4 // decides so much sooner
 	}
-	return ended[max(0, i)]
+	return c
 }
 
-// Mean is the same for the mean of those that spoke.
-func (f Finish) Mean() float64 { return mean(f.Spoke) / f.Oracle }
-
-// path is what a run came to, look by look.
-type path struct {
-	units    []float64
-	variance []float64 // squared standard error of the difference; infinite where unknown
-	spoke    int       // look, -1 for never
+// look plays one look, from 1, and has it judged.
+func (c *course) look(look int) (judge.Statistics, judge.Verdict) {
+	l := tally.Look{At: start().Add(time.Duration(look) * time.Second), Served: true}
+	for arm, tasks := range [][]int{canaries(), controls()} {
+		for _, i := range tasks {
+			o := order{task: i, look: look, arm: []judge.Arm{judge.Candidate, judge.Control}[arm], explore: .2, sample: .1}
+			l.Reports = append(l.Reports, c.report(o))
+		}
+	}
+	return c.panel.look(l, judge.Policy{}, 1)
 }
 
-// Races runs all races that a size has time for.
-func Races(size Size) (all []Finish) {
-	for _, r := range races() {
-		for _, k := range Kinds() {
-			runs := size.Races
-			if r.long || k == Persistent {
-				runs = size.Slow
-			}
-			if runs > 0 {
-				all = append(all, r.run(k, runs))
-			}
-		}
+func (c *course) report(o order) tally.Report {
+	if c.counters[o.task] == nil {
+		c.counters[o.task] = newCounter(partnerName(o.task))
 	}
-	return all
-}
-
-// run plays a race on all processors.
-func (r race) run(kind Kind, runs int) Finish {
-	paths := make([]path, runs)
-	parallel(runs, func(i int) { paths[i] = r.once(uint64(i)+1, kind) })
-	f := Finish{Race: r, Kind: kind, Runs: runs, Unit: "requests per arm", Oracle: r.oracle(paths)}
-	if r.paired {
-		f.Unit = "pairs"
-	}
-	for _, p := range paths {
-		if p.spoke >= 0 {
-			f.Spoke = append(f.Spoke, p.units[p.spoke])
-			f.Known = append(f.Known, 1/p.variance[p.spoke]/r.needed())
-		}
-	}
-	slices.Sort(f.Spoke)
-	slices.Sort(f.Known)
-	return f
-}
-
-// once plays one run: until the gate has spoken and the oracle would have, as
-// far as this run can tell.
-func (r race) once(seed uint64, kind Kind) (p path) {
-	m := newMarket(seed, kind, r.scenario)
-	if m.perLook = r.perLook; kind == Independent && !r.paired && r.partner == 0 {
-		m.perLook /= 4 // decides so much sooner
-	}
-	var j panel
-	counters := map[int]*counter{}
-	upto := map[int]int64{}
-	p.spoke = -1
-	for look := 1; look <= r.looks; look++ {
-		l := tally.Look{At: start().Add(time.Duration(look) * time.Second), Served: true}
-		for arm, tasks := range [][]int{canaries(), controls()} {
-			for _, i := range tasks {
-				o := order{task: i, look: look, arm: []judge.Arm{judge.Candidate, judge.Control}[arm], explore: .2, sample: .1}
-				if counters[i] == nil {
-					counters[i] = newCounter(partnerName(i))
-				}
-				m.play(o, counters[i])
-				l.Reports = append(l.Reports, identified(counters[i], o, upto, i))
-			}
-		}
-		stats, verdict := j.look(l, judge.Policy{}, 1)
-		units, variance := r.measure(stats)
-		p.units, p.variance = append(p.units, units), append(p.variance, variance)
-		if r.watch != nil {
-			r.watch(units, verdict)
-			continue
-		}
-		if p.spoke < 0 && r.spoken(verdict) {
-			p.spoke = look - 1
-		}
-		if p.spoke >= 0 && 1/variance > 1.5*r.needed() {
-			break
-		}
-	}
-	return p
-}
-
-func identified(c *counter, o order, upto map[int]int64, i int) tally.Report {
-	r := &c.report
-	r.Generation, r.Arm, r.Explore, r.Connections, r.After = 1, o.arm, o.explore, lasting, upto[i]
+	c.market.play(o, c.counters[o.task])
+	r := &c.counters[o.task].report
+	r.Generation, r.Arm, r.Explore, r.Connections, r.After = 1, o.arm, o.explore, lasting, c.upto[o.task]
 	for _, n := range r.Requests {
-		upto[i] += n
+		c.upto[o.task] += n
+		c.answered += float64(n)
 	}
-	r.Upto = upto[i]
+	r.Upto = c.upto[o.task]
 	return *r
 }
 
@@ -176,83 +100,4 @@ func (r race) spoken(v judge.Verdict) bool {
 		return f.Threshold > 0 && f.Evidence >= f.Threshold
 	}
 	return false
-}
-
-// measure is how much a look has seen so far, and how well it knows the
-// difference in question.
-func (r race) measure(s judge.Statistics) (units, variance float64) {
-	stream := judge.Overall
-	if r.partner > 0 {
-		stream = -1
-		for k, p := range s.Partners {
-			if p.Name == partnerName(r.partner-1) {
-				stream = judge.FirstPartner + k
-			}
-		}
-	}
-	if stream < 0 || stream >= len(s.Streams) {
-		return 0, math.Inf(1)
-	}
-	if r.paired {
-		p := s.Streams[stream].Pairs
-		return p.N, pairsVariance(p)
-	}
-	d := s.Streams[stream].Served
-	if r.partner > 0 {
-		return math.Min(d.N[0], d.N[1]), servedVariance(d)
-	}
-	return float64(min(s.Answered[0], s.Answered[1])), servedVariance(d)
-}
-
-// servedVariance is the cluster-robust variance of a difference of arms.
-func servedVariance(d judge.Difference) float64 {
-	v := 0.0
-	for a := range d.U2 {
-		if d.G[a] < 2 {
-			return math.Inf(1)
-		}
-		g := float64(d.G[a])
-		v += g / (g - 1) * d.U2[a]
-	}
-	return math.Max(v, .7*d.Binomial) / (d.Q * d.Q)
-}
-
-// pairsVariance is the same of a paired difference.
-func pairsVariance(p judge.PairSums) float64 {
-	if p.G < 2 || p.N <= 0 || p.Ten+p.One == 0 {
-		return math.Inf(1)
-	}
-	d := (p.Ten - p.One) / p.N
-	return p.G / (p.G - 1) * (p.SS - 2*d*p.SN + d*d*p.NN) / (p.N * p.N)
-}
-
-// needed is the information at which a test of fixed size has a power of
-// 80 %: of two one-sided tests for a proof (8.56/m^2 at .05), of a two-sided
-// one for harm (7.85/h^2 at .05).
-func (r race) needed() float64 {
-	z := normalQuantile(1-r.alpha/2) + normalQuantile(.8)
-	if r.proof {
-		z = normalQuantile(1-r.alpha) + normalQuantile(.9)
-	}
-	return z * z / (r.distance * r.distance)
-}
-
-// oracle is how many units a fixed sample needs: where the information reaches
-// what is needed, with the variance of all runs taken together.
-func (r race) oracle(paths []path) float64 {
-	needed := r.needed()
-	for look := 0; ; look++ {
-		var units, variance []float64
-		for _, p := range paths {
-			if look < len(p.units) {
-				units, variance = append(units, p.units[look]), append(variance, p.variance[look])
-			}
-		}
-		if 2*len(units) < len(paths) || len(units) == 0 {
-			return math.Inf(1)
-		}
-		if v := mean(variance); 1/v >= needed {
-			return mean(units) * needed * v // within the look
-		}
-	}
 }

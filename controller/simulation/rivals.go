@@ -3,8 +3,10 @@ package simulation
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // The three metrics that the rivals are given, as they would be in practice:
@@ -52,16 +54,6 @@ func (v *interval) count(arm int, c *counter) {
 		}
 	}
 }
-
-// Ending is how a judge let a rollout end.
-type Ending string
-
-// The endings.
-const (
-	Promoted   Ending = "promoted"
-	RolledBack Ending = "rolled back"
-	Undecided  Ending = "undecided" // held, or out of time
-)
 
 // A rival is another way to judge a canary. It is shown every look, and says
 // Undecided until it has made up its mind.
@@ -255,4 +247,41 @@ func rivals() map[string]func() rival {
 		Kayenta:   func() rival { return &kayenta{} },
 		Threshold: func() rival { return &threshold{} },
 	}
+}
+
+// playRivals shows the rivals a canary of the same tasks on the same streams,
+// from the first look on, and returns how each ended it.
+func playRivals(m *market, watch func(look int, requests int64, v interval)) map[string]Result {
+	fresh, judges, results := rivals(), map[string]rival{}, map[string]Result{}
+	for name, make := range fresh {
+		judges[name] = make()
+	}
+	c := newCounter("")
+	res := Result{Ending: Undecided, Phase: rollout.Canary}
+	for look := 1; len(judges) > 0 && look <= mostLooks; look++ {
+		var v interval
+		for arm, tasks := range [][]int{judge.CandidateArm: canaries(), judge.ControlArm: controls()} {
+			for _, i := range tasks {
+				o := order{task: i, look: look, at: time.Duration(look) * lookEvery, tried: time.Duration(look) * lookEvery, arm: judge.Control}
+				if arm == judge.CandidateArm {
+					o.arm = judge.Candidate
+				}
+				m.play(o, c)
+				v.count(arm, c)
+			}
+		}
+		res.Looks = look
+		res.Requests += int64(v.n[judge.CandidateArm][failing] + v.n[judge.ControlArm][failing])
+		res.Exposed += int64(v.n[judge.CandidateArm][failing])
+		if watch != nil {
+			watch(look, res.Requests, v)
+		}
+		for name, r := range judges {
+			if res.Ending = r.look(v); res.Ending != Undecided {
+				results[name] = res
+				delete(judges, name)
+			}
+		}
+	}
+	return results
 }

@@ -190,6 +190,3 @@ func errorPower(n float64) float64 {
 	floor := judge.Policy{}.Sane().ErrorFloor
 	return normalBelow(((floor-errorRate)*math.Sqrt(n) - 1.6448536*math.Sqrt(floor)) / math.Sqrt(errorRate))
 }
-
-// normalBelow is the standard normal distribution function.
-func normalBelow(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
