@@ -74,7 +74,7 @@ func TestPoisson(t *testing.T) {
 }
 
 func TestAlias(t *testing.T) {
-	shares := zipf()
+	shares := zipf(100)
 	if sum := mean(shares) * 100; math.Abs(sum-1) > 1e-12 {
 		t.Fatalf("shares add up to %v", sum)
 	}

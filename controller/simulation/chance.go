@@ -86,10 +86,10 @@ func (a alias) draw(bits uint64) int {
 	return int(a.other[i])
 }
 
-// zipf returns the shares of all partners, the k-th of which has 1/k of the
+// zipf returns the shares of n partners, the k-th of which has 1/k of the
 // first one's traffic.
-func zipf() []float64 {
-	shares, total := make([]float64, partners), 0.0
+func zipf(n int) []float64 {
+	shares, total := make([]float64, n), 0.0
 	for k := range shares {
 		shares[k] = 1 / float64(k+1)
 		total += shares[k]

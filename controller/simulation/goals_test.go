@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,12 +43,12 @@ func TestRights(t *testing.T) {
 // Every scenario has a truth and a name of its own.
 func TestScenarios(t *testing.T) {
 	seen := map[string]bool{}
-	for _, s := range Scenarios() {
+	for _, s := range slices.Concat(Scenarios(), Worlds()) {
 		if s.Name == "" || seen[s.Name] || s.Truth != Fine && s.Truth != OnEdge && s.Truth != Harmful {
 			t.Errorf("%+v", s)
 		}
 		seen[s.Name] = true
-		fine := s.Shift == 0 && s.ErrorRatio == 0 && s.Slower == 0 && s.InvalidRatio == 0 && !s.Crashes
+		fine := s.Shift == 0 && s.ErrorRatio == 0 && s.Slower == 0 && s.InvalidRatio == 0 && s.Grows == 0 && s.Dearest == 0 && !s.Crashes
 		if fine && s.Truth != Fine {
 			t.Errorf("%s does nothing and is called %s", s.Name, s.Truth)
 		}

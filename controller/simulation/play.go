@@ -27,7 +27,9 @@ type Result struct {
 	Culprits []string
 	Phase    rollout.Phase // that it ended in, shadow or canary
 	Sentence string
+	Proven   bool // the pairs, of all partners together, at any look
 	Looks    int
+	Began    int   // look from which on the candidate was tried
 	Requests int64 // answered by the tasks compared
 	Exposed  int64 // of those, answered by the candidate
 	Invalid  int   // looks whose data contradicted themselves
@@ -53,12 +55,7 @@ const mostLooks = 240
 // play carries out one rollout by the very functions that carry out real ones:
 // Decide, the tally and the judge.
 func play(m *market, p rollout.Policies, watch func(step)) Result {
-	if m.scenario.Unpaired {
-		p = unpaired(p)
-	}
-	if m.scenario.Guarded {
-		p.Default.Judge.Served, p.Default.Judge.Latency = judge.Guard, judge.Guard
-	}
+	p = m.scenario.govern(p)
 	w, s := newWorld(m), rollout.State{Fleet: "f", Stable: stableRelease, Default: stableRelease}
 	var j panel
 	var res Result
@@ -71,6 +68,7 @@ func play(m *market, p rollout.Policies, watch func(step)) Result {
 			stats, verdict := j.look(look, s.JudgePolicy(p), r.Generation)
 			res.count(counted, verdict)
 			seen.Verdict, seen.Exposed = &verdict, res.Exposed
+			res.Began = w.began
 			if watch != nil {
 				watch(step{w.look, r.Step, res.Requests, [judge.Arms][]string{r.CanaryTasks, r.ControlTasks}, stats, verdict})
 			}
@@ -100,6 +98,11 @@ func (res *Result) count(counted []*task, v judge.Verdict) {
 	}
 	if v.Outcome == judge.Invalid {
 		res.Invalid++
+	}
+	for _, f := range v.Findings {
+		if f.Gate == judge.GateFilterRatePaired && f.Outcome == judge.Acceptable {
+			res.Proven = true
+		}
 	}
 }
 
@@ -138,6 +141,29 @@ func policies() rollout.Policies {
 	p.Steps = []rollout.Step{{Tasks: 2, Soak: 5 * time.Minute, Margin: .05}, {Tasks: 8, Soak: 10 * time.Minute}}
 	p.PhaseWait, p.Inconclusive.PhaseWaits = 20*time.Minute, 1.5
 	return rollout.Policies{Default: p}
+}
+
+// govern returns the policies that the scenario has its rollout go by.
+func (s Scenario) govern(p rollout.Policies) rollout.Policies {
+	d := rollout.Defaults()
+	switch s.Plan {
+	case Default:
+		p.Default.Steps, p.Default.PhaseWait = d.Steps, 30*time.Minute
+		p.Default.Shadow.Tasks = d.Shadow.Tasks
+	case ByPercent:
+		p.Default.Steps = []rollout.Step{{Percent: 25, Soak: 5 * time.Minute, Margin: .05}, {Percent: 50, Soak: 10 * time.Minute}}
+	case Patient:
+		p.Default.Steps = slices.Clone(p.Default.Steps)
+		p.Default.Steps[len(p.Default.Steps)-1].Soak = 30 * time.Minute
+	case Usual:
+	}
+	if s.Unpaired {
+		p = unpaired(p)
+	}
+	if s.Guarded {
+		p.Default.Judge.Served, p.Default.Judge.Latency = judge.Guard, judge.Guard
+	}
+	return p
 }
 
 // unpaired is what one does who cannot score anything twice: all canaries at

@@ -261,10 +261,14 @@ func playRivals(m *market, watch func(look int, requests int64, v interval)) map
 	for look := 1; len(judges) > 0 && look <= mostLooks; look++ {
 		var v interval
 		for arm, tasks := range [][]int{judge.CandidateArm: canaries(), judge.ControlArm: controls()} {
-			for _, i := range tasks {
+			for _, slot := range tasks {
+				i, runs := m.occupant(slot, look)
+				if !runs {
+					continue
+				}
 				o := order{task: i, look: look, at: time.Duration(look) * lookEvery, tried: time.Duration(look) * lookEvery, arm: judge.Control}
 				if arm == judge.CandidateArm {
-					o.arm = judge.Candidate
+					o.arm, o.broken = judge.Candidate, slot == canaries()[0] && m.scenario.failing(o.tried)
 				}
 				m.play(o, c)
 				v.count(arm, c)

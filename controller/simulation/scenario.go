@@ -26,32 +26,71 @@ const (
 	Harmful Truth = "harmful" // outside a band: a promotion is false
 )
 
+// Plan is by which policy a rollout goes.
+type Plan string
+
+// The plans.
+const (
+	Usual     Plan = ""           // an operator's: shadow on 8 tasks, 2 canary tasks, 8
+	Default   Plan = "default"    // that of a fleet whose file says nothing of steps: 5 %, 25 %
+	ByPercent Plan = "by percent" // 25 %, 50 % of the tasks that there are
+	Patient   Plan = "patient"    // the usual one, whose last step soaks for half an hour
+)
+
 // Scenario is what a candidate does, or what befalls the fleet meanwhile. A
 // zero Scenario is a candidate that behaves like stable but for decisions that
 // fall the other way as often one way as the other.
 type Scenario struct {
 	Name  string
 	Truth Truth
+	Plan  Plan
 
-	Shift   float64       // candidate's filter rate less stable's
-	Partner int           // the shift is this partner's alone, counted from 1; 0: everybody's
-	After   time.Duration // of trying, before which the candidate behaves; noise and the peak begin then too
+	Shift    float64       // candidate's filter rate less stable's
+	Partner  int           // the shift is this partner's alone, counted from 1; 0: everybody's
+	LiveOnly bool          // it shows only where the candidate serves: what stable scores beside it knows nothing of it
+	Whole    bool          // the shift is the share of connections whose every pair the candidate filters; no other decision differs
+	Grows    float64       // the shift grows by so much a minute
+	After    time.Duration // of trying, before which the candidate behaves; noise, the peak and the failure begin then too
 
 	Slower       float64 // candidate's latency is longer by this share
 	ErrorRatio   float64 // candidate's error rate against stable's; 0 means 1
 	InvalidRatio float64 // share of pairs that the candidate leaves without a score against stable's; 0: neither leaves any
 	Crashes      bool    // one task that serves the candidate ends by itself
 	Nearer       float64 // candidate's scores lie nearer to the threshold by this share than its manifest tells; it filters the same
+	Dearest      float64 // share of all bids that the candidate filters and stable does not: those of the highest price; 0: bids tell no price
 
 	Unpaired bool // nothing is scored by both releases: what is served decides alone
 
 	Guarded bool // what the arms show may end the rollout, and need not be proven (judge.served, judge.latency: guard)
 
-	Bursts   bool // now and then some task fails 3 % of its requests for half a minute, whatever it serves
-	Noisy    bool // one task that will be a canary takes 1.5 times as long, whatever it serves
-	Peak     bool // all tasks take twice as long, whatever they serve
-	Shunned  bool // tasks that will be canaries get half the connections and requests, whatever they serve
-	Exchange bool // 40 % of the traffic comes over 64 connections in all
+	Burst    Burst // that befalls any task now and then, whatever it serves
+	Fails    bool  // a task of the candidate fails 30 % of its requests for ten seconds, once
+	Noisy    bool  // one task that will be a canary takes 1.5 times as long, whatever it serves
+	Peak     bool  // all tasks take twice as long, whatever they serve
+	Shunned  bool  // tasks that will be canaries get half the connections and requests, whatever they serve
+	Exchange bool  // 40 % of the traffic comes over 64 connections in all
+
+	Small   bool    // 12 partners instead of 100, and half the requests: takes a third of the time
+	Lasting int     // connections of a task, where they last, instead of 200
+	Tailed  bool    // some of them bring far more requests than others: Pareto's distribution
+	Repeats bool    // a connection asks one request again and again
+	Unlike  float64 // standard deviation of what all clients of a task have in common
+	Scales  bool    // 8 tasks become 30 after eight minutes
+	Churns  bool    // every few minutes another task takes the place of one
+	Zones   Zones
+}
+
+// Burst is when a task fails much of what it is asked.
+type Burst struct {
+	Share  float64 // of requests
+	Chance float64 // that a task begins one in a look
+	Looks  int     // that it lasts
+}
+
+// Zones are two, of which each has half the tasks and clients of its own.
+type Zones struct {
+	Gap     float64 // between the filter rates of the zones' clients
+	Partner float64 // standard deviation of what a partner adds to that gap
 }
 
 // Scenarios returns what the whole controller is tried on.
@@ -65,7 +104,7 @@ func Scenarios() []Scenario {
 		{Name: "one bad partner of 100: +8 pt", Truth: Harmful, Shift: .08, Partner: 8},
 		{Name: "slow harm: +6 pt after 10 min", Truth: Harmful, Shift: .06, After: 10 * time.Minute},
 		{Name: "errors x 4", Truth: Harmful, ErrorRatio: 4},
-		{Name: "error bursts on any task", Truth: Fine, Bursts: true},
+		{Name: "error bursts on any task", Truth: Fine, Burst: Burst{Share: .03, Chance: .01, Looks: 3}},
 		{Name: "latency +10 %", Truth: Harmful, Slower: .10},
 		{Name: "a canary task with a noisy neighbour", Truth: Fine, Noisy: true},
 		{Name: "no change, served counts alone", Truth: Fine, Unpaired: true},
@@ -86,3 +125,18 @@ func Scenarios() []Scenario {
 // active reports whether the candidate misbehaves, or its tasks are befallen,
 // so long after it was first tried.
 func (s Scenario) active(since time.Duration) bool { return since >= s.After }
+
+// shift is what the candidate adds to the filter rate of those it harms, so
+// long after it was first tried.
+func (s Scenario) shift(since time.Duration) float64 {
+	if !s.active(since) {
+		return 0
+	}
+	return s.Shift + s.Grows*(since-s.After).Minutes()
+}
+
+// failing reports whether this is the look in which a task of the candidate
+// fails.
+func (s Scenario) failing(since time.Duration) bool {
+	return s.Fails && since >= s.After && since < s.After+lookEvery
+}

@@ -13,11 +13,12 @@ import (
 
 // Sizes of the world that is played.
 const (
-	fleetSize = 24
-	buckets   = 64
-	partners  = 100
-	asked     = 5   // partners per request
-	perLook   = 600 // requests per task and look
+	fleetSize   = 24
+	buckets     = 64
+	partners    = 100
+	fewPartners = 12  // in small worlds
+	asked       = 5   // partners per request
+	perLook     = 600 // requests per task and look
 
 	shortLength = 50  // mean requests of a short connection
 	lasting     = 200 // connections of a task, where they last
@@ -40,9 +41,7 @@ const (
 const (
 	errorRate   = .0005
 	invalidRate = .0005 // of pairs that stable leaves without a score, where any are
-	burstRate   = .03   // errors during a burst
-	burstLooks  = 3
-	burstChance = .01 // that a task begins one in a look
+	failRate    = .3    // of requests while a task of the candidate fails
 )
 
 // What a request takes: a lognormal about 300 microseconds.
@@ -62,6 +61,16 @@ const (
 const (
 	bidRate    = .08
 	missedBids = .008
+	bidSpread  = 1.5 // of the logarithm of prices
+)
+
+// How the fleet changes, where it does.
+const (
+	firstTasks  = 8
+	scaledTasks = 30
+	scaleAfter  = 8 * time.Minute
+	churnChance = .05 // that a task is replaced in a look
+	tail        = 1.2 // Pareto's index of what connections bring
 )
 
 // driftHeight is how far all filter rates drift and back within driftPeriod,
@@ -83,17 +92,27 @@ type market struct {
 	scenario Scenario
 	perLook  float64 // mean requests per task and look
 	asks     alias
-	rates    [partners]float64
-	tasks    [fleetSize]place
+	rates    []float64
+	gaps     []float64 // between the zones, by partner
+	tasks    []place   // first those of the beginning, then those that come later
+	first    int       // how many there are in the beginning
+	arrivals []arrival
 }
+
+// An arrival is a task that comes later, in the place of another or in a new
+// one.
+type arrival struct{ look, slot, task int }
 
 // A place is one task's end of the traffic.
 type place struct {
 	connections []connection // those that last
 	exchange    []connection // those of the exchange
+	weights     alias        // of those that last, where some bring more than others
 	open        int          // connections at any time, as the task tells
 	load        float64      // of perLook
 	slow        float64      // added to the logarithm of latency
+	zone        int          // 0 or 1
+	habit       float64      // of all its clients
 	noisy       bool
 }
 
@@ -103,39 +122,117 @@ type connection struct {
 	rate, flip float64
 }
 
+// lot is a number that the connection has drawn for itself.
+func (c connection) lot() uint64 { return scramble(math.Float64bits(c.flip)) }
+
 // newMarket opens the traffic of a seed.
 func newMarket(seed uint64, kind Kind, scenario Scenario) *market {
-	m := &market{seed: seed, kind: kind, scenario: scenario, perLook: perLook, asks: newAlias(zipf())}
+	m := &market{seed: seed, kind: kind, scenario: scenario, perLook: perLook, first: fleetSize, rates: make([]float64, partners)}
+	if scenario.Small {
+		m.perLook, m.rates = perLook/2, m.rates[:fewPartners]
+	}
+	m.asks = newAlias(zipf(len(m.rates)))
 	rng := chance(seed, 1)
 	for k := range m.rates {
 		m.rates[k] = .28 + .24*float64(scramble(uint64(k))%1000)/1000 // the market's own, not the seed's
 	}
-	for i := range m.tasks {
-		t := &m.tasks[i]
-		t.load = 1 + .1*(2*rng.Float64()-1)
-		t.slow = taskSpread * rng.NormFloat64()
-		t.open = lasting
-		if scenario.Shunned && slices.Contains(canaries(), i) {
-			t.open /= 2
-			t.load /= 2
-		}
-		if kind == Persistent {
-			for range lasting {
-				t.connections = append(t.connections, connect(rng))
-			}
-			t.connections = t.connections[:t.open]
-		}
+	if scenario.Scales {
+		m.first = firstTasks
 	}
-	m.tasks[canaries()[2+rng.IntN(6)]].noisy = scenario.Noisy
+	for i := range m.first {
+		m.open(rng, scenario.Shunned && slices.Contains(canaries(), i))
+	}
+	m.tasks[canaries()[2+rng.IntN(6)]%m.first].noisy = scenario.Noisy
 	if scenario.Exchange {
 		for range heavy {
 			c := connect(rng)
 			c.rate += heavyBias
-			t := &m.tasks[rng.IntN(fleetSize)]
+			t := &m.tasks[rng.IntN(m.first)]
 			t.exchange = append(t.exchange, c)
 		}
 	}
+	m.plan(chance(seed, 7))
+	m.settle(chance(seed, 8))
 	return m
+}
+
+// open adds a task with its connections.
+func (m *market) open(rng *rand.Rand, shunned bool) {
+	t := place{load: 1 + .1*(2*rng.Float64()-1), slow: taskSpread * rng.NormFloat64(), open: lasting}
+	if m.scenario.Lasting > 0 {
+		t.open = m.scenario.Lasting
+	}
+	all := t.open
+	if shunned {
+		t.open /= 2
+		t.load /= 2
+	}
+	if m.kind == Persistent {
+		for range all {
+			t.connections = append(t.connections, connect(rng))
+		}
+		t.connections = t.connections[:t.open]
+	}
+	if m.scenario.Tailed {
+		weights := make([]float64, t.open)
+		for i := range weights {
+			weights[i] = math.Pow(1-rng.Float64(), -1/tail)
+		}
+		t.weights = newAlias(weights)
+	}
+	m.tasks = append(m.tasks, t)
+}
+
+// plan says which tasks come later, and opens them.
+func (m *market) plan(rng *rand.Rand) {
+	slots := m.first
+	come := func(look, slot int) {
+		m.arrivals = append(m.arrivals, arrival{look, slot, len(m.tasks)})
+		m.open(rng, false)
+	}
+	for look := 1; look <= mostLooks; look++ {
+		if m.scenario.Scales && look == int(scaleAfter/lookEvery) {
+			for ; slots < scaledTasks; slots++ {
+				come(look, slots)
+			}
+		}
+		if m.scenario.Churns && rng.Float64() < churnChance {
+			come(look, rng.IntN(slots))
+		}
+	}
+}
+
+// settle gives every task its zone, half of those of the beginning to each, and
+// its clients their habits.
+func (m *market) settle(rng *rand.Rand) {
+	zones := m.scenario.Zones
+	m.gaps = make([]float64, len(m.rates))
+	if zones != (Zones{}) {
+		for k := range m.gaps {
+			m.gaps[k] = zones.Gap + zones.Partner*rng.NormFloat64()
+		}
+	}
+	for at, i := range rng.Perm(m.first) {
+		m.tasks[i].zone = at % 2
+	}
+	for i := range m.tasks {
+		if i >= m.first {
+			m.tasks[i].zone = rng.IntN(2)
+		}
+		m.tasks[i].habit = m.scenario.Unlike * rng.NormFloat64()
+	}
+}
+
+// occupant is the task in a slot of the fleet during a look; ok is false where
+// there is none yet.
+func (m *market) occupant(slot, look int) (task int, ok bool) {
+	task, ok = slot, slot < m.first
+	for _, a := range m.arrivals {
+		if a.slot == slot && a.look <= look {
+			task, ok = a.task, true
+		}
+	}
+	return task, ok
 }
 
 func connect(rng *rand.Rand) connection {
@@ -161,16 +258,23 @@ func (m *market) slowness(task int, active bool) float64 {
 }
 
 // past is what a task's requests took in the hour before the candidate came.
+// What independent counts add up to is drawn at once.
 func (m *market) past(task int) []int64 {
-	bins := make([]int64, judge.LatencyBins)
+	var means [judge.LatencyBins]float64
 	rng, t := chance(m.seed, 5, uint64(task)), &m.tasks[task]
 	for range pastLooks {
 		mean := math.Log(latencyMedian) + m.slowness(task, m.scenario.After == 0) + lookSpread*rng.NormFloat64()
 		below := 0.0
 		for bin := latencyBin(mean - 4*latencySpread); below < 1-1e-6; bin++ {
 			upto := normalBelow((float64(bin+1)*math.Ln2/4 - mean) / latencySpread)
-			bins[bin] += int64(poisson(rng, m.perLook*t.load*(upto-below)))
+			means[bin] += m.perLook * t.load * (upto - below)
 			below = upto
+		}
+	}
+	bins := make([]int64, judge.LatencyBins)
+	for bin, mean := range means {
+		if mean > 0 {
+			bins[bin] = int64(poisson(rng, mean))
 		}
 	}
 	return bins
@@ -181,13 +285,13 @@ func (m *market) past(task int) []int64 {
 func (m *market) reference() []float64 {
 	shares := make([]float64, judge.ScoreBins)
 	shift, spread, steps := m.scenario.Shift, 0.0, 20
-	if m.scenario.Partner > 0 || m.scenario.After > 0 {
+	if s := m.scenario; s.Partner > 0 || s.After > 0 || s.LiveOnly || s.Whole {
 		shift = 0
 	}
 	if m.kind != Independent {
 		spread = math.Hypot(connectionSpread, requestSpread)
 	}
-	traffic := zipf()
+	traffic := zipf(len(m.rates))
 	for k, rate := range m.rates {
 		for i := range steps {
 			habit := spread * normalQuantile((float64(i)+.5)/float64(steps))
@@ -202,11 +306,12 @@ func (m *market) reference() []float64 {
 
 // An order is what a task is asked to do in a look.
 type order struct {
-	task  int
-	look  int           // since the beginning
-	at    time.Duration // since the beginning
-	tried time.Duration // since the candidate was first tried
-	arm   judge.Arm
+	task   int
+	look   int           // since the beginning
+	at     time.Duration // since the beginning
+	tried  time.Duration // since the candidate was first tried
+	arm    judge.Arm
+	broken bool // as the scenario says of one task of the candidate
 
 	// Shares of requests scored by both releases: explored ones, of which it is
 	// told who bid, and others.
@@ -227,13 +332,23 @@ func newCounter(task string) *counter {
 		Task: task, Boot: "b1", Requests: list(), Errors: list(), Invalid: list(), ShadowRequests: list(), ShadowInvalid: list(),
 		Partners: map[string]tally.Columns{}, Latency: make([]int64, judge.LatencyBins), Scores: make([]int64, judge.ScoreBins),
 	}
-	for k := range c.columns {
-		c.columns[k] = tally.Columns{
+	return c
+}
+
+// touch returns the columns of a partner, who is told from then on.
+func (c *counter) touch(k int) *tally.Columns {
+	of := &c.columns[k]
+	if c.touched[k] {
+		return of
+	}
+	if c.touched[k] = true; of.Scored == nil {
+		list := func() []int64 { return make([]int64, buckets) }
+		*of = tally.Columns{
 			Scored: list(), Filtered: list(), Pairs: list(), CandidateOnly: list(), StableOnly: list(),
 			Bids: list(), BidsCandidateOnly: list(), BidsStableOnly: list(),
 		}
 	}
-	return c
+	return of
 }
 
 func (c *counter) clear() {
@@ -286,217 +401,4 @@ func (m *market) play(o order, c *counter) {
 			c.report.Partners[partnerName(k)] = c.columns[k]
 		}
 	}
-}
-
-// dice are one task's chances in one look.
-type dice struct {
-	*market
-	order
-	c         *counter
-	rng, side *rand.Rand // side: what only some arms need
-	drift     float64
-	shift     [partners]float64
-	fails     uint64 // of 2^24
-	explored  uint64 // of 2^20
-	sampled   uint64 // of 2^20
-	slow      float64
-	scale     float64    // of the distance of scores from the threshold, as they are told
-	blanks    *rand.Rand // which pairs get no score; nil where all do
-	blank     [2]float64 // how often, by the release that serves and by the other
-}
-
-func (d *dice) prepare() {
-	d.drift = drift(d.at)
-	s := d.scenario
-	active := s.active(d.tried)
-	rate, slow := errorRate, d.slowness(d.task, active)+busier*d.drift/driftHeight
-	d.scale = 1
-	if s.Bursts && d.bursting() {
-		rate = burstRate
-	}
-	if d.arm == judge.Candidate && active {
-		if s.ErrorRatio > 0 {
-			rate *= s.ErrorRatio
-		}
-		slow += math.Log1p(s.Slower)
-		d.scale -= s.Nearer
-	}
-	if s.InvalidRatio > 0 {
-		d.prepareBlanks(active)
-	}
-	d.fails = uint64(rate * (1 << 24))
-	d.slow = math.Log(latencyMedian) + slow + lookSpread*d.side.NormFloat64()
-	d.explored, d.sampled = uint64(d.explore*(1<<20)), uint64(d.sample*(1<<20))
-	for k := range d.shift {
-		if active && (s.Partner == 0 || s.Partner == k+1) {
-			d.shift[k] = s.Shift
-		}
-	}
-}
-
-// prepareBlanks has both releases leave pairs without a score. In other
-// scenarios neither does: a request with such a pair is degraded as a whole, so
-// that five pairs at this rate would bring six times the errors that there are.
-func (d *dice) prepareBlanks(active bool) {
-	stable, candidate := invalidRate, invalidRate
-	if active {
-		candidate *= d.scenario.InvalidRatio
-	}
-	d.blanks, d.blank = chance(d.seed, 6, uint64(d.task), uint64(d.look)), [2]float64{stable, candidate}
-	if d.arm == judge.Candidate {
-		d.blank = [2]float64{candidate, stable}
-	}
-}
-
-// unscored says how many pairs of a request get no score from the release that
-// serves, and which get none from the other.
-func (d *dice) unscored() (mine int64, other [asked]bool) {
-	if d.blanks == nil {
-		return 0, other
-	}
-	for i := range other {
-		if d.blanks.Float64() < d.blank[0] {
-			mine++
-		}
-		other[i] = d.blanks.Float64() < d.blank[1]
-	}
-	return mine, other
-}
-
-// bursting reports whether the task began a burst in this look or one of the
-// last.
-func (d *dice) bursting() bool {
-	for back := range burstLooks {
-		if chance(d.seed, 4, uint64(d.task), uint64(d.look-back)).Float64() < burstChance {
-			return true
-		}
-	}
-	return false
-}
-
-// others are the requests that do not come from the exchange.
-func (d *dice) others(t *place, n int) {
-	switch d.kind {
-	case Independent:
-		for range n {
-			d.request(connection{bucket: d.rng.IntN(buckets)})
-		}
-	case Short:
-		for n > 0 {
-			c := connect(d.rng)
-			for range min(n, 1+int(shortLength*d.rng.ExpFloat64())) {
-				d.request(c)
-				n--
-			}
-		}
-	case Persistent:
-		for range n {
-			d.request(t.connections[d.rng.IntN(len(t.connections))])
-		}
-	}
-}
-
-func (d *dice) request(from connection) {
-	g := from.bucket
-	c := d.c
-	c.report.Requests[g]++
-	c.report.Latency[latencyBin(d.slow+latencySpread*d.rng.NormFloat64())]++
-	bits := d.rng.Uint64()
-	habit := d.drift + from.rate
-	if d.kind != Independent {
-		habit += requestSpread * d.rng.NormFloat64()
-	}
-	explored := bits>>44 < d.explored
-	both := explored || bits>>24&0xfffff < d.sampled
-	failed := bits&0xffffff < d.fails
-	mine, other := d.unscored()
-	if mine > 0 && !failed { // then nobody is filtered, and nothing is scored by both
-		c.report.Invalid[g] += mine
-		failed = true
-	}
-	if failed {
-		c.report.Errors[g]++
-	} else if both {
-		c.report.ShadowRequests[g]++
-	}
-	for i := range asked {
-		k, chance := d.asks.draw(d.rng.Uint64()), d.rng.Uint64()
-		if failed {
-			continue
-		}
-		if both && other[i] {
-			c.report.ShadowInvalid[g]++
-		}
-		d.pair(from, k, chance, habit, both && !other[i], explored)
-	}
-}
-
-// pair scores one partner by both releases. A score is the distance from the
-// threshold, which lies at one half; noise is what training again changes.
-func (d *dice) pair(from connection, k int, chance uint64, habit float64, both, explored bool) {
-	u := float64(chance>>32) / (1 << 32)
-	noise := flip*(float64(uint32(chance))/(1<<31)-1) + from.flip
-	stable := u - d.rates[k] - habit
-	candidate := stable - d.shift[k] - noise
-	mine := stable
-	if d.arm == judge.Candidate {
-		mine = candidate
-	}
-	d.c.touched[k] = true
-	of, g := &d.c.columns[k], from.bucket
-	of.Scored[g]++
-	if mine < 0 {
-		of.Filtered[g]++
-	}
-	d.c.report.Scores[scoreBin(mine*d.scale)]++
-	if !both {
-		return
-	}
-	of.Pairs[g]++
-	only := 0 // filtered by both or by neither
-	switch {
-	case candidate < 0 && stable >= 0:
-		only = 1
-		of.CandidateOnly[g]++
-	case stable < 0 && candidate >= 0:
-		only = -1
-		of.StableOnly[g]++
-	}
-	if explored {
-		d.bid(of, g, only, stable < 0 && candidate < 0)
-	}
-}
-
-// bid counts what the partner does when nothing is filtered.
-func (d *dice) bid(of *tally.Columns, g, only int, neither bool) {
-	rate := bidRate
-	if neither || only != 0 {
-		rate = missedBids
-	}
-	if d.side.Float64() >= rate {
-		return
-	}
-	of.Bids[g]++
-	switch only {
-	case 1:
-		of.BidsCandidateOnly[g]++
-	case -1:
-		of.BidsStableOnly[g]++
-	}
-}
-
-// latencyBin is the bin of a latency whose natural logarithm in microseconds
-// is given.
-func latencyBin(log float64) int {
-	return max(0, min(judge.LatencyBins-1, int(math.Floor(4/math.Ln2*log))))
-}
-
-// slowBin is the first bin that stable's p99 lies below.
-func slowBin() int {
-	const z99 = 2.3263478740408408
-	return latencyBin(math.Log(latencyMedian)+latencySpread*z99) + 1
-}
-
-func scoreBin(distance float64) int {
-	return max(0, min(judge.ScoreBins-1, int((1+distance)/2*judge.ScoreBins)))
 }

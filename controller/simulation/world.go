@@ -24,7 +24,7 @@ const (
 // and its tasks is played elsewhere; here the judge is on trial.
 type world struct {
 	market    *market
-	tasks     [fleetSize]task
+	tasks     []task
 	published map[string]bool
 	archived  map[string]bool
 	crashed   []rollout.Crash
@@ -34,6 +34,7 @@ type world struct {
 
 type task struct {
 	rollout.Task
+	place   int     // in the market
 	past    []int64 // of latency
 	counter *counter
 	upto    int64 // requests counted in this generation
@@ -41,14 +42,14 @@ type task struct {
 
 func newWorld(m *market) *world {
 	w := &world{market: m, published: map[string]bool{stableRelease: true}, archived: map[string]bool{}}
-	for i := range w.tasks {
-		w.tasks[i] = newTask(i)
+	for i := range m.first {
+		w.tasks = append(w.tasks, newTask(i, i))
 	}
 	return w
 }
 
-func newTask(i int) task {
-	return task{Task: rollout.Task{ID: taskName(i), Boot: "b1", Reachable: true, Ready: true, Serving: stableRelease, Buckets: 1}}
+func newTask(id, place int) task {
+	return task{place: place, Task: rollout.Task{ID: taskName(id), Boot: "b1", Reachable: true, Ready: true, Serving: stableRelease, Buckets: 1}}
 }
 
 func taskName(i int) string { return fmt.Sprintf("task-%02d", i) }
@@ -56,27 +57,44 @@ func taskName(i int) string { return fmt.Sprintf("task-%02d", i) }
 // count has the tasks that are compared answer one look's requests.
 func (w *world) count() (counted []*task) {
 	w.look++
+	w.arrive()
 	w.crash()
+	failed := false
 	for i := range w.tasks {
 		t := &w.tasks[i]
 		if t.Buckets == 1 {
 			continue
 		}
 		if t.counter == nil {
-			t.counter, t.past = newCounter(t.ID), w.market.past(i)
+			t.counter, t.past = newCounter(t.ID), w.market.past(t.place)
 		}
-		o := order{task: i, look: w.look, at: w.since(0), tried: w.since(w.began - 1), arm: judge.Control}
+		o := order{task: t.place, look: w.look, at: w.since(0), tried: w.since(w.began - 1), arm: judge.Control}
 		if t.Serving == candidateOf {
 			o.arm = judge.Candidate
+			o.broken = !failed && w.market.scenario.failing(o.tried)
+			failed = failed || o.broken
 		}
 		if t.Shadow != "" {
 			o.explore, o.sample = t.Explore, t.Sample
 		}
 		w.market.play(o, t.counter)
-		t.report(o, w.market.tasks[i].open)
+		t.report(o, w.market.tasks[t.place].open)
 		counted = append(counted, t)
 	}
 	return counted
+}
+
+// arrive starts the tasks whose time has come.
+func (w *world) arrive() {
+	for _, a := range w.market.arrivals {
+		switch {
+		case a.look != w.look:
+		case a.slot < len(w.tasks):
+			w.tasks[a.slot] = newTask(a.task, a.task)
+		default:
+			w.tasks = append(w.tasks, newTask(a.task, a.task))
+		}
+	}
 }
 
 // crash ends one task that serves the candidate, when its time has come. ECS
@@ -89,7 +107,7 @@ func (w *world) crash() {
 	for i := range w.tasks {
 		if t := &w.tasks[i]; t.Serving == candidateOf {
 			w.crashed = append(w.crashed, rollout.Crash{Task: t.ID, ExitCode: 139, Why: "Essential container in task exited", At: start().Add(w.since(0))})
-			*t = newTask(fleetSize + i)
+			*t = newTask(fleetSize+i, t.place)
 			return
 		}
 	}
@@ -112,7 +130,7 @@ func (t *task) report(o order, connections int) {
 // observe is what a controller sees of the fleet.
 func (w *world) observe(s rollout.State, now time.Time) rollout.Observation {
 	seen := rollout.Observation{
-		Desired: fleetSize, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)),
+		Desired: len(w.tasks), Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)),
 		Crashed: slices.Clone(w.crashed),
 	}
 	for i := range w.tasks {
