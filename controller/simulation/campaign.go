@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,31 +17,39 @@ type Size struct {
 	Slow   int // of one that takes long; 0: of those there is none
 	Shifts int // rollouts of a point in the picture of times
 	Wholes int // hurried rollouts on one kind of traffic
+	Worlds int // rollouts in each world, and runs of each duel
 }
 
 // Sizes returns what there is to choose from: for every change of the code
-// (half a minute on two quiet cores), for figures worth quoting (a quarter of an hour),
+// (half a minute on two quiet cores), for figures worth quoting (an hour),
 // and for figures worth publishing (hours).
 func Sizes() []Size {
 	return []Size{
-		{"short", 3, 1, 3, 0, 0, 0},
-		{"middle", 50, 12, 200, 40, 4, 24},
-		{"full", 2000, 500, 500, 500, 100, 500},
+		{"short", 3, 1, 2, 0, 0, 0, 1},
+		{"middle", 50, 12, 200, 40, 4, 24, 200},
+		{"full", 2000, 500, 500, 500, 100, 500, 1000},
 	}
 }
 
 // rollouts is how many of a scenario are played on a kind of traffic. Where
-// there is no time for more than one, each scenario gets another kind.
+// there is no time for more than one, each scenario gets another kind, and what
+// is played elsewhere too is left to that.
 func (s Size) rollouts(of Scenario, on Kind) int {
 	all := Scenarios()
 	turn := Kinds()[slices.Index(all, of)%len(Kinds())]
 	switch {
 	case of.Truth == OnEdge || of == all[0]:
 		return s.Fine
-	case s.Others == 1 && on != turn:
+	case s.Others == 1 && (on != turn || of.elsewhere()):
 		return 0
 	}
 	return s.Others
+}
+
+// elsewhere reports whether a world, or a test of its own, plays much the same.
+func (s Scenario) elsewhere() bool {
+	held := s.Shunned || s.Nearer > 0
+	return held || s.Exchange && !s.Guarded || s.Burst != Burst{} || s.Noisy && s.After > 0
 }
 
 // Row is one scenario on one kind of traffic, and how every judge's rollouts
@@ -114,22 +121,27 @@ func (r Row) play(seed int, p rollout.Policies) {
 	}
 }
 
-// parallel calls do once for every index below n, on all processors, and waits
-// for all of them.
-func parallel(n int, do func(i int)) {
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wait.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				do(i)
-			}
-		})
+// replay adds to rows how the judge of an earlier commit ends the same rollouts.
+func replay(rows []Row, by Earlier) error {
+	var games []Game
+	for _, r := range rows {
+		for seed := range r.Results[Sluice] {
+			games = append(games, Game{Scenario: r.Scenario, Kind: r.Kind, Seed: uint64(seed) + 1})
+		}
 	}
-	wait.Wait()
+	results, err := by(games)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		n := len(r.Results[Sluice])
+		r.Results[Before] = results[:n:n]
+		results = results[n:]
+	}
+	return nil
 }
 
-// count is how many results end so.
+// ended is how many results end so.
 func ended(results []Result, e Ending) (n int) {
 	for _, r := range results {
 		if r.Ending == e {

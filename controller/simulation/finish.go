@@ -25,10 +25,10 @@ func (f Finish) Ratio(q float64) float64 { return ofAll(f.Spoke, q, f.Runs) / f.
 // ofAll is a quantile of runs of which the sorted ones came to an end.
 func ofAll(ended []float64, q float64, runs int) float64 {
 	i := int(math.Ceil(q*float64(runs))) - 1
-	if i >= len(ended) {
+	if i = max(0, i); i >= len(ended) {
 		return math.Inf(1)
 	}
-	return ended[max(0, i)]
+	return ended[i]
 }
 
 // Mean is the same for the mean of those that spoke.

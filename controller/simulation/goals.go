@@ -11,16 +11,25 @@ type Goal struct {
 	Name     string
 	Limit    string
 	Measured string
-	Met      bool // as measured
-	Refuted  bool // beyond what chance explains, at one in a thousand
-	part     bool // of a goal that is about all traffic
+	Met      bool   // as measured
+	Refuted  bool   // beyond what chance explains, at one in a thousand
+	Awaited  string // what was measured where it is known not to be met yet
+	part     bool   // of a goal that is about all traffic
 }
 
 // doubt is how unlikely luck must be before a test complains.
 const doubt = .001
 
 // Goals holds the report against what the judge was built for.
-func (r Report) Goals() (goals []Goal) {
+func (r Report) Goals() []Goal {
+	goals, waiting := r.goals(), awaited()
+	for i := range goals {
+		goals[i].Awaited = waiting[goals[i].Name]
+	}
+	return goals
+}
+
+func (r Report) goals() (goals []Goal) {
 	for _, s := range Scenarios() {
 		goals = append(goals, r.rights(s)...)
 	}
@@ -30,7 +39,14 @@ func (r Report) Goals() (goals []Goal) {
 	for _, w := range r.Wholes {
 		goals = append(goals, w.goals()...)
 	}
-	return append(goals, r.pairing())
+	goals = append(goals, r.pairing())
+	for _, w := range r.Worlds {
+		goals = append(goals, w.worldly()...)
+	}
+	for _, d := range r.Duels {
+		goals = append(goals, d.goal())
+	}
+	return append(goals, r.pace()...)
 }
 
 // rights are the goals of one scenario: on each kind of traffic, and on all.
@@ -150,6 +166,9 @@ func (r Report) goalTable() string {
 		met := "yes"
 		if !g.Met {
 			met = "**no**"
+		}
+		if !g.Met && g.Awaited != "" {
+			met = "**not yet**"
 		}
 		rows = append(rows, []string{g.Name, g.Limit, g.Measured, met})
 	}

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -20,6 +21,8 @@ type race struct {
 	looks    int     // after which a run is given up
 	distance float64 // from the edge to the truth, in points of a share
 	alpha    float64 // of the gate: the oracle gets the same
+
+	past int // looks of a task for which stable served before, with the candidate in its shadow
 
 	long bool // as are all over connections that last
 
@@ -49,6 +52,7 @@ type course struct {
 	race     race
 	market   *market
 	panel    panel
+	step     int64 // generation
 	counters map[int]*counter
 	upto     map[int]int64
 	answered float64 // requests of both arms
@@ -59,7 +63,25 @@ func (r race) start(seed uint64, kind Kind) *course {
 	if c.market.perLook = r.perLook; kind == Independent && !r.paired && r.partner == 0 {
 		c.market.perLook /= 4 // decides so much sooner
 	}
+	c.prepare()
 	return c
+}
+
+// prepare has all tasks serve stable for as long as the race says.
+func (c *course) prepare() {
+	c.step = 1
+	pace := c.market.perLook
+	c.market.perLook = perLook
+	for look := 1 - c.race.past; look < 1; look++ {
+		l := tally.Look{At: start().Add(time.Duration(look) * lookEvery)}
+		for _, i := range slices.Concat(canaries(), controls()) {
+			l.Reports = append(l.Reports, c.report(order{task: i, look: mostLooks - look, arm: judge.Control, sample: .1}))
+		}
+		c.panel.look(l, judge.Policy{}, c.step)
+	}
+	c.market.perLook, c.answered = pace, 0
+	c.step++
+	clear(c.upto)
 }
 
 // look plays one look, from 1, and has it judged.
@@ -67,11 +89,11 @@ func (c *course) look(look int) (judge.Statistics, judge.Verdict) {
 	l := tally.Look{At: start().Add(time.Duration(look) * time.Second), Served: true}
 	for arm, tasks := range [][]int{canaries(), controls()} {
 		for _, i := range tasks {
-			o := order{task: i, look: look, arm: []judge.Arm{judge.Candidate, judge.Control}[arm], explore: .2, sample: .1}
+			o := order{task: i, look: look, tried: time.Hour, arm: []judge.Arm{judge.Candidate, judge.Control}[arm], explore: .2, sample: .1}
 			l.Reports = append(l.Reports, c.report(o))
 		}
 	}
-	return c.panel.look(l, judge.Policy{}, 1)
+	return c.panel.look(l, judge.Policy{}, c.step)
 }
 
 func (c *course) report(o order) tally.Report {
@@ -80,7 +102,7 @@ func (c *course) report(o order) tally.Report {
 	}
 	c.market.play(o, c.counters[o.task])
 	r := &c.counters[o.task].report
-	r.Generation, r.Arm, r.Explore, r.Connections, r.After = 1, o.arm, o.explore, lasting, c.upto[o.task]
+	r.Generation, r.Arm, r.Explore, r.Connections, r.After = c.step, o.arm, o.explore, lasting, c.upto[o.task]
 	for _, n := range r.Requests {
 		c.upto[o.task] += n
 		c.answered += float64(n)

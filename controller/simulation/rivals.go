@@ -235,6 +235,7 @@ func (t *threshold) passes() bool {
 // The methods that are held against each other.
 const (
 	Sluice    = "Sluice"
+	Before    = "Sluice at " + EarlierCommit
 	ZTest     = "z-test, peeking"
 	Kayenta   = "Mann-Whitney (Kayenta)"
 	Threshold = "thresholds, 3 failures"

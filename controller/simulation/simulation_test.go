@@ -26,10 +26,20 @@ func TestSimulate(t *testing.T) {
 	case detector:
 		plays = Size{Name: "watched", Fine: 1, Races: 1}
 	}
-	r := Run(plays, func(line string) { t.Log(line) })
+	var by Earlier
+	if *size != "short" {
+		by = earlier(t)
+	}
+	r, err := Run(plays, by, func(line string) { t.Log(line) })
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("\n%s", r.Markdown())
 	for _, g := range r.Goals() {
-		if g.Refuted {
+		switch {
+		case g.Awaited != "" && g.Met:
+			t.Logf("%s: %s, which was not met yet: %s", g.Name, g.Measured, g.Awaited)
+		case g.Refuted && g.Awaited == "":
 			t.Errorf("%s: %s, want %s", g.Name, g.Measured, g.Limit)
 		}
 	}
