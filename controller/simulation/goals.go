@@ -70,6 +70,9 @@ func (r Report) rights(s Scenario) (goals []Goal) {
 		back += ended(row.Results[Sluice], RolledBack)
 		all += n
 	}
+	if all == 0 {
+		return goals
+	}
 	goals = append(goals, atMostShare(what+s.Name+", all traffic", wrong, all, .05))
 	if s.Truth == OnEdge { // no decision is right there
 		goals = append(goals,

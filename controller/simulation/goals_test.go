@@ -40,6 +40,16 @@ func TestRights(t *testing.T) {
 	}
 }
 
+// What was not played is no goal that is met.
+func TestNothingPlayed(t *testing.T) {
+	r := Report{Rows: []Row{newRow(Scenarios()[2], Short, 0)}, Worlds: []Row{newRow(Worlds()[0], Persistent, 0)}}
+	for _, g := range r.Goals() {
+		if g.Met {
+			t.Errorf("%s: %s", g.Name, g.Measured)
+		}
+	}
+}
+
 // Every scenario has a truth and a name of its own.
 func TestScenarios(t *testing.T) {
 	seen := map[string]bool{}
