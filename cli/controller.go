@@ -107,7 +107,12 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	leader := &controller.Controller{Elector: controller.Elector{Documents: documents, Name: c.name, TTL: c.leaseTTL}, Log: log}
 	store := awake{Store: controller.Store{Documents: documents}, fleets: map[string]*controller.Reconciler{}}
 	for _, f := range fleets {
-		tasks := client.Tasks(aws.TasksOptions{Cluster: f.ECS.Cluster, Service: f.ECS.Service, ControlPort: f.ECS.ControlPort, Container: f.ECS.Container})
+		tasks := client.Tasks(aws.TasksOptions{
+			Cluster: f.ECS.Cluster, Service: f.ECS.Service, ControlPort: f.ECS.ControlPort, Container: f.ECS.Container,
+			Unknown: func(why error) {
+				log.WarnContext(ctx, "instance types of tasks are not known: tasks are matched by all else", "fleet", f.Name, "err", why)
+			},
+		})
 		ports := controller.Ports{Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control}
 		loop := controller.NewReconciler(f, ports, c.name, log)
 		leader.Fleets = append(leader.Fleets, loop)

@@ -206,7 +206,10 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 				look.Silent = append(look.Silent, t.ID)
 				silent = append(silent, fmt.Errorf("ask task %s for its counts: %w", t.ID, err))
 			}
-			look.Reports = append(look.Reports, reports...)
+			for _, told := range reports {
+				told.Stratum = t.Stratum.String()
+				look.Reports = append(look.Reports, told)
+			}
 			return nil
 		})
 	}

@@ -72,8 +72,9 @@ type Jobs interface {
 
 // Tasks are the ECS tasks of one fleet.
 type Tasks interface {
-	// List returns the running tasks: ID, Address, Tag, Protected and
-	// StartedAt are filled in; and how many ECS is to keep running.
+	// List returns the running tasks: ID, Address, Tag, Protected, StartedAt
+	// and Stratum, as far as it is known, are filled in; and how many ECS is to
+	// keep running.
 	List(ctx context.Context) (tasks []rollout.Task, desired int, err error)
 
 	// Crashed returns the tasks that lately ended by themselves - an exit code

@@ -260,7 +260,7 @@ func (w fakeTasks) List(context.Context) (listed []rollout.Task, desired int, er
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.tasks)) {
 		t := w.tasks[id]
-		listed = append(listed, rollout.Task{ID: t.ID, Address: t.Address, Tag: t.Tag, Protected: t.Protected})
+		listed = append(listed, rollout.Task{ID: t.ID, Address: t.Address, Tag: t.Tag, Protected: t.Protected, Stratum: t.Stratum})
 	}
 	return listed, len(w.tasks), nil
 }

@@ -1,23 +1,18 @@
 package aws
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // address is where the control port of a task is reached: at the task's own
 // network interface (awsvpc), else at a port of its host (bridge, host).
-func address(d types.Task, port int, hosts map[string]string) (string, error) {
+func address(d types.Task, port int, known map[string]host) (string, error) {
 	if ip := interfaceAddress(d); ip != "" {
 		return checked(ip, port)
 	}
@@ -26,12 +21,12 @@ func address(d types.Task, port int, hosts map[string]string) (string, error) {
 		return "", fmt.Errorf("find the address of the task: it has neither a network interface nor a host port for container port %d: map the control port in the task definition", port)
 	}
 	instance := aws.ToString(d.ContainerInstanceArn)
-	host, ok := hosts[instance]
-	if !ok {
+	on := known[instance]
+	if on.address == "" {
 		return "", fmt.Errorf("find the address of the task: container instance %s does not tell its own: set ECS_INSTANCE_ATTRIBUTES={%q:\"<its private IPv4 address>\"} in its user data",
 			id(instance), PrivateAddressAttribute)
 	}
-	return checked(host, hostPort)
+	return checked(on.address, hostPort)
 }
 
 func checked(ip string, port int) (string, error) {
@@ -64,59 +59,4 @@ func hostPort(d types.Task, port int) (int, bool) {
 		}
 	}
 	return 0, false
-}
-
-// resolve returns the private addresses of the hosts of tasks that have no
-// interface of their own. A host that cannot be asked is left out, and
-// address says so for each of its tasks.
-func (t *Tasks) resolve(ctx context.Context, described []types.Task) map[string]string {
-	t.mu.Lock()
-	cached := maps.Clone(t.hosts)
-	t.mu.Unlock()
-	hosts := map[string]string{}
-	var unknown []string
-	for _, d := range described {
-		instance := aws.ToString(d.ContainerInstanceArn)
-		if instance == "" || interfaceAddress(d) != "" || hosts[instance] != "" || slices.Contains(unknown, instance) {
-			continue
-		}
-		if host, ok := cached[instance]; ok {
-			hosts[instance] = host
-			continue
-		}
-		unknown = append(unknown, instance)
-	}
-	// A failure leaves addresses out; address() tells the operator.
-	_ = t.askHosts(ctx, unknown, hosts)
-	t.mu.Lock()
-	t.hosts = maps.Clone(hosts)
-	t.mu.Unlock()
-	return hosts
-}
-
-func (t *Tasks) askHosts(ctx context.Context, instances []string, hosts map[string]string) error {
-	var failed error
-	for batch := range slices.Chunk(instances, tasksPerCall) {
-		failed = errors.Join(failed, t.askBatch(ctx, batch, hosts))
-	}
-	return failed
-}
-
-func (t *Tasks) askBatch(ctx context.Context, instances []string, hosts map[string]string) error {
-	ctx, cancel := context.WithTimeout(ctx, t.client.timeout)
-	defer cancel()
-	out, err := t.client.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{
-		Cluster: &t.o.Cluster, ContainerInstances: instances,
-	})
-	if err != nil {
-		return explain("describe container instances", t.at(), err)
-	}
-	for _, c := range out.ContainerInstances {
-		for _, a := range c.Attributes {
-			if aws.ToString(a.Name) == PrivateAddressAttribute {
-				hosts[aws.ToString(c.ContainerInstanceArn)] = aws.ToString(a.Value)
-			}
-		}
-	}
-	return nil
 }

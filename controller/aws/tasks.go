@@ -43,6 +43,10 @@ type TasksOptions struct {
 	// Container is the one that answers auctions; empty: whichever maps the
 	// control port.
 	Container string
+
+	// Unknown is told once when the instance types of EC2 tasks cannot be asked
+	// for, and why; nil: nobody is.
+	Unknown func(why error)
 }
 
 var _ controller.Tasks = (*Tasks)(nil)
@@ -54,7 +58,7 @@ type Tasks struct {
 
 	mu         sync.Mutex
 	arns       map[string]string // by task id, of the last listing
-	hosts      map[string]string // private address by container instance ARN
+	hosts      hosts
 	protection protection
 	ends       ends
 	containers map[string]string // that answers auctions, by task definition
@@ -62,7 +66,7 @@ type Tasks struct {
 
 // Tasks finds the tasks of a service.
 func (c *Client) Tasks(o TasksOptions) *Tasks {
-	return &Tasks{client: c, o: o, arns: map[string]string{}, hosts: map[string]string{}, containers: map[string]string{}}
+	return &Tasks{client: c, o: o, arns: map[string]string{}, containers: map[string]string{}}
 }
 
 func (t *Tasks) at() place { return place{cluster: t.o.Cluster, service: t.o.Service} }
@@ -85,14 +89,15 @@ func (t *Tasks) List(ctx context.Context) (tasks []rollout.Task, desired int, er
 		return nil, 0, err
 	}
 	t.remember(described)
-	hosts := t.resolve(ctx, described)
+	known := t.resolve(ctx, described)
 	protected := t.protected(ctx, described)
 	for _, d := range described {
 		task := rollout.Task{
 			ID: id(aws.ToString(d.TaskArn)), Tag: tag(d), StartedAt: aws.ToTime(d.StartedAt).UTC(),
+			Stratum: stratum(d, known),
 		}
 		task.Protected = protected[task.ID]
-		if task.Address, err = address(d, t.o.ControlPort, hosts); err != nil {
+		if task.Address, err = address(d, t.o.ControlPort, known); err != nil {
 			task.Error = err.Error()
 		}
 		tasks = append(tasks, task)

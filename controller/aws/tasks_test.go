@@ -23,6 +23,7 @@ type cluster struct {
 	services  []object
 	tasks     []object
 	instances []object
+	missing   []object             // container instances that have gone, as failures
 	protected map[string]time.Time // until, by ARN
 	refuse    map[string]apiError  // by operation
 	failures  []object             // of UpdateTaskProtection
@@ -75,7 +76,7 @@ func (c *cluster) reply(op string, in object) any {
 	case "DescribeTasks":
 		return c.describe(in)
 	case "DescribeContainerInstances":
-		return object{"containerInstances": c.instances}
+		return c.hosts(in)
 	case "GetTaskProtection":
 		return c.protection(in)
 	case "UpdateTaskProtection":
@@ -90,6 +91,17 @@ func (c *cluster) reply(op string, in object) any {
 		}}}
 	}
 	return apiError{"UnknownOperationException", op}
+}
+
+func (c *cluster) hosts(in object) any {
+	names, _ := in["containerInstances"].([]any)
+	if len(names) == 0 || len(names) > 100 {
+		c.t.Errorf("DescribeContainerInstances with %d of them", len(names))
+	}
+	asked := func(all []object, key string) []object {
+		return slices.DeleteFunc(slices.Clone(all), func(o object) bool { return !slices.Contains(names, o[key]) })
+	}
+	return object{"containerInstances": asked(c.instances, "containerInstanceArn"), "failures": asked(c.missing, "arn")}
 }
 
 func (c *cluster) list(in object) any {

@@ -328,8 +328,9 @@ type Task struct {
 	FailureReason string `json:"failure_reason,omitempty"` // download, digest, golden, memory, format
 	Failure       string `json:"failure,omitempty"`
 
-	Tag       string `json:"tag"`       // release it is tagged with in ECS
-	Protected bool   `json:"protected"` // from scale-in
+	Tag       string  `json:"tag"`       // release it is tagged with in ECS
+	Protected bool    `json:"protected"` // from scale-in
+	Stratum   Stratum `json:"stratum,omitzero"`
 
 	MemoryBytes int64     `json:"memory_bytes"`
 	Connections int       `json:"connections"`

@@ -32,6 +32,10 @@ const (
 // most is how much a part of a whole may be.
 func most(whole int64) int64 { return whole + whole>>4 + ahead }
 
+// maxStratum bounds the name of a stratum: ECS's names in it have at most 255
+// bytes each.
+const maxStratum = 1536
+
 // check says whether what a report says beside its counts makes sense.
 func check(r *Report, buckets int, served bool) error {
 	switch {
@@ -39,6 +43,10 @@ func check(r *Report, buckets int, served bool) error {
 		return fmt.Errorf("counts for arm %q, which is neither candidate nor control", r.Arm)
 	case !served && r.Arm == judge.Candidate:
 		return fmt.Errorf("serves the candidate, but only stable may serve in the shadow phase")
+	case r.Past && r.Arm != judge.Control:
+		return fmt.Errorf("serves the candidate, and what it counts cannot be its past")
+	case len(r.Stratum) > maxStratum:
+		return fmt.Errorf("runs in a stratum whose name has %d bytes, at most %d are taken", len(r.Stratum), maxStratum)
 	case r.After < 0 || r.Upto < r.After:
 		return fmt.Errorf("counts from position %d to %d", r.After, r.Upto)
 	case r.partners() > judge.MaxPartners:

@@ -20,9 +20,13 @@ type Report struct {
 	Generation int64     `json:"generation"`
 	Arm        judge.Arm `json:"arm"`
 
-	// Stratum is what tasks must share for their clients and machines to be
-	// alike: zone, kind of machine, revision. Empty where nothing is known.
+	// Stratum names where and as what the task runs. Tasks of one stratum get
+	// the same clients; what is not known is a stratum of its own.
 	Stratum string `json:"stratum,omitempty"`
+
+	// Past says that the task serves stable and is compared with nobody yet: its
+	// counts are its own past. Its arm is the control's.
+	Past bool `json:"past,omitempty"`
 
 	// After and Upto are positions in what the task counts in this generation:
 	// the report holds what came after the one (0: everything) up to the

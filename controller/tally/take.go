@@ -21,9 +21,11 @@ type increments struct {
 // take adds what the reports count. A report that contradicts itself or its
 // place is left out whole.
 func (s *State) take(l Look, p judge.Policy, bad *problems) (day increments) {
-	reports := make([]*Report, len(l.Reports))
+	reports := make([]*Report, 0, len(l.Reports))
 	for i := range l.Reports {
-		reports[i] = &l.Reports[i]
+		if r := &l.Reports[i]; !r.Past || r.Arm != judge.Control { // else it is compared with nobody
+			reports = append(reports, r)
+		}
 	}
 	slices.SortStableFunc(reports, func(a, b *Report) int {
 		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Boot, b.Boot), cmp.Compare(a.Generation, b.Generation))

@@ -1,0 +1,44 @@
+package tally_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/tally"
+	"github.com/sluicehq/sluice/controller/tally/tallytest"
+)
+
+// A task that gathers its past is compared with nobody, whatever it counts.
+func TestPastIsComparedWithNobody(t *testing.T) {
+	var with, without tallytest.Case
+	w := tallytest.New(3)
+	for range 12 {
+		l := w.Next()
+		want := without.Look(l, judge.Policy{})
+		own := tallytest.Uniform("gathers", judge.Control, 64, 5000, 0, map[string][2]int64{"acme": {5000, 4999}})
+		own.Past = true
+		l.Reports = append(l.Reports, own)
+		if got := with.Look(l, judge.Policy{}); !reflect.DeepEqual(got, want) {
+			t.Fatalf("with it %+v, without %+v", got, want)
+		}
+	}
+}
+
+// What a candidate served is nobody's past, and a stratum's name has a bound.
+func TestStrangeReports(t *testing.T) {
+	for says, spoil := range map[string]func(r *tally.Report){
+		"cannot be its past":                 func(r *tally.Report) { r.Past = true },
+		"whose name has 2000 bytes, at most": func(r *tally.Report) { r.Stratum = strings.Repeat("x", 2000) },
+	} {
+		acme := map[string][2]int64{"acme": {100, 40}}
+		r := tallytest.Uniform("a", judge.Candidate, 64, 100, 0, acme)
+		spoil(&r)
+		var s tallytest.Case
+		v := s.Look(tallytest.Served(0, r, tallytest.Uniform("b", judge.Control, 64, 100, 0, acme)), judge.Policy{})
+		if v.Outcome != judge.Invalid || !strings.Contains(v.Sentence, says) {
+			t.Errorf("%s: %s, want %q", v.Outcome, v.Sentence, says)
+		}
+	}
+}
