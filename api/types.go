@@ -269,11 +269,23 @@ type Task struct {
 	Tag       string `json:"tag"`               // release it is tagged with in ECS
 	Protected bool   `json:"protected"`
 
+	Stratum Stratum `json:"stratum"`
+
 	Requests    int64     `json:"requests"`    // answered since it started
 	FilterRate  *float64  `json:"filter_rate"` // under what it serves; null before anything was scored
 	MemoryBytes int64     `json:"memory_bytes"`
 	Connections int       `json:"connections"`
 	StartedAt   time.Time `json:"started_at"`
+}
+
+// Stratum is where and as what a task runs, as ECS tells it; canaries and
+// controls come from the same. What is not known is empty.
+type Stratum struct {
+	Zone             string `json:"zone"`              // availability zone
+	CapacityProvider string `json:"capacity_provider"` // else the launch type
+	InstanceType     string `json:"instance_type"`     // "fargate" for Fargate
+	Revision         string `json:"revision"`          // of the task definition
+	Deployment       string `json:"deployment"`        // of the service
 }
 
 // Next is what happens next, as far as it can be foreseen.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -186,13 +187,13 @@ func tasksText(c api.TaskCounts) string {
 }
 
 func (p *page) tasks(t api.Tasks) {
-	rows := [][]string{{"TASK", "STATE", "COHORT", "SERVING", "REQUESTS", "FILTERED", "MEMORY"}}
+	rows := [][]string{{"TASK", "STATE", "COHORT", "ZONE", "SERVING", "REQUESTS", "FILTERED", "MEMORY"}}
 	for _, k := range t.Tasks {
 		filtered := "-"
 		if k.FilterRate != nil {
 			filtered = percent(*k.FilterRate)
 		}
-		row := []string{rollout.Short(k.ID), k.State, k.Cohort, servingText(k), thousands(k.Requests), filtered, mebibytes(k.MemoryBytes)}
+		row := []string{rollout.Short(k.ID), k.State, k.Cohort, cmp.Or(k.Stratum.Zone, "-"), servingText(k), thousands(k.Requests), filtered, mebibytes(k.MemoryBytes)}
 		if trouble := strings.TrimSpace(k.Failure + " " + k.Error); trouble != "" {
 			row = append(row, trouble)
 		}

@@ -35,6 +35,7 @@ func TestTypesAgree(t *testing.T) {
 		api.Request{},
 		api.TaskCounts{},
 		api.Task{},
+		api.Stratum{},
 		api.Next{},
 		api.Loop{},
 		api.Tasks{},

@@ -272,6 +272,9 @@ func tasks(n int, serving string, now time.Time) (out []rollout.Task) {
 			ID: taskID(i), Address: fmt.Sprintf("127.0.%d.%d:9091", i/200, 11+i%200), Reachable: true, Ready: true, Serving: serving, Tag: serving,
 			MemoryBytes: 38<<20 + int64(i)*812_345, Connections: 50 + i, StartedAt: now.Add(-5 * time.Hour),
 			Requests: 1_284_113 + int64(i)*10_007, Scored: 9_201_113, Filtered: 1_681_044 + int64(i)*811, Epoch: 7, Generation: 12,
+			Stratum: rollout.Stratum{
+				Zone: "eu-central-1" + string("ab"[i/2%2]), CapacityProvider: "FARGATE", InstanceType: "fargate", Revision: "inference:12", Deployment: "ecs-svc/4",
+			},
 		})
 	}
 	return out

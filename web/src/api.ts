@@ -223,11 +223,20 @@ export interface Task {
   error?: string;
   tag: string;
   protected: boolean;
+  stratum: Stratum;
   requests: number;
   filter_rate: number | null;
   memory_bytes: number;
   connections: number;
   started_at: string;
+}
+
+export interface Stratum {
+  zone: string;
+  capacity_provider: string;
+  instance_type: string;
+  revision: string;
+  deployment: string;
 }
 
 export interface Next {

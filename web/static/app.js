@@ -282,7 +282,8 @@ function legend(f) {
 }
 function tile(t, dense) {
   const trouble = t.error || t.failure || "";
-  const about = `task ${t.id} at ${t.address}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble ? `: ${trouble}` : "");
+  const runs = Object.values(t.stratum).filter((v) => v !== "").join(" ");
+  const about = `task ${t.id} at ${t.address}${runs && ` (${runs})`}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble ? `: ${trouble}` : "");
   const classes2 = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort === "rest" && t.shadow !== "" ? "shadows" : t.cohort].join(" ");
   if (dense) return h("li", { class: classes2, "data-key": t.id, title: about, "aria-label": about });
   return h(
@@ -292,6 +293,7 @@ function tile(t, dense) {
       "div",
       { class: "line" },
       h("code", {}, t.id.slice(0, 8)),
+      t.stratum.zone ? h("span", { class: "muted" }, t.stratum.zone) : null,
       t.cohort !== "rest" ? h("span", { class: "cohort" }, t.cohort) : t.shadow !== "" ? h("span", { class: "cohort" }, "shadow") : null
     ),
     t.state === "ready" ? h(
