@@ -24,6 +24,9 @@ func localCommand() *cobra.Command {
 			if o.TaskNetwork, err = netip.ParsePrefix(network); err != nil {
 				return wrongUsage("--task-network is %q: want one such as 127.77.0.0/16", network)
 			}
+			if o.Zones < 1 || o.Zones > 6 {
+				return wrongUsage("--zones is %d: want 1 to 6", o.Zones)
+			}
 			if o.Dir == "" {
 				return wrongUsage("no folder for the state: name one with --dir")
 			}
@@ -40,6 +43,7 @@ func localCommand() *cobra.Command {
 	f.StringVar(&o.AccessKey, "access-key", "test", "access key `id` that callers sign with")
 	f.StringVar(&o.SecretKey, "secret-key", "testtest", "secret `key` that callers sign with")
 	f.StringVar(&o.Region, "region", "us-east-1", "AWS `region` to be")
+	f.IntVar(&o.Zones, "zones", 1, "`number` of availability zones, each with a subnet named subnet-<zone>")
 	f.StringVar(&network, "task-network", "127.77.0.0/16", "`network` in 127.0.0.0/8 for addresses of awsvpc tasks")
 	f.StringVar(&o.Python, "python", "python3", "`program` that runs training scripts; it needs xgboost")
 	f.DurationVar(&o.StopLimit, "stop-limit", 10*time.Second, "`time` that tasks get to end when the server does")

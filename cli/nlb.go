@@ -34,6 +34,7 @@ func nlbCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:9090", "`address` that takes connections")
+	f.StringToStringVar(&o.Nodes, "node", nil, "availability `zone` and, after =, the address that takes connections for its tasks only; may be repeated")
 	f.StringVar(&o.Counts, "counts", "", "`address` that shows flows per target as JSON over HTTP; nowhere where it is left out")
 	f.StringVar(&o.Cluster, "cluster", "default", "ECS `cluster` of the service")
 	f.StringVar(&o.Service, "service", "", "ECS `service` whose tasks get the connections")

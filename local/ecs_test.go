@@ -219,7 +219,8 @@ func TestBridgeTasksHavePorts(t *testing.T) {
 		b := task.Containers[0].NetworkBindings[0]
 		ports[*b.HostPort] = *b.ContainerPort == 9090
 		out, err := c.DescribeContainerInstances(t.Context(), &ecs.DescribeContainerInstancesInput{Cluster: c.name, ContainerInstances: []string{*task.ContainerInstanceArn}})
-		if err != nil || len(out.ContainerInstances) != 1 || *out.ContainerInstances[0].Attributes[0].Value != "127.0.0.1" {
+		tells := func(a types.Attribute) bool { return *a.Name == "sluice.private-ipv4" && *a.Value == "127.0.0.1" }
+		if err != nil || len(out.ContainerInstances) != 1 || !slices.ContainsFunc(out.ContainerInstances[0].Attributes, tells) {
 			t.Errorf("%+v %v", out, err)
 		}
 	}

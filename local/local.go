@@ -42,6 +42,8 @@ type Config struct {
 	AccessKey, SecretKey, Region string
 	// TaskNetwork gives awsvpc tasks their addresses; default 127.77.0.0/16.
 	TaskNetwork netip.Prefix
+	// Zones is how many availability zones there are, 1 to 6; default 1.
+	Zones int
 	// Python runs training scripts; default python3.
 	Python string
 	// StopLimit is how long tasks may take to end when the server does;
@@ -67,6 +69,9 @@ func (c Config) withDefaults() Config {
 	set(&c.SecretKey, "testtest")
 	set(&c.Region, "us-east-1")
 	set(&c.Python, "python3")
+	if c.Zones == 0 {
+		c.Zones = 1
+	}
 	if c.StopLimit == 0 {
 		c.StopLimit = 10 * time.Second
 	}
@@ -118,7 +123,7 @@ func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) err
 	}
 	tasks, err := ecs.Open(ecs.Config{
 		Dir: c.Dir, DB: s.db, Region: c.Region, Account: account, Endpoint: s.url,
-		AccessKey: c.AccessKey, SecretKey: c.SecretKey, Network: c.TaskNetwork, StopLimit: c.StopLimit, Log: c.Log,
+		AccessKey: c.AccessKey, SecretKey: c.SecretKey, Network: c.TaskNetwork, Zones: ecs.Zones(c.Region, c.Zones), StopLimit: c.StopLimit, Log: c.Log,
 	})
 	if err != nil {
 		return err

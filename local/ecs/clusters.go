@@ -24,6 +24,7 @@ func (s *Server) createCluster(_ context.Context, in *ecs.CreateClusterInput) (*
 		c = &types.Cluster{
 			ClusterName: aws.String(name), ClusterArn: aws.String(s.arn("cluster/" + name)),
 			Status: aws.String("ACTIVE"), Settings: in.Settings, Tags: in.Tags, Configuration: in.Configuration,
+			CapacityProviders: in.CapacityProviders, DefaultCapacityProviderStrategy: in.DefaultCapacityProviderStrategy,
 		}
 		if err := s.store.saveCluster(c); err != nil {
 			return nil, err
@@ -53,7 +54,7 @@ func (s *Server) counted(c *types.Cluster) *types.Cluster {
 			seen.ActiveServicesCount++
 		}
 	}
-	seen.RegisteredContainerInstancesCount = 1
+	seen.RegisteredContainerInstancesCount = int32(len(s.config.Zones))
 	return &seen
 }
 
@@ -194,47 +195,3 @@ func (s *Server) definitionsInOrder(family string) []*definition {
 		return int(a.Revision - b.Revision)
 	})
 }
-
-// instanceArn is the one container instance of a cluster: this machine.
-func (s *Server) instanceArn(cluster string) string {
-	return s.arn("container-instance/" + cluster + "/local")
-}
-
-func (s *Server) listContainerInstances(_ context.Context, in *ecs.ListContainerInstancesInput) (*ecs.ListContainerInstancesOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	cluster, err := s.clusterName(in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	return &ecs.ListContainerInstancesOutput{ContainerInstanceArns: []string{s.instanceArn(cluster)}}, nil
-}
-
-// describeContainerInstances shows this machine. EC2, which would tell its
-// private address on AWS, is not served here, so an attribute tells it.
-func (s *Server) describeContainerInstances(_ context.Context, in *ecs.DescribeContainerInstancesInput) (*ecs.DescribeContainerInstancesOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	cluster, err := s.clusterName(in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	out := &ecs.DescribeContainerInstancesOutput{ContainerInstances: []types.ContainerInstance{}, Failures: []types.Failure{}}
-	seen := s.counted(s.clusters[cluster])
-	for _, name := range in.ContainerInstances {
-		if shortName(name) != "local" {
-			out.Failures = append(out.Failures, missing(name))
-			continue
-		}
-		out.ContainerInstances = append(out.ContainerInstances, types.ContainerInstance{
-			ContainerInstanceArn: aws.String(s.instanceArn(cluster)), Ec2InstanceId: aws.String("i-local"),
-			AgentConnected: true, Status: aws.String("ACTIVE"),
-			RunningTasksCount: seen.RunningTasksCount, PendingTasksCount: seen.PendingTasksCount,
-			Attributes: []types.Attribute{{Name: aws.String(PrivateAddressAttribute), Value: aws.String("127.0.0.1")}},
-		})
-	}
-	return out, nil
-}
-
-// PrivateAddressAttribute of a container instance is its private IPv4 address.
-const PrivateAddressAttribute = "sluice.private-ipv4"

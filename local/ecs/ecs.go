@@ -3,10 +3,13 @@
 // definitions, services that keep their desired count and roll to a new task
 // definition, tasks with addresses, tags and scale-in protection.
 //
-// It does not pull images, isolate, limit CPU or memory, place, register with
-// load balancers, or roll back a failed deployment. A task runs one container:
-// entryPoint and command, joined, name a program of this machine and its
-// arguments; the image is ignored. Only Linux ends the tasks of a server that
+// Tasks are spread over availability zones, each with a subnet (subnet-<zone>)
+// and a container instance of its own, all of them this machine.
+//
+// It does not pull images, isolate, limit CPU or memory, constrain placement,
+// register with load balancers, or roll back a failed deployment. A task runs
+// one container: entryPoint and command, joined, name a program of this machine
+// and its arguments; the image is ignored. Only Linux ends the tasks of a server that
 // was killed with it and gives every task an address of its own; elsewhere
 // use the bridge network mode.
 //
@@ -39,7 +42,8 @@ import (
 	"github.com/sluicehq/sluice/local/awsjson"
 )
 
-// Config is what a Server needs. All fields are required but Network.
+// Config is what a Server needs. All fields are required but Network
+// and Zones.
 type Config struct {
 	Dir       string // logs of tasks go below it
 	DB        *bbolt.DB
@@ -51,6 +55,9 @@ type Config struct {
 	// Network is where awsvpc tasks get their addresses; it must lie in
 	// 127.0.0.0/8. Zero means 127.77.0.0/16.
 	Network netip.Prefix
+	// Zones are the availability zones, over which a service's tasks are spread;
+	// nil means the region's first.
+	Zones []string
 	// StopLimit bounds how long Close waits for tasks before it kills them.
 	StopLimit time.Duration
 	Log       *slog.Logger
@@ -58,13 +65,14 @@ type Config struct {
 
 // Limits of the real service that callers meet.
 const (
-	describeTasksLimit    = 100
-	describeServicesLimit = 10
-	listLimit             = 100
-	tagLimit              = 50
-	protectLimit          = 10
-	keepStopped           = time.Hour // how long a stopped task stays visible
-	keepEvents            = 100       // per service
+	describeTasksLimit     = 100
+	describeServicesLimit  = 10
+	describeInstancesLimit = 100
+	listLimit              = 100
+	tagLimit               = 50
+	protectLimit           = 10
+	keepStopped            = time.Hour // how long a stopped task stays visible
+	keepEvents             = 100       // per service
 )
 
 // Server holds clusters, services and tasks, and runs the tasks.
@@ -110,6 +118,9 @@ type task struct {
 func Open(c Config) (*Server, error) {
 	if !c.Network.IsValid() {
 		c.Network = netip.PrefixFrom(netip.AddrFrom4([4]byte{127, 77, 0, 0}), 16)
+	}
+	if len(c.Zones) == 0 {
+		c.Zones = Zones(c.Region, 1)
 	}
 	if !c.Network.Addr().IsLoopback() {
 		return nil, fmt.Errorf("use %s for tasks: only networks in 127.0.0.0/8 stay on this machine", c.Network)

@@ -75,7 +75,7 @@ func (s *Server) schedule(ctx context.Context, key string, now time.Time) error 
 		}
 		started, err := s.startTasks(ctx, order{
 			cluster: shortName(*v.ClusterArn), definition: d, startedBy: *p.Id, group: "service:" + *v.ServiceName,
-			tags: propagated(v, d), launchType: v.LaunchType, count: start,
+			tags: propagated(v, d), launchType: v.LaunchType, strategy: v.CapacityProviderStrategy, network: v.NetworkConfiguration, count: start,
 		})
 		if err != nil {
 			return err

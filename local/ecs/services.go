@@ -47,7 +47,13 @@ func (s *Server) createService(_ context.Context, in *ecs.CreateServiceInput) (*
 	if err != nil {
 		return nil, err
 	}
-	if in.LaunchType == "" {
+	if err := s.checkStrategy(cluster, in.CapacityProviderStrategy, in.LaunchType); err != nil {
+		return nil, err
+	}
+	if in.LaunchType == "" && len(in.CapacityProviderStrategy) == 0 {
+		in.CapacityProviderStrategy = s.clusters[cluster].DefaultCapacityProviderStrategy
+	}
+	if in.LaunchType == "" && len(in.CapacityProviderStrategy) == 0 {
 		in.LaunchType = types.LaunchTypeEc2
 	}
 	config, err := percentages(in.DeploymentConfiguration, &types.DeploymentConfiguration{
@@ -60,7 +66,7 @@ func (s *Server) createService(_ context.Context, in *ecs.CreateServiceInput) (*
 		ServiceName: in.ServiceName, ServiceArn: aws.String(s.arn("service/" + cluster + "/" + name)),
 		ClusterArn: s.clusters[cluster].ClusterArn, Status: aws.String(active),
 		DesiredCount: aws.ToInt32(in.DesiredCount), TaskDefinition: d.TaskDefinitionArn,
-		LaunchType: in.LaunchType, NetworkConfiguration: in.NetworkConfiguration,
+		LaunchType: in.LaunchType, CapacityProviderStrategy: in.CapacityProviderStrategy, NetworkConfiguration: in.NetworkConfiguration,
 		DeploymentConfiguration: config, LoadBalancers: in.LoadBalancers, PropagateTags: in.PropagateTags,
 		DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
 		SchedulingStrategy:   types.SchedulingStrategyReplica, CreatedAt: aws.Time(time.Now()), Tags: in.Tags,
@@ -100,7 +106,7 @@ func (v *service) deploy(now time.Time) {
 	}
 	v.Deployments = append([]types.Deployment{{
 		Id: aws.String("ecs-svc/" + digits()), Status: aws.String(primary), TaskDefinition: v.TaskDefinition,
-		LaunchType: v.LaunchType, NetworkConfiguration: v.NetworkConfiguration,
+		LaunchType: v.LaunchType, CapacityProviderStrategy: v.CapacityProviderStrategy, NetworkConfiguration: v.NetworkConfiguration,
 		CreatedAt: aws.Time(now), UpdatedAt: aws.Time(now), RolloutState: types.DeploymentRolloutStateInProgress,
 	}}, deployments...)
 	v.failures, v.notBefore = 0, time.Time{}
@@ -164,6 +170,12 @@ func (s *Server) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*
 	}
 	if in.NetworkConfiguration != nil {
 		v.NetworkConfiguration, anew = in.NetworkConfiguration, true
+	}
+	if in.CapacityProviderStrategy != nil {
+		if err := s.checkStrategy(cluster, in.CapacityProviderStrategy, ""); err != nil {
+			return nil, err
+		}
+		v.CapacityProviderStrategy, v.LaunchType, anew = in.CapacityProviderStrategy, "", true
 	}
 	if in.PropagateTags != "" {
 		v.PropagateTags = in.PropagateTags

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,6 +28,8 @@ type order struct {
 	tags       []types.Tag
 	overrides  *types.TaskOverride
 	launchType types.LaunchType
+	strategy   []types.CapacityProviderStrategyItem
+	network    *types.NetworkConfiguration
 	count      int
 }
 
@@ -40,9 +43,10 @@ func (s *Server) startTasks(ctx context.Context, o order) ([]*task, error) {
 		return nil, clientError("The server is shutting down.")
 	}
 	var tasks []*task
-	taken := s.addressesInUse()
+	taken, standing, zones := s.addressesInUse(), s.standingOf(o), s.allowed(o)
 	for range o.count {
-		t, err := s.newTask(ctx, o, taken)
+		zone, provider := standing.next(zones, o.strategy)
+		t, err := s.newTask(ctx, o, zone, provider, taken)
 		if err != nil {
 			return nil, err
 		}
@@ -80,28 +84,25 @@ func (s *Server) launch(ctx context.Context, o order, t *task) *task {
 	return n
 }
 
-func (s *Server) newTask(ctx context.Context, o order, taken map[netip.Addr]bool) (*task, error) {
+func (s *Server) newTask(ctx context.Context, o order, zone string, provider *string, taken map[netip.Addr]bool) (*task, error) {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails
 	taskID := hex.EncodeToString(random[:])
 	arn := s.arn("task/" + o.cluster + "/" + taskID)
-	launchType := o.launchType
-	if launchType == "" {
-		launchType = types.LaunchTypeEc2
-	}
 	d := o.definition
 	t := &task{Task: types.Task{
 		TaskArn: aws.String(arn), ClusterArn: s.clusters[o.cluster].ClusterArn, TaskDefinitionArn: d.TaskDefinitionArn,
 		LastStatus: aws.String(string(pending)), DesiredStatus: aws.String(string(running)), HealthStatus: types.HealthStatusUnknown,
-		Group: aws.String(o.group), Tags: o.tags, Overrides: o.overrides, LaunchType: launchType,
+		Group: aws.String(o.group), Tags: o.tags, Overrides: o.overrides, LaunchType: launchTypeOf(provider, o.launchType), CapacityProviderName: provider,
 		CreatedAt: aws.Time(time.Now()), Cpu: d.Cpu, Memory: d.Memory, Version: 1,
-		AvailabilityZone: aws.String(s.config.Region + "a"), ContainerInstanceArn: aws.String(s.instanceArn(o.cluster)),
+		AvailabilityZone: aws.String(zone), ContainerInstanceArn: aws.String(s.instanceArn(o.cluster, zone)),
+		Attributes: []types.Attribute{{Name: aws.String("ecs.cpu-architecture"), Value: aws.String(architecture())}},
 	}}
 	if o.startedBy != "" {
 		t.StartedBy = aws.String(o.startedBy)
 	}
-	if launchType == types.LaunchTypeFargate {
-		t.ContainerInstanceArn = nil
+	if t.LaunchType == types.LaunchTypeFargate {
+		t.ContainerInstanceArn, t.PlatformVersion, t.PlatformFamily = nil, aws.String("1.4.0"), aws.String("Linux")
 	}
 	container := types.Container{
 		ContainerArn: aws.String(s.arn("container/" + o.cluster + "/" + taskID + "/" + *o.container().Name)),
@@ -128,8 +129,10 @@ func (s *Server) connect(ctx context.Context, d *definition, t *task, c *types.C
 		t.Attachments = []types.Attachment{{
 			Id: attachment, Type: aws.String("ElasticNetworkInterface"), Status: aws.String("ATTACHED"),
 			Details: []types.KeyValuePair{
-				{Name: aws.String("subnetId"), Value: aws.String("subnet-local")},
+				{Name: aws.String("subnetId"), Value: aws.String(subnetPrefix + *t.AvailabilityZone)},
 				{Name: aws.String("networkInterfaceId"), Value: aws.String("eni-" + id(t)[:17])},
+				{Name: aws.String("macAddress"), Value: aws.String(mac(addr))},
+				{Name: aws.String("privateDnsName"), Value: aws.String("ip-" + strings.ReplaceAll(addr.String(), ".", "-") + ".ec2.internal")},
 				{Name: aws.String("privateIPv4Address"), Value: aws.String(addr.String())},
 			},
 		}}
@@ -156,6 +159,12 @@ func (s *Server) connect(ctx context.Context, d *definition, t *task, c *types.C
 		})
 	}
 	return nil
+}
+
+// mac is an address of a network interface, as unique as that of IPv4.
+func mac(addr netip.Addr) string {
+	ip := addr.As4()
+	return fmt.Sprintf("0a:ff:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3])
 }
 
 // freePort is one that nobody listens on now. Somebody else may take it

@@ -144,9 +144,12 @@ func (s *Server) runTask(ctx context.Context, in *ecs.RunTaskInput) (*ecs.RunTas
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkStrategy(cluster, in.CapacityProviderStrategy, in.LaunchType); err != nil {
+		return nil, err
+	}
 	order := order{
 		cluster: cluster, definition: d, startedBy: aws.ToString(in.StartedBy), group: aws.ToString(in.Group),
-		tags: in.Tags, overrides: in.Overrides, launchType: in.LaunchType, count: max(count, 1),
+		tags: in.Tags, overrides: in.Overrides, launchType: in.LaunchType, strategy: in.CapacityProviderStrategy, network: in.NetworkConfiguration, count: max(count, 1),
 	}
 	if order.group == "" {
 		order.group = "family:" + *d.Family

@@ -20,7 +20,8 @@ import (
 type Finder struct {
 	Client           *ecs.Client
 	Cluster, Service string
-	Port, HealthPort int // container ports
+	Port, HealthPort int    // container ports
+	Zone             string // whose tasks are found; empty: those of all zones
 }
 
 // Targets are the service's running tasks.
@@ -69,7 +70,8 @@ func (f *Finder) target(t types.Task) (Target, bool) {
 	}
 	flows, ok1 := endpoint(t, f.Port)
 	health, ok2 := endpoint(t, f.HealthPort)
-	return Target{ID: aws.ToString(t.TaskArn), Address: flows, Health: health}, ok1 && ok2
+	here := f.Zone == "" || f.Zone == aws.ToString(t.AvailabilityZone)
+	return Target{ID: aws.ToString(t.TaskArn), Address: flows, Health: health}, here && ok1 && ok2
 }
 
 // endpoint is where a container port of a task is reached.

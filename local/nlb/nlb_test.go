@@ -3,6 +3,7 @@ package nlb
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -251,5 +252,26 @@ func TestPortInUse(t *testing.T) {
 	o := Options{Service: "s", Listen: l.Addr().String(), Interval: time.Second, Drain: time.Second, Log: slog.New(slog.DiscardHandler)}
 	if err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "--listen") {
 		t.Errorf("%v does not name --listen", err)
+	}
+}
+
+// What several nodes count of one task is told as one.
+func TestNodesCountTogether(t *testing.T) {
+	all, zone := newWorld(t, Config{}), newWorld(t, Config{})
+	all.serve("a")
+	zone.serve("b")
+	zone.change(func() { zone.targets = append(zone.targets, all.targets[0]) })
+	for range 20 {
+		all.flow()
+		zone.flow()
+	}
+	w := httptest.NewRecorder()
+	counters([]node{{Balancer: all.b}, {Balancer: zone.b}})(w, nil)
+	var got struct{ Targets []Count }
+	if err := json.NewDecoder(w.Body).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if n := got.Targets; len(n) != 2 || n[0].Task != "a" || n[0].TotalFlows <= 20 || n[0].TotalFlows+n[1].TotalFlows != 40 {
+		t.Errorf("%+v", n)
 	}
 }

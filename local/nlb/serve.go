@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"syscall"
 	"time"
 
@@ -26,9 +28,14 @@ type Options struct {
 	Cluster, Service string // of ECS
 	Endpoint, Region string // of AWS; empty for the environment's
 	Port, HealthPort int    // of the container
-	Interval         time.Duration
-	Drain            time.Duration // that flows go on after their task was taken away
-	Log              *slog.Logger
+
+	// Nodes are addresses that take connections for the tasks of one zone only,
+	// as a load balancer's nodes do where none balances across zones. By zone.
+	Nodes map[string]string
+
+	Interval time.Duration
+	Drain    time.Duration // that flows go on after their task was taken away
+	Log      *slog.Logger
 }
 
 // Run spreads connections over a service's tasks until ctx ends. Credentials
@@ -44,27 +51,55 @@ func Run(ctx context.Context, o Options) error {
 	if o.Region != "" || config.Region == "" {
 		config.Region = cmp.Or(o.Region, "us-east-1")
 	}
-	finder := &Finder{
+	finder := Finder{
 		Client: ecs.NewFromConfig(config), Cluster: o.Cluster, Service: o.Service, Port: o.Port, HealthPort: o.HealthPort,
 	}
-	b := New(Config{Targets: finder.Targets, Healthy: Ready(&http.Client{}), Interval: o.Interval, Drain: o.Drain, Log: o.Log})
-	l, err := listen(ctx, o.Listen, "--listen")
+	all, err := o.node(ctx, finder, o.Listen, "--listen")
 	if err != nil {
 		return err
 	}
-	o.Log.InfoContext(ctx, "load balancer is up", "listen", l.Addr().String(), "service", o.Service)
-	return serve(ctx, o.Counts, b, l)
+	nodes := []node{all}
+	for _, zone := range slices.Sorted(maps.Keys(o.Nodes)) {
+		finder.Zone = zone
+		n, err := o.node(ctx, finder, o.Nodes[zone], "--node")
+		if err != nil {
+			return errors.Join(err, closeAll(nodes))
+		}
+		nodes = append(nodes, n)
+		o.Log.InfoContext(ctx, "node is up", "zone", zone, "address", n.listener.Addr().String())
+	}
+	o.Log.InfoContext(ctx, "load balancer is up", "listen", all.listener.Addr().String(), "service", o.Service)
+	return serve(ctx, o.Counts, nodes)
 }
 
-// serve runs the balancer and, if asked for, its counters.
-func serve(ctx context.Context, counts string, b *Balancer, l net.Listener) error {
+// node is one address that takes connections, and spreads them.
+type node struct {
+	*Balancer
+	listener net.Listener
+}
+
+func (o Options) node(ctx context.Context, f Finder, address, flagName string) (node, error) {
+	b := New(Config{Targets: f.Targets, Healthy: Ready(&http.Client{}), Interval: o.Interval, Drain: o.Drain, Log: o.Log})
+	l, err := listen(ctx, address, flagName)
+	return node{b, l}, err
+}
+
+func closeAll(nodes []node) (err error) {
+	for _, n := range nodes {
+		err = errors.Join(err, n.listener.Close())
+	}
+	return err
+}
+
+// serve runs the nodes and, if asked for, their counters.
+func serve(ctx context.Context, counts string, nodes []node) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if counts != "" {
 		cl, err := listen(ctx, counts, "--counts")
 		if err != nil {
-			return errors.Join(err, l.Close())
+			return errors.Join(err, closeAll(nodes))
 		}
-		server := &http.Server{Handler: b, ReadHeaderTimeout: 5 * time.Second}
+		server := &http.Server{Handler: counters(nodes), ReadHeaderTimeout: 5 * time.Second}
 		group.Go(func() error {
 			if err := server.Serve(cl); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve counts: %w", err)
@@ -76,16 +111,41 @@ func serve(ctx context.Context, counts string, b *Balancer, l net.Listener) erro
 			return server.Close()
 		})
 	}
-	group.Go(func() error { return b.Run(ctx, l) })
+	for _, n := range nodes {
+		group.Go(func() error { return n.Run(ctx, n.listener) })
+	}
 	return group.Wait()
 }
 
-// ServeHTTP answers with the counters as JSON.
-func (b *Balancer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	counts, refused := b.Counts()
-	w.Header().Set("Content-Type", "application/json")
-	// The caller has gone if this fails.
-	_ = json.NewEncoder(w).Encode(map[string]any{"targets": counts, "refused": refused})
+// counters answers with what all nodes count, added up by task, as JSON.
+func counters(nodes []node) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		var counts []Count
+		var refused int64
+		for _, n := range nodes {
+			more, without := n.Counts()
+			counts, refused = merge(counts, more), refused+without
+		}
+		w.Header().Set("Content-Type", "application/json")
+		// The caller has gone if this fails.
+		_ = json.NewEncoder(w).Encode(map[string]any{"targets": counts, "refused": refused})
+	}
+}
+
+// merge adds the counts of another node, which may know the same tasks.
+func merge(counts, more []Count) []Count {
+	for _, c := range more {
+		i := slices.IndexFunc(counts, func(o Count) bool { return o.Task == c.Task })
+		if i < 0 {
+			counts = append(counts, c)
+			continue
+		}
+		counts[i].Flows += c.Flows
+		counts[i].TotalFlows += c.TotalFlows
+		counts[i].DialFailures += c.DialFailures
+	}
+	slices.SortFunc(counts, func(a, b Count) int { return compare(a.Task, b.Task) })
+	return counts
 }
 
 func listen(ctx context.Context, address, flagName string) (net.Listener, error) {
