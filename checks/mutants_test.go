@@ -35,7 +35,7 @@ func mutants() []mutant {
 			"math.Floor(step.Percent", "math.Ceil(step.Percent", "TestRandomHistories",
 		},
 		{
-			1, "a canary task that falls silent is replaced", "controller/rollout/corrections.go",
+			1, "a canary task that falls silent is replaced", "controller/rollout/match.go",
 			"_, runs := slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })", "at, runs := slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })\n\t\truns = runs && tasks[at].Reachable", "TestRandomHistories",
 		},
 		{
@@ -193,7 +193,7 @@ func mutants() []mutant {
 			"bool { return slices.Contains(archived, r.ID) })", "bool { return true })", "controller:TestKilledAnywhere",
 		},
 		{
-			7, "a task that was replaced stays a member", "controller/rollout/corrections.go",
+			7, "a task that was replaced stays a member", "controller/rollout/match.go",
 			"return !runs", "return !runs && id == \"\"", "controller:TestReplacedAnywhere",
 		},
 		{

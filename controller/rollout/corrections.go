@@ -19,24 +19,29 @@ const maxTags = 20
 // was told.
 func (s *State) formCohorts(seen Observation, p Policy, now time.Time) {
 	r := s.Active
-	canary, control := 0, 0
+	var want sizes
 	switch r.Comparing() { //nolint:exhaustive // the phases in which tasks are compared
 	case Shadow:
-		control = min(p.Shadow.Tasks, len(seen.Tasks))
+		want.control = min(p.Shadow.Tasks, len(seen.Tasks))
 	case Canary:
-		canary = canaryTasks(p.Steps[min(r.Step, len(p.Steps)-1)], len(seen.Tasks))
-		control = min(canary, len(seen.Tasks)-canary) // those cost no budget
-		if r.Sized > 0 {
-			canary = min(canary, r.Sized)
-		}
+		want = r.sizes(r.Step, len(seen.Tasks), p)
 	default:
 		return
 	}
-	r.CanaryTasks = s.fill(r.CanaryTasks, r.ControlTasks, canary, seen.Tasks)
-	r.ControlTasks = s.fill(r.ControlTasks, r.CanaryTasks, control, seen.Tasks)
-	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, canary) {
+	c := s.match(cohorts{r.CanaryTasks, r.ControlTasks}, want, nil, seen.Tasks)
+	r.CanaryTasks, r.ControlTasks = c.canary, c.control
+	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, want.canary) {
 		r.StepSince = now
 	}
+}
+
+// sizes are those of a canary step's cohorts. Controls cost no budget.
+func (r Rollout) sizes(step, tasks int, p Policy) (want sizes) {
+	want.canary, want.control = p.Steps[min(step, len(p.Steps)-1)].Cohorts(tasks)
+	if r.Sized > 0 {
+		want.canary = min(want.canary, r.Sized)
+	}
+	return want
 }
 
 // Comparing is Shadow or Canary while two releases are being compared, held or
@@ -109,29 +114,6 @@ func canaryTasks(step Step, n int) int {
 		k = max(1, int(math.Floor(step.Percent/100*float64(n))))
 	}
 	return max(0, min(k, n-1))
-}
-
-// fill keeps the members that still run and adds tasks that obey and answer
-// with stable, until there are want.
-func (s State) fill(members, others []string, want int, tasks []Task) []string {
-	members = slices.DeleteFunc(members, func(id string) bool {
-		_, runs := slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })
-		return !runs
-	})
-	if len(members) >= want {
-		return members[:want]
-	}
-	chosen := Rollout{CanaryTasks: members, ControlTasks: others}.Arms()
-	for _, t := range tasks {
-		obeys := t.Reachable && t.Ready && !s.Poisoned(t)
-		if _, is := chosen[t.ID]; obeys && t.Serving == s.Stable && !is {
-			members = append(members, t.ID)
-		}
-		if len(members) == want {
-			break
-		}
-	}
-	return members
 }
 
 // inPlace reports whether every member of the cohorts serves what it should.

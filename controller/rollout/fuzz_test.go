@@ -42,7 +42,16 @@ func newHistory(t *testing.T) *history {
 	third.Name, third.Jobs = "third", []string{"third-*"}
 	third.Steps = []Step{{Percent: 33, Soak: time.Minute}, {Percent: 45, Soak: time.Minute}}
 	p.Special = append(p.Special, third)
-	return &history{t: t, w: newWorld("a", "b", "c", "d", "e"), s: State{Fleet: "f"}, p: p, now: start, missing: 1000, promoted: map[string]bool{"": true}}
+	w := newWorld("a", "b", "c", "d", "e")
+	for i, id := range []string{"a", "b", "c", "d", "e"} {
+		w.tasks[id].Stratum = strange(byte(i))
+	}
+	return &history{t: t, w: w, s: State{Fleet: "f"}, p: p, now: start, missing: 1000, promoted: map[string]bool{"": true}}
+}
+
+// strange is one of a few strata, among them the unknown one.
+func strange(how byte) Stratum {
+	return Stratum{Zone: []string{"z1", "z2", "z1", "z3", ""}[how%5], InstanceType: []string{"", "large"}[how>>3&1]}
 }
 
 // FuzzDecide drives a fleet through arbitrary histories - jobs, verdicts,
@@ -90,7 +99,9 @@ func (h *history) happen(what, how byte) {
 	case 7, 8:
 		h.newest++
 		h.w.fresh = h.s.Default
-		h.w.start(fmt.Sprintf("%c%d", 'a'+how%5, h.newest)) // may sort anywhere
+		id := fmt.Sprintf("%c%d", 'a'+how%5, h.newest) // may sort anywhere
+		h.w.start(id)
+		h.w.tasks[id].Stratum = strange(how >> 2)
 	case 9:
 		h.w.tasks[task()].Reachable = false
 	case 10:
@@ -160,7 +171,9 @@ func (h *history) unhealthy(id string) {
 	h.w.crashed = append(h.w.crashed, Crash{Task: id, Unhealthy: true})
 	h.newest++
 	h.w.fresh = h.s.Default
-	h.w.start(fmt.Sprintf("z%d", h.newest))
+	next := fmt.Sprintf("z%d", h.newest)
+	h.w.start(next)
+	h.w.tasks[next].Stratum = strange(byte(h.newest))
 }
 
 func (h *history) ask(v Verb, how byte, by string) {
@@ -376,6 +389,7 @@ func (h *history) checkStep(next State, seen Observation) {
 				h.t.Fatalf("task %s is in both cohorts", id)
 			}
 		}
+		h.checkMatched(next, seen)
 	}
 	switch r := next.Active; {
 	case r == nil || r.Phase != Canary || seen.Desired > 1 || was == nil || was.ID != r.ID || was.Phase != Canary || was.Step != r.Step:
@@ -388,6 +402,25 @@ func (h *history) checkStep(next State, seen Observation) {
 	if next.Generation < h.s.Generation || next.LastEvent < h.s.LastEvent {
 		h.t.Fatal("time runs backwards")
 	}
+}
+
+// checkMatched checks that a step has no more canaries than it says, and that
+// no control stands where there are too many while a zone with a task to spare
+// lacks one: within one everywhere, wherever the fleet allows.
+func (h *history) checkMatched(next State, seen Observation) {
+	r := next.Active
+	if r.Comparing() != Canary {
+		return
+	}
+	canary, _ := h.p.For(r.ID).Steps[r.Step].Cohorts(len(seen.Tasks))
+	if len(r.CanaryTasks) > canary {
+		h.t.Fatalf("%d canaries of %d tasks, and the step says %d", len(r.CanaryTasks), len(seen.Tasks), canary)
+	}
+	tasks := slices.Clone(seen.Tasks)
+	for i := range tasks { // as checkMended knows them
+		tasks[i].Serving = map[bool]string{true: "v1"}[tasks[i].Serving == next.Stable && !next.Poisoned(tasks[i])]
+	}
+	checkMended(h.t, cohorts{r.CanaryTasks, r.ControlTasks}, tasks)
 }
 
 // checkReason checks that a person can read why, and who asked.

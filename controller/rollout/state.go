@@ -191,7 +191,7 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 	r.Exposed, r.MissedBids = max(r.Exposed, seen.Exposed), max(r.MissedBids, seen.MissedBids)
 	if m.to == Canary && anew {
 		r.Sized = r.sized(m.step, seen, p)
-		m.say += r.shrunk(m.step, len(seen.Tasks), p)
+		m.say += r.shrunk(m.step, len(seen.Tasks), p) + s.mismatched(m.step, seen, p)
 	}
 	r.Phase, r.Step, r.Reason, r.Sentence = m.to, m.step, m.why, m.say
 	s.note(r, from, now, seen.Verdict)

@@ -65,7 +65,7 @@ func (w *world) observe(s State, now time.Time) Observation {
 	for _, id := range slices.Sorted(maps.Keys(w.tasks)) {
 		t := *w.tasks[id]
 		if !t.Reachable { // nothing is known of it
-			t = Task{ID: t.ID, Protected: t.Protected, Tag: t.Tag}
+			t = Task{ID: t.ID, Protected: t.Protected, Tag: t.Tag, Stratum: t.Stratum}
 		}
 		seen.Tasks = append(seen.Tasks, t)
 	}
@@ -213,9 +213,12 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		w.crashed = append(w.crashed, Crash{Task: name, Unhealthy: true})
 	case "desired":
 		w.desired, err = strconv.Atoi(name)
-	case "start":
+	case "start": // start=TASK or =TASK:ZONE
 		w.fresh = s.Default
 		w.start(name)
+		w.tasks[name].Stratum.Zone = rest
+	case "zone": // zone=TASK:ZONE
+		w.tasks[name].Stratum.Zone = rest
 	case "lose":
 		w.tasks[name].Reachable = false
 	case "find":
