@@ -172,9 +172,14 @@ func (s *Server) instance(cluster, zone string) types.ContainerInstance {
 		}
 	}
 	for _, a := range [][2]string{
-		{"ecs.ami-id", "ami-local"}, {"ecs.availability-zone", zone}, {"ecs.cpu-architecture", architecture()},
-		{"ecs.instance-type", instanceType}, {"ecs.os-type", "linux"}, {"ecs.subnet-id", subnetPrefix + zone},
-		{"ecs.vpc-id", "vpc-local"}, {PrivateAddressAttribute, "127.0.0.1"},
+		{"ecs.ami-id", "ami-local"},
+		{"ecs.availability-zone", zone},
+		{"ecs.cpu-architecture", architecture()},
+		{"ecs.instance-type", instanceType},
+		{"ecs.os-type", "linux"},
+		{"ecs.subnet-id", subnetPrefix + zone},
+		{"ecs.vpc-id", "vpc-local"},
+		{PrivateAddressAttribute, "127.0.0.1"},
 	} {
 		c.Attributes = append(c.Attributes, types.Attribute{Name: aws.String(a[0]), Value: aws.String(a[1])})
 	}
