@@ -174,7 +174,8 @@ func (f *Reconciler) checkpoint(ctx context.Context, j *judging) error {
 
 // lookAtCounts asks the compared tasks for what they have counted since the
 // last look. A task that has not taken its assignment yet is not expected to
-// have counted; one that cannot be asked is silent.
+// have counted; one that cannot be asked is silent. Tasks that gather their
+// past tell it too, but nothing is expected of them.
 func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judging, tasks []rollout.Task, now time.Time) (tally.Look, error) {
 	r := s.Active
 	look := tally.Look{At: now, Served: r.Comparing() == rollout.Canary, Expected: map[judge.Arm]int{}, Past: map[string][]int64{}}
@@ -182,19 +183,24 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 	var silent []error
 	var g errgroup.Group
 	g.SetLimit(atOnce)
-	arms := r.Arms()
+	arms, gathers := r.Arms(), r.Gathers()
 	for i := range tasks {
 		t := &tasks[i] // a copy of each would outlive its turn
 		arm, compared := arms[t.ID]
+		if !compared && gathers[t.ID] && t.Reachable {
+			arm = judge.Control
+		}
 		due := s.Stable
 		if arm == judge.Candidate {
 			due = r.Candidate
 		}
-		if !compared || t.Reachable && (t.Generation != r.Generation || t.Serving != due) {
+		if arm == "" || t.Reachable && (t.Generation != r.Generation || t.Serving != due) {
 			continue
 		}
-		look.Expected[arm]++
-		if took, known := j.pasts[t.ID]; known {
+		if compared {
+			look.Expected[arm]++
+		}
+		if took, known := j.pasts[t.ID]; known && compared {
 			look.Past[t.ID] = took
 		}
 		since := j.since(s, t.ID, arm)
@@ -202,12 +208,14 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 			reports, err := f.Control.Counts(ctx, t.Address, since)
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
+			if err != nil && compared {
 				look.Silent = append(look.Silent, t.ID)
+			}
+			if err != nil {
 				silent = append(silent, fmt.Errorf("ask task %s for its counts: %w", t.ID, err))
 			}
 			for _, told := range reports {
-				told.Stratum = t.Stratum.String()
+				told.Stratum, told.Past = t.Stratum.String(), !compared
 				look.Reports = append(look.Reports, told)
 			}
 			return nil

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -35,6 +36,54 @@ func TestReportsNameTheirStratum(t *testing.T) {
 			if got, reported := told[id]; got != want || !reported {
 				t.Errorf("%s reports from %q (%v), want %q", id, got, reported, want)
 			}
+		}
+	})
+}
+
+// Tasks that gather their past tell it beside those that are compared, and are
+// missed by nobody when they do not.
+func TestPastsAreToldBesideTheCompared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r := w.reconciler(1)
+		step := func() error { _, err := r.Pass(t.Context()); return err }
+		playJob(t, w, "first", step)
+		told, mute := 0, 0
+		playJob(t, w, "good", func() error {
+			err := step()
+			s, _, loading := r.store.load(t.Context(), "ads")
+			if loading != nil || !judged(s.Active) || s.Active.Phase == rollout.Promoting || r.memo.judging == nil {
+				return err
+			}
+			tasks, _, _ := r.tasks(t.Context())
+			look, _ := r.lookAtCounts(t.Context(), s, r.memo.judging, tasks, time.Now())
+			compared := 0
+			for _, report := range look.Reports {
+				arm, is := s.Active.Arm(report.Task)
+				if is {
+					compared++
+				}
+				if report.Past != !is || !is && (report.Arm != judge.Control || !s.Active.Gathers()[report.Task]) {
+					t.Errorf("%s of arm %q: %+v", report.Task, arm, report)
+				}
+			}
+			told += len(look.Reports) - compared
+			if look.Expected[judge.Candidate]+look.Expected[judge.Control] != compared {
+				t.Errorf("%d reports are compared, %v expected", compared, look.Expected)
+			}
+			for id := range s.Active.Gathers() {
+				w.tasks[id].Reachable = false
+				tasks, _, _ := r.tasks(t.Context())
+				look, err := r.lookAtCounts(t.Context(), s, r.memo.judging, tasks, time.Now())
+				w.tasks[id].Reachable = true
+				if mute++; len(look.Silent) > 0 || look.Expected[judge.Candidate]+look.Expected[judge.Control] != compared {
+					t.Errorf("%s cannot be asked (%v), and %v are missed of %v", id, err, look.Silent, look.Expected)
+				}
+			}
+			return err
+		})
+		if told == 0 || mute == 0 {
+			t.Errorf("%d pasts were told, %d could not be", told, mute)
 		}
 	})
 }

@@ -17,21 +17,25 @@ const maxTags = 20
 // keeps those it has chosen for as long as ECS runs them: a canary does not
 // wander, and a task that cannot be reached still counts as serving what it
 // was told.
-func (s *State) formCohorts(seen Observation, p Policy, now time.Time) {
+func (s *State) formCohorts(seen Observation, p Policy, at time.Time) {
 	r := s.Active
-	var want sizes
+	n := len(seen.Tasks)
+	var now, next sizes    // of the cohorts, and of those that come after them
 	switch r.Comparing() { //nolint:exhaustive // the phases in which tasks are compared
 	case Shadow:
-		want.control = min(p.Shadow.Tasks, len(seen.Tasks))
+		now.control = min(p.Shadow.Tasks, n)
+		next = r.sizes(0, n, p)
 	case Canary:
-		want = r.sizes(r.Step, len(seen.Tasks), p)
+		now = r.sizes(r.Step, n, p)
+		if !r.last(p) {
+			next = r.sizes(r.Step+1, n, p)
+		}
 	default:
 		return
 	}
-	c := s.match(cohorts{r.CanaryTasks, r.ControlTasks}, want, nil, seen.Tasks)
-	r.CanaryTasks, r.ControlTasks = c.canary, c.control
-	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, want.canary) {
-		r.StepSince = now
+	s.choose(now, next, p, seen.Tasks)
+	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, now.canary) {
+		r.StepSince = at
 	}
 }
 
@@ -77,12 +81,29 @@ func (r Rollout) Arms() map[string]judge.Arm {
 	return arms
 }
 
-// arms are those of the active rollout; none without one.
+// Gathers names the tasks that gather their past: see PastTasks.
+func (r Rollout) Gathers() map[string]bool {
+	gathers := make(map[string]bool, len(r.PastTasks))
+	for _, id := range r.PastTasks {
+		gathers[id] = true
+	}
+	return gathers
+}
+
+// past is the arm of tasks that are compared with nobody yet.
+const past judge.Arm = "past"
+
+// arms are those of the active rollout, with tasks that gather their past;
+// none without one.
 func (s State) arms() map[string]judge.Arm {
 	if s.Active == nil {
 		return nil
 	}
-	return s.Active.Arms()
+	arms := s.Active.Arms()
+	for _, id := range s.Active.PastTasks {
+		arms[id] = past
+	}
+	return arms
 }
 
 // JudgePolicy is the judge's policy for the active rollout: its bands lie
@@ -156,6 +177,8 @@ func (s State) wanted(task string, arm judge.Arm, p Policy) Assign {
 			shadow(s.Stable)
 		case judge.Control:
 			shadow(r.Candidate)
+		case past:
+			a.Buckets = p.Buckets // and the candidate is not even loaded: it has not earned so many tasks
 		}
 	}
 	return a

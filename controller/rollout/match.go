@@ -40,6 +40,13 @@ type kin struct {
 	stratum Stratum
 	free    []string
 	liked   int // of free, that are preferred
+	taken   int // of free
+}
+
+// pick is a task more of an arm, whichever it will be of its stratum.
+type pick struct {
+	canary bool
+	of     *kin
 }
 
 // matching is how cohorts are being filled.
@@ -50,6 +57,8 @@ type matching struct {
 	kins  []*kin             // by the name of their stratum
 	kinds map[Stratum]*stand // by stratum
 	zones map[string]*stand  // by zone
+	picks []pick
+	more  sizes // of picks
 }
 
 // match keeps the members that still run and adds tasks that obey and answer
@@ -66,6 +75,7 @@ func (s State) match(c cohorts, want sizes, prefer []string, tasks []Task) cohor
 	m.trim(false)
 	for m.add() {
 	}
+	m.name()
 	for m.mend() {
 	}
 	return m.cohorts
@@ -136,6 +146,12 @@ func (m *matching) members(canary bool) *[]string {
 	return &m.control
 }
 
+// size is how many members an arm has with those that are picked.
+func (m *matching) size(canary bool) int {
+	picked, _ := m.more.of(canary)
+	return len(*m.members(canary)) + picked
+}
+
 func (m *matching) join(canary bool, by int) func(n *stand) {
 	return func(n *stand) {
 		if canary {
@@ -179,7 +195,7 @@ func (m *matching) leave(canary bool, i int) {
 // add adds one task to the arm that has the smaller part of what is wanted; it
 // reports whether there was one to add.
 func (m *matching) add() bool {
-	canaries, controls := len(m.canary), len(m.control)
+	canaries, controls := m.size(true), m.size(false)
 	canary := controls >= m.want.control || canaries < m.want.canary && canaries*m.want.control <= controls*m.want.canary
 	if canary && canaries >= m.want.canary {
 		return false
@@ -188,20 +204,41 @@ func (m *matching) add() bool {
 	if k == nil {
 		return false
 	}
+	m.picks = append(m.picks, pick{canary, k})
+	if canary {
+		m.more.canary++
+	} else {
+		m.more.control++
+	}
 	m.take(canary, k)
 	return true
 }
 
-// take adds the first of a stratum that can join.
+// take counts one more of a stratum in.
 func (m *matching) take(canary bool, k *kin) {
-	id := k.free[0]
-	k.free, k.liked = k.free[1:], max(0, k.liked-1)
-	members := m.members(canary)
-	*members = append(*members, id)
-	m.count(id, func(n *stand) {
+	k.taken++
+	for _, n := range []*stand{m.kinds[k.stratum], m.zones[k.stratum.Zone]} {
 		n.free--
 		m.join(canary, 1)(n)
-	})
+	}
+}
+
+// name says which tasks were picked: of each stratum the first are canaries.
+func (m *matching) name() {
+	canaries, named := map[*kin]int{}, map[pick]int{}
+	for _, p := range m.picks {
+		if p.canary {
+			canaries[p.of]++
+		}
+	}
+	for _, p := range m.picks {
+		i := named[p]
+		if named[p]++; !p.canary {
+			i += canaries[p.of]
+		}
+		members := m.members(p.canary)
+		*members = append(*members, p.of.free[i])
+	}
 }
 
 // best is the stratum from which the next task of an arm comes: one that the
@@ -209,7 +246,7 @@ func (m *matching) take(canary bool, k *kin) {
 // preferred ones, and those with the smallest part of their tasks in the arm.
 func (m *matching) best(canary bool) (best *kin) {
 	for _, k := range m.kins {
-		if len(k.free) > 0 && (best == nil || m.before(canary, k, best) < 0) {
+		if k.taken < len(k.free) && (best == nil || m.before(canary, k, best) < 0) {
 			best = k
 		}
 	}
@@ -217,7 +254,7 @@ func (m *matching) best(canary bool) (best *kin) {
 }
 
 func (m *matching) before(canary bool, a, b *kin) int {
-	disliked := func(k *kin) int { return min(k.liked, 1) * -1 }
+	disliked := func(k *kin) int { return -min(max(0, k.liked-k.taken), 1) }
 	load := func(n *stand) float64 {
 		own, _ := n.of(canary)
 		return float64(own+1) / float64(n.all)
@@ -234,7 +271,7 @@ func (m *matching) before(canary bool, a, b *kin) int {
 func (m *matching) fit(canary bool, k *kin) int {
 	kind, zone := m.kinds[k.stratum], m.zones[k.stratum.Zone]
 	_, wantOther := m.want.of(canary)
-	open := len(*m.members(!canary)) < wantOther
+	open := m.size(!canary) < wantOther
 	switch {
 	case m.excess(canary, kind) < 0:
 		return 0
@@ -258,8 +295,9 @@ func (m *matching) mend() bool {
 			if from.Zone == k.stratum.Zone {
 				closer = m.closer(m.kinds[from], m.kinds[k.stratum])
 			}
-			if len(k.free) > 0 && closer {
+			if k.taken < len(k.free) && closer {
 				m.leave(false, i)
+				m.control = append(m.control, k.free[k.taken])
 				m.take(false, k)
 				return true
 			}
@@ -302,7 +340,7 @@ func Unmatched(steps []Step, fleet []Stratum) []string {
 // its controls, if they do.
 func (s State) mismatched(step int, seen Observation, p Policy) string {
 	r := s.Active
-	c := s.match(cohorts{r.CanaryTasks, r.ControlTasks}, r.sizes(step, len(seen.Tasks), p), nil, seen.Tasks)
+	c := s.match(cohorts{r.CanaryTasks, r.ControlTasks}, r.sizes(step, len(seen.Tasks), p), r.PastTasks, seen.Tasks)
 	if say := c.unmatched(seen.Tasks); say != "" {
 		return "; " + say
 	}

@@ -159,7 +159,8 @@ type Rollout struct {
 	Generation   int64     `json:"generation"`   // of the cohorts
 	CanaryTasks  []string  `json:"canary_tasks"` // task ids; saved before they are asked
 	ControlTasks []string  `json:"control_tasks"`
-	StepSince    time.Time `json:"step_since"` // when the cohorts of this step were in place; zero before
+	PastTasks    []string  `json:"past_tasks,omitempty"` // that the next step will compare: they serve stable and are counted, for a past of their own
+	StepSince    time.Time `json:"step_since"`           // when the cohorts of this step were in place; zero before
 
 	HeldFrom     Phase     `json:"held_from,omitempty"` // to return to
 	HeldUntil    time.Time `json:"held_until,omitzero"`

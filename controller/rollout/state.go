@@ -34,7 +34,7 @@ func (s State) clone() State {
 }
 
 func (r Rollout) clone() Rollout {
-	r.CanaryTasks, r.ControlTasks = slices.Clone(r.CanaryTasks), slices.Clone(r.ControlTasks)
+	r.CanaryTasks, r.ControlTasks, r.PastTasks = slices.Clone(r.CanaryTasks), slices.Clone(r.ControlTasks), slices.Clone(r.PastTasks)
 	r.History, r.Losses.Latest = slices.Clone(r.History), slices.Clone(r.Losses.Latest)
 	return r
 }
@@ -163,19 +163,19 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 	switch m.to {
 	case Shadow, Canary:
 		if anew {
-			s.reform(r)
+			s.reform(r, m.to)
 		}
 	case Held:
 		r.HeldFrom, r.HeldUntil = from, now.Add(p.HoldFor)
 	case Promoting:
 		s.Default = r.Candidate
-		s.reform(r)
+		s.reform(r, m.to)
 	case RollingBack:
 		if m.why == RollbackByHand && r.Asked.Release != s.Stable {
 			s.Previous, s.Stable = s.Stable, r.Asked.Release
 		}
 		s.Default = s.Stable
-		s.reform(r)
+		s.reform(r, m.to)
 	case Live:
 		if m.why != AlreadyLive {
 			s.Previous, s.Stable = s.Stable, r.Candidate
@@ -203,11 +203,17 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 }
 
 // reform dissolves the cohorts: whatever is formed next starts together,
-// under a new generation.
-func (s *State) reform(r *Rollout) {
+// under a new generation. The shadow tasks have a past by now, and the first
+// canary step takes its cohorts from them.
+func (s *State) reform(r *Rollout, to Phase) {
 	s.Generation++
 	r.Generation, r.StepSince, r.InvalidSince = s.Generation, time.Time{}, time.Time{}
 	r.TooFewSince = time.Time{}
+	if to == Canary {
+		r.PastTasks = slices.Concat(r.ControlTasks, r.PastTasks)
+	} else {
+		r.PastTasks = nil
+	}
 	if r.Phase != Canary {
 		r.CanaryTasks, r.ControlTasks = nil, nil
 	}

@@ -32,7 +32,8 @@ func storyPolicies() Policies {
 
 // TestStories replays whole rollouts. A line of a story is a moment and what
 // happened before it; the indented lines under it are what was decided then,
-// and again until the world was as wanted.
+// and again until the world was as wanted. A star marks a task that is counted
+// and scores nothing beside what it serves.
 func TestStories(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
 	if len(files) < 12 {
@@ -106,8 +107,14 @@ func settle(out *strings.Builder, s State, w *world, p Policies, now time.Time) 
 		var lines []string
 		for _, a := range actions {
 			w.apply(a)
-			switch a.(type) {
+			switch a := a.(type) {
 			case Tag, Archive: // noise in a story
+			case Assign:
+				star := "" // for a task that is counted and scores nothing else
+				if a.Buckets > 1 && a.Shadow == "" {
+					star = "*"
+				}
+				lines = append(lines, a.String()+star)
 			default:
 				lines = append(lines, a.String())
 			}
