@@ -117,8 +117,8 @@ func (p *planFlags) describe(ctx context.Context) (t traffic, err error) {
 	if err != nil {
 		return t, err
 	}
-	if p.tasks > 0 {
-		t.Tasks = p.tasks
+	if p.tasks > 0 && p.tasks != t.Tasks {
+		t.Tasks, t.Strata = p.tasks, nil // nobody knows where those would run
 	}
 	if p.requests > 0 {
 		t.Requests = p.requests
@@ -174,6 +174,9 @@ type plannedStep struct {
 	Exposes  int64          `json:"exposes"` // auctions that the candidate answers while the step soaks
 	Forecast judge.Forecast `json:"forecast"`
 
+	// Unmatched says how canaries would differ from controls.
+	Unmatched string `json:"unmatched,omitempty"`
+
 	margin float64
 }
 
@@ -189,6 +192,7 @@ func planSteps(t traffic, p rollout.Policy) plan {
 		t.Buckets = p.Buckets
 	}
 	out := plan{Policy: p.Name, Traffic: t}
+	unmatched := rollout.Unmatched(p.Steps, t.fleet())
 	for i, s := range p.Steps {
 		canary, control := s.Cohorts(t.Tasks)
 		j := p.Judge
@@ -199,7 +203,7 @@ func planSteps(t traffic, p rollout.Policy) plan {
 		arms.Tasks = [judge.Arms]int{judge.CandidateArm: canary, judge.ControlArm: control}
 		out.Steps = append(out.Steps, plannedStep{
 			Step: i + 1, Canary: canary, Control: control, Soak: s.Soak, margin: j.Sane().Margin,
-			Exposes: int64(t.Requests * float64(canary) * s.Soak.Seconds()), Forecast: judge.Plan(arms, j),
+			Unmatched: unmatched[i], Exposes: int64(t.Requests * float64(canary) * s.Soak.Seconds()), Forecast: judge.Plan(arms, j),
 		})
 	}
 	return out
@@ -221,6 +225,9 @@ func (p plan) print(out io.Writer, rows int) error {
 			fmt.Fprintf(&b, "  about %s to a verdict, 9 of 10 within %s; %s takes longest\n", coarse(f.Mean), coarse(f.P90), nameOf(f.Gate, f.Partner))
 		} else {
 			fmt.Fprintf(&b, "  there will be no verdict: %s cannot be proven\n", nameOf(f.Gate, f.Partner))
+		}
+		if s.Unmatched != "" {
+			fmt.Fprintf(&b, "  WARNING %s\n", s.Unmatched)
 		}
 		for _, w := range s.Forecast.Warnings {
 			if !warned[w] {

@@ -50,6 +50,12 @@ policies: [{name: quick, jobs: ["fix-*"], steps: [{tasks: 2}]}]
 			"found within 60 min in 9 of 10", "WARNING", "small partners",
 		}, ""},
 		{"--traffic " + traffic + " --fleet-file " + fleet + " --job fix-1 --tasks 6", []string{"6 tasks, ", "policy quick", "step 1 of 1: 2 canary and 2 control tasks"}, ""},
+		{"--traffic " + file(t, "t.yaml", "tasks: 6\nrequests: 300\nstrata: [{zone: z1, tasks: 5}, {zone: z2, tasks: 1}]"), []string{"step 1 of 2: 1 canary and 1 control tasks"}, ""},
+		{"--traffic " + file(t, "t.yaml", "tasks: 3\nrequests: 300\nstrata: [{zone: z1, tasks: 1}, {zone: z2, tasks: 1}, {zone: z3, tasks: 1}]"), []string{
+			"WARNING canary and control share no zone (canary in z1, control in z2): a difference between their clients",
+		}, ""},
+		{"--traffic " + file(t, "t.yaml", "tasks: 4\nrequests: 300\nstrata: [{zone: z1, tasks: 5}]"), nil, `strata: "z1" has 5 tasks of 4`},
+		{"--traffic " + file(t, "t.yaml", "tasks: 4\nrequests: 300\nstrata: [{zone: z1, tasks: 3}]"), nil, "strata: they have 3 tasks, and the fleet has 4"},
 		{"--tasks 1 --requests 5", nil, "has 1 tasks: comparing takes two at least"},
 		{"--tasks 40 --traffic " + file(t, "t.yaml", "requests: 0"), nil, "say it with --requests"},
 		{"--tasks 40 --traffic " + file(t, "t.yaml", "request: 5"), nil, `unknown field "request"`},

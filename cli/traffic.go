@@ -2,22 +2,58 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/controller/history"
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // traffic is what is known of a fleet's traffic, for a forecast.
 type traffic struct {
 	judge.Traffic     // but for its tasks
 	Tasks         int `json:"tasks"` // of the whole fleet
+
+	// Strata are where and as what those tasks run; none where nobody knows.
+	Strata []strataTasks `json:"strata,omitempty"`
+}
+
+// strataTasks is how many tasks run alike.
+type strataTasks struct {
+	rollout.Stratum
+
+	Tasks int `json:"tasks"`
+}
+
+// fleet is where each task runs; nil where nobody knows.
+func (t traffic) fleet() (all []rollout.Stratum) {
+	for _, s := range t.Strata {
+		all = append(all, slices.Repeat([]rollout.Stratum{s.Stratum}, s.Tasks)...)
+	}
+	return all
+}
+
+// checkStrata says whether the strata are those of the fleet's tasks.
+func (t traffic) checkStrata() error {
+	sum := 0
+	for _, s := range t.Strata {
+		if s.Tasks < 1 || s.Tasks > t.Tasks {
+			return fmt.Errorf("strata: %q has %d tasks of %d", s.Stratum, s.Tasks, t.Tasks)
+		}
+		sum += s.Tasks
+	}
+	if len(t.Strata) > 0 && sum != t.Tasks {
+		return fmt.Errorf("strata: they have %d tasks, and the fleet has %d", sum, t.Tasks)
+	}
+	return nil
 }
 
 // readTraffic reads a file that describes a fleet's traffic, in YAML.
@@ -33,7 +69,10 @@ func readTraffic(file string) (t traffic, err error) {
 		}
 		d := json.NewDecoder(bytes.NewReader(asJSON))
 		d.DisallowUnknownFields()
-		return d.Decode(&t)
+		if err := d.Decode(&t); err != nil {
+			return err
+		}
+		return t.checkStrata()
 	})
 	if err != nil {
 		return t, fmt.Errorf("read the traffic %s: %w", file, err)
@@ -58,7 +97,9 @@ func seenTraffic(ctx context.Context, c api.Client, fleet string) (t traffic, er
 		t.Requests = f.Loop.Pace
 	}
 	connections, rates, counted := 0, 0.0, 0
+	strata := map[rollout.Stratum]int{}
 	for _, k := range tasks.Tasks {
+		strata[rollout.Stratum(k.Stratum)]++
 		connections += k.Connections
 		if k.FilterRate != nil {
 			rates += *k.FilterRate
@@ -68,10 +109,25 @@ func seenTraffic(ctx context.Context, c api.Client, fleet string) (t traffic, er
 	if n := len(tasks.Tasks); n > 0 {
 		t.Connections = float64(connections) / float64(n)
 	}
+	if len(tasks.Tasks) == t.Tasks {
+		t.Strata = listStrata(strata)
+	}
 	if counted > 0 {
 		t.FilterRate = rates / float64(counted)
 	}
 	return t, t.fromLog(ctx, c, fleet)
+}
+
+// listStrata lists what is known, by name.
+func listStrata(strata map[rollout.Stratum]int) (list []strataTasks) {
+	if strata[rollout.Stratum{}] > 0 {
+		return nil
+	}
+	for at, n := range strata {
+		list = append(list, strataTasks{at, n})
+	}
+	slices.SortFunc(list, func(a, b strataTasks) int { return cmp.Compare(a.String(), b.String()) })
+	return list
 }
 
 // logsTried bounds how many rollouts are asked for their log.

@@ -43,6 +43,9 @@ func TestSeenTraffic(t *testing.T) {
 	if err != nil || bare.Tasks != 8 || bare.Requests != 250 || math.Abs(bare.FilterRate-.183) > .001 || bare.Connections != 53.5 || len(bare.Partners) > 0 {
 		t.Errorf("without a log: %+v, %v", bare, err)
 	}
+	if s := bare.Strata; len(s) != 2 || s[0].Zone != "eu-central-1a" || s[0].Tasks != 4 || s[1].Zone != "eu-central-1b" || s[1].InstanceType != "fargate" {
+		t.Errorf("strata: %+v", s)
+	}
 	f.Logs = map[string][][]byte{"better": {{1, 2, 3}, chunk}}
 	got, err := seenTraffic(t.Context(), c, "demo")
 	if err != nil {
