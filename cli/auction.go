@@ -26,6 +26,7 @@ type auctionFlags struct {
 	live     bool
 	explored bool
 
+	audience     string // apps or sites; empty: both
 	requests     string // file, or - for standard input
 	histogram    string // file
 	histogramLog string // file
@@ -43,6 +44,9 @@ func auctionCommand() *cobra.Command {
 		Example: "  sluice auction --target 127.0.0.1:9090 --rate 500 --duration 10s",
 		Args:    takes(0),
 		PreRunE: func(*cobra.Command, []string) error {
+			if o.audience != "" && (o.audience != "apps" && o.audience != "sites" || o.requests != "") {
+				return wrongUsage("--audience is %q: want apps or sites, and no --requests", o.audience)
+			}
 			if o.requests == "" && (load.Replay.Once || load.Replay.Strict || load.Replay.PartnerNames != nil) {
 				return wrongUsage("--once, --strict and --partner-names are about --requests, which names none")
 			}
@@ -61,6 +65,7 @@ func auctionCommand() *cobra.Command {
 	f.IntVar(&load.Partners, "partners", 0, "`number` of demand partners asked about per auction at most; 0: all of them")
 	load.Replay = &auction.Replay{}
 	f.StringVar(&o.requests, "requests", "", "`file` of OpenRTB requests to replay, one JSON object a line, plain or gzip; - for standard input; a seeded world where it is left out")
+	f.StringVar(&o.audience, "audience", "", "`part` of the seeded world whose auctions are held, as clients of one zone may differ from those of another: apps or sites; both where it is left out")
 	f.BoolVar(&load.Replay.Once, "once", false, "end with the requests' last line, and read them while auctions run")
 	f.BoolVar(&load.Replay.Strict, "strict", false, "end at the first line of the requests that cannot be taken")
 	f.Func("partner-names", "`names` of partners to ask, as in a,b,c, instead of those that the requests name", func(s string) error {
@@ -135,7 +140,10 @@ func (o *auctionFlags) files(in io.Reader, do func() error) (err error) {
 	switch o.requests {
 	case "":
 		o.config.Replay = nil
-		o.config.World = world.New(o.config.Seed)
+		market := world.New(o.config.Seed)
+		if o.config.World = market; o.audience != "" {
+			o.config.World = world.Audience{World: market, Apps: o.audience == "apps"}
+		}
 	case "-":
 		o.config.Replay.Input = in
 	default:

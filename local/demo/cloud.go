@@ -96,7 +96,7 @@ func (c *cloud) set(ctx context.Context, s *stage) error {
 	}
 	created := &ecs.CreateServiceInput{
 		Cluster: aws.String(cluster), ServiceName: aws.String(service), TaskDefinition: aws.String("inference"), DesiredCount: aws.Int32(int32(s.Tasks)),
-		NetworkConfiguration: &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-local"}}},
+		NetworkConfiguration: &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-" + zones()[0].name, "subnet-" + zones()[1].name}}},
 	}
 	if _, err := c.ecs.CreateService(ctx, created); err != nil {
 		return fmt.Errorf("create the service: %w", err)

@@ -51,12 +51,19 @@ type stage struct {
 	cloud   *cloud
 	began   time.Time
 
-	local, nlb, controller, auctions *process
-	controllers                      int // started so far
-	watcher                          *watcher
-	endpoint                         string
-	aws, target, page                string // addresses
+	local, nlb, controller *process
+	auctions               []*process // one of each zone's clients
+	controllers            int        // started so far
+	watcher                *watcher
+	endpoint               string
+	aws, target, page      string    // addresses
+	nodes                  [2]string // of the load balancer, by zone
 }
+
+// zone is one that tasks lie in, with clients of its own kind.
+type zone struct{ name, audience string }
+
+func zones() [2]zone { return [...]zone{{"us-east-1a", "apps"}, {"us-east-1b", "sites"}} }
 
 // Run plays the demo until its end, or until ctx ends.
 func Run(ctx context.Context, o Options, out io.Writer) (err error) {
@@ -131,7 +138,7 @@ func (s *stage) set(ctx context.Context) (err error) {
 		return err
 	}
 	s.endpoint = "http://" + s.aws
-	if s.local, err = s.start("local", "local", "--dir", filepath.Join(s.Dir, "aws"), "--listen", s.aws, "--stop-limit", "8s"); err != nil {
+	if s.local, err = s.start("local", "local", "--dir", filepath.Join(s.Dir, "aws"), "--listen", s.aws, "--zones", fmt.Sprint(len(s.nodes)), "--stop-limit", "8s"); err != nil {
 		return err
 	}
 	if s.cloud, err = openCloud(ctx, s.endpoint); err != nil {
@@ -140,7 +147,8 @@ func (s *stage) set(ctx context.Context) (err error) {
 	if err := s.cloud.set(ctx, s); err != nil {
 		return err
 	}
-	if s.nlb, err = s.start("nlb", "nlb", "--endpoint", s.endpoint, "--listen", s.target, "--cluster", cluster, "--service", service); err != nil {
+	if s.nlb, err = s.start("nlb", "nlb", "--endpoint", s.endpoint, "--listen", s.target, "--cluster", cluster, "--service", service,
+		"--node", zones()[0].name+"="+s.nodes[0], "--node", zones()[1].name+"="+s.nodes[1]); err != nil {
 		return err
 	}
 	if err := os.WriteFile(s.fleetFile(), []byte(fleetFile), 0o644); err != nil {
@@ -166,17 +174,26 @@ func (s *stage) startController() (err error) {
 	return err
 }
 
-// startAuctions opens the tap.
-func (s *stage) startAuctions() (err error) {
-	s.auctions, err = s.start("auctions", "auction", "--target", s.target, "--rate", fmt.Sprint(s.Rate),
-		"--connections", fmt.Sprint(s.Connections), "--tmax", "2s", "--connection-age", "20s", "--first", "10000000", "--json")
-	return err
+// startAuctions opens the tap: half of the auctions to each zone, from apps in
+// the one and from sites in the other.
+func (s *stage) startAuctions() error {
+	all := zones()
+	for i, zone := range all {
+		p, err := s.start("auctions-"+zone.name, "auction", "--target", s.nodes[i], "--rate", fmt.Sprint(s.Rate/float64(len(all))),
+			"--connections", fmt.Sprint(max(1, s.Connections/len(all))), "--audience", zone.audience, "--seed", "1",
+			"--tmax", "2s", "--connection-age", "20s", "--first", fmt.Sprint(10_000_000*(i+1)), "--json")
+		if err != nil {
+			return err
+		}
+		s.auctions = append(s.auctions, p)
+	}
+	return nil
 }
 
 // end stops everything, in reverse order of starting.
 func (s *stage) end() error {
 	var errs []error
-	for _, p := range []*process{s.auctions, s.controller, s.nlb, s.local} {
+	for _, p := range append(s.auctions, s.controller, s.nlb, s.local) {
 		if p != nil {
 			errs = append(errs, p.stop())
 		}
@@ -218,6 +235,12 @@ func (s *stage) reserve(ctx context.Context) error {
 			return fmt.Errorf("serve the page at %s: %w: choose another address with --listen", s.Listen, err)
 		}
 		s.page = page
+	}
+	for i := range s.nodes {
+		var err error
+		if s.nodes[i], err = listen("127.0.0.1:0"); err != nil {
+			return fmt.Errorf("find a free port: %w", err)
+		}
 	}
 	for usual, to := range map[string]*string{usualAWS: &s.aws, usualAuctions: &s.target, usualPage: &s.page} {
 		if *to != "" {

@@ -3,12 +3,14 @@ package demo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -28,6 +30,9 @@ type watcher struct {
 
 	firstCanary time.Duration // from partner-blind's completion to its canary cohort in place
 	taskBytes   int64         // largest resident memory of a task seen
+
+	matched   int             // looks at steps in place
+	unmatched map[string]bool // of those, steps whose canaries and controls were not of the same zones
 }
 
 // proof is the file that the hostile pickle would create.
@@ -35,7 +40,7 @@ func (s *stage) proof() string { return filepath.Join(s.Dir, "the-pickle-was-ope
 
 // play lets the jobs of the story complete, one scene after the other.
 func (s *stage) play(ctx context.Context) ([]actor, error) {
-	w := &watcher{stage: s}
+	w := &watcher{stage: s, unmatched: map[string]bool{}}
 	s.watcher = w
 	var played []actor
 	var serving []byte // artifact of the live release
@@ -181,6 +186,36 @@ func (w *watcher) measure(ctx context.Context) {
 	for _, t := range tasks {
 		w.taskBytes = max(w.taskBytes, t.MemoryBytes)
 	}
+	w.match(tasks)
+}
+
+// match notes whether the canaries of a step in place are from other zones than
+// its controls.
+func (w *watcher) match(tasks []rollout.Task) {
+	r := w.state.Active
+	if r == nil || r.Phase != rollout.Canary || r.StepSince.IsZero() {
+		return
+	}
+	seen, balance := 0, map[string]int{}
+	for _, t := range tasks {
+		switch arm, _ := r.Arm(t.ID); arm {
+		case judge.Candidate:
+			balance[t.Stratum.Zone]++
+			seen++
+		case judge.Control:
+			balance[t.Stratum.Zone]--
+			seen++
+		}
+	}
+	if seen < len(r.CanaryTasks)+len(r.ControlTasks) {
+		return // one has just gone
+	}
+	for zone, n := range balance {
+		if n != 0 || zone == "" {
+			w.unmatched[fmt.Sprintf("%s, step %d", r.ID, r.Step+1)] = true
+		}
+	}
+	w.matched++
 }
 
 // telling is an event as a line for people.
@@ -224,6 +259,17 @@ func (w *watcher) meddle(ctx context.Context, artifacts map[string][]byte) error
 		return s.killController("mid-promotion")
 	}
 	return nil
+}
+
+// apart says which steps compared one zone with another.
+func (w *watcher) apart() (wrong []string) {
+	for _, step := range slices.Sorted(maps.Keys(w.unmatched)) {
+		wrong = append(wrong, step+": canaries and controls are from different zones")
+	}
+	if w.matched == 0 {
+		wrong = append(wrong, "no step was seen in place")
+	}
+	return wrong
 }
 
 // spared says what chaos should have killed and did not.

@@ -61,6 +61,7 @@ func (s *stage) sumUp(played []actor) error {
 		sum.Wrong = append(sum.Wrong, a.wrong()...)
 	}
 	sum.Wrong = append(sum.Wrong, s.watcher.spared()...)
+	sum.Wrong = append(sum.Wrong, s.watcher.apart()...)
 	sum.Measured = s.measured(played)
 	found, err := s.closeTap()
 	if err != nil {
@@ -131,15 +132,31 @@ func endingOf(r rollout.Rollout) ending {
 	return e
 }
 
-// closeTap ends the auctions and reads what they came to.
-func (s *stage) closeTap() (auctions, error) {
-	if err := s.auctions.stop(); err != nil {
-		return auctions{}, fmt.Errorf("%w: %s", err, s.logTail("auctions.err"))
+// closeTap ends the auctions and adds up what they came to. Of the latencies it
+// tells those of the zone that had the longer ones.
+func (s *stage) closeTap() (sum auctions, err error) {
+	for _, p := range s.auctions {
+		if err := p.stop(); err != nil {
+			return sum, fmt.Errorf("%w: %s", err, s.logTail(p.name+".err"))
+		}
+		one, err := s.held(p.name)
+		if err != nil {
+			return sum, fmt.Errorf("read what became of the auctions: %w", err)
+		}
+		sum = auctions{
+			Sent: sum.Sent + one.Sent, Answered: sum.Answered + one.Answered, Failed: sum.Failed + one.Failed,
+			Degraded: sum.Degraded + one.Degraded, P50: max(sum.P50, one.P50), P99: max(sum.P99, one.P99),
+		}
 	}
 	s.auctions = nil
-	body, err := os.ReadFile(filepath.Join(s.Dir, "auctions.out"))
+	return sum, nil
+}
+
+// held reads what a client's auctions came to.
+func (s *stage) held(client string) (auctions, error) {
+	body, err := os.ReadFile(filepath.Join(s.Dir, client+".out"))
 	if err != nil {
-		return auctions{}, fmt.Errorf("read what became of the auctions: %w", err)
+		return auctions{}, err
 	}
 	var found struct {
 		Auctions auctions `json:"auctions"`
@@ -148,11 +165,9 @@ func (s *stage) closeTap() (auctions, error) {
 			P99 int64 `json:"p99_us"`
 		} `json:"latency"`
 	}
-	if err := json.Unmarshal(body, &found); err != nil {
-		return auctions{}, fmt.Errorf("read what became of the auctions: %w", err)
-	}
+	err = json.Unmarshal(body, &found)
 	found.Auctions.P50, found.Auctions.P99 = found.Latency.P50, found.Latency.P99
-	return found.Auctions, nil
+	return found.Auctions, err
 }
 
 // print shows the summary as tables.
