@@ -328,12 +328,14 @@ func TestOwnPast(t *testing.T) {
 		name      string
 		task      float64 // standard deviation of the tasks' own rates
 		last      bool    // connections stay
+		gathers   bool    // the past is that of tasks that are compared with nobody
 		want      float64 // most that the difference may be off
 		precision float64 // least information, against that without a past
 	}{
-		{"connections that last", 0, true, .01, 4},
-		{"connections that turn over", 0, false, .02, .9},
-		{"tasks of their own", .05, true, .015, 2},
+		{"connections that last", 0, true, false, .01, 4},
+		{"connections that last, gathered", 0, true, true, .01, 4},
+		{"connections that turn over", 0, false, false, .02, .9},
+		{"tasks of their own", .05, true, false, .015, 2},
 	} {
 		w := newWild(4, .1)
 		hosts := w.arms(4, .15)
@@ -344,7 +346,11 @@ func TestOwnPast(t *testing.T) {
 		}
 		var with, without tallytest.Case
 		for range 12 {
-			with.Look(w.look(false, hosts...), judge.Policy{})
+			l := w.look(false, hosts...)
+			for i := range l.Reports {
+				l.Reports[i].Past = tt.gathers
+			}
+			with.Look(l, judge.Policy{})
 		}
 		for i, h := range hosts {
 			if i < 4 {

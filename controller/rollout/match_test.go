@@ -131,7 +131,7 @@ func TestPreferredTasksAreTakenFirst(t *testing.T) {
 		for i := range 6 { // others start, whose names sort before
 			tasks = append(tasks, Task{ID: fmt.Sprintf("a%d", i), Reachable: true, Ready: true, Serving: "v1", Stratum: tasks[i].Stratum})
 		}
-		tasks = byID(tasks)
+		tasks = ByID(tasks)
 		got := s.match(first, sizes{5, 5}, chosen, tasks)
 		for _, id := range slices.Concat(got.canary, got.control) {
 			if !slices.Contains(chosen, id) {

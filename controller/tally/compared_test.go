@@ -17,11 +17,11 @@ func TestPastIsComparedWithNobody(t *testing.T) {
 	for range 12 {
 		l := w.Next()
 		want := without.Look(l, judge.Policy{})
-		own := tallytest.Uniform("gathers", judge.Control, 64, 5000, 0, map[string][2]int64{"acme": {5000, 4999}})
+		own := tallytest.Uniform("gathers", judge.Control, 64, 5000, 0, map[string][2]int64{tallytest.PartnerName(0): {5000, 4999}})
 		own.Past = true
 		l.Reports = append(l.Reports, own)
 		if got := with.Look(l, judge.Policy{}); !reflect.DeepEqual(got, want) {
-			t.Fatalf("with it %+v, without %+v", got, want)
+			t.Fatalf("with it %s, without %s", got.Sentence, want.Sentence)
 		}
 	}
 }

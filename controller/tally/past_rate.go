@@ -57,6 +57,18 @@ func (s *State) countStable(t *taking, i int, n, x []float64) {
 	s.pasts = nil
 }
 
+// gather adds what one partner counts to the past of a task that is compared
+// with nobody.
+func (s *State) gather(t *taking, p *partnerReading) {
+	s.countStable(t, judge.FirstPartner+p.index, p.served[0].cells, p.served[1].cells)
+	for i := range p.served {
+		p.served[i].addTo(t.all[i][:])
+		if s.inTail[p.index] {
+			p.served[i].addTo(t.tail[i][:])
+		}
+	}
+}
+
 // pastOf is what is known of a stream's past.
 func (s *State) pastOf(stream int) bygones {
 	if len(s.pasts) < len(s.streams) {

@@ -13,6 +13,9 @@ import (
 func checkPresence(sorted []*Report, l Look, p judge.Policy, bad *problems) {
 	newest := make(map[string]*Report, len(sorted))
 	for _, r := range sorted {
+		if r.Past {
+			continue // nobody waits for it
+		}
 		if was := newest[r.Task]; was == nil || was.Generation <= r.Generation {
 			newest[r.Task] = r
 		}

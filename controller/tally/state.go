@@ -96,6 +96,7 @@ type row struct {
 	told [toldKinds]int64
 
 	stratum     int
+	gathers     bool // it is compared with nobody yet: what it counts is its past
 	connections int64
 	skew        time.Duration
 	explore     float64 // last share that it told

@@ -180,7 +180,7 @@ func addRare(r *judge.Ratio, a int, trials, events []float64) {
 // load is what the tasks that reported in this look have to do.
 func (s *State) load() (loads [judge.Arms]judge.Load) {
 	for i := range s.rows {
-		if r := &s.rows[i]; r.seen == s.looks {
+		if r := &s.rows[i]; r.seen == s.looks && !r.gathers {
 			c := float64(r.connections)
 			loads[r.arm].Tasks++
 			loads[r.arm].Connections += c

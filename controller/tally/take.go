@@ -21,11 +21,9 @@ type increments struct {
 // take adds what the reports count. A report that contradicts itself or its
 // place is left out whole.
 func (s *State) take(l Look, p judge.Policy, bad *problems) (day increments) {
-	reports := make([]*Report, 0, len(l.Reports))
+	reports := make([]*Report, len(l.Reports))
 	for i := range l.Reports {
-		if r := &l.Reports[i]; !r.Past || r.Arm != judge.Control { // else it is compared with nobody
-			reports = append(reports, r)
-		}
+		reports[i] = &l.Reports[i]
 	}
 	slices.SortStableFunc(reports, func(a, b *Report) int {
 		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Boot, b.Boot), cmp.Compare(a.Generation, b.Generation))
@@ -75,7 +73,7 @@ func (s *State) admit(d *reading, l Look, day *increments) error {
 	case buckets != 0 && row.buckets != 0 && row.buckets != buckets:
 		return fmt.Errorf("changed from %d to %d buckets within generation %d", row.buckets, buckets, r.Generation)
 	}
-	row.connections, row.skew = r.Connections, r.Skew
+	row.connections, row.skew, row.gathers = r.Connections, r.Skew, r.Past
 	switch {
 	case r.Upto <= row.upto:
 		return row.checkTold() // seen before
@@ -83,11 +81,15 @@ func (s *State) admit(d *reading, l Look, day *increments) error {
 		return fmt.Errorf("counts from position %d, but is counted up to %d already", r.After, row.upto)
 	}
 	if buckets > 0 {
-		if err := s.count(i, d, l.Served, day); err != nil {
+		if err := s.count(i, d, l.Served && !r.Past, day); err != nil {
 			return err
 		}
 	}
 	row = &s.rows[i]
+	if r.Past {
+		row.upto = r.Upto
+		return nil // it is compared with nobody
+	}
 	if r.After > row.upto {
 		s.lost++
 	}
@@ -223,6 +225,9 @@ func (s *State) count(i int, d *reading, served bool, day *increments) error {
 	}
 	s.countStable(&t, judge.Overall, t.all[0][:d.arm.width], t.all[1][:d.arm.width])
 	s.countStable(&t, judge.Tail, t.tail[0][:d.arm.width], t.tail[1][:d.arm.width])
+	if row.gathers {
+		return nil
+	}
 	t.total(day)
 	return nil
 }
@@ -233,6 +238,10 @@ func (s *State) countPartner(t *taking, p *partnerReading) {
 	k := p.index
 	own := &s.streams[judge.FirstPartner+k]
 	a, n := t.row.arm, p.served[0].sum
+	if t.row.gathers {
+		s.gather(t, p)
+		return
+	}
 	own.scored[a] += n
 	own.filtered[a] += p.served[1].sum
 	s.traffic[k] += n + p.pairs[0].sum

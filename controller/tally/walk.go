@@ -249,6 +249,7 @@ func (r *row) walk(c *codec) {
 		integer(c, &r.before[k].x)
 	}
 	integer(c, &r.stratum)
+	c.bool(&r.gathers)
 	integer(c, &r.connections)
 	integer(c, &r.skew)
 	c.number(&r.explore)
