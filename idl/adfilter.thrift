@@ -54,10 +54,27 @@ struct Decision {
   6: binary receipt                      // opaque; hand it back through report
 }
 
-/* What became of an auction: the receipt of its decision and the partners who bid. */
+/* What a bid, or a win, is worth: OpenRTB's price, a CPM, in cur (ISO 4217). Without cur it is in the fleet's
+ * currency. Without a price nobody knows what it is worth, which is not zero. */
+struct Price {
+  1: optional double price
+  2: optional string cur
+}
+
+/* Who won, and at which clearing price. */
+struct Win {
+  1: string partner
+  2: optional Price cleared
+}
+
+/* What became of an auction: the receipt of its decision and the partners who bid; an outcome without bidders says
+ * that nobody did. Who won may be known later: then it comes by the same receipt once more, in an outcome with a
+ * win and without bidders, which counts no bid twice. */
 struct Outcome {
   1: binary receipt
   2: list<string> bidders
+  3: optional list<Price> prices   // of the bidders, in their order; as many as there are bidders
+  4: optional Win win
 }
 
 service AdFilter extends BidRequestFilter {

@@ -12,6 +12,13 @@ namespace go control
 namespace java com.sluicehq.control
 namespace py sluice.control
 
+/* In which money the task counts what bids are worth. A price in another currency than these has no value. */
+struct Prices {
+  1: string currency             // the fleet's, ISO 4217
+  2: double cap                  // a price above it counts as this; in that currency, as all that is told
+  3: map<string, double> rates   // what one unit of another currency is worth in it
+}
+
 /* An end state: what the task is to serve. Sending it twice changes nothing. */
 struct Assignment {
   1: string release              // SHA-256, lower-case hex: answers auctions
@@ -23,6 +30,7 @@ struct Assignment {
   6: i64 generation              // within an epoch-independent history of assignments, newer ones are greater;
                                  // a change of generation alone swaps the same release in afresh
   7: double explore              // share of requests that are filtered for nobody, in [0, 1]
+  8: optional Prices prices      // in force at once, whatever becomes of the rest; not set: no bid has a value
 }
 
 /* A release that could not be made ready. The task goes on with what it serves. */
@@ -76,6 +84,11 @@ struct CountedPartner {
                                  //   bids             reported bids on explored pairs that both releases scored
                                  //   bids_served_only of those: the serving release alone would have filtered them
                                  //   bids_shadow_only
+  3: optional binary value       // packed, four columns, in millionths of the fleet's currency per mille:
+                                 //   value            of those bids that came with a price
+                                 //   value_served_only  of the part of it that the serving release alone would have lost
+                                 //   value_shadow_only
+                                 //   value_both       and that both would have
 }
 
 /* What was counted while `release` answered and `shadow` scored beside it. A part is never more than its whole:
@@ -94,6 +107,23 @@ struct CountedRelease {
   4: list<CountedPartner> partners // that counted something
   5: binary scores               // packed; 64 equal bins of [0, 1]
   6: binary latency              // packed; server microseconds, bin i counts [2^(i/4), 2^((i+1)/4)); 96 bins
+  7: optional binary outcomes    // packed, five columns, of explored requests that both releases scored:
+                                 //   outcomes         reported
+                                 //   calls            (request, partner) pairs of those
+                                 //   calls_served_only  of those: the serving release alone would have saved the call
+                                 //   calls_shadow_only
+                                 //   calls_both       both would have
+  8: optional binary prices      // packed; of priced bids, before the cap: bin i counts those of [2^(i/4), 2^((i+1)/4))
+                                 // thousandths of the fleet's currency per mille; 96 bins
+  9: optional binary money       // packed; of the bids and wins on those requests, money as in value:
+                                 //   unpriced         bids without a price
+                                 //   foreign          bids in a currency that has no rate
+                                 //   bad              bids whose price is no number, below zero, or beyond 1,000,000
+                                 //   capped           what the prices above the cap are above it
+                                 //   wins             that came with a clearing price
+                                 //   cleared          what they were
+                                 //   cleared_served_only  of which the serving release alone would have lost
+                                 //   cleared_shadow_only
 }
 
 /* Since when an asker wants to know. */

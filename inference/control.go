@@ -132,14 +132,21 @@ func (p controlPort) Assign(ctx context.Context, a *control.Assignment) (*contro
 		release: a.Release, shadow: a.Shadow, sample: a.Sample, explore: a.Explore,
 		buckets: int(a.Buckets), generation: a.Generation,
 	}
+	in, err := readPrices(a.Prices)
+	if err == nil {
+		err = p.t.orders.take(wanted, a.Epoch, time.Now())
+	} else {
+		err = &Refusal{"bad_assignment", err.Error(), a.Epoch}
+	}
 	var refusal *Refusal
-	switch err := p.t.orders.take(wanted, a.Epoch, time.Now()); {
+	switch {
 	case errors.As(err, &refusal):
 		p.t.log.WarnContext(ctx, "assignment refused", "reason", refusal.Reason, "err", refusal.Detail)
 		return nil, &control.Refused{Reason: refusal.Reason, Detail: refusal.Detail, Epoch: refusal.Epoch}
 	case err != nil:
 		return nil, err
 	}
+	p.t.prices.Store(in)
 	return p.t.status(), nil
 }
 
@@ -172,10 +179,11 @@ func (a answer) tell(to *control.Counted) {
 	for _, e := range a.entries {
 		r := &control.CountedRelease{
 			Release: e.key.release, Shadow: e.key.shadow, Columns: e.requests, Scores: e.scores, Latency: e.latency,
+			Outcomes: e.outcomes, Prices: e.prices, Money: e.money,
 			Partners: make([]*control.CountedPartner, 0, len(e.partners)),
 		}
 		for _, p := range e.partners {
-			r.Partners = append(r.Partners, &control.CountedPartner{Partner: p.name, Columns: p.columns})
+			r.Partners = append(r.Partners, &control.CountedPartner{Partner: p.name, Columns: p.columns, Value: p.value})
 		}
 		to.Releases = append(to.Releases, r)
 	}

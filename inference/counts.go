@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"encoding/hex"
 	"maps"
 	"math"
 	"slices"
@@ -40,8 +41,14 @@ type counts struct {
 	requests [MaxBuckets]requestCell // first, so that cells fill whole cache lines
 	shards   [countShards]countShard
 
-	key  countsKey
+	key             countsKey
+	release, shadow [32]byte // of key, as a receipt has them
+
 	used atomic.Int64 // unix nanoseconds of the newest outcome, for counts of other tasks' receipts
+
+	outcomes [MaxBuckets]outcomeCell
+	prices   [PriceBins]atomic.Int64
+	money    [moneyKinds]atomic.Int64
 
 	partners atomic.Pointer[map[string]*partnerCounts] // replaced, never changed
 	adding   sync.Mutex
@@ -66,14 +73,28 @@ type countShard struct {
 
 type partnerCounts struct {
 	cells [MaxBuckets]pairCell // first, so that they fill whole cache lines
+	value atomic.Pointer[[MaxBuckets]valueCell]
 	name  string
 	index int // in the order in which partners were first seen
 }
 
 func newCounts(key countsKey) *counts {
-	c := &counts{key: key}
+	c := &counts{key: key, release: digestBytes(key.release), shadow: digestBytes(key.shadow)}
 	c.partners.Store(&map[string]*partnerCounts{})
 	return c
+}
+
+// digestBytes is a digest in hex as bytes; zeros for what is none.
+func digestBytes(digest string) (raw [32]byte) {
+	if b, err := hex.DecodeString(digest); err == nil {
+		copy(raw[:], b)
+	}
+	return raw
+}
+
+// takes reports whether a receipt's outcome belongs here.
+func (c *counts) takes(r *receipt) bool {
+	return c.key.generation == r.generation && c.release == r.release && c.shadow == r.shadow && (c.key.shadow != "") == r.hasShadow
 }
 
 // bucketOf is the cluster of a connection.
@@ -125,11 +146,15 @@ func scoreBin(score float32) int {
 
 // latencyBin is the bin of a duration: bin i holds [2^(i/4), 2^((i+1)/4)) us.
 func latencyBin(d time.Duration) int {
-	us := float64(d) / float64(time.Microsecond)
-	if !(us >= 1) {
+	return quarterBin(float64(d) / float64(time.Microsecond))
+}
+
+// quarterBin is the bin of a number: bin i holds [2^(i/4), 2^((i+1)/4)).
+func quarterBin(v float64) int {
+	if !(v >= 1) {
 		return 0
 	}
-	half, exponent := math.Frexp(us) // us = half * 2^exponent, half in [1/2, 1)
+	half, exponent := math.Frexp(v) // v = half * 2^exponent, half in [1/2, 1)
 	bin := 4 * (exponent - 1)
 	switch within := 2 * half; {
 	case within >= math.Sqrt2*1.189207115002721:
@@ -241,16 +266,16 @@ func (l *ledger) sums(release string, generation int64) (requests, scored, filte
 
 // forReceipt returns the counts that an outcome belongs to, or nil when there
 // is no room for those of yet another release from elsewhere.
-func (l *ledger) forReceipt(key countsKey, now time.Time, maxAge time.Duration) *counts {
+func (l *ledger) forReceipt(r *receipt, now time.Time, maxAge time.Duration) *counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.own {
-		if c.key == key {
+		if c.takes(r) {
 			return c
 		}
 	}
 	for _, c := range l.foreign {
-		if c.key == key {
+		if c.takes(r) {
 			c.used.Store(now.UnixNano())
 			return c
 		}
@@ -262,7 +287,7 @@ func (l *ledger) forReceipt(key countsKey, now time.Time, maxAge time.Duration) 
 		}
 		l.foreign = slices.DeleteFunc(l.foreign, func(c *counts) bool { return c == oldest })
 	}
-	c := newCounts(key)
+	c := newCounts(r.key())
 	c.used.Store(now.UnixNano())
 	l.foreign = append(l.foreign, c)
 	return c

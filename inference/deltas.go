@@ -20,7 +20,7 @@ const (
 
 	maxNumberBytes = 8 // packed
 	envelopeBytes  = 512
-	entryBytes     = 256 + maxNumberBytes*(requestColumns*MaxBuckets+ScoreBins+LatencyBins)
+	entryBytes     = 256 + maxNumberBytes*((requestColumns+outcomeColumns)*MaxBuckets+ScoreBins+LatencyBins+PriceBins+int(moneyKinds))
 	pairBytes      = 16 // around a partner's name and numbers
 )
 
@@ -54,6 +54,7 @@ type told struct {
 	scores   [ScoreBins]int64
 	latency  [LatencyBins]int64
 	partners []*[pairColumns]column // by index; nil for nothing; shared between positions, never changed
+	money    toldMoney
 }
 
 // position is how much was told of all counts of a generation.
@@ -88,12 +89,13 @@ type answer struct {
 type entry struct {
 	key                       countsKey
 	requests, scores, latency []byte
+	outcomes, prices, money   []byte
 	partners                  []packedPartner
 }
 
 type packedPartner struct {
-	name    string
-	columns []byte
+	name           string
+	columns, value []byte
 }
 
 // since tells what was counted under a generation after a position, in so many
@@ -201,17 +203,18 @@ func (t *teller) tellPartners(d *dialogue, a *answer, next position, all []*coun
 		at := (d.turn + i) % len(partners)
 		p, now := partners[at].partner, next.told[all[partners[at].entry]]
 		delta, after := p.since(now.partner(p.index))
-		if after == nil {
+		value, worth := p.sinceValue(now.money.partner(p.index))
+		if after == nil && worth == nil {
 			continue
 		}
-		t.pack(delta[:], width)
-		if room -= len(t.w.Bytes) + len(p.name) + pairBytes; room < 0 {
+		told := packedPartner{p.name, t.packed(delta[:], width), t.packed(value[:], width)}
+		if room -= len(told.columns) + len(told.value) + len(p.name) + pairBytes; room < 0 {
 			d.turn, a.waiting = at, len(partners)-i
 			return
 		}
-		now.partners[p.index] = after
+		now.tell(p.index, after, worth)
 		e := &a.entries[partners[at].entry]
-		e.partners = append(e.partners, packedPartner{p.name, slices.Clone(t.w.Bytes)})
+		e.partners = append(e.partners, told)
 	}
 }
 
@@ -226,8 +229,21 @@ func (t *teller) tellRequests(e *entry, c *counts, now *told, width int) {
 	e.scores = t.numbers(grown(now.scores[:], scores[:]))
 	e.latency = t.numbers(grown(now.latency[:], latency[:]))
 	delta := c.sinceRequests(&now.requests)
-	t.pack(delta[:], width)
-	e.requests = slices.Clone(t.w.Bytes)
+	e.requests = t.packed(delta[:], width)
+	outcomes := c.sinceOutcomes(&now.money.outcomes)
+	e.outcomes = t.packed(outcomes[:], width)
+	prices, money := c.sinceMoney(&now.money)
+	e.prices, e.money = t.numbers(prices[:]), t.numbers(money[:])
+}
+
+// tell takes for told what a partner counts.
+func (t *told) tell(index int, pairs *[pairColumns]column, value *[valueColumns]column) {
+	if pairs != nil {
+		t.partners[index] = pairs
+	}
+	if value != nil {
+		t.money.partners[index] = value
+	}
 }
 
 // grown returns by how much numbers have grown, and takes them for told.
@@ -245,8 +261,8 @@ func (t *teller) numbers(list []int64) []byte {
 	return slices.Clone(t.w.Bytes)
 }
 
-// pack packs columns, folded to so many buckets.
-func (t *teller) pack(columns []column, width int) {
+// packed packs columns, folded to so many buckets; nil where nothing came.
+func (t *teller) packed(columns []column, width int) []byte {
 	t.w.Reset()
 	for i := range columns {
 		if width == MaxBuckets {
@@ -259,6 +275,7 @@ func (t *teller) pack(columns []column, width int) {
 		}
 		t.w.Write(folded[:width]...)
 	}
+	return slices.Clone(t.w.Bytes)
 }
 
 // copy returns what is as good as t, without what partners count; nil is
@@ -268,7 +285,7 @@ func (t *told) copy() *told {
 		return &told{}
 	}
 	c := *t
-	c.partners = slices.Clone(t.partners)
+	c.partners, c.money.partners = slices.Clone(t.partners), slices.Clone(t.money.partners)
 	return &c
 }
 
@@ -286,10 +303,14 @@ func (c *counts) all() *told {
 	for _, p := range c.inOrder() {
 		t.partner(p.index)
 		_, t.partners[p.index] = p.since(nil)
+		t.money.partner(p.index)
+		_, t.money.partners[p.index] = p.sinceValue(nil)
 	}
 	c.addScores(t.scores[:])
 	c.addLatency(t.latency[:])
 	c.sinceRequests(&t.requests)
+	c.sinceOutcomes(&t.money.outcomes)
+	c.sinceMoney(&t.money)
 	return t
 }
 

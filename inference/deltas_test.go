@@ -25,13 +25,17 @@ type whole struct {
 	requests        [requestColumns]column
 	scores, latency [LatencyBins]int64
 	partners        map[string]*[pairColumns]column
+	outcomes        [outcomeColumns]column
+	prices          [PriceBins]int64
+	money           [moneyKinds]int64
+	values          map[string]*[valueColumns]column
 }
 
 type countedBy map[countsKey]*whole
 
 func (c countedBy) under(key countsKey) *whole {
 	if c[key] == nil {
-		c[key] = &whole{partners: map[string]*[pairColumns]column{}}
+		c[key] = &whole{partners: map[string]*[pairColumns]column{}, values: map[string]*[valueColumns]column{}}
 	}
 	return c[key]
 }
@@ -62,8 +66,43 @@ func truth(all ...*counts) countedBy {
 				add(&to.partner(p.name)[i], list)
 			}
 		}
+		to.addMoney(c)
 	}
 	return by
+}
+
+// addMoney adds what counts hold of it.
+func (c *whole) addMoney(from *counts) {
+	for g := range from.outcomes {
+		cell := &from.outcomes[g]
+		for i, n := range []*atomic.Int64{&cell.outcomes, &cell.calls, &cell.callsServedOnly, &cell.callsShadowOnly, &cell.callsBoth} {
+			c.outcomes[i][g] += n.Load()
+		}
+	}
+	for i := range c.prices {
+		c.prices[i] += from.prices[i].Load()
+	}
+	for i := range c.money {
+		c.money[i] += from.money[i].Load()
+	}
+	for name, p := range *from.partners.Load() {
+		cells := p.value.Load()
+		for g := range MaxBuckets {
+			if cells == nil {
+				break
+			}
+			for i, n := range []*atomic.Int64{&cells[g].value, &cells[g].servedOnly, &cells[g].shadowOnly, &cells[g].both} {
+				c.value(name)[i][g] += n.Load()
+			}
+		}
+	}
+}
+
+func (c *whole) value(name string) *[valueColumns]column {
+	if c.values[name] == nil {
+		c.values[name] = &[valueColumns]column{}
+	}
+	return c.values[name]
 }
 
 func (c *whole) partner(name string) *[pairColumns]column {
@@ -100,8 +139,12 @@ func (c countedBy) add(t *testing.T, a *control.Counted) {
 		columns(r.Columns, to.requests[:])
 		bins(r.Scores, to.scores[:ScoreBins])
 		bins(r.Latency, to.latency[:])
+		columns(r.Outcomes, to.outcomes[:])
+		bins(r.Prices, to.prices[:])
+		bins(r.Money, to.money[:])
 		for _, p := range r.Partners {
 			columns(p.Columns, to.partner(p.Partner)[:])
+			columns(p.Value, to.value(p.Partner)[:])
 		}
 	}
 }
@@ -118,6 +161,14 @@ func (c countedBy) sensible(t *testing.T) {
 				if p[1][g] > p[0][g] || p[3][g]+p[4][g] > p[2][g] || p[6][g]+p[7][g] > p[5][g] {
 					t.Fatalf("%s: a part is more than its whole: %v", name, p)
 				}
+			}
+			for name, v := range c.values {
+				if v[1][g]+v[2][g]+v[3][g] > v[0][g] {
+					t.Fatalf("%s: a part is worth more than its whole: %v", name, v)
+				}
+			}
+			if o := c.outcomes; o[2][g]+o[3][g]+o[4][g] > o[1][g] {
+				t.Fatalf("more calls saved than made: %v", o)
 			}
 		}
 	}
@@ -137,6 +188,14 @@ func (c countedBy) holds(t *testing.T, want countedBy) {
 				t.Fatalf("%s: %v, want %v", name, *got.partner(name), *p)
 			}
 		}
+		if got.outcomes != w.outcomes || got.prices != w.prices || got.money != w.money {
+			t.Fatalf("outcomes %v, prices %v, money %v\nwant %v, %v, %v", got.outcomes, got.prices, got.money, w.outcomes, w.prices, w.money)
+		}
+		for name, v := range w.values {
+			if *got.value(name) != *v {
+				t.Fatalf("%s: value %v, want %v", name, *got.value(name), *v)
+			}
+		}
 	}
 	c.within(t, want)
 }
@@ -150,6 +209,15 @@ func (c countedBy) within(t *testing.T, most countedBy) {
 			for g, n := range column {
 				if n > w.requests[i][g] {
 					t.Fatalf("column %d: told of %d of %d requests", i, n, w.requests[i][g])
+				}
+			}
+		}
+		for name, v := range got.values {
+			for i, column := range v {
+				for g, n := range column {
+					if n > w.value(name)[i][g] {
+						t.Fatalf("%s, column %d: told of a value of %d of %d", name, i, n, w.value(name)[i][g])
+					}
 				}
 			}
 		}
@@ -195,9 +263,13 @@ func (c countedBy) clone() countedBy {
 	all := countedBy{}
 	for key, from := range c {
 		to := all.under(key)
-		partners := to.partners
+		partners, values := to.partners, to.values
 		*to = *from
-		to.partners = partners
+		to.partners, to.values = partners, values
+		for name, v := range from.values {
+			columns := *v
+			to.values[name] = &columns
+		}
 		for name, p := range from.partners {
 			columns := *p
 			to.partners[name] = &columns
@@ -216,11 +288,17 @@ type counting struct {
 func (c *counting) some() {
 	from := c.own
 	if c.chance.IntN(4) == 0 {
-		key := countsKey{fmt.Sprint("release ", c.chance.IntN(2)), "", 7}
-		if from = c.ledger.forReceipt(key, time.Unix(1, 0), time.Hour); from == nil {
+		r := receipt{release: [32]byte{byte(c.chance.IntN(2))}, generation: 7, bucket: c.chance.IntN(MaxBuckets)}
+		if from = c.ledger.forReceipt(&r, time.Unix(1, 0), time.Hour); from == nil {
 			return
 		}
-		from.partner(c.name()).cells[c.chance.IntN(MaxBuckets)].bids.Add(1)
+		bits := uint8(c.chance.IntN(int(pairBoth)))
+		r.pairs = []receiptPair{{bits: bits | pairBoth}}
+		from.addOutcome(&r)
+		p, in := from.partner(c.name()), &prices{cap: 10}
+		p.cells[r.bucket].bids.Add(1)
+		from.addBid(p, r.bucket, bits, in, price{amount: 20 * c.chance.Float64(), said: c.chance.IntN(5) > 0})
+		from.addWin(bits, in, price{amount: c.chance.Float64(), said: true})
 		return
 	}
 	for range c.chance.IntN(20) {
@@ -296,7 +374,7 @@ func FuzzCounted(f *testing.F) {
 				second.take(t, c.ask(second.stored, room))
 				second.store()
 			case 'r': // room for few partners
-				room = envelopeBytes + 3*entryBytes + pairColumns*MaxBuckets*maxNumberBytes + 200
+				room = envelopeBytes + 3*entryBytes + (pairColumns+valueColumns)*MaxBuckets*maxNumberBytes + 200
 			case 'f':
 				forgotten = true
 				c.ledger.told.forget(8)
@@ -583,6 +661,7 @@ func TestCountedByATask(t *testing.T) {
 		r := start(t, newToyTask(t, shop))
 		a := assigned(hash, 7)
 		a.Shadow, a.Sample, a.Explore, a.Buckets = rash.digest(), 0.5, 0.25, 8
+		a.Prices = &control.Prices{Currency: "USD", Cap: 3}
 		r.assign(a)
 		data, conn := r.dial(FramedBinary)
 		first := newAsker()
@@ -592,7 +671,9 @@ func TestCountedByATask(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := data.Report(t.Context(), []*adfilter.Outcome{{Receipt: d.Receipt, Bidders: []string{"a"}}}); err != nil {
+				worth := float64(n)
+				one := &adfilter.Outcome{Receipt: d.Receipt, Bidders: []string{"a"}, Prices: []*adfilter.Price{{Price: &worth}}}
+				if err := data.Report(t.Context(), []*adfilter.Outcome{one}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -622,18 +703,26 @@ func TestCountedByATask(t *testing.T) {
 		folded := countedBy{}
 		for key, c := range all {
 			for i := range c.requests {
-				c.requests[i] = fold(c.requests[i], 8)
+				c.requests[i] = fold(c.requests[i])
+			}
+			for i := range c.outcomes {
+				c.outcomes[i] = fold(c.outcomes[i])
+			}
+			for _, p := range c.values {
+				for i := range p {
+					p[i] = fold(p[i])
+				}
 			}
 			for _, p := range c.partners {
 				for i := range p {
-					p[i] = fold(p[i], 8)
+					p[i] = fold(p[i])
 				}
 			}
 			folded[key] = c
 		}
 		first.got.holds(t, folded)
 		n := first.got.under(r.task.serving.Load().counts.key)
-		if got := sum(n.requests[0][:]); got != 150 || sum(n.partner("a")[5][:]) == 0 || first.gaps != 0 {
+		if got := sum(n.requests[0][:]); got != 150 || sum(n.partner("a")[5][:]) == 0 || sum(n.value("a")[0][:]) == 0 || first.gaps != 0 {
 			t.Errorf("%d requests, %d gaps: %v", got, first.gaps, n.partner("a"))
 		}
 		_ = conn.Close()
@@ -648,9 +737,10 @@ func TestCountedByATask(t *testing.T) {
 	})
 }
 
-func fold(c column, width int) (folded column) {
+// fold is what eight buckets show of all.
+func fold(c column) (folded column) {
 	for g, n := range c {
-		folded[g%width] += n
+		folded[g%8] += n
 	}
 	return folded
 }

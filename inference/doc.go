@@ -11,7 +11,7 @@
 //
 // The way of a request, all on the goroutine of its connection:
 //
-//	wire (bytes, limits, deadlines) -> fast.go (decide and filter, read in
+//	wire (bytes, limits, deadlines) -> fast.go (decide, filter and report, read in
 //	  place; all else by generated code in handler.go) -> session.decide
 //	  (feature.Request and partners; one load of the assignment in force)
 //	  -> reply -> shadow scoring of the sample

@@ -12,7 +12,7 @@ import (
 	"github.com/sluicehq/sluice/inference/feature"
 )
 
-// The hot path: decide and filter between the connection's buffers and
+// The hot path: decide, filter and report between the connection's buffers and
 // feature.Request, without the generated types and without allocation. The
 // numbers are the ids of idl/*.thrift; tests hold all of it to what the
 // generated code makes of the same bytes.
@@ -24,6 +24,7 @@ const (
 	noMethod method = iota
 	decideMethod
 	filterMethod
+	reportMethod
 )
 
 // incoming is a call as the hot path read it. Its request and partners are in
@@ -45,6 +46,8 @@ func (s *session) parse(b []byte, d Dialect, limits wireLimits) (in incoming, n 
 		in.method = decideMethod
 	case "filter":
 		in.method = filterMethod
+	case "report":
+		in.method = reportMethod
 	default:
 		p.fail(odd)
 	}
@@ -56,6 +59,8 @@ func (s *session) parse(b []byte, d Dialect, limits wireLimits) (in incoming, n 
 		return in, 0, odd
 	case in.method == decideMethod:
 		s.parseDecide(p)
+	case in.method == reportMethod:
+		s.reports.parse(p)
 	default:
 		s.parseFilter(p)
 	}
@@ -445,6 +450,10 @@ func (s *session) answerFast(ctx context.Context, w *wire, in incoming) error {
 	now := w.read
 	if s.last.After(now) { // one of a batch
 		now = s.last
+	}
+	if in.method == reportMethod {
+		s.takeReports(now) // whatever the client wrote, the contract is oneway
+		return nil
 	}
 	if in.method == decideMethod {
 		s.t.m.decide.Inc()

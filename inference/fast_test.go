@@ -52,6 +52,8 @@ func scribble(rng *rand.Rand, v reflect.Value) {
 		for i := range v.NumField() {
 			scribble(rng, v.Field(i))
 		}
+	case reflect.Uint8:
+		v.SetUint(uint64(rng.Uint32() & 0xff))
 	case reflect.Slice:
 		for range rng.IntN(4) {
 			one := reflect.New(v.Type().Elem()).Elem()
@@ -118,6 +120,14 @@ func byGenerated(t testing.TB, b []byte, d Dialect) (s *session, in incoming, n 
 			published(args.Request, &s.d.request)
 			s.d.partners = []string{args.Request.AdvertiserId}
 		}
+	case "report":
+		var args adfilter.AdFilterReportArgs
+		if err = args.Read(t.Context(), from); err == nil {
+			in.method = reportMethod
+			for _, o := range args.Outcomes {
+				s.reports.outcomes = append(s.reports.outcomes, outcomeOf(o))
+			}
+		}
 	}
 	return s, in, len(b) - source.Len() - w.buffered(), err
 }
@@ -141,7 +151,16 @@ func agree(t testing.TB, b []byte, d Dialect) outcome {
 	if got, want := spelled(&s.d.request), spelled(&want.d.request); got != want {
 		t.Fatalf("%s: got %s\nwant %s", d, got, want)
 	}
+	if got, want := fmt.Sprintf("%+v", s.reports.outcomes), fmt.Sprintf("%+v", want.reports.outcomes); got != want {
+		t.Fatalf("%s: got %s\nwant %s", d, got, want)
+	}
 	return o
+}
+
+// scribbledOutcomes are a report with anything in it.
+func scribbledOutcomes(seed uint64) (all []*adfilter.Outcome) {
+	scribble(rand.New(rand.NewPCG(seed, 5)), reflect.ValueOf(&all).Elem())
+	return all
 }
 
 func spelled(r *feature.Request) string { return fmt.Sprintf("%#v", *r) }
@@ -154,7 +173,8 @@ func TestHotPathReadsWhatClientsSend(t *testing.T) {
 		for _, d := range []Dialect{UnframedBinary, UnframedCompact, UnframedOld} {
 			decide := encodeAs(t, d, func(ctx context.Context, c *adfilter.AdFilterClient) { c.Decide(ctx, request, partners) })
 			filter := encodeAs(t, d, func(ctx context.Context, c *adfilter.AdFilterClient) { c.Filter(ctx, published) })
-			for _, b := range [][]byte{decide, filter} {
+			report := encodeAs(t, d, func(ctx context.Context, c *adfilter.AdFilterClient) { c.Report(ctx, scribbledOutcomes(seed)) })
+			for _, b := range [][]byte{decide, filter, report} {
 				if o := agree(t, b, d); o != parsed {
 					t.Fatalf("%s, seed %d: outcome %d", d, seed, o)
 				}
@@ -175,6 +195,7 @@ func FuzzParse(f *testing.F) {
 		for i, d := range []Dialect{UnframedBinary, UnframedCompact, UnframedOld} {
 			f.Add(byte(i), encodeAs(f, d, func(ctx context.Context, c *adfilter.AdFilterClient) { c.Decide(ctx, request, partners) }))
 			f.Add(byte(i), encodeAs(f, d, func(ctx context.Context, c *adfilter.AdFilterClient) { c.Filter(ctx, published) }))
+			f.Add(byte(i), encodeAs(f, d, func(ctx context.Context, c *adfilter.AdFilterClient) { c.Report(ctx, scribbledOutcomes(seed)) }))
 		}
 	}
 	f.Fuzz(func(t *testing.T, d byte, b []byte) {
@@ -189,10 +210,13 @@ func TestDamagedCalls(t *testing.T) {
 		request, partners, published := scribbled(seed % 50)
 		d := []Dialect{UnframedBinary, UnframedCompact, UnframedOld}[rng.IntN(3)]
 		b := encodeAs(t, d, func(ctx context.Context, c *adfilter.AdFilterClient) {
-			if rng.IntN(2) == 0 {
+			switch rng.IntN(3) {
+			case 0:
 				c.Decide(ctx, request, partners)
-			} else {
+			case 1:
 				c.Filter(ctx, published)
+			default:
+				c.Report(ctx, scribbledOutcomes(seed%50))
 			}
 		})
 		for range 1 + rng.IntN(3) {
@@ -336,6 +360,7 @@ func TestRequestsAllocateNothing(t *testing.T) {
 		says = append(says, encodeAs(t, d, func(ctx context.Context, c *adfilter.AdFilterClient) {
 			c.Filter(ctx, &adfilter.BidRequest{BidId: "b", Hour: "17", AdvertiserId: "partner-01"})
 		})...)
+		says = append(says, encodeAs(t, d, func(ctx context.Context, c *adfilter.AdFilterClient) { c.Report(ctx, worthSomething(task)) })...)
 		w := newWire(&endless{says: says}, task.data.sizes)
 		if got, err := w.recognise(); got != d || err != nil {
 			t.Fatalf("recognised %s, %v, want %s", got, err, d)
@@ -358,6 +383,21 @@ func TestRequestsAllocateNothing(t *testing.T) {
 		if s.in != nil {
 			t.Errorf("%s: not on the hot path", d)
 		}
+	}
+}
+
+// worthSomething is a report with prices, one of them in another currency, and
+// a win.
+func worthSomething(task *Task) []*adfilter.Outcome {
+	task.prices.Store(&prices{currency: "USD", cap: 2, rates: []rate{{"EUR", 1.1}}})
+	r := explored(time.Now())
+	price := func(amount float64, cur string) *adfilter.Price { return &adfilter.Price{Price: &amount, Cur: &cur} }
+	return []*adfilter.Outcome{
+		{Receipt: task.receipts.append(nil, &receipt{at: time.Now()}), Bidders: []string{"a"}},
+		{
+			Receipt: task.receipts.append(nil, &r), Bidders: []string{"a", "b"},
+			Prices: []*adfilter.Price{price(1.5, "USD"), price(2.5, "EUR")}, Win: &adfilter.Win{Partner: "b", Cleared: price(2, "EUR")},
+		},
 	}
 }
 

@@ -273,9 +273,28 @@ func (s *session) handleReport(ctx context.Context, c *call) error {
 	s.t.m.report.Inc()
 	now := time.Now()
 	for _, o := range args.Outcomes {
-		s.outcome(o.Receipt, o.Bidders, now)
+		s.outcome(outcomeOf(o), now)
 	}
 	return nil
+}
+
+// outcomeOf converts what is reported of one auction.
+func outcomeOf(from *adfilter.Outcome) reported {
+	o := reported{receipt: from.Receipt, bidders: from.Bidders}
+	for _, p := range from.Prices {
+		o.prices = append(o.prices, priceOf(p))
+	}
+	if from.Win != nil {
+		o.winner, o.cleared = from.Win.Partner, priceOf(from.Win.Cleared)
+	}
+	return o
+}
+
+func priceOf(from *adfilter.Price) price {
+	if from == nil {
+		return price{}
+	}
+	return price{amount: from.GetPrice(), currency: from.GetCur(), said: from.IsSetPrice()}
 }
 
 // refuseRequest forwards a call that holds no request.

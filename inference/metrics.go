@@ -22,6 +22,7 @@ type metrics struct {
 	swapSeconds             prometheus.Histogram
 	failures                *prometheus.CounterVec
 	outcomes, outcomesLost  *prometheus.CounterVec
+	explored, unexplored    prometheus.Counter // of outcomes
 	bids, missed            prometheus.Counter
 	shadowRequests          prometheus.Counter
 	shadowDropped           prometheus.Counter
@@ -90,6 +91,7 @@ func newMetrics() *metrics {
 		degraded:       map[Degraded]prometheus.Counter{},
 	}
 	m.decide, m.filter, m.report = m.requests.WithLabelValues("decide"), m.requests.WithLabelValues("filter"), m.requests.WithLabelValues("report")
+	m.explored, m.unexplored = m.outcomes.WithLabelValues("explored"), m.outcomes.WithLabelValues("unexplored")
 	degraded := f.counters("sluice_degraded_total", "Requests forwarded without a score, by reason.", "reason")
 	for _, why := range []Degraded{NotReady, Busy, Deadline, Panicked, Invalid, BadRequest} {
 		m.degraded[why] = degraded.WithLabelValues(string(why))

@@ -82,8 +82,10 @@ func TestOutcomesThatDoNotCountAreCounted(t *testing.T) {
 	force(t, task, assignment{release: low.digest(), buckets: 16})
 	s := &session{t: task}
 	now := time.Now()
-	give := func(r receipt, bidders ...string) { s.outcome(task.receipts.append(nil, &r), bidders, now) }
-	s.outcome([]byte("nonsense"), nil, now)
+	give := func(r receipt, bidders ...string) {
+		s.outcome(reported{receipt: task.receipts.append(nil, &r), bidders: bidders}, now)
+	}
+	s.outcome(reported{receipt: []byte("nonsense")}, now)
 	give(explored(now.Add(-time.Hour)))
 	give(receipt{at: now})
 	give(explored(now), "a", "nobody", "a") // counted, unknown, twice

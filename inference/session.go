@@ -47,6 +47,17 @@ type session struct {
 	one    [1]string // the partner of a filter call
 	reply  replies
 	report receipt
+
+	reports reports // of the report call being read
+}
+
+// reported is what an auction server says of one auction.
+type reported struct {
+	receipt []byte
+	bidders []string
+	prices  []price // of the bidders; shorter where not all are there
+	winner  string  // empty for none
+	cleared price
 }
 
 // decision is what became of one request.
@@ -295,6 +306,7 @@ func (s *session) forget() {
 	d := &s.d
 	d.request, d.partners, d.serving, d.tmax = feature.Request{}, nil, nil, 0
 	clear(s.names)
+	s.reports.forget()
 	s.reply.forget()
 }
 
@@ -357,9 +369,9 @@ func (s *session) receiptOf(d *decision, r *receipt) {
 }
 
 // outcome accounts for one auction that somebody brings a receipt of.
-func (s *session) outcome(b []byte, bidders []string, now time.Time) {
+func (s *session) outcome(o reported, now time.Time) {
 	r := &s.report
-	if err := s.t.receipts.read(b, r, now); err != nil {
+	if err := s.t.receipts.read(o.receipt, r, now); err != nil {
 		reason := "damaged"
 		if errors.Is(err, errOld) {
 			reason = "too_old"
@@ -368,21 +380,32 @@ func (s *session) outcome(b []byte, bidders []string, now time.Time) {
 		return
 	}
 	if !r.explored {
-		s.t.m.outcomes.WithLabelValues("unexplored").Inc()
+		s.t.m.unexplored.Inc()
 		return
 	}
-	c := s.t.ledger.forReceipt(r.key(), now, s.t.receipts.maxAge)
+	c := s.t.ledger.forReceipt(r, now, s.t.receipts.maxAge)
 	if c == nil {
 		s.t.m.dropped("unknown_release").Inc()
 		return
 	}
-	s.t.m.outcomes.WithLabelValues("explored").Inc()
-	for _, name := range bidders {
-		s.bid(c, r, name)
+	s.t.m.explored.Inc()
+	if o.winner == "" || len(o.bidders) > 0 {
+		c.addOutcome(r)
+	}
+	in := s.t.prices.Load()
+	for i, name := range o.bidders {
+		bid := price{}
+		if i < len(o.prices) {
+			bid = o.prices[i]
+		}
+		s.bid(c, r, name, in, bid)
+	}
+	if p := r.pair(o.winner); p != nil && o.winner != "" && p.bits&pairBoth != 0 {
+		c.addWin(p.bits, in, o.cleared)
 	}
 }
 
-func (s *session) bid(c *counts, r *receipt, partner string) {
+func (s *session) bid(c *counts, r *receipt, partner string, in *prices, bid price) {
 	p := r.pair(partner)
 	if p == nil || p.bits&pairTaken != 0 {
 		s.t.m.dropped("unknown_partner").Inc()
@@ -396,7 +419,8 @@ func (s *session) bid(c *counts, r *receipt, partner string) {
 	if p.bits&pairBoth == 0 {
 		return
 	}
-	cell := &c.partner(partner).cells[r.bucket]
+	counted := c.partner(partner)
+	cell := &counted.cells[r.bucket]
 	cell.bids.Add(1)
 	switch p.bits & (pairServing | pairShadow) {
 	case pairServing:
@@ -404,4 +428,5 @@ func (s *session) bid(c *counts, r *receipt, partner string) {
 	case pairShadow:
 		cell.bidsShadowOnly.Add(1)
 	}
+	c.addBid(counted, r.bucket, p.bits, in, bid)
 }

@@ -133,6 +133,7 @@ type Task struct {
 	lag      lag
 	ledger   ledger
 	receipts receipts
+	prices   atomic.Pointer[prices] // nil where no bid has a value
 	orders   *orders
 	loader   loader
 

@@ -1247,11 +1247,328 @@ func (p *Decision) String() string {
 }
 
 // Attributes:
+//  - Price
+//  - Cur
+type Price struct {
+  Price *float64 `thrift:"price,1" db:"price" json:"price,omitempty"`
+  Cur *string `thrift:"cur,2" db:"cur" json:"cur,omitempty"`
+}
+
+func NewPrice() *Price {
+  return &Price{}
+}
+
+var Price_Price_DEFAULT float64
+func (p *Price) GetPrice() float64 {
+  if !p.IsSetPrice() {
+    return Price_Price_DEFAULT
+  }
+return *p.Price
+}
+var Price_Cur_DEFAULT string
+func (p *Price) GetCur() string {
+  if !p.IsSetCur() {
+    return Price_Cur_DEFAULT
+  }
+return *p.Cur
+}
+func (p *Price) IsSetPrice() bool {
+  return p.Price != nil
+}
+
+func (p *Price) IsSetCur() bool {
+  return p.Cur != nil
+}
+
+func (p *Price) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.DOUBLE {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Price)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadDouble(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Price = &v
+}
+  return nil
+}
+
+func (p *Price)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Cur = &v
+}
+  return nil
+}
+
+func (p *Price) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Price"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Price) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetPrice() {
+    if err := oprot.WriteFieldBegin(ctx, "price", thrift.DOUBLE, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:price: ", p), err) }
+    if err := oprot.WriteDouble(ctx, float64(*p.Price)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.price (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:price: ", p), err) }
+  }
+  return err
+}
+
+func (p *Price) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetCur() {
+    if err := oprot.WriteFieldBegin(ctx, "cur", thrift.STRING, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:cur: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Cur)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.cur (2) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:cur: ", p), err) }
+  }
+  return err
+}
+
+func (p *Price) Equals(other *Price) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Price != other.Price {
+    if p.Price == nil || other.Price == nil {
+      return false
+    }
+    if (*p.Price) != (*other.Price) { return false }
+  }
+  if p.Cur != other.Cur {
+    if p.Cur == nil || other.Cur == nil {
+      return false
+    }
+    if (*p.Cur) != (*other.Cur) { return false }
+  }
+  return true
+}
+
+func (p *Price) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Price(%+v)", *p)
+}
+
+// Attributes:
+//  - Partner
+//  - Cleared
+type Win struct {
+  Partner string `thrift:"partner,1" db:"partner" json:"partner"`
+  Cleared *Price `thrift:"cleared,2" db:"cleared" json:"cleared,omitempty"`
+}
+
+func NewWin() *Win {
+  return &Win{}
+}
+
+
+func (p *Win) GetPartner() string {
+  return p.Partner
+}
+var Win_Cleared_DEFAULT *Price
+func (p *Win) GetCleared() *Price {
+  if !p.IsSetCleared() {
+    return Win_Cleared_DEFAULT
+  }
+return p.Cleared
+}
+func (p *Win) IsSetCleared() bool {
+  return p.Cleared != nil
+}
+
+func (p *Win) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Win)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Partner = v
+}
+  return nil
+}
+
+func (p *Win)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Cleared = &Price{}
+  if err := p.Cleared.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Cleared), err)
+  }
+  return nil
+}
+
+func (p *Win) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Win"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Win) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "partner", thrift.STRING, 1); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:partner: ", p), err) }
+  if err := oprot.WriteString(ctx, string(p.Partner)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.partner (1) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:partner: ", p), err) }
+  return err
+}
+
+func (p *Win) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetCleared() {
+    if err := oprot.WriteFieldBegin(ctx, "cleared", thrift.STRUCT, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:cleared: ", p), err) }
+    if err := p.Cleared.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Cleared), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:cleared: ", p), err) }
+  }
+  return err
+}
+
+func (p *Win) Equals(other *Win) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Partner != other.Partner { return false }
+  if !p.Cleared.Equals(other.Cleared) { return false }
+  return true
+}
+
+func (p *Win) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Win(%+v)", *p)
+}
+
+// Attributes:
 //  - Receipt
 //  - Bidders
+//  - Prices
+//  - Win
 type Outcome struct {
   Receipt []byte `thrift:"receipt,1" db:"receipt" json:"receipt"`
   Bidders []string `thrift:"bidders,2" db:"bidders" json:"bidders"`
+  Prices []*Price `thrift:"prices,3" db:"prices" json:"prices,omitempty"`
+  Win *Win `thrift:"win,4" db:"win" json:"win,omitempty"`
 }
 
 func NewOutcome() *Outcome {
@@ -1266,6 +1583,26 @@ func (p *Outcome) GetReceipt() []byte {
 func (p *Outcome) GetBidders() []string {
   return p.Bidders
 }
+var Outcome_Prices_DEFAULT []*Price
+
+func (p *Outcome) GetPrices() []*Price {
+  return p.Prices
+}
+var Outcome_Win_DEFAULT *Win
+func (p *Outcome) GetWin() *Win {
+  if !p.IsSetWin() {
+    return Outcome_Win_DEFAULT
+  }
+return p.Win
+}
+func (p *Outcome) IsSetPrices() bool {
+  return p.Prices != nil
+}
+
+func (p *Outcome) IsSetWin() bool {
+  return p.Win != nil
+}
+
 func (p *Outcome) Read(ctx context.Context, iprot thrift.TProtocol) error {
   if _, err := iprot.ReadStructBegin(ctx); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
@@ -1292,6 +1629,26 @@ func (p *Outcome) Read(ctx context.Context, iprot thrift.TProtocol) error {
     case 2:
       if fieldTypeId == thrift.LIST {
         if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 4:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField4(ctx, iprot); err != nil {
           return err
         }
       } else {
@@ -1345,12 +1702,42 @@ var _elem2 string
   return nil
 }
 
+func (p *Outcome)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]*Price, 0, size)
+  p.Prices =  tSlice
+  for i := 0; i < size; i ++ {
+    _elem3 := &Price{}
+    if err := _elem3.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem3), err)
+    }
+    p.Prices = append(p.Prices, _elem3)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *Outcome)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Win = &Win{}
+  if err := p.Win.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Win), err)
+  }
+  return nil
+}
+
 func (p *Outcome) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Outcome"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
   if p != nil {
     if err := p.writeField1(ctx, oprot); err != nil { return err }
     if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+    if err := p.writeField4(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -1387,6 +1774,40 @@ func (p *Outcome) writeField2(ctx context.Context, oprot thrift.TProtocol) (err 
   return err
 }
 
+func (p *Outcome) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetPrices() {
+    if err := oprot.WriteFieldBegin(ctx, "prices", thrift.LIST, 3); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:prices: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Prices)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Prices {
+      if err := v.Write(ctx, oprot); err != nil {
+        return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+      }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:prices: ", p), err) }
+  }
+  return err
+}
+
+func (p *Outcome) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetWin() {
+    if err := oprot.WriteFieldBegin(ctx, "win", thrift.STRUCT, 4); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:win: ", p), err) }
+    if err := p.Win.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Win), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 4:win: ", p), err) }
+  }
+  return err
+}
+
 func (p *Outcome) Equals(other *Outcome) bool {
   if p == other {
     return true
@@ -1396,9 +1817,15 @@ func (p *Outcome) Equals(other *Outcome) bool {
   if bytes.Compare(p.Receipt, other.Receipt) != 0 { return false }
   if len(p.Bidders) != len(other.Bidders) { return false }
   for i, _tgt := range p.Bidders {
-    _src3 := other.Bidders[i]
-    if _tgt != _src3 { return false }
+    _src4 := other.Bidders[i]
+    if _tgt != _src4 { return false }
   }
+  if len(p.Prices) != len(other.Prices) { return false }
+  for i, _tgt := range p.Prices {
+    _src5 := other.Prices[i]
+    if !_tgt.Equals(_src5) { return false }
+  }
+  if !p.Win.Equals(other.Win) { return false }
   return true
 }
 
@@ -1453,17 +1880,17 @@ func (p *BidRequestFilterClient) SetLastResponseMeta_(meta thrift.ResponseMeta) 
 // Parameters:
 //  - Request
 func (p *BidRequestFilterClient) Filter(ctx context.Context, request *BidRequest) (_r *BidResponse, _err error) {
-  var _args4 BidRequestFilterFilterArgs
-  _args4.Request = request
-  var _result6 BidRequestFilterFilterResult
-  var _meta5 thrift.ResponseMeta
-  _meta5, _err = p.Client_().Call(ctx, "filter", &_args4, &_result6)
-  p.SetLastResponseMeta_(_meta5)
+  var _args6 BidRequestFilterFilterArgs
+  _args6.Request = request
+  var _result8 BidRequestFilterFilterResult
+  var _meta7 thrift.ResponseMeta
+  _meta7, _err = p.Client_().Call(ctx, "filter", &_args6, &_result8)
+  p.SetLastResponseMeta_(_meta7)
   if _err != nil {
     return
   }
-  if _ret7 := _result6.GetSuccess(); _ret7 != nil {
-    return _ret7, nil
+  if _ret9 := _result8.GetSuccess(); _ret9 != nil {
+    return _ret9, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "filter failed: unknown result")
 }
@@ -1488,9 +1915,9 @@ func (p *BidRequestFilterProcessor) ProcessorMap() map[string]thrift.TProcessorF
 
 func NewBidRequestFilterProcessor(handler BidRequestFilter) *BidRequestFilterProcessor {
 
-  self8 := &BidRequestFilterProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
-  self8.processorMap["filter"] = &bidRequestFilterProcessorFilter{handler:handler}
-return self8
+  self10 := &BidRequestFilterProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
+  self10.processorMap["filter"] = &bidRequestFilterProcessorFilter{handler:handler}
+return self10
 }
 
 func (p *BidRequestFilterProcessor) Process(ctx context.Context, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
@@ -1501,12 +1928,12 @@ func (p *BidRequestFilterProcessor) Process(ctx context.Context, iprot, oprot th
   }
   iprot.Skip(ctx, thrift.STRUCT)
   iprot.ReadMessageEnd(ctx)
-  x9 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
+  x11 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
   oprot.WriteMessageBegin(ctx, name, thrift.EXCEPTION, seqId)
-  x9.Write(ctx, oprot)
+  x11.Write(ctx, oprot)
   oprot.WriteMessageEnd(ctx)
   oprot.Flush(ctx)
-  return false, x9
+  return false, x11
 
 }
 
@@ -1515,7 +1942,7 @@ type bidRequestFilterProcessorFilter struct {
 }
 
 func (p *bidRequestFilterProcessorFilter) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err10 error
+  var _write_err12 error
   args := BidRequestFilterFilterArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -1561,21 +1988,21 @@ func (p *bidRequestFilterProcessorFilter) Process(ctx context.Context, seqId int
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc11 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing filter: " + err2.Error())
+    _exc13 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing filter: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "filter", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err10 = thrift.WrapTException(err2)
+      _write_err12 = thrift.WrapTException(err2)
     }
-    if err2 := _exc11.Write(ctx, oprot); _write_err10 == nil && err2 != nil {
-      _write_err10 = thrift.WrapTException(err2)
+    if err2 := _exc13.Write(ctx, oprot); _write_err12 == nil && err2 != nil {
+      _write_err12 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err10 == nil && err2 != nil {
-      _write_err10 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err12 == nil && err2 != nil {
+      _write_err12 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err10 == nil && err2 != nil {
-      _write_err10 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err12 == nil && err2 != nil {
+      _write_err12 = thrift.WrapTException(err2)
     }
-    if _write_err10 != nil {
-      return false, thrift.WrapTException(_write_err10)
+    if _write_err12 != nil {
+      return false, thrift.WrapTException(_write_err12)
     }
     return true, err
   } else {
@@ -1583,19 +2010,19 @@ func (p *bidRequestFilterProcessorFilter) Process(ctx context.Context, seqId int
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "filter", thrift.REPLY, seqId); err2 != nil {
-    _write_err10 = thrift.WrapTException(err2)
+    _write_err12 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err10 == nil && err2 != nil {
-    _write_err10 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err12 == nil && err2 != nil {
+    _write_err12 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err10 == nil && err2 != nil {
-    _write_err10 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err12 == nil && err2 != nil {
+    _write_err12 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err10 == nil && err2 != nil {
-    _write_err10 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err12 == nil && err2 != nil {
+    _write_err12 = thrift.WrapTException(err2)
   }
-  if _write_err10 != nil {
-    return false, thrift.WrapTException(_write_err10)
+  if _write_err12 != nil {
+    return false, thrift.WrapTException(_write_err12)
   }
   return true, err
 }
@@ -1835,18 +2262,18 @@ func NewAdFilterClient(c thrift.TClient) *AdFilterClient {
 //  - Request
 //  - Partners
 func (p *AdFilterClient) Decide(ctx context.Context, request *openrtb.BidRequest, partners []string) (_r *Decision, _err error) {
-  var _args12 AdFilterDecideArgs
-  _args12.Request = request
-  _args12.Partners = partners
-  var _result14 AdFilterDecideResult
-  var _meta13 thrift.ResponseMeta
-  _meta13, _err = p.Client_().Call(ctx, "decide", &_args12, &_result14)
-  p.SetLastResponseMeta_(_meta13)
+  var _args14 AdFilterDecideArgs
+  _args14.Request = request
+  _args14.Partners = partners
+  var _result16 AdFilterDecideResult
+  var _meta15 thrift.ResponseMeta
+  _meta15, _err = p.Client_().Call(ctx, "decide", &_args14, &_result16)
+  p.SetLastResponseMeta_(_meta15)
   if _err != nil {
     return
   }
-  if _ret15 := _result14.GetSuccess(); _ret15 != nil {
-    return _ret15, nil
+  if _ret17 := _result16.GetSuccess(); _ret17 != nil {
+    return _ret17, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "decide failed: unknown result")
 }
@@ -1854,10 +2281,10 @@ func (p *AdFilterClient) Decide(ctx context.Context, request *openrtb.BidRequest
 // Parameters:
 //  - Outcomes
 func (p *AdFilterClient) Report(ctx context.Context, outcomes []*Outcome) (_err error) {
-  var _args16 AdFilterReportArgs
-  _args16.Outcomes = outcomes
+  var _args18 AdFilterReportArgs
+  _args18.Outcomes = outcomes
   p.SetLastResponseMeta_(thrift.ResponseMeta{})
-  if _, err := p.Client_().Call(ctx, "report", &_args16, nil); err != nil {
+  if _, err := p.Client_().Call(ctx, "report", &_args18, nil); err != nil {
     return err
   }
   return nil
@@ -1868,10 +2295,10 @@ type AdFilterProcessor struct {
 }
 
 func NewAdFilterProcessor(handler AdFilter) *AdFilterProcessor {
-  self17 := &AdFilterProcessor{NewBidRequestFilterProcessor(handler)}
-  self17.AddToProcessorMap("decide", &adFilterProcessorDecide{handler:handler})
-  self17.AddToProcessorMap("report", &adFilterProcessorReport{handler:handler})
-  return self17
+  self19 := &AdFilterProcessor{NewBidRequestFilterProcessor(handler)}
+  self19.AddToProcessorMap("decide", &adFilterProcessorDecide{handler:handler})
+  self19.AddToProcessorMap("report", &adFilterProcessorReport{handler:handler})
+  return self19
 }
 
 type adFilterProcessorDecide struct {
@@ -1879,7 +2306,7 @@ type adFilterProcessorDecide struct {
 }
 
 func (p *adFilterProcessorDecide) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err18 error
+  var _write_err20 error
   args := AdFilterDecideArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -1925,21 +2352,21 @@ func (p *adFilterProcessorDecide) Process(ctx context.Context, seqId int32, ipro
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc19 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing decide: " + err2.Error())
+    _exc21 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing decide: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "decide", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err18 = thrift.WrapTException(err2)
+      _write_err20 = thrift.WrapTException(err2)
     }
-    if err2 := _exc19.Write(ctx, oprot); _write_err18 == nil && err2 != nil {
-      _write_err18 = thrift.WrapTException(err2)
+    if err2 := _exc21.Write(ctx, oprot); _write_err20 == nil && err2 != nil {
+      _write_err20 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err18 == nil && err2 != nil {
-      _write_err18 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err20 == nil && err2 != nil {
+      _write_err20 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err18 == nil && err2 != nil {
-      _write_err18 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err20 == nil && err2 != nil {
+      _write_err20 = thrift.WrapTException(err2)
     }
-    if _write_err18 != nil {
-      return false, thrift.WrapTException(_write_err18)
+    if _write_err20 != nil {
+      return false, thrift.WrapTException(_write_err20)
     }
     return true, err
   } else {
@@ -1947,19 +2374,19 @@ func (p *adFilterProcessorDecide) Process(ctx context.Context, seqId int32, ipro
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "decide", thrift.REPLY, seqId); err2 != nil {
-    _write_err18 = thrift.WrapTException(err2)
+    _write_err20 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err18 == nil && err2 != nil {
-    _write_err18 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err20 == nil && err2 != nil {
+    _write_err20 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err18 == nil && err2 != nil {
-    _write_err18 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err20 == nil && err2 != nil {
+    _write_err20 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err18 == nil && err2 != nil {
-    _write_err18 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err20 == nil && err2 != nil {
+    _write_err20 = thrift.WrapTException(err2)
   }
-  if _write_err18 != nil {
-    return false, thrift.WrapTException(_write_err18)
+  if _write_err20 != nil {
+    return false, thrift.WrapTException(_write_err20)
   }
   return true, err
 }
@@ -2081,13 +2508,13 @@ func (p *AdFilterDecideArgs)  ReadField2(ctx context.Context, iprot thrift.TProt
   tSlice := make([]string, 0, size)
   p.Partners =  tSlice
   for i := 0; i < size; i ++ {
-var _elem20 string
+var _elem22 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem20 = v
+    _elem22 = v
 }
-    p.Partners = append(p.Partners, _elem20)
+    p.Partners = append(p.Partners, _elem22)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2305,11 +2732,11 @@ func (p *AdFilterReportArgs)  ReadField1(ctx context.Context, iprot thrift.TProt
   tSlice := make([]*Outcome, 0, size)
   p.Outcomes =  tSlice
   for i := 0; i < size; i ++ {
-    _elem21 := &Outcome{}
-    if err := _elem21.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem21), err)
+    _elem23 := &Outcome{}
+    if err := _elem23.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem23), err)
     }
-    p.Outcomes = append(p.Outcomes, _elem21)
+    p.Outcomes = append(p.Outcomes, _elem23)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)

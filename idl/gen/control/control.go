@@ -20,6 +20,214 @@ var _ = time.Now
 var _ = bytes.Equal
 
 // Attributes:
+//  - Currency
+//  - Cap
+//  - Rates
+type Prices struct {
+  Currency string `thrift:"currency,1" db:"currency" json:"currency"`
+  Cap float64 `thrift:"cap,2" db:"cap" json:"cap"`
+  Rates map[string]float64 `thrift:"rates,3" db:"rates" json:"rates"`
+}
+
+func NewPrices() *Prices {
+  return &Prices{}
+}
+
+
+func (p *Prices) GetCurrency() string {
+  return p.Currency
+}
+
+func (p *Prices) GetCap() float64 {
+  return p.Cap
+}
+
+func (p *Prices) GetRates() map[string]float64 {
+  return p.Rates
+}
+func (p *Prices) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.DOUBLE {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.MAP {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Prices)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Currency = v
+}
+  return nil
+}
+
+func (p *Prices)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadDouble(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Cap = v
+}
+  return nil
+}
+
+func (p *Prices)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  _, _, size, err := iprot.ReadMapBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading map begin: ", err)
+  }
+  tMap := make(map[string]float64, size)
+  p.Rates =  tMap
+  for i := 0; i < size; i ++ {
+var _key0 string
+    if v, err := iprot.ReadString(ctx); err != nil {
+    return thrift.PrependError("error reading field 0: ", err)
+} else {
+    _key0 = v
+}
+var _val1 float64
+    if v, err := iprot.ReadDouble(ctx); err != nil {
+    return thrift.PrependError("error reading field 0: ", err)
+} else {
+    _val1 = v
+}
+    p.Rates[_key0] = _val1
+  }
+  if err := iprot.ReadMapEnd(ctx); err != nil {
+    return thrift.PrependError("error reading map end: ", err)
+  }
+  return nil
+}
+
+func (p *Prices) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Prices"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Prices) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "currency", thrift.STRING, 1); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:currency: ", p), err) }
+  if err := oprot.WriteString(ctx, string(p.Currency)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.currency (1) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:currency: ", p), err) }
+  return err
+}
+
+func (p *Prices) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "cap", thrift.DOUBLE, 2); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:cap: ", p), err) }
+  if err := oprot.WriteDouble(ctx, float64(p.Cap)); err != nil {
+  return thrift.PrependError(fmt.Sprintf("%T.cap (2) field write error: ", p), err) }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:cap: ", p), err) }
+  return err
+}
+
+func (p *Prices) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if err := oprot.WriteFieldBegin(ctx, "rates", thrift.MAP, 3); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:rates: ", p), err) }
+  if err := oprot.WriteMapBegin(ctx, thrift.STRING, thrift.DOUBLE, len(p.Rates)); err != nil {
+    return thrift.PrependError("error writing map begin: ", err)
+  }
+  for k, v := range p.Rates {
+    if err := oprot.WriteString(ctx, string(k)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
+    if err := oprot.WriteDouble(ctx, float64(v)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
+  }
+  if err := oprot.WriteMapEnd(ctx); err != nil {
+    return thrift.PrependError("error writing map end: ", err)
+  }
+  if err := oprot.WriteFieldEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:rates: ", p), err) }
+  return err
+}
+
+func (p *Prices) Equals(other *Prices) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Currency != other.Currency { return false }
+  if p.Cap != other.Cap { return false }
+  if len(p.Rates) != len(other.Rates) { return false }
+  for k, _tgt := range p.Rates {
+    _src2 := other.Rates[k]
+    if _tgt != _src2 { return false }
+  }
+  return true
+}
+
+func (p *Prices) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Prices(%+v)", *p)
+}
+
+// Attributes:
 //  - Release
 //  - Shadow
 //  - Sample
@@ -27,6 +235,7 @@ var _ = bytes.Equal
 //  - Epoch
 //  - Generation
 //  - Explore
+//  - Prices
 type Assignment struct {
   Release string `thrift:"release,1" db:"release" json:"release"`
   Shadow string `thrift:"shadow,2" db:"shadow" json:"shadow"`
@@ -35,6 +244,7 @@ type Assignment struct {
   Epoch int64 `thrift:"epoch,5" db:"epoch" json:"epoch"`
   Generation int64 `thrift:"generation,6" db:"generation" json:"generation"`
   Explore float64 `thrift:"explore,7" db:"explore" json:"explore"`
+  Prices *Prices `thrift:"prices,8" db:"prices" json:"prices,omitempty"`
 }
 
 func NewAssignment() *Assignment {
@@ -69,6 +279,17 @@ func (p *Assignment) GetGeneration() int64 {
 func (p *Assignment) GetExplore() float64 {
   return p.Explore
 }
+var Assignment_Prices_DEFAULT *Prices
+func (p *Assignment) GetPrices() *Prices {
+  if !p.IsSetPrices() {
+    return Assignment_Prices_DEFAULT
+  }
+return p.Prices
+}
+func (p *Assignment) IsSetPrices() bool {
+  return p.Prices != nil
+}
+
 func (p *Assignment) Read(ctx context.Context, iprot thrift.TProtocol) error {
   if _, err := iprot.ReadStructBegin(ctx); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
@@ -145,6 +366,16 @@ func (p *Assignment) Read(ctx context.Context, iprot thrift.TProtocol) error {
     case 7:
       if fieldTypeId == thrift.DOUBLE {
         if err := p.ReadField7(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 8:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField8(ctx, iprot); err != nil {
           return err
         }
       } else {
@@ -230,6 +461,14 @@ func (p *Assignment)  ReadField7(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
+func (p *Assignment)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Prices = &Prices{}
+  if err := p.Prices.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Prices), err)
+  }
+  return nil
+}
+
 func (p *Assignment) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Assignment"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -241,6 +480,7 @@ func (p *Assignment) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField5(ctx, oprot); err != nil { return err }
     if err := p.writeField6(ctx, oprot); err != nil { return err }
     if err := p.writeField7(ctx, oprot); err != nil { return err }
+    if err := p.writeField8(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -319,6 +559,19 @@ func (p *Assignment) writeField7(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
+func (p *Assignment) writeField8(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetPrices() {
+    if err := oprot.WriteFieldBegin(ctx, "prices", thrift.STRUCT, 8); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 8:prices: ", p), err) }
+    if err := p.Prices.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Prices), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 8:prices: ", p), err) }
+  }
+  return err
+}
+
 func (p *Assignment) Equals(other *Assignment) bool {
   if p == other {
     return true
@@ -332,6 +585,7 @@ func (p *Assignment) Equals(other *Assignment) bool {
   if p.Epoch != other.Epoch { return false }
   if p.Generation != other.Generation { return false }
   if p.Explore != other.Explore { return false }
+  if !p.Prices.Equals(other.Prices) { return false }
   return true
 }
 
@@ -1121,13 +1375,13 @@ func (p *Status)  ReadField20(ctx context.Context, iprot thrift.TProtocol) error
   tSlice := make([]int64, 0, size)
   p.Latency =  tSlice
   for i := 0; i < size; i ++ {
-var _elem0 int64
+var _elem3 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem0 = v
+    _elem3 = v
 }
-    p.Latency = append(p.Latency, _elem0)
+    p.Latency = append(p.Latency, _elem3)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1143,13 +1397,13 @@ func (p *Status)  ReadField21(ctx context.Context, iprot thrift.TProtocol) error
   tSlice := make([]int64, 0, size)
   p.Waits =  tSlice
   for i := 0; i < size; i ++ {
-var _elem1 int64
+var _elem4 int64
     if v, err := iprot.ReadI64(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem1 = v
+    _elem4 = v
 }
-    p.Waits = append(p.Waits, _elem1)
+    p.Waits = append(p.Waits, _elem4)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1450,13 +1704,13 @@ func (p *Status) Equals(other *Status) bool {
   if p.Filtered != other.Filtered { return false }
   if len(p.Latency) != len(other.Latency) { return false }
   for i, _tgt := range p.Latency {
-    _src2 := other.Latency[i]
-    if _tgt != _src2 { return false }
+    _src5 := other.Latency[i]
+    if _tgt != _src5 { return false }
   }
   if len(p.Waits) != len(other.Waits) { return false }
   for i, _tgt := range p.Waits {
-    _src3 := other.Waits[i]
-    if _tgt != _src3 { return false }
+    _src6 := other.Waits[i]
+    if _tgt != _src6 { return false }
   }
   return true
 }
@@ -1471,9 +1725,11 @@ func (p *Status) String() string {
 // Attributes:
 //  - Partner
 //  - Columns
+//  - Value
 type CountedPartner struct {
   Partner string `thrift:"partner,1" db:"partner" json:"partner"`
   Columns []byte `thrift:"columns,2" db:"columns" json:"columns"`
+  Value []byte `thrift:"value,3" db:"value" json:"value,omitempty"`
 }
 
 func NewCountedPartner() *CountedPartner {
@@ -1488,6 +1744,15 @@ func (p *CountedPartner) GetPartner() string {
 func (p *CountedPartner) GetColumns() []byte {
   return p.Columns
 }
+var CountedPartner_Value_DEFAULT []byte
+
+func (p *CountedPartner) GetValue() []byte {
+  return p.Value
+}
+func (p *CountedPartner) IsSetValue() bool {
+  return p.Value != nil
+}
+
 func (p *CountedPartner) Read(ctx context.Context, iprot thrift.TProtocol) error {
   if _, err := iprot.ReadStructBegin(ctx); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
@@ -1514,6 +1779,16 @@ func (p *CountedPartner) Read(ctx context.Context, iprot thrift.TProtocol) error
     case 2:
       if fieldTypeId == thrift.STRING {
         if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField3(ctx, iprot); err != nil {
           return err
         }
       } else {
@@ -1554,12 +1829,22 @@ func (p *CountedPartner)  ReadField2(ctx context.Context, iprot thrift.TProtocol
   return nil
 }
 
+func (p *CountedPartner)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBinary(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.Value = v
+}
+  return nil
+}
+
 func (p *CountedPartner) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "CountedPartner"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
   if p != nil {
     if err := p.writeField1(ctx, oprot); err != nil { return err }
     if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -1588,6 +1873,18 @@ func (p *CountedPartner) writeField2(ctx context.Context, oprot thrift.TProtocol
   return err
 }
 
+func (p *CountedPartner) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetValue() {
+    if err := oprot.WriteFieldBegin(ctx, "value", thrift.STRING, 3); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:value: ", p), err) }
+    if err := oprot.WriteBinary(ctx, p.Value); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.value (3) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:value: ", p), err) }
+  }
+  return err
+}
+
 func (p *CountedPartner) Equals(other *CountedPartner) bool {
   if p == other {
     return true
@@ -1596,6 +1893,7 @@ func (p *CountedPartner) Equals(other *CountedPartner) bool {
   }
   if p.Partner != other.Partner { return false }
   if bytes.Compare(p.Columns, other.Columns) != 0 { return false }
+  if bytes.Compare(p.Value, other.Value) != 0 { return false }
   return true
 }
 
@@ -1613,6 +1911,9 @@ func (p *CountedPartner) String() string {
 //  - Partners
 //  - Scores
 //  - Latency
+//  - Outcomes
+//  - Prices
+//  - Money
 type CountedRelease struct {
   Release string `thrift:"release,1" db:"release" json:"release"`
   Shadow string `thrift:"shadow,2" db:"shadow" json:"shadow"`
@@ -1620,6 +1921,9 @@ type CountedRelease struct {
   Partners []*CountedPartner `thrift:"partners,4" db:"partners" json:"partners"`
   Scores []byte `thrift:"scores,5" db:"scores" json:"scores"`
   Latency []byte `thrift:"latency,6" db:"latency" json:"latency"`
+  Outcomes []byte `thrift:"outcomes,7" db:"outcomes" json:"outcomes,omitempty"`
+  Prices []byte `thrift:"prices,8" db:"prices" json:"prices,omitempty"`
+  Money []byte `thrift:"money,9" db:"money" json:"money,omitempty"`
 }
 
 func NewCountedRelease() *CountedRelease {
@@ -1650,6 +1954,33 @@ func (p *CountedRelease) GetScores() []byte {
 func (p *CountedRelease) GetLatency() []byte {
   return p.Latency
 }
+var CountedRelease_Outcomes_DEFAULT []byte
+
+func (p *CountedRelease) GetOutcomes() []byte {
+  return p.Outcomes
+}
+var CountedRelease_Prices_DEFAULT []byte
+
+func (p *CountedRelease) GetPrices() []byte {
+  return p.Prices
+}
+var CountedRelease_Money_DEFAULT []byte
+
+func (p *CountedRelease) GetMoney() []byte {
+  return p.Money
+}
+func (p *CountedRelease) IsSetOutcomes() bool {
+  return p.Outcomes != nil
+}
+
+func (p *CountedRelease) IsSetPrices() bool {
+  return p.Prices != nil
+}
+
+func (p *CountedRelease) IsSetMoney() bool {
+  return p.Money != nil
+}
+
 func (p *CountedRelease) Read(ctx context.Context, iprot thrift.TProtocol) error {
   if _, err := iprot.ReadStructBegin(ctx); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
@@ -1723,6 +2054,36 @@ func (p *CountedRelease) Read(ctx context.Context, iprot thrift.TProtocol) error
           return err
         }
       }
+    case 7:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField7(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 8:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField8(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 9:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField9(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -1773,11 +2134,11 @@ func (p *CountedRelease)  ReadField4(ctx context.Context, iprot thrift.TProtocol
   tSlice := make([]*CountedPartner, 0, size)
   p.Partners =  tSlice
   for i := 0; i < size; i ++ {
-    _elem4 := &CountedPartner{}
-    if err := _elem4.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem4), err)
+    _elem7 := &CountedPartner{}
+    if err := _elem7.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem7), err)
     }
-    p.Partners = append(p.Partners, _elem4)
+    p.Partners = append(p.Partners, _elem7)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1803,6 +2164,33 @@ func (p *CountedRelease)  ReadField6(ctx context.Context, iprot thrift.TProtocol
   return nil
 }
 
+func (p *CountedRelease)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBinary(ctx); err != nil {
+  return thrift.PrependError("error reading field 7: ", err)
+} else {
+  p.Outcomes = v
+}
+  return nil
+}
+
+func (p *CountedRelease)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBinary(ctx); err != nil {
+  return thrift.PrependError("error reading field 8: ", err)
+} else {
+  p.Prices = v
+}
+  return nil
+}
+
+func (p *CountedRelease)  ReadField9(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBinary(ctx); err != nil {
+  return thrift.PrependError("error reading field 9: ", err)
+} else {
+  p.Money = v
+}
+  return nil
+}
+
 func (p *CountedRelease) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "CountedRelease"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -1813,6 +2201,9 @@ func (p *CountedRelease) Write(ctx context.Context, oprot thrift.TProtocol) erro
     if err := p.writeField4(ctx, oprot); err != nil { return err }
     if err := p.writeField5(ctx, oprot); err != nil { return err }
     if err := p.writeField6(ctx, oprot); err != nil { return err }
+    if err := p.writeField7(ctx, oprot); err != nil { return err }
+    if err := p.writeField8(ctx, oprot); err != nil { return err }
+    if err := p.writeField9(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -1890,6 +2281,42 @@ func (p *CountedRelease) writeField6(ctx context.Context, oprot thrift.TProtocol
   return err
 }
 
+func (p *CountedRelease) writeField7(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetOutcomes() {
+    if err := oprot.WriteFieldBegin(ctx, "outcomes", thrift.STRING, 7); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 7:outcomes: ", p), err) }
+    if err := oprot.WriteBinary(ctx, p.Outcomes); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.outcomes (7) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 7:outcomes: ", p), err) }
+  }
+  return err
+}
+
+func (p *CountedRelease) writeField8(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetPrices() {
+    if err := oprot.WriteFieldBegin(ctx, "prices", thrift.STRING, 8); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 8:prices: ", p), err) }
+    if err := oprot.WriteBinary(ctx, p.Prices); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.prices (8) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 8:prices: ", p), err) }
+  }
+  return err
+}
+
+func (p *CountedRelease) writeField9(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetMoney() {
+    if err := oprot.WriteFieldBegin(ctx, "money", thrift.STRING, 9); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 9:money: ", p), err) }
+    if err := oprot.WriteBinary(ctx, p.Money); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.money (9) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 9:money: ", p), err) }
+  }
+  return err
+}
+
 func (p *CountedRelease) Equals(other *CountedRelease) bool {
   if p == other {
     return true
@@ -1901,11 +2328,14 @@ func (p *CountedRelease) Equals(other *CountedRelease) bool {
   if bytes.Compare(p.Columns, other.Columns) != 0 { return false }
   if len(p.Partners) != len(other.Partners) { return false }
   for i, _tgt := range p.Partners {
-    _src5 := other.Partners[i]
-    if !_tgt.Equals(_src5) { return false }
+    _src8 := other.Partners[i]
+    if !_tgt.Equals(_src8) { return false }
   }
   if bytes.Compare(p.Scores, other.Scores) != 0 { return false }
   if bytes.Compare(p.Latency, other.Latency) != 0 { return false }
+  if bytes.Compare(p.Outcomes, other.Outcomes) != 0 { return false }
+  if bytes.Compare(p.Prices, other.Prices) != 0 { return false }
+  if bytes.Compare(p.Money, other.Money) != 0 { return false }
   return true
 }
 
@@ -2392,11 +2822,11 @@ func (p *Counted)  ReadField10(ctx context.Context, iprot thrift.TProtocol) erro
   tSlice := make([]*CountedRelease, 0, size)
   p.Releases =  tSlice
   for i := 0; i < size; i ++ {
-    _elem6 := &CountedRelease{}
-    if err := _elem6.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem6), err)
+    _elem9 := &CountedRelease{}
+    if err := _elem9.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem9), err)
     }
-    p.Releases = append(p.Releases, _elem6)
+    p.Releases = append(p.Releases, _elem9)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -2572,8 +3002,8 @@ func (p *Counted) Equals(other *Counted) bool {
   if p.Buckets != other.Buckets { return false }
   if len(p.Releases) != len(other.Releases) { return false }
   for i, _tgt := range p.Releases {
-    _src7 := other.Releases[i]
-    if !_tgt.Equals(_src7) { return false }
+    _src10 := other.Releases[i]
+    if !_tgt.Equals(_src10) { return false }
   }
   if p.Waiting != other.Waiting { return false }
   return true
@@ -2817,16 +3247,16 @@ func (p *ControlClient) SetLastResponseMeta_(meta thrift.ResponseMeta) {
 }
 
 func (p *ControlClient) Status(ctx context.Context) (_r *Status, _err error) {
-  var _args8 ControlStatusArgs
-  var _result10 ControlStatusResult
-  var _meta9 thrift.ResponseMeta
-  _meta9, _err = p.Client_().Call(ctx, "status", &_args8, &_result10)
-  p.SetLastResponseMeta_(_meta9)
+  var _args11 ControlStatusArgs
+  var _result13 ControlStatusResult
+  var _meta12 thrift.ResponseMeta
+  _meta12, _err = p.Client_().Call(ctx, "status", &_args11, &_result13)
+  p.SetLastResponseMeta_(_meta12)
   if _err != nil {
     return
   }
-  if _ret11 := _result10.GetSuccess(); _ret11 != nil {
-    return _ret11, nil
+  if _ret14 := _result13.GetSuccess(); _ret14 != nil {
+    return _ret14, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "status failed: unknown result")
 }
@@ -2834,22 +3264,22 @@ func (p *ControlClient) Status(ctx context.Context) (_r *Status, _err error) {
 // Parameters:
 //  - Assignment
 func (p *ControlClient) Assign(ctx context.Context, assignment *Assignment) (_r *Status, _err error) {
-  var _args12 ControlAssignArgs
-  _args12.Assignment = assignment
-  var _result14 ControlAssignResult
-  var _meta13 thrift.ResponseMeta
-  _meta13, _err = p.Client_().Call(ctx, "assign", &_args12, &_result14)
-  p.SetLastResponseMeta_(_meta13)
+  var _args15 ControlAssignArgs
+  _args15.Assignment = assignment
+  var _result17 ControlAssignResult
+  var _meta16 thrift.ResponseMeta
+  _meta16, _err = p.Client_().Call(ctx, "assign", &_args15, &_result17)
+  p.SetLastResponseMeta_(_meta16)
   if _err != nil {
     return
   }
   switch {
-  case _result14.Refused!= nil:
-    return _r, _result14.Refused
+  case _result17.Refused!= nil:
+    return _r, _result17.Refused
   }
 
-  if _ret15 := _result14.GetSuccess(); _ret15 != nil {
-    return _ret15, nil
+  if _ret18 := _result17.GetSuccess(); _ret18 != nil {
+    return _ret18, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "assign failed: unknown result")
 }
@@ -2857,17 +3287,17 @@ func (p *ControlClient) Assign(ctx context.Context, assignment *Assignment) (_r 
 // Parameters:
 //  - Since
 func (p *ControlClient) Counted(ctx context.Context, since *Position) (_r *Counted, _err error) {
-  var _args16 ControlCountedArgs
-  _args16.Since = since
-  var _result18 ControlCountedResult
-  var _meta17 thrift.ResponseMeta
-  _meta17, _err = p.Client_().Call(ctx, "counted", &_args16, &_result18)
-  p.SetLastResponseMeta_(_meta17)
+  var _args19 ControlCountedArgs
+  _args19.Since = since
+  var _result21 ControlCountedResult
+  var _meta20 thrift.ResponseMeta
+  _meta20, _err = p.Client_().Call(ctx, "counted", &_args19, &_result21)
+  p.SetLastResponseMeta_(_meta20)
   if _err != nil {
     return
   }
-  if _ret19 := _result18.GetSuccess(); _ret19 != nil {
-    return _ret19, nil
+  if _ret22 := _result21.GetSuccess(); _ret22 != nil {
+    return _ret22, nil
   }
   return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "counted failed: unknown result")
 }
@@ -2892,11 +3322,11 @@ func (p *ControlProcessor) ProcessorMap() map[string]thrift.TProcessorFunction {
 
 func NewControlProcessor(handler Control) *ControlProcessor {
 
-  self20 := &ControlProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
-  self20.processorMap["status"] = &controlProcessorStatus{handler:handler}
-  self20.processorMap["assign"] = &controlProcessorAssign{handler:handler}
-  self20.processorMap["counted"] = &controlProcessorCounted{handler:handler}
-return self20
+  self23 := &ControlProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
+  self23.processorMap["status"] = &controlProcessorStatus{handler:handler}
+  self23.processorMap["assign"] = &controlProcessorAssign{handler:handler}
+  self23.processorMap["counted"] = &controlProcessorCounted{handler:handler}
+return self23
 }
 
 func (p *ControlProcessor) Process(ctx context.Context, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
@@ -2907,12 +3337,12 @@ func (p *ControlProcessor) Process(ctx context.Context, iprot, oprot thrift.TPro
   }
   iprot.Skip(ctx, thrift.STRUCT)
   iprot.ReadMessageEnd(ctx)
-  x21 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
+  x24 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
   oprot.WriteMessageBegin(ctx, name, thrift.EXCEPTION, seqId)
-  x21.Write(ctx, oprot)
+  x24.Write(ctx, oprot)
   oprot.WriteMessageEnd(ctx)
   oprot.Flush(ctx)
-  return false, x21
+  return false, x24
 
 }
 
@@ -2921,7 +3351,7 @@ type controlProcessorStatus struct {
 }
 
 func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err22 error
+  var _write_err25 error
   args := ControlStatusArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -2967,21 +3397,21 @@ func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc23 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing status: " + err2.Error())
+    _exc26 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing status: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "status", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err22 = thrift.WrapTException(err2)
+      _write_err25 = thrift.WrapTException(err2)
     }
-    if err2 := _exc23.Write(ctx, oprot); _write_err22 == nil && err2 != nil {
-      _write_err22 = thrift.WrapTException(err2)
+    if err2 := _exc26.Write(ctx, oprot); _write_err25 == nil && err2 != nil {
+      _write_err25 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err22 == nil && err2 != nil {
-      _write_err22 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err25 == nil && err2 != nil {
+      _write_err25 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err22 == nil && err2 != nil {
-      _write_err22 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err25 == nil && err2 != nil {
+      _write_err25 = thrift.WrapTException(err2)
     }
-    if _write_err22 != nil {
-      return false, thrift.WrapTException(_write_err22)
+    if _write_err25 != nil {
+      return false, thrift.WrapTException(_write_err25)
     }
     return true, err
   } else {
@@ -2989,19 +3419,19 @@ func (p *controlProcessorStatus) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "status", thrift.REPLY, seqId); err2 != nil {
-    _write_err22 = thrift.WrapTException(err2)
+    _write_err25 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err22 == nil && err2 != nil {
-    _write_err22 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err25 == nil && err2 != nil {
+    _write_err25 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err22 == nil && err2 != nil {
-    _write_err22 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err25 == nil && err2 != nil {
+    _write_err25 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err22 == nil && err2 != nil {
-    _write_err22 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err25 == nil && err2 != nil {
+    _write_err25 = thrift.WrapTException(err2)
   }
-  if _write_err22 != nil {
-    return false, thrift.WrapTException(_write_err22)
+  if _write_err25 != nil {
+    return false, thrift.WrapTException(_write_err25)
   }
   return true, err
 }
@@ -3011,7 +3441,7 @@ type controlProcessorAssign struct {
 }
 
 func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err24 error
+  var _write_err27 error
   args := ControlAssignArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -3061,21 +3491,21 @@ func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot
       if errors.Is(err2, thrift.ErrAbandonRequest) {
         return false, thrift.WrapTException(err2)
       }
-      _exc25 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing assign: " + err2.Error())
+      _exc28 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing assign: " + err2.Error())
       if err2 := oprot.WriteMessageBegin(ctx, "assign", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err24 = thrift.WrapTException(err2)
+        _write_err27 = thrift.WrapTException(err2)
       }
-      if err2 := _exc25.Write(ctx, oprot); _write_err24 == nil && err2 != nil {
-        _write_err24 = thrift.WrapTException(err2)
+      if err2 := _exc28.Write(ctx, oprot); _write_err27 == nil && err2 != nil {
+        _write_err27 = thrift.WrapTException(err2)
       }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err24 == nil && err2 != nil {
-        _write_err24 = thrift.WrapTException(err2)
+      if err2 := oprot.WriteMessageEnd(ctx); _write_err27 == nil && err2 != nil {
+        _write_err27 = thrift.WrapTException(err2)
       }
-      if err2 := oprot.Flush(ctx); _write_err24 == nil && err2 != nil {
-        _write_err24 = thrift.WrapTException(err2)
+      if err2 := oprot.Flush(ctx); _write_err27 == nil && err2 != nil {
+        _write_err27 = thrift.WrapTException(err2)
       }
-      if _write_err24 != nil {
-        return false, thrift.WrapTException(_write_err24)
+      if _write_err27 != nil {
+        return false, thrift.WrapTException(_write_err27)
       }
       return true, err
     }
@@ -3084,19 +3514,19 @@ func (p *controlProcessorAssign) Process(ctx context.Context, seqId int32, iprot
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "assign", thrift.REPLY, seqId); err2 != nil {
-    _write_err24 = thrift.WrapTException(err2)
+    _write_err27 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err24 == nil && err2 != nil {
-    _write_err24 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err27 == nil && err2 != nil {
+    _write_err27 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err24 == nil && err2 != nil {
-    _write_err24 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err27 == nil && err2 != nil {
+    _write_err27 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err24 == nil && err2 != nil {
-    _write_err24 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err27 == nil && err2 != nil {
+    _write_err27 = thrift.WrapTException(err2)
   }
-  if _write_err24 != nil {
-    return false, thrift.WrapTException(_write_err24)
+  if _write_err27 != nil {
+    return false, thrift.WrapTException(_write_err27)
   }
   return true, err
 }
@@ -3106,7 +3536,7 @@ type controlProcessorCounted struct {
 }
 
 func (p *controlProcessorCounted) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err26 error
+  var _write_err29 error
   args := ControlCountedArgs{}
   if err2 := args.Read(ctx, iprot); err2 != nil {
     iprot.ReadMessageEnd(ctx)
@@ -3152,21 +3582,21 @@ func (p *controlProcessorCounted) Process(ctx context.Context, seqId int32, ipro
     if errors.Is(err2, thrift.ErrAbandonRequest) {
       return false, thrift.WrapTException(err2)
     }
-    _exc27 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counted: " + err2.Error())
+    _exc30 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing counted: " + err2.Error())
     if err2 := oprot.WriteMessageBegin(ctx, "counted", thrift.EXCEPTION, seqId); err2 != nil {
-      _write_err26 = thrift.WrapTException(err2)
+      _write_err29 = thrift.WrapTException(err2)
     }
-    if err2 := _exc27.Write(ctx, oprot); _write_err26 == nil && err2 != nil {
-      _write_err26 = thrift.WrapTException(err2)
+    if err2 := _exc30.Write(ctx, oprot); _write_err29 == nil && err2 != nil {
+      _write_err29 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.WriteMessageEnd(ctx); _write_err26 == nil && err2 != nil {
-      _write_err26 = thrift.WrapTException(err2)
+    if err2 := oprot.WriteMessageEnd(ctx); _write_err29 == nil && err2 != nil {
+      _write_err29 = thrift.WrapTException(err2)
     }
-    if err2 := oprot.Flush(ctx); _write_err26 == nil && err2 != nil {
-      _write_err26 = thrift.WrapTException(err2)
+    if err2 := oprot.Flush(ctx); _write_err29 == nil && err2 != nil {
+      _write_err29 = thrift.WrapTException(err2)
     }
-    if _write_err26 != nil {
-      return false, thrift.WrapTException(_write_err26)
+    if _write_err29 != nil {
+      return false, thrift.WrapTException(_write_err29)
     }
     return true, err
   } else {
@@ -3174,19 +3604,19 @@ func (p *controlProcessorCounted) Process(ctx context.Context, seqId int32, ipro
   }
   tickerCancel()
   if err2 := oprot.WriteMessageBegin(ctx, "counted", thrift.REPLY, seqId); err2 != nil {
-    _write_err26 = thrift.WrapTException(err2)
+    _write_err29 = thrift.WrapTException(err2)
   }
-  if err2 := result.Write(ctx, oprot); _write_err26 == nil && err2 != nil {
-    _write_err26 = thrift.WrapTException(err2)
+  if err2 := result.Write(ctx, oprot); _write_err29 == nil && err2 != nil {
+    _write_err29 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err26 == nil && err2 != nil {
-    _write_err26 = thrift.WrapTException(err2)
+  if err2 := oprot.WriteMessageEnd(ctx); _write_err29 == nil && err2 != nil {
+    _write_err29 = thrift.WrapTException(err2)
   }
-  if err2 := oprot.Flush(ctx); _write_err26 == nil && err2 != nil {
-    _write_err26 = thrift.WrapTException(err2)
+  if err2 := oprot.Flush(ctx); _write_err29 == nil && err2 != nil {
+    _write_err29 = thrift.WrapTException(err2)
   }
-  if _write_err26 != nil {
-    return false, thrift.WrapTException(_write_err26)
+  if _write_err29 != nil {
+    return false, thrift.WrapTException(_write_err29)
   }
   return true, err
 }
