@@ -31,6 +31,7 @@ type Fleet struct {
 	JobsEvery time.Duration `yaml:"jobs_every"` // pace of looking for training jobs, default 15s
 	LookEvery time.Duration `yaml:"look_every"` // pace of the loop, default 5s
 
+	Prices    rollout.Prices   `yaml:"prices"` // in which money bids are counted
 	Admission admit.Policy     `yaml:"admission"`
 	Policies  rollout.Policies `yaml:",inline"` // "policy", "policies" for jobs that want another, "replace_poisoned"
 }
@@ -117,6 +118,7 @@ type fleetFile struct {
 	ECS       ECS            `yaml:"ecs"`
 	JobsEvery time.Duration  `yaml:"jobs_every"`
 	LookEvery time.Duration  `yaml:"look_every"`
+	Prices    rollout.Prices `yaml:"prices"`
 	Admission admit.Policy   `yaml:"admission"`
 	Policy    rollout.Policy `yaml:"policy"`
 	Policies  []piece        `yaml:"policies"`
@@ -147,6 +149,7 @@ func ParseFleet(body []byte) (Fleet, error) {
 	}
 	f := Fleet{
 		Name: file.Name, Jobs: file.Jobs, ECS: file.ECS, JobsEvery: file.JobsEvery, LookEvery: file.LookEvery, Admission: file.Admission,
+		Prices:   file.Prices.Sane(),
 		Policies: rollout.Policies{Default: file.Policy, ReplacePoisoned: file.ReplacePoisoned},
 	}
 	for i, p := range file.Policies {
@@ -264,6 +267,9 @@ func (f Fleet) check() error {
 	}
 	if f.LookEvery < 100*time.Millisecond || f.JobsEvery < 100*time.Millisecond {
 		return errors.New("look_every and jobs_every: want 100ms or more")
+	}
+	if err := f.Prices.Check(); err != nil {
+		return err
 	}
 	if err := f.Admission.Validate(); err != nil {
 		return err // it says that it is about admission

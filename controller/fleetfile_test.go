@@ -41,6 +41,9 @@ func TestParseFleet(t *testing.T) {
 	if g := normal.SwapGuard; g.Off || g.Ratio != 3 || g.Floor != 20*time.Millisecond || g.Requests != 1000 {
 		t.Errorf("swaps are guarded by %+v", g)
 	}
+	if f.Prices.Currency != "USD" || f.Prices.Cap != 100 {
+		t.Errorf("prices are %+v", f.Prices)
+	}
 	if f.ECS.ControlPort != 9091 || f.LookEvery != 5*time.Second {
 		t.Errorf("defaults are missing: %+v", f)
 	}
@@ -57,6 +60,8 @@ func TestParseFleetErrors(t *testing.T) {
 		{"place in a special policy", "    shadow: {skip: true}", "    settle: soon", `[9:13] "soon" is no duration`},
 		{"line of an unknown setting in a special policy", "    shadow: {skip: true}", "    colour: red", `[9:5] unknown field "colour"`},
 		{"text for a number", "settle: 10s", "promote_batch: many", `[5:25] "many" is not what is wanted here: a whole number`},
+		{"no cap in another currency", "policy:", "prices: {currency: EUR}\npolicy:", "prices.cap is missing"},
+		{"a rate that is none", "policy:", "prices: {rates: {EUR: 0}}\npolicy:", "prices.rates.EUR is 0"},
 		{"empty special policy", "policies:\n", "policies:\n  - ~\n", "policies[0]"},
 		{"no text", "fleet: ads", "fleet: \xff", "UTF-8"},
 		{"judge's margin beyond one", "settle: 10s", "judge: {margin: 7}", "judge.margin"},

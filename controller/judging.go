@@ -101,6 +101,7 @@ func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *ro
 	}
 	look.Crashed = j.crashes(seen.Crashed, look.At)
 	policy := s.JudgePolicy(f.Fleet.Policies)
+	policy.Currency, policy.PriceCap = f.Fleet.Prices.Currency, f.Fleet.Prices.Cap
 	statistics := j.Tally.Look(look, policy)
 	verdict := j.Judge.Judge(statistics, policy)
 	j.Verdict = &verdict

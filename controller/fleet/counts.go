@@ -18,7 +18,10 @@ const (
 
 	// As in idl/control.thrift.
 	requestColumns = 5
+	outcomeColumns = 5
 	pairColumns    = 8
+	valueColumns   = 4
+	moneyKinds     = 8
 )
 
 // counted picks what a task counted as the arm that it is of, and names its
@@ -119,6 +122,11 @@ func (r *reader) read(e *control.CountedRelease) error {
 			return err
 		}
 	}
+	if paired {
+		if err := r.money(e); err != nil {
+			return err
+		}
+	}
 	seen := make(map[string]bool, len(e.Partners))
 	for _, p := range e.Partners {
 		if p == nil || p.Partner == "" || len(p.Partner) > maxNameBytes || seen[p.Partner] {
@@ -185,6 +193,10 @@ func (r *reader) partner(p *control.CountedPartner, byCandidate, paired, own boo
 			some = some || *list != nil
 		}
 	}
+	if paired && len(p.Value) > 0 {
+		some = true
+		err = errors.Join(err, r.value(p.Value, &to, byCandidate))
+	}
 	if some || known {
 		r.report.Partners[p.Partner] = to
 	}
@@ -223,7 +235,7 @@ func add(to *[]int64, numbers []int64, room func(int) []int64) error {
 // keep returns n zeros for the report.
 func (r *reader) keep(n int) []int64 {
 	if len(r.own) < n {
-		r.own = make([]int64, requestColumns*r.buckets+judge.ScoreBins+judge.LatencyBins)
+		r.own = make([]int64, max(n, requestColumns*r.buckets+judge.ScoreBins+judge.LatencyBins))
 	}
 	list := r.own[:n:n]
 	r.own = r.own[n:]

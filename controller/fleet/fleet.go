@@ -118,6 +118,7 @@ func (c *Control) Assign(ctx context.Context, address string, a rollout.Assign, 
 	wanted := &control.Assignment{
 		Release: a.Release, Shadow: a.Shadow, Sample: a.Sample, Explore: a.Explore,
 		Buckets: int32(min(max(a.Buckets, 0), maxBuckets)), Epoch: epoch, Generation: a.Generation,
+		Prices: pricesOf(a.Prices),
 	}
 	err := c.pool.call(ctx, address, func(ctx context.Context, client *control.ControlClient) error {
 		_, err := client.Assign(ctx, wanted)

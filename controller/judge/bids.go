@@ -133,7 +133,7 @@ func (s *State) ruleBids(t *Statistics, p Policy) ruling {
 		r.text = fmt.Sprintf("of %s bids on explored requests only the candidate would miss %s and only stable %s (%s pt, anytime 95 %% CS [%s, %s]), "+
 			"allowed up to %s pt; ", commas(int64(m.all.n)), commas(int64(m.all.lost)), commas(int64(m.all.gained)),
 			points2(r.Difference), points2(r.Low), points2(r.High), points2(p.MissedBidsMargin))
-		r.text += evidenceText(expCapped(r.against), r.Threshold, "1/0.01")
+		r.text += evidenceText(expCapped(r.against), r.Threshold, "1/0.0075")
 	}
 	return r
 }

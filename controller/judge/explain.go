@@ -211,6 +211,8 @@ func (t *Statistics) drivers(r *ruling) []Driver {
 		return append(t.heaviest(r.Difference), partners[:min(len(partners), 3)]...)
 	case GateMissedBids:
 		return t.byPartner(func(st Stream) float64 { return st.Bids.Ten - st.Bids.One })
+	case GateMissedValue:
+		return t.byValue()
 	case GatePartnersPaired, GatePartnersServed:
 		return r.Drivers
 	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateSampleRatio, GatePrediction, GateLive, GateBreaker:

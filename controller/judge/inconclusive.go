@@ -179,6 +179,8 @@ func (r ruling) wayOut() string {
 		return "tasks differ for good" + known + "; compare more of them (steps), widen judge.latency_margin, or let latency only end rollouts (judge.latency: guard)"
 	case GateMissedBids:
 		return "explore more, open more connections, or let missed bids only end rollouts (judge.missed_bids: guard)"
+	case GateMissedValue:
+		return "explore more, let dear bids count for less (prices.cap), or let missed value only end rollouts (judge.missed_value: guard)"
 	case GateFilterRatePaired, GatePartnersPaired:
 		return "open more connections, or score more by both releases (shadow.sample)"
 	case GateFilterRateServed, GatePartnersServed:

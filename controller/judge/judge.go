@@ -114,6 +114,7 @@ const (
 	GateLatency          Gate = "latency"
 	GateDrift            Gate = "score_drift"
 	GateMissedBids       Gate = "missed_bids"
+	GateMissedValue      Gate = "missed_value"
 	GateSampleRatio      Gate = "sample_ratio"
 	GatePrediction       Gate = "prediction"
 	GateLive             Gate = "live"
@@ -187,6 +188,7 @@ type Verdict struct {
 	Detectable float64 `json:"detectable,omitempty"`
 
 	Spent []Spent `json:"spent,omitempty"` // alpha, by gate
+	Money *Money  `json:"money,omitempty"` // where bids come with prices
 }
 
 // Spent is a gate's share of the false alarms that a rollout may give, and how

@@ -21,21 +21,23 @@ type Policy struct {
 	WindowRequests int     `yaml:"window_requests" json:"window_requests"` // smallest arm of a window, default 400
 	WindowBuckets  int     `yaml:"window_buckets" json:"window_buckets"`   // active buckets per arm of a window, default 20
 
-	LatencyMargin    float64       `yaml:"latency_margin" json:"latency_margin"`         // more requests above stable's p99, default 0.005
-	LatencySLO       time.Duration `yaml:"latency_slo" json:"latency_slo"`               // what was promised; 0 for nothing
-	MissedBidsMargin float64       `yaml:"missed_bids_margin" json:"missed_bids_margin"` // more bids filtered, of all bids, default 0.005
-	Drift            string        `yaml:"drift" json:"drift"`                           // of scores: off, pause or roll_back; default pause
-	DriftMargin      float64       `yaml:"drift_margin" json:"drift_margin"`             // of scores below any quantile, default 0.1
-	Latency          string        `yaml:"latency" json:"latency"`                       // require, guard or off; default require
-	Served           string        `yaml:"served" json:"served"`                         // filter rates of the arms, where pairs are proven: require or guard; default require
-	Traffic          string        `yaml:"traffic" json:"traffic"`                       // where the arms differ but live pairs do not: hold or go_on; default hold
-	MissedBids       string        `yaml:"missed_bids" json:"missed_bids"`               // require, guard or off; default require
-	SampleRatio      float64       `yaml:"sample_ratio" json:"sample_ratio"`             // odds of the arms' traffic against their tasks', default 1.5
-	MaxClockSkew     time.Duration `yaml:"max_clock_skew" json:"max_clock_skew"`         // between two tasks, default 10s
-	Present          time.Duration `yaml:"present" json:"present"`                       // stretch of time that stands for the present, default 3m
-	MaxWait          time.Duration `yaml:"max_wait" json:"max_wait"`                     // for a proof at the present pace; beyond it is inconclusive, default 24h
-	Breaker          Breaker       `yaml:"breaker" json:"breaker"`
-	MaxInformation   float64       `yaml:"max_information" json:"max_information"` // times 1/margin^2 at which to give up, default 20
+	LatencyMargin     float64       `yaml:"latency_margin" json:"latency_margin"`           // more requests above stable's p99, default 0.005
+	LatencySLO        time.Duration `yaml:"latency_slo" json:"latency_slo"`                 // what was promised; 0 for nothing
+	MissedBidsMargin  float64       `yaml:"missed_bids_margin" json:"missed_bids_margin"`   // more bids filtered, of all bids, default 0.005
+	Drift             string        `yaml:"drift" json:"drift"`                             // of scores: off, pause or roll_back; default pause
+	DriftMargin       float64       `yaml:"drift_margin" json:"drift_margin"`               // of scores below any quantile, default 0.1
+	Latency           string        `yaml:"latency" json:"latency"`                         // require, guard or off; default require
+	Served            string        `yaml:"served" json:"served"`                           // filter rates of the arms, where pairs are proven: require or guard; default require
+	Traffic           string        `yaml:"traffic" json:"traffic"`                         // where the arms differ but live pairs do not: hold or go_on; default hold
+	MissedBids        string        `yaml:"missed_bids" json:"missed_bids"`                 // require, guard or off; default require
+	MissedValue       string        `yaml:"missed_value" json:"missed_value"`               // the same of what bids are worth, where they come with prices; default require
+	MissedValueMargin float64       `yaml:"missed_value_margin" json:"missed_value_margin"` // more value filtered, of the value of all bids, default 0.01
+	SampleRatio       float64       `yaml:"sample_ratio" json:"sample_ratio"`               // odds of the arms' traffic against their tasks', default 1.5
+	MaxClockSkew      time.Duration `yaml:"max_clock_skew" json:"max_clock_skew"`           // between two tasks, default 10s
+	Present           time.Duration `yaml:"present" json:"present"`                         // stretch of time that stands for the present, default 3m
+	MaxWait           time.Duration `yaml:"max_wait" json:"max_wait"`                       // for a proof at the present pace; beyond it is inconclusive, default 24h
+	Breaker           Breaker       `yaml:"breaker" json:"breaker"`
+	MaxInformation    float64       `yaml:"max_information" json:"max_information"` // times 1/margin^2 at which to give up, default 20
 
 	// Reference is the candidate's own distribution of scores, as its manifest
 	// tells it: shares of equal bins of [0, 1]; all zero where it tells none.
@@ -48,6 +50,10 @@ type Policy struct {
 	// Early is a step that is not the last: what partners must prove may rest on
 	// pairs in the shadow of stable as well.
 	Early bool `yaml:"-" json:"early,omitempty"`
+
+	// In which money bids are counted, and up to which price.
+	Currency string  `yaml:"-" json:"currency,omitempty"`
+	PriceCap float64 `yaml:"-" json:"price_cap,omitempty"`
 
 	// Intended shift of the filter rate (JUDGE theta0): the bands move there.
 	Intended         float64            `yaml:"-" json:"intended,omitempty"`
@@ -78,6 +84,7 @@ func (p Policy) Check() error {
 		{"error_floor", p.ErrorFloor, 0, 0.5},
 		{"latency_margin", p.LatencyMargin, 0, 1},
 		{"missed_bids_margin", p.MissedBidsMargin, 0, 1},
+		{"missed_value_margin", p.MissedValueMargin, 0, 1},
 		{"drift_margin", p.DriftMargin, 0, 1},
 		{"sample_ratio", p.SampleRatio, 1, 1000},
 		{"max_information", p.MaxInformation, 1, 1e6},
@@ -100,6 +107,7 @@ func (p Policy) Check() error {
 		{"served", p.Served, []string{Require, Guard}},
 		{"traffic", p.Traffic, []string{TrafficHolds, TrafficGoesOn}},
 		{"missed_bids", p.MissedBids, []string{Require, Guard, Off}},
+		{"missed_value", p.MissedValue, []string{Require, Guard, Off}},
 		{"drift", p.Drift, []string{DriftPause, DriftRollBack, DriftOff}},
 	} {
 		if s.value != "" && !slices.Contains(s.choices, s.value) {
@@ -136,11 +144,13 @@ func (p Policy) Sane() Policy {
 	p.WindowBuckets = whole(p.WindowBuckets, 20)
 	p.LatencyMargin = share(p.LatencyMargin, .005)
 	p.MissedBidsMargin = share(p.MissedBidsMargin, .005)
+	p.MissedValueMargin = share(p.MissedValueMargin, .01)
 	p.DriftMargin = share(p.DriftMargin, .1)
 	p.Latency = oneOf(p.Latency, Require, Guard, Off)
 	p.Served = oneOf(p.Served, Require, Guard)
 	p.Traffic = oneOf(p.Traffic, TrafficHolds, TrafficGoesOn)
 	p.MissedBids = oneOf(p.MissedBids, Require, Guard, Off)
+	p.MissedValue = oneOf(p.MissedValue, Require, Guard, Off)
 	p.Drift = oneOf(p.Drift, DriftPause, DriftRollBack, DriftOff)
 	p.Breaker = p.Breaker.sane()
 	if !(p.SampleRatio > 1) || p.SampleRatio > 1000 {
@@ -160,6 +170,9 @@ func (p Policy) Sane() Policy {
 	}
 	if p.LatencySLO < 0 {
 		p.LatencySLO = 0
+	}
+	if !(p.PriceCap > 0) || math.IsInf(p.PriceCap, 0) {
+		p.PriceCap = 0
 	}
 	if !p.Predicted.sensible() {
 		p.Predicted = Interval{}

@@ -86,7 +86,7 @@ func (s *State) rollbackText(r ruling) string {
 	switch r.Gate {
 	case GateBreaker:
 		return "ROLLBACK breaker: " + r.text + "; gross harm, rolled back at once and without statistics"
-	case GateLatency, GateDrift, GateMissedBids:
+	case GateLatency, GateDrift, GateMissedBids, GateMissedValue:
 		fmt.Fprintf(&b, "%s: ", r.Gate)
 	case GatePartnersPaired, GatePartnersServed:
 		fmt.Fprintf(&b, "partner=%s filter_rate: ", r.Partner)
@@ -102,7 +102,7 @@ func (s *State) rollbackText(r ruling) string {
 		unit = "pairs scored by both releases"
 	case GateFilterRateServed, GatePartnersServed, GateInvalidScores:
 		unit = "pairs in the smaller arm"
-	case GateMissedBids:
+	case GateMissedBids, GateMissedValue:
 		unit = "bids on explored requests"
 	case GateDrift:
 		unit = "scores of the candidate"
@@ -141,7 +141,7 @@ func (r ruling) proofText() string {
 	switch r.Gate {
 	case GateErrors, GateInvalidScores:
 		return fmt.Sprintf("%s %s vs %s", name, percent(r.CandidateRate), percent(r.StableRate))
-	case GateLatency, GateMissedBids:
+	case GateLatency, GateMissedBids, GateMissedValue:
 		return fmt.Sprintf("%s %s pt, anytime 95 %% CS [%s, %s], allowed up to %s", name, points2(r.Difference), points2(r.Low),
 			points2(r.High), points2(r.BandHigh))
 	case GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed, GateData,

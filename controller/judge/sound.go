@@ -35,6 +35,9 @@ func (t *Statistics) damage() string {
 	if !t.Latency.sound() || !t.SLO.sound() || outside(t.Latency.Edge, LatencyBins) || outside(t.SLO.Edge, LatencyBins) {
 		return "the statistics of latency are damaged"
 	}
+	if !t.soundValue() {
+		return "the statistics of what bids are worth are damaged"
+	}
 	for _, c := range t.Drift {
 		if !c.sound() {
 			return "the statistics of scores are damaged"

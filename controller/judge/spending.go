@@ -15,7 +15,8 @@ const (
 	invalidAlpha       = .00125 // for each of served and shadow
 	latencyAlpha       = .004   // of stable's p99 and of the promised latency, together
 	driftAlpha         = .001   // where drift may roll back at all
-	missedBidsAlpha    = .01    // of all bids, and of the partners', together
+	missedBidsAlpha    = .0075  // of all bids, and of the partners', together
+	missedValueAlpha   = .0025  // the same of what they are worth
 )
 
 // Evidence at which a gate that spends nothing holds a rollout.
@@ -49,6 +50,10 @@ func (g Gate) alpha(p Policy) float64 {
 	case GateMissedBids:
 		if p.MissedBids != Off {
 			return missedBidsAlpha
+		}
+	case GateMissedValue:
+		if p.MissedValue != Off {
+			return missedValueAlpha
 		}
 	case GateData, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
 	}

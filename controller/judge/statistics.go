@@ -57,6 +57,9 @@ type Statistics struct {
 	Shadowed int64         `json:"shadowed"` // requests scored by both
 	Ratios   [Ratios]Ratio `json:"ratios"`
 
+	Values []ValueSums `json:"values,omitempty"` // as Streams; nil where no bid had a price
+	Worth  Worth       `json:"worth"`
+
 	Latency  Exceedance             `json:"latency"` // of stable's own p99, frozen
 	SLO      Exceedance             `json:"slo"`     // of the latency that was promised, where one was
 	Scores   [Arms][ScoreBins]int64 `json:"scores"`

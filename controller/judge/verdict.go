@@ -118,6 +118,7 @@ func (s *State) rule(t *Statistics, p Policy) []ruling {
 		s.ruleInvalid(t, p),
 		s.ruleLatency(t, p),
 		s.ruleBids(t, p),
+		s.ruleValue(t, p),
 		t.ruleDrift(p, byArm.estimate),
 		t.ruleSplit(p),
 		t.rulePrediction(p, byArm.estimate),
@@ -329,7 +330,7 @@ func (s *State) latch(t *Statistics, rulings []ruling) {
 // verdict is the answer to all rulings together.
 func (s *State) verdict(rulings []ruling, t *Statistics, p Policy) Verdict {
 	v := Verdict{Looks: s.past.Looks, At: t.At, Findings: s.findings(rulings)}
-	v.Spent = spent(v.Findings)
+	v.Spent, v.Money = spent(v.Findings), t.money(p)
 	v.Suspect = rulings[len(rulings)-1].suspect
 	var last *ruling
 	v.Progress, last = leastAdvanced(rulings)
@@ -427,7 +428,7 @@ func held(rulings []ruling) *ruling {
 func wrongAllAlong(worst ruling, rulings []ruling) string {
 	switch worst.Gate {
 	case GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed:
-	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
+	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateMissedBids, GateMissedValue, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
 		return ""
 	}
 	for _, r := range rulings {

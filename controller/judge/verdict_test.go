@@ -112,7 +112,7 @@ func TestSoundStepIsAcceptable(t *testing.T) {
 	for _, one := range v.Spent {
 		total += one.Alpha
 	}
-	if total > .05 || total < .048 || len(v.Spent) != 8 {
+	if total > .05 || total < .048 || len(v.Spent) != 9 {
 		t.Errorf("%v is spent on %d gates", total, len(v.Spent))
 	}
 	if b := findingOf(v, GateBreaker); b.Outcome != Acceptable {
@@ -124,7 +124,7 @@ func TestSoundStepIsAcceptable(t *testing.T) {
 func TestAlphaAddsUp(t *testing.T) {
 	gates := []Gate{
 		GateData, GateFilterRatePaired, GateFilterRateServed, GatePartnersPaired, GatePartnersServed, GateErrors,
-		GateInvalidScores, GateLatency, GateDrift, GateMissedBids, GateSampleRatio, GatePrediction, GateBreaker,
+		GateInvalidScores, GateLatency, GateDrift, GateMissedBids, GateMissedValue, GateSampleRatio, GatePrediction, GateBreaker,
 	}
 	sum := 0.0
 	for _, g := range gates {

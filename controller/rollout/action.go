@@ -29,6 +29,7 @@ type Assign struct {
 	Explore    float64
 	Buckets    int
 	Generation int64
+	Prices     *Prices // filled in when it is sent: what money is worth decides nothing
 }
 
 // Tag wants ECS to show which release a task serves.

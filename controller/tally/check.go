@@ -72,6 +72,12 @@ func checkWhole(r *Report) error {
 	if r.Explore != 0 && !(r.Explore >= minExplore && r.Explore <= 1) { // true for NaN
 		return fmt.Errorf("explores a share of %v", r.Explore)
 	}
+	if err := checkBins("prices", r.Prices, PriceBins); err != nil {
+		return err
+	}
+	if err := r.Money.check(); err != nil {
+		return err
+	}
 	if r.Connections < 0 || r.Connections > maxCount {
 		return fmt.Errorf("has %d connections", r.Connections)
 	}
@@ -90,28 +96,43 @@ func checkBins(name string, list []int64, bins int) error {
 	return nil
 }
 
-func totals(r *Report) [5][]int64 {
-	return [...][]int64{r.Requests, r.Errors, r.Invalid, r.ShadowRequests, r.ShadowInvalid}
+func totals(r *Report) [10][]int64 {
+	return [...][]int64{
+		r.Requests, r.Errors, r.Invalid, r.ShadowRequests, r.ShadowInvalid,
+		r.Outcomes, r.Calls, r.CallsCandidateOnly, r.CallsStableOnly, r.CallsBoth,
+	}
 }
 
-func columns(c *Columns) [8][]int64 {
-	return [...][]int64{c.Scored, c.Filtered, c.Pairs, c.CandidateOnly, c.StableOnly, c.Bids, c.BidsCandidateOnly, c.BidsStableOnly}
+// Those from firstValue on are value, the others are counts.
+const firstValue = 8
+
+func columns(c *Columns) [12][]int64 {
+	return [...][]int64{
+		c.Scored, c.Filtered, c.Pairs, c.CandidateOnly, c.StableOnly, c.Bids, c.BidsCandidateOnly, c.BidsStableOnly,
+		c.Value, c.ValueCandidateOnly, c.ValueStableOnly, c.ValueBoth,
+	}
 }
 
 // complain finds out what is wrong with a report. In the order of names, so
 // that the same report gets the same complaint.
 func complain(r *Report, buckets int) error {
 	all := totals(r)
-	if err := checkColumns(all[:], buckets, ""); err != nil {
+	if err := checkColumns(all[:], buckets, "", maxCount); err != nil {
 		return err
 	}
 	if g := greater(r.Errors, nil, r.Requests); g >= 0 {
 		return fmt.Errorf("more errors than requests in bucket %d", g)
 	}
+	if g := greater(both(r.CallsCandidateOnly, r.CallsStableOnly, buckets), r.CallsBoth, r.Calls); g >= 0 {
+		return fmt.Errorf("more calls saved than made in bucket %d", g)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Partners)) {
 		c := r.Partners[name]
 		list := columns(&c)
-		if err := checkColumns(list[:], buckets, name); err != nil {
+		if err := checkColumns(list[:firstValue], buckets, name, maxCount); err != nil {
+			return err
+		}
+		if err := complainValue(&c, buckets, name); err != nil {
 			return err
 		}
 		if g := greater(c.Filtered, nil, c.Scored); g >= 0 {
@@ -127,14 +148,14 @@ func complain(r *Report, buckets int) error {
 	return nil
 }
 
-func checkColumns(columns [][]int64, buckets int, partner string) error {
+func checkColumns(columns [][]int64, buckets int, partner string, most int64) error {
 	for _, column := range columns {
 		if len(column) != 0 && len(column) != buckets {
 			return fmt.Errorf("buckets differ%s: %d in one list, %d in another", of(partner), len(column), buckets)
 		}
 		for g, v := range column {
-			if v < 0 || v >= maxCount {
-				return fmt.Errorf("count %d%s in bucket %d is outside 0 to %d", v, of(partner), g, maxCount-1)
+			if v < 0 || v >= most {
+				return fmt.Errorf("count %d%s in bucket %d is outside 0 to %d", v, of(partner), g, most-1)
 			}
 		}
 	}

@@ -8,13 +8,14 @@ import (
 	"slices"
 )
 
-// packed is what partners count in little memory. Of each partner there is a
-// byte with a bit for each list that has numbers, in the order of columns. Such
+// packed is what partners count in little memory. Of each partner there are two
+// bytes with a bit for each list that has numbers, in the order of columns. Such
 // a list is the bytes that a number takes, a bit for each bucket whose number
 // is not zero, and those numbers, lowest byte first.
 type packed struct {
 	names   []string
 	buckets int // numbers in every list
+	valued  bool
 	data    []byte
 }
 
@@ -32,14 +33,19 @@ func (r Report) Pack() Report {
 	for name, c := range r.Partners {
 		p.names = append(p.names, name)
 		at := len(p.data)
-		p.data = append(p.data, 0)
+		p.data = append(p.data, 0, 0)
 		for i, list := range columns(&c) {
-			some, ok := p.add(list)
+			most := uint64(maxCount)
+			if i >= firstValue {
+				most = maxValue
+			}
+			some, ok := p.add(list, most)
 			if !ok {
 				return r
 			}
 			if some != 0 {
-				p.data[at] |= 1 << i
+				p.data[at+i/8] |= 1 << (i % 8)
+				p.valued = p.valued || i >= firstValue
 			}
 		}
 	}
@@ -67,15 +73,15 @@ func (p *packed) lengths(r *Report) bool {
 	return p.buckets <= MaxBuckets
 }
 
-// add packs a list, if its numbers are counts, and returns the buckets that
-// are not zero.
-func (p *packed) add(list []int64) (some uint64, ok bool) {
+// add packs a list, if its numbers are below most, and returns the buckets
+// that are not zero.
+func (p *packed) add(list []int64, most uint64) (some uint64, ok bool) {
 	all := int64(0)
 	for g, v := range list {
 		all |= v
 		some |= uint64(v|-v) >> 63 << (g % MaxBuckets)
 	}
-	if some == 0 || uint64(all) >= maxCount {
+	if some == 0 || uint64(all) >= most {
 		return some, some == 0
 	}
 	size := (bits.Len64(uint64(all)) + 7) / 8
@@ -109,6 +115,7 @@ func (r Report) Unpack() Report {
 		var c Columns
 		for _, to := range [...]*[]int64{
 			&c.Scored, &c.Filtered, &c.Pairs, &c.CandidateOnly, &c.StableOnly, &c.Bids, &c.BidsCandidateOnly, &c.BidsStableOnly,
+			&c.Value, &c.ValueCandidateOnly, &c.ValueStableOnly, &c.ValueBoth,
 		} {
 			*to = u.list(r.packed.buckets)
 		}
@@ -149,12 +156,12 @@ const missed = 6
 // list.
 type unpacking struct {
 	data  []byte
-	lists byte // of the partner that are still to come
+	lists uint16 // of the partner that are still to come
 }
 
 // next goes on to the next partner, all lists of the one before having been
 // read.
-func (u *unpacking) next() { u.lists, u.data = u.data[0], u.data[1:] }
+func (u *unpacking) next() { u.lists, u.data = binary.LittleEndian.Uint16(u.data), u.data[2:] }
 
 // take returns the next list: which buckets are not zero, and their numbers of
 // so many bytes.

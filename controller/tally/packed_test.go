@@ -18,6 +18,7 @@ import (
 func lists(c *tally.Columns) []*[]int64 {
 	return []*[]int64{
 		&c.Scored, &c.Filtered, &c.Pairs, &c.CandidateOnly, &c.StableOnly, &c.Bids, &c.BidsCandidateOnly, &c.BidsStableOnly,
+		&c.Value, &c.ValueCandidateOnly, &c.ValueStableOnly, &c.ValueBoth,
 	}
 }
 
@@ -86,9 +87,15 @@ func TestPackedReportsComeToTheSame(t *testing.T) {
 			}
 			for name, c := range r.Partners {
 				c.Bids, c.BidsCandidateOnly = slices.Clone(c.Pairs), slices.Clone(c.CandidateOnly)
+				if k%2 == 0 {
+					c.Value, c.ValueCandidateOnly = slices.Clone(c.Pairs), slices.Clone(c.CandidateOnly)
+					r.Outcomes, r.Calls, r.CallsBoth = slices.Clone(r.Requests), slices.Clone(r.Requests), slices.Clone(r.Requests)
+				}
 				for _, list := range lists(&c) {
 					scale(*list, i)
 				}
+				scale(c.Value, 43)
+				scale(c.ValueCandidateOnly, 43)
 				r.Partners[name] = c
 			}
 			if plain, back := withoutZeros(*r), r.Pack().Unpack(); !reflect.DeepEqual(plain, back) {
@@ -99,7 +106,7 @@ func TestPackedReportsComeToTheSame(t *testing.T) {
 			}
 			missed += r.MissedBids()
 		}
-		if seen := both.look(t, l, judge.Policy{WindowRequests: 2000}); len(seen.Problems) > 0 || seen.Streams[judge.Overall].Bids.N == 0 {
+		if seen := both.look(t, l, judge.Policy{WindowRequests: 2000}); len(seen.Problems) > 0 || seen.Streams[judge.Overall].Bids.N == 0 || seen.Values[judge.Overall].N == 0 {
 			t.Fatalf("look %d: %q, %v bids", i, seen.Problems, seen.Streams[judge.Overall].Bids.N)
 		}
 		if i%3 == 2 && i < 21 {

@@ -18,6 +18,9 @@ type reading struct {
 	requests           [2]line // and of those, failures
 	unscored, shadowed [1]line // pairs without a score; requests scored by both
 
+	valued   bool                 // what follows, and what bids are worth, is there
+	outcomes [outcomeColumns]line // in the order of their columns
+
 	cells []float64 // of all lines
 }
 
@@ -31,6 +34,7 @@ type partnerReading struct {
 	served [2]line // scored, filtered
 	pairs  [3]line // and on which the candidate only, and stable only, filters
 	bids   [3]line // the same
+	value  [4]line // of bids; and what the candidate only, stable only, and both would lose
 }
 
 // A line is a number for each cluster of a task, and their sum.
@@ -64,7 +68,11 @@ func (r *Report) partners() int { return len(r.Partners) + len(r.packed.names) }
 func (d *reading) fold(order []string, arm, pair shape) error {
 	d.arm, d.pair = arm, pair
 	r, n := d.report, d.report.partners()
+	d.valued = r.valued()
 	size := 4*arm.width + n*(2*arm.width+6*pair.width)
+	if d.valued {
+		size += (outcomeColumns + 4*n) * pair.width
+	}
 	d.cells = slices.Grow(d.cells[:0], size)[:size]
 	d.partners = slices.Grow(d.partners[:0], n)[:n]
 	rest := place(d.requests[:], d.cells, arm.width)
@@ -77,6 +85,14 @@ func (d *reading) fold(order []string, arm, pair shape) error {
 		rest = place(p.served[:], rest, arm.width)
 		rest = place(p.pairs[:], rest, pair.width)
 		rest = place(p.bids[:], rest, pair.width)
+		if d.valued {
+			rest = place(p.value[:], rest, pair.width)
+		}
+	}
+	if d.valued {
+		place(d.outcomes[:], rest, pair.width)
+		sound = sound && d.outcomes[outcomes].fold(r.Outcomes, d.buckets, pair.shift, maxCount) &&
+			d.part(pair, d.outcomes[calls:], r.Calls, r.CallsCandidateOnly, r.CallsStableOnly, r.CallsBoth)
 	}
 	sound = sound && d.foldPacked()
 	i := len(r.packed.names)
@@ -85,7 +101,8 @@ func (d *reading) fold(order []string, arm, pair shape) error {
 		p.name = name
 		sound = sound && d.part(arm, p.served[:], c.Scored, c.Filtered) &&
 			d.part(pair, p.pairs[:], c.Pairs, c.CandidateOnly, c.StableOnly) &&
-			d.part(pair, p.bids[:], c.Bids, c.BidsCandidateOnly, c.BidsStableOnly)
+			d.part(pair, p.bids[:], c.Bids, c.BidsCandidateOnly, c.BidsStableOnly) &&
+			(!d.valued || d.within(pair, maxValue, p.value[:], c.Value, c.ValueCandidateOnly, c.ValueStableOnly, c.ValueBoth))
 		i++
 	}
 	if !sound {
@@ -114,6 +131,13 @@ func (d *reading) foldPacked() bool {
 			u.fold(&p.bids[k], d.pair.shift)
 		}
 		sound = sound && d.arm.holds(p.served[:]) && d.pair.holds(p.pairs[:]) && d.pair.holds(p.bids[:])
+		if !d.valued {
+			continue
+		}
+		for k := range p.value {
+			u.fold(&p.value[k], d.pair.shift)
+		}
+		sound = sound && d.pair.holds(p.value[:])
 	}
 	return sound
 }
@@ -156,11 +180,16 @@ func place(lines []line, cells []float64, width int) (rest []float64) {
 
 // part folds a whole and parts of it that exclude each other.
 func (d *reading) part(by shape, to []line, whole []int64, parts ...[]int64) bool {
-	if !to[0].fold(whole, d.buckets, by.shift) {
+	return d.within(by, maxCount, to, whole, parts...)
+}
+
+// within is part of numbers that are below most.
+func (d *reading) within(by shape, most uint64, to []line, whole []int64, parts ...[]int64) bool {
+	if !to[0].fold(whole, d.buckets, by.shift, most) {
 		return false
 	}
 	for i, list := range parts {
-		if !to[i+1].fold(list, d.buckets, by.shift) {
+		if !to[i+1].fold(list, d.buckets, by.shift, most) {
 			return false
 		}
 	}
@@ -186,8 +215,8 @@ func (by shape) holds(to []line) bool {
 }
 
 // fold adds up the neighbours that are one cluster. Rather than to ask of
-// every number whether it is a count, it collects the bits of all.
-func (l *line) fold(list []int64, buckets, shift int) bool {
+// every number whether it is below most, it collects the bits of all.
+func (l *line) fold(list []int64, buckets, shift int, most uint64) bool {
 	l.sum = 0
 	if len(list) == 0 {
 		clear(l.cells)
@@ -208,7 +237,7 @@ func (l *line) fold(list []int64, buckets, shift int) bool {
 		at++
 	}
 	clear(l.cells[at:])
-	return uint64(bits) < maxCount
+	return uint64(bits) < most
 }
 
 // counts says whether a list is one of counts, for every bucket or none.

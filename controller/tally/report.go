@@ -43,6 +43,15 @@ type Report struct {
 	ShadowRequests []int64 `json:"shadow_requests,omitempty"`
 	ShadowInvalid  []int64 `json:"shadow_invalid,omitempty"`
 
+	// Of explored requests that both releases scored: outcomes that were
+	// reported, the calls of those, and the calls that the candidate only, stable
+	// only, and both would have saved.
+	Outcomes           []int64 `json:"outcomes,omitempty"`
+	Calls              []int64 `json:"calls,omitempty"`
+	CallsCandidateOnly []int64 `json:"calls_candidate_only,omitempty"`
+	CallsStableOnly    []int64 `json:"calls_stable_only,omitempty"`
+	CallsBoth          []int64 `json:"calls_both,omitempty"`
+
 	Partners map[string]Columns `json:"partners,omitempty"`
 	packed   packed             // other partners than those, see [Report.Pack]
 
@@ -50,6 +59,8 @@ type Report struct {
 	// serving release's scores; see idl/control.thrift for the bins.
 	Latency []int64 `json:"latency,omitempty"`
 	Scores  []int64 `json:"scores,omitempty"`
+	Prices  []int64 `json:"prices,omitempty"` // of bids, before the cap
+	Money   Money   `json:"money,omitzero"`
 
 	Explore     float64       `json:"explore,omitempty"`     // share of requests explored while this was counted
 	Connections int64         `json:"connections,omitempty"` // open now; not a count of what came since
@@ -69,6 +80,11 @@ type Columns struct {
 	Bids              []int64 `json:"bids,omitempty"`                // reported bids on explored pairs that both scored
 	BidsCandidateOnly []int64 `json:"bids_candidate_only,omitempty"` // of those, only the candidate would have filtered
 	BidsStableOnly    []int64 `json:"bids_stable_only,omitempty"`
+
+	Value              []int64 `json:"value,omitempty"`                // of those of the bids that had a price
+	ValueCandidateOnly []int64 `json:"value_candidate_only,omitempty"` // of that, lost by the candidate only
+	ValueStableOnly    []int64 `json:"value_stable_only,omitempty"`
+	ValueBoth          []int64 `json:"value_both,omitempty"`
 }
 
 // Look is everything there was to see at one moment.

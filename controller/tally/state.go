@@ -64,6 +64,7 @@ type State struct {
 	crashes  [judge.Arms]int
 	crashed  []string // the last few
 	lost     int      // reports of which a part was lost
+	worth    worth
 
 	pasts []bygones // by stream; rebuilt when any past has grown, never stored
 

@@ -37,6 +37,7 @@ func (s *State) statistics(l Look, p judge.Policy, bad problems, day increments)
 			addShown(&t.Streams[judge.Tail], own)
 		}
 	}
+	s.sumValue(&t)
 	t.MaxSkew = s.maxSkew()
 	return t
 }

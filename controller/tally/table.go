@@ -16,12 +16,13 @@ type table struct {
 // A block is the clusters of one slot. A column holds width cells for each
 // stream, or partner.
 type block struct {
-	task    string // whose they are, or the last of those
-	stratum int    // of that task
-	columns [blockColumns][]float64
-	rare    [rares][]float64 // trials and events of ratios; width cells
-	slow    [slows]exceeding
-	scores  []float64 // of the candidate since the last drift window; nil where none
+	task     string // whose they are, or the last of those
+	stratum  int    // of that task
+	columns  [blockColumns][]float64
+	rare     [rares][]float64          // trials and events of ratios; width cells
+	outcomes [outcomeColumns][]float64 // of pairs; nil where no outcome is known
+	slow     [slows]exceeding
+	scores   []float64 // of the candidate since the last drift window; nil where none
 }
 
 // The columns of the arms' tables: the open window, and over closed windows
@@ -43,7 +44,8 @@ const (
 // are counted as all of a rollout, as those on tasks that served the candidate
 // (live) and on those beside them that served stable (beside), and as those of
 // the present and of the stretch of time that is the present next; bids bear
-// the weight of what share of traffic is explored.
+// the weight of what share of traffic is explored. The value of bids has a
+// column more: all of it, what the candidate only, stable only, and both lose.
 const (
 	pairs   = 0
 	bids    = 3
@@ -52,7 +54,11 @@ const (
 	present = 12
 	coming  = 15
 
-	blockColumns = 18
+	value = iota + 12
+	valueTen
+	valueOne
+	valueBoth
+	blockColumns
 )
 
 // The rare events of the arms' tables, and of the table of pairs.
@@ -241,6 +247,9 @@ func (b *block) reshape(old, width, shift int) {
 	for c := range b.rare {
 		b.rare[c] = reshaped(b.rare[c], old, width, shift)
 	}
+	for c := range b.outcomes {
+		b.outcomes[c] = reshaped(b.outcomes[c], old, width, shift)
+	}
 }
 
 func reshaped(from []float64, old, width, shift int) []float64 {
@@ -261,6 +270,9 @@ func (b *block) merge(other *block) {
 	}
 	for c, column := range other.rare {
 		b.rare[c] = addAll(b.rare[c], column)
+	}
+	for c, column := range other.outcomes {
+		b.outcomes[c] = addAll(b.outcomes[c], column)
 	}
 	b.scores = addAll(b.scores, other.scores)
 	for k := range b.slow {

@@ -218,6 +218,7 @@ func (s *State) count(i int, d *reading, served bool, day *increments) error {
 	for k := range d.partners {
 		s.countPartner(&t, &d.partners[k])
 	}
+	s.countOutcomes(&t)
 	if served {
 		t.open(judge.Overall, t.all[0][:d.arm.width], t.all[1][:d.arm.width])
 		t.open(judge.Tail, t.tail[0][:d.arm.width], t.tail[1][:d.arm.width])
@@ -281,6 +282,7 @@ func (s *State) countPartner(t *taking, p *partnerReading) {
 			t.both.add(bids+i, base, len(s.partners)*t.pair.width, p.bids[i].cells, t.weight)
 		}
 	}
+	s.countValue(t, p, base)
 }
 
 // open adds to a stream's open window.

@@ -61,6 +61,7 @@ func (s *State) walk(c *codec) {
 	}
 	s.drift.walk(c)
 	s.moments.walk(c)
+	s.worth.walk(c)
 	s.walkTables(c)
 }
 
@@ -195,6 +196,9 @@ func (b *block) walk(c *codec, lines, width, t int) {
 	}
 	for i := range b.rare {
 		c.cells(&b.rare[i], width)
+	}
+	for i := range b.outcomes {
+		c.cells(&b.outcomes[i], width)
 	}
 	for k := range b.slow {
 		e := &b.slow[k]

@@ -1,0 +1,224 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+)
+
+// Missed value is missed bids by what they would have paid: the value that only
+// the candidate would lose less that which only stable would, as a share of the
+// value of all bids. A few dear bids can be most of it, so how much is known
+// depends on how many clusters carry it.
+
+// PriceBins is how many bins prices are counted in: bin i holds
+// [2^(i/4), 2^((i+1)/4)) thousandths of the fleet's currency per mille.
+const PriceBins = 96
+
+// ValueSums are sums over clusters of what bids are worth: n in all, ten that
+// only the candidate and one that only stable would lose, s = ten - one and
+// f = ten + one. Money is in millionths of the fleet's currency per mille, each
+// bid weighted by 1/share explored.
+type ValueSums struct {
+	N   float64 `json:"n"`
+	Ten float64 `json:"ten"`
+	One float64 `json:"one"`
+	SS  float64 `json:"ss"`
+	SN  float64 `json:"sn"`
+	NN  float64 `json:"nn"`
+	FF  float64 `json:"ff"` // sum of f^2
+	G   float64 `json:"g"`
+}
+
+// Add counts one cluster; one that is worth nothing is none.
+func (v *ValueSums) Add(n, ten, one float64) {
+	if !(n > 0) {
+		return
+	}
+	s, f := ten-one, ten+one
+	v.N += n
+	v.Ten += ten
+	v.One += one
+	v.SS += s * s
+	v.SN += s * n
+	v.NN += n * n
+	v.FF += f * f
+	v.G++
+}
+
+// effect is how many times as many bids tell as much as bids that are all worth
+// the same (Kish), up to the cap; 1 where prices are not known.
+func (w *Worth) effect(limit float64) float64 {
+	n, sum, squares := 0.0, 0.0, 0.0
+	for i, count := range w.Prices {
+		price := math.Exp2((float64(i)+.5)/4) / 1000
+		if limit > 0 {
+			price = min(price, limit)
+		}
+		c := float64(count)
+		n, sum, squares = n+c, sum+c*price, squares+c*price*price
+	}
+	if !(sum > 0) {
+		return 1
+	}
+	return max(1, n*squares/(sum*sum))
+}
+
+// value estimates the share of value that the candidate would miss beyond
+// stable. Clusters count by the value of what they would lose: a few dear bids
+// are a few clusters.
+func (v ValueSums) value(st Stream, w *Worth, limit float64) estimate {
+	e := estimate{phi: 1, paired: true, few: true}
+	n := float64(st.BidsSeen) * w.share()
+	if !(v.N > 0) || v.G < 1 || !(n > 0) {
+		return e
+	}
+	e.known = true
+	e.n, e.events = n, float64(st.BidsFlips)*w.share()
+	g := effective(v.N, v.NN, int(v.G))
+	if e.events >= minFlips {
+		g = min(g, effective(v.Ten+v.One, v.FF, int(v.G)))
+	}
+	e.clusters, e.effective = [Arms]int{int(v.G), int(v.G)}, [Arms]float64{g, g}
+	e.d = max(-1, min(1, (v.Ten-v.One)/v.N))
+	variance := 0.0
+	if v.G >= 2 {
+		variance = unbias(g) * max(0, v.SS-2*e.d*v.SN+e.d*e.d*v.NN) / (v.N * v.N)
+	}
+	floor := w.effect(limit) * (min(1, (v.Ten+v.One)/v.N) + 2/n - e.d*e.d) / n
+	e.info = inverse(max(variance, floor))
+	e.nu = max(1, g-1)
+	e.phi = max(1, variance/floor)
+	e.ready = e.events >= minFlips && g >= minClusters
+	return e
+}
+
+// weighValue holds missed value against the margin: only more of it counts
+// against the candidate.
+func weighValue(v ValueSums, st Stream, w *Worth, margin, limit float64) miss {
+	m := miss{estimate: v.value(st, w, limit)}
+	if !m.known {
+		return m
+	}
+	m.lost, m.gained = v.Ten/v.N, v.One/v.N
+	switch {
+	case m.ready:
+		y := score(m.d-margin, m.info, m.nu)
+		m.against = logHarm(y, m.info, margin)
+		m.proof = logProof(-y, m.info, margin)
+	case m.events < minFlips && m.least() >= minClusters:
+		// The releases hardly ever differ on a bid: as many bids of equal value.
+		trials := m.n / w.effect(limit)
+		if len(w.Prices) == 0 {
+			trials = min(m.n, m.least())
+		}
+		m.proof = logBelow(m.lost*trials, trials, margin, m.phi) - math.Ln2
+	}
+	return m
+}
+
+// weighAllValue weighs the value of all bids and of each partner's, as
+// weighAllBids does.
+func weighAllValue(t *Statistics, p Policy) missing {
+	m := missing{loudest: -1}
+	if len(t.Values) < FirstPartner || len(t.Streams) < len(t.Values) {
+		return m
+	}
+	weigh := func(i int) miss {
+		return weighValue(t.Values[i], t.Streams[i], &t.Worth, p.MissedValueMargin, p.PriceCap)
+	}
+	m.all = weigh(Overall)
+	total, with := 0.0, 0.0
+	for _, v := range t.Values[FirstPartner:] {
+		if v.N > 0 {
+			total, with = total+v.N, with+1
+		}
+	}
+	if m.against = m.all.against; with == 0 {
+		return m
+	}
+	n := len(t.Values) - FirstPartner
+	m.by = make([]miss, n)
+	logs, weights := make([]float64, n), make([]float64, n)
+	for k := range n {
+		m.by[k] = weigh(FirstPartner + k)
+		logs[k] = m.by[k].against
+		if v := t.Values[FirstPartner+k]; v.N > 0 {
+			weights[k] = .5/with + .5*v.N/total
+		}
+		if m.by[k].ready && (m.loudest < 0 || logs[k] > logs[m.loudest]) {
+			m.loudest = k
+		}
+	}
+	m.against = logSumExp([]float64{m.all.against, logSumExp(logs, weights)}, []float64{.5, .5})
+	return m
+}
+
+// ruleValue rules on the value of bids that would have been missed.
+func (s *State) ruleValue(t *Statistics, p Policy) ruling {
+	r := ruling{Finding: Finding{Gate: GateMissedValue, Outcome: NoData, Low: -1, High: 1}, over: true}
+	if p.MissedValue == Off {
+		r.text = "what missed bids are worth is not judged (judge.missed_value: off)"
+		return r
+	}
+	r.Threshold = 1 / missedValueAlpha
+	m := weighAllValue(t, p)
+	r.against, r.basis = m.against, m.all.estimate
+	r.band = band{-1, p.MissedValueMargin, p.MissedValueMargin}
+	r.setting = "missed_value_margin"
+	best := s.proven(GateMissedValue, r.band, m.all.proof)
+	r.asked = t.Served && p.MissedValue == Require && m.all.known
+	r.show(best)
+	if m.loudest >= 0 && r.excess() >= 0 && m.by[m.loudest].against > m.all.against {
+		r.Partner = t.Partners[m.loudest].Name
+		r.named = []string{r.Partner}
+	}
+	if r.text = t.Worth.none(t.Streams); m.all.known {
+		r.text = fmt.Sprintf("of the value of %s bids on explored requests only the candidate would miss %s and only stable %s "+
+			"(%s pt, anytime 95 %% CS [%s, %s]), allowed up to %s pt%s; ", commas(int64(m.all.n)), percent(m.all.lost), percent(m.all.gained),
+			points2(r.Difference), points2(r.Low), points2(r.High), points2(p.MissedValueMargin), t.Worth.without(p))
+		r.text += evidenceText(expCapped(r.against), r.Threshold, "1/0.0025")
+	}
+	return r
+}
+
+// byValue names the partners with the largest parts of what would be missed.
+func (t *Statistics) byValue() []Driver {
+	all, total := make([]Driver, 0, len(t.Partners)), 0.0
+	for k := range t.Partners {
+		if FirstPartner+k < len(t.Values) {
+			v := t.Values[FirstPartner+k].Ten - t.Values[FirstPartner+k].One
+			total += math.Abs(v)
+			all = append(all, Driver{Name: t.Partners[k].Name, Share: v})
+		}
+	}
+	return greatest(all, total)
+}
+
+// none says why there is no value.
+func (w *Worth) none(streams []Stream) string {
+	switch {
+	case len(streams) == 0 || streams[Overall].BidsSeen == 0:
+		return "no bid on an explored request is known, so what bids are worth is not judged"
+	case w.Foreign > 0:
+		return fmt.Sprintf("%s bids came with a price in a currency that has no rate (prices.rates), and none with another: "+
+			"missed_bids alone judges, each bid as one", commas(w.Foreign))
+	}
+	return "no bid came with a price: missed_bids alone judges, each bid as one"
+}
+
+// without tells which bids and which value are left out.
+func (w *Worth) without(p Policy) string {
+	text := ""
+	if n := w.Unpriced + w.Foreign + w.Bad; n > 0 {
+		text = fmt.Sprintf("; %s bids count without a value (%s without a price, %s in a currency without a rate, %s with a price that is none)",
+			commas(n), commas(w.Unpriced), commas(w.Foreign), commas(w.Bad))
+	}
+	if share := w.cappedShare(p.PriceCap); share > 0 {
+		text += fmt.Sprintf("; %s of the value lay above the cap of %s and does not count", percent(share), money(p.PriceCap, p.Currency))
+	}
+	if w.Wins > 0 && w.Cleared > 0 {
+		text += fmt.Sprintf("; of what %s wins cleared at, only the candidate would have missed %s and only stable %s",
+			commas(w.Wins), percent(float64(w.ClearedTen)/float64(w.Cleared)), percent(float64(w.ClearedOne)/float64(w.Cleared)))
+	}
+	return text
+}

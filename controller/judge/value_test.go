@@ -1,0 +1,155 @@
+package judge
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+// worthClusters are so many clusters of equal value, of which the first few
+// carry what the candidate alone would miss.
+func worthClusters(clusters, carry int, lost float64) (v ValueSums) {
+	for i := range clusters {
+		ten := 0.0
+		if i < carry {
+			ten = lost * float64(clusters) / float64(carry)
+		}
+		v.Add(1, ten, 0)
+	}
+	return v
+}
+
+func bidsSeen(n, flips int64) Stream { return Stream{BidsSeen: n, BidsFlips: flips} }
+
+func TestMissedValueVector(t *testing.T) {
+	v := ValueSums{N: 60000, Ten: 4000, One: 2000, SS: 200000, SN: 3000000, NN: 90000000, FF: 600000, G: 40}
+	m := weighValue(v, bidsSeen(1200, 120), &Worth{}, .01, 0)
+	near(t, "d", m.d, 1./30, 1e-12)
+	near(t, "n", m.n, 1200, 1e-12)
+	near(t, "effective", m.effective[0], 40, 1e-12)                   // 6000^2/600000 = 60 with an event, of 40 in all
+	near(t, "I", m.info, 1/((6000./60000+2./1200-1./900)/1200), 1e-9) // the floor of independent bids
+	near(t, "lost", m.lost, 4000./60000, 1e-12)                       // a share of value, not a count
+	near(t, "against", m.against, logHarm(score(1./30-.01, m.info, 39), m.info, .01), 1e-12)
+}
+
+// What a few dear bids say is not believed, either way: it takes as many
+// clusters with an event as tell as much as sixteen.
+func TestFewDearBidsDecideNothing(t *testing.T) {
+	w := &Worth{}
+	for _, tt := range []struct {
+		carry         int
+		lost          float64
+		worse, proven bool
+	}{
+		{3, .2, false, false},
+		{12, .2, false, false},
+		{100, .2, true, false},
+		{3, .001, false, false},
+		{300, .001, false, true},
+	} {
+		m := weighValue(worthClusters(1000, tt.carry, tt.lost), bidsSeen(200_000, 400), w, .01, 0)
+		if worse := m.against >= -math.Log(missedValueAlpha); worse != tt.worse {
+			t.Errorf("%+v: worse %v at ln E = %v", tt, worse, m.against)
+		}
+		if proven := m.proof >= requiredLog; proven != tt.proven {
+			t.Errorf("%+v: proven %v at ln E = %v", tt, proven, m.proof)
+		}
+	}
+}
+
+// Releases that never differ are proven by as many bids of equal value as tell
+// as much; where no price is known, by as many clusters.
+func TestNoDifferenceInValue(t *testing.T) {
+	spread := &Worth{Prices: make([]int64, PriceBins)}
+	for i := range 40 {
+		spread.Prices[20+i] = int64(1000 * math.Exp(-math.Pow(float64(i-20), 2)/100))
+	}
+	if e := spread.effect(0); !(e > 2) || spread.effect(.1) >= e {
+		t.Errorf("effect %v, capped %v", e, spread.effect(.1))
+	}
+	for _, tt := range []struct {
+		w        *Worth
+		clusters int
+		bids     int64
+		proven   bool
+	}{{spread, 64, 500, false}, {spread, 64, 20_000, true}, {&Worth{}, 64, 20_000, false}, {&Worth{}, 1000, 20_000, true}} {
+		m := weighValue(worthClusters(tt.clusters, 1, 0), bidsSeen(tt.bids, 0), tt.w, .01, 0)
+		if proven := m.proof >= requiredLog; proven != tt.proven {
+			t.Errorf("%d bids in %d clusters: ln E = %v", tt.bids, tt.clusters, m.proof)
+		}
+	}
+}
+
+// priced is a sound step whose bids had prices.
+func priced(lost float64) Statistics {
+	t := soundStep(time.Unix(1e9, 0), 1)
+	t.Values = make([]ValueSums, len(t.Streams))
+	t.Values[Overall] = worthClusters(400, 200, lost)
+	t.Streams[Overall].BidsSeen, t.Streams[Overall].BidsFlips = 100_000, 2_000
+	for i := range 400 {
+		for a := range Arms {
+			e := &t.Worth.Earned[a]
+			n := float64(100 + i%7)
+			e.Kept.Add(n, 2e6*n)
+			e.Saved.Add(n, 8*n)
+			e.Lost.Add(8*n, 1e5*n+float64(i%3))
+		}
+	}
+	t.Worth.Prices = []int64{0, 100_000}
+	return t
+}
+
+func TestValueGate(t *testing.T) {
+	p := Policy{Currency: "USD", PriceCap: 50}
+	for _, tt := range []struct {
+		name    string
+		lost    float64
+		set     func(*Statistics, *Policy)
+		outcome Outcome
+		says    string
+	}{
+		{"the same", .002, nil, Acceptable, "(+0.20 pt"},
+		{"the dearest", .05, nil, Worse, "only the candidate would miss 5.0 %"},
+		{"only a guard", .05, func(_ *Statistics, p *Policy) { p.MissedValue = Guard }, Worse, "(= 1/0.0025)"},
+		{"off", .05, func(_ *Statistics, p *Policy) { p.MissedValue = Off }, Acceptable, "judge.missed_value: off"},
+		{"no price", .05, func(t *Statistics, _ *Policy) { t.Values, t.Worth = nil, Worth{} }, Acceptable, "no bid came with a price: missed_bids alone judges"},
+		{"another currency", .05, func(t *Statistics, _ *Policy) { t.Values, t.Worth = nil, Worth{Foreign: 9} }, Acceptable, "9 bids came with a price in a currency that has no rate"},
+		{"some without", .002, func(t *Statistics, _ *Policy) { t.Worth.Unpriced, t.Worth.Bad = 7, 5 }, Acceptable, "12 bids count without a value (7 without a price, 0 in a currency without a rate, 5 with a price that is none)"},
+		{"capped", .002, func(t *Statistics, _ *Policy) { t.Worth.Capped = 1e7 }, Acceptable, "of the value lay above the cap of USD 50"},
+		{"wins", .002, func(t *Statistics, _ *Policy) {
+			t.Worth.Wins, t.Worth.Cleared, t.Worth.ClearedTen = 10, 1e6, 1e5
+		}, Acceptable, "of what 10 wins cleared at, only the candidate would have missed 10.0 %"},
+		{"damaged", .002, func(t *Statistics, _ *Policy) { t.Values[Overall].NN = math.NaN() }, Invalid, ""},
+	} {
+		seen, policy := priced(tt.lost), p
+		if tt.set != nil {
+			tt.set(&seen, &policy)
+		}
+		var s State
+		v := s.Judge(seen, policy)
+		if f := findingOf(v, GateMissedValue); v.Outcome != tt.outcome || !strings.Contains(f.Sentence, tt.says) {
+			t.Errorf("%s: %s\n%s", tt.name, v.Sentence, f.Sentence)
+		}
+	}
+}
+
+func TestMoneyIsShownWithItsInterval(t *testing.T) {
+	var s State
+	m := s.Judge(priced(.002), Policy{Currency: "USD"}).Money
+	if m == nil || m.Currency != "USD" || m.Priced != 100_000 {
+		t.Fatalf("%+v", m)
+	}
+	near(t, "value", m.Candidate.Value.Value, 2000, 1e-9) // 2 per mille a request
+	near(t, "saved", m.Candidate.Saved.Value, 8e6, 1e-9)
+	near(t, "lost", m.Stable.Lost.Value, 12.5, 1e-3)
+	if l := m.Stable.Lost; !(l.Low < l.Value && l.Value < l.High) || l.High-l.Low > .1 {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestStudent(t *testing.T) {
+	for nu, want := range map[float64]float64{5: 2.571, 20: 2.086, 1e6: 1.960} {
+		near(t, "t", student(nu), want, 3e-3)
+	}
+}
