@@ -102,7 +102,7 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 	out := &Verdict{
 		Outcome: string(v.Outcome), Class: string(v.Class), Breaker: v.Breaker, Holds: v.Holds, Gate: string(v.Gate), Partner: v.Partner, Culprits: v.Culprits,
 		Sentence: v.Sentence, Otherwise: otherwise(v), Looks: v.Looks, At: v.At.UTC(), Progress: finite(v.Progress), ETASeconds: v.ETA.Seconds(),
-		Requests: v.Requests, Needed: v.Needed, Detectable: finite(v.Detectable),
+		Requests: v.Requests, Needed: v.Needed, Detectable: finite(v.Detectable), Money: shapeMoney(v.Money),
 	}
 	if findings {
 		for _, s := range v.Spent {

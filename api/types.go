@@ -145,6 +145,7 @@ type Verdict struct {
 	Needed     int64   `json:"needed,omitempty"`
 	Detectable float64 `json:"detectable,omitempty"`
 
+	Money    *Money    `json:"money,omitempty"` // where bids come with prices
 	Spent    []Spent   `json:"spent,omitempty"`
 	Findings []Finding `json:"findings,omitempty"`
 }

@@ -124,6 +124,7 @@ func printRollout(out io.Writer, r api.Rollout) error {
 		p.line("")
 		p.findings(v.Findings)
 		p.drivers(v.Findings)
+		p.money(v.Money)
 	}
 	p.line("")
 	for _, e := range r.History {

@@ -25,6 +25,9 @@ func (p *page) standing(v api.Verdict, sentence bool) {
 	if v.Otherwise != "" {
 		p.field("otherwise", v.Otherwise)
 	}
+	if v.Money != nil {
+		p.field("money", moneyText(v.Money))
+	}
 }
 
 // judged reports whether the judge's verdict says more than the reason for
@@ -48,7 +51,7 @@ func verdictText(v api.Verdict) string {
 // units are what a gate counts.
 func units(gate string) string {
 	switch judge.Gate(gate) { //nolint:exhaustive // all others count requests
-	case judge.GateMissedBids:
+	case judge.GateMissedBids, judge.GateMissedValue:
 		return "bids"
 	case judge.GateFilterRatePaired, judge.GatePartnersPaired, judge.GatePartnersServed, judge.GateInvalidScores:
 		return "pairs"

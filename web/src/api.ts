@@ -118,8 +118,30 @@ export interface Verdict {
   requests?: number;
   needed?: number;
   detectable?: number;
+  money?: Money;
   spent?: Spent[];
   findings?: Finding[];
+}
+
+export interface Amount {
+  value: number;
+  low: number;
+  high: number;
+}
+
+export interface Earnings {
+  value: Amount;
+  saved: Amount;
+  lost: Amount;
+}
+
+export interface Money {
+  currency: string;
+  priced: number;
+  unpriced?: number;
+  capped?: number;
+  candidate: Earnings;
+  stable: Earnings;
 }
 
 export interface Spent {

@@ -54,6 +54,7 @@ const gates: Record<string, string> = {
   latency: "Latency",
   score_drift: "Score drift",
   missed_bids: "Missed bids",
+  missed_value: "Missed value",
   sample_ratio: "Traffic shared out",
   prediction: "As predicted",
   live: "Live as in shadow",
@@ -64,4 +65,4 @@ export const gateName = (gate: string) => gates[gate] ?? words(gate);
 
 // units are what a gate counts.
 export const units = (gate: string) =>
-  gate === "missed_bids" ? "bids" : /paired$|^partners|^invalid/.test(gate) ? "pairs" : "requests";
+  /^missed/.test(gate) ? "bids" : /paired$|^partners|^invalid/.test(gate) ? "pairs" : "requests";

@@ -4,6 +4,7 @@ import type { Event, Rollout } from "./api.ts";
 import { h } from "./dom.ts";
 import { clock, count, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
+import { moneyTable } from "./money.ts";
 import { ago, badge, button, code, tone } from "./parts.ts";
 import type { Store } from "./store.ts";
 import { now } from "./store.ts";
@@ -34,6 +35,7 @@ function whole(s: Store, r: Rollout, at: number): (HTMLElement | null)[] {
       d.by ? `, asked by ${d.by}` : "", `; ${count(d.exposed)} auctions answered by it; from ${d.source || "—"}`),
     d.verdict && d.verdict.sentence !== d.sentence ? h("p", {}, "Verdict ", h("b", {}, words(d.verdict.outcome)), `: ${d.verdict.sentence}`) : null,
     findings.length > 0 ? gatesTable(findings) : null,
+    d.verdict?.money ? moneyTable(d.verdict.money) : null,
     (d.history ?? []).length > 0 ? log(d.history ?? [], at) : null,
     r.phase === "live" && r.candidate !== "" && r.candidate !== s.view?.stable?.digest
       ? h("p", {}, button("rollback", "Roll back to this release…", "", { "data-release": r.candidate })) : null,

@@ -4,6 +4,7 @@ import type { Fleet, Phase, Rollout, Verdict } from "./api.ts";
 import { h, svg } from "./dom.ts";
 import { clock, count, percent, points, share, span, units, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
+import { moneyTable } from "./money.ts";
 import { ago, badge, button, code, tone, until } from "./parts.ts";
 
 export function trialPanel(f: Fleet, now: number): HTMLElement {
@@ -155,7 +156,7 @@ export function evidencePanel(f: Fleet): HTMLElement | null {
       h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
       alarms(v),
       (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null),
-    gatesTable(findings));
+    gatesTable(findings), v?.money ? moneyTable(v.money) : null);
 }
 
 // alarms says how often a rollout of a good candidate may end in a false one,

@@ -140,13 +140,14 @@ var gates = {
   latency: "Latency",
   score_drift: "Score drift",
   missed_bids: "Missed bids",
+  missed_value: "Missed value",
   sample_ratio: "Traffic shared out",
   prediction: "As predicted",
   live: "Live as in shadow",
   breaker: "Breaker"
 };
 var gateName = (gate) => gates[gate] ?? words(gate);
-var units = (gate) => gate === "missed_bids" ? "bids" : /paired$|^partners|^invalid/.test(gate) ? "pairs" : "requests";
+var units = (gate) => /^missed/.test(gate) ? "bids" : /paired$|^partners|^invalid/.test(gate) ? "pairs" : "requests";
 
 // src/parts.ts
 function tone(phase) {
@@ -585,6 +586,31 @@ function meter(side, have, want) {
   );
 }
 
+// src/money.ts
+function moneyTable(m) {
+  const head = ["Money", `Bids let through, ${m.currency} per million requests`, "Calls saved per million requests", `Value lost, ${m.currency} per million calls saved`];
+  return h(
+    "div",
+    { class: "scroll money", tabindex: "0", role: "region", "aria-label": "Money" },
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t)))),
+      h("tbody", {}, row("candidate", m.candidate), row("stable", m.stable))
+    ),
+    h(
+      "p",
+      { class: "muted" },
+      `by ${count(m.priced)} priced bids on explored requests, with 95 % intervals for this look`,
+      m.unpriced ? `; ${count(m.unpriced)} more bids have no price that counts` : "",
+      m.capped ? `; ${share(m.capped)} of the value lay above the cap` : ""
+    )
+  );
+}
+var row = (name, e) => h("tr", { "data-key": `money/${name}` }, h("th", { scope: "row" }, name), [e.value, e.saved, e.lost].map((a) => h("td", { class: "number" }, amount(a))));
+var amount = (a) => [h("b", {}, rounded(a.value)), ` [${rounded(a.low)}, ${rounded(a.high)}]`];
+var rounded = (v) => Math.abs(v) >= 100 ? count(Math.round(v)) : String(Number(v.toPrecision(3)));
+
 // src/store.ts
 var maxEvents = 200;
 function newStore() {
@@ -667,6 +693,7 @@ function whole(s, r, at2) {
     ),
     d.verdict && d.verdict.sentence !== d.sentence ? h("p", {}, "Verdict ", h("b", {}, words(d.verdict.outcome)), `: ${d.verdict.sentence}`) : null,
     findings.length > 0 ? gatesTable(findings) : null,
+    d.verdict?.money ? moneyTable(d.verdict.money) : null,
     (d.history ?? []).length > 0 ? log(d.history ?? [], at2) : null,
     r.phase === "live" && r.candidate !== "" && r.candidate !== s.view?.stable?.digest ? h("p", {}, button("rollback", "Roll back to this release…", "", { "data-release": r.candidate })) : null
   ];
@@ -863,7 +890,8 @@ function evidencePanel(f) {
       alarms(v),
       (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null
     ),
-    gatesTable(findings)
+    gatesTable(findings),
+    v?.money ? moneyTable(v.money) : null
   );
 }
 function alarms(v) {
