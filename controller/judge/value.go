@@ -168,6 +168,7 @@ func (s *State) ruleValue(t *Statistics, p Policy) ruling {
 	best := s.proven(GateMissedValue, r.band, m.all.proof)
 	r.asked = t.Served && p.MissedValue == Require && m.all.known
 	r.show(best)
+	r.CandidateRate, r.StableRate = m.all.lost, m.all.gained // of value, that it alone would miss
 	if m.loudest >= 0 && r.excess() >= 0 && m.by[m.loudest].against > m.all.against {
 		r.Partner = t.Partners[m.loudest].Name
 		r.named = []string{r.Partner}

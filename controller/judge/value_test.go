@@ -128,7 +128,11 @@ func TestValueGate(t *testing.T) {
 		}
 		var s State
 		v := s.Judge(seen, policy)
-		if f := findingOf(v, GateMissedValue); v.Outcome != tt.outcome || !strings.Contains(f.Sentence, tt.says) {
+		f := findingOf(v, GateMissedValue)
+		if f.Requests > 0 && (math.Abs(f.CandidateRate-tt.lost) > 1e-9 || f.StableRate != 0) {
+			t.Errorf("%s: %v against %v", tt.name, f.CandidateRate, f.StableRate)
+		}
+		if v.Outcome != tt.outcome || !strings.Contains(f.Sentence, tt.says) {
 			t.Errorf("%s: %s\n%s", tt.name, v.Sentence, f.Sentence)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,8 @@ type parts struct {
 	request  []byte
 	partners []string
 	bidders  []string // nil where nobody knows
+	prices   []float64
+	currency string
 }
 
 // read returns the auction of a line. It is nil for an empty line.
@@ -98,6 +101,10 @@ func split(doc []byte) (parts, error) {
 			p.partners = names(value)
 		case "bidders":
 			p.bidders = names(value)
+		case "prices":
+			p.prices = prices(value)
+		case "cur":
+			p.currency, _ = textOf(value)
 		}
 	}
 	if p.request[0] == '"' { // a request within a text
@@ -135,10 +142,28 @@ func names(value []byte) []string {
 	return all
 }
 
+// prices reads a list of numbers; what is none is NaN.
+func prices(value []byte) []float64 {
+	if value[0] != '[' {
+		return nil
+	}
+	all := []float64{}
+	for e := range elements(value) {
+		price, err := strconv.ParseFloat(string(bytes.Trim(bytes.TrimSpace(e), `"`)), 64)
+		if err != nil || math.IsInf(price, 0) {
+			price = math.NaN()
+		}
+		if len(all) < maxListed {
+			all = append(all, price)
+		}
+	}
+	return all
+}
+
 // whom says which partners the line asks about, and who of them bids: those of
 // the configuration, or of the wrapper, or the seats that may bid.
 func (r *lineReader) whom(p parts, request *openrtb.BidRequest) truth {
-	t := truth{partners: r.names, bidders: p.bidders}
+	t := truth{partners: r.names, bidders: p.bidders, prices: p.prices, currency: r.once(p.currency)}
 	for i, name := range t.bidders {
 		t.bidders[i] = r.once(name)
 	}

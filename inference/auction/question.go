@@ -19,7 +19,9 @@ type question struct {
 // truth is whom an auction asks about, and who of them would bid.
 type truth struct {
 	partners []string
-	bidders  []string // those who would bid if called; nil where nobody knows
+	bidders  []string  // those who would bid if called; nil where nobody knows
+	prices   []float64 // of their bids; shorter where not all are known
+	currency string    // of those; empty for the fleet's
 }
 
 // line is one auction of a file, encoded but for its beginning.
@@ -29,9 +31,12 @@ type line struct {
 	truth
 }
 
+// worldCurrency is that of a World.
+const worldCurrency = "USD"
+
 // ofWorld asks about an auction of a World.
 func ofWorld(a world.Auction, partners int) question {
-	return question{request: a.Request, truth: truth{partners: a.Partners[:min(len(a.Partners), partners)], bidders: a.Bidders}}
+	return question{request: a.Request, truth: truth{partners: a.Partners[:min(len(a.Partners), partners)], bidders: a.Bidders, prices: a.Prices, currency: worldCurrency}}
 }
 
 // appendTo appends the arguments of decide.

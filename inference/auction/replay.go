@@ -239,7 +239,7 @@ func (r *replay) summary() *Requests {
 // size is what a line takes in memory, about.
 func (l *line) size() int {
 	const overhead, perName = 160, 16
-	return overhead + len(l.id) + len(l.rest) + perName*(len(l.partners)+len(l.bidders))
+	return overhead + len(l.id) + len(l.rest) + perName*(len(l.partners)+len(l.bidders)+len(l.prices))
 }
 
 const readAheadBytes = 256 << 10

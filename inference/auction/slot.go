@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
-
-	"github.com/sluicehq/sluice/idl/gen/adfilter"
 )
 
 const (
@@ -223,7 +221,7 @@ func (s *slot) settle(a asked, d *decision) {
 	tells := len(d.receipt) > 0 && !d.degraded && a.bidders != nil
 	if tells && (d.explored || s.chance.Float64() < l.config.ReportShare) {
 		select {
-		case l.reports <- &adfilter.Outcome{Receipt: bytes.Clone(d.receipt), Bidders: bid}:
+		case l.reports <- a.outcome(bytes.Clone(d.receipt), bid):
 		default:
 			l.tally.dropped(1)
 		}

@@ -151,8 +151,8 @@ func (t *tally) took(d time.Duration) {
 }
 
 // answered counts a decision against the truth and returns who bid among the
-// partners who were called.
-func (t *tally) answered(after time.Duration, q *truth, d *decision) []string {
+// partners who were called, as indices of the bidders.
+func (t *tally) answered(after time.Duration, q *truth, d *decision) []int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.took(after)
@@ -170,15 +170,15 @@ func (t *tally) answered(after time.Duration, q *truth, d *decision) []string {
 	for i, p := range d.partners {
 		r.worth(q.partners[i]).decided(p.filtered, d.explored)
 	}
-	var bid []string
-	for _, b := range q.bidders {
+	var bid []int
+	for at, b := range q.bidders {
 		i := slices.Index(q.partners, b)
 		if i < 0 {
 			continue
 		}
 		r.worth(b).bid(d.partners[i].filtered, d.explored)
 		if d.explored || !d.partners[i].filtered {
-			bid = append(bid, b)
+			bid = append(bid, at)
 		}
 	}
 	return bid

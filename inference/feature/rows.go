@@ -32,7 +32,8 @@ type Line struct {
 	TS       int64           `json:"ts"`      // milliseconds since 1970, UTC
 	Request  json.RawMessage `json:"request"` // an OpenRTB 2.6 BidRequest
 	Partners []string        `json:"partners"`
-	Bidders  []string        `json:"bidders"` // those of Partners who bid; null where nobody knows
+	Bidders  []string        `json:"bidders"`          // those of Partners who bid; null where nobody knows
+	Prices   []float64       `json:"prices,omitempty"` // of the bids of Bidders, per mille; no feature is made of them
 }
 
 // parse returns the auction's request with its time set.

@@ -33,7 +33,7 @@ func (w *World) WriteLog(to io.Writer, from, count uint64) error {
 	for n := from; n != from+count; n++ {
 		at := Moment(n)
 		a := w.Auction(n, at)
-		line := feature.Line{TS: at.UnixMilli(), Request: feature.MarshalOpenRTB(a.Request), Partners: a.Partners, Bidders: a.Bidders}
+		line := feature.Line{TS: at.UnixMilli(), Request: feature.MarshalOpenRTB(a.Request), Partners: a.Partners, Bidders: a.Bidders, Prices: a.Prices}
 		if err := lines.Encode(line); err != nil {
 			return fmt.Errorf("write auction %d: %w", n, err)
 		}

@@ -31,8 +31,9 @@ type World struct {
 // Auction is one auction with what became of it.
 type Auction struct {
 	Request  feature.Request
-	Partners []string // those asked, PartnersPerAuction of them, in varying order
-	Bidders  []string // those of Partners who would bid; never nil
+	Partners []string  // those asked, PartnersPerAuction of them, in varying order
+	Bidders  []string  // those of Partners who would bid; never nil
+	Prices   []float64 // of their bids: USD per mille
 }
 
 // New returns the market of that seed. It takes some 80 ms, most of them to
@@ -63,13 +64,21 @@ func (w *World) Auction(n uint64, at time.Time) Auction {
 	}
 	a.Request.SetTime(at)
 	t := w.traffic.traits(&a.Request)
+	prices := newDice(w.seed^0x7072696365, n) // of its own, so that nothing else depends on prices
 	for i, p := range w.ask(&d) {
 		a.Partners[i] = w.names[p]
 		if d.float() < w.partners[p].probability(&t) {
 			a.Bidders = append(a.Bidders, w.names[p])
+			a.Prices = append(a.Prices, price(&prices, &t))
 		}
 	}
 	return a
+}
+
+// price draws what a bid offers: more than the usual floor most often, and now
+// and then many times as much.
+func price(d *dice, t *traits) float64 {
+	return math.Max(.01, math.Round(100*math.Exp(t.floor+d.normal(.4, .8)))/100)
 }
 
 // BidProbability returns the truth: how likely the partner would bid on the

@@ -34,8 +34,14 @@ func TestBidRates(t *testing.T) {
 			for _, p := range a.Partners {
 				asked[p]++
 			}
-			for _, p := range a.Bidders {
+			for i, p := range a.Bidders {
 				bids[p]++
+				if price := a.Prices[i]; !(price >= .01 && price < 1000) {
+					t.Errorf("seed %d: %s bids %v", seed, p, price)
+				}
+			}
+			if len(a.Prices) != len(a.Bidders) {
+				t.Fatalf("%d prices of %d bids", len(a.Prices), len(a.Bidders))
 			}
 		}
 		for _, p := range w.Partners() {
@@ -198,7 +204,7 @@ func TestDeterminism(t *testing.T) {
 
 func equal(a, b Auction) bool {
 	return reflect.DeepEqual(feature.MarshalOpenRTB(a.Request), feature.MarshalOpenRTB(b.Request)) &&
-		a.Request.Hour == b.Request.Hour && slices.Equal(a.Partners, b.Partners) && slices.Equal(a.Bidders, b.Bidders)
+		a.Request.Hour == b.Request.Hour && slices.Equal(a.Partners, b.Partners) && slices.Equal(a.Bidders, b.Bidders) && slices.Equal(a.Prices, b.Prices)
 }
 
 // A change of the market changes what every committed model was trained on:
