@@ -60,7 +60,7 @@ func mutants() []mutant {
 		},
 		{
 			3, "counts below zero are added up", "controller/tally/read.go",
-			"\treturn uint64(bits) < maxCount\n}\n\n// counts", "\treturn true\n}\n\n// counts", "TestDataGate",
+			"\treturn uint64(bits) < most\n}\n\n// counts", "\treturn true\n}\n\n// counts", "TestDataGate",
 		},
 		{
 			3, "whatever is not worse is good", "controller/rollout/decide.go",
