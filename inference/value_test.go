@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"strings"
@@ -136,4 +137,32 @@ func reportedBy(task *Task, prices bool) (all []*adfilter.Outcome) {
 		all = append(all, o)
 	}
 	return all
+}
+
+// A receipt is for the counts of its own generation, release and shadow alone.
+func TestReceiptsFindTheirCounts(t *testing.T) {
+	var l ledger
+	digest := func(b byte) string { return hex.EncodeToString(append([]byte{b}, make([]byte, 31)...)) }
+	own := l.open(countsKey{digest(1), digest(2), 7})
+	alone := l.open(countsKey{digest(1), "", 7})
+	r := receipt{generation: 7, release: [32]byte{1}, shadow: [32]byte{2}, hasShadow: true}
+	for want, change := range map[*counts]func(*receipt){
+		own:   func(*receipt) {},
+		alone: func(r *receipt) { r.hasShadow, r.shadow = false, [32]byte{} },
+	} {
+		one := r
+		change(&one)
+		if got := l.forReceipt(&one, time.Unix(1, 0), time.Hour); got != want {
+			t.Errorf("%+v is counted under %+v", one, got.key)
+		}
+	}
+	for _, change := range []func(*receipt){
+		func(r *receipt) { r.generation = 8 }, func(r *receipt) { r.release[0] = 3 }, func(r *receipt) { r.shadow[0] = 3 },
+	} {
+		one := r
+		change(&one)
+		if got := l.forReceipt(&one, time.Unix(1, 0), time.Hour); got == own || got == alone || got.key != one.key() {
+			t.Errorf("%+v is counted under %+v", one, got.key)
+		}
+	}
 }
