@@ -151,7 +151,7 @@ func (f *fuzzed) whole(r *tally.Report, n int64) {
 		for g := range r.Requests {
 			bids.Scored[g], bids.Filtered[g] = n, n*int64(f.next(5))/8
 		}
-		r.Partners["z"] = tally.Columns{Bids: bids.Scored, BidsCandidateOnly: bids.Filtered, BidsStableOnly: bids.Filtered}
+		r.Partners["z"] = tally.Columns{Bids: bids.Scored, BidsCandidateOnly: bids.Filtered, BidsStableOnly: bids.Filtered, Value: bids.Scored, ValueStableOnly: bids.Filtered, ValueBoth: bids.Filtered}
 	}
 }
 

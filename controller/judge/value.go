@@ -45,22 +45,33 @@ func (v *ValueSums) Add(n, ten, one float64) {
 	v.G++
 }
 
-// effect is how many times as many bids tell as much as bids that are all worth
-// the same (Kish), up to the cap; 1 where prices are not known.
-func (w *Worth) effect(limit float64) float64 {
-	n, sum, squares := 0.0, 0.0, 0.0
+// spread is what prices up to the cap say of how unlike bids are: how many
+// times as many bids tell as much as bids that are all worth the same (Kish),
+// and how many times the mean the dearest bid is worth that there was. Both are
+// 1 where prices are not known.
+func (w *Worth) spread(limit float64) (effect, dearest float64) {
+	n, sum, squares, top := 0.0, 0.0, 0.0, 0.0
 	for i, count := range w.Prices {
-		price := math.Exp2((float64(i)+.5)/4) / 1000
-		if limit > 0 {
-			price = min(price, limit)
-		}
+		price := w.priceAt(i, limit)
 		c := float64(count)
 		n, sum, squares = n+c, sum+c*price, squares+c*price*price
+		if count > 0 {
+			top = price
+		}
 	}
 	if !(sum > 0) {
-		return 1
+		return 1, 1
 	}
-	return max(1, n*squares/(sum*sum))
+	return max(1, n*squares/(sum*sum)), max(1, top*n/sum)
+}
+
+// priceAt is the price in the middle of a bin, or the cap.
+func (w *Worth) priceAt(bin int, limit float64) float64 {
+	price := math.Exp2((float64(bin)+.5)/4) / 1000
+	if limit > 0 {
+		price = min(price, limit)
+	}
+	return price
 }
 
 // value estimates the share of value that the candidate would miss beyond
@@ -84,7 +95,9 @@ func (v ValueSums) value(st Stream, w *Worth, limit float64) estimate {
 	if v.G >= 2 {
 		variance = unbias(g) * max(0, v.SS-2*e.d*v.SN+e.d*e.d*v.NN) / (v.N * v.N)
 	}
-	floor := w.effect(limit) * (min(1, (v.Ten+v.One)/v.N) + 2/n - e.d*e.d) / n
+	// Two more of the dearest bids might have differed, unseen.
+	effect, dearest := w.spread(limit)
+	floor := effect*max(0, min(1, (v.Ten+v.One)/v.N)-e.d*e.d)/n + 2*dearest*dearest/(n*n)
 	e.info = inverse(max(variance, floor))
 	e.nu = max(1, g-1)
 	e.phi = max(1, variance/floor)
@@ -106,12 +119,13 @@ func weighValue(v ValueSums, st Stream, w *Worth, margin, limit float64) miss {
 		m.against = logHarm(y, m.info, margin)
 		m.proof = logProof(-y, m.info, margin)
 	case m.events < minFlips && m.least() >= minClusters:
-		// The releases hardly ever differ on a bid: as many bids of equal value.
-		trials := m.n / w.effect(limit)
-		if len(w.Prices) == 0 {
+		// The releases hardly ever differ on a bid. Each bid may lose up to the
+		// dearest one's value, which bounds it as an event is bounded by one.
+		trials, dearest := m.n, 1.0
+		if _, dearest = w.spread(limit); len(w.Prices) == 0 {
 			trials = min(m.n, m.least())
 		}
-		m.proof = logBelow(m.lost*trials, trials, margin, m.phi) - math.Ln2
+		m.proof = logBelow(m.lost*trials/dearest, trials, margin/dearest, m.phi) - math.Ln2
 	}
 	return m
 }

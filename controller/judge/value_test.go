@@ -27,9 +27,9 @@ func TestMissedValueVector(t *testing.T) {
 	m := weighValue(v, bidsSeen(1200, 120), &Worth{}, .01, 0)
 	near(t, "d", m.d, 1./30, 1e-12)
 	near(t, "n", m.n, 1200, 1e-12)
-	near(t, "effective", m.effective[0], 40, 1e-12)                   // 6000^2/600000 = 60 with an event, of 40 in all
-	near(t, "I", m.info, 1/((6000./60000+2./1200-1./900)/1200), 1e-9) // the floor of independent bids
-	near(t, "lost", m.lost, 4000./60000, 1e-12)                       // a share of value, not a count
+	near(t, "effective", m.effective[0], 40, 1e-12)                        // 6000^2/600000 = 60 with an event, of 40 in all
+	near(t, "I", m.info, 1/((6000./60000-1./900)/1200+2./1200/1200), 1e-9) // the floor of independent bids
+	near(t, "lost", m.lost, 4000./60000, 1e-12)                            // a share of value, not a count
 	near(t, "against", m.against, logHarm(score(1./30-.01, m.info, 39), m.info, .01), 1e-12)
 }
 
@@ -65,8 +65,9 @@ func TestNoDifferenceInValue(t *testing.T) {
 	for i := range 40 {
 		spread.Prices[20+i] = int64(1000 * math.Exp(-math.Pow(float64(i-20), 2)/100))
 	}
-	if e := spread.effect(0); !(e > 2) || spread.effect(.1) >= e {
-		t.Errorf("effect %v, capped %v", e, spread.effect(.1))
+	e, d := spread.spread(0)
+	if less, nearer := spread.spread(.1); !(e > 2) || !(d > 10) || less >= e || nearer >= d {
+		t.Errorf("effect %v, dearest %v; capped %v, %v", e, d, less, nearer)
 	}
 	for _, tt := range []struct {
 		w        *Worth
@@ -155,5 +156,24 @@ func TestMoneyIsShownWithItsInterval(t *testing.T) {
 func TestStudent(t *testing.T) {
 	for nu, want := range map[float64]float64{5: 2.571, 20: 2.086, 1e6: 1.960} {
 		near(t, "t", student(nu), want, 3e-3)
+	}
+}
+
+// That no dear bid differed among a few thousand says little, where one bid in
+// two thousand would carry the margin.
+func TestUnseenDearBids(t *testing.T) {
+	w := &Worth{Prices: make([]int64, PriceBins)}
+	w.Prices[40], w.Prices[66] = 4000, 2 // about 1 and 100
+	cheap := worthClusters(400, 200, .001)
+	for bids, want := range map[int64]bool{4_000: false, 60_000: true} {
+		for _, flips := range []int64{0, 40} {
+			v := cheap
+			if flips == 0 {
+				v = worthClusters(400, 1, 0)
+			}
+			if m := weighValue(v, bidsSeen(bids, flips), w, .01, 100); (m.proof >= requiredLog) != want {
+				t.Errorf("%d bids, %d differ: ln E = %v, want proven %v", bids, flips, m.proof, want)
+			}
+		}
 	}
 }

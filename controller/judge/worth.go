@@ -73,11 +73,7 @@ func (w *Worth) cappedShare(limit float64) float64 {
 	}
 	below := 0.0
 	for i, count := range w.Prices {
-		price := math.Exp2((float64(i)+.5)/4) / 1000
-		if limit > 0 {
-			price = min(price, limit)
-		}
-		below += price * float64(count)
+		below += w.priceAt(i, limit) * float64(count)
 	}
 	above := float64(w.Capped) / 1e6
 	return above / (above + below)
