@@ -30,7 +30,7 @@ type Policy struct {
 	Served            string        `yaml:"served" json:"served"`                           // filter rates of the arms, where pairs are proven: require or guard; default require
 	Traffic           string        `yaml:"traffic" json:"traffic"`                         // where the arms differ but live pairs do not: hold or go_on; default hold
 	MissedBids        string        `yaml:"missed_bids" json:"missed_bids"`                 // require, guard or off; default require
-	MissedValue       string        `yaml:"missed_value" json:"missed_value"`               // the same of what bids are worth, where they come with prices; default require
+	MissedValue       string        `yaml:"missed_value" json:"missed_value"`               // the same of what bids are worth, where they come with prices; default as MissedBids
 	MissedValueMargin float64       `yaml:"missed_value_margin" json:"missed_value_margin"` // more value filtered, of the value of all bids, default 0.01
 	SampleRatio       float64       `yaml:"sample_ratio" json:"sample_ratio"`               // odds of the arms' traffic against their tasks', default 1.5
 	MaxClockSkew      time.Duration `yaml:"max_clock_skew" json:"max_clock_skew"`           // between two tasks, default 10s
@@ -150,7 +150,7 @@ func (p Policy) Sane() Policy {
 	p.Served = oneOf(p.Served, Require, Guard)
 	p.Traffic = oneOf(p.Traffic, TrafficHolds, TrafficGoesOn)
 	p.MissedBids = oneOf(p.MissedBids, Require, Guard, Off)
-	p.MissedValue = oneOf(p.MissedValue, Require, Guard, Off)
+	p.MissedValue = oneOf(p.MissedValue, p.MissedBids, Require, Guard, Off)
 	p.Drift = oneOf(p.Drift, DriftPause, DriftRollBack, DriftOff)
 	p.Breaker = p.Breaker.sane()
 	if !(p.SampleRatio > 1) || p.SampleRatio > 1000 {

@@ -22,6 +22,9 @@ func TestDefaults(t *testing.T) {
 	if got := (Policy{}).Sane(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
+	if p := (Policy{MissedBids: Guard}).Sane(); p.MissedValue != Guard { // who asks no proof of bids asks none of their value
+		t.Errorf("missed value is %q", p.MissedValue)
+	}
 	if got := want.Sane(); !reflect.DeepEqual(got, want) {
 		t.Errorf("twice: %+v", got)
 	}
