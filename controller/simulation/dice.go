@@ -220,11 +220,17 @@ func (d *dice) pair(from connection, k int, chance uint64, habit float64, both, 
 		return
 	}
 	of.Bids[g]++
+	only := 0
 	switch {
 	case candidate < 0 && stable >= 0:
+		only = 1
 		of.BidsCandidateOnly[g]++
 	case stable < 0 && candidate >= 0:
+		only = -1
 		of.BidsStableOnly[g]++
+	}
+	if d.scenario.Dearest > 0 {
+		worth(of, g, offer, only)
 	}
 }
 

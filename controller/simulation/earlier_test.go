@@ -16,7 +16,7 @@ import (
 // of those what was there. For what was not, a file of the same name in
 // testdata/earlier takes the place of one.
 func traffic() []string {
-	return []string{"bounds.go", "chance.go", "dice.go", "game.go", "panel.go", "play.go", "race.go", "scenario.go", "traffic.go", "world.go"}
+	return []string{"bounds.go", "chance.go", "dice.go", "game.go", "panel.go", "play.go", "race.go", "scenario.go", "told.go", "traffic.go", "world.go"}
 }
 
 // earlier builds a program that plays games by the judge of EarlierCommit, out

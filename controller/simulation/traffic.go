@@ -364,6 +364,7 @@ func (c *counter) clear() {
 		}
 		c.touched[k] = false
 		of := &c.columns[k]
+		forget(of)
 		for _, column := range [][]int64{
 			of.Scored, of.Filtered, of.Pairs, of.CandidateOnly, of.StableOnly, of.Bids, of.BidsCandidateOnly, of.BidsStableOnly,
 		} {

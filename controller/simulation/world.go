@@ -43,13 +43,17 @@ type task struct {
 func newWorld(m *market) *world {
 	w := &world{market: m, published: map[string]bool{stableRelease: true}, archived: map[string]bool{}}
 	for i := range m.first {
-		w.tasks = append(w.tasks, newTask(i, i))
+		w.tasks = append(w.tasks, w.newTask(i, i))
 	}
 	return w
 }
 
-func newTask(id, place int) task {
-	return task{place: place, Task: rollout.Task{ID: taskName(id), Boot: "b1", Reachable: true, Ready: true, Serving: stableRelease, Buckets: 1}}
+func (w *world) newTask(id, place int) task {
+	t := task{place: place, Task: rollout.Task{ID: taskName(id), Boot: "b1", Reachable: true, Ready: true, Serving: stableRelease, Buckets: 1}}
+	if w.market.scenario.Zones != (Zones{}) {
+		t.locate(w.market.tasks[place].zone)
+	}
+	return t
 }
 
 func taskName(i int) string { return fmt.Sprintf("task-%02d", i) }
@@ -90,9 +94,9 @@ func (w *world) arrive() {
 		switch {
 		case a.look != w.look:
 		case a.slot < len(w.tasks):
-			w.tasks[a.slot] = newTask(a.task, a.task)
+			w.tasks[a.slot] = w.newTask(a.task, a.task)
 		default:
-			w.tasks = append(w.tasks, newTask(a.task, a.task))
+			w.tasks = append(w.tasks, w.newTask(a.task, a.task))
 		}
 	}
 }
@@ -107,7 +111,7 @@ func (w *world) crash() {
 	for i := range w.tasks {
 		if t := &w.tasks[i]; t.Serving == candidateOf {
 			w.crashed = append(w.crashed, rollout.Crash{Task: t.ID, ExitCode: 139, Why: "Essential container in task exited", At: start().Add(w.since(0))})
-			*t = newTask(fleetSize+i, t.place)
+			*t = w.newTask(fleetSize+i, t.place)
 			return
 		}
 	}
@@ -125,6 +129,7 @@ func (t *task) report(o order, connections int) {
 		t.upto += n
 	}
 	r.Upto = t.upto
+	t.told(r)
 }
 
 // observe is what a controller sees of the fleet.
@@ -190,6 +195,9 @@ func lookAt(r *rollout.Rollout, counted []*task, crashed []rollout.Crash, now ti
 	}
 	for _, t := range counted {
 		arm, compared := r.Arm(t.ID)
+		if !compared && t.Generation == r.Generation && gathers(r, t.ID) {
+			look.Reports = append(look.Reports, asPast(t.counter.report))
+		}
 		if !compared || t.Generation != r.Generation || t.counter.report.Arm != arm {
 			continue
 		}

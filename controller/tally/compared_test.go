@@ -26,6 +26,25 @@ func TestPastIsComparedWithNobody(t *testing.T) {
 	}
 }
 
+// A task that is taken into an arm in the middle of a step counts there from
+// its second report on: the first is partly of what it did before.
+func TestJoiningInTheMiddle(t *testing.T) {
+	acme := map[string][2]int64{"acme": {100, 40}}
+	report := func(task string, arm judge.Arm) tally.Report { return tallytest.Uniform(task, arm, 64, 100, 0, acme) }
+	var c tallytest.Case
+	for i := range 5 {
+		joins := report("joins", judge.Control)
+		if joins.Past = i < 2; !joins.Past {
+			joins.Arm = judge.Candidate
+		}
+		c.Look(tallytest.Served(i, report("a", judge.Candidate), report("b", judge.Control), joins), judge.Policy{})
+		want := int64(100 * 64 * (i + 1 + max(0, i-2)))
+		if got := c.Seen.Answered[judge.CandidateArm]; got != want || len(c.Seen.Problems) > 0 {
+			t.Errorf("look %d: the candidate answered %d requests, want %d: %q", i, got, want, c.Seen.Problems)
+		}
+	}
+}
+
 // What a candidate served is nobody's past, and a stratum's name has a bound.
 func TestStrangeReports(t *testing.T) {
 	for says, spoil := range map[string]func(r *tally.Report){

@@ -68,12 +68,16 @@ func (s *State) admit(d *reading, l Look, day *increments) error {
 		return nil // its successor has been seen; the tail end is lost on both arms alike
 	case r.Generation > row.generation:
 		s.renew(row, r)
+	case row.gathers != r.Past: // what it counted is partly of before, partly of now, and is left out
+		row.gathers, row.arm, row.buckets = r.Past, armIndex(r.Arm), 0
+		row.upto, row.told = max(row.upto, r.Upto), [toldKinds]int64{}
+		return nil
 	case row.arm != armIndex(r.Arm):
 		return fmt.Errorf("changed its arm to %s within generation %d", r.Arm, r.Generation)
 	case buckets != 0 && row.buckets != 0 && row.buckets != buckets:
 		return fmt.Errorf("changed from %d to %d buckets within generation %d", row.buckets, buckets, r.Generation)
 	}
-	row.connections, row.skew, row.gathers = r.Connections, r.Skew, r.Past
+	row.connections, row.skew = r.Connections, r.Skew
 	switch {
 	case r.Upto <= row.upto:
 		return row.checkTold() // seen before
@@ -111,7 +115,7 @@ func (s *State) rowOf(r *Report) (int, error) {
 		i, _ = s.find(key{r.Task, r.Boot})
 	}
 	s.rows = slices.Insert(s.rows, i, row{
-		key: key{r.Task, r.Boot}, stratum: s.stratumOf(r.Stratum), arm: armIndex(r.Arm), generation: r.Generation, slots: [tables]int{noSlot, noSlot, noSlot},
+		key: key{r.Task, r.Boot}, stratum: s.stratumOf(r.Stratum), gathers: r.Past, arm: armIndex(r.Arm), generation: r.Generation, slots: [tables]int{noSlot, noSlot, noSlot},
 	})
 	return i, nil
 }
@@ -172,6 +176,7 @@ func (s *State) renew(row *row, r *Report) {
 		s.closeAtStep()
 	}
 	row.arm, row.generation, row.upto, row.buckets = armIndex(r.Arm), r.Generation, 0, 0
+	row.gathers = r.Past
 	row.told = [toldKinds]int64{}
 }
 
