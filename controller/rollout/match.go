@@ -53,7 +53,7 @@ type pick struct {
 type matching struct {
 	cohorts
 	want  sizes
-	place map[string]Stratum // of every running task
+	tasks []Task             // that run, by id
 	kins  []*kin             // by the name of their stratum
 	kinds map[Stratum]*stand // by stratum
 	zones map[string]*stand  // by zone
@@ -90,32 +90,29 @@ func running(members []string, tasks []Task) []string {
 }
 
 func (s State) matching(c cohorts, want sizes, prefer []string, tasks []Task) *matching {
-	m := &matching{cohorts: c, want: want, place: make(map[string]Stratum, len(tasks)), kinds: map[Stratum]*stand{}, zones: map[string]*stand{}}
+	m := &matching{cohorts: c, want: want, tasks: tasks, kinds: map[Stratum]*stand{}, zones: map[string]*stand{}}
 	rank := make(map[string]int, len(prefer))
 	for i, id := range prefer {
 		rank[id] = i - len(prefer)
 	}
 	arms := Rollout{CanaryTasks: c.canary, ControlTasks: c.control}.Arms()
 	by := map[Stratum]*kin{}
-	for _, t := range tasks {
-		m.place[t.ID] = t.Stratum
-		k := by[t.Stratum]
-		if k == nil {
-			k = &kin{stratum: t.Stratum}
-			by[t.Stratum], m.kinds[t.Stratum] = k, &stand{}
-			m.kins = append(m.kins, k)
-			if m.zones[t.Stratum.Zone] == nil {
-				m.zones[t.Stratum.Zone] = &stand{}
-			}
+	var k *kin
+	for i := range tasks {
+		t := &tasks[i]
+		if k == nil || k.stratum != t.Stratum { // neighbours are often alike
+			k = m.kinOf(by, t.Stratum)
 		}
-		m.count(t.ID, func(n *stand) { n.all++ })
-		obeys := t.Reachable && t.Ready && !s.Poisoned(t)
-		if _, is := arms[t.ID]; obeys && t.Serving == s.Stable && !is {
+		kind, zone := m.kinds[t.Stratum], m.zones[t.Stratum.Zone]
+		kind.all++
+		zone.all++
+		if _, is := arms[t.ID]; !is && t.Reachable && t.Ready && t.Serving == s.Stable && !s.Poisoned(*t) {
 			k.free = append(k.free, t.ID)
 			if rank[t.ID] < 0 {
 				k.liked++
 			}
-			m.count(t.ID, func(n *stand) { n.free++ })
+			kind.free++
+			zone.free++
 		}
 	}
 	for _, k := range m.kins {
@@ -123,17 +120,37 @@ func (s State) matching(c cohorts, want sizes, prefer []string, tasks []Task) *m
 	}
 	slices.SortFunc(m.kins, func(a, b *kin) int { return cmp.Compare(a.stratum.String(), b.stratum.String()) })
 	for _, id := range c.canary {
-		m.count(id, func(n *stand) { n.canary++ })
+		m.count(id, m.join(true, 1))
 	}
 	for _, id := range c.control {
-		m.count(id, func(n *stand) { n.control++ })
+		m.count(id, m.join(false, 1))
 	}
 	return m
 }
 
+// kinOf are the tasks of a stratum, which may be the first of it.
+func (m *matching) kinOf(by map[Stratum]*kin, at Stratum) *kin {
+	k := by[at]
+	if k == nil {
+		k = &kin{stratum: at}
+		by[at], m.kinds[at] = k, &stand{}
+		m.kins = append(m.kins, k)
+		if m.zones[at.Zone] == nil {
+			m.zones[at.Zone] = &stand{}
+		}
+	}
+	return k
+}
+
+// place is the stratum of a running task.
+func (m *matching) place(task string) Stratum {
+	i, _ := slices.BinarySearchFunc(m.tasks, task, func(t Task, id string) int { return cmp.Compare(t.ID, id) })
+	return m.tasks[i].Stratum
+}
+
 // count changes how a task's stratum and zone stand.
 func (m *matching) count(task string, change func(n *stand)) {
-	at := m.place[task]
+	at := m.place(task)
 	change(m.kinds[at])
 	change(m.zones[at.Zone])
 }
@@ -175,7 +192,7 @@ func (m *matching) trim(canary bool) {
 	for want, _ := m.want.of(canary); len(*members) > want; {
 		leaves := len(*members) - 1
 		for i, id := range slices.Backward(*members) {
-			if m.excess(canary, m.kinds[m.place[id]]) > 0 {
+			if m.excess(canary, m.kinds[m.place(id)]) > 0 {
 				leaves = i
 				break
 			}
@@ -289,7 +306,7 @@ func (m *matching) fit(canary bool, k *kin) int {
 // closer together: from zone to zone, or within a zone.
 func (m *matching) mend() bool {
 	for i, id := range slices.Backward(m.control) {
-		from := m.place[id]
+		from := m.place(id)
 		for _, k := range m.kins {
 			closer := m.closer(m.zones[from.Zone], m.zones[k.stratum.Zone])
 			if from.Zone == k.stratum.Zone {
