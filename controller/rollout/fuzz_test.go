@@ -416,11 +416,32 @@ func (h *history) checkMatched(next State, seen Observation) {
 	if len(r.CanaryTasks) > canary {
 		h.t.Fatalf("%d canaries of %d tasks, and the step says %d", len(r.CanaryTasks), len(seen.Tasks), canary)
 	}
+	h.checkStays(*r, seen)
 	tasks := slices.Clone(seen.Tasks)
 	for i := range tasks { // as checkMended knows them
 		tasks[i].Serving = map[bool]string{true: "v1"}[tasks[i].Serving == next.Stable && !next.Poisoned(tasks[i])]
 	}
 	checkMended(h.t, cohorts{r.CanaryTasks, r.ControlTasks}, tasks)
+}
+
+// checkStays checks that a canary which runs stays one, from step to step,
+// unless there are too many.
+func (h *history) checkStays(r Rollout, seen Observation) {
+	was := h.s.Active
+	if was == nil || was.ID != r.ID || was.Comparing() != Canary {
+		return
+	}
+	stay := slices.DeleteFunc(slices.Clone(was.CanaryTasks), func(id string) bool {
+		return !slices.ContainsFunc(seen.Tasks, func(t Task) bool { return t.ID == id })
+	})
+	if want := r.sizes(r.Step, len(seen.Tasks), h.p.For(r.ID)).canary; len(stay) > want {
+		return
+	}
+	for _, id := range stay {
+		if !slices.Contains(r.CanaryTasks, id) {
+			h.t.Fatalf("canary %s wandered: %v, then %v", id, was.CanaryTasks, r.CanaryTasks)
+		}
+	}
 }
 
 // checkReason checks that a person can read why, and who asked.
