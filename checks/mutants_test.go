@@ -322,7 +322,11 @@ func mutants() []mutant {
 		},
 		{
 			10, "canaries may be ended for their health checks without end", "controller/rollout/losses.go",
-			"ended >= p.Unhealthy && ", "ended > 2*p.Unhealthy && ", "TestStories",
+			"if one.Unhealthy && one.Arm == arm {", "if one.Unhealthy && one.Arm == arm && arm == judge.Control {", "TestStories",
+		},
+		{
+			10, "a control task that chance ends frees canaries from their bound", "controller/rollout/losses.go",
+			"case ended >= 2*p.Unhealthy:", "case ended >= 2*p.Unhealthy && controls == 0:", "TestStories",
 		},
 		{
 			10, "every task that goes with its host is evidence", "controller/rollout/losses.go",

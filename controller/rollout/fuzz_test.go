@@ -531,7 +531,8 @@ func (h *history) checkBudget(next State, seen Observation) {
 
 // checkLosses counts for itself which members of the cohorts are gone, and
 // checks that canaries which were ended for their health checks end the
-// rollout, and that nothing else is ended for a loss.
+// rollout, three where no control task was and six at any rate, and that
+// nothing else is ended for a loss.
 func (h *history) checkLosses(next State, seen Observation) {
 	r := h.s.Active
 	if r == nil || r.Comparing() != Canary {
@@ -562,7 +563,8 @@ func (h *history) checkLosses(next State, seen Observation) {
 		h.t.Fatalf("ended for losses of %v, of them unhealthy %v", lost, unhealthy)
 	}
 	byHand := next.Active != nil && next.Active.Reason == PromotedByHand
-	if unhealthy[judge.Candidate] >= 3 && unhealthy[judge.Control] == 0 && !ended && !byHand && h.s.Active.Asked == nil && len(h.s.Requests) == 0 {
+	enough := unhealthy[judge.Candidate] >= 3 && unhealthy[judge.Control] == 0 || unhealthy[judge.Candidate] >= 6
+	if enough && !ended && !byHand && h.s.Active.Asked == nil && len(h.s.Requests) == 0 {
 		h.t.Fatalf("canaries are ended one after the other, %v of %v, and it goes on: %+v", unhealthy, lost, next.Active)
 	}
 }

@@ -35,11 +35,12 @@ type Loss struct {
 // LossPolicy says when lost canary tasks end a rollout.
 type LossPolicy struct {
 	Off       bool `yaml:"off"`
-	Unhealthy int  `yaml:"unhealthy"` // canaries that ECS ends for their health checks while no control is: 1 to 32
+	Unhealthy int  `yaml:"unhealthy"` // canaries that ECS ends for their health checks while no control is, or twice as many at any rate: 1 to 32
 }
 
 const (
-	maxLosses = 32 // that are remembered by name
+	maxUnhealthy = 32
+	maxLosses    = 4 * maxUnhealthy // that are remembered by name: twice the bound, of both arms
 
 	// Losses within lossApart are one event, as tasks of a host go together.
 	lossApart = 30 * time.Second
@@ -52,8 +53,8 @@ const (
 
 // check returns what is wrong with p, naming the setting and what it may be.
 func (p LossPolicy) check() error {
-	if p.Unhealthy < 1 || p.Unhealthy > maxLosses {
-		return fmt.Errorf("losses.unhealthy is %d: want 1 to %d canary tasks; say losses: {off: true} to do without", p.Unhealthy, maxLosses)
+	if p.Unhealthy < 1 || p.Unhealthy > maxUnhealthy {
+		return fmt.Errorf("losses.unhealthy is %d: want 1 to %d canary tasks; say losses: {off: true} to do without", p.Unhealthy, maxUnhealthy)
 	}
 	return nil
 }
@@ -124,15 +125,18 @@ func (l Losses) unhealthy(arm judge.Arm) (n int) {
 }
 
 // losing reports whether the candidate costs tasks: ECS ends canaries for their
-// health checks and no control, or more of them go than chance explains.
+// health checks and no control, or twice as many whatever becomes of controls,
+// which score with the candidate too; or more of them go than chance explains.
 func (r Rollout) losing(p LossPolicy) (move, bool) {
 	l := r.Losses
-	ended := l.unhealthy(judge.Candidate)
+	ended, controls := l.unhealthy(judge.Candidate), l.unhealthy(judge.Control)
 	say := ""
 	switch {
 	case p.Off:
-	case ended >= p.Unhealthy && l.unhealthy(judge.Control) == 0:
+	case ended >= p.Unhealthy && controls == 0:
 		say = fmt.Sprintf("ECS ended %d canary tasks for failed health checks and no control task; %d are enough (losses.unhealthy): look at the log of one of them", ended, p.Unhealthy)
+	case ended >= 2*p.Unhealthy:
+		say = fmt.Sprintf("ECS ended %d canary tasks for failed health checks; %d are enough (twice losses.unhealthy) though control tasks were ended, too (%d): look at the log of one of them", ended, 2*p.Unhealthy, controls)
 	case l.Evidence >= math.Log(1/lossAlpha):
 		say = fmt.Sprintf("%d canary tasks were lost and %d control tasks (evidence %.0f, and %.0f is enough): ECS says of each why it stopped", l.Canary, l.Control, math.Exp(l.Evidence), 1/lossAlpha)
 	}

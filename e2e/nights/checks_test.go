@@ -276,8 +276,9 @@ func (w *world) died(t *task, crashed bool) {
 	}
 }
 
-// maxEaten is how many canary tasks one rollout may cost before it ends.
-const maxEaten = 6
+// maxEaten is how many canary tasks one rollout may cost before it ends: six,
+// where chance ends a control task as well, and those that go before ECS tells.
+const maxEaten = 9
 
 // eaten counts canary tasks that health checks end.
 func (w *world) eaten(t *task) {

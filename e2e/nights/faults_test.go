@@ -80,7 +80,7 @@ func seededFaults() []seeded {
 		},
 		{
 			"canaries that health checks end do not count", "eaten", 100_000, "controller/rollout/losses.go",
-			"case ended >= p.Unhealthy &&", "case ended > maxLosses &&",
+			"if one.Unhealthy && one.Arm == arm {", "if one.Unhealthy && one.Arm == arm && arm == judge.Control {",
 		},
 		{
 			"epochs are counted on from a lease that was removed", "shared epoch", 500_000, "controller/lease.go",
