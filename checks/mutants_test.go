@@ -154,7 +154,7 @@ func mutants() []mutant {
 		},
 		{
 			6, "the state is written, whoever wrote it before", "controller/store.go",
-			"_, err = s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)", "err = s.Documents.Replace(ctx, release.FleetKey(state.Fleet), body)", "TestTwoControllers",
+			"return s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)", "return etag, s.Documents.Replace(ctx, release.FleetKey(state.Fleet), body)", "TestTwoControllers",
 		},
 		{
 			6, "a send begins after the lease's end", "controller/fence.go",
@@ -214,7 +214,7 @@ func mutants() []mutant {
 		},
 		{
 			8, "a wish is lost when it comes between look and write", "controller/store.go",
-			"_, err = s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)", "err = s.Documents.Replace(ctx, release.FleetKey(state.Fleet), body)", "TestWishesSurvive",
+			"return s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)", "return etag, s.Documents.Replace(ctx, release.FleetKey(state.Fleet), body)", "TestWishesSurvive",
 		},
 		{
 			8, "a change of phase is not noted", "controller/rollout/state.go",
@@ -319,6 +319,10 @@ func mutants() []mutant {
 		{
 			4, "a pass waits for as long as an artifact takes", "controller/admission.go",
 			"examineNow = 500 * time.Millisecond", "examineNow = time.Hour", "TestLookOutlivesPass",
+		},
+		{
+			4, "what another process takes waits for the next look", "controller/loop.go",
+			"now.Before(due) && !f.asked(ctx)", "now.Before(due)", "TestWishTakenElsewhere",
 		},
 		{
 			10, "canaries may be ended for their health checks without end", "controller/rollout/losses.go",

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // Reconciler brings one fleet to where its rollouts want it.
@@ -58,6 +59,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	defer cancel()
 	began := time.Now()
 	stored, etag, err := f.load(ctx)
+	f.memo.etag = etag
 	if err != nil {
 		return f.Fleet.LookEvery, f.unable(ctx, err, began)
 	}
@@ -144,7 +146,7 @@ func (f *Reconciler) save(ctx context.Context, old, next rollout.State, etag str
 	if bytes.Equal(before, after) {
 		return false, nil
 	}
-	if err := f.store.save(ctx, next, etag); err != nil {
+	if f.memo.etag, err = f.store.save(ctx, next, etag); err != nil {
 		return true, fmt.Errorf("save: %w", err)
 	}
 	return true, nil
@@ -188,12 +190,16 @@ func (f *Reconciler) run(ctx context.Context) {
 	defer timer.Stop()
 	var trouble trouble
 	log := f.Log.With("fleet", f.Fleet.Name)
-	for hurried := 0; ; {
+	for hurried, due := 0, time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.wake:
 		case <-timer.C:
+			if now := time.Now(); now.Before(due) && !f.asked(ctx) {
+				timer.Reset(min(time.Until(now.Add(listenEvery)), time.Until(due)))
+				continue
+			}
 			f.drowse() // one pass sees to both
 		}
 		if ctx.Err() != nil {
@@ -207,12 +213,30 @@ func (f *Reconciler) run(ctx context.Context) {
 		if hurried++; stuck || wait >= f.Fleet.LookEvery || hurried > maxHurried {
 			wait, hurried = f.Fleet.LookEvery, 0
 		}
-		timer.Reset(wait)
+		due = time.Now().Add(wait)
+		timer.Reset(min(listenEvery, wait))
 	}
 }
 
 // maxHurried bounds the passes in a row that come sooner than the loop's pace.
 const maxHurried = 16
+
+// listenEvery is how long a wish waits at most that another process has taken,
+// however seldom the loop looks at the world; and how long a wish that this one
+// takes may wait for the answer to that question.
+const listenEvery = 500 * time.Millisecond
+
+// asked reports whether somebody else has written the state since the last
+// pass. What cannot be told now is asked again.
+func (f *Reconciler) asked(ctx context.Context) bool {
+	if f.memo.etag == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, listenEvery)
+	defer cancel()
+	_, etag, err := f.Documents.Get(ctx, release.FleetKey(f.Fleet.Name))
+	return err == nil && etag != f.memo.etag
+}
 
 // drowse takes back a call of Wake that nobody has heard.
 func (f *Reconciler) drowse() {

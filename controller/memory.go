@@ -16,6 +16,7 @@ import (
 // it is found anew.
 type memory struct {
 	known     rollout.Counters // of the state that was loaded or saved last
+	etag      string           // the same; empty where it is not known
 	published string           // release seen stored whole last
 
 	mu       sync.Mutex

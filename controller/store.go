@@ -67,14 +67,14 @@ func (s Store) load(ctx context.Context, fleet string) (state rollout.State, eta
 	return state, etag, nil
 }
 
-// save replaces the state whose ETag is etag: ErrStale if somebody was faster.
-func (s Store) save(ctx context.Context, state rollout.State, etag string) error {
+// save replaces the state whose ETag is etag and returns the new one: ErrStale
+// if somebody was faster.
+func (s Store) save(ctx context.Context, state rollout.State, etag string) (newETag string, err error) {
 	body, err := json.Marshal(state)
 	if err != nil {
-		return fmt.Errorf("encode the state: %w", err)
+		return "", fmt.Errorf("encode the state: %w", err)
 	}
-	_, err = s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)
-	return err
+	return s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)
 }
 
 // Look returns what the leader saw in its last pass.
@@ -212,7 +212,7 @@ func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (ro
 		if err != nil || len(next.Requests) == len(state.Requests) {
 			return noted, err
 		}
-		if err = s.save(ctx, next, etag); err == nil {
+		if _, err = s.save(ctx, next, etag); err == nil {
 			return noted, nil
 		} else if !errors.Is(err, ErrStale) {
 			return q, fmt.Errorf("note the request: %w: %w", rollout.ErrUnavailable, err)

@@ -104,7 +104,7 @@ func seededFaults() []seeded {
 		},
 		{
 			"the state is written, whoever wrote it before", "state", 100_000, "controller/store.go",
-			"_, err = s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)", "_ = etag\n\terr = s.Documents.Replace(ctx, release.FleetKey(state.Fleet), body)",
+			"return s.Documents.Put(ctx, release.FleetKey(state.Fleet), body, etag)", "return etag, s.Documents.Replace(ctx, release.FleetKey(state.Fleet), body)",
 		},
 		{
 			"a wish that was not noted is answered with yes", "wish lost", 400_000, "controller/store.go",
