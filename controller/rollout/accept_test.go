@@ -3,6 +3,7 @@ package rollout
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -177,10 +178,57 @@ func TestWishesAreBounded(t *testing.T) {
 	full(s, wish("more", VerbResume), "is a controller running?")
 	accept(t, s, wish("back", VerbRollback))
 
+	s = State{Stable: "v1", Previous: "v0"}
+	for i := range maxOthers {
+		s.Wishes = append(s.Wishes, Wish{ID: fmt.Sprint(i), At: start, Became: Asked})
+	}
+	late := wish("more", VerbTry)
+	late.At = start.Add(20 * time.Hour)
+	if _, _, err := Accept(s, late, Kept{}); !strings.Contains(fmt.Sprint(err), "ask again in 4h0m0s") {
+		t.Errorf("20 hours after the oldest of a day's: %v, want to be told of 4 hours", err)
+	}
+
+	exact := wish("1", VerbPause)
+	exact.Why = strings.Repeat("x", MaxWhy)
+	accept(t, State{}, exact)
 	long := wish("1", VerbPause)
 	long.Why = strings.Repeat("x", MaxWhy+1)
 	if _, _, err := Accept(State{}, long, Kept{}); !errors.Is(err, ErrBadRequest) || !strings.Contains(err.Error(), "why has 1001 bytes: want up to 1000") {
 		t.Errorf("a long why: %v", err)
+	}
+}
+
+// Who asks to abort what they were looking at aborts nothing else.
+func TestAbortIsOfWhatWasSeen(t *testing.T) {
+	one := "one"
+	for _, tt := range []struct {
+		active string
+		taken  bool
+	}{{"one", true}, {"two", false}} {
+		s := State{Stable: "v1", Active: &Rollout{ID: tt.active, Phase: Canary}, Queue: []Rollout{{ID: "three", Phase: Queued}}}
+		q := wish("1", VerbAbort)
+		q.Seen = &Seen{Rollout: &one}
+		if _, answer, err := Accept(s, q, Kept{}); (err == nil) != tt.taken || tt.taken && answer.Rollout != "one" {
+			t.Errorf("looking at one, and %s runs: %+v, %v", tt.active, answer, err)
+		}
+		q.Seen, q.Rollout = &Seen{Rollout: &tt.active}, "three" // which is named, and waits
+		if _, answer, err := Accept(s, q, Kept{}); err != nil || answer.Rollout != "three" {
+			t.Errorf("aborting three while %s runs: %+v, %v", tt.active, answer, err)
+		}
+	}
+}
+
+// A rate may be meant to change by less than all of it.
+func TestIntendedChangeIsAShare(t *testing.T) {
+	for _, tt := range []struct {
+		change float64
+		taken  bool
+	}{{.99, true}, {-.99, true}, {1, false}, {-1, false}, {math.NaN(), false}} {
+		q := wish("1", VerbTry)
+		q.Intended = &release.Change{FilterRate: tt.change, Why: "a new partner"}
+		if _, _, err := Accept(State{Stable: "v1"}, q, Kept{Release: true}); (err == nil) != tt.taken {
+			t.Errorf("by %v: %v", tt.change, err)
+		}
 	}
 }
 

@@ -1,0 +1,64 @@
+package rollout
+
+import (
+	"testing"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// One task at least stays stable, and no more are compared with canaries than
+// there are canaries.
+func TestCohorts(t *testing.T) {
+	for _, tt := range []struct {
+		step            Step
+		tasks           int
+		canary, control int
+	}{
+		{Step{Tasks: 1}, 8, 1, 1},
+		{Step{Tasks: 4}, 8, 4, 4},
+		{Step{Tasks: 3}, 4, 3, 1},
+		{Step{Tasks: 9}, 4, 3, 1},
+		{Step{Percent: 1}, 8, 1, 1},
+		{Step{Percent: 50}, 8, 4, 4},
+		{Step{Percent: 50}, 7, 3, 3},
+		{Step{Percent: 75}, 8, 6, 2},
+		{Step{Percent: 100}, 8, 7, 1},
+		{Step{Percent: 50}, 1, 0, 0},
+		{Step{Percent: 50}, 0, 0, 0},
+	} {
+		if canary, control := tt.step.Cohorts(tt.tasks); canary != tt.canary || control != tt.control {
+			t.Errorf("%+v of %d tasks: %d and %d, want %d and %d", tt.step, tt.tasks, canary, control, tt.canary, tt.control)
+		}
+	}
+}
+
+// A step's own margin holds in that step alone, and what a release is to bring
+// moves what it is held to.
+func TestJudgePolicy(t *testing.T) {
+	const general = .02
+	p := Policies{Default: Policy{Judge: judge.Policy{Margin: general}, Steps: []Step{{Tasks: 1, Margin: .1}, {Tasks: 2}}}}
+	for _, tt := range []struct {
+		r    Rollout
+		want float64
+	}{
+		{Rollout{Phase: Canary}, .1},
+		{Rollout{Phase: Canary, Step: 1}, general},
+		{Rollout{Phase: Canary, Step: 7}, general}, // of a policy that had more
+		{Rollout{Phase: Shadow}, general},
+	} {
+		s := State{Active: &tt.r}
+		if got := s.JudgePolicy(p).Margin; got != tt.want {
+			t.Errorf("%s, step %d: a margin of %v, want %v", tt.r.Phase, tt.r.Step, got, tt.want)
+		}
+	}
+	s := State{Active: &Rollout{Phase: Shadow}}
+	if j := s.JudgePolicy(p); j.Predicted != (judge.Interval{}) || j.Intended != 0 {
+		t.Errorf("of nothing: %+v and %v", j.Predicted, j.Intended)
+	}
+	s.Active.Predicted.FilterRate = release.Interval{Low: .1, Estimate: .15, High: .2}
+	s.Active.Intended = &release.Change{FilterRate: .05}
+	if j := s.JudgePolicy(p); j.Predicted != (judge.Interval{Low: .1, High: .2}) || j.Intended != .05 {
+		t.Errorf("%+v and %v, want what the release tells", j.Predicted, j.Intended)
+	}
+}
