@@ -345,8 +345,12 @@ func mutants() []mutant {
 			"if arm := account(r, arms[t.ID], t.Generation); has || arm == judge.Control {", "if arm, compared := r.Arm(t.ID); has || compared {", "TestAccounts",
 		},
 		{
+			10, "whoever scored the candidate once crashes on its account", "controller/judging_crashes.go",
+			"!j.left(r, c) && !j.hostLost(c, crashed)", "!j.hostLost(c, crashed)", "TestAccounts",
+		},
+		{
 			10, "whoever is lost with its host has crashed", "controller/judging_crashes.go",
-			"if !j.hostLost(c, crashed) {", "if true {", "TestAccounts",
+			"!j.left(r, c) && !j.hostLost(c, crashed)", "!j.left(r, c)", "TestAccounts",
 		},
 		{
 			10, "a sidecar's end is the candidate's crash", "controller/aws/crashes.go",

@@ -142,6 +142,7 @@ func TestAccounts(t *testing.T) {
 	sidecar := rollout.Crash{ExitCode: 1, Container: "proxy", Beside: true}
 	first := func(_ *world, r *rollout.Rollout) []string { return r.CanaryTasks[:1] }
 	all := func(w *world, _ *rollout.Rollout) []string { return slices.Sorted(maps.Keys(w.tasks)) }
+	aside := func(_ *world, r *rollout.Rollout) []string { return []string{bystander(r)} }
 	asked := func(_ *world, r *rollout.Rollout) bool { return time.Since(r.Since) > 2*time.Second }
 	begun := func(*world, *rollout.Rollout) bool { return true }
 	loading := func(w *world, r *rollout.Rollout) bool { return w.tasks[r.CanaryTasks[0]].Serving == r.Candidate }
@@ -155,6 +156,7 @@ func TestAccounts(t *testing.T) {
 		guilty  bool
 	}{
 		"asked, never arrived":            {phase: rollout.Canary, crash: panicked, victims: first, deaf: true, when: asked},
+		"scored it, asked to leave it":    {phase: rollout.Canary, crash: panicked, victims: aside, when: begun},
 		"took it up, ends while it loads": {phase: rollout.Canary, crash: panicked, victims: first, when: loading, guilty: true},
 		"sidecar":                         {phase: rollout.Canary, crash: sidecar, victims: first},
 		"killed":                          {phase: rollout.Canary, crash: killed, victims: first, guilty: true},

@@ -32,9 +32,10 @@ type judging struct {
 	Judge      judge.State          `json:"judge"`
 	Verdict    *judge.Verdict       `json:"verdict"` // of the last look
 	Exposure   watch.Exposure       `json:"exposure"`
-	Arms       map[string]judge.Arm `json:"arms"`    // of tasks that could crash on either side's account
-	Served     map[string]bool      `json:"served"`  // tasks that were seen to answer with the candidate
-	Crashed    []string             `json:"crashed"` // tasks whose crash has been ruled on
+	Arms       map[string]judge.Arm `json:"arms"`               // of tasks that could crash on either side's account
+	Served     map[string]bool      `json:"served"`             // tasks that were seen to answer with the candidate
+	Shadowed   map[string]bool      `json:"shadowed,omitempty"` // those of Arms that are there from the shadow phase only
+	Crashed    []string             `json:"crashed"`            // tasks whose crash has been ruled on
 	HostLost   time.Time            `json:"host_lost,omitzero"`
 	Log        chronicle            `json:"log"`
 }
@@ -99,7 +100,7 @@ func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *ro
 		j.Tally.Step()
 		j.Generation = s.Active.Generation
 	}
-	look.Crashed = j.crashes(seen.Crashed, look.At)
+	look.Crashed = j.crashes(s.Active, seen.Crashed, look.At)
 	policy := s.JudgePolicy(f.Fleet.Policies)
 	policy.Currency, policy.PriceCap = f.Fleet.Prices.Currency, f.Fleet.Prices.Cap
 	statistics := j.Tally.Look(look, policy)
@@ -153,6 +154,9 @@ func (f *Reconciler) judging(ctx context.Context, id string) (*judging, error) {
 	}
 	if j.Served == nil {
 		j.Served = map[string]bool{}
+	}
+	if j.Shadowed == nil {
+		j.Shadowed = map[string]bool{}
 	}
 	f.memo.judging = j
 	return j, nil

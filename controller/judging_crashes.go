@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -16,9 +17,12 @@ import (
 // forgotten.
 func (j *judging) join(r *rollout.Rollout, taken map[string]rollout.Assign, tasks []rollout.Task) {
 	arms := r.Arms()
+	if r.Comparing() == rollout.Canary {
+		maps.DeleteFunc(j.Shadowed, func(task string, _ bool) bool { return arms[task] != "" })
+	}
 	for task, a := range taken {
 		if a.Release == r.Candidate || a.Shadow == r.Candidate {
-			j.Arms[task] = account(r, arms[task], a.Generation)
+			j.enter(r, task, account(r, arms[task], a.Generation))
 		}
 	}
 	for _, t := range tasks {
@@ -27,14 +31,31 @@ func (j *judging) join(r *rollout.Rollout, taken map[string]rollout.Assign, task
 		}
 		delete(j.Arms, t.ID)
 		delete(j.Served, t.ID)
+		delete(j.Shadowed, t.ID)
 		has := t.Serving == r.Candidate || t.Shadow == r.Candidate || t.Preparing == r.Candidate
 		if arm := account(r, arms[t.ID], t.Generation); has || arm == judge.Control {
-			j.Arms[t.ID] = arm
+			j.enter(r, t.ID, arm)
 		}
 		if t.Serving == r.Candidate {
 			j.Served[t.ID] = true
 		}
 	}
+}
+
+// enter notes on whose account a task would crash.
+func (j *judging) enter(r *rollout.Rollout, task string, arm judge.Arm) {
+	if j.Arms[task] = arm; r.Comparing() == rollout.Shadow {
+		j.Shadowed[task] = true
+	} else {
+		delete(j.Shadowed, task)
+	}
+}
+
+// left reports whether a task that crashed had been asked before to leave the
+// candidate alone, as those of the shadow phase are that no canary step takes.
+// Whether it had done so nobody knows.
+func (j *judging) left(r *rollout.Rollout, c rollout.Crash) bool {
+	return r.Comparing() == rollout.Canary && j.Shadowed[c.Task] && !c.At.Before(r.Since)
 }
 
 // account is on whose account a task of that arm crashes that has the
@@ -68,16 +89,16 @@ func (j *judging) open(crashed []rollout.Crash, now time.Time) []rollout.Crash {
 	})
 }
 
-// crashes rules on those that can be: they are on the account of an arm, or on
-// that of a host that was lost.
-func (j *judging) crashes(crashed []rollout.Crash, now time.Time) map[judge.Arm][]string {
+// crashes rules on those that can be: they are on the account of an arm, on that
+// of a host that was lost, or on nobody's.
+func (j *judging) crashes(r *rollout.Rollout, crashed []rollout.Crash, now time.Time) map[judge.Arm][]string {
 	fresh := map[judge.Arm][]string{}
 	for _, c := range j.open(crashed, now) {
 		if len(j.Crashed) >= maxCrashed {
 			break
 		}
 		j.Crashed = append(j.Crashed, c.Task)
-		if !j.hostLost(c, crashed) {
+		if !j.left(r, c) && !j.hostLost(c, crashed) {
 			fresh[j.Arms[c.Task]] = append(fresh[j.Arms[c.Task]], c.Task)
 		}
 	}
