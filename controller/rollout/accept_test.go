@@ -244,7 +244,10 @@ func TestJobFindsItsNameTaken(t *testing.T) {
 
 // A wish that an older program took names nothing, and is met all the same.
 func TestWishOfAnOlderProgram(t *testing.T) {
-	s := State{Stable: "v2", Previous: "v1", Requests: []Request{{ID: "1", Verb: VerbRollback, By: "ann", At: start}}}
+	s := State{
+		Stable: "v2", Previous: "v1", Requests: []Request{{ID: "1", Verb: VerbRollback, By: "ann", At: start}},
+		Wishes: []Wish{{ID: "another", At: start, Became: Asked}},
+	}
 	if s = heard(s, start); s.Stable != "v1" || s.Events[0].Wish != "1" {
 		t.Errorf("came to %+v", s)
 	}
