@@ -209,6 +209,21 @@ func TestAdmitsModelAlone(t *testing.T) {
 	if again := admit.Check(booster, source(), admit.Policy{ManifestBody: string(manifest)}, r.Digest, at()); again.Outcome != admit.AlreadyLive {
 		t.Errorf("again: %s %s", again.Outcome, again.Sentence)
 	}
+	for _, tt := range []struct {
+		rate float64
+		says string
+	}{{0, "no filter rate is predicted"}, {1, "it filters 0 of its own 10 golden auctions"}} { // a fleet's manifest may leave zeros
+		m := releasetest.Manifest(0)
+		m.Thresholds, m.DefaultThreshold = nil, 0 // nothing is filtered
+		m.Predicted = release.Predicted{FilterRate: release.Interval{Estimate: tt.rate, Low: tt.rate, High: tt.rate}}
+		body, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := admit.Check(booster, source(), admit.Policy{ManifestBody: string(body)}, "", at()); !strings.Contains(r.Sentence, tt.says) {
+			t.Errorf("a manifest of the fleet that predicts %v: %s", tt.rate, r.Sentence)
+		}
+	}
 	if bad := admit.Check(booster, source(), admit.Policy{ManifestBody: "{}"}, "", at()); bad.Outcome != admit.Refuse || bad.Reason != release.BadManifest {
 		t.Errorf("with a broken one: %s %s", bad.Outcome, bad.Sentence)
 	}

@@ -111,3 +111,54 @@ func TestTrainedModelsAreBelieved(t *testing.T) {
 		}
 	}
 }
+
+// rateOf is the rate at which k or more of n come about with a chance.
+func rateOf(k, n int, chance float64) float64 {
+	low, high := 0., 1.
+	for range 60 {
+		if mid := (low + high) / 2; atLeast(k, n, mid) < chance {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low
+}
+
+// The level is for both sides together, and halved once more where partners are
+// asked, who share their half.
+func TestLevelsOfClaims(t *testing.T) {
+	golden := func(partners ...string) (g []release.Golden) {
+		for _, p := range partners {
+			for i := range 12 {
+				g = append(g, release.Golden{Auction: []byte{byte(i), p[0]}, Partner: p, Score: float32(i) / 8}) // four are below a half, one is a half
+			}
+		}
+		return g
+	}
+	at := func(filtered, drawn int, chance float64) release.Interval {
+		rate := rateOf(filtered, drawn, chance) - predictionMargin
+		return release.Interval{Estimate: rate, Low: rate, High: rate}
+	}
+	for _, tt := range []struct {
+		name     string
+		chance   float64
+		partners []string // predicted for each; for all, where there are none
+		believed bool
+	}{
+		{"a quarter of the level, for all", predictionLevel / 4 * 1.01, nil, true},
+		{"less, for all", predictionLevel / 4 * .99, nil, false},
+		{"an eighth, for one of two partners", predictionLevel / 8 * 1.01, []string{"a", "b"}, true},
+		{"less, for one of two partners", predictionLevel / 8 * .99, []string{"a", "b"}, false},
+	} {
+		r := &release.Release{Manifest: release.Manifest{DefaultThreshold: .5, Golden: golden("a", "b")}}
+		r.Manifest.Predicted.FilterRate = at(8, 24, tt.chance)
+		r.Manifest.Predicted.Partners = map[string]release.Interval{}
+		for _, p := range tt.partners {
+			r.Manifest.Predicted.Partners[p] = at(4, 12, tt.chance)
+		}
+		if err := believable(r, tt.partners == nil); (err == nil) != tt.believed {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
