@@ -43,6 +43,10 @@ func mutants() []mutant {
 			"if r.Phase != Canary {\n\t\tr.CanaryTasks, r.ControlTasks = nil, nil", "if true {\n\t\tr.CanaryTasks, r.ControlTasks = nil, nil", "TestRandomHistories",
 		},
 		{
+			1, "a restored state knows what every task serves", "controller/rollout/corrections.go",
+			"max(0, canary-s.strays())", "canary", "TestUnseenTakeTheirPlaces",
+		},
+		{
 			2, "what lies under a digest is believed", "inference/loader.go",
 			"hex.EncodeToString(sum[:]) != digest {", "hex.EncodeToString(sum[:]) == \"\" {", "TestServesOnlyProven",
 		},

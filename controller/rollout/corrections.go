@@ -33,8 +33,10 @@ func (s *State) formCohorts(seen Observation, p Policy, at time.Time) {
 	default:
 		return
 	}
+	full := now.canary
+	now.canary = max(0, full-s.strays())
 	s.choose(now, next, p, seen.Tasks)
-	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, now.canary) {
+	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, full) {
 		r.StepSince = at
 	}
 }
@@ -135,6 +137,17 @@ func canaryTasks(step Step, n int) int {
 		k = max(1, int(math.Floor(step.Percent/100*float64(n))))
 	}
 	return max(0, min(k, n-1))
+}
+
+// strays counts the tasks that are no canaries and may answer with the candidate
+// all the same.
+func (s State) strays() (n int) {
+	for _, id := range s.Unseen {
+		if !slices.Contains(s.Active.CanaryTasks, id) {
+			n++
+		}
+	}
+	return n
 }
 
 // inPlace reports whether every member of the cohorts serves what it should.

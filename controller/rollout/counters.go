@@ -70,6 +70,7 @@ func (s State) Doubt(t Task) string {
 // with it or with tasks, so that tasks obey, counts of before are not taken for
 // those of now, and no event has the number of another.
 func (s *State) catchUp(seen Observation, now time.Time) {
+	s.lookFor(seen.Tasks)
 	top := max(s.Generation, seen.Known.Generation)
 	for _, t := range seen.Tasks {
 		if t.Reachable && !s.Poisoned(t) {
@@ -80,7 +81,7 @@ func (s *State) catchUp(seen Observation, now time.Time) {
 		return
 	}
 	was := s.Counters()
-	s.RestoredAt = now
+	s.RestoredAt, s.Unseen = now, silent(seen.Tasks)
 	s.LastEvent, s.Generation = max(s.LastEvent, seen.Known.Event), top+1
 	if r := s.Active; r != nil { // its cohorts stay, and begin anew together
 		r.Generation, r.StepSince, r.InvalidSince = s.Generation, time.Time{}, time.Time{}
@@ -88,6 +89,25 @@ func (s *State) catchUp(seen Observation, now time.Time) {
 	s.tell(Event{At: now, Reason: Restored, Sentence: fmt.Sprintf(
 		"the state went back to an earlier version (event %d, generation %d): it goes on from there, as event %d and generation %d",
 		was.Event, was.Generation, s.LastEvent+1, s.Generation)})
+}
+
+// lookFor takes off the list of unseen tasks those that are seen, or run no more.
+func (s *State) lookFor(tasks []Task) {
+	if len(s.Unseen) == 0 {
+		return
+	}
+	still := silent(tasks)
+	s.Unseen = slices.DeleteFunc(s.Unseen, func(id string) bool { return !slices.Contains(still, id) })
+}
+
+// silent lists the tasks that run and cannot be reached.
+func silent(tasks []Task) (ids []string) {
+	for _, t := range tasks {
+		if !t.Reachable {
+			ids = append(ids, t.ID)
+		}
+	}
+	return ids
 }
 
 // BlameFrom is the moment from which on tasks may crash by the fault of the

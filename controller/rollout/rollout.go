@@ -125,6 +125,10 @@ type State struct {
 	// itself: nobody is to blame for what happened before.
 	RestoredAt time.Time `json:"restored_at,omitzero"`
 
+	// Unseen are the tasks that could not be reached then, and have not been
+	// since: they may answer with what this version of the state knows nothing of.
+	Unseen []string `json:"unseen,omitempty"`
+
 	// Events are the latest things that happened, oldest first.
 	Events    []Event `json:"events"`
 	LastEvent int64   `json:"last_event"` // sequence number

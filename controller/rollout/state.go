@@ -25,7 +25,7 @@ const JobsKept = 72 * time.Hour
 func (s State) clone() State {
 	s.Queue, s.Finished = cloneRollouts(s.Queue), cloneRollouts(s.Finished)
 	s.Requests, s.Events = slices.Clone(s.Requests), slices.Clone(s.Events)
-	s.Wishes, s.Seen = slices.Clone(s.Wishes), maps.Clone(s.Seen)
+	s.Wishes, s.Seen, s.Unseen = slices.Clone(s.Wishes), maps.Clone(s.Seen), slices.Clone(s.Unseen)
 	if s.Active != nil {
 		active := s.Active.clone()
 		s.Active = &active

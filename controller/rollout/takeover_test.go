@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestTakeover lets a new leader find tasks in all states: those that go back
@@ -116,4 +117,40 @@ func TestReplacement(t *testing.T) {
 			t.Errorf("%+v: %s", tt, got)
 		}
 	}
+}
+
+// A state that went back knows nothing of what later versions of it asked. Who
+// cannot be reached since may answer with the candidate: the places of so many
+// canaries stay open until they are seen, or gone.
+func TestUnseenTakeTheirPlaces(t *testing.T) {
+	p := storyPolicies()
+	p.Default.Steps = []Step{{Tasks: 2, Soak: time.Minute}}
+	s := State{Stable: "v1", Generation: 8, Active: &Rollout{ID: "two", Candidate: "v2", Phase: Canary, Generation: 8, CanaryTasks: []string{"gone", "a"}, ControlTasks: []string{"b", "c"}}}
+	seen := Observation{Known: Counters{Generation: 9}, Desired: 8, Published: []string{"v2"}}
+	for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		seen.Tasks = append(seen.Tasks, Task{ID: id, Serving: "v1", Reachable: id < "g", Ready: true, Generation: 8})
+	}
+	canaries := func(want int, when string) {
+		t.Helper()
+		var actions []Action
+		s, actions = Decide(s, seen, p, start)
+		asked := 0
+		for _, a := range actions {
+			if a, is := a.(Assign); is && a.Release == "v2" {
+				asked++
+			}
+		}
+		if len(s.Active.CanaryTasks) != want || asked > want {
+			t.Errorf("%s: canaries %v, and %d are asked, want %d", when, s.Active.CanaryTasks, asked, want)
+		}
+	}
+	canaries(0, "two are unseen")
+	seen.Known = Counters{}
+	canaries(0, "two are unseen still")
+	seen.Tasks[6].Reachable, seen.Tasks[6].Generation = true, 9
+	canaries(1, "one is unseen")
+	seen.Tasks[6].Reachable = false
+	canaries(1, "one that was seen falls silent")
+	seen.Tasks = seen.Tasks[:7]
+	canaries(2, "the other is gone")
 }
