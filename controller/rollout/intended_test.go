@@ -3,6 +3,7 @@ package rollout
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +87,42 @@ func TestPolicyChecksEnds(t *testing.T) {
 		{func(p *Policy) { p.Inconclusive.PhaseWaits = math.NaN() }, "inconclusive.phase_waits"},
 		{func(p *Policy) { p.Budget.Auctions = -1 }, "budget"},
 		{func(p *Policy) { p.Budget.MissedBids = -1 }, "budget"},
+		{func(p *Policy) { p.Inconclusive.PhaseWaits = 1 }, ""},
+		{func(p *Policy) { p.Inconclusive.PhaseWaits = 100 }, ""},
+		{func(p *Policy) { p.Inconclusive.PhaseWaits = 100.5 }, "inconclusive.phase_waits"},
+		{func(p *Policy) { p.Losses.Unhealthy = 1 }, ""},
+		{func(p *Policy) { p.Losses.Unhealthy = 32 }, ""},
+		{func(p *Policy) { p.Losses.Unhealthy = 0 }, "losses.unhealthy"},
+		{func(p *Policy) { p.Losses.Unhealthy = 33 }, "losses.unhealthy"},
+		{func(p *Policy) { p.Shadow.Sample, p.Explore = 1, 1 }, ""},
+		{func(p *Policy) { p.Explore = 0 }, ""},
+		{func(p *Policy) { p.Explore = 1.01 }, "explore"},
+		{func(p *Policy) { p.Explore = -.01 }, "explore"},
+		{func(p *Policy) { p.Shadow.Sample = 1.01 }, "shadow.sample"},
+		{func(p *Policy) { p.Shadow.Sample = 0 }, "shadow.skip: true"},
+		{func(p *Policy) { p.Shadow.Skip, p.Shadow.Sample, p.Shadow.Tasks = true, 0, 0 }, ""},
+		{func(p *Policy) { p.Shadow.Tasks = 1 }, ""},
+		{func(p *Policy) { p.Shadow.Tasks = 0 }, "shadow.tasks"},
+		{func(p *Policy) { p.Buckets = 20 }, ""}, // a window of the judge
+		{func(p *Policy) { p.Buckets = 64 }, ""},
+		{func(p *Policy) { p.Buckets = 19 }, "want 20 to 64"},
+		{func(p *Policy) { p.Buckets = 65 }, "want 20 to 64"},
+		{func(p *Policy) { p.Steps = nil }, "steps"},
+		{func(p *Policy) { p.Steps = slices.Repeat([]Step{{Tasks: 1}}, 20) }, ""},
+		{func(p *Policy) { p.Steps = slices.Repeat([]Step{{Tasks: 1}}, 21) }, "steps has 21"},
+		{func(p *Policy) { p.Steps = []Step{{Percent: 50, Margin: .5}} }, ""},
+		{func(p *Policy) { p.Steps = []Step{{Percent: 50.5}} }, "steps[0]"},
+		{func(p *Policy) { p.Steps = []Step{{Tasks: 1, Percent: 5}} }, "steps[0]"},
+		{func(p *Policy) { p.Steps = []Step{{}} }, "steps[0]"},
+		{func(p *Policy) { p.Steps = []Step{{Tasks: 1}, {Tasks: -1, Percent: 5}} }, "steps[1]"},
+		{func(p *Policy) { p.Steps = []Step{{Tasks: 1, Percent: -5}} }, "steps[0]"},
+		{func(p *Policy) { p.Steps = []Step{{Tasks: 1, Margin: .51}} }, "steps[0].margin"},
+		{func(p *Policy) { p.Steps = []Step{{Tasks: 1, Margin: -.01}} }, "steps[0].margin"},
+		{func(p *Policy) { p.ArtifactWait = 0 }, "artifact_wait"},
+		{func(p *Policy) { p.HoldFor = 1 }, ""},
+		{func(p *Policy) { p.PromoteWait = -1 }, "promote_wait"},
+		{func(p *Policy) { p.PromoteBatch = 1 }, ""},
+		{func(p *Policy) { p.PromoteBatch = 0 }, "promote_batch"},
 	} {
 		p := Defaults()
 		tt.change(&p)

@@ -55,6 +55,35 @@ func falseAlarm(rng *rand.Rand, canaries, controls, together int) int {
 	return 0
 }
 
+// A loss counts for or against the candidate by the odds that were bet, and once
+// in half a minute: with a canary and a control task, for each of them by ten to
+// one where the odds are even.
+func TestLossesAreBets(t *testing.T) {
+	canary, control := Loss{Task: "a", Arm: judge.Candidate}, Loss{Task: "b", Arm: judge.Control}
+	for _, tt := range []struct {
+		name               string
+		canaries, controls int
+		lost               []Loss
+		after              time.Duration // of the second after the first
+		want               float64       // evidence of both
+	}{
+		{"two canaries", 1, 1, []Loss{canary, canary}, lossApart, math.Pow(20./11, 2)},
+		{"at once", 1, 1, []Loss{canary, canary}, lossApart - 1, 20. / 11},
+		{"of either", 1, 1, []Loss{canary, control}, lossApart, 20. / 11 * 2 / 11},
+		{"of few canaries", 1, 4, []Loss{canary, control}, lossApart, 50. / 14 * 5 / 14},
+		{"nothing to hold it against", 1, 0, []Loss{canary, canary}, lossApart, 1},
+		{"nobody else to lose", 0, 1, []Loss{control, control}, lossApart, 1},
+	} {
+		var l Losses
+		for i, one := range tt.lost {
+			l = l.with([]Loss{one}, tt.canaries, tt.controls, start.Add(time.Duration(i)*tt.after))
+		}
+		if got := math.Exp(l.Evidence); math.Abs(got-tt.want) > 1e-9 {
+			t.Errorf("%s: evidence %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestLossesAreBounded loses tasks without end.
 func TestLossesAreBounded(t *testing.T) {
 	r := Rollout{Phase: Canary}

@@ -115,3 +115,14 @@ func TestLeastTasks(t *testing.T) {
 		}
 	}
 }
+
+// Latencies are shown as finely as a person reads them.
+func TestShown(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		999_499: "999µs", time.Millisecond: "1ms", 1_040_000: "1ms", 1_060_000: "1.1ms", 21_349_999: "21.3ms",
+	} {
+		if got := shown(d).String(); got != want {
+			t.Errorf("%d ns are shown as %s, want %s", d, got, want)
+		}
+	}
+}
