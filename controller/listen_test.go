@@ -28,10 +28,10 @@ func (d *deaf) Get(ctx context.Context, key string) ([]byte, string, error) {
 
 // TestWishTakenElsewhere asks a server that does not lead for a rollback, while
 // the leader looks at the world once in a minute: all tasks have gone back
-// within a second, and half a second later when the leader's question for wishes
+// within half a second, and a quarter later when the leader's question for wishes
 // gets no answer.
 func TestWishTakenElsewhere(t *testing.T) {
-	for within, hang := range map[time.Duration]bool{time.Second: false, 1500 * time.Millisecond: true} {
+	for within, hang := range map[time.Duration]bool{500 * time.Millisecond: false, 750 * time.Millisecond: true} {
 		t.Run(within.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()

@@ -224,7 +224,7 @@ const maxHurried = 16
 // listenEvery is how long a wish waits at most that another process has taken,
 // however seldom the loop looks at the world; and how long a wish that this one
 // takes may wait for the answer to that question.
-const listenEvery = 500 * time.Millisecond
+const listenEvery = 250 * time.Millisecond
 
 // asked reports whether somebody else has written the state since the last
 // pass. What cannot be told now is asked again.
