@@ -172,8 +172,8 @@ func TestAppendRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := written(t, w)
-	if err := w.Append(all[0]); err == nil {
-		t.Error("the same look is noted twice")
+	if err := w.Append(all[0]); err == nil || err.Error() != "note look 5: the last one noted is 5" {
+		t.Errorf("the same look is noted twice: %v", err)
 	}
 	long := all[1]
 	long.Statistics.Problems = []string{strings.Repeat("x", maxText+1)}
@@ -198,10 +198,37 @@ func TestAppendRefuses(t *testing.T) {
 		l.Number += i
 		err := w.Append(l)
 		if errors.Is(err, ErrFull) && i == maxLooks-1 && !w.Takes("v1", header().Policy) {
+			if found, err := read(written(t, w)); err != nil || len(found) != maxLooks {
+				t.Errorf("%d looks come out of a full chunk: %v", len(found), err)
+			}
 			return
 		}
 		if err != nil || i >= maxLooks {
 			t.Fatalf("look %d: %v", i, err)
+		}
+	}
+}
+
+// A chunk is full at so many bytes, however few looks they are, and not before.
+func TestFullOfBytes(t *testing.T) {
+	w := begin(t)
+	for i := 0; ; i++ {
+		unpacked, look := w.bytes, Look{Number: 1 + i}
+		for range 8 {
+			look.Statistics.Problems = append(look.Statistics.Problems, fmt.Sprint(i, strings.Repeat("x", maxText-10)))
+		}
+		err := w.Append(look)
+		if errors.Is(err, ErrFull) != (unpacked >= fullBytes) || err != nil && !errors.Is(err, ErrFull) {
+			t.Fatalf("look %d after %d bytes: %v", i, unpacked, err)
+		}
+		if w.Takes("v1", header().Policy) != (w.bytes < fullBytes) {
+			t.Fatalf("%d bytes, takes another look %v", w.bytes, w.Takes("v1", header().Policy))
+		}
+		if err != nil {
+			return
+		}
+		if held := (i + 1) * 8 * (maxText - 10); w.bytes < held {
+			t.Fatalf("%d bytes are told of at least %d", w.bytes, held)
 		}
 	}
 }
