@@ -36,7 +36,7 @@ func mutants() []mutant {
 		},
 		{
 			1, "a canary task that falls silent is replaced", "controller/rollout/match.go",
-			"_, runs := slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })", "at, runs := slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })\n\t\truns = runs && tasks[at].Reachable", "TestRandomHistories",
+			"_, runs := find(tasks, id)", "at, runs := find(tasks, id)\n\t\truns = runs && tasks[at].Reachable", "TestRandomHistories",
 		},
 		{
 			1, "the next step chooses its canaries anew", "controller/rollout/state.go",
@@ -44,7 +44,7 @@ func mutants() []mutant {
 		},
 		{
 			1, "a restored state knows what every task serves", "controller/rollout/corrections.go",
-			"max(0, canary-s.strays())", "canary", "TestUnseenTakeTheirPlaces",
+			"max(0, canary-s.strays(seen.Tasks))", "canary", "TestUnseenTakeTheirPlaces",
 		},
 		{
 			2, "what lies under a digest is believed", "inference/loader.go",

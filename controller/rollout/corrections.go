@@ -34,7 +34,7 @@ func (s *State) formCohorts(seen Observation, p Policy, at time.Time) {
 		return
 	}
 	full := now.canary
-	now.canary = max(0, full-s.strays())
+	now.canary = max(0, full-s.strays(seen.Tasks))
 	s.choose(now, next, p, seen.Tasks)
 	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, full) {
 		r.StepSince = at
@@ -139,15 +139,24 @@ func canaryTasks(step Step, n int) int {
 	return max(0, min(k, n-1))
 }
 
-// strays counts the tasks that are no canaries and may answer with the candidate
-// all the same.
-func (s State) strays() (n int) {
-	for _, id := range s.Unseen {
-		if !slices.Contains(s.Active.CanaryTasks, id) {
-			n++
+// strays counts the tasks that are no canaries and answer with the candidate all
+// the same, or might: others take their places once they have left it.
+func (s State) strays(tasks []Task) int {
+	has := func(t Task) bool {
+		return t.Serving != "" && t.Serving != s.Stable || t.Preparing == s.Active.Candidate || slices.Contains(s.Unseen, t.ID)
+	}
+	n := count(tasks, has)
+	for _, id := range s.Active.CanaryTasks {
+		if at, runs := find(tasks, id); runs && has(tasks[at]) {
+			n--
 		}
 	}
 	return n
+}
+
+// find looks for a task among those that are sorted by id.
+func find(tasks []Task, id string) (at int, found bool) {
+	return slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })
 }
 
 // inPlace reports whether every member of the cohorts serves what it should.

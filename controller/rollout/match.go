@@ -84,7 +84,7 @@ func (s State) match(c cohorts, want sizes, prefer []string, tasks []Task) cohor
 // running are the members that ECS still runs.
 func running(members []string, tasks []Task) []string {
 	return slices.DeleteFunc(slices.Clone(members), func(id string) bool {
-		_, runs := slices.BinarySearchFunc(tasks, id, func(t Task, id string) int { return cmp.Compare(t.ID, id) })
+		_, runs := find(tasks, id)
 		return !runs
 	})
 }

@@ -120,8 +120,9 @@ func TestReplacement(t *testing.T) {
 }
 
 // A state that went back knows nothing of what later versions of it asked. Who
-// cannot be reached since may answer with the candidate: the places of so many
-// canaries stay open until they are seen, or gone.
+// cannot be reached since may answer with the candidate, and who can be may do
+// so for a moment: the places of so many canaries stay open until they have left
+// it, or are gone.
 func TestUnseenTakeTheirPlaces(t *testing.T) {
 	p := storyPolicies()
 	p.Default.Steps = []Step{{Tasks: 2, Soak: time.Minute}}
@@ -147,8 +148,12 @@ func TestUnseenTakeTheirPlaces(t *testing.T) {
 	canaries(0, "two are unseen")
 	seen.Known = Counters{}
 	canaries(0, "two are unseen still")
-	seen.Tasks[6].Reachable, seen.Tasks[6].Generation = true, 9
-	canaries(1, "one is unseen")
+	seen.Tasks[6].Reachable, seen.Tasks[6].Generation, seen.Tasks[6].Serving = true, 9, "v2"
+	canaries(0, "one is seen to answer with it, and one is unseen")
+	seen.Tasks[6].Serving, seen.Tasks[6].Preparing = "v1", "v2"
+	canaries(0, "one prepares it still")
+	seen.Tasks[6].Preparing = ""
+	canaries(1, "one has left it")
 	seen.Tasks[6].Reachable = false
 	canaries(1, "one that was seen falls silent")
 	seen.Tasks = seen.Tasks[:7]
