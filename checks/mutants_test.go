@@ -325,6 +325,10 @@ func mutants() []mutant {
 			"examineNow = 500 * time.Millisecond", "examineNow = time.Hour", "TestLookOutlivesPass",
 		},
 		{
+			4, "the way back waits for a look at everything", "controller/look.go",
+			"urgent := s.Urgent() && f.memo.tasks != nil", "urgent := false", "TestWayBackWaitsForNobody",
+		},
+		{
 			4, "what another process takes waits for the next look", "controller/loop.go",
 			"now.Before(due) && !f.asked(ctx)", "now.Before(due)", "TestWishTakenElsewhere",
 		},

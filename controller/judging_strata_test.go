@@ -55,7 +55,7 @@ func TestPastsAreToldBesideTheCompared(t *testing.T) {
 			if loading != nil || !judged(s.Active) || s.Active.Phase == rollout.Promoting || r.memo.judging == nil {
 				return err
 			}
-			tasks, _, _ := r.tasks(t.Context())
+			tasks, _, _ := r.tasks(t.Context(), false)
 			look, _ := r.lookAtCounts(t.Context(), s, r.memo.judging, tasks, time.Now())
 			compared := 0
 			for _, report := range look.Reports {
@@ -73,7 +73,7 @@ func TestPastsAreToldBesideTheCompared(t *testing.T) {
 			}
 			for id := range s.Active.Gathers() {
 				w.tasks[id].Reachable = false
-				tasks, _, _ := r.tasks(t.Context())
+				tasks, _, _ := r.tasks(t.Context(), false)
 				look, err := r.lookAtCounts(t.Context(), s, r.memo.judging, tasks, time.Now())
 				w.tasks[id].Reachable = true
 				if mute++; len(look.Silent) > 0 || look.Expected[judge.Candidate]+look.Expected[judge.Control] != compared {

@@ -16,6 +16,8 @@ import (
 
 // observe looks at the world. What cannot be seen now is left out and named in
 // the error; without ever having seen the tasks there is no observation at all.
+// While a person waits for stable, nobody is asked but the tasks that are known,
+// and none of them for long: the next pass makes up for it.
 func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time) (*rollout.Observation, error) {
 	var errs []error
 	trouble := func(doing string, err error) {
@@ -25,7 +27,8 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	}
 	seen := &rollout.Observation{}
 	var err error
-	seen.Tasks, seen.Desired, err = f.tasks(ctx)
+	urgent := s.Urgent() && f.memo.tasks != nil
+	seen.Tasks, seen.Desired, err = f.tasks(ctx, urgent)
 	trouble("look for tasks", err)
 	if seen.Tasks == nil && err != nil {
 		return nil, errors.Join(errs...)
@@ -33,11 +36,15 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	seen.Pace = f.memo.pace.Look(seen.Tasks, now)
 	seen.Swaps = f.memo.swaps.Look(seen.Tasks, f.epoch, now)
 	f.memo.pasts.Look(s, seen.Tasks, f.epoch, now)
+	seen.Archived, seen.Indexed = f.memo.archivedOf(s.Finished), f.memo.indexed.Load() == f.epoch
+	if urgent {
+		seen.Published = []string{f.memo.published}
+		return seen, nil
+	}
 	seen.Jobs, err = f.jobs(ctx, s, now)
 	trouble("look for models", err)
 	seen.Published, seen.Lost, err = f.published(ctx, s, now)
 	trouble("look for the release", err)
-	seen.Archived, seen.Indexed = f.memo.archivedOf(s.Finished), f.memo.indexed.Load() == f.epoch
 	if s.Active != nil && s.Active.Phase == rollout.Admitting {
 		seen.Admission, err = f.lookAtArtifact(ctx, *s.Active)
 		trouble("look at the artifact", err)
@@ -51,13 +58,11 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 }
 
 // tasks lists the fleet's tasks and asks each how it stands. While ECS cannot
-// be asked, the tasks it listed last are.
-func (f *Reconciler) tasks(ctx context.Context) ([]rollout.Task, int, error) {
-	listing, cancel := f.memo.listing.bound(ctx)
-	listed, desired, err := f.Tasks.List(listing)
-	cancel()
-	if f.memo.listing.failed = err != nil; err == nil {
-		f.memo.setTasks(listed, desired)
+// be asked, or is not for want of time, the tasks it listed last are.
+func (f *Reconciler) tasks(ctx context.Context, urgent bool) ([]rollout.Task, int, error) {
+	within, err := urgently, error(nil)
+	if !urgent {
+		within, err = 0, f.list(ctx)
 	}
 	asked := slices.Clone(f.memo.tasks)
 	var g errgroup.Group
@@ -65,7 +70,7 @@ func (f *Reconciler) tasks(ctx context.Context) ([]rollout.Task, int, error) {
 	for range min(atOnce, len(asked)) {
 		g.Go(func() error {
 			for i := int(next.Add(1)) - 1; i < len(asked); i = int(next.Add(1)) - 1 {
-				f.status(ctx, &asked[i])
+				f.status(ctx, &asked[i], within)
 			}
 			return nil
 		})
@@ -74,8 +79,29 @@ func (f *Reconciler) tasks(ctx context.Context) ([]rollout.Task, int, error) {
 	return asked, f.memo.desired, err
 }
 
-// status asks a task how it stands.
-func (f *Reconciler) status(ctx context.Context, t *rollout.Task) {
+// list asks ECS for the tasks.
+func (f *Reconciler) list(ctx context.Context) error {
+	ctx, cancel := f.memo.listing.bound(ctx)
+	defer cancel()
+	listed, desired, err := f.Tasks.List(ctx)
+	if f.memo.listing.failed = err != nil; err == nil {
+		f.memo.setTasks(listed, desired)
+	}
+	return err
+}
+
+// urgently is how long a task may take to tell how it stands while a person
+// waits for stable.
+const urgently = 300 * time.Millisecond
+
+// status asks a task how it stands: within so long, or 0 for as long as one may
+// take.
+func (f *Reconciler) status(ctx context.Context, t *rollout.Task, within time.Duration) {
+	if within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, within)
+		defer cancel()
+	}
 	if told, err := f.Control.Status(ctx, *t); err != nil {
 		t.Error = err.Error()
 	} else {

@@ -6,6 +6,12 @@ import (
 	"time"
 )
 
+// Urgent reports whether a person waits for stable: a rollback or an abort has
+// been taken, and nobody has acted on it.
+func (s State) Urgent() bool {
+	return slices.ContainsFunc(s.Requests, func(q Request) bool { return q.Verb == VerbRollback || q.Verb == VerbAbort })
+}
+
 // hear turns what people asked into places in the queue, the fleet's pause, or
 // a wish that a rollout will meet. Danger is heard first - to go back, to give
 // up, to pause - and of equals who asked first; who is overruled by that is
