@@ -219,6 +219,34 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
+// TestLeft tells of a crash when a later step has begun, or the rollout is held:
+// whoever only scored the candidate had been asked to leave it when the first
+// step began.
+func TestLeft(t *testing.T) {
+	begin := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	at := func(s int) time.Time { return begin.Add(time.Duration(s) * time.Second) }
+	history := []rollout.Event{{To: rollout.Admitting, At: at(0)}, {To: rollout.Shadow, At: at(10)}, {To: rollout.Canary, At: at(20)}, {To: rollout.Canary, At: at(40)}, {To: rollout.Held, At: at(60)}}
+	j := judging{Shadowed: map[string]bool{"a": true}}
+	for _, tt := range []struct {
+		task    string
+		crashed int
+		want    bool
+	}{{"a", 19, false}, {"a", 20, true}, {"a", 30, true}, {"a", 59, true}, {"b", 30, false}} {
+		for _, r := range []rollout.Rollout{
+			{Phase: rollout.Canary, Step: 1, Since: at(40), History: history[:4]},
+			{Phase: rollout.Held, HeldFrom: rollout.Canary, Since: at(60), History: history},
+		} {
+			if got := j.left(&r, rollout.Crash{Task: tt.task, At: at(tt.crashed)}); got != tt.want {
+				t.Errorf("%s, task %s crashed after %d s: left %v", r.Phase, tt.task, tt.crashed, got)
+			}
+		}
+	}
+	r := rollout.Rollout{Phase: rollout.Promoting, HeldFrom: rollout.Canary, Since: at(60), History: history}
+	if j.left(&r, rollout.Crash{Task: "a", At: at(70)}) {
+		t.Error("in promotion, all are asked to take it up")
+	}
+}
+
 // TestCrashesAreAskedForSeldom shows that ECS is not asked where nobody would
 // be at fault, nor more often than it likes, and that its silence holds up
 // nothing.

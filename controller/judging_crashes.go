@@ -55,7 +55,7 @@ func (j *judging) enter(r *rollout.Rollout, task string, arm judge.Arm) {
 // candidate alone, as those of the shadow phase are that no canary step takes.
 // Whether it had done so nobody knows.
 func (j *judging) left(r *rollout.Rollout, c rollout.Crash) bool {
-	return r.Comparing() == rollout.Canary && j.Shadowed[c.Task] && !c.At.Before(r.Since)
+	return r.Comparing() == rollout.Canary && j.Shadowed[c.Task] && !c.At.Before(r.CanarySince())
 }
 
 // account is on whose account a task of that arm crashes that has the

@@ -128,3 +128,18 @@ func (s State) BlameFrom() time.Time {
 	}
 	return from
 }
+
+// CanarySince is when the shadow phase ended, and its tasks were asked to leave
+// the candidate but for those that canary steps take.
+func (r Rollout) CanarySince() time.Time {
+	since := r.Since
+	for _, e := range slices.Backward(r.History) {
+		switch e.To { //nolint:exhaustive // the others begin neither
+		case Shadow:
+			return since
+		case Canary:
+			since = e.At
+		}
+	}
+	return since
+}
