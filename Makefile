@@ -10,10 +10,11 @@ TASKS    ?= 1
 SEED     ?= 0
 STEPS    ?= 2000
 NIGHTS   ?= 20s
+TIMES    ?= 200
 SIMULATE ?= middle
 BENCH_TAGS = $(shell test -e /usr/include/xgboost/c_api.h && command -v $(or $(CC),cc) >/dev/null && echo -tags xgboost)
 
-.PHONY: help build demo test race fuzz bench lint generate verify models clean interop soak nights faults mutants bench-check bench-scale simulate
+.PHONY: help build demo test race fuzz bench lint generate verify models clean interop soak recovery nights faults mutants bench-check bench-scale simulate
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -45,6 +46,9 @@ interop: ## call a task from Python and Java, with Apache Thrift's own clients
 
 soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction may fail
 	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' ./e2e -soak $(SOAK) -soak-tasks $(TASKS)
+
+recovery: ## measure how soon all tasks are back on stable, and another leads, TIMES each with real processes and faults of S3
+	$(GO) test -count=1 -timeout 0 -run '^$$' -bench 'Rollback|Takeover' -benchtime $(TIMES)x ./e2e
 
 nights: ## play the whole system in a deterministic world for NIGHTS; SEED=n STEPS=n plays and tells one night
 	$(GO) test -count=1 -v -timeout 0 -run 'TestNights$$' ./e2e/nights -seed $(SEED) -steps $(STEPS) -for $(NIGHTS)

@@ -67,7 +67,7 @@ func TestLossesAreBets(t *testing.T) {
 		after              time.Duration // of the second after the first
 		want               float64       // evidence of both
 	}{
-		{"two canaries", 1, 1, []Loss{canary, canary}, lossApart, math.Pow(20./11, 2)},
+		{"two canaries", 1, 1, []Loss{canary, canary}, lossApart, 20. / 11 * 20 / 11},
 		{"at once", 1, 1, []Loss{canary, canary}, lossApart - 1, 20. / 11},
 		{"of either", 1, 1, []Loss{canary, control}, lossApart, 20. / 11 * 2 / 11},
 		{"of few canaries", 1, 4, []Loss{canary, control}, lossApart, 50. / 14 * 5 / 14},
