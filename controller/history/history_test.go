@@ -284,6 +284,46 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestShort packs a chunk anew without its end, as a program would that stops in
+// the middle: its checksum is right, and that it is not whole is told, with what
+// it was to hold.
+func TestShort(t *testing.T) {
+	w := begin(t)
+	for _, l := range looks(3) {
+		if err := w.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	z, err := gzip.NewReader(bytes.NewReader(written(t, w)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < len(whole); n += 1 + (len(whole)-n)/50 { // closer and closer to the end
+		var packed bytes.Buffer
+		out := gzip.NewWriter(&packed)
+		if _, err := out.Write(whole[:n]); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open("chunk", packed.Bytes())
+		if !errors.Is(err, ErrDamaged) {
+			t.Fatalf("the first %d of %d bytes: %v", n, len(whole), err)
+		}
+		if header := bytes.IndexByte(whole, '\n'); n > header && !strings.HasPrefix(err.Error(), "read chunk, with looks 5 to 7 of ads-7,: ") {
+			t.Fatalf("the first %d of %d bytes: %v", n, len(whole), err)
+		}
+		if n == 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("nothing at all: %v", err)
+		}
+	}
+}
+
 // rewrite changes the JSON that a chunk begins with.
 func rewrite(t testing.TB, chunk []byte, change func(f map[string]any)) []byte {
 	t.Helper()
