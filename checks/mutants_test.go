@@ -357,6 +357,10 @@ func mutants() []mutant {
 			"!j.left(r, c) && !j.hostLost(c, crashed)", "!j.hostLost(c, crashed)", "TestAccounts",
 		},
 		{
+			10, "what tasks had before the state went back is held against the rollout", "controller/judging_crashes.go",
+			"\t\tclear(j.Arms)\n", "", "TestAccountsOfARestoredState",
+		},
+		{
 			10, "whoever is lost with its host has crashed", "controller/judging_crashes.go",
 			"!j.left(r, c) && !j.hostLost(c, crashed)", "!j.left(r, c)", "TestAccounts",
 		},

@@ -247,6 +247,35 @@ func TestLeft(t *testing.T) {
 	}
 }
 
+// TestAccountsOfARestoredState tries a rollout again, since the state went back:
+// what tasks had when it was tried before is nothing that they crash by.
+func TestAccountsOfARestoredState(t *testing.T) {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	r := &rollout.Rollout{Candidate: "v2", Phase: rollout.Shadow, ControlTasks: []string{"a", "b"}}
+	has := func(tasks ...string) (seen []rollout.Task) {
+		for _, id := range tasks {
+			seen = append(seen, rollout.Task{ID: id, Reachable: true, Serving: "v1", Shadow: "v2"})
+		}
+		return seen
+	}
+	j := &judging{Arms: map[string]judge.Arm{}, Served: map[string]bool{}, Shadowed: map[string]bool{}}
+	look := func(restored time.Time, tasks []rollout.Task, crashed string) []string {
+		j.begin(restored)
+		j.join(r, nil, tasks)
+		return j.crashes(r, []rollout.Crash{{Task: crashed, ExitCode: 2, At: now}}, now)[judge.Candidate]
+	}
+	look(time.Time{}, has("a", "b", "c"), "")
+	if got := look(time.Time{}, has("b", "c"), "a"); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("a crashed with it: %v", got)
+	}
+	if got := look(now, has("c"), "b"); len(got) > 0 {
+		t.Errorf("it was seen with it before the state went back, and not since: %v", got)
+	}
+	if got := look(now, nil, "c"); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("c was seen with it since, and crashed: %v", got)
+	}
+}
+
 // TestCrashesAreAskedForSeldom shows that ECS is not asked where nobody would
 // be at fault, nor more often than it likes, and that its silence holds up
 // nothing.

@@ -36,6 +36,7 @@ type judging struct {
 	Served     map[string]bool      `json:"served"`             // tasks that were seen to answer with the candidate
 	Shadowed   map[string]bool      `json:"shadowed,omitempty"` // those of Arms that are there from the shadow phase only
 	Crashed    []string             `json:"crashed"`            // tasks whose crash has been ruled on
+	Restored   time.Time            `json:"restored,omitzero"`  // when the state went back that Arms is of
 	HostLost   time.Time            `json:"host_lost,omitzero"`
 	Log        chronicle            `json:"log"`
 }
@@ -55,6 +56,7 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.O
 	if err := f.recall(ctx, j); err != nil {
 		return err
 	}
+	j.begin(s.RestoredAt)
 	j.join(r, taken, seen.Tasks)
 	if f.early(j, r, now) || r.Comparing() == rollout.Promoting && len(j.open(seen.Crashed, now)) == 0 {
 		j.tell(r, seen)

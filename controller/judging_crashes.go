@@ -9,6 +9,17 @@ import (
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
+// begin forgets what tasks had when the state went back: that was of a rollout
+// which is over, though one of its name is tried again.
+func (j *judging) begin(restored time.Time) {
+	if !j.Restored.Equal(restored) {
+		clear(j.Arms)
+		clear(j.Served)
+		clear(j.Shadowed)
+		j.Restored = restored
+	}
+}
+
 // join remembers on whose account each task would crash, by what it said that
 // it does: to be asked for something is not to have it. Whoever has the
 // candidate in memory, or takes it up, crashes on the candidate's account, but
