@@ -86,6 +86,20 @@ func TestPolicyThatWasShortened(t *testing.T) {
 	if !next.Active.TooFewSince.Equal(start.Add(time.Second)) {
 		t.Errorf("one task has been too few since %v", next.Active.TooFewSince)
 	}
+	if m := transition(next, seen, p.Default, start.Add(waiting+time.Second)); m.why != TooFewTasks {
+		t.Errorf("too few for long, and comes to %s (%s)", m.to, m.say)
+	}
+}
+
+// An arrow that is not drawn is a broken promise.
+func TestNoOtherArrow(t *testing.T) {
+	checkArrow(Queued, Admitting)
+	defer func() {
+		if recover() == nil {
+			t.Error("queued leads to live")
+		}
+	}()
+	checkArrow(Queued, Live)
 }
 
 // Who is told that there are too few tasks is told how many it takes.

@@ -100,6 +100,18 @@ func TestAdmissionIsStrict(t *testing.T) {
 	}
 }
 
+// Marks that only choose a letter's shape are seen by nobody, from the first of
+// each block to the last.
+func TestVariationSelectors(t *testing.T) {
+	for _, mark := range []rune{0x180b, 0x180f, 0xfe00, 0xfe0f, 0xe0100, 0xe01ef} {
+		m := releasetest.Manifest(0)
+		m.Thresholds["acme"+string(mark)] = 0.5
+		if reason, detail := refusedAdmission(t, releasetest.Pack(m, releasetest.Booster(0))); reason != release.BadManifest {
+			t.Errorf("a partner with %U: %q %s", mark, reason, detail)
+		}
+	}
+}
+
 // Beyond what a manifest may hold, nobody counts on.
 func TestAdmissionCountsBeforeItReads(t *testing.T) {
 	many := func(open, one, end string, n int) string {
