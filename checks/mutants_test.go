@@ -40,7 +40,7 @@ func mutants() []mutant {
 		},
 		{
 			1, "the next step chooses its canaries anew", "controller/rollout/state.go",
-			"if r.Phase != Canary {\n\t\tr.CanaryTasks, r.ControlTasks = nil, nil", "if true {\n\t\tr.CanaryTasks, r.ControlTasks = nil, nil", "TestRandomHistories",
+			"if r.Phase != Canary {\n\t\tr.CanaryTasks, r.ControlTasks = nil, nil", "if true {\n\t\tr.CanaryTasks, r.ControlTasks = nil, nil", "TestStories",
 		},
 		{
 			1, "a restored state knows what every task serves", "controller/rollout/corrections.go",
@@ -109,11 +109,11 @@ func mutants() []mutant {
 		},
 		{
 			4, "nothing is done while ECS cannot be asked", "controller/look.go",
-			"if seen.Tasks == nil && err != nil {", "if err != nil {", "TestRestoredWhateverIsDown",
+			"if seen.Tasks == nil && err != nil {", "if err != nil {", "TestWayBackWaitsForNobody",
 		},
 		{
 			4, "nothing is done while the judge cannot remember", "controller/look.go",
-			"trouble(\"judge\", err)", "if err != nil {\n\t\treturn nil, err\n\t}", "TestRestoredWhateverIsDown",
+			"trouble(\"judge\", err)", "if err != nil {\n\t\treturn nil, err\n\t}", "TestHarmIsToldWithoutMemory",
 		},
 		{
 			5, "the end of an archive is not waited for", "inference/release/archive.go",
@@ -262,7 +262,7 @@ func mutants() []mutant {
 		},
 		{
 			10, "a held rollout spends without end", "controller/rollout/budget.go",
-			"if r.Comparing() != Canary || proven {", "if r.Phase != Canary || proven {", "TestRandomHistories",
+			"if r.Comparing() != Canary || proven {", "if r.Phase != Canary || proven {", "TestStories",
 		},
 		{
 			10, "a good verdict of any step ends the budget", "controller/rollout/budget.go",

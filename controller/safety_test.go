@@ -318,7 +318,7 @@ func (s scene) overwrittenAt(t *testing.T, with string, at int) {
 	f := faults{world: s.stage()}
 	seen := 0
 	f.ask = func(what string) error {
-		if what != "pin" && what != "fetch" && !strings.HasPrefix(what, "put releases/") {
+		if what != "pin" && what != "fetch" && !strings.HasPrefix(what, "put releases/sha256/") {
 			return nil
 		}
 		f.mu.Lock()

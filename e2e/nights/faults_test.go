@@ -31,8 +31,8 @@ type seeded struct {
 func seededFaults() []seeded {
 	return []seeded{
 		{
-			"a crash counts against a rollout that a restored state tries again", "blame", 600_000, "controller/look.go",
-			"!c.At.IsZero() && c.At.Before(s.BlameFrom())", "false",
+			"what tasks had before the state went back is held against the rollout", "blame", 1_000_000, "controller/judging_crashes.go",
+			"\t\tclear(j.Arms)\n", "",
 		},
 		{
 			"a retried write takes a wish anew", "wish retried", 1_000_000, "controller/store.go",
@@ -50,7 +50,7 @@ func seededFaults() []seeded {
 			"s.became(Event{Wish: q.ID, Reason: Overruled})",
 		},
 		{
-			"the last wish wins", "danger overruled", 10_000, "controller/rollout/hear.go",
+			"the last wish wins", "danger overruled", 200_000, "controller/rollout/hear.go",
 			"case r.Asked == nil:", "case true:",
 		},
 		{

@@ -210,6 +210,7 @@ func restoreState(w *world) {
 	}
 	w.restoring(old.body)
 	w.say("operator", "restore an earlier version of state.json", describe(w.state()))
+	clear(w.fed) // and of what it cost, nobody knows any more
 	w.bucket.write(nil, stateKey(), old.body, "")
 }
 
