@@ -63,6 +63,26 @@ func appendTask(b []byte, t *rollout.Task) []byte {
 	b = strconv.AppendInt(append(b, `,"requests":`...), t.Requests, 10)
 	b = strconv.AppendInt(append(b, `,"filtered":`...), t.Filtered, 10)
 	b = strconv.AppendInt(append(b, `,"scored":`...), t.Scored, 10)
+	return append(appendStratum(b, t.Stratum), '}')
+}
+
+// appendStratum writes where a task runs, as far as that is known.
+func appendStratum(b []byte, s rollout.Stratum) []byte {
+	if s == (rollout.Stratum{}) {
+		return b
+	}
+	b = append(b, `,"stratum":{`...)
+	for _, f := range [...]struct{ name, value string }{
+		{"zone", s.Zone}, {"capacity_provider", s.CapacityProvider}, {"instance_type", s.InstanceType}, {"revision", s.Revision}, {"deployment", s.Deployment},
+	} {
+		if f.value == "" {
+			continue
+		}
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		b = appendText(append(append(append(b, '"'), f.name...), `":`...), f.value)
+	}
 	return append(b, '}')
 }
 

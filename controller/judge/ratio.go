@@ -41,8 +41,51 @@ func (s *State) weighRatio(t *Statistics, m int, p Policy) weighing {
 		temperedMean(r.Proofs[:], w.phi),
 		logBelow(x, n, p.ErrorFloor, w.phi),
 	}, []float64{.5, .5})
+	if spared, known := counted.spare(); known {
+		w.proof = logSumExp([]float64{w.proof, spared.proof(p)}, []float64{.5, .5})
+	}
 	r.Proof.note(p.ErrorFloor, p.ErrorRatio, w.proof, w.proof)
 	return w
+}
+
+// A spared is what two rates of rare events are without the worst half minute of
+// one task of either arm: one misfortune says nothing of a release, and should
+// not keep it from being proven.
+type spared struct {
+	n, x [Arms]float64
+	phi  float64
+}
+
+// spare leaves the worst moments out; known is false where they are not known,
+// or all there is.
+func (r *Ratio) spare() (s spared, known bool) {
+	by := r.ByMoment
+	for a := range by {
+		c, w := &by[a], r.Worst[a]
+		if w.N > 0 && w.X > 0 {
+			c.N, c.X, c.FF, c.G = c.N-w.N, c.X-w.X, max(0, c.FF-w.X*w.X/w.N), c.G-1
+		}
+		s.n[a], s.x[a] = c.N, max(0, c.X)
+		if !(c.N > 0) || c.G < 1 {
+			return spared{}, false
+		}
+	}
+	s.phi = overdispersion(by)
+	if r.Requests > 0 {
+		s.phi = max(s.phi, r.ByCluster[CandidateArm].N/r.Requests)
+	}
+	return s, r.Worst != [Arms]Moment{}
+}
+
+func (s spared) proof(p Policy) float64 {
+	var logs [3]float64
+	for i, a := range ratioProofs() {
+		logs[i] = ratioLog(s.x[CandidateArm], s.n[CandidateArm], s.x[ControlArm], s.n[ControlArm], p.ErrorRatio, a)
+	}
+	return logSumExp([]float64{
+		temperedMean(logs[:], s.phi),
+		logBelow(s.x[CandidateArm], s.n[CandidateArm], p.ErrorFloor, s.phi),
+	}, []float64{.5, .5})
 }
 
 // twoMoments is how many moments of tasks, again as many equal ones, events must
@@ -89,6 +132,11 @@ func overdispersion(by [Arms]ClusterSums) float64 {
 // tolerable says whether the candidate's rate as counted is fine.
 func (r *Ratio) tolerable(p Policy) bool {
 	rate := r.rates()
+	if s, known := r.spare(); known {
+		for a := range rate {
+			rate[a] = s.x[a] / s.n[a]
+		}
+	}
 	return rate[CandidateArm] <= max(p.ErrorFloor, p.ErrorRatio*rate[ControlArm])
 }
 

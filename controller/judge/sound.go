@@ -106,7 +106,7 @@ func (c ClusterSums) sound() bool {
 
 func (r Ratio) sound() bool {
 	for a := range r.N {
-		if !share01(r.X[a], r.N[a]) || !r.ByCluster[a].sound() || !r.ByTask[a].sound() || !r.ByMoment[a].sound() {
+		if !share01(r.X[a], r.N[a]) || !r.ByCluster[a].sound() || !r.ByTask[a].sound() || !r.ByMoment[a].sound() || !share01(r.Worst[a].X, r.Worst[a].N) {
 			return false
 		}
 	}

@@ -196,6 +196,14 @@ type Ratio struct {
 	ByCluster [Arms]ClusterSums `json:"by_cluster"`
 	ByTask    [Arms]ClusterSums `json:"by_task"`
 	ByMoment  [Arms]ClusterSums `json:"by_moment"` // by task and half a minute
+	Worst     [Arms]Moment      `json:"worst,omitzero"`
+}
+
+// Moment is what a task counted in the half minute in which an arm's tasks had
+// most events: of those, and of all.
+type Moment struct {
+	N float64 `json:"n"`
+	X float64 `json:"x"`
 }
 
 // Load is how much an arm had to do, for telling whether traffic is shared out

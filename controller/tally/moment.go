@@ -15,6 +15,7 @@ const momentLength = 30 * time.Second
 type moments struct {
 	since  time.Time // when the open ones began
 	closed [judge.Ratios][judge.Arms]judge.ClusterSums
+	worst  [judge.Ratios][judge.Arms]judge.Moment
 }
 
 // trials are x events in n trials.
@@ -29,23 +30,27 @@ func (s *State) closeMoments(now time.Time) {
 	if now.Sub(m.since) < momentLength {
 		return
 	}
-	m.since, m.closed = now, s.sumMoments()
+	m.since = now
+	m.closed, m.worst = s.sumMoments()
 	for i := range s.rows {
 		s.rows[i].moment = [judge.Ratios][judge.Arms]trials{}
 	}
 }
 
-// sumMoments is all moments, the open ones as they are.
-func (s *State) sumMoments() [judge.Ratios][judge.Arms]judge.ClusterSums {
-	all := s.moments.closed
+// sumMoments is all moments, the open ones as they are, and the worst of them.
+func (s *State) sumMoments() (all [judge.Ratios][judge.Arms]judge.ClusterSums, worst [judge.Ratios][judge.Arms]judge.Moment) {
+	all, worst = s.moments.closed, s.moments.worst
 	for i := range s.rows {
 		for m := range all {
 			for a, t := range s.rows[i].moment[m] {
 				addCluster(&all[m][a], float64(t.n), float64(t.x))
+				if w := &worst[m][a]; float64(t.x) > w.X {
+					*w = judge.Moment{N: float64(t.n), X: float64(t.x)}
+				}
 			}
 		}
 	}
-	return all
+	return all, worst
 }
 
 func (m *moments) walk(c *codec) {
@@ -53,6 +58,8 @@ func (m *moments) walk(c *codec) {
 	for r := range m.closed {
 		for a := range m.closed[r] {
 			walkSums(c, &m.closed[r][a])
+			c.number(&m.worst[r][a].N)
+			c.number(&m.worst[r][a].X)
 		}
 	}
 }

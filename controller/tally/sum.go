@@ -147,9 +147,9 @@ func addPairs(p *judge.PairSums, n, ten, one float64) {
 
 // sumRatios is what this look adds to the ratios, and their clusters.
 func (s *State) sumRatios(day increments) (r [judge.Ratios]judge.Ratio) {
-	moments := s.sumMoments()
+	moments, worst := s.sumMoments()
 	for m := range r {
-		r[m].N, r[m].X, r[m].Requests, r[m].ByMoment = day.n[m], day.x[m], s.exposed[m], moments[m]
+		r[m].N, r[m].X, r[m].Requests, r[m].ByMoment, r[m].Worst = day.n[m], day.x[m], s.exposed[m], moments[m], worst[m]
 	}
 	for a := range judge.Arms {
 		t := &s.tables[a]
