@@ -40,12 +40,14 @@ func (st Difference) estimate() estimate {
 	if !(st.Q > 0) || !(st.N[CandidateArm] > 0) || !(st.N[ControlArm] > 0) {
 		return e
 	}
-	var v [Arms]float64
-	theta := st.theta()
+	var v, moving [Arms]float64
+	theta := st.Theta()
 	for a := range v {
 		e.clusters[a] = st.G[a]
 		e.effective[a] = effective(st.N[a], st.NN[a], st.G[a])
-		v[a] = unbias(e.effective[a]) * max(0, st.U2[a]-2*theta*st.UV[a]+theta*theta*st.VV[a])
+		u2 := max(0, st.U2[a]-2*theta*st.UV[a]+theta*theta*st.VV[a])
+		v[a] = unbias(e.effective[a]) * u2
+		moving[a] = min(e.effective[a], normal(u2, st.U4[a]))
 		e.own[a] = v[a] / (st.Q * st.Q)
 		e.rates[a] = min(1, st.X[a]/st.N[a])
 	}
@@ -59,7 +61,7 @@ func (st Difference) estimate() estimate {
 	e.known = true
 	e.d = max(-1, min(1, (st.D-theta*st.Foretold)/st.Q))
 	e.info = inverse(max(variance, .7*st.Binomial) / st.Q / st.Q)
-	e.nu = satterthwaite(v, e.effective)
+	e.nu = satterthwaite(v, moving)
 	e.n = min(st.N[CandidateArm], st.N[ControlArm])
 	x, all := st.X[CandidateArm]+st.X[ControlArm], st.N[CandidateArm]+st.N[ControlArm]
 	e.events, e.few = max(0, min(x, all-x)), x <= all-x
@@ -67,18 +69,18 @@ func (st Difference) estimate() estimate {
 	return e
 }
 
-// theta is how much of what the clusters' past foretold came true: the slope of
-// the one on the other, as no past foretells too little or the contrary (CUPED:
-// Deng, Xu, Kohavi, Walker 2013). It goes to nothing where connections turn over.
-func (st Difference) theta() float64 {
-	if vv := st.VV[CandidateArm] + st.VV[ControlArm]; vv > 0 {
-		return max(0, min(1, (st.UV[CandidateArm]+st.UV[ControlArm])/vv))
-	}
-	return 0
-}
-
 // least is how many effective clusters the arm has that has fewer.
 func (e estimate) least() float64 { return min(e.effective[CandidateArm], e.effective[ControlArm]) }
+
+// normal is how many normal values would leave their variance as uncertain as
+// these do, from the sums of their squares and fourth powers: few clusters that
+// move much are few, however many others stand still.
+func normal(squares, fourths float64) float64 {
+	if !(fourths > 0) {
+		return math.Inf(1)
+	}
+	return 3 * squares * squares / fourths
+}
 
 // unbias makes up for deviations being taken from a mean that is estimated from
 // the same g clusters.

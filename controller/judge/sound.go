@@ -85,7 +85,7 @@ func (d Difference) sound() bool {
 		}
 	}
 	for a := range d.UV {
-		if !(math.Abs(d.UV[a]) < sensible) || !numbers(d.VV[a]) {
+		if !(math.Abs(d.UV[a]) < sensible) || !numbers(d.VV[a]) || !(d.U4[a] >= 0 && d.U4[a] < sensible*sensible) {
 			return false
 		}
 	}

@@ -126,6 +126,17 @@ type Difference struct {
 	UV       [Arms]float64 `json:"uv,omitzero"`
 	VV       [Arms]float64 `json:"vv,omitzero"`
 	Between  float64       `json:"between,omitempty"`
+	U4       [Arms]float64 `json:"u4,omitzero"` // sum over clusters of the fourth power of what of u is not foretold
+}
+
+// Theta is how much of what the clusters' past foretold came true: the slope of
+// the one on the other, as no past foretells too little or the contrary (CUPED:
+// Deng, Xu, Kohavi, Walker 2013). It goes to nothing where connections turn over.
+func (d Difference) Theta() float64 {
+	if vv := d.VV[CandidateArm] + d.VV[ControlArm]; vv > 0 {
+		return max(0, min(1, (d.UV[CandidateArm]+d.UV[ControlArm])/vv))
+	}
+	return 0
 }
 
 // Exceedance is the difference of the shares of requests that took at least

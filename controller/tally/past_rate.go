@@ -265,7 +265,7 @@ type forecast struct {
 	level float64             // excess of the whole task, as far as it is trusted
 	left  float64             // variance of what remains of the task's own
 	noise [MaxBuckets]float64 // influence of each cluster's past on the level
-	own   [MaxBuckets]float64 // excess of each cluster over the task's
+	own   [MaxBuckets]float64 // excess of each cluster over that
 }
 
 // make folds a task's past into the cells of an arm's table.
@@ -282,7 +282,7 @@ func (f *forecast) make(all *bygones, block int, ns, xs []float64, from, to shap
 			g := min(c<<from.shift>>to.shift, to.width-1)
 			off := xs[c] - b.excess*v
 			n[g] += v
-			f.own[g] += off
+			f.own[g] += xs[c] - f.level*v
 			f.noise[g] += b.trust * all.weigh(v) / b.weight * off / v
 		}
 	}

@@ -149,6 +149,7 @@ func walkDifference(c *codec, d *judge.Difference) {
 	for a := range judge.Arms {
 		c.number(&d.UV[a])
 		c.number(&d.VV[a])
+		c.number(&d.U4[a])
 		c.number(&d.N[a])
 		c.number(&d.X[a])
 		c.number(&d.U2[a])

@@ -251,7 +251,7 @@ func (s *State) refresh() {
 	for i := range s.streams {
 		if st := &s.streams[i]; st.stale {
 			st.served.U2, st.served.NN, st.served.G = [judge.Arms]float64{}, [judge.Arms]float64{}, [judge.Arms]int{}
-			st.served.UV, st.served.VV = [judge.Arms]float64{}, [judge.Arms]float64{}
+			st.served.UV, st.served.VV, st.served.U4 = [judge.Arms]float64{}, [judge.Arms]float64{}, [judge.Arms]float64{}
 			st.stale = false
 			stale = append(stale, i)
 		}
@@ -265,6 +265,27 @@ func (s *State) refresh() {
 			}
 		}
 	}
+	for a := range judge.Arms {
+		t := &s.tables[a]
+		width := t.width()
+		for i := range t.blocks {
+			for _, k := range stale {
+				t.blocks[i].addFourths(&s.streams[k].served, a, k*width, (k+1)*width)
+			}
+		}
+	}
+}
+
+// addFourths adds how uneven what was not foretold is between clusters.
+func (b *block) addFourths(d *judge.Difference, a, base, end int) {
+	u, v, theta, sum := b.columns[influence][base:end], b.columns[foretold][base:end], d.Theta(), 0.0
+	for c, n := range b.columns[closedN][base:end] {
+		if n > 0 {
+			rest := u[c] - theta*v[c]
+			sum += rest * rest * rest * rest
+		}
+	}
+	d.U4[a] += sum
 }
 
 func (b *block) addClosed(d *judge.Difference, a, base, end int) {
