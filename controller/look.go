@@ -39,6 +39,9 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	seen.Archived, seen.Indexed = f.memo.archivedOf(s.Finished), f.memo.indexed.Load() == f.epoch
 	if urgent {
 		seen.Published = []string{f.memo.published}
+		if j := f.memo.judging; j != nil && judged(s.Active) && j.rollout == s.Active.ID {
+			j.tell(s.Active, seen) // what was known when it was asked for
+		}
 		return seen, nil
 	}
 	seen.Jobs, err = f.jobs(ctx, s, now)
