@@ -38,7 +38,9 @@ func earlier(t *testing.T, commit string) (program string) {
 
 // TestUpgrade takes four models live while controller and tasks are exchanged
 // under way, each for a newer or an older one: a rollout that waits for its
-// approval in a canary step is carried on by whoever comes next.
+// approval in a canary step is carried on by whoever comes next. An older
+// controller counts it anew, and its judge proves nothing where the first look
+// knows very much; so there a person promotes it.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	const tasks = 4
@@ -62,12 +64,13 @@ func TestUpgrade(t *testing.T) {
 
 	for _, step := range []struct {
 		what, model string
+		verb        rollout.Verb // by which a person lets it go on
 		exchange    func()
 	}{
-		{"a newer controller takes over from an older one", "better", func() { s.exchangeController(newer) }},
-		{"newer tasks take over, one by one, in a canary step", "burst-1", func() { s.exchangeTasks(versions, newer, tasks) }},
-		{"an older controller takes over from a newer one", "burst-2", func() { s.exchangeController(older) }},
-		{"older tasks take over, and newer controllers", "burst-3", func() {
+		{"a newer controller takes over from an older one", "better", rollout.VerbResume, func() { s.exchangeController(newer) }},
+		{"newer tasks take over, one by one, in a canary step", "burst-1", rollout.VerbResume, func() { s.exchangeTasks(versions, newer, tasks) }},
+		{"an older controller takes over from a newer one", "burst-2", rollout.VerbPromote, func() { s.exchangeController(older) }},
+		{"older tasks take over, and newer controllers", "burst-3", rollout.VerbResume, func() {
 			s.exchangeTasks(versions, older, tasks)
 			s.exchangeController(newer)
 		}},
@@ -80,7 +83,7 @@ func TestUpgrade(t *testing.T) {
 		s.fleet(step.model+" to wait still, while "+step.what, func(f api.Fleet) bool {
 			return f.Active != nil && f.Active.ID == id && f.Active.Phase == string(rollout.Held) && f.Tasks.Ready == tasks
 		})
-		s.ask(rollout.VerbResume, api.Ask{Why: step.what})
+		s.ask(step.verb, api.Ask{Why: step.what})
 		if f := s.serves(step.model, tasks); f.Last == nil || f.Last.ID != id || f.Last.Phase != string(rollout.Live) {
 			t.Errorf("%s: %s", step.what, describe(f))
 		}
