@@ -150,7 +150,7 @@ func mutants() []mutant {
 		},
 		{
 			6, "a deposed controller goes on with a newer state", "controller/loop.go",
-			"stored.Epoch > f.least() {", "stored.Epoch > f.epoch+1 {", "TestTwoControllers",
+			"newest > f.least() {", "newest > f.epoch+1 {", "TestTwoControllers",
 		},
 		{
 			6, "a lease lasts for as long as its store takes to answer", "controller/leader.go",
@@ -183,6 +183,10 @@ func mutants() []mutant {
 		{
 			6, "a leader waits for ever for one that the state tells of", "controller/leader.go",
 			"c.Elector.Raise(used)", "_ = used", "TestRepairs",
+		},
+		{
+			6, "epochs begin anew where lease and state were put back", "controller/loop.go",
+			"return max(stored.Epoch, look.Epoch), nil", "return stored.Epoch, nil", "TestLookTellsOfEpochs",
 		},
 		{
 			6, "epochs are reckoned from a poisoned task", "controller/rollout/counters.go",

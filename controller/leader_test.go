@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -430,4 +431,33 @@ func TestFence(t *testing.T) {
 			t.Errorf("what hangs was let go after %v (%v), want the end of the lease", took, err)
 		}
 	})
+}
+
+// TestLookTellsOfEpochs leads under an epoch of which lease and state tell that
+// it is the newest, as both were put back, while the last look was another's:
+// nothing is done before there is a later epoch. A look that nobody can have had
+// tells nothing.
+func TestLookTellsOfEpochs(t *testing.T) {
+	for _, tt := range []struct{ look, raised int64 }{{4, 0}, {5, 5}, {9, 9}, {maxEpoch + 1, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			first := w.reconciler(4)
+			playJob(t, w, "first", func() error { _, err := first.Pass(t.Context()); return err })
+			look := w.look(t)
+			look.Epoch = tt.look
+			body, err := json.Marshal(look)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Replace(t.Context(), lookKey("ads"), body); err != nil {
+				t.Fatal(err)
+			}
+			r, raised := w.reconciler(5), int64(0)
+			r.own, r.raise = false, func(used int64) { raised = used }
+			_, err = r.Pass(t.Context())
+			if raised != tt.raised || errors.Is(err, errDeposed) != (tt.raised > 0) || r.own != (tt.raised == 0) {
+				t.Errorf("a look of epoch %d: raised to %d, want %d: %v", tt.look, raised, tt.raised, err)
+			}
+		})
+	}
 }

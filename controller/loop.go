@@ -102,11 +102,32 @@ var errDeposed = fmt.Errorf("the state was written under another lease, ours is 
 // epoch is needed, if the lease is still ours.
 func (f *Reconciler) load(ctx context.Context) (stored rollout.State, etag string, err error) {
 	stored, etag, err = f.store.load(ctx, f.Fleet.Name)
-	if err == nil && stored.Epoch > f.least() {
-		f.raise(stored.Epoch)
-		err = fmt.Errorf("epoch %d, ours is %d: %w", stored.Epoch, f.epoch, errDeposed)
+	if err != nil {
+		return stored, etag, err
+	}
+	newest, err := f.newestEpoch(ctx, stored)
+	if err == nil && newest > f.least() {
+		f.raise(newest)
+		err = fmt.Errorf("epoch %d, ours is %d: %w", newest, f.epoch, errDeposed)
 	}
 	return stored, etag, err
+}
+
+// newestEpoch is the one that the state tells of, or until it is ours the last
+// look: where lease and state were both put back, that remembers what they do
+// not.
+func (f *Reconciler) newestEpoch(ctx context.Context, stored rollout.State) (int64, error) {
+	if f.own {
+		return stored.Epoch, nil
+	}
+	look, err := f.store.Look(ctx, f.Fleet.Name)
+	if errors.Is(err, rollout.ErrUnavailable) {
+		return 0, err
+	}
+	if look.Epoch > maxEpoch { // nobody can have come so far
+		look.Epoch = 0
+	}
+	return max(stored.Epoch, look.Epoch), nil
 }
 
 // least is the newest epoch that may be met without a doubt that it is another
