@@ -22,6 +22,7 @@ func repairs() []repair {
 	const operating, judge, fleet = "docs/operating.md", "docs/judge.md", "docs/fleet.md"
 	const stories = "controller/rollout:TestStories"
 	return []repair{
+		{operating, "promote it by hand, or try it again", "e2e:TestUpgrade"},
 		{operating, "Give the bucket versioning.", "e2e:TestStateMended"},
 		{operating, "keep the API inside the network that may roll back.", "(a matter of the network)"},
 		{operating, "close them to everybody else, and let tasks know the controller by one of these, or both:", "inference:TestPortsOverTLS"},

@@ -201,8 +201,8 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 		if arm == judge.Candidate {
 			due = r.Candidate
 		}
-		if arm == "" || t.Reachable && (t.Generation != r.Generation || t.Serving != due) {
-			continue
+		if arm == "" || t.Reachable && (t.Generation != r.Generation || t.Serving != due || t.Buckets == 1) {
+			continue // in one bucket it counts for nobody yet, whatever its generation
 		}
 		if compared {
 			look.Expected[arm]++

@@ -1,12 +1,14 @@
 package controller
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/tally"
 )
 
 // What a task has counted comes with where and as what it runs.
@@ -48,7 +50,7 @@ func TestPastsAreToldBesideTheCompared(t *testing.T) {
 		r := w.reconciler(1)
 		step := func() error { _, err := r.Pass(t.Context()); return err }
 		playJob(t, w, "first", step)
-		told, mute := 0, 0
+		told, mute, early := 0, 0, 0
 		playJob(t, w, "good", func() error {
 			err := step()
 			s, _, loading := r.store.load(t.Context(), "ads")
@@ -71,6 +73,18 @@ func TestPastsAreToldBesideTheCompared(t *testing.T) {
 			if look.Expected[judge.Candidate]+look.Expected[judge.Control] != compared {
 				t.Errorf("%d reports are compared, %v expected", compared, look.Expected)
 			}
+			for id, arm := range s.Active.Arms() {
+				if i := slices.IndexFunc(tasks, func(t rollout.Task) bool { return t.ID == id }); look.Expected[arm] > 0 && tasks[i].Buckets > 1 && tasks[i].Generation == s.Active.Generation {
+					late := slices.Clone(tasks)
+					late[i].Buckets = 1 // it has not taken its assignment, but has the generation by another
+					look, _ := r.lookAtCounts(t.Context(), s, r.memo.judging, late, time.Now())
+					if slices.ContainsFunc(look.Reports, func(r tally.Report) bool { return r.Task == id }) || look.Expected[judge.Candidate]+look.Expected[judge.Control] >= compared {
+						t.Errorf("%s counts in one bucket, and is compared: %v", id, look.Expected)
+					}
+					early++
+					break
+				}
+			}
 			for id := range s.Active.Gathers() {
 				w.tasks[id].Reachable = false
 				tasks, _, _ := r.tasks(t.Context(), false)
@@ -82,8 +96,8 @@ func TestPastsAreToldBesideTheCompared(t *testing.T) {
 			}
 			return err
 		})
-		if told == 0 || mute == 0 {
-			t.Errorf("%d pasts were told, %d could not be", told, mute)
+		if told == 0 || mute == 0 || early == 0 {
+			t.Errorf("%d pasts were told, %d could not be, %d tasks were early", told, mute, early)
 		}
 	})
 }
