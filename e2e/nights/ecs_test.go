@@ -74,6 +74,8 @@ func (w *world) lose(t *task, why string) {
 
 // crash ends a task by itself.
 func (w *world) crash(t *task, code int, why string) {
+	w.touch(t.id) // it may have changed by itself
+	w.look()
 	w.say("ECS", t.id+" "+why, w.doing(t))
 	w.died(t, true)
 	w.kill(t)

@@ -45,7 +45,7 @@ func seededFaults() []seeded {
 			"return w.Became != \"\" && now.Sub(w.At) >= WishKept", "return w.Became != \"\"",
 		},
 		{
-			"a wish that was overruled is not told of", "wish unsaid", 20_000, "controller/rollout/hear.go",
+			"a wish that was overruled is not told of", "wish unsaid", 100_000, "controller/rollout/hear.go",
 			"s.end(q, Overruled, fmt.Sprintf(\"%s asked by %s does not happen: %s, asked by %s, goes first\", q.Verb, q.By, aim(by), by.By), now)",
 			"s.became(Event{Wish: q.ID, Reason: Overruled})",
 		},
@@ -54,7 +54,7 @@ func seededFaults() []seeded {
 			"case r.Asked == nil:", "case true:",
 		},
 		{
-			"a new leader leaves alone the tasks that do what they should", "deposed", 500_000, "controller/rollout/takeover.go",
+			"a new leader leaves alone the tasks that do what they should", "deposed", 3_000_000, "controller/rollout/takeover.go",
 			"slices.Concat(back, fences, forward)", "slices.Concat(back, forward)",
 		},
 		{
@@ -63,11 +63,11 @@ func seededFaults() []seeded {
 			"return c.Control.Assign(ctx, address, a, epoch)",
 		},
 		{
-			"generations are counted on from a restored state", "not restored", 250_000, "controller/rollout/counters.go",
+			"generations are counted on from a restored state", "not restored", 600_000, "controller/rollout/counters.go",
 			"if seen.Known == (Counters{}) && top == s.Generation {", "if top >= s.Generation {",
 		},
 		{
-			"any jump of an epoch is believed", "poisoned", 10_000, "inference/orders.go",
+			"any jump of an epoch is believed", "poisoned", 50_000, "inference/orders.go",
 			"case epoch-o.epoch > maxStep:", "case epoch-o.epoch > math.MaxInt64:",
 		},
 		{
@@ -83,11 +83,7 @@ func seededFaults() []seeded {
 			"if one.Unhealthy && one.Arm == arm {", "if one.Unhealthy && one.Arm == arm && arm == judge.Control {",
 		},
 		{
-			"epochs are counted on from a lease that was removed", "shared epoch", 500_000, "controller/lease.go",
-			"max(e.held.Epoch, e.used) + unseen", "e.held.Epoch",
-		},
-		{
-			"epochs begin anew where the lease was removed", "leaderless", 20_000, "controller/lease.go",
+			"epochs begin anew where the lease was removed", "leaderless", 50_000, "controller/lease.go",
 			"if anew || next.Epoch <= e.used {\n\t\tnext.Epoch = max(next.Epoch, e.held.Epoch, e.used) + 1", "if anew {\n\t\tnext.Epoch = next.Epoch%unseen + 1",
 		},
 		{
