@@ -156,9 +156,18 @@ func (s *stack) fleet(what string, is func(f api.Fleet) bool) (seen api.Fleet) {
 func (s *stack) serves(name string, tasks int) api.Fleet {
 	s.Helper()
 	return s.fleet("all tasks to serve "+name, func(f api.Fleet) bool {
-		return f.Active == nil && f.Stable != nil && strings.HasSuffix(f.Stable.Source, "/"+name+".tar.gz") &&
+		return f.Active == nil && f.Stable != nil && strings.HasSuffix(source(f), "/"+name+".tar.gz") &&
 			f.Default != nil && f.Default.Digest == f.Stable.Digest && f.Tasks.Ready == tasks && f.Tasks.OnStable == tasks
 	})
+}
+
+// source is where stable came from. An API of before may have looked for the
+// passport too early, and not again; then the last rollout tells.
+func source(f api.Fleet) string {
+	if f.Stable.Source == "" && f.Last != nil && f.Last.Candidate == f.Stable.Digest {
+		return f.Last.Source
+	}
+	return f.Stable.Source
 }
 
 func describe(f api.Fleet) string {
