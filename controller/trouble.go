@@ -47,20 +47,37 @@ func (t *trouble) log(ctx context.Context, log *slog.Logger, doing string, err e
 // several joins errors of many alike, of which a few are told.
 func several(errs []error) error {
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	if len(errs) <= maxTold {
+	if told(errs) == len(errs) {
 		return errors.Join(errs...)
 	}
 	return many(errs)
 }
 
-// maxTold is how many errors of many are told.
-const maxTold = 3
+// How many errors of many are told, and in how many letters, beyond the first.
+const (
+	maxTold    = 3
+	maxLetters = 700
+)
+
+// told is how many of the errors are told.
+func told(errs []error) int {
+	n := min(maxTold, len(errs))
+	for n > 1 && len(errors.Join(errs[:n]...).Error()) > maxLetters {
+		n--
+	}
+	return n
+}
 
 // many are more errors than anybody wants to read.
 type many []error
 
 func (m many) Error() string {
-	return fmt.Sprintf("%v\nand %d more errors", errors.Join(m[:maxTold]...), len(m)-maxTold)
+	n := told(m)
+	more := "errors"
+	if len(m)-n == 1 {
+		more = "error"
+	}
+	return fmt.Sprintf("%v\nand %d more %s", errors.Join(m[:n]...), len(m)-n, more)
 }
 
 func (m many) Unwrap() []error { return m }

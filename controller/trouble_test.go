@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,5 +59,17 @@ func TestSeveral(t *testing.T) {
 	err := several([]error{one, nil, one, one, one, two})
 	if want := "one\none\none\nand 2 more errors"; err.Error() != want || !errors.Is(err, two) {
 		t.Errorf("got %q, want %q and all five in it", err, want)
+	}
+}
+
+// However long each of many errors is, they are told in a few lines.
+func TestSeveralAreShort(t *testing.T) {
+	long := errors.New(strings.Repeat("x", 300))
+	for n, says := range map[int]string{1: "", 2: "", 3: "and 1 more error", 9: "and 7 more errors"} {
+		errs := slices.Repeat([]error{long, nil}, n)
+		text := several(errs).Error()
+		if len(text) > 800 || !strings.HasSuffix(text, says) {
+			t.Errorf("of %d errors it tells %d letters, ending in %q", n, len(text), text[max(0, len(text)-20):])
+		}
 	}
 }
