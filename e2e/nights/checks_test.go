@@ -50,7 +50,7 @@ type checks struct {
 type death struct {
 	task            string
 	serving, shadow string
-	preparing       string
+	preparing       []string // release and shadow that it took up
 }
 
 // order is an assignment on its way.
@@ -260,7 +260,7 @@ func (w *world) blame(e rollout.Event) {
 	}
 	guilty := 0
 	for _, d := range w.deaths {
-		if slices.Contains([]string{d.serving, d.shadow, d.preparing}, e.Candidate) {
+		if slices.Contains(append(d.preparing, d.serving, d.shadow), e.Candidate) {
 			guilty++
 		}
 	}
@@ -271,9 +271,14 @@ func (w *world) blame(e rollout.Event) {
 
 // died notes what a task did when it ended.
 func (w *world) died(t *task, crashed bool) {
-	if crashed {
-		w.deaths = append(w.deaths, death{t.id, t.told.Serving, t.told.Shadow, t.told.Preparing})
+	if !crashed {
+		return
 	}
+	d := death{task: t.id, serving: t.told.Serving, shadow: t.told.Shadow}
+	if o := w.orders[t.id]; t.told.Preparing != "" && o != nil { // it names the one that is first
+		d.preparing = []string{o.Release, o.Shadow}
+	}
+	w.deaths = append(w.deaths, d)
 }
 
 // maxEaten is how many canary tasks one rollout may cost before it ends: six,
