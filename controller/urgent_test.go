@@ -81,6 +81,9 @@ func TestWayBackWaitsForNobody(t *testing.T) {
 				}
 			}
 			onStable(hung)
+			if a := w.state(t).Active; a == nil || a.History[len(a.History)-1].Verdict == nil || a.Exposed == 0 {
+				t.Errorf("%s: what the judge said last, and what the candidate answered, is not in the record: %+v", verb, a)
+			}
 			if w.state(t).Urgent() {
 				t.Error("the wish has been acted on, and still hurries the loop")
 			}
