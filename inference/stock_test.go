@@ -175,31 +175,26 @@ func TestStockAndSlowSenders(t *testing.T) {
 }
 
 func TestStockAndIdleConnectionsAtStop(t *testing.T) {
-	l, err := thrift.NewTServerSocket("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := newStock(stock{newToyTask(t, newToyShop(low))}, l, true)
-	if err := server.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	go server.AcceptLoop()
-	idle, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client(idle, FramedBinary).Filter(t.Context(), &adfilter.BidRequest{}); err != nil {
-		t.Fatal(err)
-	}
-	stopped := make(chan struct{})
-	go func() { server.Stop(); close(stopped) }()
-	select {
-	case <-stopped:
-		t.Error("the stock server stops")
-	case <-time.After(50 * time.Millisecond): // and for ever
-	}
-	idle.Close()
-	<-stopped
+	synctest.Test(t, func(t *testing.T) {
+		ports, end := startStock(t, stock{newToyTask(t, newToyShop(low))}, true)
+		idle, err := ports.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client(idle, FramedBinary).Filter(t.Context(), &adfilter.BidRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // until it waits for the next request: only then is it idle
+		stopped := make(chan struct{})
+		go func() { end(); close(stopped) }()
+		select {
+		case <-stopped:
+			t.Error("the stock server stops")
+		case <-time.After(time.Hour): // and for ever
+		}
+		idle.Close()
+		<-stopped
+	})
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newToyTask(t, newToyShop()))
 		conn, err := r.data.dial()
