@@ -39,3 +39,17 @@ func (s *State) Coarsen() {
 
 // Width is how many clusters a task has at most.
 func (s *State) Width() int { return s.tables[judge.ControlArm].width() }
+
+// Lose drops a column of the first block of a table: of the candidate's, of
+// stable's, or of pairs.
+func (s *State) Lose(table, column int) bool {
+	b := &s.tables[table].blocks[0]
+	if b.columns[column] == nil {
+		return false
+	}
+	b.columns[column] = nil
+	return true
+}
+
+// Misplace puts the first block of pairs into a stratum that there is not.
+func (s *State) Misplace() { s.tables[pairsTable].blocks[0].stratum = maxStrata }

@@ -2,6 +2,7 @@ package tally
 
 import (
 	"math"
+	"slices"
 
 	"github.com/sluicehq/sluice/controller/judge"
 )
@@ -54,7 +55,6 @@ func (s *State) countStable(t *taking, i int, n, x []float64) {
 		ns[g] += v
 		xs[g] += x[g] - rate*v
 	}
-	s.pasts = nil
 }
 
 // gather adds what one partner counts to the past of a task that is compared
@@ -67,18 +67,6 @@ func (s *State) gather(t *taking, p *partnerReading) {
 			p.served[i].addTo(t.tail[i][:])
 		}
 	}
-}
-
-// pastOf is what is known of a stream's past.
-func (s *State) pastOf(stream int) bygones {
-	if len(s.pasts) < len(s.streams) {
-		s.pasts = make([]bygones, len(s.streams))
-	}
-	all := &s.pasts[stream]
-	if len(all.tasks) < len(s.tables[judge.ControlArm].blocks) {
-		*all = s.bygonesOf(stream)
-	}
-	return *all
 }
 
 // past is a column of the past, which tasks have that served stable beforehand.
@@ -140,6 +128,9 @@ type bygones struct {
 // bygonesOf looks into the past of one stream.
 func (s *State) bygonesOf(stream int) bygones {
 	t := &s.tables[judge.ControlArm]
+	if !slices.ContainsFunc(t.blocks, func(b block) bool { return b.columns[pastN] != nil }) {
+		return bygones{}
+	}
 	width := t.width()
 	rate, _ := s.streams[stream].usual.rate()
 	all := bygones{tasks: make([]bygone, len(t.blocks)), unit: max(1e-4, rate*(1-rate))}
@@ -271,7 +262,7 @@ type forecast struct {
 // make folds a task's past into the cells of an arm's table.
 func (f *forecast) make(all *bygones, block int, ns, xs []float64, from, to shape) {
 	*f = forecast{left: all.between}
-	if block == noSlot || !(all.tasks[block].weight > 0) {
+	if block == noSlot || len(all.tasks) == 0 || !(all.tasks[block].weight > 0) {
 		return
 	}
 	b := &all.tasks[block]

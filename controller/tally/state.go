@@ -66,8 +66,6 @@ type State struct {
 	lost     int      // reports of which a part was lost
 	worth    worth
 
-	pasts []bygones // by stream; rebuilt when any past has grown, never stored
-
 	// Of the last look's policy: a step closes windows by it.
 	windowRequests, windowBuckets int
 }

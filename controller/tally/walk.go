@@ -78,7 +78,7 @@ func (s *State) walkTables(c *codec) {
 			c.fail(damaged("a table has no shape"))
 			return
 		}
-		elements(c, &table.blocks, func(b *block) { b.walk(c, s.lines(t), table.width(), t) })
+		elements(c, &table.blocks, func(b *block) { b.walk(c, s.lines(t), table.width(), t, len(s.strata)) })
 	}
 	elements(c, &s.rows, func(r *row) { r.walk(c) })
 	for i := range s.rows {
@@ -104,7 +104,8 @@ func (s *State) consistent() bool {
 	for _, edge := range s.drift.edges {
 		edges = edges && edge >= 0 && edge <= judge.ScoreBins
 	}
-	return n <= judge.MaxPartners && len(s.inTail) == n && len(s.traffic) == n && streams && edges
+	strata := len(s.strata) <= maxStrata && len(s.strata) >= min(1, len(s.streams))
+	return strata && n <= judge.MaxPartners && len(s.inTail) == n && len(s.traffic) == n && streams && edges
 }
 
 // derive rebuilds what is not stored.
@@ -189,7 +190,7 @@ func (d *drift) walk(c *codec) {
 	}
 }
 
-func (b *block) walk(c *codec, lines, width, t int) {
+func (b *block) walk(c *codec, lines, width, t, strata int) {
 	c.string(&b.task)
 	integer(c, &b.stratum)
 	for i := range b.columns {
@@ -208,6 +209,9 @@ func (b *block) walk(c *codec, lines, width, t int) {
 		}
 	}
 	c.cells(&b.scores, judge.ScoreBins)
+	if c.reading && (b.stratum < 0 || b.stratum >= max(1, strata)) {
+		c.fail(damaged("a task's clusters have no stratum"))
+	}
 	if c.reading && c.err == nil && !b.whole(t) {
 		c.fail(damaged("a task's clusters are missing"))
 	}
@@ -224,12 +228,33 @@ func (b *block) whole(t int) bool {
 			return false
 		}
 	}
+	for _, kind := range together(t) { // with the first of them come all
+		for _, column := range b.columns[kind[0]:kind[1]] {
+			if (column == nil) != (b.columns[kind[0]] == nil) {
+				return false
+			}
+		}
+	}
+	for _, column := range b.outcomes {
+		if (column == nil) != (b.outcomes[outcomes] == nil) {
+			return false
+		}
+	}
 	for _, column := range b.rare {
 		if column == nil {
 			return false
 		}
 	}
 	return true
+}
+
+// together are the columns of a table that come together, from the first to
+// before the last.
+func together(t int) [][2]int {
+	if t == pairsTable {
+		return [][2]int{{bids, live}, {live, beside}, {beside, present}, {present, coming}, {coming, value}, {value, blockColumns}}
+	}
+	return [][2]int{{pastN, pastX + 1}}
 }
 
 func (r *row) walk(c *codec) {

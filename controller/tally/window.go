@@ -60,7 +60,7 @@ func (s *State) closeWindows(least int64, clusters int) {
 	var ready []window
 	for i := range s.streams {
 		if open := s.streams[i].open; min(open[judge.CandidateArm], open[judge.ControlArm]) >= least {
-			ready = append(ready, window{stream: i, parts: make([]([judge.Arms]side), len(s.strata)), past: s.pastOf(i)})
+			ready = append(ready, window{stream: i, parts: make([]([judge.Arms]side), len(s.strata)), past: s.bygonesOf(i)})
 		}
 	}
 	if len(ready) == 0 {
