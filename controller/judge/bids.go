@@ -60,9 +60,15 @@ func (st Stream) bids() estimate {
 	e.info = inverse(max(variance, floor))
 	flipping := p.flipping(g)
 	e.nu = max(1, flipping-1)
-	e.phi = max(1, variance/floor, e.n/min(e.n, units(p.N, p.NN, p.M)))
+	e.phi = max(1, variance/floor, st.clumped())
 	e.ready = e.events >= minFlips && flipping >= minClusters
 	return e
+}
+
+// clumped is how many bids on explored pairs come from one independent source.
+func (st Stream) clumped() float64 {
+	n, p := float64(st.BidsSeen), st.Bids
+	return n / min(n, units(p.N, p.NN, p.M))
 }
 
 // missing is what all bids say, together and by partner.
@@ -73,34 +79,31 @@ type missing struct {
 	loudest int     // partner, or -1
 }
 
-// weighAllBids weighs all bids and each partner's. A partner's weight is half
-// its share of bids and half an equal share of those that have any; one with
-// less than thirty differing bids keeps still.
-func weighAllBids(streams []Stream, margin float64) missing {
+// weighMissing weighs all bids and each partner's, of as many streams as there
+// are shares. A partner's weight is half its share and half an equal share of
+// those that have any; one with less than thirty differing bids keeps still.
+func weighMissing(shares []float64, weigh func(stream int) miss) missing {
 	m := missing{loudest: -1}
-	if len(streams) < FirstPartner {
+	if len(shares) < FirstPartner {
 		return m
 	}
-	m.all = weighBids(streams[Overall], margin)
-	partners := streams[FirstPartner:]
-	m.by = make([]miss, len(partners))
+	m.all = weigh(Overall)
 	total, with := 0.0, 0.0
-	for _, st := range partners {
-		total += max(0, st.Bids.N)
-		if st.Bids.N > 0 {
-			with++
+	for _, share := range shares[FirstPartner:] {
+		if share > 0 {
+			total, with = total+share, with+1
 		}
 	}
-	m.against = m.all.against
-	if with == 0 {
+	if m.against = m.all.against; with == 0 {
 		return m
 	}
-	logs, weights := make([]float64, len(partners)), make([]float64, len(partners))
-	for k, st := range partners {
-		m.by[k] = weighBids(st, margin)
+	logs, weights := make([]float64, len(shares)-FirstPartner), make([]float64, len(shares)-FirstPartner)
+	m.by = make([]miss, len(logs))
+	for k := range m.by {
+		m.by[k] = weigh(FirstPartner + k)
 		logs[k] = m.by[k].against
-		if st.Bids.N > 0 {
-			weights[k] = .5/with + .5*st.Bids.N/total
+		if share := shares[FirstPartner+k]; share > 0 {
+			weights[k] = .5/with + .5*share/total
 		}
 		if m.by[k].ready && (m.loudest < 0 || logs[k] > logs[m.loudest]) {
 			m.loudest = k
@@ -108,6 +111,27 @@ func weighAllBids(streams []Stream, margin float64) missing {
 	}
 	m.against = logSumExp([]float64{m.all.against, logSumExp(logs, weights)}, []float64{.5, .5})
 	return m
+}
+
+// weighAllBids weighs missed bids, together and by partner.
+func weighAllBids(streams []Stream, margin float64) missing {
+	shares := make([]float64, len(streams))
+	for i, st := range streams {
+		shares[i] = st.Bids.N
+	}
+	return weighMissing(shares, func(i int) miss { return weighBids(streams[i], margin) })
+}
+
+// rule says what is missing: in how far, and by which partner where one says
+// more than all together.
+func (m missing) rule(r *ruling, t *Statistics, margin float64, setting string) {
+	r.against, r.basis = m.against, m.all.estimate
+	r.band = band{-1, margin, margin}
+	r.setting = setting
+	if m.loudest >= 0 && m.by[m.loudest].against > m.all.against && r.excess() >= 0 {
+		r.Partner = t.Partners[m.loudest].Name
+		r.named = []string{r.Partner}
+	}
 }
 
 // ruleBids rules on bids that would have been missed.
@@ -119,16 +143,10 @@ func (s *State) ruleBids(t *Statistics, p Policy) ruling {
 	}
 	r.Threshold = 1 / missedBidsAlpha
 	m := weighAllBids(t.Streams, p.MissedBidsMargin)
-	r.against, r.basis = m.against, m.all.estimate
-	r.band = band{-1, p.MissedBidsMargin, p.MissedBidsMargin}
-	r.setting = "missed_bids_margin"
+	m.rule(&r, t, p.MissedBidsMargin, "missed_bids_margin")
 	best := s.proven(GateMissedBids, r.band, m.all.proof)
 	r.asked = t.Served && p.MissedBids == Require && t.Streams[Overall].BidsSeen > 0
 	r.show(best)
-	if m.loudest >= 0 && r.excess() >= 0 && m.by[m.loudest].against > m.all.against {
-		r.Partner = t.Partners[m.loudest].Name
-		r.named = []string{r.Partner}
-	}
 	if r.text = "no bid on an explored request is known, so missed bids are not judged"; m.all.known {
 		r.text = fmt.Sprintf("of %s bids on explored requests only the candidate would miss %s and only stable %s (%s pt, anytime 95 %% CS [%s, %s]), "+
 			"allowed up to %s pt; ", commas(int64(m.all.n)), commas(int64(m.all.lost)), commas(int64(m.all.gained)),

@@ -200,19 +200,25 @@ const maxDrivers = 5
 func (t *Statistics) drivers(r *ruling) []Driver {
 	switch r.Gate {
 	case GateFilterRatePaired:
-		return t.byPartner(func(st Stream) float64 { return st.Pairs.Ten - st.Pairs.One })
+		return t.byPartner(func(i int) float64 { return t.Streams[i].Pairs.Ten - t.Streams[i].Pairs.One })
 	case GateFilterRateServed:
-		partners := t.byPartner(func(st Stream) float64 {
-			if !(st.Served.Q > 0) {
+		partners := t.byPartner(func(i int) float64 {
+			served := &t.Streams[i].Served
+			if !(served.Q > 0) {
 				return 0
 			}
-			return st.Served.D / st.Served.Q * min(st.Served.N[CandidateArm], st.Served.N[ControlArm])
+			return served.D / served.Q * min(served.N[CandidateArm], served.N[ControlArm])
 		})
 		return append(t.heaviest(r.Difference), partners[:min(len(partners), 3)]...)
 	case GateMissedBids:
-		return t.byPartner(func(st Stream) float64 { return st.Bids.Ten - st.Bids.One })
+		return t.byPartner(func(i int) float64 { return t.Streams[i].Bids.Ten - t.Streams[i].Bids.One })
 	case GateMissedValue:
-		return t.byValue()
+		return t.byPartner(func(i int) float64 {
+			if i >= len(t.Values) {
+				return 0
+			}
+			return t.Values[i].Ten - t.Values[i].One
+		})
 	case GatePartnersPaired, GatePartnersServed:
 		return r.Drivers
 	case GateErrors, GateInvalidScores, GateData, GateLatency, GateDrift, GateSampleRatio, GatePrediction, GateLive, GateBreaker:
@@ -220,11 +226,11 @@ func (t *Statistics) drivers(r *ruling) []Driver {
 	return nil
 }
 
-// byPartner names the partners with the largest parts.
-func (t *Statistics) byPartner(part func(Stream) float64) (all []Driver) {
+// byPartner names the partners with the largest parts; part is that of a stream.
+func (t *Statistics) byPartner(part func(stream int) float64) (all []Driver) {
 	total := 0.0
 	for k, partner := range t.Partners {
-		v := part(t.Streams[FirstPartner+k])
+		v := part(FirstPartner + k)
 		total += math.Abs(v)
 		all = append(all, Driver{Name: partner.Name, Share: v})
 	}

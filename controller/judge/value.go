@@ -45,6 +45,11 @@ func (v *ValueSums) Add(n, ten, one float64) {
 	v.G++
 }
 
+// pairs are the same sums without their money.
+func (v ValueSums) pairs() PairSums {
+	return PairSums{N: v.N, Ten: v.Ten, One: v.One, SS: v.SS, SN: v.SN, NN: v.NN, F2: v.FF, G: v.G}
+}
+
 // spread is what prices up to the cap say of how unlike bids are: how many
 // times as many bids tell as much as bids that are all worth the same (Kish),
 // and how many times the mean the dearest bid is worth that there was. Both are
@@ -85,22 +90,20 @@ func (v ValueSums) value(st Stream, w *Worth, limit float64) estimate {
 	}
 	e.known = true
 	e.n, e.events = n, float64(st.BidsFlips)*w.share()
+	pairs := v.pairs()
 	g := effective(v.N, v.NN, int(v.G))
 	if e.events >= minFlips {
-		g = min(g, effective(v.Ten+v.One, v.FF, int(v.G)))
+		g = pairs.flipping(g)
 	}
 	e.clusters, e.effective = [Arms]int{int(v.G), int(v.G)}, [Arms]float64{g, g}
 	e.d = max(-1, min(1, (v.Ten-v.One)/v.N))
-	variance := 0.0
-	if v.G >= 2 {
-		variance = unbias(g) * max(0, v.SS-2*e.d*v.SN+e.d*e.d*v.NN) / (v.N * v.N)
-	}
+	variance := pairs.variance(e.d, g)
 	// Two more of the dearest bids might have differed, unseen.
 	effect, dearest := w.spread(limit)
 	floor := effect*max(0, min(1, (v.Ten+v.One)/v.N)-e.d*e.d)/n + 2*dearest*dearest/(n*n)
 	e.info = inverse(max(variance, floor))
 	e.nu = max(1, g-1)
-	e.phi = max(1, variance/floor)
+	e.phi = max(1, variance/floor, st.clumped())
 	e.ready = e.events >= minFlips && g >= minClusters
 	return e
 }
@@ -130,41 +133,15 @@ func weighValue(v ValueSums, st Stream, w *Worth, margin, limit float64) miss {
 	return m
 }
 
-// weighAllValue weighs the value of all bids and of each partner's, as
-// weighAllBids does.
+// weighAllValue weighs missed value, together and by partner.
 func weighAllValue(t *Statistics, p Policy) missing {
-	m := missing{loudest: -1}
-	if len(t.Values) < FirstPartner || len(t.Streams) < len(t.Values) {
-		return m
+	shares := make([]float64, min(len(t.Values), len(t.Streams)))
+	for i := range shares {
+		shares[i] = t.Values[i].N
 	}
-	weigh := func(i int) miss {
+	return weighMissing(shares, func(i int) miss {
 		return weighValue(t.Values[i], t.Streams[i], &t.Worth, p.MissedValueMargin, p.PriceCap)
-	}
-	m.all = weigh(Overall)
-	total, with := 0.0, 0.0
-	for _, v := range t.Values[FirstPartner:] {
-		if v.N > 0 {
-			total, with = total+v.N, with+1
-		}
-	}
-	if m.against = m.all.against; with == 0 {
-		return m
-	}
-	n := len(t.Values) - FirstPartner
-	m.by = make([]miss, n)
-	logs, weights := make([]float64, n), make([]float64, n)
-	for k := range n {
-		m.by[k] = weigh(FirstPartner + k)
-		logs[k] = m.by[k].against
-		if v := t.Values[FirstPartner+k]; v.N > 0 {
-			weights[k] = .5/with + .5*v.N/total
-		}
-		if m.by[k].ready && (m.loudest < 0 || logs[k] > logs[m.loudest]) {
-			m.loudest = k
-		}
-	}
-	m.against = logSumExp([]float64{m.all.against, logSumExp(logs, weights)}, []float64{.5, .5})
-	return m
+	})
 }
 
 // ruleValue rules on the value of bids that would have been missed.
@@ -176,17 +153,11 @@ func (s *State) ruleValue(t *Statistics, p Policy) ruling {
 	}
 	r.Threshold = 1 / missedValueAlpha
 	m := weighAllValue(t, p)
-	r.against, r.basis = m.against, m.all.estimate
-	r.band = band{-1, p.MissedValueMargin, p.MissedValueMargin}
-	r.setting = "missed_value_margin"
+	m.rule(&r, t, p.MissedValueMargin, "missed_value_margin")
 	best := s.proven(GateMissedValue, r.band, m.all.proof)
 	r.asked = t.Served && p.MissedValue == Require && m.all.known
 	r.show(best)
 	r.CandidateRate, r.StableRate = m.all.lost, m.all.gained // of value, that it alone would miss
-	if m.loudest >= 0 && r.excess() >= 0 && m.by[m.loudest].against > m.all.against {
-		r.Partner = t.Partners[m.loudest].Name
-		r.named = []string{r.Partner}
-	}
 	if r.text = t.Worth.none(t.Streams); m.all.known {
 		r.text = fmt.Sprintf("of the value of %s bids on explored requests only the candidate would miss %s and only stable %s "+
 			"(%s pt, anytime 95 %% CS [%s, %s]), allowed up to %s pt%s; ", commas(int64(m.all.n)), percent(m.all.lost), percent(m.all.gained),
@@ -194,19 +165,6 @@ func (s *State) ruleValue(t *Statistics, p Policy) ruling {
 		r.text += evidenceText(expCapped(r.against), r.Threshold, "1/0.0025")
 	}
 	return r
-}
-
-// byValue names the partners with the largest parts of what would be missed.
-func (t *Statistics) byValue() []Driver {
-	all, total := make([]Driver, 0, len(t.Partners)), 0.0
-	for k := range t.Partners {
-		if FirstPartner+k < len(t.Values) {
-			v := t.Values[FirstPartner+k].Ten - t.Values[FirstPartner+k].One
-			total += math.Abs(v)
-			all = append(all, Driver{Name: t.Partners[k].Name, Share: v})
-		}
-	}
-	return greatest(all, total)
 }
 
 // none says why there is no value.

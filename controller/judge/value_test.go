@@ -20,7 +20,31 @@ func worthClusters(clusters, carry int, lost float64) (v ValueSums) {
 	return v
 }
 
-func bidsSeen(n, flips int64) Stream { return Stream{BidsSeen: n, BidsFlips: flips} }
+// bidsSeen are bids of which each comes from a source of its own.
+func bidsSeen(n, flips int64) Stream { return bidsOf(n, n, flips) }
+
+func bidsOf(sources, n, flips int64) Stream {
+	each := float64(n) / float64(sources)
+	var p PairSums
+	p.N, p.NN, p.G, p.M = float64(n), float64(n)*each, float64(sources), 64*float64(sources)
+	return Stream{BidsSeen: n, BidsFlips: flips, Bids: p}
+}
+
+// A connection that bids on the same again and again is one source: what never
+// differs on ten of them says little, however many bids there are.
+func TestRepeatedBidsAreWorthTheirSources(t *testing.T) {
+	w := &Worth{Prices: make([]int64, PriceBins)}
+	w.Prices[40] = 20_000
+	for _, tt := range []struct {
+		sources int64
+		proven  bool
+	}{{10, false}, {20_000, true}} {
+		m := weighValue(worthClusters(64, 1, 0), bidsOf(tt.sources, 20_000, 0), w, .01, 0)
+		if proven := m.proof >= requiredLog; proven != tt.proven {
+			t.Errorf("20000 bids of %d sources: ln E = %v", tt.sources, m.proof)
+		}
+	}
+}
 
 func TestMissedValueVector(t *testing.T) {
 	v := ValueSums{N: 60000, Ten: 4000, One: 2000, SS: 200000, SN: 3000000, NN: 90000000, FF: 600000, G: 40}
