@@ -44,7 +44,7 @@ func mutants() []mutant {
 		},
 		{
 			1, "a restored state knows what every task serves", "controller/rollout/corrections.go",
-			"max(0, full-s.strays(seen.Tasks))", "full", "TestUnseenTakeTheirPlaces",
+			"min(now.canary, s.strays(seen.Tasks))", "0", "TestUnseenTakeTheirPlaces",
 		},
 		{
 			2, "what lies under a digest is believed", "inference/loader.go",

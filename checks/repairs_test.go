@@ -41,6 +41,8 @@ func repairs() []repair {
 		{operating, "nothing, or promote or abort", stories},
 		{operating, "look at that task's log; the sentence names it", "controller:TestCrashes"},
 		{operating, "`sluice plan` says how much a verdict takes; a larger budget, or more shadow scoring, which costs none", "cli:TestPlan"},
+		{operating, "nothing: a task that stays slow with stable is left out of the comparison.", "controller/judge:TestSlowCanary"},
+		{operating, "look at what the candidate does on its machine", "controller/judge:TestSlowCanary"},
 		{operating, "look at the log of one of them, and at what ECS says of it;", stories},
 		{operating, "raise it, then `sluice try` the artifact again", stories},
 		{operating, "`sluice resume` or `sluice abort`", stories},

@@ -178,7 +178,7 @@ type Verdict struct {
 
 	Class   Class  `json:"class,omitempty"`   // of an inconclusive outcome
 	Breaker bool   `json:"breaker,omitempty"` // worse by gross harm, without statistics
-	Suspect string `json:"suspect,omitempty"` // the one task that fails grossly while it serves the candidate: the harm may be its own
+	Suspect string `json:"suspect,omitempty"` // the one task that fails grossly, or is slow, while it serves the candidate: the harm may be its own
 	Holds   bool   `json:"holds,omitempty"`   // a person should look before the candidate goes on
 
 	// Of the least advanced required proof: requests or pairs behind it, how

@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"math"
+	"time"
 )
 
 // Latency is judged between tasks, since a task's requests share its machine.
@@ -26,6 +27,7 @@ type slowness struct {
 	refused        bool   // tasks are too few to decide anything
 	promised       bool   // the edge is what was promised
 	driver         Driver // the task that differs most
+	slowArm        Arm    // of that task, where it is the slower one; else empty
 }
 
 // weighLatency holds an exceedance against its margin: evidence only that the
@@ -38,6 +40,9 @@ func weighLatency(x Exceedance, margin float64, tasks [Arms]int) slowness {
 	s.estimate, s.past = of.byTask(), past
 	if all := of.U2[CandidateArm] + of.U2[ControlArm]; all > 0 && (past || x.Past.Variance == 0) {
 		s.driver = Driver{x.Loudest.Task, min(1, x.Loudest.Influence*x.Loudest.Influence/all)}
+		if x.Loudest.Influence > 0 {
+			s.slowArm = x.Loudest.Arm
+		}
 	}
 	for a := range s.tasks { // one that is silent for a look has been compared all the same
 		s.tasks[a] = max(s.tasks[a], x.Of.G[a])
@@ -111,6 +116,15 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 	own := weighLatency(t.Latency, p.LatencyMargin, tasks)
 	loudest, proof := own, own.proof
 	r.against = own.against
+	cleared, blamed := sides(t.BothSides)
+	if t.Others.Edge > 0 {
+		others := weighLatency(t.Others, p.LatencyMargin, tasks)
+		r.against = logSumExp([]float64{own.against, others.against}, []float64{.5, .5})
+		if blamed == "" {
+			proof = logSumExp([]float64{own.proof, others.proof}, []float64{.5, .5})
+			loudest = others
+		}
+	}
 	if p.LatencySLO > 0 && t.SLO.Edge > 0 {
 		promised := weighLatency(t.SLO, p.LatencyMargin, tasks)
 		promised.promised = true
@@ -124,13 +138,78 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 	if loudest.driver.Share >= mostOfIt {
 		r.Drivers = []Driver{loudest.driver}
 	}
+	r.suspect = s.slowest(t, loudest)
 	r.band = band{-1, loudest.margin, loudest.margin}
 	r.basis, r.setting, r.least = loudest.estimate, "latency_margin", fewTasks
 	best := s.proven(GateLatency, r.band, proof)
 	r.asked = t.Served && p.Latency == Require && own.edge > 0 && !own.refused
 	r.show(best)
+	if r.Outcome == Acceptable && (blamed != "" || s.past.Slowest.Task != "") {
+		r.Outcome, r.late, r.progress = Unsure, true, .99 // proven, but the present speaks against it
+	}
 	r.text = t.latencyText(own, loudest, r)
+	switch {
+	case blamed != "":
+		r.text += fmt.Sprintf("; task %s has left the candidate and is not as slow with stable, or not yet", blamed)
+	case len(cleared) > 0:
+		r.text += fmt.Sprintf("; without %s, as slow with stable as with the candidate", list(cleared))
+	}
 	return r
+}
+
+// How many requests a task that changed sides must have answered with stable
+// before it is known what was slow, and how many standard errors it must be slow
+// beyond what it was used to.
+const (
+	enoughWithStable = 200
+	surelySlow       = 4
+)
+
+// sides tells of the tasks that changed sides which are as slow with stable as
+// they were with the candidate, at least a third as much beyond what they were
+// used to, and the first that is not, or of which it is not known yet.
+func sides(all []BothSides) (cleared []string, blamed string) {
+	for _, b := range all {
+		if b.ownFault() {
+			cleared = append(cleared, b.Task)
+		} else if blamed == "" {
+			blamed = b.Task
+		}
+	}
+	return cleared, blamed
+}
+
+// ownFault reports whether the task stayed slow when it left the candidate.
+func (b BothSides) ownFault() bool {
+	n := b.Requests[ControlArm]
+	if !(n >= enoughWithStable) || !(b.Requests[CandidateArm] > 0) {
+		return false
+	}
+	excess := b.Slow[ControlArm]/n - b.Usual
+	with := b.Slow[CandidateArm]/b.Requests[CandidateArm] - b.Usual
+	return excess >= with/3 && excess >= surelySlow*math.Sqrt(max(b.Usual, 1/n)*(1-b.Usual)/n)
+}
+
+// slowFor is how long one task must be slow beside all others before it is
+// suspect.
+const slowFor = 2 * time.Minute
+
+// slowest returns the task that serves the candidate and alone brings most of
+// what tasks differ by, once it has done so for a while: it may have a neighbour
+// who keeps its machine busy.
+func (s *State) slowest(t *Statistics, x slowness) string {
+	task := x.driver.Name
+	if !(x.driver.Share >= mostOfIt) || x.slowArm != Candidate || !x.ready || x.d <= 0 {
+		s.past.Slowest = suspect{}
+		return ""
+	}
+	if s.past.Slowest.Task != task {
+		s.past.Slowest = suspect{task, t.At}
+	}
+	if t.At.Sub(s.past.Slowest.At) < slowFor {
+		return ""
+	}
+	return task
 }
 
 func (t *Statistics) latencyText(own, loudest slowness, r ruling) string {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 // tasks is an exceedance over so many tasks per arm, all with as many requests
@@ -188,5 +189,70 @@ func TestLatencyText(t *testing.T) {
 	}
 	if r := s.ruleLatency(&Statistics{Served: true, Latency: x}, Policy{}.Sane()); len(r.Drivers) != 0 || !strings.Contains(r.wayOut(), "tasks differ for good") {
 		t.Errorf("named: %+v", r.Drivers)
+	}
+}
+
+// Who stayed slow after leaving the candidate is slow by itself; a task that is
+// fine with stable, or of which little is known yet, is not.
+func TestOwnFault(t *testing.T) {
+	of := func(with, without, n float64) BothSides {
+		return BothSides{Task: "t", Requests: [Arms]float64{2000, n}, Slow: [Arms]float64{with * 2000, without * n}, Usual: .01}
+	}
+	for _, tt := range []struct {
+		name string
+		b    BothSides
+		own  bool
+	}{
+		{"as slow with stable", of(.15, .14, 1000), true},
+		{"a third as slow", of(.15, .057, 1000), true},
+		{"less than that", of(.15, .056, 1000), false},
+		{"as usual with stable", of(.15, .01, 1000), false},
+		{"too few requests with stable", of(.15, .15, 199), false},
+		{"slow on neither side", of(.012, .012, 1000), false},
+		{"chance", of(.02, .02, 1000), false}, // 3.2 standard errors
+		{"nothing is known of it with the candidate", BothSides{Task: "t", Requests: [Arms]float64{0, 1000}, Slow: [Arms]float64{0, 150}}, false},
+	} {
+		if got := tt.b.ownFault(); got != tt.own {
+			t.Errorf("%s: its own fault %v", tt.name, got)
+		}
+	}
+	cleared, blamed := sides([]BothSides{of(.15, .14, 1000), {Task: "u"}, {Task: "v"}})
+	if len(cleared) != 1 || cleared[0] != "t" || blamed != "u" {
+		t.Errorf("cleared %v, blamed %s", cleared, blamed)
+	}
+}
+
+// One canary that is slow alone is suspect after two minutes, and nothing is
+// proven meanwhile. When it has left the candidate, the others prove the latency
+// if it stays slow, and nothing does if it recovers.
+func TestSlowCanary(t *testing.T) {
+	quiet := alike(8, .01, .0005)
+	noisy := append(alike(7, .01, .0005), .08)
+	x := before(tasksOf(100000, 10, [Arms][]float64{noisy, quiet}), 1e6, [Arms][]float64{noisy, quiet}, [Arms][]float64{quiet, quiet})
+	x.Loudest = Cluster{Task: "t7", Arm: Candidate, Influence: math.Sqrt(.9 * (x.Past.U2[CandidateArm] + x.Past.U2[ControlArm]))}
+	fine := before(tasksOf(100000, 10, [Arms][]float64{quiet, quiet}), 1e6, [Arms][]float64{quiet, quiet}, [Arms][]float64{quiet, quiet})
+	s := State{past{Proved: map[Gate]proof{}}}
+	p := Policy{}.Sane()
+	at := time.Unix(1e9, 0)
+	if r := s.ruleLatency(&Statistics{At: at, Served: true, Latency: fine}, p); r.Outcome != Acceptable || r.suspect != "" {
+		t.Fatalf("before it is slow: %s, suspect %q", r.Outcome, r.suspect)
+	}
+	for _, tt := range []struct {
+		after   time.Duration
+		suspect string
+	}{{10 * time.Second, ""}, {2 * time.Minute, ""}, {130 * time.Second, "t7"}} {
+		r := s.ruleLatency(&Statistics{At: at.Add(tt.after), Served: true, Latency: x}, p)
+		if r.Outcome != Unsure || r.suspect != tt.suspect {
+			t.Errorf("after %v: %s, suspect %q", tt.after, r.Outcome, r.suspect)
+		}
+	}
+	swapped := Statistics{At: at.Add(5 * time.Minute), Served: true, Latency: x, Others: fine}
+	swapped.BothSides = []BothSides{{Task: "t7", Requests: [Arms]float64{2000, 2000}, Slow: [Arms]float64{160, 20}, Usual: .01}}
+	if r := s.ruleLatency(&swapped, p); r.Outcome != Unsure || !strings.Contains(r.text, "t7 has left the candidate and is not as slow with stable") {
+		t.Errorf("it recovered: %s, %q", r.Outcome, r.text)
+	}
+	swapped.BothSides[0].Slow[ControlArm] = 150
+	if r := s.ruleLatency(&swapped, p); r.Outcome != Acceptable || !strings.Contains(r.text, "without t7, as slow with stable") {
+		t.Errorf("it stayed slow: %s, %q", r.Outcome, r.text)
 	}
 }

@@ -25,6 +25,27 @@ func (t *Statistics) ruleServed(arms, live voice, p Policy, asked, traffic bool)
 	return r
 }
 
+// pairsInstead lets pairs prove what served counts cannot tell: in an early
+// step, whose few tasks know little, and in the last one where the same few
+// connections say the same over and over. In the last one only live pairs do,
+// which compare the releases on the very requests that canary tasks answer.
+// What served counts say against the candidate is heard as before.
+func (s *State) pairsInstead(rulings []ruling, t *Statistics, pairs voice, p Policy) {
+	if !t.live() || !pairs.proven() {
+		return
+	}
+	for i := range rulings {
+		r := &rulings[i]
+		if r.Gate != GateFilterRateServed || !r.asked || r.Outcome == Acceptable || r.against >= math.Ln2 {
+			continue
+		}
+		if class, _ := r.classify(s.past.Trails[r.Gate], t.At, p); p.Early || class == Floor {
+			r.asked, r.Required = false, 0
+			r.text = "served counts cannot tell, but pairs, which both releases scored, do; " + r.text
+		}
+	}
+}
+
 // ruleLive asks whether the candidate does the same on the requests that it
 // answers as in the shadow of stable. A difference by itself is no harm, but
 // nobody expected it: a person looks.

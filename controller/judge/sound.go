@@ -32,11 +32,16 @@ func (t *Statistics) damage() string {
 			return fmt.Sprintf("the counts of %s are damaged", t.streamAt(i))
 		}
 	}
-	if !t.Latency.sound() || !t.SLO.sound() || outside(t.Latency.Edge, LatencyBins) || outside(t.SLO.Edge, LatencyBins) {
+	if !t.Latency.sound() || !t.SLO.sound() || !t.Others.sound() || outside(t.Latency.Edge, LatencyBins) || outside(t.SLO.Edge, LatencyBins) {
 		return "the statistics of latency are damaged"
 	}
 	if !t.soundValue() {
 		return "the statistics of what bids are worth are damaged"
+	}
+	for _, b := range t.BothSides {
+		if !share01(b.Slow[CandidateArm], b.Requests[CandidateArm]) || !share01(b.Slow[ControlArm], b.Requests[ControlArm]) || !(b.Usual >= 0 && b.Usual <= 1) {
+			return "the statistics of tasks that changed sides are damaged"
+		}
 	}
 	for _, c := range t.Drift {
 		if !c.sound() {

@@ -37,6 +37,7 @@ type past struct {
 	Worse    *Verdict           `json:"worse"`    // latched
 
 	Suspects []suspect `json:"suspects,omitempty"` // tasks that failed grossly of late while they served the candidate
+	Slowest  suspect   `json:"slowest,omitzero"`   // the task with the candidate that alone is slow, since when
 }
 
 // A proof is the best evidence so far that a difference lies below the upper

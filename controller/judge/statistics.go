@@ -60,17 +60,19 @@ type Statistics struct {
 	Values []ValueSums `json:"values,omitempty"` // as Streams; nil where no bid had a price
 	Worth  Worth       `json:"worth"`
 
-	Latency  Exceedance             `json:"latency"` // of stable's own p99, frozen
-	SLO      Exceedance             `json:"slo"`     // of the latency that was promised, where one was
-	Scores   [Arms][ScoreBins]int64 `json:"scores"`
-	Drift    []ClusterSums          `json:"drift,omitempty"` // candidate's scores below each reference quantile
-	Load     [Arms]Load             `json:"load"`
-	Recent   [Arms]Recent           `json:"recent"`
-	Crashes  [Arms]int              `json:"crashes"` // tasks that ended by themselves
-	Crashed  []string               `json:"crashed,omitempty"`
-	Loudest  []Cluster              `json:"loudest,omitempty"` // clusters that moved the overall difference most
-	MaxSkew  time.Duration          `json:"max_skew"`          // largest difference between two tasks' clocks
-	LostRows int                    `json:"lost_rows"`         // reports of which a part was lost on the way
+	Latency   Exceedance             `json:"latency"`         // of stable's own p99, frozen
+	SLO       Exceedance             `json:"slo"`             // of the latency that was promised, where one was
+	Others    Exceedance             `json:"others,omitzero"` // of stable's p99 without the tasks that changed sides, since the last of them did
+	BothSides []BothSides            `json:"both_sides,omitempty"`
+	Scores    [Arms][ScoreBins]int64 `json:"scores"`
+	Drift     []ClusterSums          `json:"drift,omitempty"` // candidate's scores below each reference quantile
+	Load      [Arms]Load             `json:"load"`
+	Recent    [Arms]Recent           `json:"recent"`
+	Crashes   [Arms]int              `json:"crashes"` // tasks that ended by themselves
+	Crashed   []string               `json:"crashed,omitempty"`
+	Loudest   []Cluster              `json:"loudest,omitempty"` // clusters that moved the overall difference most
+	MaxSkew   time.Duration          `json:"max_skew"`          // largest difference between two tasks' clocks
+	LostRows  int                    `json:"lost_rows"`         // reports of which a part was lost on the way
 }
 
 // Partner is one demand partner as seen so far.
@@ -153,6 +155,17 @@ type Exceedance struct {
 
 	// The task that differs most from its arm, or from that and its own past.
 	Loudest Cluster `json:"loudest"`
+}
+
+// BothSides is how slow a task was that served the candidate first and stable
+// since: the requests of the last sixteen windows or so on each side, how many of
+// them took longer than the p99 that the task had, and what share did before
+// anything was compared.
+type BothSides struct {
+	Task     string        `json:"task"`
+	Requests [Arms]float64 `json:"requests"`
+	Slow     [Arms]float64 `json:"slow"`
+	Usual    float64       `json:"usual"`
 }
 
 // Past is what the same tasks did before they were compared, all serving

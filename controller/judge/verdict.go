@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -51,6 +52,7 @@ func (s *State) Judge(t Statistics, p Policy) Verdict {
 	s.see(&t, p)
 	rulings := s.rule(&t, p)
 	s.grow(rulings, &t)
+	s.pairsInstead(rulings, &t, s.listen(&t, Overall, true, p), p)
 	s.latch(&t, rulings)
 	for i := range rulings {
 		s.explain(&rulings[i], &t, p)
@@ -331,7 +333,9 @@ func (s *State) latch(t *Statistics, rulings []ruling) {
 func (s *State) verdict(rulings []ruling, t *Statistics, p Policy) Verdict {
 	v := Verdict{Looks: s.past.Looks, At: t.At, Findings: s.findings(rulings)}
 	v.Spent, v.Money = spent(v.Findings), t.money(p)
-	v.Suspect = rulings[len(rulings)-1].suspect
+	for _, r := range rulings { // the breaker's comes last, and first
+		v.Suspect = cmp.Or(r.suspect, v.Suspect)
+	}
 	var last *ruling
 	v.Progress, last = leastAdvanced(rulings)
 	v.ETA = s.forecast(t.At, v.Progress)

@@ -429,3 +429,54 @@ func BenchmarkJudge(b *testing.B) {
 		s.Judge(stats, p)
 	}
 }
+
+// Where served counts cannot tell, since they come over too few connections,
+// pairs prove instead: in an early step at once, in the last one only those of
+// the requests that the candidate answers, and once it is sure that more traffic
+// brings nothing. Against the candidate served counts are heard all the same.
+func TestPairsInsteadOfServed(t *testing.T) {
+	at := time.Unix(1e9, 0)
+	few := func(i int, live bool) Statistics {
+		s := soundStep(at.Add(time.Duration(i)*time.Minute), 2)
+		s.Stretch = 1
+		for k := range s.Streams {
+			st := &s.Streams[k]
+			st.Served = between([Arms]float64{.4, .4}, 90000, 6, 1.5)
+			if st.Present = st.Pairs; live {
+				st.Live = st.Pairs
+			} else {
+				st.Live = pairsOf(1000, 15, 15, 3)
+			}
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		name        string
+		early, live bool
+		after       int // looks until it is acceptable; 0: never
+	}{
+		{"an early step", true, false, 1},
+		{"the last step", false, true, 16},
+		{"the last step, without live pairs that prove anything", false, false, 0},
+	} {
+		var s State
+		p, accepted := Policy{Early: tt.early}, 0
+		for i := 1; i <= 40 && accepted == 0; i++ {
+			if v := s.Judge(few(i, tt.live), p); v.Outcome == Acceptable {
+				accepted = i
+				if f := findingOf(v, GateFilterRateServed); f.Required != 0 || !strings.HasPrefix(f.Sentence, "served counts cannot tell, but pairs") {
+					t.Errorf("%s: %+v", tt.name, f)
+				}
+			}
+		}
+		if accepted != tt.after {
+			t.Errorf("%s: acceptable at look %d, want %d", tt.name, accepted, tt.after)
+		}
+	}
+	var s State
+	worse := few(1, true)
+	worse.Streams[Overall].Served = between([Arms]float64{.47, .4}, 90000, 400, 1.5)
+	if v := s.Judge(worse, Policy{Early: true}); v.Outcome == Acceptable {
+		t.Errorf("served counts that accuse the candidate are passed over: %s", v.Sentence)
+	}
+}

@@ -33,10 +33,9 @@ func (s *State) formCohorts(seen Observation, p Policy, at time.Time) {
 	default:
 		return
 	}
-	full := now.canary
-	now.canary = max(0, full-s.strays(seen.Tasks))
+	now.late = min(now.canary, s.strays(seen.Tasks))
 	s.choose(now, next, p, seen.Tasks)
-	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, full) {
+	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, now.canary) {
 		r.StepSince = at
 	}
 }

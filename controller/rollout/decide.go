@@ -91,6 +91,9 @@ func transition(s State, seen Observation, p Policy, now time.Time) move {
 		if accepted(r, seen, p, now) {
 			return advance(r, seen.Verdict, p)
 		}
+		if m, ok := s.suspected(seen); ok {
+			return m
+		}
 		return undecided(r, seen.Verdict, p, now)
 	case Held:
 		return s.whileHeld(seen, p, now)

@@ -144,6 +144,9 @@ func (h *history) happen(what, how byte) {
 		h.w.verdict = judge.Invalid
 	case 20, 21:
 		h.w.verdict, h.w.holds = judge.Unsure, what%43 == 21
+		if h.w.suspect = ""; how&4 != 0 {
+			h.w.suspect = task()
+		}
 	case 22, 23, 24, 25, 26, 27:
 		verbs := []Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}
 		h.ask(verbs[what%43-22], how, "ann")
@@ -437,7 +440,17 @@ func (h *history) checkStays(r Rollout, seen Observation) {
 	if want := r.sizes(r.Step, len(seen.Tasks), h.p.For(r.ID)).canary; len(stay) > want {
 		return
 	}
+	changed := r.Swapped[min(len(was.Swapped), len(r.Swapped)):]
+	if len(r.Swapped) > mostSwapped || len(changed) > 1 {
+		h.t.Fatalf("too many change sides: %v, then %v", was.Swapped, r.Swapped)
+	}
 	for _, id := range stay {
+		if slices.ContainsFunc(changed, func(c Swapped) bool { return c.Task == id }) {
+			if r.Generation == was.Generation || !slices.Contains(r.ControlTasks, id) {
+				h.t.Fatalf("suspect %s is compared as one of %v under generation %d, before %d", id, r.ControlTasks, r.Generation, was.Generation)
+			}
+			continue
+		}
 		if !slices.Contains(r.CanaryTasks, id) {
 			h.t.Fatalf("canary %s wandered: %v, then %v", id, was.CanaryTasks, r.CanaryTasks)
 		}

@@ -14,8 +14,9 @@ import (
 // two tasks left, those of one zone are matched.
 type cohorts struct{ canary, control []string }
 
-// wanted is how many of each there are to be.
-type sizes struct{ canary, control int }
+// sizes are how many of each there are to be. Canaries that are late wait until
+// others have left: never do more tasks answer with the candidate than should.
+type sizes struct{ canary, control, late int }
 
 // stand is how one stratum, or one zone, stands.
 type stand struct{ all, free, canary, control int }
@@ -76,7 +77,7 @@ func (s State) match(c cohorts, want sizes, prefer []string, tasks []Task) cohor
 	for m.add() {
 	}
 	m.name()
-	for m.mend() {
+	for want.late == 0 && m.mend() {
 	}
 	return m.cohorts
 }
@@ -163,6 +164,14 @@ func (m *matching) members(canary bool) *[]string {
 	return &m.control
 }
 
+// room is how many members an arm may have now.
+func (m *matching) room(canary bool) int {
+	if canary {
+		return max(0, m.want.canary-m.want.late)
+	}
+	return m.want.control
+}
+
 // size is how many members an arm has with those that are picked.
 func (m *matching) size(canary bool) int {
 	picked, _ := m.more.of(canary)
@@ -189,7 +198,7 @@ func (m *matching) excess(canary bool, n *stand) int {
 // trim lets members go that are too many: those without a match, else the last.
 func (m *matching) trim(canary bool) {
 	members := m.members(canary)
-	for want, _ := m.want.of(canary); len(*members) > want; {
+	for want := m.room(canary); len(*members) > want; {
 		leaves := len(*members) - 1
 		for i, id := range slices.Backward(*members) {
 			if m.excess(canary, m.kinds[m.place(id)]) > 0 {
@@ -213,8 +222,8 @@ func (m *matching) leave(canary bool, i int) {
 // reports whether there was one to add.
 func (m *matching) add() bool {
 	canaries, controls := m.size(true), m.size(false)
-	canary := controls >= m.want.control || canaries < m.want.canary && canaries*m.want.control <= controls*m.want.canary
-	if canary && canaries >= m.want.canary {
+	canary := controls >= m.want.control || canaries < m.room(true) && canaries*m.want.control <= controls*m.want.canary
+	if canary && canaries >= m.room(true) {
 		return false
 	}
 	k := m.best(canary)

@@ -56,7 +56,7 @@ func TestCohortsAreMatched(t *testing.T) {
 	for range 1000 {
 		tasks := randomFleet(d, 2+d.IntN(40), 1+d.IntN(4), 1+d.IntN(4))
 		each := 1 + d.IntN(len(tasks)/2)
-		c := s.match(cohorts{}, sizes{each, each}, nil, tasks)
+		c := s.match(cohorts{}, sizes{canary: each, control: each}, nil, tasks)
 		if len(c.canary) != each || len(c.control) != each {
 			t.Fatalf("%d canaries and %d controls, want %d each of %d", len(c.canary), len(c.control), each, len(tasks))
 		}
@@ -65,7 +65,7 @@ func TestCohortsAreMatched(t *testing.T) {
 				t.Fatalf("%d of %d pairs are matched, %d could be: %+v of %+v", have, each, most, c, tasks)
 			}
 		}
-		if again := s.match(c, sizes{each, each}, nil, tasks); !slices.Equal(again.canary, c.canary) || !slices.Equal(again.control, c.control) {
+		if again := s.match(c, sizes{canary: each, control: each}, nil, tasks); !slices.Equal(again.canary, c.canary) || !slices.Equal(again.control, c.control) {
 			t.Fatalf("nothing has changed, and %+v became %+v", c, again)
 		}
 		if said := c.unmatched(tasks); (said == "") != (len(lonely(c, tasks, Stratum.String)) == 0) {
@@ -89,7 +89,7 @@ func TestOneCanaryOfTwentySharesItsZone(t *testing.T) {
 	d := rand.New(rand.NewPCG(3, 4))
 	for range 500 {
 		tasks := randomFleet(d, 20, 2, 1)
-		c := State{Stable: "v1"}.match(cohorts{}, sizes{1, 1}, nil, tasks)
+		c := State{Stable: "v1"}.match(cohorts{}, sizes{canary: 1, control: 1}, nil, tasks)
 		if where := lonely(c, tasks, zoneOf); len(where) > 0 {
 			t.Fatalf("%+v of %+v", c, tasks)
 		}
@@ -106,9 +106,9 @@ func TestZonesGetTheirPart(t *testing.T) {
 		want            sizes
 		canary, control map[string]int
 	}{
-		{sizes{12, 12}, map[string]int{"z1": 6, "z2": 3, "z3": 3}, map[string]int{"z1": 6, "z2": 3, "z3": 3}},
-		{sizes{4, 12}, map[string]int{"z1": 2, "z2": 1, "z3": 1}, map[string]int{"z1": 6, "z2": 3, "z3": 3}}, // sized by a budget
-		{sizes{0, 8}, map[string]int{}, map[string]int{"z1": 4, "z2": 2, "z3": 2}},                           // in the shadow
+		{sizes{canary: 12, control: 12}, map[string]int{"z1": 6, "z2": 3, "z3": 3}, map[string]int{"z1": 6, "z2": 3, "z3": 3}},
+		{sizes{canary: 4, control: 12}, map[string]int{"z1": 2, "z2": 1, "z3": 1}, map[string]int{"z1": 6, "z2": 3, "z3": 3}}, // sized by a budget
+		{sizes{canary: 0, control: 8}, map[string]int{}, map[string]int{"z1": 4, "z2": 2, "z3": 2}},                           // in the shadow
 	} {
 		c := State{Stable: "v1"}.match(cohorts{}, tt.want, nil, tasks)
 		for zone, n := range standing(c, tasks, zoneOf) {
@@ -125,14 +125,14 @@ func TestPreferredTasksAreTakenFirst(t *testing.T) {
 	s := State{Stable: "v1"}
 	for range 500 {
 		tasks := randomFleet(d, 24, 3, 2)
-		first := s.match(cohorts{}, sizes{2, 2}, nil, tasks)
-		next := s.match(first, sizes{5, 5}, nil, tasks)
+		first := s.match(cohorts{}, sizes{canary: 2, control: 2}, nil, tasks)
+		next := s.match(first, sizes{canary: 5, control: 5}, nil, tasks)
 		chosen := slices.Concat(next.canary, next.control)
 		for i := range 6 { // others start, whose names sort before
 			tasks = append(tasks, Task{ID: fmt.Sprintf("a%d", i), Reachable: true, Ready: true, Serving: "v1", Stratum: tasks[i].Stratum})
 		}
 		tasks = ByID(tasks)
-		got := s.match(first, sizes{5, 5}, chosen, tasks)
+		got := s.match(first, sizes{canary: 5, control: 5}, chosen, tasks)
 		for _, id := range slices.Concat(got.canary, got.control) {
 			if !slices.Contains(chosen, id) {
 				t.Fatalf("%s is taken, and %v were preferred", id, chosen)
@@ -147,7 +147,7 @@ func TestPreferredTaskWithoutPartner(t *testing.T) {
 	for i, at := range []Stratum{{Zone: "z1"}, {Zone: "z2", InstanceType: "large"}, {Zone: "z2", InstanceType: "small"}} {
 		tasks = append(tasks, Task{ID: fmt.Sprint(i), Reachable: true, Ready: true, Serving: "v1", Stratum: at})
 	}
-	c := State{Stable: "v1"}.match(cohorts{}, sizes{1, 1}, []string{"0"}, tasks)
+	c := State{Stable: "v1"}.match(cohorts{}, sizes{canary: 1, control: 1}, []string{"0"}, tasks)
 	if !slices.Equal(c.canary, []string{"1"}) || !slices.Equal(c.control, []string{"2"}) {
 		t.Errorf("%+v", c)
 	}
@@ -163,7 +163,7 @@ func TestKindsDoNotTakeFromTheirZone(t *testing.T) {
 		}
 		tasks = append(tasks, Task{ID: fmt.Sprintf("%02d", i), Reachable: true, Ready: true, Serving: "v1", Stratum: at})
 	}
-	c := State{Stable: "v1"}.match(cohorts{}, sizes{4, 4}, nil, tasks)
+	c := State{Stable: "v1"}.match(cohorts{}, sizes{canary: 4, control: 4}, nil, tasks)
 	for zone, n := range standing(c, tasks, zoneOf) {
 		if n.canary != 2 || n.control != 2 {
 			t.Errorf("%s has %d canaries and %d controls, want 2 of each", zone, n.canary, n.control)
@@ -177,7 +177,7 @@ func TestTheUnmatchedGoFirst(t *testing.T) {
 	for i, zone := range []string{"z1", "z1", "z2", "z2"} {
 		tasks = append(tasks, Task{ID: fmt.Sprint(i), Reachable: true, Ready: true, Serving: "v1", Stratum: Stratum{Zone: zone}})
 	}
-	c := State{Stable: "v1"}.match(cohorts{[]string{"0", "2"}, []string{"3", "1"}}, sizes{1, 1}, nil, tasks)
+	c := State{Stable: "v1"}.match(cohorts{[]string{"0", "2"}, []string{"3", "1"}}, sizes{canary: 1, control: 1}, nil, tasks)
 	if !slices.Equal(c.canary, []string{"0"}) || !slices.Equal(c.control, []string{"1"}) {
 		t.Errorf("%+v", c)
 	}
@@ -191,7 +191,7 @@ func TestMatchIsRepairedWithoutChurn(t *testing.T) {
 	for range 500 {
 		tasks := randomFleet(d, 10+d.IntN(30), 1+d.IntN(3), 1+d.IntN(2))
 		each := 1 + d.IntN(len(tasks)/4)
-		c := s.match(cohorts{}, sizes{each, each}, nil, tasks)
+		c := s.match(cohorts{}, sizes{canary: each, control: each}, nil, tasks)
 		for range 5 {
 			for _, id := range c.canary {
 				tasks[slices.IndexFunc(tasks, func(t Task) bool { return t.ID == id })].Serving = "v2"
@@ -202,7 +202,7 @@ func TestMatchIsRepairedWithoutChurn(t *testing.T) {
 				break
 			}
 			was := c
-			c = s.match(was, sizes{each, each}, nil, tasks)
+			c = s.match(was, sizes{canary: each, control: each}, nil, tasks)
 			for _, id := range was.canary {
 				if id != gone.ID && !slices.Contains(c.canary, id) {
 					t.Fatalf("canary %s wandered when %s went: %+v, %+v", id, gone.ID, was, c)

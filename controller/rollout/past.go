@@ -21,7 +21,7 @@ func (s *State) choose(now, next sizes, p Policy, tasks []Task) {
 		s.chooseShadow(now.control, next, known, tasks)
 		return
 	}
-	c := s.match(cohorts{r.CanaryTasks, r.ControlTasks}, now, known, tasks)
+	c := s.match(cohorts{r.CanaryTasks, r.ControlTasks}, now, slices.Concat(r.takers(), known), tasks)
 	r.CanaryTasks, r.ControlTasks = c.canary, c.control
 	r.PastTasks = s.beyond(c, next, known, tasks)
 }
@@ -46,7 +46,7 @@ func (s State) beyond(c cohorts, next sizes, known []string, tasks []Task) []str
 	if len(known) == max(0, next.canary-len(c.canary))+max(0, next.control-len(c.control)) {
 		return known
 	}
-	n := s.match(c, sizes{max(next.canary, len(c.canary)), max(next.control, len(c.control))}, known, tasks)
+	n := s.match(c, sizes{canary: max(next.canary, len(c.canary)), control: max(next.control, len(c.control))}, known, tasks)
 	all := slices.DeleteFunc(slices.Concat(n.canary, n.control), func(id string) bool { return arms[id] != judge.Arm("") })
 	rank := func(id string) int { // those that have gathered for longest come first
 		if i := slices.Index(known, id); i >= 0 {

@@ -68,6 +68,7 @@ const (
 	ArtifactTimeout Reason = "artifact_timeout"
 	ArtifactLost    Reason = "artifact_lost" // overwritten or removed before the release was stored
 	LoadFailed      Reason = "load_failed"   // tasks could not make it ready
+	ChangeSides     Reason = "change_sides"  // one canary alone does harm: it and a control change sides
 	SwapHurts       Reason = "swap_hurts"    // auctions took far longer while tasks took it over
 	CanariesLost    Reason = "canaries_lost" // more tasks with it went than with stable
 	TooFewTasks     Reason = "too_few_tasks" // the service keeps too few to compare any
@@ -164,6 +165,7 @@ type Rollout struct {
 	CanaryTasks  []string  `json:"canary_tasks"` // task ids; saved before they are asked
 	ControlTasks []string  `json:"control_tasks"`
 	PastTasks    []string  `json:"past_tasks,omitempty"` // that the next step will compare: they serve stable and are counted, for a past of their own
+	Swapped      []Swapped `json:"swapped,omitempty"`    // canaries that have changed sides with a control
 	StepSince    time.Time `json:"step_since"`           // when the cohorts of this step were in place; zero before
 
 	HeldFrom     Phase     `json:"held_from,omitempty"` // to return to

@@ -35,6 +35,7 @@ func (s State) clone() State {
 
 func (r Rollout) clone() Rollout {
 	r.CanaryTasks, r.ControlTasks, r.PastTasks = slices.Clone(r.CanaryTasks), slices.Clone(r.ControlTasks), slices.Clone(r.PastTasks)
+	r.Swapped = slices.Clone(r.Swapped)
 	r.History, r.Losses.Latest = slices.Clone(r.History), slices.Clone(r.Losses.Latest)
 	return r
 }
@@ -162,8 +163,11 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 	anew := from != Held && (m.to != from || m.step != r.Step) // else it is held, extended or let go on
 	switch m.to {
 	case Shadow, Canary:
-		if anew {
+		switch {
+		case anew:
 			s.reform(r, m.to)
+		case m.why == ChangeSides:
+			s.changeSides(seen)
 		}
 	case Held:
 		r.HeldFrom, r.HeldUntil = from, now.Add(p.HoldFor)

@@ -24,6 +24,7 @@ type world struct {
 	jobs      []Job
 	admission map[string]*Admission // by rollout
 	verdict   judge.Outcome
+	suspect   string      // the task that alone does harm while it serves the candidate
 	class     judge.Class // of an inconclusive verdict
 	breaker   bool        // of one that is worse
 	holds     bool        // of one that is unsure
@@ -112,7 +113,7 @@ func (w *world) auctions(r *Rollout, pass time.Duration, missing int64) {
 
 // said is what the judge says now.
 func (w *world) said(now time.Time) *judge.Verdict {
-	v := &judge.Verdict{Outcome: w.verdict, At: now, Sentence: "the judge says " + string(w.verdict)}
+	v := &judge.Verdict{Outcome: w.verdict, At: now, Suspect: w.suspect, Sentence: "the judge says " + string(w.verdict)}
 	switch w.verdict { //nolint:exhaustive // the others say no more
 	case judge.Inconclusive:
 		v.Class = w.class
@@ -188,7 +189,10 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 	case "overwritten": // what is not stored yet
 		w.lost = "the artifact was overwritten"
 	case "verdict": // verdict=OUTCOME, =inconclusive:CLASS, =worse:breaker, =unsure:holds
+		w.suspect = ""
 		w.verdict, w.class, w.breaker, w.holds = judge.Outcome(name), judge.Class(rest), rest == "breaker", rest == "holds"
+	case "suspect": // the judge's, until the next verdict
+		w.suspect = name
 	case "exposed":
 		w.exposed, err = strconv.ParseInt(name, 10, 64)
 	case "missed":

@@ -44,6 +44,9 @@ func (d *dice) prepare() {
 			rate *= s.ErrorRatio
 		}
 		slow += math.Log1p(s.Slower)
+		if s.Bound && d.tasks[d.task].noisy {
+			slow += math.Log(noisyFactor)
+		}
 		d.scale -= s.Nearer
 	}
 	if s.InvalidRatio > 0 {

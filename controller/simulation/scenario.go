@@ -66,6 +66,7 @@ type Scenario struct {
 	Burst    Burst // that befalls any task now and then, whatever it serves
 	Fails    bool  // a task of the candidate fails 30 % of its requests for ten seconds, once
 	Noisy    bool  // one task that will be a canary takes 1.5 times as long, whatever it serves
+	Bound    bool  // the noisy task takes that long only while it serves the candidate
 	Peak     bool  // all tasks take twice as long, whatever they serve
 	Shunned  bool  // tasks that will be canaries get half the connections and requests, whatever they serve
 	Exchange bool  // 40 % of the traffic comes over 64 connections in all

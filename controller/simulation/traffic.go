@@ -248,7 +248,7 @@ func drift(at time.Duration) float64 {
 // serves: always, and while the scenario is active.
 func (m *market) slowness(task int, active bool) float64 {
 	slow := m.tasks[task].slow
-	if active && m.tasks[task].noisy {
+	if active && m.tasks[task].noisy && !m.scenario.Bound {
 		slow += math.Log(noisyFactor)
 	}
 	if active && m.scenario.Peak {

@@ -27,6 +27,7 @@ func Worlds() []Scenario {
 		{Name: "any task fails 30 % for ten seconds now and then", Truth: Fine, Burst: Burst{Share: .3, Chance: .002, Looks: 1}},
 		{Name: "any task fails 3 % for half a minute now and then", Truth: Fine, Burst: Burst{Share: .03, Chance: .01, Looks: 3}},
 		{Name: "a neighbour becomes noisy after 12 min", Truth: Fine, Noisy: true, After: 12 * time.Minute},
+		{Name: "the candidate is slow on one task after 12 min", Truth: Harmful, Noisy: true, Bound: true, After: 12 * time.Minute},
 		{Name: "the dearest 0.22 % of bids lost", Truth: Harmful, Dearest: .0022},
 		{Name: "8 tasks become 30", Truth: Fine, Plan: ByPercent, Scales: true},
 		{Name: "a task is replaced every few minutes", Truth: Fine, Churns: true},

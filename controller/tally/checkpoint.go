@@ -11,7 +11,7 @@ import (
 )
 
 // checkpointVersion changes whenever the walk over the state does.
-const checkpointVersion = 3
+const checkpointVersion = 4
 
 type damaged string
 

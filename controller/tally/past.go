@@ -50,7 +50,7 @@ func (r *row) recall(took []int64, edges [slows]int) {
 		r.edge = p99(took)
 	}
 	for k, edge := range edges {
-		if k == ofStable && r.edge > 0 {
+		if k != ofPromise && edge > 0 && r.edge > 0 {
 			edge = r.edge
 		}
 		if edge > 0 && r.before[k].n == 0 {
@@ -77,6 +77,9 @@ func (s *State) edgesOf(i int) (all [slows]int) {
 	if all[ofStable] > 0 {
 		all[ofStable] = min(judge.LatencyBins-1, max(1, all[ofStable]+s.slow[ofStable].Shift))
 	}
+	if all[ofOthers] > 0 {
+		all[ofOthers] = all[ofStable]
+	}
 	return all
 }
 
@@ -96,7 +99,8 @@ const (
 // in the middle of all requests, where the least difference between tasks is
 // one of many requests, and their past, taken where one in a hundred is slow,
 // says nothing. The edges depend on what stable did before and on nothing that
-// the candidate does, so a window's difference is one between equals.
+// the candidate does, so a window's difference is one between equals; nor on a
+// task that changed sides, which may be slow by itself.
 func (s *State) follow(w, past slowWindow) {
 	l := &s.lately
 	l.n += w.n[judge.ControlArm]

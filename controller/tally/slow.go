@@ -8,10 +8,12 @@ import (
 )
 
 // The edges of latency beyond which requests are counted: stable's own p99,
-// and what was promised.
+// what was promised, and the p99 again without the tasks that changed sides,
+// since the last of them did.
 const (
 	ofStable = iota
 	ofPromise
+	ofOthers
 	slows
 )
 
@@ -20,8 +22,12 @@ const freezeAt = 2000
 
 // exceeding is what one task's requests beyond an edge come to: the open
 // window, and over closed windows the units and the influence; the influence
-// when the task is held against its own past, and the weight of that past.
-type exceeding struct{ n, x, closed, u, own, weight float64 }
+// when the task is held against its own past, and the weight of that past. Of
+// late are the units and events of the last windows, some sixteen.
+type exceeding struct{ n, x, closed, u, own, weight, lateN, lateX float64 }
+
+// fading is how much of a window counts among the latest when the next closes.
+const fading = 15. / 16
 
 func (e *exceeding) add(other exceeding) {
 	e.n += other.n
@@ -30,6 +36,8 @@ func (e *exceeding) add(other exceeding) {
 	e.u += other.u
 	e.own += other.own
 	e.weight += other.weight
+	e.lateN += other.lateN
+	e.lateX += other.lateX
 }
 
 // aim sets what depends on the policy alone; when that changes, what was
@@ -40,13 +48,7 @@ func (s *State) aim(p judge.Policy) {
 		edge = latencyBin(p.LatencySLO)
 	}
 	if s.slow[ofPromise].Edge != edge {
-		s.slow[ofPromise] = judge.Exceedance{Edge: edge}
-		s.slowOpen[ofPromise] = [judge.Arms]int64{}
-		for a := range judge.Arms {
-			for i := range s.tables[a].blocks {
-				s.tables[a].blocks[i].slow[ofPromise] = exceeding{}
-			}
-		}
+		s.anew(ofPromise, judge.Exceedance{Edge: edge})
 		for i := range s.rows {
 			s.rows[i].before[ofPromise] = trials{}
 		}
@@ -55,6 +57,16 @@ func (s *State) aim(p judge.Policy) {
 		s.drift = drift{known: known, edges: edges}
 		for i := range s.tables[judge.CandidateArm].blocks {
 			s.tables[judge.CandidateArm].blocks[i].scores = nil
+		}
+	}
+}
+
+// anew begins to count one kind of slowness from nothing.
+func (s *State) anew(k int, x judge.Exceedance) {
+	s.slow[k], s.slowOpen[k] = x, [judge.Arms]int64{}
+	for a := range judge.Arms {
+		for i := range s.tables[a].blocks {
+			s.tables[a].blocks[i].slow[k] = exceeding{}
 		}
 	}
 }
@@ -85,7 +97,7 @@ func (s *State) countWhole(i int, r *Report, served bool) {
 	b := &s.tables[a].blocks[s.place(i, a)]
 	if all := sum(r.Latency); all > 0 {
 		for k, edge := range s.edgesOf(i) {
-			if edge > 0 {
+			if edge > 0 && !(k == ofOthers && s.changed(b.task)) {
 				b.slow[k].n += float64(all)
 				b.slow[k].x += float64(sum(r.Latency[min(edge, len(r.Latency)):]))
 				s.slowOpen[k][a] += all
@@ -158,7 +170,7 @@ func (s *State) closeSlow(least int64) {
 			continue
 		}
 		q := w.close(&s.slow[k].Of)
-		if k == ofStable {
+		if k == ofOthers || k == ofStable && len(s.sides) == 0 {
 			s.follow(w, past)
 		}
 		s.slow[k].Past.D += q * (past.rate[judge.CandidateArm] - past.rate[judge.ControlArm])
@@ -202,6 +214,7 @@ func (s *State) settle(k int, w, past slowWindow, usual [judge.Arms][]habit) {
 					e.weight += w.weight[a] * e.n
 				}
 				e.closed += e.n
+				e.lateN, e.lateX = fading*e.lateN+e.n, fading*e.lateX+e.x
 				e.n, e.x = 0, 0
 			}
 			if e.closed > 0 {

@@ -58,6 +58,7 @@ type State struct {
 	latency  [judge.LatencyBins]int64 // of stable, until its p99 is frozen
 	slow     [slows]judge.Exceedance
 	slowOpen [slows][judge.Arms]int64
+	sides    []string // tasks that served the candidate and serve stable since
 	lately   lately
 	scores   [judge.Arms][judge.ScoreBins]int64
 	drift    drift

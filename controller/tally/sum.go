@@ -18,6 +18,9 @@ func (s *State) statistics(l Look, p judge.Policy, bad problems, day increments)
 		Latency: s.slow[ofStable], SLO: s.slow[ofPromise], Scores: s.scores, Load: s.load(), Recent: s.sumRecent(p.Breaker.ErrorShare),
 		Crashes: s.crashes, Crashed: slices.Clone(s.crashed), Loudest: s.loudest(), LostRows: s.lost,
 	}
+	if len(s.sides) > 0 {
+		t.Others, t.BothSides = s.slow[ofOthers], s.bothSides()
+	}
 	if s.drift.known {
 		t.Drift = slices.Clone(s.drift.sums[:])
 	}

@@ -174,6 +174,9 @@ func (s *State) forgetOldest() bool {
 func (s *State) renew(row *row, r *Report) {
 	if row.arm != armIndex(r.Arm) {
 		s.closeAtStep()
+		if row.arm == judge.CandidateArm {
+			s.changeSides(row.Task)
+		}
 	}
 	row.arm, row.generation, row.upto, row.buckets = armIndex(r.Arm), r.Generation, 0, 0
 	row.gathers = r.Past

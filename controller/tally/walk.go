@@ -56,6 +56,7 @@ func (s *State) walk(c *codec) {
 			c.number(&s.slow[k].Past.U2[a])
 		}
 	}
+	elements(c, &s.sides, c.string)
 	for _, v := range []*float64{&s.lately.n, &s.lately.x, &s.lately.usual} {
 		c.number(v)
 	}
@@ -105,7 +106,7 @@ func (s *State) consistent() bool {
 		edges = edges && edge >= 0 && edge <= judge.ScoreBins
 	}
 	strata := len(s.strata) <= maxStrata && len(s.strata) >= min(1, len(s.streams))
-	return strata && n <= judge.MaxPartners && len(s.inTail) == n && len(s.traffic) == n && streams && edges
+	return strata && len(s.sides) <= maxSides && n <= judge.MaxPartners && len(s.inTail) == n && len(s.traffic) == n && streams && edges
 }
 
 // derive rebuilds what is not stored.
@@ -204,7 +205,7 @@ func (b *block) walk(c *codec, lines, width, t, strata int) {
 	}
 	for k := range b.slow {
 		e := &b.slow[k]
-		for _, v := range []*float64{&e.n, &e.x, &e.closed, &e.u, &e.own, &e.weight} {
+		for _, v := range []*float64{&e.n, &e.x, &e.closed, &e.u, &e.own, &e.weight, &e.lateN, &e.lateX} {
 			c.number(v)
 		}
 	}

@@ -1,0 +1,79 @@
+package tally_test
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/tally"
+	"github.com/sluicehq/sluice/controller/tally/tallytest"
+)
+
+// A canary that changes sides is known on both of them, and the others' latency
+// is counted from nothing, without it. Whoever restores the tally knows as much.
+func TestChangedSides(t *testing.T) {
+	var s tally.State
+	p := judge.Policy{WindowRequests: 200}
+	past := make([]int64, judge.LatencyBins)
+	past[10], past[40] = 9900, 100
+	took := func(slow int64) []int64 {
+		bins := make([]int64, judge.LatencyBins)
+		bins[10], bins[50] = 100-slow, slow
+		return bins
+	}
+	look := func(i, generation int, arms map[string]judge.Arm, slow string) judge.Statistics {
+		var reports []tally.Report
+		for _, task := range []string{"a", "b", "c", "d", "e", "f"} {
+			r := tallytest.Uniform(task, arms[task], 64, 100, 0, map[string][2]int64{"acme": {100, 20}})
+			r.Generation, r.Latency = int64(generation), took(1)
+			if task == slow {
+				r.Latency = took(30)
+			}
+			reports = append(reports, r)
+		}
+		l := tallytest.Served(i, reports...)
+		l.Past = map[string][]int64{"a": past, "b": past, "c": past, "d": past, "e": past, "f": past}
+		body, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = tally.State{}
+		if err := json.Unmarshal(body, &s); err != nil {
+			t.Fatal(err)
+		}
+		return s.Look(l, p)
+	}
+	arms := map[string]judge.Arm{
+		"a": judge.Candidate, "b": judge.Candidate, "c": judge.Candidate, "d": judge.Control, "e": judge.Control, "f": judge.Control,
+	}
+	var before judge.Statistics
+	for i := range 10 {
+		before = look(i, 1, arms, "a")
+	}
+	if before.Others.Edge != 0 || before.BothSides != nil {
+		t.Errorf("before any task changed sides: %+v, %+v", before.Others, before.BothSides)
+	}
+	s.Step()
+	arms["a"], arms["d"] = judge.Control, judge.Candidate
+	var now judge.Statistics
+	for i := range 10 {
+		now = look(10+i, 2, arms, "a")
+	}
+	for a := range judge.Arms {
+		// Of ten windows of a hundred, the last in full and the first by little more than half.
+		if b := now.BothSides; len(b) != 1 || b[0].Task != "a" || b[0].Requests[a] < 750 || b[0].Requests[a] > 800 ||
+			math.Abs(b[0].Slow[a]-.3*b[0].Requests[a]) > 1e-9 || b[0].Usual != .01 {
+			t.Errorf("on both sides: %+v", b)
+		}
+	}
+	if of := now.Others.Of; of.Windows != 9 || math.Abs(of.D) > 1e-9 || of.N != [judge.Arms]float64{judge.CandidateArm: 3000, judge.ControlArm: 2000} {
+		t.Errorf("of the others: %+v", of)
+	}
+	if of := now.Latency.Of; of.D == 0 || of.Windows <= now.Others.Of.Windows {
+		t.Errorf("of all: %+v", of)
+	}
+	if len(now.Problems) > 0 {
+		t.Errorf("%v", now.Problems)
+	}
+}
