@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,25 @@ func TestLooksComeBackBitForBit(t *testing.T) {
 	}
 }
 
+// TestTimesComeBack keeps every moment and every zone that there can be.
+func TestTimesComeBack(t *testing.T) {
+	w := begin(t)
+	var want []Look
+	for i, at := range []time.Time{
+		time.Unix(-1, 999_999_999).UTC(),
+		time.Unix(1, 0).In(time.FixedZone("", 86400)),
+		time.Unix(1e9, 999_999_999).In(time.FixedZone("", -86400)),
+	} {
+		want = append(want, Look{Number: 1 + i, Statistics: judge.Statistics{At: at}})
+		if err := w.Append(want[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := read(written(t, w)); err != nil || !same(got, want) {
+		t.Errorf("%+v came back, %v; want %+v", got, err, want)
+	}
+}
+
 // TestResume continues a chunk as if nothing had happened, without looks that
 // were noted and never acted on.
 func TestResume(t *testing.T) {
@@ -209,6 +229,28 @@ func TestAppendRefuses(t *testing.T) {
 	}
 }
 
+// TestAsMuchAsFits notes and reads a look that is as large as one may be.
+func TestAsMuchAsFits(t *testing.T) {
+	w, l := begin(t), Look{Number: 1}
+	if err := w.Append(l); err != nil {
+		t.Fatal(err)
+	}
+	l.Number = 2
+	l.Statistics.Problems = make([]string, maxLeaves-w.encoder.leaves)
+	l.Statistics.Problems[7] = strings.Repeat("x", maxText)
+	if err := w.Append(l); err != nil {
+		t.Fatal(err)
+	}
+	got, err := read(written(t, w))
+	if err != nil || len(got) != 2 || !slices.Equal(got[1].Statistics.Problems, l.Statistics.Problems) {
+		t.Fatalf("%d looks came back: %v", len(got), err)
+	}
+	l.Number, l.Statistics.Problems = 3, append(l.Statistics.Problems, "")
+	if err := w.Append(l); err == nil || !strings.Contains(err.Error(), "the look holds more than 1048576 numbers") {
+		t.Errorf("one number more is noted: %v", err)
+	}
+}
+
 // A chunk is full at so many bytes, however few looks they are, and not before.
 func TestFullOfBytes(t *testing.T) {
 	w := begin(t)
@@ -230,6 +272,54 @@ func TestFullOfBytes(t *testing.T) {
 		if held := (i + 1) * 8 * (maxText - 10); w.bytes < held {
 			t.Fatalf("%d bytes are told of at least %d", w.bytes, held)
 		}
+	}
+}
+
+// A chunk that holds all the bytes that it may, and not one more, is full.
+func TestFullToTheByte(t *testing.T) {
+	w, look := begin(t), Look{Number: 1}
+	for w.bytes+maxText < fullBytes {
+		look.Statistics.Problems = []string{fmt.Sprint(look.Number, strings.Repeat("x", maxText/2))}
+		if err := w.Append(look); err != nil {
+			t.Fatal(err)
+		}
+		look.Number++
+	}
+	trial := *w
+	look.Statistics.Problems = []string{strings.Repeat("y", maxText/2)} // as many bytes tell its length as of any below
+	if err := trial.Append(look); err != nil {
+		t.Fatal(err)
+	}
+	look.Statistics.Problems[0] += strings.Repeat("y", fullBytes-trial.bytes)
+	if err := w.Append(look); err != nil {
+		t.Fatal(err)
+	}
+	look.Number++
+	if err := w.Append(look); w.bytes != fullBytes || w.Takes("v1", header().Policy) || !errors.Is(err, ErrFull) {
+		t.Errorf("with %d bytes of %d it takes another look: %v", w.bytes, fullBytes, err)
+	}
+}
+
+// Floats that are not whole take their eight bytes, and whole ones as few as
+// they change by.
+func TestBytesOfFloats(t *testing.T) {
+	w := begin(t)
+	append := func(n int, d float64) (grown int) {
+		l, before := Look{Number: n}, w.bytes
+		l.Statistics.Streams = make([]judge.Stream, 1)
+		l.Statistics.Streams[0].Served.D = d
+		if err := w.Append(l); err != nil {
+			t.Fatal(err)
+		}
+		return w.bytes - before
+	}
+	append(1, 1e6)
+	quiet := append(2, 1e6)
+	if got := append(3, 1e6+30); got != quiet {
+		t.Errorf("30 more take %d bytes, nothing %d", got, quiet)
+	}
+	if got := append(4, 1e6+.5); got != quiet+8 {
+		t.Errorf("a half more takes %d bytes, nothing %d", got, quiet)
 	}
 }
 
@@ -294,24 +384,9 @@ func TestShort(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	z, err := gzip.NewReader(bytes.NewReader(written(t, w)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	whole, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole := unpack(t, written(t, w))
 	for n := 0; n < len(whole); n += 1 + (len(whole)-n)/50 { // closer and closer to the end
-		var packed bytes.Buffer
-		out := gzip.NewWriter(&packed)
-		if _, err := out.Write(whole[:n]); err != nil {
-			t.Fatal(err)
-		}
-		if err := out.Close(); err != nil {
-			t.Fatal(err)
-		}
-		_, err := Open("chunk", packed.Bytes())
+		_, err := Open("chunk", pack(t, whole[:n]))
 		if !errors.Is(err, ErrDamaged) {
 			t.Fatalf("the first %d of %d bytes: %v", n, len(whole), err)
 		}
@@ -324,31 +399,87 @@ func TestShort(t *testing.T) {
 	}
 }
 
+// TestNotWhole reads chunks whose checksum is right and that hold something else
+// than their header says.
+func TestNotWhole(t *testing.T) {
+	empty := written(t, begin(t))
+	w := begin(t)
+	for _, l := range looks(2) {
+		if err := w.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	two := written(t, w)
+	line, _, _ := bytes.Cut(unpack(t, two), []byte{'\n'})
+	list := []byte(`{"format":1,"looks":1,"schema":{"kind":"record","parts":[{"kind":"list","parts":[{"kind":"bool"}]}]}}` + "\n" +
+		"\x00\x00" + "\x03\x81\x80\x40\x00" + "\x80\x80\x40") // of 2^20 elements
+	for _, tt := range []struct {
+		what  string
+		chunk []byte
+		want  string // the error's end
+	}{
+		{"nothing, whole", empty, ""},
+		{"nothing, cut off", empty[:len(empty)-1], "read chunk: " + ErrDamaged.Error() + ": unexpected EOF"},
+		{"fewer looks", rewrite(t, two, func(f map[string]any) { f["looks"] = 3 }), "a column is too short"},
+		{"looks below none", rewrite(t, two, func(f map[string]any) { f["looks"] = -1 }), "it cannot hold -1 looks"},
+		{"other looks", rewrite(t, two, func(f map[string]any) { f["first"] = 6 }), "look 6 has the number 5"},
+		{"more", pack(t, unpack(t, two), []byte{0}), "there is more in it than its schema says"},
+		{"much more", pack(t, line, []byte{'\n'}, make([]byte, maxBytes-maxHeader)), "it unpacks to more than 66060288 bytes"},
+		{"one number too many in a look", pack(t, list, make([]byte, maxLeaves), []byte{0}), "a look holds more than 1048576 numbers"},
+		{"a line without end", pack(t, bytes.Repeat([]byte{' '}, maxHeader+8192)), "its header does not end"},
+	} {
+		_, err := read(tt.chunk)
+		if (err == nil) != (tt.want == "") || err != nil && (!errors.Is(err, ErrDamaged) || !strings.HasSuffix(err.Error(), tt.want)) {
+			t.Errorf("%s: %v, want %q", tt.what, err, tt.want)
+		}
+	}
+}
+
 // rewrite changes the JSON that a chunk begins with.
 func rewrite(t testing.TB, chunk []byte, change func(f map[string]any)) []byte {
 	t.Helper()
-	z, err := gzip.NewReader(bytes.NewReader(chunk))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, rest, _ := bytes.Cut(all, []byte("\n"))
+	line, rest, _ := bytes.Cut(unpack(t, chunk), []byte("\n"))
 	var f map[string]any
 	if err := json.Unmarshal(line, &f); err != nil {
 		t.Fatal(err)
 	}
 	change(f)
-	if line, err = json.Marshal(f); err != nil {
+	line, err := json.Marshal(f)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return pack(t, line, []byte{'\n'}, rest)
+}
+
+func pack(t testing.TB, parts ...[]byte) []byte {
+	t.Helper()
 	var out bytes.Buffer
-	g := gzip.NewWriter(&out)
-	g.Write(append(append(line, '\n'), rest...))
-	g.Close()
+	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		if _, err := z.Write(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
 	return out.Bytes()
+}
+
+func unpack(t testing.TB, chunk []byte) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(chunk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
 }
 
 // TestOtherFields reads what a program with other fields has written.
@@ -369,6 +500,9 @@ func TestOtherFields(t *testing.T) {
 					if p["name"] == "served" {
 						p["kind"] = "int"
 					}
+					if p["name"] == "problems" {
+						p["parts"] = []any{map[string]any{"kind": "bool"}}
+					}
 				}
 			}
 		}
@@ -377,11 +511,11 @@ func TestOtherFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(c.Strange, " "); got != "statistics.served statistics.old_streams statistics.old_answered" {
+	if got := strings.Join(c.Strange, " "); got != "statistics.served statistics.problems statistics.old_streams statistics.old_answered" {
 		t.Errorf("strange fields: %s", got)
 	}
 	got, err := read(renamed)
-	want.Statistics.Served, want.Statistics.Streams, want.Statistics.Answered = false, nil, [judge.Arms]int64{}
+	want.Statistics.Served, want.Statistics.Problems, want.Statistics.Streams, want.Statistics.Answered = false, nil, nil, [judge.Arms]int64{}
 	if err != nil || len(got) != 1 || !same(got[0], want) {
 		t.Errorf("read %+v, %v", got, err)
 	}
@@ -449,23 +583,10 @@ func FuzzOpen(f *testing.F) {
 			f.Fatal(err)
 		}
 	}
-	chunk := written(f, w)
-	z, err := gzip.NewReader(bytes.NewReader(chunk))
-	if err != nil {
-		f.Fatal(err)
-	}
-	plain, err := io.ReadAll(z)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(plain)
+	f.Add(unpack(f, written(f, w)))
 	f.Add([]byte(`{"format":1,"looks":1,"schema":{"kind":"record","parts":[{"kind":"list","parts":[{"kind":"time"}]}]}}` + "\n\x01\x00\x00\x04\xff\xff\xff\x7f\x00"))
 	f.Fuzz(func(t *testing.T, plain []byte) {
-		var packed bytes.Buffer
-		g := gzip.NewWriter(&packed)
-		g.Write(plain)
-		g.Close()
-		found, err := read(packed.Bytes())
+		found, err := read(pack(t, plain))
 		if err != nil {
 			return
 		}
@@ -492,6 +613,9 @@ func FuzzLooks(f *testing.F) {
 	f.Add(1., int64(5), "a", 2., int64(-5), "b", true)
 	f.Add(math.NaN(), int64(math.MaxInt64), "", math.Inf(1), int64(math.MinInt64), "x", false)
 	f.Add(math.Copysign(0, -1), int64(0), "", 0., int64(0), "", false)
+	f.Add(float64(1<<52), int64(1), "a", float64(-1<<52), int64(1), "b", true)
+	f.Add(float64(1<<53), int64(1), "a", float64(1<<54), int64(1), "b", true)
+	f.Add(math.Copysign(0, -1), int64(1), "a", 3., int64(1), "b", true)
 	f.Add(1e15, int64(1), "a", 4503599627370495., int64(1), "b", true)
 	f.Add(-4503599627370495., int64(1), "a", 4503599627370495., int64(1), "b", true)
 	f.Fuzz(func(t *testing.T, a float64, i int64, s string, b float64, j int64, r string, swap bool) {

@@ -67,11 +67,30 @@ func TestReplayIsTheSame(t *testing.T) {
 	parts := story(t)
 	parts[0], parts[2] = parts[2], parts[0] // however they come
 	r := run(parts, nil, strict)
-	if r.Unread != nil || r.Looks != 7 || r.Same != 7 || len(r.Broken) > 0 || len(r.Changed) > 0 || r.Rollout != "ads-7" {
+	if r.Unread != nil || r.Looks != 7 || r.Same != 7 || len(r.Broken) > 0 || len(r.Changed) > 0 || r.Rollout != "ads-7" || r.First.Number != 1 || r.Last.Number != 7 {
 		t.Errorf("%+v", r)
 	}
 	if w := r.Then.First[judge.Worse]; w.Look != 5 || w.Gate != judge.GateFilterRateServed || r.Then.Last.Outcome != judge.Worse {
 		t.Errorf("then: %+v", r.Then)
+	}
+}
+
+// TestReplayBeginsAnywhere judges a log whose first looks nobody noted.
+func TestReplayBeginsAnywhere(t *testing.T) {
+	h := header()
+	h.Chunk = 0
+	w, err := New(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range looks(2) {
+		if err := w.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := run([]Part{{Name: "chunk", Body: written(t, w)}}, nil, strict)
+	if r.Unread != nil || r.Looks != 2 || r.First.Number != 5 || r.Last.Number != 6 {
+		t.Errorf("%d looks from %d to %d: %v", r.Looks, r.First.Number, r.Last.Number, r.Unread)
 	}
 }
 
@@ -125,6 +144,26 @@ func TestReplayNotices(t *testing.T) {
 	}
 }
 
+// renumbered is a part whose looks have other numbers, by so many.
+func renumbered(t *testing.T, p Part, by int) Part {
+	t.Helper()
+	c, err := Open(p.Name, p.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := New(c.Header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for look, err := range c.Looks() {
+		if look.Number += by; err != nil || w.Append(look) != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Body = written(t, w)
+	return p
+}
+
 func TestReplayEndsAtDamage(t *testing.T) {
 	for _, tt := range []struct {
 		what   string
@@ -136,6 +175,7 @@ func TestReplayEndsAtDamage(t *testing.T) {
 		{"missing", func(p []Part) []Part { return append(p[:1], p[2:]...) }, 2, "chunk 1 of the log is missing"},
 		{"first", func(p []Part) []Part { return p[1:] }, 0, "chunk 0 of the log is missing"},
 		{"mixed", func(p []Part) []Part { p[2].Body = p[1].Body; return p }, 4, "should hold chunk 2"},
+		{"looks between", func(p []Part) []Part { p[1] = renumbered(t, p[1], 2); return p }, 2, "look 5 follows look 2: those between are missing"},
 		{"none", func([]Part) []Part { return nil }, 0, ""},
 	} {
 		r := run(tt.damage(story(t)), nil, strict)
