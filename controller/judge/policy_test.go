@@ -63,3 +63,114 @@ func TestCheckNamesTheSetting(t *testing.T) {
 		}
 	}
 }
+
+// Every number may be as small and as large as its bounds, and what is beyond
+// them is refused where it is written and does no harm where it is not.
+func TestBoundsOfSettings(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		of          func(p *Policy) any
+		least, most float64
+		normal      float64
+	}{
+		{"margin", func(p *Policy) any { return &p.Margin }, 0, 1, .02},
+		{"partner_margin", func(p *Policy) any { return &p.PartnerMargin }, 0, 1, .03},
+		{"tail_margin", func(p *Policy) any { return &p.TailMargin }, 0, 1, .05},
+		{"tier_one_share", func(p *Policy) any { return &p.TierOneShare }, 0, 1, .8},
+		{"error_ratio", func(p *Policy) any { return &p.ErrorRatio }, 1, 1000, 1.5},
+		{"error_floor", func(p *Policy) any { return &p.ErrorFloor }, 0, .5, .001},
+		{"latency_margin", func(p *Policy) any { return &p.LatencyMargin }, 0, 1, .005},
+		{"missed_bids_margin", func(p *Policy) any { return &p.MissedBidsMargin }, 0, 1, .005},
+		{"missed_value_margin", func(p *Policy) any { return &p.MissedValueMargin }, 0, 1, .01},
+		{"drift_margin", func(p *Policy) any { return &p.DriftMargin }, 0, 1, .1},
+		{"sample_ratio", func(p *Policy) any { return &p.SampleRatio }, 1, 1000, 1.5},
+		{"max_information", func(p *Policy) any { return &p.MaxInformation }, 1, 1e6, 20},
+		{"breaker.error_ratio", func(p *Policy) any { return &p.Breaker.ErrorRatio }, 1, 1e6, 5},
+		{"breaker.error_share", func(p *Policy) any { return &p.Breaker.ErrorShare }, 0, 1, .1},
+		{"breaker.requests", func(p *Policy) any { return &p.Breaker.Requests }, 1, 1 << 30, 200},
+		{"min_tasks", func(p *Policy) any { return &p.MinTasks }, 1, 1 << 30, 1},
+		{"window_requests", func(p *Policy) any { return &p.WindowRequests }, 1, 1 << 30, 400},
+		{"window_buckets", func(p *Policy) any { return &p.WindowBuckets }, 1, 1 << 30, 20},
+	} {
+		with := func(v float64) (p Policy, whole bool) {
+			switch to := tt.of(&p).(type) {
+			case *float64:
+				*to = v
+			case *int:
+				*to, whole = int(v), true
+			}
+			return p, whole
+		}
+		sane := func(p Policy) float64 {
+			p = p.Sane()
+			if n, whole := tt.of(&p).(*int); whole {
+				return float64(*n)
+			}
+			return *tt.of(&p).(*float64)
+		}
+		for _, v := range []float64{tt.least, tt.most} {
+			p, _ := with(v)
+			want := v
+			if v == 0 || tt.name == "sample_ratio" && v == 1 { // one would call every split uneven
+				want = tt.normal
+			}
+			if err := p.Check(); err != nil || sane(p) != want {
+				t.Errorf("%s %v: %v, becomes %v", tt.name, v, err, sane(p))
+			}
+		}
+		_, whole := with(0)
+		below, above := math.Nextafter(tt.least, -1), math.Nextafter(tt.most, 2*tt.most)
+		if whole {
+			below, above = -1, tt.most+1
+		}
+		for _, v := range []float64{below, above} {
+			p, _ := with(v)
+			want := tt.normal
+			if tt.name == "error_floor" && v > 0 {
+				want = .5
+			}
+			if tt.name == "max_information" && v == below {
+				want = v // no sensible number of a file, and none that does harm
+			}
+			if err := p.Check(); err == nil || !strings.Contains(err.Error(), "judge."+tt.name+" is ") || sane(p) != want {
+				t.Errorf("%s %v: %v, becomes %v", tt.name, v, err, sane(p))
+			}
+		}
+	}
+}
+
+// What files do not say and verdicts hang on is taken for nothing where it makes
+// no sense.
+func TestSaneOfTheRest(t *testing.T) {
+	for _, tt := range []struct {
+		what      string
+		give, get Policy
+	}{
+		{"a whole shift", Policy{Intended: 1}, Policy{}},
+		{"the other way", Policy{Intended: -1}, Policy{}},
+		{"nearly", Policy{Intended: -.999}, Policy{Intended: -.999}},
+		{"a cap", Policy{PriceCap: 3}, Policy{PriceCap: 3}},
+		{"a cap below zero", Policy{PriceCap: -3}, Policy{}},
+		{"no cap", Policy{PriceCap: math.Inf(1)}, Policy{}},
+		{"a point", Policy{Predicted: Interval{.2, .2}}, Policy{Predicted: Interval{.2, .2}}},
+		{"all that there is", Policy{Predicted: Interval{0, 1}}, Policy{Predicted: Interval{0, 1}}},
+		{"below zero", Policy{Predicted: Interval{-.1, .2}}, Policy{}},
+		{"above one", Policy{Predicted: Interval{.1, 1.2}}, Policy{}},
+		{"upside down", Policy{Predicted: Interval{.3, .2}}, Policy{}},
+		{"times below zero", Policy{LatencySLO: -1, MaxClockSkew: -1, Present: -1, MaxWait: -1}, Policy{}},
+		{"times", Policy{LatencySLO: 1, MaxClockSkew: 1, Present: 1, MaxWait: 1}, Policy{LatencySLO: 1, MaxClockSkew: 1, Present: 1, MaxWait: 1}},
+		{"crashes let pass", Policy{Breaker: Breaker{Crashes: -1}}, Policy{Breaker: Breaker{Crashes: -1}}},
+	} {
+		if got, want := tt.give.Sane(), tt.get.Sane(); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v", tt.what, got)
+		}
+	}
+	if p := (Policy{LatencySLO: 1, MaxClockSkew: 1, Present: 1, MaxWait: 1, PriceCap: 3, Intended: .999}).Sane(); p.LatencySLO != 1 || p.MaxClockSkew != 1 || p.Present != 1 || p.MaxWait != 1 || p.PriceCap != 3 || p.Intended != .999 {
+		t.Errorf("%+v", p)
+	}
+	for _, name := range []string{Require, Guard, Off} {
+		if p := (Policy{Latency: name, MissedBids: name, MissedValue: name}).Sane(); p.Latency != name || p.MissedBids != name || p.MissedValue != name {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}

@@ -92,3 +92,74 @@ func TestRestoreCutOff(t *testing.T) {
 		t.Errorf("one byte more: %v", err)
 	}
 }
+
+// What is restored is within its bounds.
+func TestRestoreWithinBounds(t *testing.T) {
+	for _, tt := range []struct {
+		what  string
+		spoil func(s *State)
+		sound bool
+	}{
+		{"all", func(*State) {}, true},
+		{"the last edge", func(s *State) { s.slow[ofPromise].Edge, s.slow[ofStable].Edge = judge.LatencyBins-1, 0 }, true},
+		{"an edge beyond", func(s *State) { s.slow[ofPromise].Edge = judge.LatencyBins }, false},
+		{"an edge below", func(s *State) { s.slow[ofPromise].Edge = -1 }, false},
+		{"all edges moved", func(s *State) {
+			s.slow[ofStable].Shift, s.slow[ofPromise].Shift = judge.LatencyBins-1, 1-judge.LatencyBins
+		}, true},
+		{"moved too far up", func(s *State) { s.slow[ofStable].Shift = judge.LatencyBins }, false},
+		{"moved too far down", func(s *State) { s.slow[ofStable].Shift = -judge.LatencyBins }, false},
+		{"the last score", func(s *State) { s.drift.edges[0] = judge.ScoreBins }, true},
+		{"a score beyond", func(s *State) { s.drift.edges[0] = judge.ScoreBins + 1 }, false},
+		{"a score below", func(s *State) { s.drift.edges[0] = -1 }, false},
+		{"all strata", func(s *State) { s.strata = make([]string, maxStrata) }, true},
+		{"one more", func(s *State) { s.strata = make([]string, maxStrata+1) }, false},
+		{"no stratum", func(s *State) { s.strata = nil }, false},
+		{"a task of the last stratum", func(s *State) { s.rows[0].stratum, s.tables[0].blocks[0].stratum = 1, 1 }, true},
+		{"a task of one beyond", func(s *State) { s.rows[0].stratum = 2 }, false},
+		{"a task of none", func(s *State) { s.rows[0].stratum = -1 }, false},
+		{"clusters of one beyond", func(s *State) { s.tables[0].blocks[0].stratum = 2 }, false},
+		{"clusters of none", func(s *State) { s.tables[0].blocks[0].stratum = -1 }, false},
+		{"a task without a place", func(s *State) { s.rows[0].slots[0] = noSlot }, true},
+		{"a place beyond", func(s *State) { s.rows[0].slots[0] = 1 }, false},
+		{"a place below", func(s *State) { s.rows[0].slots[0] = -2 }, false},
+		{"a task's last edge", func(s *State) { s.rows[0].edge = judge.LatencyBins - 1 }, true},
+		{"a task's edge beyond", func(s *State) { s.rows[0].edge = judge.LatencyBins }, false},
+		{"a task's edge below", func(s *State) { s.rows[0].edge = -1 }, false},
+		{"the last arm", func(s *State) { s.rows[0].arm = judge.Arms - 1 }, true},
+		{"an arm beyond", func(s *State) { s.rows[0].arm = judge.Arms }, false},
+		{"an arm below", func(s *State) { s.rows[0].arm = -1 }, false},
+		{"all buckets", func(s *State) { s.rows[0].buckets = MaxBuckets }, true},
+		{"a bucket beyond", func(s *State) { s.rows[0].buckets = MaxBuckets + 1 }, false},
+		{"buckets below none", func(s *State) { s.rows[0].buckets = -1 }, false},
+		{"a fault of the last arm", func(s *State) { s.recent[0].faults = []fault{{arm: judge.Arms - 1}} }, true},
+		{"a fault of one beyond", func(s *State) { s.recent[0].faults = []fault{{arm: judge.Arms}} }, false},
+		{"a fault of none", func(s *State) { s.recent[0].faults = []fault{{arm: -1}} }, false},
+		{"a table of too many buckets", func(s *State) { s.tables[1] = table{buckets: MaxBuckets + 1} }, false},
+		{"a table of the most", func(s *State) { s.tables[1] = table{buckets: MaxBuckets, shift: 6} }, true},
+		{"a table folded too often", func(s *State) { s.tables[1] = table{buckets: MaxBuckets, shift: 7} }, false},
+		{"a table unfolded", func(s *State) { s.tables[1] = table{buckets: MaxBuckets, shift: -1} }, false},
+		{"a table of less than nothing", func(s *State) { s.tables[1] = table{buckets: -1} }, false},
+		{"a partner's tier is missing", func(s *State) { s.inTail = nil }, false},
+		{"a partner's traffic is missing", func(s *State) { s.traffic = nil }, false},
+		{"a stream is missing", func(s *State) { s.streams = s.streams[1:] }, false},
+	} {
+		var s State
+		s.Look(Look{At: time.Unix(1, 0), Served: true, Reports: []Report{{Task: "a", Arm: judge.Candidate, Upto: 1, Stratum: "z",
+			Requests: []int64{5}, Partners: map[string]Columns{"acme": {Scored: []int64{5}}}}}}, judge.Policy{})
+		for i := range s.tables {
+			if i != judge.CandidateArm {
+				s.tables[i].blocks, s.rows[0].slots[i] = nil, noSlot
+			}
+		}
+		tt.spoil(&s)
+		body, err := s.MarshalBinary()
+		if len(body) == 0 && !tt.sound {
+			continue // it is not even written
+		}
+		var back State
+		if restored := back.UnmarshalBinary(body); err != nil && tt.sound || (restored == nil) != tt.sound {
+			t.Errorf("%s: written %v, restored %v", tt.what, err, restored)
+		}
+	}
+}

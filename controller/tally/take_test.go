@@ -2,8 +2,10 @@ package tally
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
 )
@@ -98,5 +100,70 @@ func TestSlotOfATask(t *testing.T) {
 	s.rows[1].slots = none
 	if got := s.slot(0, 0); got != 2 {
 		t.Errorf("slot %d of a task that had none", got)
+	}
+}
+
+// What two tasks count comes to these sums: requests and pairs without a score
+// by who served them, and in the shadow of stable.
+func TestWhatALookAdds(t *testing.T) {
+	one := func(n int64) []int64 { return []int64{n} }
+	candidate := Report{Task: "a", Arm: judge.Candidate, Upto: 1, Requests: one(100), Errors: one(1), Invalid: one(2), ShadowRequests: one(2),
+		Partners: map[string]Columns{"acme": {Scored: one(20), Filtered: one(5), Pairs: one(5)}}}
+	control := Report{Task: "b", Arm: judge.Control, Upto: 1, Requests: one(300), Errors: one(3), Invalid: one(4), ShadowRequests: one(3), ShadowInvalid: one(1),
+		Partners: map[string]Columns{"acme": {Scored: one(50), Filtered: one(6), Pairs: one(6), CandidateOnly: one(1)}}}
+	var s State
+	l := Look{At: time.Unix(1, 0), Served: true, Reports: []Report{candidate, control}}
+	seen := s.Look(l, judge.Policy{})
+	for m, want := range [judge.Ratios]judge.Ratio{
+		judge.ServedErrors:  {N: [judge.Arms]float64{100, 300}, X: [judge.Arms]float64{1, 3}, Requests: 100},
+		judge.ServedInvalid: {N: [judge.Arms]float64{22, 54}, X: [judge.Arms]float64{2, 4}, Requests: 100},
+		judge.ShadowInvalid: {N: [judge.Arms]float64{7, 54}, X: [judge.Arms]float64{1, 4}, Requests: 3},
+	} {
+		got := seen.Ratios[m]
+		for a := range judge.Arms {
+			n, x := want.N[a], want.X[a]
+			sums := judge.ClusterSums{N: n, X: x, XX: x * x, XN: x * n, NN: n * n, FF: x * x / n, G: 1}
+			if got.N[a] != n || got.X[a] != x || got.Requests != want.Requests || got.ByCluster[a] != sums || got.ByTask[a] != sums || got.ByMoment[a] != sums {
+				t.Errorf("ratio %d, arm %d: %+v, want %+v", m, a, got, sums)
+			}
+		}
+	}
+	recent := [judge.Arms]judge.Recent{{Requests: 100, Errors: 1, Pairs: 20, Invalid: 2, Tasks: 1}, {Requests: 300, Errors: 3, Pairs: 50, Invalid: 4, Tasks: 1}}
+	if !reflect.DeepEqual(seen.Recent, recent) || seen.Shadowed != 5 || seen.PairsStep != 11 || seen.Answered != [judge.Arms]int64{100, 300} || !seen.Counted {
+		t.Errorf("%+v, shadowed %d, %d pairs, %v answered, counted %v", seen.Recent, seen.Shadowed, seen.PairsStep, seen.Answered, seen.Counted)
+	}
+	if faults := s.recent[0].faults; len(faults) != 2 || !reflect.DeepEqual(faults[0].counts, judge.Recent{Requests: 100, Errors: 1, Pairs: 22, Invalid: 2}) {
+		t.Errorf("%+v", faults)
+	}
+	if told := s.rows[1].told; told != [toldKinds]int64{toldRequests: 300, toldErrors: 3, toldPairs: 54} {
+		t.Errorf("told %v", told)
+	}
+	control.After, control.Upto, control.ShadowRequests = 1, 2, nil
+	s.Look(Look{At: time.Unix(2, 0), Served: true, Reports: []Report{control}}, judge.Policy{})
+	if told := s.rows[1].told; told[toldBoth] != 7 {
+		t.Errorf("told %v", told)
+	}
+	idle := Report{Task: "a", Arm: judge.Candidate, After: 1, Upto: 2, Requests: one(0)}
+	if seen := s.Look(Look{At: time.Unix(3, 0), Served: true, Reports: []Report{idle}}, judge.Policy{}); seen.Counted || seen.Recent[judge.CandidateArm].Tasks != 1 {
+		t.Errorf("a look at nothing counts: %+v", seen.Recent)
+	}
+}
+
+// A report tells of value by any of its lists.
+func TestValued(t *testing.T) {
+	some := []int64{0}
+	for i, r := range []Report{
+		{Outcomes: some}, {Calls: some}, {CallsCandidateOnly: some}, {CallsStableOnly: some}, {CallsBoth: some},
+		{Partners: map[string]Columns{"acme": {Scored: some}, "zeta": {Value: some}}}, {packed: packed{valued: true}},
+	} {
+		if !r.valued() {
+			t.Errorf("report %d tells of no value", i)
+		}
+	}
+	if r := (&Report{Requests: some, Partners: map[string]Columns{"acme": {Scored: some}}}); r.valued() {
+		t.Error("counts are worth something")
+	}
+	if got := both([]int64{1, 2}, []int64{3}, 2); !reflect.DeepEqual(got, []int64{4, 2}) {
+		t.Errorf("both: %v", got)
 	}
 }
