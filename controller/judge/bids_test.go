@@ -81,3 +81,55 @@ func TestOnePartnerMissesBids(t *testing.T) {
 		t.Errorf("nothing says %+v", m)
 	}
 }
+
+// Weights of partners are half their share of bids and half an equal one, and
+// how the bids were seen tells how much is known.
+func TestBidsByHand(t *testing.T) {
+	const margin = .005
+	streams := make([]Stream, FirstPartner+3)
+	streams[Overall] = bidClusters(2000, 107, 100, 1)
+	streams[FirstPartner], streams[FirstPartner+2] = bidClusters(100, 6, 1, 3), bidClusters(60, 6, 0, 1)
+	m := weighAllBids(streams, margin)
+	first, last := weighBids(streams[FirstPartner], margin).against, weighBids(streams[FirstPartner+2], margin).against
+	total := streams[FirstPartner].Bids.N + streams[FirstPartner+2].Bids.N
+	partners := logSumExp([]float64{first, last}, []float64{.25 + .5*streams[FirstPartner].Bids.N/total, .25 + .5*streams[FirstPartner+2].Bids.N/total})
+	near(t, "evidence", m.against, logSumExp([]float64{m.all.against, partners}, []float64{.5, .5}), 1e-12)
+	if want := map[bool]int{true: 0, false: 2}[first >= last]; m.loudest != want || len(m.by) != 3 {
+		t.Errorf("loudest %d of %v and %v", m.loudest, first, last)
+	}
+	alone := weighAllBids(streams[:FirstPartner], margin)
+	if alone.against != alone.all.against || alone.loudest != -1 {
+		t.Errorf("without partners: %+v", alone)
+	}
+	st := Stream{Bids: PairSums{N: 60000, Ten: 4000, One: 2000, SS: 200000, SN: 3000000, NN: 90000000, F2: 1.2e6, G: 40, M: 61}, BidsSeen: 1200, BidsFlips: 120}
+	e := st.bids()
+	near(t, "nu", e.nu, 29, 1e-12) // 6000^2/1.2e6 clusters flip
+	near(t, "phi", e.phi, 1200/(60/(61*9e7/3.6e9-1)), 1e-9)
+	near(t, "gained", weighBids(st, margin).gained, 40, 1e-12)
+	for _, tt := range []struct {
+		what         string
+		change       func(*Stream)
+		known, ready bool
+	}{
+		{"20 flips", func(st *Stream) { st.BidsFlips = 20 }, true, true},
+		{"19 flips", func(st *Stream) { st.BidsFlips = 19 }, true, false},
+		{"flips of 16 clusters", func(st *Stream) { st.Bids.F2 = 36e6 / 16 }, true, true},
+		{"of fewer", func(st *Stream) { st.Bids.F2 = 36e6 / 15.9 }, true, false},
+		{"one cluster", func(st *Stream) { st.Bids.G = 1 }, true, false},
+		{"no bid", func(st *Stream) { st.BidsSeen = 0 }, false, false},
+		{"none", func(st *Stream) { st.Bids.N = 0 }, false, false},
+		{"no cluster", func(st *Stream) { st.Bids.G = 0 }, false, false},
+	} {
+		st := st
+		tt.change(&st)
+		if e := st.bids(); e.known != tt.known || e.ready != tt.ready {
+			t.Errorf("%s: %+v", tt.what, e)
+		}
+	}
+	rare := st
+	rare.BidsFlips, rare.Bids.M = 9, 1
+	e = rare.bids()
+	near(t, "hardly any", weighBids(rare, margin).proof, logBelow(9*2/3., 1200, margin, e.phi)-math.Ln2, 1e-12)
+	rare.Bids.G = 15
+	near(t, "in few clusters", weighBids(rare, margin).proof, 0, 0)
+}

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -113,4 +114,118 @@ func TestDriftBetweenClusters(t *testing.T) {
 	if !(uneven.against < even.against) || uneven.nu != 19 {
 		t.Errorf("uneven ln E = %v at nu %v, even %v", uneven.against, uneven.nu, even.against)
 	}
+}
+
+// A share's variance is that between clusters, and no less than so many times
+// that of independent scores; clusters are enough from 16 on, and scores from
+// 80 on that tell as much as independent ones.
+func TestShareOfScores(t *testing.T) {
+	c := ClusterSums{N: 4000, X: 1000, XX: 52000, XN: 200000, NN: 800000, G: 20} // 40 and 60 of 200
+	e := c.share(2)
+	near(t, "d", e.d, .25, 0)
+	near(t, "information", e.info, 7600, 1e-9)
+	near(t, "nu", e.nu, 19, 1e-12)
+	near(t, "phi", e.phi, 2.807017543859649, 1e-12)
+	if e.n != 4000 || e.events != 1000 || e.clusters[1] != 20 || e.effective[0] != 20 || !e.known || !e.ready {
+		t.Errorf("%+v", e)
+	}
+	near(t, "information of alike scores", c.share(4).info, 4000/(4*.1875), 1e-9)
+	near(t, "of none", ClusterSums{N: 998, G: 20, NN: 998 * 998 / 20.}.share(1).info, 998/(.001*.999), 1e-9)
+	near(t, "of one cluster", ClusterSums{N: 100, X: 50, XX: 9e9, NN: 1e4, G: 1}.share(1).info, 400, 1e-9)
+	many := ClusterSums{N: 4000, X: 2500, G: 20, NN: 800000, XX: 2500 * 125, XN: 500000}
+	if e := many.share(50); e.events != 1500 || !e.ready || e.phi != 50 {
+		t.Errorf("as many as must be: %+v", e)
+	}
+	if e := many.share(50.1); e.ready {
+		t.Errorf("fewer: %+v", e)
+	}
+	many.NN = 4000 * 4000 / 16.
+	many.XN, many.XX = .625*many.NN, .625*.625*many.NN
+	if e := many.share(1); !e.ready {
+		t.Errorf("16 clusters: %+v", e)
+	}
+	many.NN *= 1.01
+	if e := many.share(1); e.ready {
+		t.Errorf("fewer: %+v", e)
+	}
+	for _, c := range []ClusterSums{{N: 5}, {G: 5}} {
+		if e := c.share(1); e.known {
+			t.Errorf("%+v: %+v", c, e)
+		}
+	}
+}
+
+// Of quantiles that say as little the one that is furthest off is shown, and
+// what the reference adds up to does not matter.
+func TestLoudestQuantile(t *testing.T) {
+	var scores [ScoreBins]int64
+	twice := evenReference()
+	for i := range scores {
+		scores[i] = 1000
+		if i < 20 {
+			scores[i] = 3000
+		}
+		twice[i] *= 2
+	}
+	one, _ := quantilesOf(evenReference())
+	if two, _ := quantilesOf(twice); two != one {
+		t.Errorf("%v, want %v", two, one)
+	}
+	d := weighDrift(scoredBy(scores, 15, 0), Policy{Reference: twice, DriftMargin: .1}, 1)
+	far, which := 0., 0
+	for i, q := range one {
+		below := 0.
+		for _, v := range scores[:q.edge] {
+			below += float64(v)
+		}
+		if off := math.Abs(below/total(scores) - q.below); off > far {
+			far, which = off, i+1
+		}
+	}
+	if d.number != which || math.Abs(d.against) > 1e-12 || d.edge != one[which-1].edge || math.Abs(d.below-one[which-1].below) > 1e-12 || math.Abs(math.Abs(d.d)-far) > 1e-9 {
+		t.Errorf("quantile %d at %v, want %d at %v", d.number, d.d, which, far)
+	}
+	for psi, want := range map[float64]string{.25: "shifted", .2499: "somewhat shifted", .1: "somewhat shifted", .0999: "as trained"} {
+		if got := psiLabel(psi); got != want {
+			t.Errorf("%v: %s", psi, got)
+		}
+	}
+	s := scoredBy(rampScores(), 101, 0)
+	r := s.ruleDrift(Policy{Reference: evenReference(), DriftMargin: .05, Drift: DriftRollBack}, estimate{phi: 2})
+	near(t, "evidence", r.against, 9.347976103981857, 1e-9)
+	near(t, "weight", r.weight, -math.Log(38), 1e-12)
+	if r.band != (band{-.05, .05, .05}) || r.Threshold != 1000 || r.spares || !r.holds || r.Outcome != Unsure {
+		t.Errorf("%+v", r)
+	}
+	near(t, "shares", r.CandidateRate-r.StableRate, r.basis.d, 1e-12)
+	fine := scoredBy([ScoreBins]int64{}, 0, 0)
+	fine.Served, fine.Answered[CandidateArm] = true, deadAfter
+	if r := fine.ruleDrift(Policy{Reference: evenReference(), DriftMargin: .05}, estimate{}); r.text != "no scores are counted yet" {
+		t.Errorf("%s", r.text)
+	}
+	fine.Answered[CandidateArm]++
+	if r := fine.ruleDrift(Policy{Reference: evenReference(), DriftMargin: .05}, estimate{}); !strings.Contains(r.text, "dead metric") || r.Outcome != NoData {
+		t.Errorf("%s", r.text)
+	}
+}
+
+// The index of the even half at three times its share, by hand: less what
+// chance adds.
+func TestStability(t *testing.T) {
+	var scores [ScoreBins]int64
+	for i := range scores {
+		scores[i] = 10
+		if i < 32 {
+			scores[i] = 30
+		}
+	}
+	var halves [Quantiles]quantile
+	for i := range halves {
+		halves[i] = quantile{32, .5}
+	}
+	low, high := (960+.5)/(1280+10.), (320+.5)/(1280+10.)
+	want := (low-.5)*math.Log(low/.5) + (high-.5)*math.Log(high/.5)
+	near(t, "index", stability(scores, halves, 3), want-3/1280., 1e-12)
+	near(t, "less than chance", stability(scores, halves, 1e6), 0, 0)
+	near(t, "of nothing", stability([ScoreBins]int64{}, halves, 1), 0, 0)
 }
