@@ -156,7 +156,7 @@ func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) 
 		return rollout.Request{}, sentence(ErrBadRequest, "source is for try only")
 	case a.Rollout != "" && (verb == rollout.VerbPause || verb == rollout.VerbRollback):
 		return rollout.Request{}, sentence(ErrBadRequest, "%s is about the fleet, not about a rollout", verb)
-	case a.Release != "" && !IsDigest(a.Release):
+	case a.Release != "" && !release.IsDigest(a.Release):
 		return rollout.Request{}, sentence(ErrBadRequest, "release is %.100q: want a digest, 64 characters of lower-case hex", a.Release)
 	}
 	if a.ID == "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // MostListed is how many rollouts and releases a list holds at most, and
@@ -170,7 +171,7 @@ func (s *server) releases(r *http.Request) (any, error) {
 
 func (s *server) release(r *http.Request) (any, error) {
 	digest := chi.URLParam(r, "digest")
-	if !IsDigest(digest) {
+	if !release.IsDigest(digest) {
 		return nil, sentence(ErrBadRequest, "%q is no digest: want 64 characters of lower-case hex", digest)
 	}
 	p, err := s.source.Release(r.Context(), digest)
@@ -198,11 +199,5 @@ func limitOf(r *http.Request, usual, most int) (int, error) {
 // isName reports whether text may name a rollout: it becomes part of a key.
 func isName(text string) bool {
 	ok, err := regexp.MatchString(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`, text)
-	return err == nil && ok
-}
-
-// IsDigest reports whether text is the digest of a release: SHA-256 in hex.
-func IsDigest(text string) bool {
-	ok, err := regexp.MatchString(`^[0-9a-f]{64}$`, text)
 	return err == nil && ok
 }

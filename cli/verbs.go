@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // wish is what the command line of a verb says.
@@ -207,7 +208,7 @@ func cutLast(text, at string) (before, after string, found bool) {
 // resolve finds the one release whose digest begins so.
 func resolve(ctx context.Context, c api.Client, prefix string) (string, error) {
 	prefix = strings.ToLower(strings.TrimPrefix(prefix, "sha256:"))
-	if api.IsDigest(prefix) {
+	if release.IsDigest(prefix) {
 		return prefix, nil
 	}
 	list, err := c.Releases(ctx, api.MostListed)

@@ -279,7 +279,7 @@ func (t *Task) loadDefault(ctx context.Context) {
 	if err == nil && state.Default == "" {
 		err = errors.New("the fleet has no default release yet")
 	}
-	if err == nil && !isDigest(state.Default) {
+	if err == nil && !release.IsDigest(state.Default) {
 		err = fmt.Errorf("field default of the fleet's document is %.80q, no SHA-256", state.Default)
 	}
 	a := assignment{release: state.Default, buckets: defaultBuckets}

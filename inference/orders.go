@@ -7,6 +7,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // Refusal is why an assignment was not taken. Reason is stale_epoch,
@@ -129,9 +131,9 @@ func (o *orders) ring() {
 func (a assignment) check() error {
 	share := func(v float64) bool { return v >= 0 && v <= 1 }
 	switch {
-	case !isDigest(a.release):
+	case !release.IsDigest(a.release):
 		return fmt.Errorf("release %.80q is no SHA-256 in lower-case hex", a.release)
-	case a.shadow != "" && !isDigest(a.shadow):
+	case a.shadow != "" && !release.IsDigest(a.shadow):
 		return fmt.Errorf("shadow %.80q is no SHA-256 in lower-case hex", a.shadow)
 	case !share(a.sample):
 		return fmt.Errorf("sample %v is no share from 0 to 1", a.sample)
@@ -143,18 +145,6 @@ func (a assignment) check() error {
 		return fmt.Errorf("generation %d is out of range", a.generation)
 	}
 	return nil
-}
-
-func isDigest(s string) bool {
-	if len(s) != 64 {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 // current returns the newest assignment and when it came.

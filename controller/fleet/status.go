@@ -10,6 +10,7 @@ import (
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/idl/gen/control"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 const (
@@ -72,7 +73,7 @@ func checkStatus(t rollout.Task, s *control.Status) error {
 		digests = append(digests, s.Failure.Release)
 	}
 	for _, d := range digests {
-		if d != "" && !isDigest(d) {
+		if d != "" && !release.IsDigest(d) {
 			return fmt.Errorf("it names a release %q, which is no SHA-256", plain(d))
 		}
 	}
@@ -93,8 +94,6 @@ func checkStatus(t rollout.Task, s *control.Status) error {
 
 // lastPart of a task's ARN is its id; a name without slashes is one already.
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
-
-func isDigest(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }
 
 // plain is text of a task, fit to be shown.
 func plain(s string) string {
