@@ -161,7 +161,7 @@ type stock struct {
 	features *feature.Extractor
 }
 
-func (h stock) Decide(_ context.Context, b *openrtb.BidRequest, partners []string) (*adfilter.Decision, error) {
+func (h stock) Decide(_ context.Context, b *openrtb.AuctionRequest, partners []string) (*adfilter.Decision, error) {
 	r := fromWire(b)
 	width := h.features.Len()
 	rows := make([]float32, width*len(partners))

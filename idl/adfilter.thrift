@@ -7,9 +7,12 @@
  */
 include "openrtb.thrift"
 
+namespace * sluice.adfilter
 namespace go adfilter
 namespace java com.aik.filterapi
-namespace py sluice.adfilter
+namespace c_glib SluiceAdfilter
+namespace st SluiceAdfilter
+namespace lua sluice_adfilter
 
 /* The published contract of existing auction clients. Fields are added, never changed. */
 struct BidRequest {
@@ -78,7 +81,7 @@ struct Outcome {
 }
 
 service AdFilter extends BidRequestFilter {
-  Decision decide(1: openrtb.BidRequest request, 2: list<string> partners)
+  Decision decide(1: openrtb.AuctionRequest request, 2: list<string> partners)
 
   /* Any task of the fleet takes any receipt. Outcomes that no longer count (unknown release, too old,
    * damaged) are dropped and counted in sluice_outcomes_dropped_total. */

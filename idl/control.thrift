@@ -8,9 +8,12 @@
  * this is inside TLS, and both sides show one. The first call must begin within a second. Where a task has
  * no seat left for somebody it knows, it answers that call with a TApplicationException that says so.
  */
+namespace * sluice.control
 namespace go control
 namespace java com.sluicehq.control
-namespace py sluice.control
+namespace c_glib SluiceControl
+namespace st SluiceControl
+namespace lua sluice_control
 
 /* In which money the task counts what bids are worth. A price in another currency than these has no value. */
 struct Prices {

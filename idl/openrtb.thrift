@@ -4,9 +4,12 @@
  * Field numbers are never reused. Every attribute is optional, as exchanges leave out whatever they like;
  * an absent attribute is "unknown", never zero.
  */
+namespace * sluice.openrtb
 namespace go openrtb
 namespace java com.sluicehq.openrtb
-namespace py sluice.openrtb
+namespace c_glib SluiceOpenrtb
+namespace st SluiceOpenrtb
+namespace lua sluice_openrtb
 
 struct Publisher {
   1: optional string id
@@ -189,7 +192,9 @@ struct Regs {
   4: optional string gpp
 }
 
-struct BidRequest {
+/* OpenRTB's BidRequest. It has another name here since the published contract has a BidRequest of its own, and some
+ * languages make one of two structs with the same name. */
+struct AuctionRequest {
   1: optional string id
   2: optional list<Imp> imp
   3: optional Site site

@@ -51,7 +51,7 @@ func BenchmarkWire(b *testing.B) {
 	go task.data.accept(b.Context(), l)
 	partners := twenty()
 	s, i := thrift.StringPtr, thrift.Int32Ptr
-	request := &openrtb.BidRequest{
+	request := &openrtb.AuctionRequest{
 		ID: s("0123456789abcdef"), Imp: []*openrtb.Imp{{Tagid: s("top"), Banner: &openrtb.Banner{W: i(300), H: i(250)}}},
 		Site:   &openrtb.Site{Domain: s("news.example"), Cat: []string{"IAB12"}},
 		Device: &openrtb.Device{Ua: s("Mozilla/5.0 (Linux; Android 14)"), Os: s("android"), Geo: &openrtb.Geo{Country: s("DEU")}},

@@ -55,7 +55,7 @@ func TestDialects(t *testing.T) {
 func speak(t *testing.T, c *adfilter.AdFilterClient) {
 	t.Helper()
 	long := strings.Repeat("long ", 3000)
-	request := &openrtb.BidRequest{ID: &long, Badv: []string{"a.example", "b.example"}}
+	request := &openrtb.AuctionRequest{ID: &long, Badv: []string{"a.example", "b.example"}}
 	for range 3 {
 		d, err := c.Decide(t.Context(), request, []string{"alpha", "beta", long})
 		if err != nil {
@@ -281,7 +281,7 @@ func TestLaterFramesAreBounded(t *testing.T) {
 }
 
 func TestNestedContainersAreBounded(t *testing.T) {
-	many := &openrtb.BidRequest{}
+	many := &openrtb.AuctionRequest{}
 	for range 130 {
 		many.Imp = append(many.Imp, &openrtb.Imp{Pmp: &openrtb.Pmp{Deals: slicesOf[openrtb.Deal](130)}})
 	}
@@ -565,7 +565,7 @@ func (bytesConn) SetWriteDeadline(time.Time) error { return nil }
 func FuzzDataPort(f *testing.F) {
 	for _, d := range []Dialect{FramedBinary, FramedCompact, UnframedBinary, UnframedCompact} {
 		f.Add(encode(f, d, func(ctx context.Context, c *adfilter.AdFilterClient) {
-			c.Decide(ctx, &openrtb.BidRequest{Imp: []*openrtb.Imp{{Banner: &openrtb.Banner{}}}, Badv: []string{"a"}}, []string{"a", "b"})
+			c.Decide(ctx, &openrtb.AuctionRequest{Imp: []*openrtb.Imp{{Banner: &openrtb.Banner{}}}, Badv: []string{"a"}}, []string{"a", "b"})
 			c.Report(ctx, []*adfilter.Outcome{{Receipt: []byte("r"), Bidders: []string{"a"}}})
 			c.Filter(ctx, &adfilter.BidRequest{Hour: "1"})
 		}))
@@ -623,7 +623,7 @@ func TestOpenRTBEqualsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, i, yes, no, f := thrift.StringPtr, thrift.Int32Ptr, new(true), new(false), thrift.Float64Ptr
-	in := &openrtb.BidRequest{
+	in := &openrtb.AuctionRequest{
 		ID: s("r1"), At: i(2),
 		Imp: []*openrtb.Imp{{
 			ID: s("1"), Tagid: s("top"), Instl: yes, Secure: no, Rwdd: yes, Bidfloor: f(0.75),
@@ -643,7 +643,7 @@ func TestOpenRTBEqualsJSON(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	*in = openrtb.BidRequest{Imp: []*openrtb.Imp{{Video: &openrtb.Video{W: i(640), H: i(360), Pos: i(1)}}}, App: in.App}
+	*in = openrtb.AuctionRequest{Imp: []*openrtb.Imp{{Video: &openrtb.Video{W: i(640), H: i(360), Pos: i(1)}}}, App: in.App}
 	openRTB(in, &got)
 	if got.Format != "video" || got.Width != 640 || got.Height != 360 || got.SiteCat != "IAB9" || got.PublisherID != "q" || got.UserYob == got.UserYob {
 		t.Errorf("got %+v", got)

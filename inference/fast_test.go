@@ -78,9 +78,9 @@ func scribble(rng *rand.Rand, v reflect.Value) {
 	}
 }
 
-func scribbled(seed uint64) (*openrtb.BidRequest, []string, *adfilter.BidRequest) {
+func scribbled(seed uint64) (*openrtb.AuctionRequest, []string, *adfilter.BidRequest) {
 	rng := rand.New(rand.NewPCG(seed, 2))
-	request, published := &openrtb.BidRequest{}, &adfilter.BidRequest{}
+	request, published := &openrtb.AuctionRequest{}, &adfilter.BidRequest{}
 	scribble(rng, reflect.ValueOf(request).Elem())
 	scribble(rng, reflect.ValueOf(published).Elem())
 	published.Hour = []string{"", "7", "23", "24", "7.5", "noon", "007"}[rng.IntN(7)]
@@ -547,7 +547,7 @@ func TestShapesAreThoseOfTheIDL(t *testing.T) {
 			}
 		}
 	}
-	check(requestShape, reflect.TypeOf(openrtb.BidRequest{}))
+	check(requestShape, reflect.TypeOf(openrtb.AuctionRequest{}))
 	if checked < 1000 {
 		t.Errorf("checked %d fields only", checked)
 	}

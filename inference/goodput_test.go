@@ -27,9 +27,9 @@ import (
 const serverKind = "SLUICE_BENCHMARK_SERVER"
 
 // usual is an auction of 20 partners as exchanges send them, some 660 bytes.
-func usual() *openrtb.BidRequest {
+func usual() *openrtb.AuctionRequest {
 	s, i := thrift.StringPtr, thrift.Int32Ptr
-	return &openrtb.BidRequest{
+	return &openrtb.AuctionRequest{
 		ID: s("b7d3f2a0-9c1e-4f0a-8a77-1d2e3f405162"), At: i(1), Tmax: i(120), Cur: []string{"USD"}, Badv: []string{"ford.com"},
 		Imp:    []*openrtb.Imp{{ID: s("1"), Tagid: s("/1234/home/top"), Bidfloor: new(0.35), Banner: &openrtb.Banner{W: i(300), H: i(250)}}},
 		Site:   &openrtb.Site{Domain: s("news.example"), Cat: []string{"IAB12"}, Publisher: &openrtb.Publisher{ID: s("pub-1234567")}},
@@ -45,7 +45,7 @@ func usualCall(t testing.TB, d Dialect) []byte {
 // stock answers as one would with generated code and nothing else.
 type stock struct{ t *Task }
 
-func (h stock) Decide(ctx context.Context, request *openrtb.BidRequest, partners []string) (*adfilter.Decision, error) {
+func (h stock) Decide(ctx context.Context, request *openrtb.AuctionRequest, partners []string) (*adfilter.Decision, error) {
 	s := &session{t: h.t, id: h.t.lastConnection.Add(1)}
 	openRTB(request, &s.d.request)
 	s.d.partners = partners

@@ -355,7 +355,7 @@ func published(from *adfilter.BidRequest, to *feature.Request) {
 
 // openRTB converts what a model can read of an OpenRTB request, by the same
 // rules as feature.ParseJSON.
-func openRTB(from *openrtb.BidRequest, to *feature.Request) {
+func openRTB(from *openrtb.AuctionRequest, to *feature.Request) {
 	*to = feature.Absent()
 	to.ID, to.At = from.GetID(), number(from.At)
 	if from.Imp != nil {

@@ -335,7 +335,7 @@ func (r *running) get(path string) (int, string) {
 	return answer.StatusCode, string(b)
 }
 
-func ask(id string) *openrtb.BidRequest { return &openrtb.BidRequest{ID: &id} }
+func ask(id string) *openrtb.AuctionRequest { return &openrtb.AuctionRequest{ID: &id} }
 
 func assigned(a toy, generation int64) *control.Assignment {
 	return &control.Assignment{Release: a.digest(), Buckets: 16, Epoch: 1, Generation: generation}

@@ -145,7 +145,7 @@ func TestPortsOverTLS(t *testing.T) {
 	for _, d := range []Dialect{FramedBinary, UnframedCompact} {
 		conn := tls.Client(dialDoor(t, task.data), &tls.Config{InsecureSkipVerify: true})
 		for range 3 {
-			got, err := client(conn, d).Decide(t.Context(), &openrtb.BidRequest{}, twenty())
+			got, err := client(conn, d).Decide(t.Context(), &openrtb.AuctionRequest{}, twenty())
 			if err != nil || len(got.Partners) != 20 {
 				t.Fatalf("%s: %v, %v", d, got, err)
 			}

@@ -39,7 +39,7 @@ func TestDeadlinesForward(t *testing.T) {
 				task.slots.tryTake()
 				task.lag.recent.Store(int64(tt.lag))
 				force(t, task, assignment{release: low.digest(), buckets: 1})
-				request := &openrtb.BidRequest{Tmax: &tt.tmax}
+				request := &openrtb.AuctionRequest{Tmax: &tt.tmax}
 				if tt.tmax == 0 {
 					request.Tmax = nil
 				}

@@ -378,7 +378,7 @@ func TestStockAndPanics(t *testing.T) {
 	if _, err := serveOn(t, task).Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the connection that broke: %v", err)
 	}
-	if _, err := client(serveOn(t, task), FramedBinary).Decide(t.Context(), &openrtb.BidRequest{}, nil); err != nil {
+	if _, err := client(serveOn(t, task), FramedBinary).Decide(t.Context(), &openrtb.AuctionRequest{}, nil); err != nil {
 		t.Errorf("the next one: %v", err)
 	}
 }

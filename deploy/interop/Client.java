@@ -102,9 +102,9 @@ public final class Client {
         "bid-" + number, number % 7, hour, "CA", "Zürich", "example.com", "almera", 1200, -1, "Mozilla/5.0", 2);
   }
 
-  private static com.sluicehq.openrtb.BidRequest auction() {
+  private static com.sluicehq.openrtb.AuctionRequest auction() {
     Imp imp = new Imp().setId("1").setBidfloor(0.5).setBanner(new Banner().setW(300).setH(250));
-    return new com.sluicehq.openrtb.BidRequest()
+    return new com.sluicehq.openrtb.AuctionRequest()
         .setId("auction-1")
         .setTmax(100)
         .setCur(List.of("USD"))

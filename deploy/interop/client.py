@@ -36,7 +36,7 @@ def published(number):
 
 
 def auction():
-    return openrtb.BidRequest(
+    return openrtb.AuctionRequest(
         id="auction-1", tmax=100, cur=["USD"], imp=[openrtb.Imp(id="1", bidfloor=0.5, banner=openrtb.Banner(w=300, h=250))],
         site=openrtb.Site(domain="example.com", cat=["IAB7"]),
         device=openrtb.Device(ua="Mozilla/5.0", lmt=False, geo=openrtb.Geo(country="DEU")))

@@ -28,7 +28,7 @@ type decider func(n uint64, partners []string) (*adfilter.Decision, error)
 type fleet struct {
 	decide   decider
 	protocol Protocol
-	hear     func(*openrtb.BidRequest, []string) // sees each request, where set
+	hear     func(*openrtb.AuctionRequest, []string) // sees each request, where set
 
 	calls     atomic.Int64
 	now, most atomic.Int64 // calls being decided, and the most there ever were
@@ -43,7 +43,7 @@ func (f *fleet) Filter(context.Context, *adfilter.BidRequest) (*adfilter.BidResp
 	return nil, errors.New("not here")
 }
 
-func (f *fleet) Decide(_ context.Context, r *openrtb.BidRequest, partners []string) (*adfilter.Decision, error) {
+func (f *fleet) Decide(_ context.Context, r *openrtb.AuctionRequest, partners []string) (*adfilter.Decision, error) {
 	defer f.now.Add(-1)
 	now := f.now.Add(1)
 	for most := f.most.Load(); now > most && !f.most.CompareAndSwap(most, now); most = f.most.Load() {

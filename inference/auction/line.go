@@ -162,7 +162,7 @@ func prices(value []byte) []float64 {
 
 // whom says which partners the line asks about, and who of them bids: those of
 // the configuration, or of the wrapper, or the seats that may bid.
-func (r *lineReader) whom(p parts, request *openrtb.BidRequest) truth {
+func (r *lineReader) whom(p parts, request *openrtb.AuctionRequest) truth {
 	t := truth{partners: r.names, bidders: p.bidders, prices: p.prices, currency: r.once(p.currency)}
 	for i, name := range t.bidders {
 		t.bidders[i] = r.once(name)
@@ -211,7 +211,7 @@ func (r *lineReader) once(name string) string {
 
 // encode writes all but the beginning of the arguments, which differs from
 // pass to pass. A line without an id is given its number.
-func (r *lineReader) encode(request *openrtb.BidRequest, t truth, number int64) (*line, error) {
+func (r *lineReader) encode(request *openrtb.AuctionRequest, t truth, number int64) (*line, error) {
 	if len(t.partners) == 0 {
 		return nil, errors.New("it names no partners; name some with --partner-names")
 	}

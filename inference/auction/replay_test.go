@@ -288,7 +288,7 @@ func TestReplaysWorld(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		seen := map[string]int{}
-		f := &fleet{decide: forwardAll, hear: func(r *openrtb.BidRequest, partners []string) {
+		f := &fleet{decide: forwardAll, hear: func(r *openrtb.AuctionRequest, partners []string) {
 			id, _, _ := strings.Cut(r.GetID(), "~")
 			if seen[r.GetID()]++; seen[r.GetID()] > 1 {
 				t.Errorf("id %s was asked twice", r.GetID())

@@ -93,7 +93,7 @@ func requests() map[string]feature.Request {
 
 func nan() float32 { return float32(math.NaN()) }
 
-func readBack(t *testing.T, b *openrtb.BidRequest) feature.Request {
+func readBack(t *testing.T, b *openrtb.AuctionRequest) feature.Request {
 	t.Helper()
 	doc, err := json.Marshal(b)
 	if err != nil {
@@ -128,9 +128,9 @@ func sameRequest(a, b feature.Request) bool {
 // oracle is r as exchanges write it: OpenRTB 2.6, with what r does not know
 // left out. tmax is how long bids may take. The hour and the day of the week
 // have no place in OpenRTB: whoever reads the request knows when it came.
-func oracle(r feature.Request, tmax time.Duration) *openrtb.BidRequest {
+func oracle(r feature.Request, tmax time.Duration) *openrtb.AuctionRequest {
 	ms := int32(tmax.Milliseconds())
-	b := &openrtb.BidRequest{
+	b := &openrtb.AuctionRequest{
 		ID:     text(r.ID),
 		Imp:    oracleImps(r),
 		Device: oracleDevice(r),

@@ -32,7 +32,7 @@ func newSloppy() *sloppy {
 			reflect.TypeFor[openrtb.User](): {"consent"},
 		},
 	}
-	s.learn(reflect.TypeFor[openrtb.BidRequest]())
+	s.learn(reflect.TypeFor[openrtb.AuctionRequest]())
 	return s
 }
 
@@ -55,8 +55,8 @@ func (s *sloppy) learn(t reflect.Type) {
 }
 
 // bidRequest reads a valid JSON object.
-func (s *sloppy) bidRequest(doc []byte) *openrtb.BidRequest {
-	r := &openrtb.BidRequest{}
+func (s *sloppy) bidRequest(doc []byte) *openrtb.AuctionRequest {
+	r := &openrtb.AuctionRequest{}
 	s.object(reflect.ValueOf(r).Elem(), doc)
 	return r
 }

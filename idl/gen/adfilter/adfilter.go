@@ -2235,7 +2235,7 @@ BidRequestFilter
   // Parameters:
   //  - Request
   //  - Partners
-  Decide(ctx context.Context, request *openrtb.BidRequest, partners []string) (_r *Decision, _err error)
+  Decide(ctx context.Context, request *openrtb.AuctionRequest, partners []string) (_r *Decision, _err error)
   // Parameters:
   //  - Outcomes
   Report(ctx context.Context, outcomes []*Outcome) (_err error)
@@ -2261,7 +2261,7 @@ func NewAdFilterClient(c thrift.TClient) *AdFilterClient {
 // Parameters:
 //  - Request
 //  - Partners
-func (p *AdFilterClient) Decide(ctx context.Context, request *openrtb.BidRequest, partners []string) (_r *Decision, _err error) {
+func (p *AdFilterClient) Decide(ctx context.Context, request *openrtb.AuctionRequest, partners []string) (_r *Decision, _err error) {
   var _args14 AdFilterDecideArgs
   _args14.Request = request
   _args14.Partners = partners
@@ -2421,7 +2421,7 @@ func (p *adFilterProcessorReport) Process(ctx context.Context, seqId int32, ipro
 //  - Request
 //  - Partners
 type AdFilterDecideArgs struct {
-  Request *openrtb.BidRequest `thrift:"request,1" db:"request" json:"request"`
+  Request *openrtb.AuctionRequest `thrift:"request,1" db:"request" json:"request"`
   Partners []string `thrift:"partners,2" db:"partners" json:"partners"`
 }
 
@@ -2429,8 +2429,8 @@ func NewAdFilterDecideArgs() *AdFilterDecideArgs {
   return &AdFilterDecideArgs{}
 }
 
-var AdFilterDecideArgs_Request_DEFAULT *openrtb.BidRequest
-func (p *AdFilterDecideArgs) GetRequest() *openrtb.BidRequest {
+var AdFilterDecideArgs_Request_DEFAULT *openrtb.AuctionRequest
+func (p *AdFilterDecideArgs) GetRequest() *openrtb.AuctionRequest {
   if !p.IsSetRequest() {
     return AdFilterDecideArgs_Request_DEFAULT
   }
@@ -2493,7 +2493,7 @@ func (p *AdFilterDecideArgs) Read(ctx context.Context, iprot thrift.TProtocol) e
 }
 
 func (p *AdFilterDecideArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Request = &openrtb.BidRequest{}
+  p.Request = &openrtb.AuctionRequest{}
   if err := p.Request.Read(ctx, iprot); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Request), err)
   }

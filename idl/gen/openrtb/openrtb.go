@@ -8194,7 +8194,7 @@ func (p *Regs) String() string {
 //  - Bapp
 //  - Source
 //  - Regs
-type BidRequest struct {
+type AuctionRequest struct {
   ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
   Imp []*Imp `thrift:"imp,2" db:"imp" json:"imp,omitempty"`
   Site *Site `thrift:"site,3" db:"site" json:"site,omitempty"`
@@ -8215,195 +8215,195 @@ type BidRequest struct {
   Regs *Regs `thrift:"regs,18" db:"regs" json:"regs,omitempty"`
 }
 
-func NewBidRequest() *BidRequest {
-  return &BidRequest{}
+func NewAuctionRequest() *AuctionRequest {
+  return &AuctionRequest{}
 }
 
-var BidRequest_ID_DEFAULT string
-func (p *BidRequest) GetID() string {
+var AuctionRequest_ID_DEFAULT string
+func (p *AuctionRequest) GetID() string {
   if !p.IsSetID() {
-    return BidRequest_ID_DEFAULT
+    return AuctionRequest_ID_DEFAULT
   }
 return *p.ID
 }
-var BidRequest_Imp_DEFAULT []*Imp
+var AuctionRequest_Imp_DEFAULT []*Imp
 
-func (p *BidRequest) GetImp() []*Imp {
+func (p *AuctionRequest) GetImp() []*Imp {
   return p.Imp
 }
-var BidRequest_Site_DEFAULT *Site
-func (p *BidRequest) GetSite() *Site {
+var AuctionRequest_Site_DEFAULT *Site
+func (p *AuctionRequest) GetSite() *Site {
   if !p.IsSetSite() {
-    return BidRequest_Site_DEFAULT
+    return AuctionRequest_Site_DEFAULT
   }
 return p.Site
 }
-var BidRequest_App_DEFAULT *App
-func (p *BidRequest) GetApp() *App {
+var AuctionRequest_App_DEFAULT *App
+func (p *AuctionRequest) GetApp() *App {
   if !p.IsSetApp() {
-    return BidRequest_App_DEFAULT
+    return AuctionRequest_App_DEFAULT
   }
 return p.App
 }
-var BidRequest_Device_DEFAULT *Device
-func (p *BidRequest) GetDevice() *Device {
+var AuctionRequest_Device_DEFAULT *Device
+func (p *AuctionRequest) GetDevice() *Device {
   if !p.IsSetDevice() {
-    return BidRequest_Device_DEFAULT
+    return AuctionRequest_Device_DEFAULT
   }
 return p.Device
 }
-var BidRequest_User_DEFAULT *User
-func (p *BidRequest) GetUser() *User {
+var AuctionRequest_User_DEFAULT *User
+func (p *AuctionRequest) GetUser() *User {
   if !p.IsSetUser() {
-    return BidRequest_User_DEFAULT
+    return AuctionRequest_User_DEFAULT
   }
 return p.User
 }
-var BidRequest_Test_DEFAULT bool
-func (p *BidRequest) GetTest() bool {
+var AuctionRequest_Test_DEFAULT bool
+func (p *AuctionRequest) GetTest() bool {
   if !p.IsSetTest() {
-    return BidRequest_Test_DEFAULT
+    return AuctionRequest_Test_DEFAULT
   }
 return *p.Test
 }
-var BidRequest_At_DEFAULT int32
-func (p *BidRequest) GetAt() int32 {
+var AuctionRequest_At_DEFAULT int32
+func (p *AuctionRequest) GetAt() int32 {
   if !p.IsSetAt() {
-    return BidRequest_At_DEFAULT
+    return AuctionRequest_At_DEFAULT
   }
 return *p.At
 }
-var BidRequest_Tmax_DEFAULT int32
-func (p *BidRequest) GetTmax() int32 {
+var AuctionRequest_Tmax_DEFAULT int32
+func (p *AuctionRequest) GetTmax() int32 {
   if !p.IsSetTmax() {
-    return BidRequest_Tmax_DEFAULT
+    return AuctionRequest_Tmax_DEFAULT
   }
 return *p.Tmax
 }
-var BidRequest_Wseat_DEFAULT []string
+var AuctionRequest_Wseat_DEFAULT []string
 
-func (p *BidRequest) GetWseat() []string {
+func (p *AuctionRequest) GetWseat() []string {
   return p.Wseat
 }
-var BidRequest_Bseat_DEFAULT []string
+var AuctionRequest_Bseat_DEFAULT []string
 
-func (p *BidRequest) GetBseat() []string {
+func (p *AuctionRequest) GetBseat() []string {
   return p.Bseat
 }
-var BidRequest_Allimps_DEFAULT bool
-func (p *BidRequest) GetAllimps() bool {
+var AuctionRequest_Allimps_DEFAULT bool
+func (p *AuctionRequest) GetAllimps() bool {
   if !p.IsSetAllimps() {
-    return BidRequest_Allimps_DEFAULT
+    return AuctionRequest_Allimps_DEFAULT
   }
 return *p.Allimps
 }
-var BidRequest_Cur_DEFAULT []string
+var AuctionRequest_Cur_DEFAULT []string
 
-func (p *BidRequest) GetCur() []string {
+func (p *AuctionRequest) GetCur() []string {
   return p.Cur
 }
-var BidRequest_Bcat_DEFAULT []string
+var AuctionRequest_Bcat_DEFAULT []string
 
-func (p *BidRequest) GetBcat() []string {
+func (p *AuctionRequest) GetBcat() []string {
   return p.Bcat
 }
-var BidRequest_Badv_DEFAULT []string
+var AuctionRequest_Badv_DEFAULT []string
 
-func (p *BidRequest) GetBadv() []string {
+func (p *AuctionRequest) GetBadv() []string {
   return p.Badv
 }
-var BidRequest_Bapp_DEFAULT []string
+var AuctionRequest_Bapp_DEFAULT []string
 
-func (p *BidRequest) GetBapp() []string {
+func (p *AuctionRequest) GetBapp() []string {
   return p.Bapp
 }
-var BidRequest_Source_DEFAULT *Source
-func (p *BidRequest) GetSource() *Source {
+var AuctionRequest_Source_DEFAULT *Source
+func (p *AuctionRequest) GetSource() *Source {
   if !p.IsSetSource() {
-    return BidRequest_Source_DEFAULT
+    return AuctionRequest_Source_DEFAULT
   }
 return p.Source
 }
-var BidRequest_Regs_DEFAULT *Regs
-func (p *BidRequest) GetRegs() *Regs {
+var AuctionRequest_Regs_DEFAULT *Regs
+func (p *AuctionRequest) GetRegs() *Regs {
   if !p.IsSetRegs() {
-    return BidRequest_Regs_DEFAULT
+    return AuctionRequest_Regs_DEFAULT
   }
 return p.Regs
 }
-func (p *BidRequest) IsSetID() bool {
+func (p *AuctionRequest) IsSetID() bool {
   return p.ID != nil
 }
 
-func (p *BidRequest) IsSetImp() bool {
+func (p *AuctionRequest) IsSetImp() bool {
   return p.Imp != nil
 }
 
-func (p *BidRequest) IsSetSite() bool {
+func (p *AuctionRequest) IsSetSite() bool {
   return p.Site != nil
 }
 
-func (p *BidRequest) IsSetApp() bool {
+func (p *AuctionRequest) IsSetApp() bool {
   return p.App != nil
 }
 
-func (p *BidRequest) IsSetDevice() bool {
+func (p *AuctionRequest) IsSetDevice() bool {
   return p.Device != nil
 }
 
-func (p *BidRequest) IsSetUser() bool {
+func (p *AuctionRequest) IsSetUser() bool {
   return p.User != nil
 }
 
-func (p *BidRequest) IsSetTest() bool {
+func (p *AuctionRequest) IsSetTest() bool {
   return p.Test != nil
 }
 
-func (p *BidRequest) IsSetAt() bool {
+func (p *AuctionRequest) IsSetAt() bool {
   return p.At != nil
 }
 
-func (p *BidRequest) IsSetTmax() bool {
+func (p *AuctionRequest) IsSetTmax() bool {
   return p.Tmax != nil
 }
 
-func (p *BidRequest) IsSetWseat() bool {
+func (p *AuctionRequest) IsSetWseat() bool {
   return p.Wseat != nil
 }
 
-func (p *BidRequest) IsSetBseat() bool {
+func (p *AuctionRequest) IsSetBseat() bool {
   return p.Bseat != nil
 }
 
-func (p *BidRequest) IsSetAllimps() bool {
+func (p *AuctionRequest) IsSetAllimps() bool {
   return p.Allimps != nil
 }
 
-func (p *BidRequest) IsSetCur() bool {
+func (p *AuctionRequest) IsSetCur() bool {
   return p.Cur != nil
 }
 
-func (p *BidRequest) IsSetBcat() bool {
+func (p *AuctionRequest) IsSetBcat() bool {
   return p.Bcat != nil
 }
 
-func (p *BidRequest) IsSetBadv() bool {
+func (p *AuctionRequest) IsSetBadv() bool {
   return p.Badv != nil
 }
 
-func (p *BidRequest) IsSetBapp() bool {
+func (p *AuctionRequest) IsSetBapp() bool {
   return p.Bapp != nil
 }
 
-func (p *BidRequest) IsSetSource() bool {
+func (p *AuctionRequest) IsSetSource() bool {
   return p.Source != nil
 }
 
-func (p *BidRequest) IsSetRegs() bool {
+func (p *AuctionRequest) IsSetRegs() bool {
   return p.Regs != nil
 }
 
-func (p *BidRequest) Read(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest) Read(ctx context.Context, iprot thrift.TProtocol) error {
   if _, err := iprot.ReadStructBegin(ctx); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
   }
@@ -8611,7 +8611,7 @@ func (p *BidRequest) Read(ctx context.Context, iprot thrift.TProtocol) error {
   return nil
 }
 
-func (p *BidRequest)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
   if v, err := iprot.ReadString(ctx); err != nil {
   return thrift.PrependError("error reading field 1: ", err)
 } else {
@@ -8620,7 +8620,7 @@ func (p *BidRequest)  ReadField1(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
-func (p *BidRequest)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
   _, size, err := iprot.ReadListBegin(ctx)
   if err != nil {
     return thrift.PrependError("error reading list begin: ", err)
@@ -8640,7 +8640,7 @@ func (p *BidRequest)  ReadField2(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
-func (p *BidRequest)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
   p.Site = &Site{}
   if err := p.Site.Read(ctx, iprot); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Site), err)
@@ -8648,7 +8648,7 @@ func (p *BidRequest)  ReadField3(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
-func (p *BidRequest)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
   p.App = &App{}
   if err := p.App.Read(ctx, iprot); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.App), err)
@@ -8656,7 +8656,7 @@ func (p *BidRequest)  ReadField4(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
-func (p *BidRequest)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
   p.Device = &Device{}
   if err := p.Device.Read(ctx, iprot); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Device), err)
@@ -8664,7 +8664,7 @@ func (p *BidRequest)  ReadField5(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
-func (p *BidRequest)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
   p.User = &User{}
   if err := p.User.Read(ctx, iprot); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.User), err)
@@ -8672,7 +8672,7 @@ func (p *BidRequest)  ReadField6(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
-func (p *BidRequest)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
   if v, err := iprot.ReadBool(ctx); err != nil {
   return thrift.PrependError("error reading field 7: ", err)
 } else {
@@ -8681,7 +8681,7 @@ func (p *BidRequest)  ReadField7(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
-func (p *BidRequest)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
   if v, err := iprot.ReadI32(ctx); err != nil {
   return thrift.PrependError("error reading field 8: ", err)
 } else {
@@ -8690,7 +8690,7 @@ func (p *BidRequest)  ReadField8(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
-func (p *BidRequest)  ReadField9(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField9(ctx context.Context, iprot thrift.TProtocol) error {
   if v, err := iprot.ReadI32(ctx); err != nil {
   return thrift.PrependError("error reading field 9: ", err)
 } else {
@@ -8699,7 +8699,7 @@ func (p *BidRequest)  ReadField9(ctx context.Context, iprot thrift.TProtocol) er
   return nil
 }
 
-func (p *BidRequest)  ReadField10(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField10(ctx context.Context, iprot thrift.TProtocol) error {
   _, size, err := iprot.ReadListBegin(ctx)
   if err != nil {
     return thrift.PrependError("error reading list begin: ", err)
@@ -8721,7 +8721,7 @@ var _elem45 string
   return nil
 }
 
-func (p *BidRequest)  ReadField11(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField11(ctx context.Context, iprot thrift.TProtocol) error {
   _, size, err := iprot.ReadListBegin(ctx)
   if err != nil {
     return thrift.PrependError("error reading list begin: ", err)
@@ -8743,7 +8743,7 @@ var _elem46 string
   return nil
 }
 
-func (p *BidRequest)  ReadField12(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField12(ctx context.Context, iprot thrift.TProtocol) error {
   if v, err := iprot.ReadBool(ctx); err != nil {
   return thrift.PrependError("error reading field 12: ", err)
 } else {
@@ -8752,7 +8752,7 @@ func (p *BidRequest)  ReadField12(ctx context.Context, iprot thrift.TProtocol) e
   return nil
 }
 
-func (p *BidRequest)  ReadField13(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField13(ctx context.Context, iprot thrift.TProtocol) error {
   _, size, err := iprot.ReadListBegin(ctx)
   if err != nil {
     return thrift.PrependError("error reading list begin: ", err)
@@ -8774,7 +8774,7 @@ var _elem47 string
   return nil
 }
 
-func (p *BidRequest)  ReadField14(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField14(ctx context.Context, iprot thrift.TProtocol) error {
   _, size, err := iprot.ReadListBegin(ctx)
   if err != nil {
     return thrift.PrependError("error reading list begin: ", err)
@@ -8796,7 +8796,7 @@ var _elem48 string
   return nil
 }
 
-func (p *BidRequest)  ReadField15(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField15(ctx context.Context, iprot thrift.TProtocol) error {
   _, size, err := iprot.ReadListBegin(ctx)
   if err != nil {
     return thrift.PrependError("error reading list begin: ", err)
@@ -8818,7 +8818,7 @@ var _elem49 string
   return nil
 }
 
-func (p *BidRequest)  ReadField16(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField16(ctx context.Context, iprot thrift.TProtocol) error {
   _, size, err := iprot.ReadListBegin(ctx)
   if err != nil {
     return thrift.PrependError("error reading list begin: ", err)
@@ -8840,7 +8840,7 @@ var _elem50 string
   return nil
 }
 
-func (p *BidRequest)  ReadField17(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField17(ctx context.Context, iprot thrift.TProtocol) error {
   p.Source = &Source{}
   if err := p.Source.Read(ctx, iprot); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Source), err)
@@ -8848,7 +8848,7 @@ func (p *BidRequest)  ReadField17(ctx context.Context, iprot thrift.TProtocol) e
   return nil
 }
 
-func (p *BidRequest)  ReadField18(ctx context.Context, iprot thrift.TProtocol) error {
+func (p *AuctionRequest)  ReadField18(ctx context.Context, iprot thrift.TProtocol) error {
   p.Regs = &Regs{}
   if err := p.Regs.Read(ctx, iprot); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Regs), err)
@@ -8856,8 +8856,8 @@ func (p *BidRequest)  ReadField18(ctx context.Context, iprot thrift.TProtocol) e
   return nil
 }
 
-func (p *BidRequest) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "BidRequest"); err != nil {
+func (p *AuctionRequest) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "AuctionRequest"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
   if p != nil {
     if err := p.writeField1(ctx, oprot); err != nil { return err }
@@ -8886,7 +8886,7 @@ func (p *BidRequest) Write(ctx context.Context, oprot thrift.TProtocol) error {
   return nil
 }
 
-func (p *BidRequest) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetID() {
     if err := oprot.WriteFieldBegin(ctx, "id", thrift.STRING, 1); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:id: ", p), err) }
@@ -8898,7 +8898,7 @@ func (p *BidRequest) writeField1(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
-func (p *BidRequest) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetImp() {
     if err := oprot.WriteFieldBegin(ctx, "imp", thrift.LIST, 2); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:imp: ", p), err) }
@@ -8919,7 +8919,7 @@ func (p *BidRequest) writeField2(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
-func (p *BidRequest) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetSite() {
     if err := oprot.WriteFieldBegin(ctx, "site", thrift.STRUCT, 3); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:site: ", p), err) }
@@ -8932,7 +8932,7 @@ func (p *BidRequest) writeField3(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
-func (p *BidRequest) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetApp() {
     if err := oprot.WriteFieldBegin(ctx, "app", thrift.STRUCT, 4); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:app: ", p), err) }
@@ -8945,7 +8945,7 @@ func (p *BidRequest) writeField4(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
-func (p *BidRequest) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetDevice() {
     if err := oprot.WriteFieldBegin(ctx, "device", thrift.STRUCT, 5); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:device: ", p), err) }
@@ -8958,7 +8958,7 @@ func (p *BidRequest) writeField5(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
-func (p *BidRequest) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetUser() {
     if err := oprot.WriteFieldBegin(ctx, "user", thrift.STRUCT, 6); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 6:user: ", p), err) }
@@ -8971,7 +8971,7 @@ func (p *BidRequest) writeField6(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
-func (p *BidRequest) writeField7(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField7(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetTest() {
     if err := oprot.WriteFieldBegin(ctx, "test", thrift.BOOL, 7); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 7:test: ", p), err) }
@@ -8983,7 +8983,7 @@ func (p *BidRequest) writeField7(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
-func (p *BidRequest) writeField8(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField8(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetAt() {
     if err := oprot.WriteFieldBegin(ctx, "at", thrift.I32, 8); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 8:at: ", p), err) }
@@ -8995,7 +8995,7 @@ func (p *BidRequest) writeField8(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
-func (p *BidRequest) writeField9(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField9(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetTmax() {
     if err := oprot.WriteFieldBegin(ctx, "tmax", thrift.I32, 9); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 9:tmax: ", p), err) }
@@ -9007,7 +9007,7 @@ func (p *BidRequest) writeField9(ctx context.Context, oprot thrift.TProtocol) (e
   return err
 }
 
-func (p *BidRequest) writeField10(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField10(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetWseat() {
     if err := oprot.WriteFieldBegin(ctx, "wseat", thrift.LIST, 10); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 10:wseat: ", p), err) }
@@ -9027,7 +9027,7 @@ func (p *BidRequest) writeField10(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
-func (p *BidRequest) writeField11(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField11(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetBseat() {
     if err := oprot.WriteFieldBegin(ctx, "bseat", thrift.LIST, 11); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 11:bseat: ", p), err) }
@@ -9047,7 +9047,7 @@ func (p *BidRequest) writeField11(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
-func (p *BidRequest) writeField12(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField12(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetAllimps() {
     if err := oprot.WriteFieldBegin(ctx, "allimps", thrift.BOOL, 12); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 12:allimps: ", p), err) }
@@ -9059,7 +9059,7 @@ func (p *BidRequest) writeField12(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
-func (p *BidRequest) writeField13(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField13(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetCur() {
     if err := oprot.WriteFieldBegin(ctx, "cur", thrift.LIST, 13); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 13:cur: ", p), err) }
@@ -9079,7 +9079,7 @@ func (p *BidRequest) writeField13(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
-func (p *BidRequest) writeField14(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField14(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetBcat() {
     if err := oprot.WriteFieldBegin(ctx, "bcat", thrift.LIST, 14); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 14:bcat: ", p), err) }
@@ -9099,7 +9099,7 @@ func (p *BidRequest) writeField14(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
-func (p *BidRequest) writeField15(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField15(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetBadv() {
     if err := oprot.WriteFieldBegin(ctx, "badv", thrift.LIST, 15); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 15:badv: ", p), err) }
@@ -9119,7 +9119,7 @@ func (p *BidRequest) writeField15(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
-func (p *BidRequest) writeField16(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField16(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetBapp() {
     if err := oprot.WriteFieldBegin(ctx, "bapp", thrift.LIST, 16); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 16:bapp: ", p), err) }
@@ -9139,7 +9139,7 @@ func (p *BidRequest) writeField16(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
-func (p *BidRequest) writeField17(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField17(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetSource() {
     if err := oprot.WriteFieldBegin(ctx, "source", thrift.STRUCT, 17); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 17:source: ", p), err) }
@@ -9152,7 +9152,7 @@ func (p *BidRequest) writeField17(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
-func (p *BidRequest) writeField18(ctx context.Context, oprot thrift.TProtocol) (err error) {
+func (p *AuctionRequest) writeField18(ctx context.Context, oprot thrift.TProtocol) (err error) {
   if p.IsSetRegs() {
     if err := oprot.WriteFieldBegin(ctx, "regs", thrift.STRUCT, 18); err != nil {
       return thrift.PrependError(fmt.Sprintf("%T write field begin error 18:regs: ", p), err) }
@@ -9165,7 +9165,7 @@ func (p *BidRequest) writeField18(ctx context.Context, oprot thrift.TProtocol) (
   return err
 }
 
-func (p *BidRequest) Equals(other *BidRequest) bool {
+func (p *AuctionRequest) Equals(other *AuctionRequest) bool {
   if p == other {
     return true
   } else if p == nil || other == nil {
@@ -9245,10 +9245,10 @@ func (p *BidRequest) Equals(other *BidRequest) bool {
   return true
 }
 
-func (p *BidRequest) String() string {
+func (p *AuctionRequest) String() string {
   if p == nil {
     return "<nil>"
   }
-  return fmt.Sprintf("BidRequest(%+v)", *p)
+  return fmt.Sprintf("AuctionRequest(%+v)", *p)
 }
 
