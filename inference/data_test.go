@@ -3,6 +3,7 @@ package inference
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
+	"github.com/sluicehq/sluice/identity"
+	"github.com/sluicehq/sluice/identity/identitytest"
 	"github.com/sluicehq/sluice/idl/gen/adfilter"
 	"github.com/sluicehq/sluice/idl/gen/openrtb"
 	"github.com/sluicehq/sluice/inference/feature"
@@ -110,7 +113,8 @@ func TestGarbageIsClosed(t *testing.T) {
 		{"tls hello", []byte{0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03}, Garbage},
 		{"proxy protocol", []byte("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), Garbage},
 		{"empty frame", frame(0, 0, 0, 0, 0, 0, 0), Garbage},
-		{"huge frame", frame(1<<24-1, 0x80, 1, 0, 1), Garbage},
+		{"huge frame", frame(1<<24-1, 0x80, 1, 0, 1, 0x7f, 0xff, 0xff, 0xff), FramedBinary},
+		{"huge frame without version", frame(1<<24-1, 0, 0, 0, 6), Garbage},
 		{"negative frame", frame(math.MaxUint32, 0x80, 1, 0, 1), Garbage},
 		{"frame of noise", frame(100, 'n', 'o', 'i', 's', 'e'), Garbage},
 		{"frame of json", frame(100, '[', '1', ',', '"'), Garbage},
@@ -264,7 +268,7 @@ func TestOnewayGetsNoReply(t *testing.T) {
 }
 
 func TestLaterFramesAreBounded(t *testing.T) {
-	for _, size := range []uint32{0, 256<<10 + 1, 1 << 30, math.MaxUint32} {
+	for _, size := range []uint32{0, 1 << 24, 1 << 30, math.MaxUint32} {
 		synctest.Test(t, func(t *testing.T) {
 			task := newToyTask(t, newToyShop())
 			conn := serveOn(t, task)
@@ -280,6 +284,51 @@ func TestLaterFramesAreBounded(t *testing.T) {
 	}
 }
 
+// A message over the limit is refused by its name, and its client gets to read
+// that: it may still be sending, also far more than sockets hold.
+func TestLongMessagesAreRefused(t *testing.T) {
+	pki := identitytest.New(t)
+	for _, secure := range []bool{false, true} {
+		for _, d := range dialects() {
+			task := newToyTask(t, newToyShop())
+			if secure {
+				task.data.known = keeper(t, identity.Files{Cert: pki.Server.Cert, Key: pki.Server.Key})
+			}
+			conn := dialDoor(t, task.data)
+			if secure {
+				conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+			}
+			_, err := client(conn, d).Filter(t.Context(), &adfilter.BidRequest{UserAgent: strings.Repeat("x", 8<<20)})
+			var refused thrift.TApplicationException
+			if !errors.As(err, &refused) || refused.TypeId() != thrift.PROTOCOL_ERROR || !strings.HasSuffix(refused.Error(), "limit of 262144 bytes (max-message)") {
+				t.Errorf("%s: %v", d, err)
+			}
+			if n, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Errorf("%s: then %d bytes, %v", d, n, err)
+			}
+			conn.Close()
+			task.data.inside.Wait()
+			if n := counterOf(t, task, "sluice_limit_hits_total", "max_message"); n != 1 {
+				t.Errorf("%s: %v hits of max_message", d, n)
+			}
+		}
+	}
+}
+
+// Whoever goes on sending what nobody wants is let go at a bound.
+func TestRefusedClientsAreReadWithinABound(t *testing.T) {
+	task := newToyTask(t, newToyShop())
+	task.data.sizes.read = 50 * time.Millisecond
+	conn := dialDoor(t, task.data)
+	if _, err := conn.Write([]byte{0, 0xf0, 0, 0, 0x80, 1, 0, 1, 0, 0, 0, 6, 'd', 'e', 'c', 'i', 'd', 'e', 0, 0, 0, 1}); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(conn); err != nil || !bytes.Contains(answer, []byte("max-message")) {
+		t.Errorf("answered %q, %v", answer, err)
+	}
+	task.data.inside.Wait() // the client has not gone
+}
+
 func TestNestedContainersAreBounded(t *testing.T) {
 	many := &openrtb.AuctionRequest{}
 	for range 130 {
@@ -291,7 +340,7 @@ func TestNestedContainersAreBounded(t *testing.T) {
 			conn := serveOn(t, task)
 			_, err := client(conn, d).Decide(t.Context(), many, nil)
 			var refused thrift.TApplicationException
-			if !errors.As(err, &refused) || refused.TypeId() != thrift.PROTOCOL_ERROR || refused.Error() != "malformed arguments" {
+			if !errors.As(err, &refused) || refused.TypeId() != thrift.PROTOCOL_ERROR || !strings.HasSuffix(refused.Error(), "limit of 16384 (max-elements)") {
 				t.Errorf("%s: %v", d, err)
 			}
 		})

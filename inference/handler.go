@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"time"
@@ -52,8 +53,8 @@ func (t *Task) serveData(ctx context.Context, w *wire) {
 		t.m.hit(w.limitOf(err))
 		return
 	}
-	defer w.finish()
 	s := &session{t: t, w: w, id: mix(t.lastConnection.Add(1), t.salt)}
+	defer s.leave()
 	now := time.Now()
 	end := t.endOfConnection(now, s.id)
 	for err == nil {
@@ -64,8 +65,31 @@ func (t *Task) serveData(ctx context.Context, w *wire) {
 			err = io.EOF
 		}
 	}
+	if errors.Is(err, errTooLong) && !s.refused {
+		s.refuseFrame(ctx)
+	}
 	t.m.closed.WithLabelValues(w.why(err)).Inc()
 	t.m.hit(w.limitOf(err))
+}
+
+// leave ends the connection. Somebody who was told why gets to read it.
+func (s *session) leave() {
+	s.w.finish()
+	if s.refused {
+		s.w.linger()
+	}
+}
+
+// refuseFrame tells a client whose frame is longer than the limit so, by the
+// name of its call, where the frame begins with one.
+func (s *session) refuseFrame(ctx context.Context) {
+	h, ok := s.w.frameHead()
+	if !ok {
+		return
+	}
+	_, out := s.w.protocols()
+	c := call{name: h.name, seq: h.seq, silent: h.kind == thrift.ONEWAY, out: out, s: s}
+	c.unreadable(ctx, errTooLong)
 }
 
 // endOfConnection is when a connection is old, zero for never. Connections that
@@ -165,7 +189,7 @@ func (s *session) dispatch(ctx context.Context, in, out thrift.TProtocol) error 
 	if kind != thrift.CALL && kind != thrift.ONEWAY {
 		return errMalformed
 	}
-	c := call{name: name, seq: seq, silent: kind == thrift.ONEWAY, in: in, out: out}
+	c := call{name: name, seq: seq, silent: kind == thrift.ONEWAY, in: in, out: out, s: s}
 	switch name {
 	case "decide":
 		return s.handleDecide(ctx, &c)
@@ -183,18 +207,33 @@ type call struct {
 	seq     int32
 	silent  bool // wants no reply
 	in, out thrift.TProtocol
+	s       *session
 }
 
 // args reads the arguments. A client that sent nonsense is told so, in words
 // of ours, and the connection ends.
 func (c *call) args(ctx context.Context, into message) error {
 	if err := into.Read(ctx, c.in); err != nil {
-		if !errors.As(err, new(thrift.TTransportException)) && !isTimeout(err) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			_ = c.refuse(ctx, thrift.PROTOCOL_ERROR, "malformed arguments") // the connection ends either way
-		}
+		c.unreadable(ctx, err)
 		return err
 	}
 	return c.in.ReadMessageEnd(ctx)
+}
+
+// unreadable tells the client what is wrong with its call, unless the
+// connection itself broke.
+func (c *call) unreadable(ctx context.Context, err error) {
+	text, o := "malformed arguments", c.s.t.o
+	switch limit := c.s.w.limitOf(err); {
+	case limit == "max_message":
+		text = fmt.Sprintf("the message is longer than this task's limit of %d bytes (max-message)", o.MaxMessageBytes)
+	case limit == "max_elements":
+		text = fmt.Sprintf("the message has more elements than this task's limit of %d (max-elements)", o.MaxElements)
+	case limit != "", errors.As(err, new(thrift.TTransportException)), errors.Is(err, io.ErrUnexpectedEOF):
+		return
+	}
+	c.s.refused = true
+	_ = c.refuse(ctx, thrift.PROTOCOL_ERROR, text) // the connection ends either way
 }
 
 func (c *call) answer(ctx context.Context, kind thrift.TMessageType, result interface {
@@ -222,10 +261,11 @@ func (c *call) refuse(ctx context.Context, kind int32, text string) error {
 
 func (s *session) handleUnknown(ctx context.Context, c *call) error {
 	s.t.m.requests.WithLabelValues("unknown").Inc()
+	c.name = c.name[:min(len(c.name), 64)]
 	if err := c.in.Skip(ctx, thrift.STRUCT); err != nil {
+		c.unreadable(ctx, err)
 		return err
 	}
-	c.name = c.name[:min(len(c.name), 64)]
 	return c.refuse(ctx, thrift.UNKNOWN_METHOD, "unknown method")
 }
 

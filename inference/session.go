@@ -31,22 +31,24 @@ const (
 // session answers one connection of the data port. Everything a request needs
 // is here and is used again for the next one.
 type session struct {
-	t      *Task
-	w      *wire     // nil in tests that have none
-	id     uint64    // hash of connection id and boot salt
-	last   time.Time // when the latest call was done
-	calls  uint64
-	draws  uint64
-	d      decision
-	in     thrift.TProtocol // of the generated code, once it is needed
-	out    thrift.TProtocol
-	parser parser
-	names  []string  // the partners of a decide call
-	seats  []*seat   // of the partners of the latest request, and what a longer one left behind them
-	keys   []uint32  // of the same, for the release that scores
-	one    [1]string // the partner of a filter call
-	reply  replies
-	report receipt
+	t     *Task
+	w     *wire     // nil in tests that have none
+	id    uint64    // hash of connection id and boot salt
+	last  time.Time // when the latest call was done
+	calls uint64
+	draws uint64
+
+	refused bool // the last call could not be read, and its client was told why
+	d       decision
+	in      thrift.TProtocol // of the generated code, once it is needed
+	out     thrift.TProtocol
+	parser  parser
+	names   []string  // the partners of a decide call
+	seats   []*seat   // of the partners of the latest request, and what a longer one left behind them
+	keys    []uint32  // of the same, for the release that scores
+	one     [1]string // the partner of a filter call
+	reply   replies
+	report  receipt
 
 	reports reports // of the report call being read
 }

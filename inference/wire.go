@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -235,7 +236,7 @@ func (w *wire) recognise() (Dialect, error) {
 	switch w.dialect = dialectOf(head); {
 	case w.dialect == Garbage:
 		return Garbage, errNotOurs
-	case w.dialect.framed() && binary.BigEndian.Uint32(head) > uint32(w.limits.message):
+	case w.dialect == FramedOld && binary.BigEndian.Uint32(head) > uint32(w.limits.message):
 		return Garbage, errTooLong // perhaps: noise may look like this, too
 	}
 	return w.dialect, nil
@@ -384,6 +385,36 @@ func (w *wire) next() error {
 	w.from += frameHeaderBytes
 	w.left = int(size)
 	return nil
+}
+
+// frameHead reads how the call in a frame begins that is too long to be read.
+func (w *wire) frameHead() (h head, ok bool) {
+	if size := binary.BigEndian.Uint32(w.in[w.from:]); !w.dialect.framed() || size == 0 || size > maxFrameLimit {
+		return head{}, false
+	}
+	for {
+		p := parser{b: w.in[w.from:w.to], compact: w.dialect.compact(), limit: longestOldName}
+		p.take(frameHeaderBytes)
+		h = p.head(w.dialect.old())
+		switch {
+		case p.outcome == parsed:
+			h.name = strings.Clone(h.name)
+			return h, isName([]byte(h.name)) && isCall(h.kind)
+		case p.outcome == odd, w.fill() != nil:
+			return head{}, false
+		}
+	}
+}
+
+// linger reads what a client still sends of a message that nobody wants, so
+// that it comes to read the answer: closed over unread bytes, a connection is
+// reset.
+func (w *wire) linger() {
+	half, ok := w.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || w.conn.SetReadDeadline(time.Now().Add(w.limits.read)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, w.conn, maxFrameLimit) // until the client goes, or the bound
 }
 
 // message shows as much of the message as has come: all of it where it has a
