@@ -44,8 +44,8 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 	    tail -n 1 $$log; \
 	  done; done; rm -f $$log
 
-interop: ## call a task from Python and Java, with Apache Thrift's own clients
-	$(GO) test -count=1 -v -timeout 15m -run 'TestInterop$$' ./e2e -interop
+interop: ## call a task from clients in ten languages, old ones and those of deploy/clients
+	$(GO) test -count=1 -v -timeout 30m -run 'TestInterop$$' ./e2e -interop
 
 soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction may fail
 	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' ./e2e -soak $(SOAK) -soak-tasks $(TASKS)
@@ -106,7 +106,7 @@ models: build ## train the demo's models again, with real XGBoost in a virtual e
 	deploy/sagemaker/models.sh
 
 clean: ## remove what was built
-	rm -rf bin .tools .venv
+	rm -rf bin .tools .venv .clients
 
 simulate: ## play thousands of rollouts and write what came of them to docs/judge; SIMULATE=full takes hours
 	$(GO) test -count=1 -v -timeout 0 -run 'TestSimulate$$' ./controller/simulation -simulate $(SIMULATE) -out $(CURDIR)/docs/judge

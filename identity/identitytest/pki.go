@@ -27,7 +27,7 @@ func New(t *testing.T) PKI {
 	dir := t.TempDir()
 	caKey := newKey(t)
 	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	path := filepath.Join(dir, "ca.pem")
@@ -35,7 +35,7 @@ func New(t *testing.T) PKI {
 	leaf := func(name string, use x509.ExtKeyUsage) identity.Files {
 		key := newKey(t)
 		cert := &x509.Certificate{
-			SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+			SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 			ExtKeyUsage: []x509.ExtKeyUsage{use}, DNSNames: []string{"localhost"},
 		}
 		f := identity.Files{Cert: filepath.Join(dir, name+".pem"), Key: filepath.Join(dir, name+".key"), CA: path}
