@@ -8,7 +8,7 @@ for each of them rows with XGBoost's own answers. Run it once per version, each
 in a virtual environment of its own:
 
     xgboost==0.90, 1.0.2, 1.2.1, 1.3.3, 1.5.2, 1.7.6, 2.0.3 (numpy<2), 2.1.4, 3.0.5, 3.2.0
-    (lightgbm_fixtures.py does the same for LightGBM)
+    (lightgbm_fixtures.py does the same for LightGBM, pickle_fixtures.py for what people pickle)
 
 The rows sit where mistakes hide: on thresholds, beside them, on integers, on
 zeros of both signs, at infinities, and nowhere (missing). Numbers are written

@@ -36,7 +36,9 @@ type lightgbm struct {
 	average bool              // the sum is divided by the number of trees
 }
 
-func readLightGBM(c *cursor, trees *builder) (*Model, error) {
+// readLightGBM reads a file of which the first best trees answer, or all where
+// best is no number of trees.
+func readLightGBM(c *cursor, trees *builder, best int64) (*Model, error) {
 	l := lightgbm{cursor: c, facts: map[string]string{}}
 	if err := l.readHead(); err != nil {
 		return nil, err
@@ -61,7 +63,7 @@ func readLightGBM(c *cursor, trees *builder) (*Model, error) {
 			return nil, err
 		}
 	}
-	return l.model(trees)
+	return l.model(trees, best)
 }
 
 // line returns the next line that is not empty.
@@ -336,7 +338,7 @@ func (p *lightgbmTree) category(t *tree, i, number int) error {
 }
 
 // model puts head and trees together.
-func (l *lightgbm) model(trees *builder) (*Model, error) {
+func (l *lightgbm) model(trees *builder, best int64) (*Model, error) {
 	if n := l.facts["num_tree_per_iteration"]; n != "1" || l.facts["num_class"] != "1" {
 		return nil, refuse(Objective, "the model gives %.10s numbers per row, only one is read; train it for one target, e.g. with objective=binary", n)
 	}
@@ -357,8 +359,11 @@ func (l *lightgbm) model(trees *builder) (*Model, error) {
 	if m.trained == 0 {
 		return nil, refuse(Format, "the model has no trees; train it longer")
 	}
+	if best > 0 && best < int64(m.trained) {
+		trees.keep(int(best))
+	}
 	if l.average {
-		m.divisor = float64(m.trained)
+		m.divisor = float64(len(trees.roots))
 	}
 	m.names = given(m.names, "Column_")
 	m.forest = trees.forest()
@@ -382,6 +387,8 @@ func (m *Model) lightgbmObjective(text string) error {
 		m.link = logistic
 	case "poisson", "gamma", "tweedie":
 		m.link = exponential
+	case "": // a custom objective leaves no word, and its scores are margins
+		m.objective, m.link = "custom", identity
 	case "regression", "regression_l1", "huber", "fair", "quantile", "mape", "custom":
 		if options == "sqrt" {
 			return refuse(Objective, "the objective is %.60q, which is not scored here; train with reg_sqrt=false", text)

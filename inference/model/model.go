@@ -3,10 +3,10 @@
 //
 // It reads what save_model writes: JSON, UBJSON and the binary format of 0.90
 // to 3.0, with trees (gbtree, dart), numeric and categorical splits, and
-// objectives that give one number per row; the same from inside a Python
-// pickle, of which nothing is executed; and LightGBM's text. It does not train,
-// does not know what a feature means, fetches nothing and keeps no state
-// besides the immutable Model and Scorer.
+// objectives that give one number per row; LightGBM's text; and both from inside
+// a Python pickle of a Booster or of an estimator around one, of which nothing is
+// executed. It does not train, does not know what a feature means, fetches
+// nothing and keeps no state besides the immutable Model and Scorer.
 //
 // Each format is read from front to back (cursor) into trees (tree), trees are
 // checked and laid out for walking (builder), and a forest walks them: that is a
@@ -72,7 +72,7 @@ func (b Bounds) Read(r io.Reader, size int64) (*Model, error) {
 	}
 	trees := builder{most: b.Trees, mostOf: b.TreesOf}
 	if isLightGBM(head) {
-		return readLightGBM(c, &trees)
+		return readLightGBM(c, &trees, 0)
 	}
 	read, err := recognise(head)
 	if err != nil {
@@ -82,7 +82,23 @@ func (b Bounds) Read(r io.Reader, size int64) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.model(&trees)
+	if h.whole != nil {
+		return h.whole, nil
+	}
+	m, err := h.model(&trees)
+	if err != nil || !h.pickled {
+		return m, err
+	}
+	m = m.WithMissing(h.missing)
+	return m, b.holds(m)
+}
+
+// holds refuses a model that takes more than all its trees may.
+func (b Bounds) holds(m *Model) error {
+	if b.Trees > 0 && m.forest.bytes() > b.Trees {
+		return refuse(TooLarge, "its trees take more than %d bytes in memory, which is all that %s allows; train fewer or shallower trees", b.Trees, b.TreesOf)
+	}
+	return nil
 }
 
 // NumFeature returns the length of a row.
@@ -95,8 +111,8 @@ func (m *Model) FeatureNames() []string { return m.names }
 // Objective returns the library's name of what the model was trained for.
 func (m *Model) Objective() string { return m.objective }
 
-// Format returns xgboost-json, xgboost-ubjson, xgboost-binary, xgboost-pickle
-// or lightgbm-text.
+// Format returns xgboost-json, xgboost-ubjson, xgboost-binary, xgboost-pickle,
+// lightgbm-text or lightgbm-pickle.
 func (m *Model) Format() string { return m.format }
 
 // Version returns the version of the library that wrote the file, or nothing
@@ -155,9 +171,9 @@ func (m *Model) Margin(x []float32) float32 {
 func (m *Model) isPlain() bool { return m.members == nil && !m.isWide() }
 
 // Score returns the margin of x through the link of the objective: for most a
-// probability. It equals XGBoost's within one unit in the last place, which is
-// how far the exponential functions of two C libraries differ. It does not
-// allocate.
+// probability. It equals XGBoost's within two units in the last place: the
+// exponential functions of two C libraries differ by one, and to divide may make
+// two of it. It does not allocate.
 func (m *Model) Score(x []float32) float32 {
 	switch {
 	case m.isPlain():
@@ -215,6 +231,9 @@ type header struct {
 	parallel     int64     // trees per iteration; 0 where the file does not tell
 	early        early
 	pickled      bool
+	wrapped      bool    // pickled inside an estimator, which goes by early
+	missing      float32 // of a pickled estimator: what counts as missing besides NaN, or NaN
+	whole        *Model  // where the file is not XGBoost's
 }
 
 // early is where training stopped early: the number of an iteration from 0 on,

@@ -5,45 +5,53 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
 // A pickle is a program for a machine with a stack. readPickle is no such
-// machine: it knows the few instructions by which Python writes an
-// xgboost.core.Booster down, calls nothing, makes no objects but bytes, texts,
-// numbers, lists and dicts, and refuses at the first other instruction. What
-// it takes out are the bytes of the model itself, which are then read as any
-// file.
+// machine: it knows the few instructions by which Python writes down a Booster,
+// an estimator around one, and the numbers beside them; it calls nothing and
+// makes no objects but texts, numbers, lists, dicts and the states of a few
+// known classes (estimator.go), and refuses at the first other thing. A name
+// that nobody calls, such as that of a metric, is a word. What it takes out are
+// the bytes of the model itself, which are then read as any file.
 
 // Bounds of a pickle. A Booster with all its feature names stays far below.
 const (
-	maxStack = 1 << 13
-	maxMemo  = 1 << 18
+	maxStack  = 1 << 13
+	maxMemo   = 1 << 18
+	maxValues = 1 << 21
 )
 
 // readPickle reads a pickle of protocol 2 to 5.
 func readPickle(c *cursor, trees *builder) (header, error) {
 	p := unpickler{cursor: c}
 	p.skip(2) // PROTO and its number
-	for p.err == nil && !p.done {
-		p.step(p.byte())
-	}
+	p.run()
 	if p.err != nil {
 		return header{}, p.err
 	}
 	if rest := p.left(); rest > 0 {
-		return header{}, refuse(Pickle, "%d bytes follow the pickled Booster; it was not opened further. Save it again", rest)
+		return header{}, refuse(Pickle, "%d bytes follow the pickled model; it was not opened further. Save it again", rest)
 	}
-	return p.state.model(trees, p.bounds)
+	e, err := estimatorOf(p.result)
+	if err != nil {
+		return header{}, err
+	}
+	return e.model(trees, p.bounds)
 }
 
 // pickled is a value. Which fields matter is a matter of its kind.
 type pickled struct {
 	kind  pickledKind
-	bytes []byte // of text, bytes and a global's name
-	n     int64
+	bytes []byte     // of text, bytes, a global's name and an object's class; a dtype's letter
+	n     int64      // of a number, of a float its bits; the bytes of an item of a dtype
 	list  *[]pickled // shared with the memo, as in Python
 }
+
+// pickledSize is what a value takes.
+const pickledSize = 48
 
 type pickledKind uint8
 
@@ -51,41 +59,59 @@ const (
 	pickledNone pickledKind = iota
 	pickledMark
 	pickledInt
-	pickledFloat // its value is never needed
+	pickledFloat
 	pickledText
 	pickledBytes
 	pickledList
 	pickledTuple
-	pickledDict    // keys and values in turn
-	pickledGlobal  // one of the three that a Booster needs
-	pickledBooster // list holds its state once it is built
+	pickledDict   // keys and values in turn
+	pickledGlobal // a name
+	pickledObject // of a known class; list holds the keys and values of its state
+	pickledDtype  // of NumPy
+	pickledInert  // known, and of no use here
 )
 
 type unpickler struct {
 	*cursor
-	kept  int64 // bytes of texts and bytes
-	stack []pickled
-	memo  []pickled
-	state boosterState
-	done  bool
+	kept   int64 // bytes of texts, bytes and values
+	values int
+	stack  []pickled
+	memo   []pickled
+	result pickled
+	done   bool
+	inner  bool // it stands inside another
+}
+
+// run carries out instructions up to the end.
+func (p *unpickler) run() {
+	for p.err == nil && !p.done {
+		p.step(p.byte())
+	}
 }
 
 func (p *unpickler) refuse(format string, args ...any) {
 	if p.err == nil {
-		p.err = refuse(Pickle, "the model is a Python pickle that "+format+"; nothing in it was run. Save it with booster.save_model(\"xgboost-model\") instead", args...)
+		p.err = refuse(Pickle, "the model is a Python pickle that "+format+"; nothing in it was run. "+saveItself, args...)
 	}
 }
+
+const saveItself = "Save the model itself instead: save_model(\"xgboost-model\") of XGBoost, booster_.save_model(\"model.txt\") of LightGBM"
 
 // keep takes n bytes that stay good.
 func (p *unpickler) keep(n uint64) []byte {
 	p.begin()
-	if p.kept += int64(min(n, math.MaxInt32)); p.bounds.Pickle > 0 && p.kept > p.bounds.Pickle {
-		p.fail(refuse(TooLarge, "the model is a Python pickle that holds more than %d bytes; save it with booster.save_model(\"xgboost-model\") instead", p.bounds.Pickle))
-	}
+	p.count(int64(min(n, math.MaxInt32)))
 	if n > uint64(p.r.Size()) {
 		return p.take(n)
 	}
 	return bytes.Clone(p.take(n))
+}
+
+// count counts what is held.
+func (p *unpickler) count(n int64) {
+	if p.kept += n; p.bounds.Pickle > 0 && p.kept > p.bounds.Pickle {
+		p.fail(refuse(TooLarge, "the model is a Python pickle that holds more than %d bytes. %s", p.bounds.Pickle, saveItself))
+	}
 }
 
 // little reads a number of n bytes.
@@ -126,7 +152,7 @@ func (p *unpickler) step(op byte) {
 		p.tuple(p.popN(int(op) - 0x84))
 	default:
 		if !p.remember(op) && !p.scalar(op) && !p.call(op) && p.err == nil {
-			p.refuse("holds instruction %#02x, which no Booster needs", op)
+			p.refuse("holds instruction %#02x, which no model needs", op)
 		}
 	}
 }
@@ -163,9 +189,12 @@ func (p *unpickler) scalar(op byte) bool {
 		p.push(pickled{kind: pickledInt, n: int64(p.little(2))})
 	case 'J': // BININT
 		p.push(pickled{kind: pickledInt, n: int64(int32(p.little(4)))})
+	case 0x8a: // LONG1
+		p.long(p.little(1))
 	case 'G': // BINFLOAT
-		p.skip(8)
-		p.push(pickled{kind: pickledFloat})
+		var wide [8]byte
+		copy(wide[:], p.take(8))
+		p.push(pickled{kind: pickledFloat, n: int64(binary.BigEndian.Uint64(wide[:]))})
 	case 0x8c: // SHORT_BINUNICODE
 		p.push(pickled{kind: pickledText, bytes: p.keep(p.little(1))})
 	case 'X': // BINUNICODE
@@ -184,6 +213,25 @@ func (p *unpickler) scalar(op byte) bool {
 	return true
 }
 
+// long pushes an integer of n bytes.
+func (p *unpickler) long(n uint64) {
+	if n > 8 {
+		p.skip(n)
+		p.push(pickled{kind: pickledInert})
+		return
+	}
+	b := p.take(n)
+	v := int64(0)
+	for i := len(b) - 1; i >= 0; i-- {
+		if i == len(b)-1 {
+			v = int64(int8(b[i]))
+			continue
+		}
+		v = v<<8 | int64(b[i])
+	}
+	p.push(pickled{kind: pickledInt, n: v})
+}
+
 // call carries out what would run something in Python, for the few things
 // that are known to be harmless.
 func (p *unpickler) call(op byte) bool {
@@ -198,10 +246,9 @@ func (p *unpickler) call(op byte) bool {
 		}
 	case 0x81: // NEWOBJ
 		made := p.popN(2)
-		if p.err == nil && (!made[0].isGlobal("xgboost.core.Booster") || made[1].kind != pickledTuple || len(*made[1].list) > 0) {
-			p.refuse("makes something other than a Booster")
+		if p.err == nil {
+			p.make(made[0], made[1])
 		}
-		p.push(pickled{kind: pickledBooster})
 	case 'R': // REDUCE
 		called := p.popN(2)
 		if p.err == nil {
@@ -209,16 +256,96 @@ func (p *unpickler) call(op byte) bool {
 		}
 	case 'b': // BUILD
 		built := p.popN(2)
-		if p.err == nil && (built[0].kind != pickledBooster || built[0].list != nil || built[1].kind != pickledDict) {
-			p.refuse("fills something other than a Booster")
-		}
 		if p.err == nil {
-			p.push(pickled{kind: pickledBooster, list: built[1].list})
+			p.build(built[0], built[1])
 		}
 	default:
 		return false
 	}
 	return true
+}
+
+// make makes an object of a known class, without a state.
+func (p *unpickler) make(class, arguments pickled) {
+	if class.kind != pickledGlobal {
+		p.refuse("makes an object of what is no class")
+		return
+	}
+	if why := notTaken(string(class.bytes)); why != "" {
+		p.fail(refuse(Pickle, "%s; nothing in it was run. %s", why, instead(string(class.bytes))))
+		return
+	}
+	if arguments.kind != pickledTuple || len(*arguments.list) > 0 {
+		p.refuse("makes a %.80q with arguments, as nobody does", class.bytes)
+	}
+	p.push(pickled{kind: pickledObject, bytes: class.bytes, list: &[]pickled{}})
+}
+
+// build gives an object its state.
+func (p *unpickler) build(object, state pickled) {
+	switch {
+	case object.kind == pickledInert:
+	case object.kind == pickledDtype:
+		if state.kind == pickledTuple && len(*state.list) > 1 && string((*state.list)[1].bytes) == ">" {
+			p.refuse("comes from a machine with another order of bytes")
+		}
+	case object.kind == pickledObject:
+		if state.kind != pickledDict || len(*object.list) > 0 {
+			p.refuse("fills a %.80q with something other than a state", object.bytes)
+			return
+		}
+		*object.list = *state.list
+		if object.isOf(arrayWrapper) {
+			p.array(object)
+			object = pickled{kind: pickledInert}
+		}
+	default:
+		p.refuse("fills something other than an object")
+	}
+	p.push(object)
+}
+
+const arrayWrapper = "joblib.numpy_pickle.NumpyArrayWrapper"
+
+// array passes over the numbers that joblib writes behind their description.
+func (p *unpickler) array(described pickled) {
+	dtype, count := described.field("dtype"), int64(1)
+	shape := described.field("shape")
+	if dtype.kind != pickledDtype || shape.kind != pickledTuple {
+		p.refuse("holds an array without its kind or shape")
+		return
+	}
+	if dtype.n < 0 {
+		p.nested()
+		return
+	}
+	for _, n := range *shape.list {
+		if n.kind != pickledInt || n.n < 0 || n.n > math.MaxInt32 || count > math.MaxInt32 {
+			p.refuse("holds an array of an impossible shape")
+			return
+		}
+		count *= n.n
+	}
+	if described.field("numpy_array_alignment_bytes").kind == pickledInt {
+		p.skip(p.little(1))
+	}
+	p.begin()
+	p.skip(uint64(count) * uint64(dtype.n))
+	p.begin()
+}
+
+// nested passes over an array of objects, which joblib pickles by itself.
+func (p *unpickler) nested() {
+	if p.inner {
+		p.refuse("is nested beyond reason")
+		return
+	}
+	of := unpickler{cursor: p.cursor, kept: p.kept, inner: true}
+	if version := p.take(2); len(version) == 2 && (version[0] != 0x80 || version[1] < 2) {
+		p.refuse("holds an array of objects in a way that joblib has not")
+	}
+	of.run()
+	p.kept = of.kept
 }
 
 // line reads up to the next end of line.
@@ -237,34 +364,114 @@ func (p *unpickler) line() string {
 	return ""
 }
 
-// global takes the three names that a Booster needs.
+// global pushes a name. Versions spell a few modules otherwise.
 func (p *unpickler) global(module, name string) {
-	if module == "__builtin__" { // as protocol 2 spells it
+	switch {
+	case module == "__builtin__": // as protocol 2 spells it
 		module = "builtins"
+	case strings.HasPrefix(module, "numpy._core"): // from NumPy 2 on
+		module = "numpy.core" + strings.TrimPrefix(module, "numpy._core")
 	}
-	switch full := module + "." + name; full {
-	case "xgboost.core.Booster", "builtins.bytearray", "_codecs.encode":
-		p.push(pickled{kind: pickledGlobal, bytes: []byte(full)})
-	default:
-		p.refuse("calls for %.80q, which no Booster needs", full)
-	}
+	p.push(pickled{kind: pickledGlobal, bytes: []byte(module + "." + name)})
 }
 
-// reduce knows bytearray(bytes) and encode(text, "latin1"), by which older
-// protocols spell bytes.
+// reduce knows the functions by which bytes, NumPy's values and dicts are
+// spelled.
 func (p *unpickler) reduce(function, arguments pickled) {
 	var given []pickled
 	if arguments.kind == pickledTuple {
 		given = *arguments.list
 	}
-	switch {
-	case function.isGlobal("builtins.bytearray") && len(given) == 1 && given[0].kind == pickledBytes:
-		p.push(given[0])
-	case function.isGlobal("_codecs.encode") && len(given) == 2 && given[0].kind == pickledText && string(given[1].bytes) == "latin1":
-		p.push(pickled{kind: pickledBytes, bytes: p.latin1(given[0].bytes)})
-	default:
-		p.refuse("calls a function as no Booster does")
+	at := func(i int) pickled {
+		if i < len(given) {
+			return given[i]
+		}
+		return pickled{}
 	}
+	if function.kind != pickledGlobal {
+		p.refuse("calls what is no function")
+		return
+	}
+	switch name := string(function.bytes); name {
+	case "builtins.bytearray":
+		switch {
+		case len(given) == 1 && at(0).kind == pickledBytes:
+			p.push(at(0))
+			return
+		case len(given) == 2 && at(0).kind == pickledText && string(at(1).bytes) == "latin-1":
+			p.push(pickled{kind: pickledBytes, bytes: p.latin1(at(0).bytes)})
+			return
+		}
+	case "_codecs.encode":
+		if len(given) == 2 && at(0).kind == pickledText && string(at(1).bytes) == "latin1" {
+			p.push(pickled{kind: pickledBytes, bytes: p.latin1(at(0).bytes)})
+			return
+		}
+	case "numpy.dtype":
+		if letter, size, ok := dtype(at(0)); ok {
+			p.push(pickled{kind: pickledDtype, bytes: letter, n: size})
+			return
+		}
+	case "numpy.core.multiarray.scalar":
+		if at(0).kind == pickledDtype {
+			of := at(0)
+			p.push(of.scalar(at(1).bytes))
+			return
+		}
+	case "numpy.core.multiarray._reconstruct", "numpy.core.numeric._frombuffer", "builtins.set", "builtins.frozenset":
+		p.push(pickled{kind: pickledInert})
+		return
+	case "collections.OrderedDict", "collections.defaultdict", "builtins.dict":
+		if len(given) == 0 || len(given) == 1 && at(0).kind == pickledGlobal {
+			p.push(pickled{kind: pickledDict, list: &[]pickled{}})
+			return
+		}
+	default:
+		if why := notTaken(name); why != "" {
+			p.fail(refuse(Pickle, "%s; nothing in it was run. %s", why, instead(name)))
+			return
+		}
+	}
+	p.refuse("calls %.80q as no model does", function.bytes)
+}
+
+// dtype reads the name of a kind of numbers: its letter and the bytes of one,
+// or -1 where they are objects.
+func dtype(name pickled) (letter []byte, size int64, ok bool) {
+	if name.kind != pickledText || len(name.bytes) < 2 {
+		return nil, 0, false
+	}
+	letter = name.bytes[:1]
+	size, err := strconv.ParseInt(string(name.bytes[1:]), 10, 32)
+	if err != nil || size < 0 || strings.IndexByte("biufcSUOMm", letter[0]) < 0 {
+		return nil, 0, false
+	}
+	switch letter[0] {
+	case 'U':
+		size *= 4
+	case 'O':
+		size = -1
+	}
+	return letter, size, true
+}
+
+// scalar returns the number in b.
+func (v *pickled) scalar(b []byte) pickled {
+	wide := make([]byte, 8)
+	copy(wide, b)
+	bits := binary.LittleEndian.Uint64(wide)
+	switch kind := string(v.bytes); {
+	case kind == "f" && len(b) == 8:
+		return pickled{kind: pickledFloat, n: int64(bits)}
+	case kind == "f" && len(b) == 4:
+		return pickled{kind: pickledFloat, n: int64(math.Float64bits(float64(math.Float32frombits(uint32(bits)))))}
+	case kind == "i" && len(b) <= 8 && len(b) > 0:
+		shift := 64 - 8*len(b)
+		return pickled{kind: pickledInt, n: int64(bits<<shift) >> shift}
+	case (kind == "u" || kind == "b") && len(b) < 8:
+		return pickled{kind: pickledInt, n: int64(bits)}
+	}
+	return pickled{kind: pickledInert}
 }
 
 // latin1 returns a byte per character.
@@ -282,10 +489,11 @@ func (p *unpickler) latin1(text []byte) []byte {
 }
 
 func (p *unpickler) push(v pickled) {
-	if len(p.stack) >= maxStack {
+	if p.values++; len(p.stack) >= maxStack || p.values > maxValues {
 		p.refuse("is nested beyond reason")
 		return
 	}
+	p.count(pickledSize)
 	p.stack = append(p.stack, v)
 }
 
@@ -365,44 +573,28 @@ func (p *unpickler) get(number uint64) {
 }
 
 func (p *unpickler) stop() {
-	last := p.pop()
-	if p.err == nil && (last.kind != pickledBooster || last.list == nil || len(p.stack) > 0) {
-		p.refuse("ends without a Booster")
+	p.result = p.pop()
+	if p.err == nil && len(p.stack) > 0 {
+		p.refuse("ends with more than one value")
 	}
-	if p.err == nil {
-		p.state.read(*last.list)
-		p.done = true
+	p.done = true
+}
+
+func (v *pickled) isOf(class string) bool {
+	return v.kind == pickledObject && string(v.bytes) == class
+}
+
+// field returns what the state of an object, or a dict, has under a key.
+func (v *pickled) field(key string) pickled {
+	if v.kind != pickledObject && v.kind != pickledDict {
+		return pickled{}
 	}
-}
-
-func (v *pickled) isGlobal(name string) bool {
-	return v.kind == pickledGlobal && string(v.bytes) == name
-}
-
-// boosterState is what a Booster's dict says of scoring.
-type boosterState struct {
-	handle []byte
-	names  []string
-	early  early
-}
-
-func (s *boosterState) read(dict []pickled) {
-	for ; len(dict) >= 2; dict = dict[2:] {
-		switch value := dict[1]; string(dict[0].bytes) {
-		case "handle":
-			s.handle = value.bytes
-		case "best_iteration":
-			s.early.BestIteration = value.number()
-		case "best_ntree_limit":
-			s.early.BestTrees = value.number()
-		case "feature_names":
-			if value.kind == pickledList {
-				for _, name := range *value.list {
-					s.names = append(s.names, string(name.bytes))
-				}
-			}
+	for list := *v.list; len(list) >= 2; list = list[2:] {
+		if list[0].kind == pickledText && string(list[0].bytes) == key {
+			return list[1]
 		}
 	}
+	return pickled{}
 }
 
 // number returns an integer as text, or nothing.
@@ -411,42 +603,4 @@ func (v *pickled) number() string {
 		return ""
 	}
 	return strconv.FormatInt(v.n, 10)
-}
-
-// model reads the bytes that the Booster held.
-func (s *boosterState) model(trees *builder, bounds Bounds) (header, error) {
-	raw, err := snapshot(s.handle)
-	if err != nil {
-		return header{}, err
-	}
-	if IsPickle(raw) {
-		return header{}, refuse(Pickle, "the model is a Python pickle of another pickle; nothing in it was run. Save it with booster.save_model instead")
-	}
-	read, err := recognise(raw)
-	if err != nil {
-		return header{}, err
-	}
-	h, err := read(newCursor(bytes.NewReader(raw), int64(len(raw)), bounds), trees)
-	h.format, h.pickled = "xgboost-pickle", true
-	if len(h.names) == 0 {
-		h.names = s.names
-	}
-	if s.early != (early{}) || h.before(2, 0) { // since then it is the model that knows
-		h.early = s.early
-	}
-	return h, err
-}
-
-// snapshot returns the model in a snapshot of XGBoost's memory: a binary model
-// whose length is told, before a configuration. Newer snapshots are documents
-// (see readJSON), and need nothing.
-func snapshot(b []byte) ([]byte, error) {
-	rest, is := bytes.CutPrefix(b, []byte("CONFIG-offset:"))
-	if !is {
-		return b, nil
-	}
-	if len(rest) < 8 || binary.LittleEndian.Uint64(rest) > uint64(len(rest)-8) {
-		return nil, torn(int64(len(b)))
-	}
-	return rest[8:][:binary.LittleEndian.Uint64(rest)], nil
 }

@@ -2,6 +2,9 @@ package model
 
 import (
 	"bytes"
+	"errors"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -10,27 +13,29 @@ import (
 // is read as a model.
 func TestRefusesPickles(t *testing.T) {
 	booster := "\x80\x02cxgboost.core\nBooster\n)\x81"
+	const array = "\x80\x04cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(\x8c\x05dtypecnumpy\ndtype\n\x8c\x02f8\x85R"
+	objects := strings.Replace(array, "f8", "O8", 1) + "\x8c\x05shape)ub"
 	for _, tt := range []struct {
 		name, pickle, says string
 	}{
 		{"os.system by name", "\x80\x02cos\nsystem\nX\x02\x00\x00\x00id\x85R.", `"os.system"`},
 		{"os.system by texts", "\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R.", `"posix.system"`},
-		{"a thing of xgboost", "\x80\x02cxgboost.sklearn\nXGBClassifier\n)\x81}b.", `"xgboost.sklearn.XGBClassifier"`},
+		{"a thing of xgboost", "\x80\x02cxgboost.dask\nDaskXGBClassifier\n)\x81}b.", `"xgboost.dask.DaskXGBClassifier"`},
 		{"builtins.eval", "\x80\x02c__builtin__\neval\nX\x02\x00\x00\x00id\x85R.", `"builtins.eval"`},
-		{"Booster with arguments", "\x80\x02cxgboost.core\nBooster\nX\x01\x00\x00\x00a\x85\x81}b.", "other than a Booster"},
-		{"Booster called", "\x80\x02cxgboost.core\nBooster\n)R.", "calls a function"},
-		{"encode called oddly", "\x80\x02c_codecs\nencode\nX\x02\x00\x00\x00idX\x03\x00\x00\x00hex\x86R.", "calls a function"},
-		{"bytearray of a number", "\x80\x02c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "calls a function"},
-		{"bytearray as a Booster", "\x80\x02c__builtin__\nbytearray\n)\x81}b.", "other than a Booster"},
+		{"Booster with arguments", "\x80\x02cxgboost.core\nBooster\nX\x01\x00\x00\x00a\x85\x81}b.", "with arguments"},
+		{"Booster called", "\x80\x02cxgboost.core\nBooster\n)R.", "as no model does"},
+		{"encode called oddly", "\x80\x02c_codecs\nencode\nX\x02\x00\x00\x00idX\x03\x00\x00\x00hex\x86R.", "as no model does"},
+		{"bytearray of a number", "\x80\x02c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "as no model does"},
+		{"bytearray as an object", "\x80\x02c__builtin__\nbytearray\n)\x81}b.", `"builtins.bytearray"`},
 		{"a persistent id", "\x80\x02X\x01\x00\x00\x00aQ.", "instruction 0x51"},
 		{"an extension", "\x80\x02\x82\x01.", "instruction 0x82"},
 		{"an old instance", "\x80\x02(ios\nsystem\n.", "instruction 0x69"},
 		{"a number", "\x80\x02K\x01.", "without a Booster"},
 		{"nothing", "\x80\x02.", "stack"},
 		{"state of a list", "\x80\x02]}b.", "fills something"},
-		{"state that is no dict", booster + "]b.", "fills something"},
-		{"no state", booster + ".", "without a Booster"},
-		{"two values", booster + "}b" + booster[2:] + "}b.", "without a Booster"},
+		{"state that is no dict", booster + "]b.", "other than a state"},
+		{"no state", booster + ".", "never trained"},
+		{"two values", booster + "}b" + booster[2:] + "}b.", "more than one"},
 		{"no mark", booster + "u.", "stack"},
 		{"half a pair", booster + "}(K\x01ub.", "no list"},
 		{"a memo out of order", "\x80\x02]r\xff\xff\xff\x7f.", "numbers"},
@@ -40,6 +45,17 @@ func TestRefusesPickles(t *testing.T) {
 		{"nested without end", "\x80\x02" + strings.Repeat("(", 1<<20), "nested"},
 		{"a name without end", "\x80\x02c" + strings.Repeat("a", 1000), "without end"},
 		{"bytes spelled with runes", "\x80\x02c_codecs\nencode\nX\x03\x00\x00\x00\xe2\x82\xacX\x06\x00\x00\x00latin1\x86R.", "spells"},
+		{"a random state", "\x80\x02cnumpy.random._pickle\n__randomstate_ctor\nX\x01\x00\x00\x00a\x85R.", "numpy.random._pickle.__randomstate_ctor"},
+		{"an estimator that was never fitted", "\x80\x02cxgboost.sklearn\nXGBClassifier\n)\x81}b.", "never fitted"},
+		{"a dict of numbers", "\x80\x02}X\x01\x00\x00\x00aK\x01s.", "dict without a model"},
+		{"a dict with an encoder", "\x80\x02}X\x01\x00\x00\x00acsklearn.preprocessing._label\nLabelEncoder\n)\x81}bs.", "LabelEncoder"},
+		{"a list of models", "\x80\x02](" + booster[2:] + "}be.", "without a Booster"},
+		{"a Booster of LightGBM without text", "\x80\x02clightgbm.basic\nBooster\n)\x81}b.", "no text of a model"},
+		{"numbers of another machine", "\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00f8\x85R(K\x03X\x01\x00\x00\x00>tb.", "order of bytes"},
+		{"an array without shape", array + "ub.", "without its kind or shape"},
+		{"an array of an impossible shape", array + "\x8c\x05shapeJ\xff\xff\xff\xff\x85ub.", "impossible shape"},
+		{"an array in an array", objects + "\x80\x04" + objects[2:] + "\x80\x04N..", "nested"},
+		{"an array of objects in text", objects + "I1\n..", "joblib has not"},
 	} {
 		_, err := Parse([]byte(tt.pickle))
 		refusal, _ := err.(Refusal) //nolint:errorlint // every error of Parse is one
@@ -74,6 +90,57 @@ func TestRefusesWhatAPickleHolds(t *testing.T) {
 	} {
 		if got := reason(t, bytes.ReplaceAll(holding(tt.inner), []byte("\xc3\xbf"), []byte{0xff})); got != tt.want {
 			t.Errorf("%q: refused as %q, want %q", tt.inner, got, tt.want)
+		}
+	}
+}
+
+// A number that stands for missing goes where missing ones go, in every kind of
+// split, and nothing else moves.
+func TestWithMissing(t *testing.T) {
+	for _, file := range []string{"v3.2.0-ties.ubj", "v3.2.0-onehot.ubj", "v3.2.0-partition.json", "v0.90-deep.bin", "vlightgbm4.6.0-zero.txt"} {
+		m, err := Parse(read(t, "testdata/"+file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers := readAnswers(t, "testdata/"+file[:strings.LastIndexByte(file, '.')]+".rows")
+		inf := float32(math.Inf(1))
+		for _, missing := range []float32{0, -999, 3, 0.5, inf, -inf, math.SmallestNonzeroFloat32, math.MaxFloat32} {
+			other := m.WithMissing(missing)
+			scorer, scratch := other.Prepare(Auctions{}), Scratch{}
+			for _, a := range answers {
+				row := slices.Clone(a.row)
+				for i := range row {
+					if i%2 == 0 {
+						row[i] = missing
+					}
+				}
+				told := slices.Clone(row)
+				for i, v := range told {
+					if v == missing {
+						told[i] = float32(math.NaN())
+					}
+				}
+				out := []float32{0}
+				scorer.Begin(&scratch, row)
+				scorer.Margins(&scratch, Batch{Keys: []uint32{Stranger}, Rows: row, Out: out})
+				if got, want := other.Margin(row), m.Margin(told); got != want || out[0] != want || other.naive(row) != want {
+					t.Fatalf("%s with %v missing: %v scores %v, by tables %v, want %v", file, missing, row, got, out[0], want)
+				}
+			}
+		}
+	}
+}
+
+// Two bytes can push a value of many, so that values count, too.
+func TestPickledValuesAreBounded(t *testing.T) {
+	words := "\x80\x04K\x01\x94]" + strings.Repeat("("+strings.Repeat("h\x00", 4000)+"e", 600)
+	for _, tt := range []struct {
+		bounds Bounds
+		want   Reason
+	}{{Bounds{Pickle: 1 << 20}, TooLarge}, {Bounds{}, Pickle}} {
+		_, err := tt.bounds.Read(strings.NewReader(words), int64(len(words)))
+		if refusal := (Refusal{}); !errors.As(err, &refusal) || refusal.Reason != tt.want {
+			t.Errorf("%+v: %v", tt.bounds, err)
 		}
 	}
 }

@@ -16,7 +16,7 @@ type Reason string
 // heal: the bytes end too early, so that the rest may still be on its way.
 const (
 	Torn      Reason = "torn"
-	Pickle    Reason = "pickle"    // a Python pickle that holds more than a Booster, and was not run
+	Pickle    Reason = "pickle"    // a Python pickle that holds more than a model, and was not run
 	Format    Reason = "format"    // no format that is read here, or a broken one
 	TooLarge  Reason = "too_large" // beyond a bound that protects whoever loads it
 	Objective Reason = "objective" // more than one number per row, or a link that is not known
