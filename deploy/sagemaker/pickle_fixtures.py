@@ -139,6 +139,13 @@ def lightgbm_cases(out, x, y):
     data = library.Dataset(x, label=y, free_raw_data=False)
     booster = library.train({"objective": "binary", "num_leaves": 5, "verbosity": -1, "num_threads": 1}, data, 4)
     write(out, "booster", booster, itself, rows)
+    if THOROUGH:  # only such a booster keeps the trees behind the best iteration
+        stop = dict(early_stopping_rounds=3, verbose_eval=False) if VERSION < (4, 0) else dict(callbacks=[library.early_stopping(3, verbose=False)])
+        kept = {"objective": "binary", "num_leaves": 5, "verbosity": -1, "num_threads": 1, "learning_rate": 0.9, "boosting": "gbdt"}
+        held_back = library.Dataset(x[:200], label=1 - y[:200], reference=data)
+        kept = library.train(kept, data, 40, valid_sets=[held_back], keep_training_booster=True, **stop)
+        kept.free_dataset()
+        write(out, "keptbooster", kept, itself, rows)
     held = {"model": booster, "features": ["a", "b"], "threshold": np.float64(0.3), "importance": np.arange(6.0), "metrics": {"auc": 0.7, "n": (1, None)}}
     write(out, "dict", held, lambda d: d["model"], rows)
 

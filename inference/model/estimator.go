@@ -199,13 +199,8 @@ func (e *estimator) stopped(h *header) {
 	if beside != (early{}) || h.before(2, 0) { // since then it is the model that knows
 		h.early = beside
 	}
-	if h.wrapped = e.wrapper != nil; !h.wrapped {
-		return
-	}
-	if h.before(1, 4) {
+	if h.wrapped = e.wrapper != nil; h.wrapped && h.before(1, 4) {
 		h.early = early{BestTrees: e.bestTrees}
-	} else {
-		h.early.BestTrees = ""
 	}
 }
 
