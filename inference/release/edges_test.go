@@ -68,7 +68,8 @@ func TestManifestEdges(t *testing.T) {
 		{"above its interval", rate(.1, .3, .2), release.BadManifest},
 		{"a score one float above", score(1), ""},
 		{"a score one float below", score(-1), ""},
-		{"a score two floats above", score(2), release.BadGolden},
+		{"a score two floats above", score(2), ""},
+		{"a score three floats above", score(3), release.BadGolden},
 	} {
 		m := releasetest.Manifest(0)
 		tt.change(&m)
