@@ -82,7 +82,7 @@ func TestRefuses(t *testing.T) {
 		{"a key twice", filesOf(t, map[string]string{"manifest.json": string(twice), "xgboost-model": string(good)}), admit.Refuse, release.BadManifest, `where "default_threshold" is meant`},
 		{"a name that cannot be told from another", releasetest.Pack(invisible, good), admit.Refuse, release.BadManifest, "invisible"},
 		{"two archives", append(releasetest.Archive(0), releasetest.Archive(1)...), admit.Refuse, release.Format, "pack one archive"},
-		{"pickle that would run code", []byte(pickle), admit.Refuse, release.Pickle, "not opened"},
+		{"pickle that would run code", []byte(pickle), admit.Refuse, release.Pickle, "nothing in it was run"},
 		{"the same in an archive", packed(t, "xgboost-model", pickle), admit.Refuse, release.Pickle, "save_model"},
 		{"the same beside a manifest", releasetest.Pack(m, []byte(pickle)), admit.Refuse, release.Pickle, "save_model"},
 		{"../ in a tar", packed(t, "../../etc/cron.d/x", "* * * * *"), admit.Refuse, release.UnsafePath, "../../etc/cron.d/x"},
@@ -196,7 +196,7 @@ func TestAdmitsModelAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	booster := releasetest.Booster(0)
-	if r := admit.Check(booster, source(), admit.Policy{}, "", at()); r.Outcome != admit.Refuse || r.Reason != release.Format {
+	if r := admit.Check(booster, source(), admit.Policy{}, "", at()); r.Outcome != admit.Refuse || r.Reason != release.BadManifest {
 		t.Errorf("without a manifest: %s %s: %s", r.Outcome, r.Reason, r.Sentence)
 	}
 	r := admit.Check(booster, source(), admit.Policy{ManifestBody: string(manifest)}, "", at())

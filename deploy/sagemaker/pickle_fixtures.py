@@ -5,8 +5,9 @@
 
 pickles what the installed XGBoost or LightGBM calls an estimator, and some of
 what people wrap it in, and writes for each of them rows with the library's own
-answers, as its estimator gives them once it is loaded. Run it once per version,
-with the scikit-learn and joblib of its day:
+answers, as its estimator gives them once it is loaded. The folder "packed" in
+it goes to inference/release/testdata, the rest to inference/model/testdata. Run
+it once per version, with the scikit-learn and joblib of its day:
 
     xgboost 0.90 (scikit-learn 0.21.3, joblib 0.13.2), 1.0.2 (0.22.2, 0.14.1), 1.3.3 (0.24.2, 1.0.1),
         1.7.6 (1.0.2, 1.1.0), 2.1.4 (1.3.2, 1.3.2), 3.2.0 (1.6.1), 3.4.1 (newest)

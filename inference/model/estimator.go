@@ -142,10 +142,10 @@ func inDict(items []pickled) (*estimator, error) {
 
 // float32 returns a number as XGBoost takes it, or NaN where it is none.
 func (v *pickled) float32() float32 {
-	switch {
-	case v.kind == pickledInt:
+	if v.kind == pickledInt {
 		return float32(v.n)
-	case v.kind == pickledFloat:
+	}
+	if v.kind == pickledFloat {
 		return float32(math.Float64frombits(uint64(v.n)))
 	}
 	return float32(math.NaN())

@@ -70,6 +70,10 @@ func (b Bounds) Read(r io.Reader, size int64) (*Model, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
+	if bytes.HasPrefix(head, []byte(byteOrderMark)) { // which editors put in front of texts
+		c.skip(uint64(len(byteOrderMark)))
+		head = c.head(recognisable)
+	}
 	trees := builder{most: b.Trees, mostOf: b.TreesOf}
 	if isLightGBM(head) {
 		return readLightGBM(c, &trees, 0)

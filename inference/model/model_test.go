@@ -144,6 +144,44 @@ func TestRefusesByContent(t *testing.T) {
 	}
 }
 
+// What people take for a model is named, with the way out.
+func TestNamesOtherFormats(t *testing.T) {
+	for _, tt := range []struct{ begin, name, way string }{
+		{`{"name": "tree", "version": "v4", "num_class": 1, "tree_info": [`, "dump of LightGBM", "model.txt"},
+		{"{\n  \"name\": \"tree\",\n  \"version\": \"v4\"", "dump of LightGBM", "model.txt"},
+		{"[\n  { \"nodeid\": 0, \"depth\": 0, \"split\": \"f0\"", "dump of XGBoost", "model.json"},
+		{"booster[0]:\n0:[f0<15] yes=1,no=2", "dump of XGBoost", "save_model"},
+		{"\x08\x08\x12\x08skl2onnx\x1a\x061.16.0", "ONNX", "converted from"},
+		{"\x08\x09\x12\x0bOnnxMLTools", "ONNX", "converted from"},
+		{"CBM1\x00\x00\x00\x00", "CatBoost", "XGBoost or LightGBM"},
+		{`{"features_info":{"float_features":[`, "CatBoost", "XGBoost or LightGBM"},
+		{"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "Git LFS", "git lfs pull"},
+		{"<!DOCTYPE html><html>", "web page", "download"},
+		{"\xfd7zXZ\x00\x00\x04", "xz", "compress=3"},
+		{"PK\x03\x04\x14\x00", "zip", "upload"},
+		{"nobody knows this", "unknown", "save_model"},
+	} {
+		var refusal Refusal
+		if _, err := Parse([]byte(tt.begin)); !errors.As(err, &refusal) || refusal.Reason != Format || !strings.Contains(refusal.Detail, tt.name) || !strings.Contains(refusal.Detail, tt.way) {
+			t.Errorf("%q: %v", tt.begin, err)
+		}
+	}
+}
+
+// Editors put a mark in front of texts, and Windows ends lines in its own way.
+func TestReadsEditedTexts(t *testing.T) {
+	for _, file := range []string{"v3.2.0-ties.json", "v1.7.6-named.json", "vlightgbm4.6.0-cats.txt", "vlightgbm3.3.5-dart.txt"} {
+		plain := string(read(t, "testdata/"+file))
+		for _, edited := range []string{byteOrderMark + plain, strings.ReplaceAll(plain, "\n", "\r\n"), byteOrderMark + strings.ReplaceAll(plain, "\n", "\r\n")} {
+			m, err := Parse([]byte(edited))
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			compare(t, m, readAnswers(t, "testdata/"+file[:strings.LastIndexByte(file, '.')]+".rows"))
+		}
+	}
+}
+
 // A prefix of a model is a torn model, wherever it ends, except where it is
 // too short to be told from noise.
 func TestTornEverywhere(t *testing.T) {

@@ -283,26 +283,28 @@ func (p *unpickler) make(class, arguments pickled) {
 
 // build gives an object its state.
 func (p *unpickler) build(object, state pickled) {
-	switch {
-	case object.kind == pickledInert:
-	case object.kind == pickledDtype:
-		if state.kind == pickledTuple && len(*state.list) > 1 && string((*state.list)[1].bytes) == ">" {
-			p.refuse("comes from a machine with another order of bytes")
-		}
-	case object.kind == pickledObject:
-		if state.kind != pickledDict || len(*object.list) > 0 {
-			p.refuse("fills a %.80q with something other than a state", object.bytes)
-			return
-		}
-		*object.list = *state.list
+	if object.kind == pickledObject {
+		p.fill(object, state)
 		if object.isOf(arrayWrapper) {
 			p.array(object)
 			object = pickled{kind: pickledInert}
 		}
-	default:
+	} else if object.kind != pickledInert && object.kind != pickledDtype {
 		p.refuse("fills something other than an object")
 	}
+	if object.kind == pickledDtype && state.kind == pickledTuple && len(*state.list) > 1 && string((*state.list)[1].bytes) == ">" {
+		p.refuse("comes from a machine with another order of bytes")
+	}
 	p.push(object)
+}
+
+// fill fills an object, once.
+func (p *unpickler) fill(object, state pickled) {
+	if state.kind != pickledDict || len(*object.list) > 0 {
+		p.refuse("fills a %.80q with something other than a state", object.bytes)
+		return
+	}
+	*object.list = *state.list
 }
 
 const arrayWrapper = "joblib.numpy_pickle.NumpyArrayWrapper"

@@ -25,6 +25,9 @@ func recognise(b []byte) (reader, error) {
 	case b[0] == '{' && bytes.IndexByte([]byte("iUIlL$#N"), b[1]) >= 0: // of a key's length
 		return readUBJSON, nil
 	case bytes.HasPrefix(bytes.TrimLeft(b[:min(len(b), 64)], " \t\r\n"), []byte("{")):
+		if other := foreign(b); other.name != "" {
+			return nil, other.refused()
+		}
 		return readJSON, nil
 	case isBinary(b):
 		return readBinary, nil
@@ -33,11 +36,14 @@ func recognise(b []byte) (reader, error) {
 	case IsPickle(b):
 		return nil, refuse(Pickle, "the model is a Python pickle of a protocol before 2, which is not read; nothing in it was run. Save it with booster.save_model(\"xgboost-model\") instead")
 	}
-	return nil, refuse(Format, "the model is %s, not XGBoost's JSON, UBJSON or binary format nor LightGBM's text; save it with booster.save_model", guess(b))
+	return nil, foreign(b).refused()
 }
+
+const byteOrderMark = "\xef\xbb\xbf"
 
 // isLightGBM tells whether b begins as LightGBM's text.
 func isLightGBM(b []byte) bool {
+	b = bytes.ReplaceAll(b[:min(len(b), 64)], []byte("\r\n"), []byte("\n"))
 	return len(b) >= len("tree\n") && bytes.HasPrefix(b, []byte(lightgbmMagic)[:min(len(b), len(lightgbmMagic))])
 }
 
@@ -97,24 +103,4 @@ func isIdentifier(b []byte) bool {
 		}
 	}
 	return len(b) > 0
-}
-
-// guess names what b looks like, for a person.
-func guess(b []byte) string {
-	for _, known := range []struct{ magic, name string }{
-		{"bs64", "XGBoost's base64 text, which 1.0 dropped"},
-		{"CONFIG-offset:", "a snapshot of XGBoost's memory"},
-		{"\x1f\x8b", "compressed with gzip"},
-		{"BZh", "compressed with bzip2"},
-		{"\xfd7zXZ", "compressed with xz"},
-		{"x\x9c", "compressed with zlib, as joblib does"},
-		{"PK\x03\x04", "a zip archive"},
-		{"\x89HDF", "an HDF5 file"},
-		{"booster[", "a text dump, which loses precision"},
-	} {
-		if bytes.HasPrefix(b, []byte(known.magic)) {
-			return known.name
-		}
-	}
-	return "something unknown"
 }

@@ -21,8 +21,6 @@ import (
 const (
 	ManifestName = "manifest.json"
 	DefaultModel = "xgboost-model" // what SageMaker's container writes
-
-	lightgbmModel = "model.txt" // what LightGBM's users call theirs
 )
 
 const gzipMagic = "\x1f\x8b"
@@ -118,7 +116,7 @@ func Pack(files map[string][]byte) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// archive is what a gzipped tar holds. It has been looked through to its end;
+// archive is what a tar holds, gzipped or not. It has been looked through to its end;
 // nothing of it but the manifest is kept, and models are unpacked once more when
 // they are read. Nothing is written anywhere, so that a bad name could do no
 // harm; it is refused all the same, since whoever packed it meant harm or made a
@@ -184,11 +182,11 @@ var errEnough = errors.New("enough")
 // walk unpacks the archive and calls do for every file. It returns what comes
 // behind the last one.
 func (a *archive) walk(do func(name string, entry *tar.Header, content io.Reader) error) (rest io.Reader, err error) {
-	zip, err := gzip.NewReader(bytes.NewReader(a.packed))
+	unpacked, err := a.unpacked()
 	if err != nil {
 		return nil, unpackError(err)
 	}
-	plain := &bounded{from: zip, left: a.limits.unpackedBytes(len(a.packed))}
+	plain := &bounded{from: unpacked, left: a.limits.unpackedBytes(len(a.packed))}
 	in := tar.NewReader(plain)
 	for entries := 1; ; entries++ {
 		entry, err := in.Next()
@@ -212,6 +210,13 @@ func (a *archive) walk(do func(name string, entry *tar.Header, content io.Reader
 			return nil, err
 		}
 	}
+}
+
+func (a *archive) unpacked() (io.Reader, error) {
+	if bytes.HasPrefix(a.packed, []byte(gzipMagic)) {
+		return gzip.NewReader(bytes.NewReader(a.packed))
+	}
+	return bytes.NewReader(a.packed), nil
 }
 
 // check refuses a file by what is said of it.
@@ -255,12 +260,23 @@ func (l Limits) checkOutside(archive []byte) error {
 		return refuse(TooLarge, "the archive has %d bytes, at most %d are taken; train a smaller model", n, l.ArchiveBytes)
 	case n < len(magic) && bytes.HasPrefix(magic, archive):
 		return refuse(Torn, "the archive has %d bytes; wait for the whole file, or upload it again", n)
-	case bytes.HasPrefix(archive, magic):
+	case isArchive(archive):
 		return nil
-	case model.IsPickle(archive):
-		return refuse(Pickle, "the artifact is a Python pickle, and to read one is to run the program inside; it was not opened. Upload model.tar.gz with %s and %s instead", DefaultModel, ManifestName)
 	}
-	return refuse(Format, "the artifact is not a gzipped tar; upload model.tar.gz with %s and %s", DefaultModel, ManifestName)
+	return l.notArchive(archive)
+}
+
+// notArchive is the refusal of a file that is no archive.
+func (l Limits) notArchive(file []byte) error {
+	_, err := l.readModel(bytes.NewReader(file), int64(len(file)), l.bounds(len(file)))
+	var refusal Refusal
+	switch {
+	case err == nil:
+		return refuse(BadManifest, "the artifact is a model without a manifest; upload model.tar.gz with %s and %s, or name a manifest for such models in the fleet's file, as admission.manifest", DefaultModel, ManifestName)
+	case errors.As(err, &refusal) && refusal.Reason != Format && refusal.Reason != Torn:
+		return refusal
+	}
+	return refuse(Format, "the artifact is not a gzipped tar; upload model.tar.gz with %s and %s. It is no model alone either: %s", DefaultModel, ManifestName, refusal.Detail)
 }
 
 // safeName returns the cleaned name of an entry that stays inside the archive

@@ -3,6 +3,7 @@ package release
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,20 +17,77 @@ import (
 // ReadModel reads the model of a file: one that a library saved, or an
 // archive that holds one, with or without a manifest. Every error is a Refusal.
 func ReadModel(b []byte) (*model.Model, error) {
-	if !bytes.HasPrefix(b, []byte(gzipMagic)) {
-		return model.Parse(b)
+	l := DefaultLimits()
+	if !isArchive(b) {
+		return l.readModel(bytes.NewReader(b), int64(len(b)), l.bounds(len(b)))
 	}
-	a, err := DefaultLimits().lookThrough(b)
+	a, err := l.lookThrough(b)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{named(a.manifest), DefaultModel, lightgbmModel} {
-		if name != "" && a.holds(name) {
-			return a.booster(name)
+	if name := named(a.manifest); name != "" && a.holds(name) {
+		return a.booster(name)
+	}
+	_, m, err := a.only()
+	return m, err
+}
+
+// only finds the model of an archive in which nobody names it: the file that
+// SageMaker's container writes, or else the one file that can be read as a
+// model, whatever else was packed beside it. Files whose names begin with a dot
+// are no models to SageMaker's server, nor here.
+func (a *archive) only() (name string, m *model.Model, err error) {
+	if a.holds(DefaultModel) {
+		m, err = a.booster(DefaultModel)
+		return DefaultModel, m, err
+	}
+	bounds, refused := a.limits.bounds(len(a.packed)), map[string]Refusal{}
+	_, err = a.walk(func(file string, _ *tar.Header, content io.Reader) error {
+		if file == ManifestName || hidden(file) {
+			return nil
+		}
+		read, err := a.limits.readModel(content, a.sizes[file], bounds)
+		var refusal Refusal
+		switch {
+		case errors.As(err, &refusal):
+			refused[file] = refusal
+			return nil
+		case err != nil:
+			return err
+		case m != nil:
+			return refuse(Format, "the archive holds two models, %.100q and %.100q; pack one, or name it in %s", name, file, ManifestName)
+		}
+		name, m = file, read
+		if bounds.Trees > 0 { // which is for all together
+			bounds.Trees = max(1, bounds.Trees-m.MemoryBytes())
+		}
+		return nil
+	})
+	if err == nil && m == nil {
+		err = a.noModel(refused)
+	}
+	return name, m, err
+}
+
+// hidden tells the names that begin with a dot, as those of files that macOS
+// packs beside others.
+func hidden(name string) bool {
+	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return len(part) > 1 && part[0] == '.' })
+}
+
+// noModel is the refusal of an archive in which no file is a model.
+func (a *archive) noModel(refused map[string]Refusal) error {
+	why := ""
+	for i, name := range slices.Sorted(maps.Keys(refused)) {
+		if len(refused) == 1 {
+			return refuse(refused[name].Reason, "%.100q in the archive: %s", name, refused[name].Detail)
+		}
+		if i < 3 {
+			why += fmt.Sprintf("; %.100q: %s", name, refused[name].Detail)
 		}
 	}
-	return nil, refuse(Format, "the archive holds no %s but %s; pack the model under that name, or name it in %s",
-		DefaultModel, listed(a.sizes), ManifestName)
+	return refuse(Format, "the archive holds no %s but %s, of which none is a model that is read here; pack the model under that name, or name it in %s%s",
+		DefaultModel, listed(a.sizes), ManifestName, why)
 }
 
 // named returns the model that a manifest names, or nothing.
@@ -78,7 +136,7 @@ func (a *archive) models(names ...string) (map[string]*model.Model, error) {
 		if !slices.Contains(names, name) {
 			return nil
 		}
-		m, err := bounds.Read(content, a.sizes[name])
+		m, err := a.limits.readModel(content, a.sizes[name], bounds)
 		if err != nil {
 			return err
 		}

@@ -37,15 +37,16 @@ func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	booster, files, err := l.lonely(artifact, m.Model)
-	if err != nil || files == nil {
+	found, err := l.lonely(artifact, m.Model)
+	if err != nil || found.files == nil {
 		return artifact, err
 	}
-	if booster != nil {
-		if err := m.answer(booster); err != nil {
+	if m.Model = found.name; found.booster != nil {
+		if err := m.answer(found.booster); err != nil {
 			return nil, err
 		}
 	}
+	files := found.files
 	if files[ManifestName], err = json.Marshal(m); err != nil {
 		return nil, refuse(BadGolden, "a golden vector of the fleet's manifest has no finite answer (%v); choose other auctions", err)
 	}
@@ -56,39 +57,50 @@ func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 	return packed, nil
 }
 
-// lonely returns the model and the files of an artifact that has no manifest.
-// There are no files where it has one or cannot be read, and no model where it
-// has none of that name.
-func (l Limits) lonely(artifact []byte, name string) (*model.Model, map[string][]byte, error) {
+// lonely is a model without a manifest, under its name among files. There are
+// no files where an artifact has a manifest, or cannot be read.
+type lonely struct {
+	name    string
+	booster *model.Model
+	files   map[string][]byte
+}
+
+// lonely finds the model of an artifact that has no manifest: under a name, or
+// else the only one.
+func (l Limits) lonely(artifact []byte, name string) (found lonely, err error) {
+	found.name = name
 	if int64(len(artifact)) > l.ArchiveBytes {
-		return nil, nil, nil
+		return found, nil
 	}
-	if !bytes.HasPrefix(artifact, []byte(gzipMagic)) {
-		booster, err := l.bounds(len(artifact)).Read(bytes.NewReader(artifact), int64(len(artifact)))
+	if !isArchive(artifact) {
+		found.booster, err = l.readModel(bytes.NewReader(artifact), int64(len(artifact)), l.bounds(len(artifact)))
 		if err != nil {
-			return nil, nil, tooLarge(err)
+			return found, known(err)
 		}
-		return booster, map[string][]byte{name: artifact}, nil
+		found.files = map[string][]byte{name: artifact}
+		return found, nil
 	}
 	a, err := l.lookThrough(artifact)
 	if err != nil || a.manifest != nil {
-		return nil, nil, nil // to open it tells why
+		return found, nil // to open it tells why
 	}
-	var booster *model.Model
 	if a.holds(name) {
-		if booster, err = a.booster(name); err != nil {
-			return nil, nil, err
-		}
+		found.booster, err = a.booster(name)
+	} else {
+		found.name, found.booster, err = a.only()
 	}
-	files, err := a.files()
-	return booster, files, err
+	if err != nil {
+		return found, err
+	}
+	found.files, err = a.files()
+	return found, err
 }
 
-// tooLarge keeps the one reason for which a file that is no archive would be
-// taken for something else.
-func tooLarge(err error) error {
+// known keeps the reasons of a file that is a model, but not one to be taken.
+// What is no model is no archive either, and to open it tells so.
+func known(err error) error {
 	var refusal Refusal
-	if errors.As(err, &refusal) && refusal.Reason == TooLarge {
+	if errors.As(err, &refusal) && refusal.Reason != Format && refusal.Reason != Torn {
 		return refusal
 	}
 	return nil

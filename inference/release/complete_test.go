@@ -36,6 +36,9 @@ func TestComplete(t *testing.T) {
 	for name, artifact := range map[string][]byte{
 		"the file alone": booster,
 		"in an archive":  pack(t, map[string][]byte{"xgboost-model": booster}),
+		"packed alone":   zip(booster),
+		"a plain tar":    tarOfFiles(t, map[string][]byte{"xgboost-model": booster}),
+		"another name":   pack(t, map[string][]byte{"model/model.json": booster, "model/MLmodel": nil}),
 		"folds":          pack(t, map[string][]byte{"xgboost-model-0": booster, "xgboost-model-1": releasetest.Booster(0)}),
 	} {
 		archive, err := release.DefaultLimits().Complete(artifact, manifest)
@@ -63,7 +66,6 @@ func TestCompleteLeavesAlone(t *testing.T) {
 	whole, manifest := releasetest.Archive(0), fleetManifest(t)
 	for name, artifact := range map[string][]byte{
 		"a whole release": whole, "half of it": whole[:100], "nothing": nil, "something": []byte("no model and no archive"),
-		"a pickle of something": []byte("\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R."),
 	} {
 		if got, err := release.DefaultLimits().Complete(artifact, manifest); err != nil || !bytes.Equal(got, artifact) {
 			t.Errorf("%s: %v", name, err)
@@ -84,6 +86,8 @@ func TestCompleteRefuses(t *testing.T) {
 		"a contract too short": {booster, encoded(t, another)},
 		"a golden of nothing":  {booster, encoded(t, empty)},
 		"a broken model":       {pack(t, map[string][]byte{"xgboost-model": booster[:50]}), fleetManifest(t)},
+		"a pickle that calls":  {[]byte("\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R."), fleetManifest(t)},
+		"two models":           {pack(t, map[string][]byte{"a.json": booster, "b.json": booster}), fleetManifest(t)},
 		"no model":             {pack(t, map[string][]byte{"notes": nil}), fleetManifest(t)},
 	} {
 		archive, err := release.DefaultLimits().Complete(tt.artifact, tt.manifest)

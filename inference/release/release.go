@@ -70,14 +70,12 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 }
 
 // missingManifest is the refusal of an archive without a manifest. Where the
-// booster is a pickle that cannot be read, that is worth saying first: old
+// model is a pickle that cannot be read, that is worth saying first: old
 // containers write one.
 func (a *archive) missingManifest() error {
-	if _, found := a.sizes[DefaultModel]; found {
-		var refusal Refusal
-		if _, err := a.booster(DefaultModel); errors.As(err, &refusal) && refusal.Reason == Pickle {
-			return refusal
-		}
+	var refusal Refusal
+	if _, _, err := a.only(); errors.As(err, &refusal) && refusal.Reason == Pickle {
+		return refusal
 	}
 	return refuse(BadManifest, "the archive holds no %s; train with the script that writes one beside %s, or name one for such models in the fleet's file, as admission.manifest", ManifestName, DefaultModel)
 }

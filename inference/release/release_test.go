@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -197,8 +198,10 @@ func TestRefusesArchives(t *testing.T) {
 		{"empty", nil, release.Torn},
 		{"one byte", []byte{0x1f}, release.Torn},
 		{"no archive", []byte("hello"), release.Format},
-		{"plain tar", tarOf(tar.Header{Name: "a", Typeflag: tar.TypeReg}), release.Format},
-		{"the booster itself", good, release.Format},
+		{"plain tar without a manifest", tarOf(tar.Header{Name: "a", Typeflag: tar.TypeReg}), release.BadManifest},
+		{"half a plain tar", tarOf(file("a", 2000)), release.Torn},
+		{"the booster itself", good, release.BadManifest},
+		{"the booster itself, packed", zip(good), release.BadManifest},
 		{"pickle", pickle, release.Pickle},
 		{"pickle of protocol 0", []byte("cos\nsystem\n(S'id'\ntR."), release.Pickle},
 		{"pickle in an archive", pack(t, map[string][]byte{"xgboost-model": pickle}), release.Pickle},
@@ -485,6 +488,14 @@ func TestReadModel(t *testing.T) {
 		{"folds", pack(t, map[string][]byte{"xgboost-model-0": booster, "xgboost-model-1": other, "notes": nil}), 6},
 		{"another name", pack(t, map[string][]byte{"model/here": booster, "manifest.json": manifest}), 3},
 		{"LightGBM", pack(t, map[string][]byte{"model.txt": lightgbm}), 5},
+		{"model.json beside what macOS packs", pack(t, map[string][]byte{"model.json": booster, "._model.json": booster, ".cache/model.json": other}), 3},
+		{"as MLflow packs it", pack(t, map[string][]byte{"model/MLmodel": []byte("flavors:\n"), "model/model.json": booster, "model/conda.yaml": []byte("name: env\n"), "model/requirements.txt": []byte("xgboost\n")}), 3},
+		{"as BentoML packs it", pack(t, map[string][]byte{"saved_model.ubj": booster, "model.yaml": []byte("name: a\n"), "custom_objects.pkl": []byte("\x80\x04}.")}), 3},
+		{"a name that it has not", pack(t, map[string][]byte{"model.bst": booster, "manifest.json": manifest}), 3},
+		{"a plain tar", tarOfFiles(t, map[string][]byte{"xgboost-model": booster}), 3},
+		{"model.json.gz", zip(booster), 3},
+		{"model.json.gz in an archive", pack(t, map[string][]byte{"model.json.gz": zip(booster)}), 3},
+		{"a tiny file, packed", zip([]byte("tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nfeature_names=a\nobjective=regression\n\nTree=0\nnum_leaves=1\nleaf_value=1\n\nend of trees\n")), 1},
 	} {
 		m, err := release.ReadModel(tt.b)
 		if err != nil || m.Trees() != tt.trees {
@@ -494,7 +505,9 @@ func TestReadModel(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"a fold is missing": pack(t, map[string][]byte{"xgboost-model-0": booster, "xgboost-model-2": other}),
 		"nothing":           pack(t, nil),
-		"something else":    pack(t, map[string][]byte{"xgboost-model-1x": booster}),
+		"nothing but notes": pack(t, map[string][]byte{"notes": []byte("no model at all"), "MLmodel": nil}),
+		"two models":        pack(t, map[string][]byte{"a.json": booster, "b.json": other}),
+		"only a hidden one": pack(t, map[string][]byte{".model.json": booster}),
 		"a bad fold":        pack(t, map[string][]byte{"xgboost-model-0": booster, "xgboost-model-1": []byte("no model at all")}),
 	} {
 		if _, err := release.ReadModel(b); !errors.As(err, &release.Refusal{}) {
@@ -533,4 +546,90 @@ func TestFolds(t *testing.T) {
 		t.Error(err)
 	}
 	r.Warm()
+}
+
+func tarOfFiles(t *testing.T, files map[string][]byte) []byte {
+	t.Helper()
+	in, err := gzip.NewReader(bytes.NewReader(pack(t, files)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}
+
+// What joblib writes with compress scores as the library does, alone and in an
+// archive; torn, it is torn.
+func TestReadsPackedModels(t *testing.T) {
+	files, err := filepath.Glob("testdata/packed/*")
+	if err != nil || len(files) < 17 {
+		t.Fatalf("found %d models: %v", len(files), err)
+	}
+	for _, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Base(path)
+		for _, artifact := range [][]byte{b, pack(t, map[string][]byte{"model.joblib": b})} {
+			m, err := release.ReadModel(artifact)
+			if strings.HasSuffix(name, "xz") || strings.HasSuffix(name, "lzma") {
+				if refusal := (release.Refusal{}); !errors.As(err, &refusal) || refusal.Reason != release.Format || !strings.Contains(refusal.Detail, "compress=3") {
+					t.Errorf("%s: %v", name, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			sameAsLibrary(t, m, "../model/testdata/"+strings.TrimSuffix(name, filepath.Ext(name))+".rows")
+		}
+		for _, n := range []int{len(b) / 2, len(b) - 9} {
+			var refusal release.Refusal
+			if _, err := release.ReadModel(b[:n]); !errors.As(err, &refusal) || refusal.Reason != release.Torn && filepath.Ext(name) != ".xz" && filepath.Ext(name) != ".lzma" {
+				t.Errorf("%s, its first %d of %d bytes: %v", name, n, len(b), err)
+			}
+		}
+	}
+}
+
+// sameAsLibrary holds the margins of a model against those of its library.
+func sameAsLibrary(t *testing.T, m *model.Model, path string) {
+	t.Helper()
+	rows, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(rows)) {
+		var row, margin []float32
+		for i, to := range []*[]float32{&row, &margin} {
+			b, err := hex.DecodeString(strings.Fields(line)[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for ; len(b) > 0; b = b[4:] {
+				*to = append(*to, math.Float32frombits(binary.BigEndian.Uint32(b)))
+			}
+		}
+		if got := m.Margin(row); got != margin[0] {
+			t.Errorf("%s: row %v scores %v, the library says %v", path, row, got, margin[0])
+		}
+	}
+}
+
+// Packed models are held to the bounds of archives.
+func TestRefusesPackedBombs(t *testing.T) {
+	zeros := bytes.Repeat([]byte("{\"a\":[0,0,0,0,0]}   "), 4<<20)
+	for name, b := range map[string][]byte{"alone": zip(zeros), "in an archive": pack(t, map[string][]byte{"model.json.gz": zip(zeros)})} {
+		var refusal release.Refusal
+		if _, err := release.AdmissionLimits().Open(b); !errors.As(err, &refusal) || refusal.Reason != release.TooLarge && refusal.Reason != release.BadManifest {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := release.ReadModel(b); !errors.As(err, &refusal) || refusal.Reason != release.TooLarge {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
