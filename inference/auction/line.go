@@ -104,11 +104,11 @@ func split(doc []byte) (parts, error) {
 		case "prices":
 			p.prices = prices(value)
 		case "cur":
-			p.currency, _ = textOf(value)
+			p.currency, _ = feature.Text(value)
 		}
 	}
 	if p.request[0] == '"' { // a request within a text
-		p.request = trim([]byte(unquote(p.request)))
+		p.request = trim([]byte(feature.Unquote(p.request)))
 		if len(p.request) == 0 {
 			return p, errors.New("its request is empty")
 		}
@@ -127,7 +127,7 @@ func split(doc []byte) (parts, error) {
 
 // names reads a list of texts, or one alone; nil where it is neither.
 func names(value []byte) []string {
-	if t, ok := textOf(value); ok {
+	if t, ok := feature.Text(value); ok {
 		return []string{t}
 	}
 	if value[0] != '[' {
@@ -135,7 +135,7 @@ func names(value []byte) []string {
 	}
 	all := []string{}
 	for e := range elements(value) {
-		if t, ok := textOf(e); ok && len(all) < maxListed {
+		if t, ok := feature.Text(e); ok && len(all) < maxListed {
 			all = append(all, t)
 		}
 	}

@@ -2,15 +2,11 @@ package auction
 
 import (
 	"bytes"
-	"encoding/json"
-	"math"
 	"reflect"
-	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/sluicehq/sluice/idl/gen/openrtb"
+	"github.com/sluicehq/sluice/inference/feature"
 )
 
 // maxListed bounds how many elements of a list of a request are sent on.
@@ -153,66 +149,27 @@ func (s *sloppy) scalar(v reflect.Value, value []byte) bool {
 			return true
 		}
 	case reflect.String:
-		if t, ok := textOf(value); ok {
+		if t, ok := feature.Text(value); ok {
 			v.SetString(t)
 			return true
 		}
 	case reflect.Int32:
-		if n, ok := numberOf(value); ok && n > math.MinInt32-1 && n < math.MaxInt32+1 {
+		if n, ok := feature.Whole(value); ok {
 			v.SetInt(int64(n))
 			return true
 		}
 	case reflect.Float64:
-		if n, ok := numberOf(value); ok {
+		if n, ok := feature.Amount(value); ok {
 			v.SetFloat(n)
 			return true
 		}
 	case reflect.Bool:
-		if n, ok := numberOf(value); ok {
-			v.SetBool(float32(n) != 0)
+		if yes, ok := feature.Flag(value); ok {
+			v.SetBool(yes)
 			return true
 		}
 	}
 	return false
-}
-
-// textOf reads a string, or a number as it is spelled.
-func textOf(value []byte) (string, bool) {
-	switch c := value[0]; {
-	case c == '"':
-		return unquote(value), true
-	case c == '-' || c >= '0' && c <= '9':
-		return string(value), true
-	}
-	return "", false
-}
-
-// numberOf reads a number, a flag, or a string that holds one.
-func numberOf(value []byte) (float64, bool) {
-	text := string(value)
-	if value[0] == '"' {
-		text = strings.ToLower(strings.TrimSpace(unquote(value)))
-	}
-	switch text {
-	case "true":
-		return 1, true
-	case "false":
-		return 0, true
-	}
-	n, err := strconv.ParseFloat(text, 64)
-	small := float32(n) // models read no more than that
-	return n, err == nil && !math.IsNaN(n) && !math.IsInf(float64(small), 0)
-}
-
-func unquote(value []byte) string {
-	if !slices.ContainsFunc(value, func(c byte) bool { return c >= utf8.RuneSelf || c == '\\' }) {
-		return string(value[1 : len(value)-1])
-	}
-	var s string
-	if err := json.Unmarshal(value, &s); err != nil {
-		panic("auction: valid JSON did not unmarshal: " + err.Error())
-	}
-	return s
 }
 
 // members walks over an object in a document that is known to be valid JSON.
@@ -223,7 +180,7 @@ func members(object []byte) func(yield func(name string, value []byte) bool) {
 			var name, value []byte
 			name, rest = first(rest)
 			value, rest = first(gap(gap(rest)[1:])) // behind the colon
-			if !yield(unquote(name), value) {
+			if !yield(feature.Unquote(name), value) {
 				return
 			}
 			if rest = gap(rest); rest[0] == ',' {

@@ -280,6 +280,8 @@ func orMissing(v *float32) float32 {
 
 func nan() float32 { return float32(math.NaN()) }
 
+func absent(v float32) bool { return v != v }
+
 func finite(v float32) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
 
 func pair(i, j uint32) uint64 { return uint64(i)<<32 | uint64(j) }

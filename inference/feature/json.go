@@ -17,12 +17,21 @@ const (
 // numbers and flags may be texts, flags may be true and false, identifiers may
 // be numbers, an object may stand in a list and a list's only element alone.
 // What is null, left out or makes no sense where it stands is absent: one bad
-// attribute costs nobody the auction. The hour and the day of the week, which
-// OpenRTB does not carry, are absent. The result does not alias b.
+// attribute costs nobody the auction. Numbers are what Thrift would carry of
+// them: whole where OpenRTB's are, and 0 or 1 where they are flags. The hour
+// and the day of the week, which OpenRTB does not carry, are absent. The result
+// does not alias b.
 //
 // Refused are: what is no JSON object, more than MaxRequestBytes, and more
 // than MaxImps impressions.
-func ParseJSON(b []byte) (Request, error) {
+func ParseJSON(b []byte) (Request, error) { return parse(b, served) }
+
+// ParseLoosely is ParseJSON as it once was: numbers and flags are whatever the
+// JSON says, which no task can be asked. Golden vectors of that time are proven
+// by it.
+func ParseLoosely(b []byte) (Request, error) { return parse(b, loosely) }
+
+func parse(b []byte, how reading) (Request, error) {
 	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte(byteOrderMark)))
 	if len(b) > MaxRequestBytes {
 		return Request{}, fmt.Errorf("parse bid request: %d bytes, at most %d are read; send one request at a time", len(b), MaxRequestBytes)
@@ -37,7 +46,7 @@ func ParseJSON(b []byte) (Request, error) {
 	if len(in.Imp) > MaxImps {
 		return Request{}, fmt.Errorf("parse bid request: it holds %d impressions, at most %d are read; split it", len(in.Imp), MaxImps)
 	}
-	return in.request(), nil
+	return in.request(how), nil
 }
 
 // MarshalOpenRTB writes the request as an OpenRTB 2.6 BidRequest in JSON, the
@@ -55,7 +64,7 @@ func MarshalOpenRTB(r Request) []byte {
 type (
 	bidRequest struct {
 		ID     text           `json:"id,omitempty"`
-		At     number         `json:"at,omitzero"`
+		At     integer        `json:"at,omitzero"`
 		Imp    objects[imp]   `json:"imp,omitzero"`
 		Site   object[site]   `json:"site,omitzero"`
 		App    object[app]    `json:"app,omitzero"`
@@ -69,15 +78,15 @@ type (
 		Native   object[struct{}] `json:"native,omitzero"`
 		Audio    object[struct{}] `json:"audio,omitzero"`
 		TagID    text             `json:"tagid,omitempty"`
-		Instl    number           `json:"instl,omitzero"`
-		Secure   number           `json:"secure,omitzero"`
-		Rwdd     number           `json:"rwdd,omitzero"`
-		Bidfloor number           `json:"bidfloor,omitzero"`
+		Instl    flag             `json:"instl,omitzero"`
+		Secure   flag             `json:"secure,omitzero"`
+		Rwdd     flag             `json:"rwdd,omitzero"`
+		Bidfloor amount           `json:"bidfloor,omitzero"`
 	}
 	size struct {
-		W   number `json:"w,omitzero"`
-		H   number `json:"h,omitzero"`
-		Pos number `json:"pos,omitzero"`
+		W   integer `json:"w,omitzero"`
+		H   integer `json:"h,omitzero"`
+		Pos integer `json:"pos,omitzero"`
 	}
 	banner struct {
 		size
@@ -101,15 +110,15 @@ type (
 	device struct {
 		UA             text        `json:"ua,omitempty"`
 		Geo            object[geo] `json:"geo,omitzero"`
-		Lmt            number      `json:"lmt,omitzero"`
-		DeviceType     number      `json:"devicetype,omitzero"`
+		Lmt            flag        `json:"lmt,omitzero"`
+		DeviceType     integer     `json:"devicetype,omitzero"`
 		Make           text        `json:"make,omitempty"`
 		Model          text        `json:"model,omitempty"`
 		OS             text        `json:"os,omitempty"`
 		OSV            text        `json:"osv,omitempty"`
 		Language       text        `json:"language,omitempty"`
 		Carrier        text        `json:"carrier,omitempty"`
-		ConnectionType number      `json:"connectiontype,omitzero"`
+		ConnectionType integer     `json:"connectiontype,omitzero"`
 	}
 	geo struct {
 		Country text `json:"country,omitempty"`
@@ -117,41 +126,41 @@ type (
 		City    text `json:"city,omitempty"`
 	}
 	user struct {
-		ID     text   `json:"id,omitempty"`
-		Yob    number `json:"yob,omitzero"`
-		Gender text   `json:"gender,omitempty"`
+		ID     text    `json:"id,omitempty"`
+		Yob    integer `json:"yob,omitzero"`
+		Gender text    `json:"gender,omitempty"`
 	}
 )
 
 // request flattens the objects.
-func (in *bidRequest) request() Request {
+func (in *bidRequest) request(how reading) Request {
 	r := Absent()
-	r.ID, r.At = string(in.ID), in.At.float()
+	r.ID, r.At = string(in.ID), in.At.by(how)
 	if in.Imp != nil {
 		r.ImpCount = float32(len(in.Imp))
 	}
 	if len(in.Imp) > 0 {
-		in.Imp[0].fill(&r)
+		in.Imp[0].fill(&r, how)
 	}
 	s, a, d, u := in.Site.orZero(), in.App.orZero(), in.Device.orZero(), in.User.orZero()
 	r.SiteID, r.SiteDomain = string(s.ID), string(s.Domain)
 	r.AppID, r.AppBundle = string(a.ID), string(a.Bundle)
 	r.SiteCat = either(first(s.Cat), first(a.Cat))
 	r.PublisherID = either(s.Publisher.orZero().ID, a.Publisher.orZero().ID)
-	d.fill(&r)
-	r.UserID, r.UserYob, r.UserGender = string(u.ID), u.Yob.float(), string(u.Gender)
+	d.fill(&r, how)
+	r.UserID, r.UserYob, r.UserGender = string(u.ID), u.Yob.by(how), string(u.Gender)
 	return r
 }
 
-func (i *imp) fill(r *Request) {
+func (i *imp) fill(r *Request, how reading) {
 	r.ImpTagID = string(i.TagID)
-	r.ImpInstl, r.ImpSecure, r.ImpRwdd = i.Instl.float(), i.Secure.float(), i.Rwdd.float()
-	r.ImpBidfloor = i.Bidfloor.float()
+	r.ImpInstl, r.ImpSecure, r.ImpRwdd = i.Instl.by(how), i.Secure.by(how), i.Rwdd.by(how)
+	r.ImpBidfloor = i.Bidfloor.by(how)
 	var area size
 	switch {
 	case i.Banner.value != nil:
 		r.Format, area = "banner", i.Banner.value.size
-		if f := i.Banner.value.Format; len(f) > 0 && !area.W.known && !area.H.known {
+		if f := i.Banner.value.Format; len(f) > 0 && absent(area.W.by(how)) && absent(area.H.by(how)) {
 			area.W, area.H = f[0].W, f[0].H
 		}
 	case i.Video.value != nil:
@@ -161,22 +170,22 @@ func (i *imp) fill(r *Request) {
 	case i.Audio.value != nil:
 		r.Format = "audio"
 	}
-	r.Width, r.Height, r.Pos = area.W.float(), area.H.float(), area.Pos.float()
+	r.Width, r.Height, r.Pos = area.W.by(how), area.H.by(how), area.Pos.by(how)
 }
 
-func (d *device) fill(r *Request) {
+func (d *device) fill(r *Request, how reading) {
 	g := d.Geo.orZero()
 	r.DeviceUA, r.DeviceMake, r.DeviceModel = string(d.UA), string(d.Make), string(d.Model)
 	r.DeviceOS, r.DeviceOSV = string(d.OS), string(d.OSV)
 	r.DeviceLanguage, r.DeviceCarrier = string(d.Language), string(d.Carrier)
-	r.DeviceType, r.ConnectionType, r.DeviceLmt = d.DeviceType.float(), d.ConnectionType.float(), d.Lmt.float()
+	r.DeviceType, r.ConnectionType, r.DeviceLmt = d.DeviceType.by(how), d.ConnectionType.by(how), d.Lmt.by(how)
 	r.GeoCountry, r.GeoRegion, r.GeoCity = string(g.Country), string(g.Region), string(g.City)
 }
 
 // document is the inverse of bidRequest.request. Category and publisher go to
 // the app where the request knows an app and no site.
 func document(r *Request) bidRequest {
-	out := bidRequest{ID: text(r.ID), At: some(r.At), Imp: imps(r)}
+	out := bidRequest{ID: text(r.ID), At: integer{some(r.At)}, Imp: imps(r)}
 	a := app{ID: text(r.AppID), Bundle: text(r.AppBundle)}
 	s := site{ID: text(r.SiteID), Domain: text(r.SiteDomain)}
 	var cat textList
@@ -198,11 +207,11 @@ func document(r *Request) bidRequest {
 	}
 	out.Device = unlessZero(device{
 		UA: text(r.DeviceUA), Geo: unlessZero(geo{Country: text(r.GeoCountry), Region: text(r.GeoRegion), City: text(r.GeoCity)}),
-		Lmt: some(r.DeviceLmt), DeviceType: some(r.DeviceType), Make: text(r.DeviceMake), Model: text(r.DeviceModel),
+		Lmt: flag{some(r.DeviceLmt)}, DeviceType: integer{some(r.DeviceType)}, Make: text(r.DeviceMake), Model: text(r.DeviceModel),
 		OS: text(r.DeviceOS), OSV: text(r.DeviceOSV), Language: text(r.DeviceLanguage), Carrier: text(r.DeviceCarrier),
-		ConnectionType: some(r.ConnectionType),
+		ConnectionType: integer{some(r.ConnectionType)},
 	})
-	out.User = unlessZero(user{ID: text(r.UserID), Yob: some(r.UserYob), Gender: text(r.UserGender)})
+	out.User = unlessZero(user{ID: text(r.UserID), Yob: integer{some(r.UserYob)}, Gender: text(r.UserGender)})
 	return out
 }
 
@@ -210,10 +219,10 @@ func document(r *Request) bidRequest {
 // what is known, and the others only that they are there.
 func imps(r *Request) []imp {
 	one := imp{
-		TagID: text(r.ImpTagID), Instl: some(r.ImpInstl), Secure: some(r.ImpSecure), Rwdd: some(r.ImpRwdd),
-		Bidfloor: some(r.ImpBidfloor),
+		TagID: text(r.ImpTagID), Instl: flag{some(r.ImpInstl)}, Secure: flag{some(r.ImpSecure)}, Rwdd: flag{some(r.ImpRwdd)},
+		Bidfloor: amount{some(r.ImpBidfloor)},
 	}
-	area := size{W: some(r.Width), H: some(r.Height), Pos: some(r.Pos)}
+	area := size{W: integer{some(r.Width)}, H: integer{some(r.Height)}, Pos: integer{some(r.Pos)}}
 	switch r.Format {
 	case "banner":
 		one.Banner.value = &banner{size: area}

@@ -2,7 +2,6 @@ package feature
 
 import (
 	"encoding/json"
-	"errors"
 	"strconv"
 	"strings"
 )
@@ -62,48 +61,83 @@ func (l *textList) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// number is a JSON number, a text that holds one, or a flag.
-type number struct {
+// reading says by which rules a request becomes numbers.
+type reading bool
+
+const (
+	served  reading = false // as what comes over the wire: see values.go
+	loosely reading = true  // any number, wherever a number or a flag belongs
+)
+
+// number is what a value says by either reading.
+type number struct{ served, loose maybe }
+
+// maybe is a number that may be absent; comparable, unlike NaN.
+type maybe struct {
 	value float32
 	known bool
 }
 
-// UnmarshalJSON reads a number, "1.5", true, "true", false or "false".
-func (n *number) UnmarshalJSON(b []byte) error {
-	*n = number{}
-	s := string(b)
-	if b[0] == '"' {
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		s = strings.ToLower(strings.TrimSpace(s))
-	}
-	switch s {
-	case "true":
-		*n = some(1)
-	case "false":
-		*n = some(0)
-	default:
-		if v, err := strconv.ParseFloat(s, 32); err == nil {
-			*n = some(float32(v))
-		}
-	}
+// The kinds of numbers that OpenRTB knows.
+type (
+	integer struct{ number }
+	amount  struct{ number }
+	flag    struct{ number }
+)
+
+// UnmarshalJSON reads 300, "300", 300.5 or true.
+func (w *integer) UnmarshalJSON(b []byte) error {
+	n, ok := Whole(b)
+	w.number = number{maybe{float32(n), ok}, readLoosely(b)}
 	return nil
 }
 
-// MarshalJSON writes the shortest decimals that give the same float32.
-func (n number) MarshalJSON() ([]byte, error) {
-	if !finite(n.value) {
-		return nil, errors.New("an infinite number has no JSON")
-	}
-	return json.Marshal(n.value)
+// UnmarshalJSON reads 1.5, "1.5" or true.
+func (a *amount) UnmarshalJSON(b []byte) error {
+	n, ok := Amount(b)
+	a.number = number{maybe{float32(n), ok}, readLoosely(b)}
+	return nil
 }
 
-func (n number) float() float32 {
-	if !n.known {
+// UnmarshalJSON reads 0, 1, true, "true", and 2 as true.
+func (f *flag) UnmarshalJSON(b []byte) error {
+	yes, ok := Flag(b)
+	n := maybe{known: ok}
+	if yes {
+		n.value = 1
+	}
+	f.number = number{n, readLoosely(b)}
+	return nil
+}
+
+// readLoosely reads a number as a float32 at once.
+func readLoosely(b []byte) maybe {
+	n, ok := spelled(b)
+	if !ok {
+		return maybe{}
+	}
+	text := string(b)
+	if b[0] == '"' {
+		text = strings.TrimSpace(Unquote(b))
+	}
+	if v, err := strconv.ParseFloat(text, 32); err == nil {
+		return maybe{float32(v), true}
+	}
+	return maybe{float32(n), true} // a flag
+}
+
+// MarshalJSON writes the shortest decimals that give the same float32.
+func (n number) MarshalJSON() ([]byte, error) { return json.Marshal(n.loose.value) }
+
+func (n number) by(r reading) float32 {
+	is := n.served
+	if r == loosely {
+		is = n.loose
+	}
+	if !is.known {
 		return nan()
 	}
-	return n.value
+	return is.value
 }
 
 // some is absent for NaN and for the infinities, which JSON cannot say.
@@ -111,7 +145,8 @@ func some(v float32) number {
 	if !finite(v) {
 		return number{}
 	}
-	return number{value: v, known: true}
+	is := maybe{value: v, known: true}
+	return number{is, is}
 }
 
 // object is a JSON object, or the first object of a list.
@@ -186,8 +221,6 @@ func (l *objects[T]) read(b []byte, limit int) error {
 	}
 	return nil
 }
-
-func isNumber(b []byte) bool { return b[0] == '-' || b[0] >= '0' && b[0] <= '9' }
 
 func first(list []text) text {
 	if len(list) == 0 {

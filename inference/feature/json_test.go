@@ -3,6 +3,7 @@ package feature
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 )
@@ -74,6 +75,13 @@ func TestParseJSON(t *testing.T) {
 		{"no numbers", `{"at":"much","imp":[{"bidfloor":1e99,"instl":"NaN","secure":"0,5","rwdd":null,"banner":{"w":"300px","h":"-Inf"}}]}`, func(r *Request) {
 			r.ImpCount, r.Format = 1, "banner"
 		}},
+		{"numbers that the wire cannot carry", `{"at":2147483648,"device":{"lmt":2,"devicetype":4.9},"user":{"yob":-1980.5},"imp":[{"instl":-1,"rwdd":1e-50,"bidfloor":1.000000059604644776,"banner":{"w":3e9,"h":2147483647}}]}`, func(r *Request) {
+			r.DeviceLmt, r.DeviceType, r.UserYob, r.ImpInstl, r.ImpRwdd, r.ImpBidfloor = 1, 4, -1980, 1, 0, 1
+			r.ImpCount, r.Format, r.Height = 1, "banner", 2147483647
+		}},
+		{"a size that is none, before one that is", `{"imp":[{"banner":{"w":3e9,"format":[{"w":300,"h":50}]}}]}`, func(r *Request) {
+			r.ImpCount, r.Format, r.Width, r.Height = 1, "banner", 300, 50
+		}},
 		{"no impressions among those", `{"imp":[null,7,{"tagid":"top"},"x",{}]}`, func(r *Request) { r.ImpCount, r.ImpTagID = 2, "top" }},
 		{"impressions that are none", `{"imp":"many"}`, func(*Request) {}},
 		{"given twice", `{"id":"1","site":{"id":"s","domain":"d"},"site":{"id":"t"},"at":1,"at":"x","id":"2"}`, func(r *Request) { r.ID, r.SiteID = "2", "t" }},
@@ -95,6 +103,20 @@ func TestParseJSON(t *testing.T) {
 		if err != nil || !sameRequest(back, want) {
 			t.Errorf("%s: comes back as %+v, %v from %s", tt.name, back, err, MarshalOpenRTB(want))
 		}
+	}
+}
+
+// What was admitted by rows of an earlier reading is proven by it for ever.
+func TestParseLoosely(t *testing.T) {
+	r, err := ParseLoosely([]byte(`{"at":2147483648,"device":{"lmt":2,"devicetype":" 4.9 "},"imp":[{"instl":true,"bidfloor":1.000000059604644776,"banner":{"w":3e9,"format":{"w":300}}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Absent()
+	want.At, want.DeviceLmt, want.DeviceType, want.ImpInstl, want.ImpBidfloor = 2147483648, 2, 4.9, 1, math.Nextafter32(1, 2)
+	want.ImpCount, want.Format, want.Width = 1, "banner", 3e9
+	if !sameRequest(r, want) {
+		t.Errorf("got %+v, want %+v", r, want)
 	}
 }
 

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"time"
 
-	"github.com/sluicehq/sluice/inference/feature"
 	"github.com/sluicehq/sluice/inference/model"
 )
 
@@ -116,11 +114,10 @@ func (m *Manifest) answer(booster *model.Model) error {
 	for i := range m.Golden {
 		g := &m.Golden[i]
 		if len(g.Auction) > 0 {
-			auction, err := feature.ParseJSON(g.Auction)
+			auction, err := g.request()
 			if err != nil {
 				return refuse(BadGolden, "the auction of golden vector %d of the fleet's manifest cannot be read: %v", i, err)
 			}
-			auction.SetTime(time.UnixMilli(g.TS))
 			features.Extract(row, &auction, g.Partner)
 			g.Features = pointers(row)
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/sluicehq/sluice/inference/feature"
 )
@@ -42,7 +43,23 @@ type Golden struct {
 	// of its own making, never with auctions.
 	Auction json.RawMessage `json:"auction,omitempty"` // OpenRTB 2.6 BidRequest
 	Partner string          `json:"partner,omitempty"`
-	TS      int64           `json:"ts,omitempty"` // milliseconds since 1970, UTC
+	TS      int64           `json:"ts,omitempty"` // milliseconds since 1970, UTC; without it nobody knows the time
+}
+
+// request reads the auction as tasks read what they are asked.
+func (g *Golden) request() (feature.Request, error) {
+	r, err := feature.ParseJSON(g.Auction)
+	if g.TS != 0 {
+		r.SetTime(time.UnixMilli(g.TS))
+	}
+	return r, err
+}
+
+// requestLoosely reads it as once it was read.
+func (g *Golden) requestLoosely() (feature.Request, error) {
+	r, err := feature.ParseLoosely(g.Auction)
+	r.SetTime(time.UnixMilli(g.TS))
+	return r, err
 }
 
 // row returns the features with NaN for missing.

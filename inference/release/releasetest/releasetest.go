@@ -84,8 +84,8 @@ func golden(bias float32, c feature.Contract) []release.Golden {
 	var vectors []release.Golden
 	for i := range 12 {
 		r := feature.Absent()
-		ts := int64(i) * 2 * 3600 * 1000
-		r.Hour, r.DayOfWeek = float32(2*i), 4 // 1970 began on a Thursday
+		ts := (24 + 2*int64(i)) * 3600 * 1000
+		r.Hour, r.DayOfWeek = float32(2*i), 5 // the second day of 1970 was a Friday
 		if i%4 != 3 {
 			r.ImpBidfloor = float32(i) / 8
 		}
