@@ -190,7 +190,7 @@ func servedRows(t *testing.T, c feature.Contract, log string, protocol auction.P
 func trainedRows(t *testing.T, c feature.Contract, log string) [][]float32 {
 	t.Helper()
 	var out bytes.Buffer
-	if _, err := feature.Rows(&out, strings.NewReader(log), c); err != nil {
+	if _, err := feature.Rows(&out, strings.NewReader(log), c, feature.Reading{Strict: true}); err != nil {
 		t.Fatal(err)
 	}
 	file := out.Bytes()

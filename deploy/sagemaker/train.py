@@ -230,6 +230,7 @@ def rows_of(sluice: str, contract: dict, log: Log) -> Rows:
         sys.exit(f"run {sluice}: {err.strerror}; name the sluice binary with --sluice or in SLUICE")
     if done.returncode != 0:
         sys.exit(f"{sluice} features: {done.stderr.strip()}")
+    sys.stderr.write(done.stderr)  # what it could not take
     rows = load_rows(out)
     out.unlink()
     return rows

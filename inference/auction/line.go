@@ -3,10 +3,8 @@ package auction
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +16,6 @@ import (
 	"github.com/sluicehq/sluice/idl/gen/openrtb"
 	"github.com/sluicehq/sluice/inference/feature"
 )
-
-const byteOrderMark = "\ufeff"
 
 // lineReader turns lines of JSON into auctions that are ready to be sent.
 type lineReader struct {
@@ -43,146 +39,32 @@ func newLineReader(c Config) *lineReader {
 	return r
 }
 
-// parts are what a line says. A bare BidRequest says only what is asked.
-type parts struct {
-	request  []byte
-	partners []string
-	bidders  []string // nil where nobody knows
-	prices   []float64
-	currency string
-}
-
-// read returns the auction of a line. It is nil for an empty line.
+// read returns the auction of a line.
 func (r *lineReader) read(doc []byte, number int64) (*line, error) {
-	doc = trim(doc)
-	if len(doc) == 0 {
-		return nil, nil
-	}
-	if err := check(doc); err != nil {
-		return nil, err
-	}
-	p, err := split(doc)
+	l, err := feature.ParseLine(doc)
 	if err != nil {
 		return nil, err
 	}
-	request := r.sloppy.bidRequest(p.request)
+	request, err := r.sloppy.bidRequest(l.Request)
 	switch {
-	case request.ID == nil && request.Imp == nil:
-		return nil, errors.New("it is no bid request: it has neither id nor imp")
+	case err != nil:
+		return nil, err
 	case len(request.Imp) > feature.MaxImps:
 		return nil, fmt.Errorf("it holds %d impressions, at most %d are read; split it", len(request.Imp), feature.MaxImps)
 	}
-	return r.encode(request, r.whom(p, request), number)
-}
-
-func trim(doc []byte) []byte {
-	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(doc), []byte(byteOrderMark)))
-}
-
-func check(doc []byte) error {
-	if doc[0] != '{' {
-		return fmt.Errorf("%.20q is no JSON object", doc)
-	}
-	if !json.Valid(doc) {
-		var any json.RawMessage
-		return fmt.Errorf("it is no valid JSON: %w", json.Unmarshal(doc, &any))
-	}
-	return nil
-}
-
-// split takes a wrapper off, as `sluice world` writes it.
-func split(doc []byte) (parts, error) {
-	p := parts{request: doc}
-	for name, value := range members(doc) {
-		switch strings.ToLower(name) {
-		case "request", "bidrequest":
-			p.request = value
-		case "partners":
-			p.partners = names(value)
-		case "bidders":
-			p.bidders = names(value)
-		case "prices":
-			p.prices = prices(value)
-		case "cur":
-			p.currency, _ = feature.Text(value)
-		}
-	}
-	if p.request[0] == '"' { // a request within a text
-		p.request = trim([]byte(feature.Unquote(p.request)))
-		if len(p.request) == 0 {
-			return p, errors.New("its request is empty")
-		}
-		if err := check(p.request); err != nil {
-			return p, fmt.Errorf("its request: %w", err)
-		}
-	}
-	if p.request[0] != '{' {
-		return p, fmt.Errorf("its request is %.20q, which is no JSON object", p.request)
-	}
-	if n := len(p.request); n > feature.MaxRequestBytes {
-		return p, fmt.Errorf("its request has %d bytes, at most %d are read", n, feature.MaxRequestBytes)
-	}
-	return p, nil
-}
-
-// names reads a list of texts, or one alone; nil where it is neither.
-func names(value []byte) []string {
-	if t, ok := feature.Text(value); ok {
-		return []string{t}
-	}
-	if value[0] != '[' {
-		return nil
-	}
-	all := []string{}
-	for e := range elements(value) {
-		if t, ok := feature.Text(e); ok && len(all) < maxListed {
-			all = append(all, t)
-		}
-	}
-	return all
-}
-
-// prices reads a list of numbers; what is none is NaN.
-func prices(value []byte) []float64 {
-	if value[0] != '[' {
-		return nil
-	}
-	all := []float64{}
-	for e := range elements(value) {
-		price, err := strconv.ParseFloat(string(bytes.Trim(bytes.TrimSpace(e), `"`)), 64)
-		if err != nil || math.IsInf(price, 0) {
-			price = math.NaN()
-		}
-		if len(all) < maxListed {
-			all = append(all, price)
-		}
-	}
-	return all
+	return r.encode(request, r.whom(&l), number)
 }
 
 // whom says which partners the line asks about, and who of them bids: those of
-// the configuration, or of the wrapper, or the seats that may bid.
-func (r *lineReader) whom(p parts, request *openrtb.AuctionRequest) truth {
-	t := truth{partners: r.names, bidders: p.bidders, prices: p.prices, currency: r.once(p.currency)}
+// the configuration, else those of the line.
+func (r *lineReader) whom(l *feature.Line) truth {
+	t := truth{partners: r.names, bidders: l.Bidders, prices: l.Prices, currency: r.once(l.Currency)}
 	for i, name := range t.bidders {
 		t.bidders[i] = r.once(name)
 	}
-	if len(r.names) > 0 {
-		return t
+	if len(r.names) == 0 {
+		t.partners = r.distinct(l.Partners)
 	}
-	all := p.partners
-	if all == nil {
-		all = slices.Clone(request.Wseat)
-		for _, i := range request.Imp {
-			if i.Pmp == nil {
-				continue
-			}
-			for _, d := range i.Pmp.Deals {
-				all = append(all, d.Wseat...)
-			}
-		}
-	}
-	t.partners = r.distinct(all)
 	return t
 }
 

@@ -1,9 +1,6 @@
 package auction
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -42,25 +39,15 @@ const (
 	MaxReplayBytes = 512 << 20 // kept in memory, as they are sent
 	maxAhead       = 1024      // lines that are read ahead
 	maxAheadBytes  = 64 << 20  // of lines that are read ahead
-	maxNamed       = 10        // lines that could not be taken and are named
 )
 
 // Requests counts the lines of a Replay.
 type Requests struct {
-	Lines   int64     `json:"lines"`   // that were not empty
-	Taken   int64     `json:"taken"`   // of those
-	Skipped int64     `json:"skipped"` // of those: they could not be taken
-	Named   []BadLine `json:"named"`   // the first of the skipped ones
+	feature.Seen
 
 	// Starved is for how long auctions waited for their line: the input was
 	// slower than the rate. No latency holds it.
 	Starved float64 `json:"starved_seconds"`
-}
-
-// BadLine is a line that could not be taken.
-type BadLine struct {
-	Line   int64  `json:"line"` // from 1 on
-	Reason string `json:"reason"`
 }
 
 // replay reads a Replay.
@@ -77,7 +64,7 @@ type replay struct {
 }
 
 func newReplay(c Config) *replay {
-	return &replay{config: *c.Replay, reader: newLineReader(c), ahead: make(chan *line, maxAhead), room: semaphore.NewWeighted(maxAheadBytes), seen: Requests{Named: []BadLine{}}}
+	return &replay{config: *c.Replay, reader: newLineReader(c), ahead: make(chan *line, maxAhead), room: semaphore.NewWeighted(maxAheadBytes), seen: Requests{Seen: feature.Seen{Named: []feature.BadLine{}}}}
 }
 
 // keep reads all lines into memory.
@@ -99,13 +86,7 @@ func (r *replay) keep(ctx context.Context) error {
 // none is an error where there is not one auction to hold.
 func (r *replay) none() error {
 	s := r.summary()
-	switch {
-	case s.Taken > 0:
-		return nil
-	case s.Skipped > 0:
-		return fmt.Errorf("not one of %d requests can be taken; line %d: %s", s.Lines, s.Named[0].Line, s.Named[0].Reason)
-	}
-	return errors.New("there are no requests: the input is empty")
+	return s.None()
 }
 
 // feed reads lines while auctions run.
@@ -134,24 +115,22 @@ func (r *replay) feed(ctx context.Context) {
 
 // lines hands every line that can be taken to take, in order.
 func (r *replay) lines(ctx context.Context, take func(*line) error) error {
-	in, err := unpacked(r.config.Input)
+	in, err := feature.OpenLog(r.config.Input)
 	if err != nil {
 		return fmt.Errorf("read requests: %w", err)
 	}
-	for number := int64(1); ctx.Err() == nil; number++ {
-		doc, tooLong, err := readLine(in)
-		last := errors.Is(err, io.EOF)
-		if err != nil && !last {
-			return fmt.Errorf("read requests, line %d: %w", number, err)
+	for ctx.Err() == nil {
+		doc, number, bad, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read requests, %w", err)
 		}
 		var l *line
-		var bad error
-		if tooLong {
-			bad = fmt.Errorf("it has more than %d bytes; put each request on a line of its own", feature.MaxLineBytes)
-		} else {
+		if bad == nil {
 			l, bad = r.reader.read(doc, number)
 		}
-		if err := r.count(number, l, bad); err != nil {
+		if err := r.count(number, bad); err != nil {
 			return err
 		}
 		if l != nil {
@@ -159,30 +138,18 @@ func (r *replay) lines(ctx context.Context, take func(*line) error) error {
 				return err
 			}
 		}
-		if last {
-			return nil
-		}
 	}
 	return ctx.Err()
 }
 
 // count notes what became of a line. The error is that of a strict replay.
-func (r *replay) count(number int64, l *line, bad error) error {
+func (r *replay) count(number int64, bad error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case bad != nil && r.config.Strict:
+	if bad != nil && r.config.Strict {
 		return fmt.Errorf("requests, line %d: %w", number, bad)
-	case bad != nil:
-		r.seen.Lines++
-		r.seen.Skipped++
-		if len(r.seen.Named) < maxNamed {
-			r.seen.Named = append(r.seen.Named, BadLine{number, bad.Error()})
-		}
-	case l != nil:
-		r.seen.Lines++
-		r.seen.Taken++
 	}
+	r.seen.Count(number, bad)
 	return nil
 }
 
@@ -232,7 +199,7 @@ func (r *replay) summary() *Requests {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.seen
-	s.Named = append([]BadLine{}, s.Named...)
+	s.Named = append([]feature.BadLine{}, s.Named...)
 	return &s
 }
 
@@ -240,43 +207,4 @@ func (r *replay) summary() *Requests {
 func (l *line) size() int {
 	const overhead, perName = 160, 16
 	return overhead + len(l.id) + len(l.rest) + perName*(len(l.partners)+len(l.bidders)+len(l.prices))
-}
-
-const readAheadBytes = 256 << 10
-
-// unpacked recognises gzip by its first bytes, whatever the file is called.
-func unpacked(in io.Reader) (*bufio.Reader, error) {
-	raw := bufio.NewReaderSize(in, readAheadBytes)
-	magic, err := raw.Peek(2)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		return raw, nil
-	}
-	z, err := gzip.NewReader(raw)
-	if err != nil {
-		return nil, fmt.Errorf("unpack: %w", err)
-	}
-	return bufio.NewReaderSize(z, readAheadBytes), nil
-}
-
-// readLine returns the next line, which is only valid until the next call. Of
-// one that is too long it keeps nothing. io.EOF comes with the last line.
-func readLine(in *bufio.Reader) (doc []byte, tooLong bool, err error) {
-	var long []byte
-	for {
-		part, err := in.ReadSlice('\n')
-		if !errors.Is(err, bufio.ErrBufferFull) && long == nil && !tooLong {
-			return part, false, err
-		}
-		if tooLong = tooLong || len(long)+len(part) > feature.MaxLineBytes; tooLong {
-			long = nil
-		} else {
-			long = append(long, part...)
-		}
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return long, tooLong, err
-		}
-	}
 }

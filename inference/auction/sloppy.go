@@ -1,7 +1,7 @@
 package auction
 
 import (
-	"bytes"
+	"fmt"
 	"reflect"
 	"strings"
 
@@ -9,13 +9,14 @@ import (
 	"github.com/sluicehq/sluice/inference/feature"
 )
 
-// maxListed bounds how many elements of a list of a request are sent on.
+// maxListed bounds how many elements a list of a request may have.
 const maxListed = 4096
 
 // sloppy reads JSON as exchanges write it into the generated types of
 // OpenRTB, by the rules of feature.ParseJSON, which knows fewer attributes: a
 // value of another kind than its attribute's is absent.
 type sloppy struct {
+	tooLong    string                          // the name of a list that was longer than maxListed
 	attributes map[reflect.Type]map[string]int // positions of a struct's fields by OpenRTB's names
 	moved      map[reflect.Type][]string       // attributes that OpenRTB 2.5 has in the object's ext
 }
@@ -51,29 +52,33 @@ func (s *sloppy) learn(t reflect.Type) {
 }
 
 // bidRequest reads a valid JSON object.
-func (s *sloppy) bidRequest(doc []byte) *openrtb.AuctionRequest {
+func (s *sloppy) bidRequest(doc []byte) (*openrtb.AuctionRequest, error) {
 	r := &openrtb.AuctionRequest{}
+	s.tooLong = ""
 	s.object(reflect.ValueOf(r).Elem(), doc)
-	return r
+	if s.tooLong != "" {
+		return nil, fmt.Errorf("its list %q holds more than %d values; shorten it", s.tooLong, maxListed)
+	}
+	return r, nil
 }
 
 func (s *sloppy) object(v reflect.Value, doc []byte) {
 	names := s.attributes[v.Type()]
 	var ext []byte
-	for name, value := range members(doc) {
+	for name, value := range feature.Members(doc) {
 		if name == "ext" {
 			ext = value
 			continue
 		}
 		if i, known := attribute(names, name); known {
-			s.set(v.Field(i), value)
+			s.set(v.Field(i), name, value)
 		}
 	}
 	for _, name := range s.moved[v.Type()] {
 		if f := v.Field(names[name]); f.IsZero() && len(ext) > 0 && ext[0] == '{' {
-			for n, value := range members(ext) {
+			for n, value := range feature.Members(ext) {
 				if n == name {
-					s.set(f, value)
+					s.set(f, name, value)
 				}
 			}
 		}
@@ -95,15 +100,15 @@ func attribute(names map[string]int, name string) (int, bool) {
 }
 
 // set sets a field to what a value says, or to absent.
-func (s *sloppy) set(field reflect.Value, value []byte) {
+func (s *sloppy) set(field reflect.Value, name string, value []byte) {
 	field.SetZero()
 	if field.Kind() == reflect.Slice {
-		s.list(field, value)
+		s.list(field, name, value)
 		return
 	}
 	of := field.Type().Elem()
 	if of.Kind() == reflect.Struct && value[0] == '[' { // the first object of a list
-		for e := range elements(value) {
+		for e := range feature.Elements(value) {
 			if e[0] == '{' {
 				value = e
 				break
@@ -117,7 +122,7 @@ func (s *sloppy) set(field reflect.Value, value []byte) {
 }
 
 // list reads a list, or one element that stands alone.
-func (s *sloppy) list(field reflect.Value, value []byte) {
+func (s *sloppy) list(field reflect.Value, name string, value []byte) {
 	of := field.Type().Elem()
 	add := func(e []byte) {
 		one := reflect.New(of)
@@ -126,7 +131,11 @@ func (s *sloppy) list(field reflect.Value, value []byte) {
 			v.Set(reflect.New(of.Elem()))
 			v = v.Elem()
 		}
-		if field.Len() < maxListed && s.scalar(v, e) {
+		switch {
+		case !s.scalar(v, e):
+		case field.Len() == maxListed:
+			s.tooLong = name
+		default:
 			field.Set(reflect.Append(field, one.Elem()))
 		}
 	}
@@ -135,7 +144,7 @@ func (s *sloppy) list(field reflect.Value, value []byte) {
 		return
 	}
 	field.Set(reflect.MakeSlice(field.Type(), 0, 0))
-	for e := range elements(value) {
+	for e := range feature.Elements(value) {
 		add(e)
 	}
 }
@@ -171,86 +180,3 @@ func (s *sloppy) scalar(v reflect.Value, value []byte) bool {
 	}
 	return false
 }
-
-// members walks over an object in a document that is known to be valid JSON.
-func members(object []byte) func(yield func(name string, value []byte) bool) {
-	return func(yield func(string, []byte) bool) {
-		rest := gap(object[1:])
-		for rest[0] != '}' {
-			var name, value []byte
-			name, rest = first(rest)
-			value, rest = first(gap(gap(rest)[1:])) // behind the colon
-			if !yield(feature.Unquote(name), value) {
-				return
-			}
-			if rest = gap(rest); rest[0] == ',' {
-				rest = gap(rest[1:])
-			}
-		}
-	}
-}
-
-// elements walks over a list like members over an object.
-func elements(list []byte) func(yield func(value []byte) bool) {
-	return func(yield func([]byte) bool) {
-		rest := gap(list[1:])
-		for rest[0] != ']' {
-			var value []byte
-			value, rest = first(rest)
-			if !yield(value) {
-				return
-			}
-			if rest = gap(rest); rest[0] == ',' {
-				rest = gap(rest[1:])
-			}
-		}
-	}
-}
-
-// first cuts the value off with which valid JSON begins.
-func first(b []byte) (value, rest []byte) {
-	depth := 0
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			i += quotedLength(b[i:]) - 1
-		case '{', '[':
-			depth++
-			continue
-		case '}', ']':
-			depth--
-		default:
-			i += bareLength(b[i:]) - 1
-		}
-		if depth == 0 {
-			return b[:i+1], b[i+1:]
-		}
-	}
-	return b, nil
-}
-
-// quotedLength returns the length of a string with its quotes.
-func quotedLength(b []byte) int {
-	for i := 1; ; i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-}
-
-// bareLength returns the length of a number, a word or what stands between
-// values.
-func bareLength(b []byte) int {
-	if n := bytes.IndexAny(b, `,:]}[{" `+"\t\r\n"); n > 0 {
-		return n
-	} else if n < 0 {
-		return len(b)
-	}
-	return 1
-}
-
-// gap skips white space.
-func gap(b []byte) []byte { return bytes.TrimLeft(b, " \t\r\n") }

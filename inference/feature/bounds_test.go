@@ -44,8 +44,7 @@ func TestBounds(t *testing.T) {
 		{"bytes of a request", MaxRequestBytes, func(n int) error { return request("{" + strings.Repeat(" ", n-2) + "}") }},
 		{"impressions", MaxImps, func(n int) error { return request(`{"imp": [{}` + strings.Repeat(", {}", n-1) + "]}") }},
 		{"partners", MaxAuctionPartners, func(n int) error {
-			l := Line{Request: []byte("{}"), Partners: make([]string, n)}
-			_, err := l.parse()
+			_, err := ParseLine([]byte(`{"request": {}, "partners": ["a"` + strings.Repeat(`, "a"`, n-1) + "]}"))
 			return err
 		}},
 	} {

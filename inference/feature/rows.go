@@ -2,7 +2,6 @@ package feature
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -13,12 +12,8 @@ import (
 	"time"
 )
 
-// The bounds of a log of auctions.
-const (
-	MaxLineBytes       = 2 << 20
-	MaxAuctionPartners = 1024    // of one auction
-	MaxPartners        = 1 << 16 // of all auctions together
-)
+// MaxPartners bounds the partners of all auctions of a log together.
+const MaxPartners = 1 << 16
 
 // SetTime sets the hour and the day of the week, which OpenRTB leaves to
 // whoever received the request.
@@ -27,35 +22,46 @@ func (r *Request) SetTime(at time.Time) {
 	r.Hour, r.DayOfWeek = float32(at.Hour()), float32(at.Weekday())
 }
 
-// Line is one auction of a log, as one line of JSON.
-type Line struct {
-	TS       int64           `json:"ts"`      // milliseconds since 1970, UTC
-	Request  json.RawMessage `json:"request"` // an OpenRTB 2.6 BidRequest
-	Partners []string        `json:"partners"`
-	Bidders  []string        `json:"bidders"`          // those of Partners who bid; null where nobody knows
-	Prices   []float64       `json:"prices,omitempty"` // of the bids of Bidders, per mille; no feature is made of them
-}
-
 // parse returns the auction's request with its time set.
 func (l *Line) parse() (Request, error) {
 	r, err := ParseJSON(l.Request)
 	if err != nil {
 		return r, err
 	}
-	if len(l.Partners) > MaxAuctionPartners {
-		return r, fmt.Errorf("it asks %d partners, at most %d are read; split the auction", len(l.Partners), MaxAuctionPartners)
+	if l.TS != 0 {
+		r.SetTime(time.UnixMilli(l.TS))
 	}
-	for _, b := range l.Bidders {
-		if !slices.Contains(l.Partners, b) {
-			return r, fmt.Errorf("bidder %q is not among its partners; log every partner that was asked", b)
-		}
-	}
-	r.SetTime(time.UnixMilli(l.TS))
 	return r, nil
 }
 
+// asked returns the partners of which there are to be rows.
+func (l *Line) asked() ([]string, error) {
+	if len(l.Partners) == 0 {
+		return nil, errors.New("it names no partners; log every partner that was asked, or name some with --partner-names")
+	}
+	for _, b := range l.Bidders {
+		if !slices.Contains(l.Partners, b) {
+			return nil, fmt.Errorf("bidder %.60q is not among its partners; log every partner that was asked", b)
+		}
+	}
+	return l.Partners, nil
+}
+
+// Reading says how a log is read.
+type Reading struct {
+	PartnerNames []string // ask these in every auction, whatever the log says
+	Strict       bool     // end at the first line that cannot be taken
+}
+
+// Read is what became of a log.
+type Read struct {
+	Seen
+	Rows     int64 `json:"rows"`
+	Timeless int64 `json:"timeless"` // lines without ts: the features that read the clock are missing
+}
+
 // Rows reads a log of auctions, one Line each, and writes one row per auction
-// and partner asked. It returns the number of rows.
+// and partner asked. A line that cannot be taken costs nobody else anything.
 //
 // The output is a file that numpy maps into memory without parsing and without
 // losing a bit, which neither CSV does (ten times the time and size) nor .npy
@@ -66,35 +72,45 @@ func (l *Line) parse() (Request, error) {
 //	a line of JSON: {"rows": how many, "partners": […]}
 //	the offset of that last line, uint64
 //
-// auction counts the lines from 0, partner is a position in the last line's
-// partners, label is 1 for a bid, 0 for none, NaN for unknown. A missing
-// feature is NaN. A file cut short has no last line and cannot be mistaken for
-// a whole one.
-func Rows(dst io.Writer, src io.Reader, c Contract) (int64, error) {
+// auction counts the lines from 0, those that were not taken too; partner is a
+// position in the last line's partners, label is 1 for a bid, 0 for none, NaN
+// for unknown. A missing feature is NaN. A file cut short has no last line and
+// cannot be mistaken for a whole one.
+func Rows(dst io.Writer, src io.Reader, c Contract, o Reading) (Read, error) {
 	e, err := c.Compile()
 	if err != nil {
-		return 0, err
+		return Read{}, err
 	}
-	out := rowWriter{to: bufio.NewWriterSize(dst, 1<<16), extractor: e, ids: map[string]uint32{}}
+	out := rowWriter{to: bufio.NewWriterSize(dst, 1<<16), extractor: e, ids: map[string]uint32{}, ask: distinct(o.PartnerNames)}
 	out.header(c)
-	lines := bufio.NewScanner(src)
-	lines.Buffer(make([]byte, 1<<16), MaxLineBytes)
-	at := 1
-	for ; lines.Scan(); at++ {
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
-			return out.rows, fmt.Errorf("read line %d of the log: it is empty; remove it", at)
-		}
-		if err := out.auction(lines.Bytes(), int64(at-1)); err != nil {
-			return out.rows, fmt.Errorf("read line %d of the log: %w", at, err)
-		}
+	read := Read{Seen: Seen{Named: []BadLine{}}}
+	lines, err := OpenLog(src)
+	if err != nil {
+		return read, fmt.Errorf("read the log: %w", err)
 	}
-	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return out.rows, fmt.Errorf("read line %d of the log: it has more than %d bytes; log one auction per line", at, MaxLineBytes)
-	} else if err != nil {
-		return out.rows, fmt.Errorf("read the log: %w", err)
+	for {
+		doc, number, bad, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return read, fmt.Errorf("read the log, %w", err)
+		}
+		if bad == nil {
+			bad = out.line(doc, number-1, &read)
+		}
+		if bad != nil && (o.Strict || errors.Is(bad, errTooManyPartners)) {
+			return read, fmt.Errorf("read line %d of the log: %w", number, bad)
+		}
+		read.Count(number, bad)
 	}
-	return out.rows, out.close()
+	if err := read.None(); err != nil {
+		return read, fmt.Errorf("read the log: %w", err)
+	}
+	return read, out.close()
 }
+
+// errTooManyPartners ends a log: its rows would be those of some partners only.
+var errTooManyPartners = errors.New("is one more than")
 
 // rowWriter writes the rows of one log. Its writer keeps the first error until
 // close.
@@ -102,6 +118,7 @@ type rowWriter struct {
 	to        *bufio.Writer
 	written   uint64
 	extractor *Extractor
+	ask       []string // these partners, whatever the log says; nil: those of the log
 	ids       map[string]uint32
 	names     []string
 	rows      int64
@@ -122,33 +139,47 @@ func (w *rowWriter) header(c Contract) {
 	}, 64)
 }
 
-func (w *rowWriter) auction(line []byte, number int64) error {
-	var l Line
-	if err := json.Unmarshal(line, &l); err != nil {
+// line writes the rows of a line, or none of them.
+func (w *rowWriter) line(doc []byte, number int64, read *Read) error {
+	l, err := ParseLine(doc)
+	if err != nil {
 		return err
+	}
+	partners := w.ask
+	if partners == nil {
+		if partners, err = l.asked(); err != nil {
+			return err
+		}
 	}
 	r, err := l.parse()
 	if err != nil {
 		return err
 	}
+	if l.TS == 0 {
+		read.Timeless++
+	}
 	n := w.extractor.Len()
-	w.features = slices.Grow(w.features[:0], n*len(l.Partners))[:n*len(l.Partners)]
-	w.extractor.ExtractPartners(w.features, &r, l.Partners...)
-	for i, partner := range l.Partners {
+	w.features = slices.Grow(w.features[:0], n*len(partners))[:n*len(partners)]
+	w.extractor.ExtractPartners(w.features, &r, partners...)
+	for i, partner := range partners {
 		id, err := w.id(partner)
 		if err != nil {
 			return err
 		}
-		label := nan()
-		if l.Bidders != nil {
-			label = 0
-			if slices.Contains(l.Bidders, partner) {
-				label = 1
-			}
-		}
-		w.write(number, id, label, w.features[i*n:(i+1)*n])
+		w.write(number, id, label(&l, partner), w.features[i*n:(i+1)*n])
 	}
+	read.Rows = w.rows
 	return nil
+}
+
+func label(l *Line, partner string) float32 {
+	switch {
+	case l.Bidders == nil:
+		return nan()
+	case slices.Contains(l.Bidders, partner):
+		return 1
+	}
+	return 0
 }
 
 func (w *rowWriter) id(partner string) (uint32, error) {
@@ -156,7 +187,7 @@ func (w *rowWriter) id(partner string) (uint32, error) {
 		return id, nil
 	}
 	if len(w.names) == MaxPartners {
-		return 0, fmt.Errorf("partner %.40q is one more than %d; train on fewer partners", partner, MaxPartners)
+		return 0, fmt.Errorf("partner %.40q %w %d; train on fewer partners", partner, errTooManyPartners, MaxPartners)
 	}
 	id := uint32(len(w.names))
 	w.ids[partner] = id

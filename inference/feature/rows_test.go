@@ -61,16 +61,16 @@ func TestRows(t *testing.T) {
 		log.Write(append(b, '\n'))
 	}
 	var out bytes.Buffer
-	n, err := Rows(&out, &log, c)
-	if err != nil || n != 5 {
-		t.Fatal(n, err)
+	did, err := Rows(&out, &log, c, Reading{})
+	if err != nil || did.Rows != 5 || did.Taken != 3 || did.Timeless != 2 {
+		t.Fatal(did, err)
 	}
 	features, partners, rows, keys := read(t, out.Bytes())
 	if !slices.Equal(features, []string{"hour", "day", "floor", "partner"}) || !slices.Equal(partners, []string{"a", "b", "c"}) {
 		t.Errorf("features %q, partners %q", features, partners)
 	}
 	nan := nan()
-	want := [][]float32{{23, 6, .1, 1}, {23, 6, .1, 0}, {0, 4, nan, 0}, {0, 4, nan, 1}, {0, 4, nan, 1}}
+	want := [][]float32{{23, 6, .1, 1}, {23, 6, .1, 0}, {nan, nan, nan, 0}, {nan, nan, nan, 1}, {nan, nan, nan, 1}}
 	for i := range want {
 		if !sameRow(rows[i], want[i]) {
 			t.Errorf("row %d is %v, want %v", i, rows[i], want[i])
@@ -85,18 +85,18 @@ func TestRowsRefuses(t *testing.T) {
 	c := Contract{Features: []Feature{{Name: "hour", Kind: Number, Source: []string{"hour"}}}}
 	good := `{"request":{},"partners":["a"],"bidders":[]}` + "\n"
 	for _, tt := range []struct{ in, want string }{
-		{good + "x\n", "line 2 of the log: invalid character"},
-		{good + "\n", "line 2 of the log: it is empty"},
+		{good + "x\n", `line 2 of the log: "x" is no JSON object`},
+		{good + "{\n", "line 2 of the log: it is no valid JSON"},
 		{good + `{"request":{},"partners":["a"],"bidders":["b"]}`, `line 2 of the log: bidder "b" is not among its partners`},
-		{`{"partners":["a"]}`, "parse bid request"},
+		{`{"partners":["a"]}`, "neither id nor imp"},
 		{good + strings.Repeat(" ", MaxLineBytes+1), "line 2 of the log: it has more than"},
 		{`{"request":{},"partners":["a"` + strings.Repeat(`,"a"`, MaxAuctionPartners) + `]}`, "1025 partners, at most 1024"},
 	} {
-		if _, err := Rows(&bytes.Buffer{}, strings.NewReader(tt.in), c); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := Rows(&bytes.Buffer{}, strings.NewReader(tt.in), c, Reading{Strict: true}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%.50s: got %v, want %q", tt.in, err, tt.want)
 		}
 	}
-	if _, err := Rows(full{}, strings.NewReader(good), c); err == nil || err.Error() != "write rows: disk full" {
+	if _, err := Rows(full{}, strings.NewReader(good), c, Reading{}); err == nil || err.Error() != "write rows: disk full" {
 		t.Errorf("a full disk: %v", err)
 	}
 }
@@ -112,15 +112,15 @@ func FuzzRows(f *testing.F) {
 	f.Add([]byte(`{"request":{},"partners":["a","a",""],"bidders":null}` + "\n{}\n"))
 	f.Fuzz(func(t *testing.T, log []byte) {
 		var out bytes.Buffer
-		n, err := Rows(&out, bytes.NewReader(log), example())
+		did, err := Rows(&out, bytes.NewReader(log), example(), Reading{})
 		if err != nil {
-			if !strings.Contains(err.Error(), "the log: ") {
+			if !strings.Contains(err.Error(), "the log") {
 				t.Fatal(err)
 			}
 			return
 		}
-		if _, _, rows, _ := read(t, out.Bytes()); int64(len(rows)) != n {
-			t.Fatalf("%d rows, %d promised", len(rows), n)
+		if _, _, rows, _ := read(t, out.Bytes()); int64(len(rows)) != did.Rows || did.Lines != did.Taken+did.Skipped {
+			t.Fatalf("%d rows: %+v", len(rows), did)
 		}
 	})
 }

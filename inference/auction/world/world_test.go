@@ -231,8 +231,8 @@ func TestWriteLog(t *testing.T) {
 	}
 	var rows bytes.Buffer
 	c := feature.Contract{Features: []feature.Feature{{Name: "floor", Kind: feature.Number, Source: []string{"imp.bidfloor"}}}}
-	if n, err := feature.Rows(&rows, &log, c); err != nil || n != 50*PartnersPerAuction {
-		t.Errorf("%d rows, %v", n, err)
+	if did, err := feature.Rows(&rows, &log, c, feature.Reading{Strict: true}); err != nil || did.Rows != 50*PartnersPerAuction {
+		t.Errorf("%+v, %v", did, err)
 	}
 }
 
