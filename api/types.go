@@ -53,7 +53,7 @@ type Passport struct {
 	Bytes       int64     `json:"bytes"`
 	Format      string    `json:"format"`
 	Objective   string    `json:"objective"`
-	Evaluator   string    `json:"evaluator"` // that scores it: walk, flat, masks or memo
+	Evaluator   string    `json:"evaluator"` // that its trees allow: walk, flat, masks, memo or lanes
 	Trees       int       `json:"trees"`
 	Features    int       `json:"features"`
 	MemoryBytes int64     `json:"memory_bytes"`

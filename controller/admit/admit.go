@@ -131,7 +131,7 @@ func passport(opened *release.Release, p release.Passport, now time.Time) releas
 	p.Manifest = opened.Manifest
 	p.Format, p.Objective = opened.Model.Format(), opened.Model.Objective()
 	p.Trees, p.Features = opened.Model.Trees(), opened.Features.Len()
-	p.MemoryBytes, p.Evaluator = opened.MemoryBytes(), string(opened.Scorer.Evaluator())
+	p.MemoryBytes, p.Evaluator = opened.MemoryBytes(), string(opened.Scorer.Allowed())
 	p.Golden = len(opened.Manifest.Golden)
 	p.Predicted, p.Intended = opened.Manifest.Predicted, opened.Manifest.IntendedChange
 	p.AdmittedAt = now

@@ -12,6 +12,7 @@ const (
 	Flat  Evaluator = "flat"  // eight trees at once, comparing ranks instead of numbers
 	Masks Evaluator = "masks" // the leaves that are still possible as bits; the request's part once per request
 	Memo  Evaluator = "memo"  // masks, with the parts of known partners made beforehand
+	Lanes Evaluator = "lanes" // the same for many partners at once, in the processor's wide registers
 )
 
 // Dependence says what decides a feature.
@@ -44,6 +45,8 @@ const Stranger = math.MaxUint32
 // it was prepared from.
 type Scorer struct {
 	evaluator Evaluator
+	allowed   Evaluator
+	vectors   Vectors
 	features  int
 	known     int
 	tables    tables
@@ -66,36 +69,60 @@ type Batch struct {
 
 // Scratch is the working memory for one request at a time. Its zero value is
 // ready. It grows to what the scorer needs, 40 bytes per tree and 4 per
-// feature, and belongs to one goroutine.
+// feature, with lanes 40 KiB, and 512 bytes per tree where partners are not
+// known beforehand, and belongs to one goroutine.
 type Scratch struct {
 	row   []float32
 	words []uint64
 	ranks ranks
 	team  []Scratch // of the members of an ensemble
 	sums  []float32
+	lanes *laneScratch
 }
 
 // Prepare makes the fastest scorer that takes the model. It panics where the
 // dependence has not one entry per feature.
-func (m *Model) Prepare(a Auctions) *Scorer { return m.prepare(m.Evaluator(), a) }
+func (m *Model) Prepare(a Auctions) *Scorer { return m.PrepareFor(HasVectors(), a) }
+
+// PrepareFor is Prepare for a processor with other vectors, of which this one
+// must have those that are used.
+func (m *Model) PrepareFor(v Vectors, a Auctions) *Scorer {
+	e, parts := m.Evaluator(), m.parts(a)
+	lanes := m.members == nil && a.Partners > 0 && len(m.forest.roots) >= fewestTrees && takenByLanes(&m.forest, m.features, parts)
+	if lanes && v != NoVectors {
+		e = Lanes
+	}
+	s := m.prepare(e, v, a)
+	if lanes {
+		s.allowed = Lanes
+	}
+	return s
+}
 
 // prepare makes a scorer with an evaluator that takes the model.
-func (m *Model) prepare(e Evaluator, a Auctions) *Scorer {
-	s := &Scorer{evaluator: e, features: m.features}
+func (m *Model) prepare(e Evaluator, v Vectors, a Auctions) *Scorer {
+	s := &Scorer{evaluator: e, vectors: NoVectors, features: m.features}
 	parts := m.parts(a)
 	switch {
 	case e == Walk:
 		s.tables = &walk{model: *m, perRow: parts.perRow()}
 	case m.members != nil:
-		s.team(m, a)
+		s.team(m, v, a)
 	case e == Flat:
 		s.tables = newFlat(&m.forest, m.features, parts, m.ending())
+	case e == Lanes:
+		t := newLanes(&m.forest, m.features, parts, m.ending(), v)
+		s.known, s.vectors = t.remember(a), v
+		s.tables = t
 	default:
 		t := newMasks(&m.forest, m.features, parts, m.ending())
 		if s.known = t.remember(a); s.known > 0 {
 			s.evaluator = Memo
 		}
 		s.tables = t
+	}
+	if s.allowed == "" {
+		s.allowed = s.evaluator
 	}
 	return s
 }
@@ -120,16 +147,22 @@ func (m *Model) Evaluator() Evaluator {
 
 // slower returns the one of two evaluators that takes more models.
 func slower(a, b Evaluator) Evaluator {
-	for _, e := range [...]Evaluator{Walk, Flat, Masks} {
+	for _, e := range [...]Evaluator{Walk, Flat, Masks, Memo} {
 		if a == e || b == e {
 			return e
 		}
 	}
-	return Memo
+	return Lanes
 }
 
 // Evaluator names what was chosen.
 func (s *Scorer) Evaluator() Evaluator { return s.evaluator }
+
+// Allowed names what would be chosen on a processor with vectors.
+func (s *Scorer) Allowed() Evaluator { return s.allowed }
+
+// Vectors names the registers that lanes are in, NoVectors where there are none.
+func (s *Scorer) Vectors() Vectors { return s.vectors }
 
 // NumFeature returns the length of a row.
 func (s *Scorer) NumFeature() int { return s.features }

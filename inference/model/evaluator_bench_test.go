@@ -68,7 +68,7 @@ func (a auctions) against(b *testing.B, e Evaluator) {
 	if e == Masks {
 		of.Partners = 0
 	}
-	s := a.m.prepare(e, of)
+	s := a.m.prepare(e, HasVectors(), of)
 	if s.Evaluator() != e {
 		b.Fatalf("got %s", s.Evaluator())
 	}
@@ -131,7 +131,7 @@ func BenchmarkEvaluators(b *testing.B) {
 		name string
 		a    auctions
 	}{{"complete", complete}, {"trained", real}} {
-		for _, e := range []Evaluator{Walk, Flat, Masks, Memo} {
+		for _, e := range []Evaluator{Walk, Flat, Masks, Memo, Lanes} {
 			b.Run(bench.name+"/"+string(e), func(b *testing.B) { bench.a.against(b, e) })
 		}
 	}
@@ -143,9 +143,9 @@ func BenchmarkPrepare(b *testing.B) {
 	for _, e := range []Evaluator{Flat, Masks} {
 		b.Run(string(e), func(b *testing.B) {
 			for b.Loop() {
-				m.prepare(e, Auctions{})
+				m.prepare(e, NoVectors, Auctions{})
 			}
-			b.ReportMetric(float64(m.prepare(e, Auctions{}).MemoryBytes())/1024, "KiB")
+			b.ReportMetric(float64(m.prepare(e, NoVectors, Auctions{}).MemoryBytes())/1024, "KiB")
 		})
 	}
 }

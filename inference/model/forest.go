@@ -31,8 +31,8 @@ type node struct {
 
 const nodeSize = 16
 
-// lanes is the number of trees walked together.
-const lanes = 4
+// abreast is the number of trees walked together.
+const abreast = 4
 
 // step returns the node after n: left if x < threshold, right if not, and by
 // default if x is missing. Both comparisons are false for NaN, so that the
@@ -56,7 +56,7 @@ func (f *forest) sum(x []float32, s float32) float32 {
 	}
 	nodes, roots := f.nodes, f.roots
 	for _, depth := range f.depths {
-		if len(roots) < lanes {
+		if len(roots) < abreast {
 			break
 		}
 		a, b, c, d := roots[0], roots[1], roots[2], roots[3]
@@ -70,7 +70,7 @@ func (f *forest) sum(x []float32, s float32) float32 {
 		s += nodes[b].value
 		s += nodes[c].value
 		s += nodes[d].value
-		roots = roots[lanes:]
+		roots = roots[abreast:]
 	}
 	for _, at := range roots {
 		for n := &nodes[at]; ; n = &nodes[at] {
@@ -269,7 +269,7 @@ func (b *builder) forest() forest {
 		nodes: append([]node{}, b.nodes...), roots: append([]uint32{}, b.roots...),
 		sets: slices.Clone(b.sets), borders: slices.Clone(b.borders), wide: slices.Clone(b.wide),
 	}
-	for i := 0; i+lanes <= len(b.depth); i += lanes {
+	for i := 0; i+abreast <= len(b.depth); i += abreast {
 		f.depths = append(f.depths, max(b.depth[i], b.depth[i+1], b.depth[i+2], b.depth[i+3]))
 	}
 	return f

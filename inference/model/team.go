@@ -8,15 +8,18 @@ type team struct {
 
 // team prepares every member on its own. Partners are known to the team whom
 // every member knows.
-func (s *Scorer) team(m *Model, a Auctions) {
+func (s *Scorer) team(m *Model, v Vectors, a Auctions) {
 	t := &team{link: m.link}
 	for i, member := range m.members {
-		one := member.Prepare(a)
+		one := member.PrepareFor(v, a)
 		t.members = append(t.members, one)
 		if i == 0 {
-			s.known, s.evaluator = one.known, one.evaluator
+			s.known, s.evaluator, s.allowed, s.vectors = one.known, one.evaluator, one.allowed, one.vectors
 		}
-		s.known, s.evaluator = min(s.known, one.known), slower(s.evaluator, one.evaluator)
+		s.known, s.evaluator, s.allowed = min(s.known, one.known), slower(s.evaluator, one.evaluator), slower(s.allowed, one.allowed)
+		if one.vectors == NoVectors {
+			s.vectors = NoVectors
+		}
 	}
 	s.tables = t
 }

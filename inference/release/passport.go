@@ -15,7 +15,7 @@ type Passport struct {
 	Trees       int       `json:"trees"`
 	Features    int       `json:"features"`
 	MemoryBytes int64     `json:"memory_bytes"` // of the loaded model, the evaluator's tables included
-	Evaluator   string    `json:"evaluator"`    // as model.Evaluator names it: walk, flat, masks or memo
+	Evaluator   string    `json:"evaluator"`    // that its trees allow, as model.Evaluator names it: walk, flat, masks, memo or lanes
 	Golden      int       `json:"golden"`       // vectors that it reproduced
 	Predicted   Predicted `json:"predicted"`
 	Intended    *Change   `json:"intended_change,omitempty"`

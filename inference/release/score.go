@@ -22,7 +22,7 @@ type Scratch struct {
 }
 
 // rowsAtOnce bounds a scratch: some rows, not a request, are held.
-const rowsAtOnce = 32
+const rowsAtOnce = 64
 
 // prepare makes the scorer that suits contract and booster.
 func prepare(features *feature.Extractor, m *model.Model) *Scorer {
@@ -44,6 +44,12 @@ func prepare(features *feature.Extractor, m *model.Model) *Scorer {
 
 // Evaluator names the way in which rows are scored.
 func (s *Scorer) Evaluator() model.Evaluator { return s.model.Evaluator() }
+
+// Allowed names the way in which they would be on a processor with vectors.
+func (s *Scorer) Allowed() model.Evaluator { return s.model.Allowed() }
+
+// Vectors names the registers in which they are.
+func (s *Scorer) Vectors() model.Vectors { return s.model.Vectors() }
 
 // Partner returns the key by which Score knows a partner. It stays the same.
 func (s *Scorer) Partner(name string) uint32 { return s.features.Partner(name) }
