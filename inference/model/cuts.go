@@ -1,14 +1,19 @@
 package model
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // cuts are ascending numbers, each once, in buckets of equal width, so that few
 // of them are looked at to place a number among them.
 type cuts struct {
 	at     []float32
-	starts []uint32 // of each bucket, and the end of the last
+	padded []float32 // the same, and missing numbers, which nothing reaches
+	starts []uint32  // of each bucket, and the end of the last
 	low    float32
 	scale  float32 // buckets per unit
+	half   int     // the first step of a search through the fullest bucket
 }
 
 func newCuts(at []float32) cuts {
@@ -22,9 +27,17 @@ func newCuts(at []float32) cuts {
 	for _, v := range at {
 		c.starts[c.bucket(v)+1]++
 	}
+	fullest := uint32(0)
 	for i := 1; i < len(c.starts); i++ {
+		fullest = max(fullest, c.starts[i])
 		c.starts[i] += c.starts[i-1]
 	}
+	c.half = 1 << bits.Len32(fullest) / 2
+	c.padded = make([]float32, len(at)+2*c.half)
+	for i := range c.padded[copy(c.padded, at):] {
+		c.padded[len(at)+i] = float32(math.NaN())
+	}
+	c.at = c.padded[:len(at):len(at)]
 	return c
 }
 
@@ -42,29 +55,21 @@ func (c *cuts) bucket(v float32) int {
 	return 0
 }
 
-// reached returns how many of the cuts are at most v, which is not NaN.
+// reached returns how many of the cuts are at most v, which is not NaN. A search
+// goes beyond its bucket, where v reaches nothing, so that it always has as many
+// steps: the processor can foretell them, and none of them is a branch.
 func (c *cuts) reached(v float32) int {
-	b := c.bucket(v)
-	from, to := c.starts[b], c.starts[b+1]
-	return int(from) + reached(c.at[from:to], v)
-}
-
-// reached returns how many of the ascending cuts are at most v. The processor
-// could not guess the comparisons, so none of them is a branch.
-func reached(cuts []float32, v float32) int {
-	at, n := 0, len(cuts)
-	for n > 0 {
-		half := (n + 1) / 2
+	at := int(c.starts[c.bucket(v)])
+	for half := c.half; half > 0; half /= 2 {
 		var step int
-		if cuts[at+half-1] <= v {
+		if c.padded[at+half-1] <= v {
 			step = 1
 		}
 		at += half & -step
-		n -= half
 	}
 	return at
 }
 
-const cutsSize = 64
+const cutsSize = 96
 
-func (c *cuts) bytes() int { return (len(c.at)+len(c.starts))*4 + cutsSize }
+func (c *cuts) bytes() int { return (len(c.padded)+len(c.starts))*4 + cutsSize }

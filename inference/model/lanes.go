@@ -1,9 +1,6 @@
 package model
 
-import (
-	"math/bits"
-	"slices"
-)
+import "slices"
 
 // lanes scores many partners at once, each in a lane of the processor's wide
 // registers. Request and partner each leave some leaves of a tree; both
@@ -33,18 +30,22 @@ const (
 	quarterBits    = 16
 	quarters       = maskBits / quarterBits // of a tree
 	mostLanes      = 64
-	fewLanes       = 32 // in the narrow one of two layouts
+	groupLanes     = 16 // that lie side by side
 
 	// Bounds of one call of assembly, which cannot be interrupted.
 	treesAtOnce = 256 // some ten microseconds
 	rowsAtOnce  = 64
+
+	usualPartners = 20 // of a request
 
 	wordPad = 1 // so many words are read past those asked for
 
 	// Trees whose lanes are laid out and used while they are in the first cache.
 	treesInCache = 64
 
-	maxSideBytes = 4 << 20 // of rows; beyond that, splitRowBytes per split
+	// Bounds of rows; beyond them, they may take splitRowBytes per split.
+	maxRequestRows = 7 << 19
+	maxPartnerRows = 1 << 19
 
 	// Below so many trees, masks are faster.
 	fewestTrees = 16
@@ -94,7 +95,7 @@ func newLanes(f *forest, features int, p parts, e ending, v Vectors) *lanes {
 		l.quarters[i&^(quarterBits-1)+l.vectors.place(i&(quarterBits-1))] = v
 	}
 	l.lay(b.splits)
-	l.kept = newKept(l.padded * quarters * fewLanes * 2)
+	l.kept = newKept(l.padded * quarters * 2 * laneWidth(usualPartners))
 	return l
 }
 
@@ -140,31 +141,42 @@ func (f *forest) places(root uint32, halved int) uint64 {
 	return ^uint64(0) >> (maskBits - f.leavesUnder(root))
 }
 
-// lay makes the columns, with as many rows as the budget allows.
+// lay makes the columns. Those of partners, which requests do not look at, have
+// few rows.
 func (l *lanes) lay(all [][]split) {
-	splits, ends := 0, make([][]uint32, len(all))
-	for f, s := range all {
-		splits += len(s)
-		if len(s) > 0 {
-			ends[f] = sortByThreshold(s)
-		}
-	}
-	rows, pace := 0, -1
-	for pace < 0 || rows*l.padded*8 > max(maxSideBytes, splits*splitRowBytes) {
-		rows, pace = 0, max(2*pace, pace+1)
-		for _, e := range ends {
-			if e != nil {
-				rows += sidesRows(e, pace)
-			}
-		}
-	}
-	b := sidesBuilder{all: l.all, rows: make([]uint64, 0, rows*l.padded)}
-	for f, s := range all {
-		if len(s) > 0 {
-			l.columns[f] = b.newSides(s, pace)
+	request := l.pace(all, l.parts.request, maxRequestRows)
+	partner := l.pace(all, l.parts.partner, maxPartnerRows)
+	b := sidesBuilder{all: l.all, rows: make([]uint64, 0, (request.rows+partner.rows)*l.padded)}
+	for _, p := range []pace{request, partner} {
+		for _, f := range p.features {
+			l.columns[f] = b.newSides(all[f], p.open)
 		}
 	}
 	l.rows = b.rows
+}
+
+// pace is how many splits the rows of some features leave open, at most, and
+// how many rows that makes.
+type pace struct {
+	features   []int
+	open, rows int
+}
+
+// pace returns the lowest that a budget allows.
+func (l *lanes) pace(all [][]split, features []int, budget int) pace {
+	splits := 0
+	for _, f := range features {
+		splits += len(all[f])
+	}
+	for open := 0; ; open = max(2*open, 1) {
+		p := pace{features: features, open: open}
+		for _, f := range features {
+			p.rows += sidesRows(sortByThreshold(all[f]), open)
+		}
+		if p.rows*l.padded*8 <= max(budget, splits*splitRowBytes) {
+			return p
+		}
+	}
 }
 
 // remember makes the words of partners known beforehand, as masks do.
@@ -238,46 +250,68 @@ func (l *lanes) fill(s *Scratch, b Batch, scores bool) {
 func (l *lanes) add(s *Scratch, b Batch) {
 	n := len(b.Keys)
 	q := s.lanes
-	for i, start := 0, l.ending.start(); i < len(q.sums); i++ {
+	for i, start := 0, l.ending.start(); i < laneWidth(n); i++ {
 		q.sums[i] = start
 	}
-	found, wanted := l.kept.find(b.Keys)
-	if found == nil {
-		known := l.find(q, b)
-		if wanted && known {
-			found = l.layOut(q, b.Keys)
-		}
+	if n <= l.vectors.alone() {
+		l.find(q, b)
+		l.addAlone(s, n)
+		return
+	}
+	found, free := l.kept.find(b.Keys)
+	if found == nil && l.find(q, b) && free != nil {
+		found = l.layOut(q, b.Keys)
+		free.list.Store(found)
 	}
 	switch {
 	case found != nil:
+		width, all := laneWidth(n), l.padded*quarters
 		for from := 0; from < l.padded; from += treesAtOnce {
-			to := min(from+treesAtOnce, l.padded)
-			l.addLanes(s, n, from, to, found.lanes[from*quarters*laneStride(n):])
+			step := groupAt(width, groupLanes, all, from) - groupAt(width, 0, all, from)
+			l.addLanes(s, n, from, min(from+treesAtOnce, l.padded), found.lanes[groupAt(width, 0, all, from):], step)
 		}
-	case n < l.vectors.spreads():
+	case !l.vectors.spreads():
 		l.addAlone(s, n)
 	default:
 		for from := 0; from < l.padded; from += treesInCache {
 			to := min(from+treesInCache, l.padded)
-			l.vectors.spread(q.lanes[:], q.partners[:n], from, to)
-			l.addLanes(s, n, from, to, q.lanes[:])
+			all := (to - from) * quarters
+			l.vectors.spread(q.lanes[:], all, from, q.partners[:n], from, to)
+			l.addLanes(s, n, from, to, q.lanes[:], all*groupLanes)
 		}
 	}
 }
 
-// laneStride is how many lanes a quarter has for n partners.
-func laneStride(n int) int {
-	if n <= fewLanes {
-		return fewLanes
+// Lanes lie in groups of 16, the last of which may have eight: first all
+// quarters of the first group, one after the other, then those of the next.
+
+// laneWidth is how many lanes n partners take.
+func laneWidth(n int) int {
+	switch {
+	case n <= 24:
+		return (n + 7) / 8 * 8
+	case n <= 32:
+		return 32
+	case n <= 48:
+		return 48
 	}
 	return mostLanes
 }
 
+// groupWidth is how many lanes the group has that begins with the lane at.
+func groupWidth(n, at int) int { return min(laneWidth(n)-at, groupLanes) }
+
+// groupAt is where a tree's lanes of that group begin, if there are so many
+// quarters.
+func groupAt(n, at, quarters, tree int) int {
+	return at*quarters + tree*(maskBits/quarterBits)*groupWidth(n, at)
+}
+
 // addLanes adds the leaves of some trees, whose lanes are given.
-func (l *lanes) addLanes(s *Scratch, n, from, to int, lanes []uint16) {
+func (l *lanes) addLanes(s *Scratch, n, from, to int, lanes []uint16, step int) {
 	q, words := s.lanes, s.words[from:to+wordPad]
 	live := l.vectors.live(q.list[:], words[:to-from])
-	l.vectors.add(&q.sums, n, q.list[:live], words, lanes, l.quarters[from*maskBits:])
+	l.vectors.add(&q.sums, n, q.list[:live], words, lanes, step, l.quarters[from*maskBits:])
 }
 
 // find points to the words of partners, and tells whether all are known
@@ -300,15 +334,14 @@ func (l *lanes) find(q *laneScratch, b Batch) bool {
 	return all
 }
 
-// layOut lays out a list of known partners, and keeps it.
+// layOut lays out a list of known partners.
 func (l *lanes) layOut(q *laneScratch, keys []uint32) *list {
-	stride := quarters * laneStride(len(keys))
-	made := &list{keys: slices.Clone(keys), lanes: make([]uint16, l.padded*stride)}
+	all := l.padded * quarters
+	made := &list{keys: slices.Clone(keys), lanes: make([]uint16, all*laneWidth(len(keys)))}
 	for from := 0; from < l.padded; from += treesInCache {
-		l.vectors.spread(made.lanes[from*stride:], q.partners[:len(keys)], from, min(from+treesInCache, l.padded))
+		l.vectors.spread(made.lanes, all, 0, q.partners[:len(keys)], from, min(from+treesInCache, l.padded))
 	}
 	made.asked.Store(true)
-	l.kept.keep(made)
 	return made
 }
 
@@ -316,6 +349,14 @@ func (l *lanes) layOut(q *laneScratch, keys []uint32) *list {
 func (l *lanes) addAlone(s *Scratch, n int) {
 	q := s.lanes
 	request := s.words[:l.trees]
+	if n == 1 {
+		sum, words := q.sums[0], q.partners[0][:len(request)]
+		for t, r := range request {
+			sum += (*[maskBits]float32)(l.leaves[t*maskBits:])[lowest(r&words[t])]
+		}
+		q.sums[0] = sum
+		return
+	}
 	for i := 0; i < n; i += group {
 		w := func(j int) []uint64 { return q.partners[min(i+j, n-1)][:len(request)] }
 		w0, w1, w2, w3 := w(0), w(1), w(2), w(3)
@@ -332,25 +373,31 @@ func (l *lanes) addAlone(s *Scratch, n int) {
 }
 
 // spreadWords is spread for any processor.
-func spreadWords(lanes []uint16, partners [][]uint64, from, to int) {
-	stride := laneStride(len(partners))
+func spreadWords(lanes []uint16, all, origin int, partners [][]uint64, from, to int) {
 	for i, p := range partners {
+		at := i / groupLanes * groupLanes
+		group, width := lanes[groupAt(len(partners), at, all, from-origin)+i-at:], groupWidth(len(partners), at)
 		for t, w := range p[from:to] {
 			for q := range quarters {
-				lanes[(t*quarters+q)*stride+i] = uint16(w >> (q * quarterBits))
+				group[(t*quarters+q)*width] = uint16(w >> (q * quarterBits))
 			}
 		}
 	}
 }
 
-// liveWords is live for any processor.
+// liveWords is live for any processor. Each quarter is written to the list, and
+// written over by the next unless it is live.
 func liveWords(list []uint16, words []uint64) int {
+	const low, high = 0x7fff7fff7fff7fff, 0x8000800080008000
 	n := 0
 	for t, w := range words {
-		for q := range quarters {
-			list[n] = uint16(t*quarters + q)
-			n += (bits.Len16(uint16(w>>(q*quarterBits))) + quarterBits - 1) / quarterBits // 0 or 1
-		}
+		live := (w&low + low | w) & high // a bit for each quarter that is not zero
+		four, first := (*[quarters]uint16)(list[n:]), uint16(t*quarters)
+		second := live >> 15 & 1
+		third := second + live>>31&1
+		fourth := third + live>>47&1
+		four[0], four[second&3], four[third&3], four[fourth&3] = first, first+1, first+2, first+3
+		n += int(fourth + live>>63)
 	}
 	return n
 }

@@ -26,17 +26,19 @@ func (v Vectors) lanes() int {
 	if v == AVX512 {
 		return mostLanes
 	}
-	return fewLanes
+	return mostLanes / 2
 }
 
-// spreads returns from how many partners on it is worth while to lay out lanes
-// for a single request.
-func (v Vectors) spreads() int {
+// alone returns up to how many partners are scored faster without lanes.
+func (v Vectors) alone() int {
 	if v == AVX512 {
-		return 3
+		return 2
 	}
-	return mostLanes + 1
+	return 4
 }
+
+// spreads tells whether it is worth while to lay out lanes for one request.
+func (v Vectors) spreads() bool { return v == AVX512 }
 
 // place returns where lanes look up the leaf of a bit of a quarter. AVX-512
 // counts the zeros before the bit. AVX2 has no such instruction: there the bit

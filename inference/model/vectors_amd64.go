@@ -36,51 +36,55 @@ func (v Vectors) live(list []uint16, words []uint64) int {
 }
 
 // spread lays out what partners leave of the trees in from and up to to, which
-// are multiples of eight.
-func (v Vectors) spread(lanes []uint16, partners [][]uint64, from, to int) {
+// are multiples of eight, in lanes for so many quarters, of which the first is
+// that of the tree origin.
+func (v Vectors) spread(lanes []uint16, quarters, origin int, partners [][]uint64, from, to int) {
 	if v != AVX512 {
-		spreadWords(lanes, partners, from, to)
+		spreadWords(lanes, quarters, origin, partners, from, to)
 		return
 	}
-	stride := laneStride(len(partners)) * 2
-	for at := 0; at < len(partners); at += 16 {
+	for at := 0; at < len(partners); at += groupLanes {
 		rest := partners[at:]
-		switch n := len(rest); {
-		case n > 8:
-			spread16(&lanes[at], stride, &rest[0], min(n, 16), from, to)
-		default:
-			spread8(&lanes[at], stride, &rest[0], n, from, to)
+		group := lanes[groupAt(len(partners), at, quarters, from-origin):]
+		if groupWidth(len(partners), at) == groupLanes {
+			spread16(&group[0], &rest[0], min(len(rest), groupLanes), from, to)
+		} else {
+			spread8(&group[0], &rest[0], len(rest), from, to)
 		}
 	}
 }
 
 // add adds, for each of n partners, the leaves of the listed quarters: those
 // that both the request's words and the partner's lane leave. One word beyond
-// the words is read.
-func (v Vectors) add(sums *[mostLanes]float32, n int, list []uint16, words []uint64, lanes []uint16, leaves []float32) {
+// the words is read. The lanes of the next group begin step numbers after those
+// of one.
+func (v Vectors) add(sums *[mostLanes]float32, n int, list []uint16, words []uint64, lanes []uint16, step int, leaves []float32) {
 	if len(list) == 0 {
 		return
 	}
 	s, l, w, h, q := &sums[0], &list[0], &words[0], &lanes[0], &leaves[0]
-	switch {
-	case v == AVX512 && n <= 16:
-		add16x512(s, l, len(list), w, h, q)
-	case v == AVX512 && n <= 24:
-		add24x512(s, l, len(list), w, h, q)
-	case v == AVX512 && n <= 32:
-		add32x512(s, l, len(list), w, h, q)
-	case v == AVX512 && n <= 48:
-		add48x512(s, l, len(list), w, h, q)
+	step *= 2
+	switch lanes := laneWidth(n); {
+	case v == AVX512 && lanes == 8:
+		add8x512(s, l, len(list), w, h, step, q)
+	case v == AVX512 && lanes == 16:
+		add16x512(s, l, len(list), w, h, step, q)
+	case v == AVX512 && lanes == 24:
+		add24x512(s, l, len(list), w, h, step, q)
+	case v == AVX512 && lanes == 32:
+		add32x512(s, l, len(list), w, h, step, q)
+	case v == AVX512 && lanes == 48:
+		add48x512(s, l, len(list), w, h, step, q)
 	case v == AVX512:
-		add64x512(s, l, len(list), w, h, q)
-	case n <= 8:
-		add8x2(s, l, len(list), w, h, q)
-	case n <= 16:
-		add16x2(s, l, len(list), w, h, q)
-	case n <= 24:
-		add24x2(s, l, len(list), w, h, q)
+		add64x512(s, l, len(list), w, h, step, q)
+	case lanes == 8:
+		add8x2(s, l, len(list), w, h, step, q)
+	case lanes == 16:
+		add16x2(s, l, len(list), w, h, step, q)
+	case lanes == 24:
+		add24x2(s, l, len(list), w, h, step, q)
 	default:
-		add32x2(s, l, len(list), w, h, q)
+		add32x2(s, l, len(list), w, h, step, q)
 	}
 }
 
@@ -94,34 +98,37 @@ func and2(words *uint64, rows *[]uint64, n, from, to int)
 func live512(list *uint16, words *uint64, n int) int
 
 //go:noescape
-func spread8(lanes *uint16, stride int, partners *[]uint64, n, from, to int)
+func spread8(lanes *uint16, partners *[]uint64, n, from, to int)
 
 //go:noescape
-func spread16(lanes *uint16, stride int, partners *[]uint64, n, from, to int)
+func spread16(lanes *uint16, partners *[]uint64, n, from, to int)
 
 //go:noescape
-func add16x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, leaves *float32)
+func add8x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)
 
 //go:noescape
-func add24x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, leaves *float32)
+func add16x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)
 
 //go:noescape
-func add32x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, leaves *float32)
+func add24x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)
 
 //go:noescape
-func add48x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, leaves *float32)
+func add32x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)
 
 //go:noescape
-func add64x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, leaves *float32)
+func add48x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)
 
 //go:noescape
-func add8x2(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, leaves *float32)
+func add64x512(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)
 
 //go:noescape
-func add16x2(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, leaves *float32)
+func add8x2(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)
 
 //go:noescape
-func add24x2(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, leaves *float32)
+func add16x2(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)
 
 //go:noescape
-func add32x2(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, leaves *float32)
+func add24x2(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)
+
+//go:noescape
+func add32x2(sums *float32, list *uint16, n int, words *uint64, lanes *uint16, step int, leaves *float32)

@@ -81,13 +81,17 @@ func touch(t *testing.T, v Vectors, rng *rand.Rand, trees, n int) {
 			partners[i][j] = rng.Uint64()&^request[j] | oneOf(rng, request[j])
 		}
 	}
-	size := trees * quarters * laneStride(n)
+	size := trees * quarters * laneWidth(n)
 	lanes, plain := guarded[uint16](t, size), make([]uint16, size)
-	v.spread(lanes, partners, 0, trees)
-	spreadWords(plain, partners, 0, trees)
-	for i := range plain {
-		if i%laneStride(n) < n && lanes[i] != plain[i] {
-			t.Fatalf("%d trees, %d partners: lane %d is other", trees, n, i)
+	v.spread(lanes, trees*quarters, 0, partners, 0, trees)
+	spreadWords(plain, trees*quarters, 0, partners, 0, trees)
+	for i := range n {
+		at := i / groupLanes * groupLanes
+		for tree := range trees * quarters {
+			where := at*trees*quarters + tree*groupWidth(n, at) + i - at
+			if lanes[where] != plain[where] {
+				t.Fatalf("%d trees, %d partners: the lane of partner %d is other in quarter %d", trees, n, i, tree)
+			}
 		}
 	}
 	leaves := guarded[float32](t, trees*maskBits)
@@ -95,7 +99,7 @@ func touch(t *testing.T, v Vectors, rng *rand.Rand, trees, n int) {
 		leaves[i] = float32(rng.NormFloat64())
 	}
 	sums := (*[mostLanes]float32)(guarded[float32](t, mostLanes))
-	v.add(sums, n, list[:live:live], request, lanes, leaves)
+	v.add(sums, n, list[:live:live], request, lanes, trees*quarters*groupLanes, leaves)
 	for i := range partners {
 		sum := float32(0)
 		for j, w := range partners[i] {

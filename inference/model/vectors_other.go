@@ -12,8 +12,8 @@ func (Vectors) and([]uint64, [][]uint64, int, int) { panic(noVectors) }
 
 func (Vectors) live([]uint16, []uint64) int { panic(noVectors) }
 
-func (Vectors) spread([]uint16, [][]uint64, int, int) { panic(noVectors) }
+func (Vectors) spread([]uint16, int, int, [][]uint64, int, int) { panic(noVectors) }
 
-func (Vectors) add(*[mostLanes]float32, int, []uint16, []uint64, []uint16, []float32) {
+func (Vectors) add(*[mostLanes]float32, int, []uint16, []uint64, []uint16, int, []float32) {
 	panic(noVectors)
 }
