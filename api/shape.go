@@ -190,7 +190,7 @@ func moment(t time.Time) *time.Time {
 func shapeTask(t rollout.Task, s rollout.State, cohort string) Task {
 	out := Task{
 		ID: t.ID, Address: t.Address, State: taskState(t, s), Ready: t.Reachable && t.Ready, Cohort: cohort,
-		Serving: t.Serving, Serves: serves(t, s), Shadow: t.Shadow, Preparing: t.Preparing,
+		Serving: t.Serving, Serves: serves(t, s), Evaluator: t.Evaluator, Shadow: t.Shadow, Preparing: t.Preparing,
 		Failure: t.Failure, Error: cmp.Or(t.Error, s.Doubt(t)), Tag: t.Tag, Protected: t.Protected, Stratum: Stratum(t.Stratum),
 		Requests: t.Requests, MemoryBytes: t.MemoryBytes, Connections: t.Connections, StartedAt: t.StartedAt.UTC(),
 	}

@@ -262,6 +262,7 @@ type Task struct {
 	Cohort    string `json:"cohort"`    // canary, control or rest
 	Serving   string `json:"serving"`   // digest
 	Serves    string `json:"serves"`    // stable, candidate, other or nothing
+	Evaluator string `json:"evaluator"` // how Serving is scored: "lanes avx512", "memo", …; empty where the task does not tell
 	Shadow    string `json:"shadow"`    // digest scored beside it
 	Preparing string `json:"preparing"` // digest being loaded
 

@@ -44,6 +44,9 @@ func appendTask(b []byte, t *rollout.Task) []byte {
 	b = appendText(append(b, `,"shadow":`...), t.Shadow)
 	b = strconv.AppendFloat(append(b, `,"sample":`...), t.Sample, 'g', -1, 64)
 	b = strconv.AppendFloat(append(b, `,"explore":`...), t.Explore, 'g', -1, 64)
+	if t.Evaluator != "" {
+		b = appendText(append(b, `,"evaluator":`...), t.Evaluator)
+	}
 	b = strconv.AppendInt(append(b, `,"buckets":`...), int64(t.Buckets), 10)
 	b = strconv.AppendInt(append(b, `,"epoch":`...), t.Epoch, 10)
 	b = strconv.AppendInt(append(b, `,"generation":`...), t.Generation, 10)

@@ -17,7 +17,7 @@ func TestLookIsWrittenWhole(t *testing.T) {
 	fill(t, reflect.ValueOf(&full).Elem(), &n)
 	odd := rollout.Task{
 		ID: "quotes \" and \\", Address: "<&>", Boot: "línea\n", Serving: "\xff", Failure: `"tasks":null`, Error: "\u2028",
-		Sample: 1e-9, Explore: 1. / 3, Requests: -1, StartedAt: time.Date(2026, 11, 28, 1, 2, 3, 45, time.FixedZone("", 3600)),
+		Sample: 1e-9, Explore: 1. / 3, Evaluator: "lanes \"<", Requests: -1, StartedAt: time.Date(2026, 11, 28, 1, 2, 3, 45, time.FixedZone("", 3600)),
 	}
 	for name, look := range map[string]rollout.Look{
 		"every field":  full,

@@ -68,6 +68,8 @@ struct Status {
                                  // CountedRelease.latency, each of which only grows; not set by older tasks
   21: optional list<i64> waits   // the same for how long a request waits for a processor before its time is taken,
                                  // as if one came every 5 ms, whether there are any or not
+  22: optional string evaluator  // how release is scored, and in which registers: "lanes avx512", "memo"; not set by
+                                 // older tasks
 }
 
 /* What was counted travels packed, many numbers in one `binary`: one behind the other as unsigned varints

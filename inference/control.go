@@ -199,6 +199,7 @@ func (t *Task) status() *control.Status {
 		s.Release, s.Shadow, s.Sample, s.Explore = now.release, now.shadow, now.sample, now.explore
 		s.Generation, s.Buckets, s.ServingSinceMs = now.generation, int32(now.buckets), now.since.UnixMilli()
 		s.Requests, s.Scored, s.Filtered = t.ledger.sums(now.release, now.generation)
+		s.Evaluator = &now.active.evaluator
 	}
 	t.orders.mu.Lock()
 	defer t.orders.mu.Unlock()

@@ -345,7 +345,7 @@ func (t *Task) swap(ctx context.Context, a assignment, since time.Time, isDefaul
 		return err
 	}
 	t.m.swapSeconds.Observe(time.Since(since).Seconds())
-	t.log.InfoContext(ctx, "assignment in force", "release", a.release, "shadow", a.shadow, "generation", a.generation)
+	t.log.InfoContext(ctx, "assignment in force", "release", a.release, "shadow", a.shadow, "generation", a.generation, "evaluator", active.evaluator)
 	return nil
 }
 

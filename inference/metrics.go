@@ -26,7 +26,7 @@ type metrics struct {
 	bids, missed            prometheus.Counter
 	shadowRequests          prometheus.Counter
 	shadowDropped           prometheus.Counter
-	info                    *prometheus.GaugeVec
+	info, evaluator         *prometheus.GaugeVec
 	generation, servedSince prometheus.Gauge
 }
 
@@ -86,6 +86,7 @@ func newMetrics() *metrics {
 		shadowRequests: f.counter("sluice_shadow_requests_total", "Requests scored by both releases."),
 		shadowDropped:  f.counter("sluice_shadow_dropped_total", "Sampled requests not scored by the shadow release since the task was busy."),
 		info:           f.gauges("sluice_release_info", "The releases in force.", "release", "shadow"),
+		evaluator:      f.gauges("sluice_evaluator_info", "How the releases in force are scored.", "release", "evaluator"),
 		generation:     f.gauge("sluice_generation", "Generation of the assignment in force."),
 		servedSince:    f.gauge("sluice_serving_since_seconds", "Unix time of the last swap."),
 		degraded:       map[Degraded]prometheus.Counter{},
@@ -147,6 +148,12 @@ func (m *metrics) swapped(s *serving, gone []string) {
 	m.swaps.Inc()
 	m.info.Reset()
 	m.info.WithLabelValues(short(s.release), short(s.shadow)).Set(1)
+	m.evaluator.Reset()
+	for _, a := range s.arms() {
+		if a != nil {
+			m.evaluator.WithLabelValues(short(a.digest), a.evaluator).Set(1)
+		}
+	}
 	m.generation.Set(float64(s.generation))
 	m.servedSince.Set(float64(s.since.Unix()))
 	for _, digest := range gone {

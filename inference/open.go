@@ -30,6 +30,7 @@ func openRelease(digest string, archive []byte) (*arm, error) {
 	}
 	a := newArm(digest, r.Scorer, threshold)
 	a.bytes = r.MemoryBytes()
+	a.evaluator = r.Scorer.Way()
 	return a, nil
 }
 

@@ -25,7 +25,7 @@ func TestRealRelease(t *testing.T) {
 		task.loader.open = openRelease
 		r := start(t, task)
 		defer r.end()
-		if s := r.status(); s.Release != digest || !s.Ready {
+		if s := r.status(); s.Release != digest || !s.Ready || s.GetEvaluator() != "memo" {
 			t.Fatalf("status %v", s)
 		}
 		opened, err := release.Open(archive)

@@ -188,7 +188,7 @@ func TestRun(t *testing.T) {
 		done <- Run(ctx, settings(log))
 	}()
 	ports := log.await(t, "task listens")
-	if line := log.await(t, "assignment in force"); line["release"] != digest || line["fleet"] != "f" || line["task"] != "t1" {
+	if line := log.await(t, "assignment in force"); line["release"] != digest || line["evaluator"] != "memo" || line["fleet"] != "f" || line["task"] != "t1" {
 		t.Errorf("logged %v", line)
 	}
 	conn, err := net.Dial("tcp", ports["data"].(string))
@@ -202,6 +202,7 @@ func TestRun(t *testing.T) {
 	conn.Close()
 	for path, want := range map[string]string{
 		"/healthz": "ok", "/readyz": `"ready":true`, "/metrics": `sluice_decisions_total{outcome="forwarded",release="` + digest[:12] + `"} 1`,
+		"/metrics?": `sluice_evaluator_info{evaluator="memo",release="` + digest[:12] + `"} 1`,
 	} {
 		answer, err := http.Get("http://" + ports["http"].(string) + path)
 		if err != nil {

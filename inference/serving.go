@@ -28,6 +28,7 @@ type arm struct {
 	scorer    scorer
 	threshold func(partner string) float32
 	bytes     int64     // that it takes in memory, about; 0 where unknown
+	evaluator string    // how it scores, in a few words
 	broke     sync.Once // the first panic was logged
 
 	// scratches go with the release, whose size is theirs; slots bound how many

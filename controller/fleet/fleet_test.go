@@ -63,10 +63,11 @@ func (f *task) Counted(_ context.Context, since *control.Position) (*control.Cou
 }
 
 func goodStatus() *control.Status {
+	evaluator := "lanes\navx512"
 	return &control.Status{
 		Task: "arn:aws:ecs:eu-central-1:1:task/main/t1", Boot: "boot", Release: digestA, Shadow: digestB, Sample: 0.25,
 		Epoch: 7, Generation: 9, Preparing: digestC, Ready: true, MemoryBytes: 1 << 20, StartedMs: 1_700_000_000_000,
-		Connections: 5, Buckets: 64, Explore: 0.5, Requests: 100, Scored: 1000, Filtered: 300, Latency: aLatency(), Waits: aLatency(),
+		Connections: 5, Buckets: 64, Explore: 0.5, Requests: 100, Scored: 1000, Filtered: 300, Latency: aLatency(), Waits: aLatency(), Evaluator: &evaluator,
 		Failure: &control.Failure{Release: digestC, Reason: "golden", Detail: "golden: row 3\nis off"},
 	}
 }
@@ -156,7 +157,7 @@ func TestStatus(t *testing.T) {
 		})
 		want := rollout.Task{
 			ID: "t1", Address: address, Boot: "boot", Reachable: true, Ready: true,
-			Serving: digestA, Shadow: digestB, Sample: 0.25, Explore: 0.5, Buckets: 64, Epoch: 7, Generation: 9, Preparing: digestC,
+			Serving: digestA, Shadow: digestB, Sample: 0.25, Explore: 0.5, Evaluator: "lanes avx512", Buckets: 64, Epoch: 7, Generation: 9, Preparing: digestC,
 			FailedRelease: digestC, FailureReason: "golden", Failure: "golden: row 3 is off", Tag: digestA, Protected: true,
 			MemoryBytes: 1 << 20, Connections: 5, StartedAt: started, Requests: 100, Scored: 1000, Filtered: 300, Times: &rollout.Times{Took: aLatency(), Waited: aLatency()},
 		}

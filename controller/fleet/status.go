@@ -39,6 +39,7 @@ func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
 	}
 	t.MemoryBytes, t.Connections = s.MemoryBytes, int(s.Connections)
 	t.Requests, t.Scored, t.Filtered = s.Requests, s.Scored, s.Filtered
+	t.Evaluator = plain(s.GetEvaluator())
 	t.Times = times(s)
 	if t.StartedAt.IsZero() && s.StartedMs > 0 {
 		t.StartedAt = time.UnixMilli(s.StartedMs).UTC()

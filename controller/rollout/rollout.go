@@ -325,6 +325,7 @@ type Task struct {
 	Shadow     string  `json:"shadow"`
 	Sample     float64 `json:"sample"`
 	Explore    float64 `json:"explore"`
+	Evaluator  string  `json:"evaluator,omitempty"` // how Serving is scored
 	Buckets    int     `json:"buckets"`
 	Epoch      int64   `json:"epoch"`
 	Generation int64   `json:"generation"`

@@ -206,3 +206,50 @@ func TestKeptListsAreShared(t *testing.T) {
 		}
 	}
 }
+
+// Lanes are chosen where the trees allow them and the processor has vectors. What
+// the trees allow is told the same everywhere.
+func TestLanesAreChosen(t *testing.T) {
+	rng := rand.New(rand.NewPCG(14, 15))
+	big, a, _ := forLanes(rng, fewestTrees, maskBits, 6, 20)
+	small, _, _ := forLanes(rng, fewestTrees-1, maskBits, 6, 20)
+	deep, _, _ := forLanes(rng, fewestTrees, 30*maskBits, 6, 20)
+	crossed := a.of
+	crossed.Dependence = make([]Dependence, 6) // of request and partner together
+	two, err := Ensemble([]*Model{big, big})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed, err := Ensemble([]*Model{big, small})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name    string
+		m       *Model
+		of      Auctions
+		without Evaluator // vectors
+		with    Evaluator
+	}{
+		{"as many trees as are worth it", big, a.of, Memo, Lanes},
+		{"fewer", small, a.of, Memo, Memo},
+		{"trees of more leaves", deep, a.of, Flat, Flat},
+		{"features of both", big, crossed, Masks, Masks},
+		{"nobody known", big, Auctions{Dependence: a.of.Dependence}, Masks, Masks},
+		{"an ensemble", two, a.of, Memo, Lanes},
+		{"of which one has few", mixed, a.of, Memo, Memo},
+	} {
+		for _, v := range append(vectorsHere(), NoVectors) {
+			s, want, vectors := tt.m.PrepareFor(v, tt.of), tt.with, v
+			if v == NoVectors {
+				want = tt.without
+			}
+			if want != Lanes {
+				vectors = NoVectors
+			}
+			if s.Evaluator() != want || s.Allowed() != tt.with || s.Vectors() != vectors {
+				t.Errorf("%s, %s: %s in %s, allowed %s, want %s", tt.name, v, s.Evaluator(), s.Vectors(), s.Allowed(), want)
+			}
+		}
+	}
+}

@@ -48,8 +48,15 @@ func (s *Scorer) Evaluator() model.Evaluator { return s.model.Evaluator() }
 // Allowed names the way in which they would be on a processor with vectors.
 func (s *Scorer) Allowed() model.Evaluator { return s.model.Allowed() }
 
-// Vectors names the registers in which they are.
-func (s *Scorer) Vectors() model.Vectors { return s.model.Vectors() }
+// Way names the way in which rows are scored and, where it has lanes, what in:
+// "lanes avx512", "memo".
+func (s *Scorer) Way() string {
+	way := string(s.model.Evaluator())
+	if v := s.model.Vectors(); v != model.NoVectors {
+		way += " " + string(v)
+	}
+	return way
+}
 
 // Partner returns the key by which Score knows a partner. It stays the same.
 func (s *Scorer) Partner(name string) uint32 { return s.features.Partner(name) }

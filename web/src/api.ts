@@ -239,6 +239,7 @@ export interface Task {
   cohort: "canary" | "control" | "rest";
   serving: string;
   serves: "stable" | "candidate" | "other" | "nothing";
+  evaluator: string;
   shadow: string;
   preparing: string;
   failure?: string;

@@ -830,6 +830,7 @@ func (p *Failure) String() string {
 //  - Filtered
 //  - Latency
 //  - Waits
+//  - Evaluator
 type Status struct {
   Task string `thrift:"task,1" db:"task" json:"task"`
   Boot string `thrift:"boot,2" db:"boot" json:"boot"`
@@ -852,6 +853,7 @@ type Status struct {
   Filtered int64 `thrift:"filtered,19" db:"filtered" json:"filtered"`
   Latency []int64 `thrift:"latency,20" db:"latency" json:"latency,omitempty"`
   Waits []int64 `thrift:"waits,21" db:"waits" json:"waits,omitempty"`
+  Evaluator *string `thrift:"evaluator,22" db:"evaluator" json:"evaluator,omitempty"`
 }
 
 func NewStatus() *Status {
@@ -947,6 +949,13 @@ var Status_Waits_DEFAULT []int64
 func (p *Status) GetWaits() []int64 {
   return p.Waits
 }
+var Status_Evaluator_DEFAULT string
+func (p *Status) GetEvaluator() string {
+  if !p.IsSetEvaluator() {
+    return Status_Evaluator_DEFAULT
+  }
+return *p.Evaluator
+}
 func (p *Status) IsSetFailure() bool {
   return p.Failure != nil
 }
@@ -957,6 +966,10 @@ func (p *Status) IsSetLatency() bool {
 
 func (p *Status) IsSetWaits() bool {
   return p.Waits != nil
+}
+
+func (p *Status) IsSetEvaluator() bool {
+  return p.Evaluator != nil
 }
 
 func (p *Status) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -1175,6 +1188,16 @@ func (p *Status) Read(ctx context.Context, iprot thrift.TProtocol) error {
     case 21:
       if fieldTypeId == thrift.LIST {
         if err := p.ReadField21(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 22:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField22(ctx, iprot); err != nil {
           return err
         }
       } else {
@@ -1411,6 +1434,15 @@ var _elem4 int64
   return nil
 }
 
+func (p *Status)  ReadField22(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 22: ", err)
+} else {
+  p.Evaluator = &v
+}
+  return nil
+}
+
 func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Status"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -1436,6 +1468,7 @@ func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField19(ctx, oprot); err != nil { return err }
     if err := p.writeField20(ctx, oprot); err != nil { return err }
     if err := p.writeField21(ctx, oprot); err != nil { return err }
+    if err := p.writeField22(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -1677,6 +1710,18 @@ func (p *Status) writeField21(ctx context.Context, oprot thrift.TProtocol) (err 
   return err
 }
 
+func (p *Status) writeField22(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetEvaluator() {
+    if err := oprot.WriteFieldBegin(ctx, "evaluator", thrift.STRING, 22); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 22:evaluator: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Evaluator)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.evaluator (22) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 22:evaluator: ", p), err) }
+  }
+  return err
+}
+
 func (p *Status) Equals(other *Status) bool {
   if p == other {
     return true
@@ -1711,6 +1756,12 @@ func (p *Status) Equals(other *Status) bool {
   for i, _tgt := range p.Waits {
     _src6 := other.Waits[i]
     if _tgt != _src6 { return false }
+  }
+  if p.Evaluator != other.Evaluator {
+    if p.Evaluator == nil || other.Evaluator == nil {
+      return false
+    }
+    if (*p.Evaluator) != (*other.Evaluator) { return false }
   }
   return true
 }
