@@ -162,9 +162,11 @@ func (w *world) wroteState(by *process, body []byte) {
 		return
 	}
 	w.state0 = s
-	if by == nil { // restored
+	if by == nil { // restored, while a leader may do what it has just saved
 		w.trust(s)
+		saved := w.limit
 		w.allow(s)
+		w.limit = max(w.limit, saved)
 		return
 	}
 	if s.Epoch < old.Epoch || s.LastEvent < old.LastEvent || s.Generation < old.Generation {
