@@ -256,3 +256,116 @@ func TestSlowCanary(t *testing.T) {
 		t.Errorf("it stayed slow: %s, %q", r.Outcome, r.text)
 	}
 }
+
+// What has changed since before is what counts, where the past is known eight
+// times better than the margin.
+func TestChangeSincePast(t *testing.T) {
+	x := Exceedance{Of: Difference{D: 50, Q: 1000, U2: [Arms]float64{9, 9}, Binomial: 7}, Past: Past{D: 20, U2: [Arms]float64{4, 5}}}
+	most := .005 / 8 * 1000
+	for variance, past := range map[float64]bool{0: false, most * most: true, most * most * 1.001: false, 1e-9: true} {
+		x.Past.Variance = variance
+		got, since := x.change(.005)
+		want := x.Of
+		if past {
+			want.D, want.U2, want.Binomial = 30, [Arms]float64{4, 5}, 7+variance
+		}
+		if since != past || got != want {
+			t.Errorf("variance %v: %+v, since the past %v", variance, got, since)
+		}
+	}
+}
+
+// Four tasks of each arm are enough, eight for the margin as it is; where hardly
+// anything is slow the candidate's own share is proven.
+func TestLatencyByHand(t *testing.T) {
+	x := Exceedance{Edge: 50, Loudest: Cluster{Task: "a", Influence: 20}, Of: Difference{
+		D: 400, Q: 40000, Windows: 2, Binomial: 590, N: [Arms]float64{80000, 80000}, X: [Arms]float64{1600, 800},
+		U2: [Arms]float64{300, 500}, NN: [Arms]float64{8e8, 8e8}, G: [Arms]int{8, 8},
+	}}
+	s := weighLatency(x, .005, [Arms]int{3, 8})
+	if s.driver != (Driver{"a", .5}) || s.tasks != [Arms]int{8, 8} || s.margin != .005 || s.refused || !s.ready {
+		t.Errorf("%+v", s)
+	}
+	x.Past.Variance = 1e9 // a past that is not known well names nobody
+	if s := weighLatency(x, .005, [Arms]int{8, 8}); s.driver != (Driver{}) || s.past {
+		t.Errorf("%+v", s.driver)
+	}
+	x.Past.Variance = 0
+	for _, tt := range []struct {
+		tasks          int
+		margin         float64
+		refused, ready bool
+	}{{8, .005, false, true}, {7, .01, false, true}, {4, .01, false, true}, {3, .01, true, false}} {
+		few := x
+		few.Of.G, few.Of.NN[1] = [Arms]int{8, tt.tasks}, 64e8/float64(tt.tasks)
+		if s := weighLatency(few, .005, [Arms]int{8, tt.tasks}); s.margin != tt.margin || s.refused != tt.refused || s.ready != tt.ready || (s.against == 0) != tt.refused {
+			t.Errorf("%d tasks: %+v", tt.tasks, s)
+		}
+	}
+	uneven := x
+	uneven.Of.NN[1] = 64e8 / 3
+	if s := weighLatency(uneven, .005, [Arms]int{8, 8}); s.ready || s.proof != 0 {
+		t.Errorf("three tasks have nearly all requests: %+v", s)
+	}
+	uneven.Of.NN[1] = 64e8 / 3.01
+	if s := weighLatency(uneven, .005, [Arms]int{8, 8}); !s.ready {
+		t.Errorf("a little more: %+v", s)
+	}
+	rare := x
+	rare.Of.X, rare.Of.D = [Arms]float64{30, 9}, 10
+	s = weighLatency(rare, .005, [Arms]int{8, 8})
+	near(t, "proof", s.proof, logBelow(30, 80000, .005, s.phi)-math.Ln2, 1e-12)
+	if s.against != 0 || s.ready {
+		t.Errorf("39 slow requests: %+v", s)
+	}
+	rare.Of.Windows = 1
+	if s := weighLatency(rare, .005, [Arms]int{8, 8}); s.proof != 0 {
+		t.Errorf("one window: %+v", s)
+	}
+}
+
+// Both edges share the error: the louder one is shown, and the least proof
+// counts.
+func TestPromisedLatency(t *testing.T) {
+	slow, fine := tasksOf(10000, 10, [Arms][]float64{alike(8, .03, .001), alike(8, .01, .001)}), tasksOf(10000, 10, [Arms][]float64{alike(8, .01, .001), alike(8, .01, .001)})
+	slow.Loudest, fine.Loudest = Cluster{Task: "s", Influence: 1e9}, Cluster{Task: "f"}
+	tasks := [Arms]int{8, 8}
+	p := Policy{LatencySLO: 1}.Sane()
+	for _, tt := range []struct {
+		own, promised, shown Exceedance
+	}{{fine, slow, slow}, {slow, fine, slow}, {fine, fine, fine}} {
+		s := Statistics{Served: true, Latency: tt.own, SLO: tt.promised, Load: [Arms]Load{{Tasks: 8}, {Tasks: 8}}}
+		r := new(State).withRoom(&s).ruleLatency(&s, p)
+		own, promised := weighLatency(tt.own, .005, tasks), weighLatency(tt.promised, .005, tasks)
+		near(t, "evidence", r.against, logSumExp([]float64{own.against, promised.against}, []float64{.5, .5}), 1e-12)
+		near(t, "proof", r.Proof, expCapped(min(own.proof, promised.proof)), 1e-9)
+		near(t, "difference", r.Difference, tt.shown.Of.D/tt.shown.Of.Q, 1e-12)
+		if r.Low < -1 || (len(r.Drivers) == 1) != (tt.shown.Loudest.Task == "s") || !r.asked || r.band != (band{-1, .005, .005}) || r.least != 4 {
+			t.Errorf("%+v", r)
+		}
+	}
+	s := Statistics{Served: true, Latency: slow, SLO: slow, Load: [Arms]Load{{Tasks: 8}, {Tasks: 8}}}
+	s.SLO.Edge = 0
+	if r := new(State).withRoom(&s).ruleLatency(&s, p); r.against != weighLatency(slow, .005, tasks).against {
+		t.Errorf("nothing was promised yet: %+v", r)
+	}
+	s.SLO.Edge, p.LatencySLO = 50, 0
+	if r := new(State).withRoom(&s).ruleLatency(&s, p); r.against != weighLatency(slow, .005, tasks).against {
+		t.Errorf("nothing is promised: %+v", r)
+	}
+	none := Statistics{Served: true, Latency: Exceedance{Edge: 50}, Answered: [Arms]int64{deadAfter + 1, deadAfter + 1}, Load: s.Load}
+	r := new(State).withRoom(&none).ruleLatency(&none, p)
+	if !strings.Contains(r.text, "dead metric") || r.Low != -1 || r.High != 1 {
+		t.Errorf("%+v", r)
+	}
+	none.Answered[1] = deadAfter
+	if r := new(State).withRoom(&none).ruleLatency(&none, p); r.text != "nothing to compare yet" {
+		t.Error(r.text)
+	}
+}
+
+// withRoom is the state with room for what statistics know.
+func (s *State) withRoom(t *Statistics) *State {
+	s.fit(t)
+	return s
+}

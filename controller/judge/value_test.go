@@ -201,3 +201,143 @@ func TestUnseenDearBids(t *testing.T) {
 		}
 	}
 }
+
+// How unlike bids are, by hand: four bids in a bin, one ten bins up.
+func TestSpreadOfPrices(t *testing.T) {
+	w := Worth{Prices: make([]int64, PriceBins), Unpriced: 2, Foreign: 2, Bad: 1}
+	w.Prices[40], w.Prices[50] = 4, 1
+	low, high := math.Exp2(40.5/4)/1000, math.Exp2(50.5/4)/1000
+	effect, dearest := w.spread(0)
+	near(t, "effect", effect, 5*(4*low*low+high*high)/math.Pow(4*low+high, 2), 1e-12)
+	near(t, "dearest", dearest, high*5/(4*low+high), 1e-12)
+	effect, dearest = w.spread(low)
+	near(t, "capped", effect, 1, 1e-12)
+	near(t, "dearest of capped", dearest, 1, 1e-12)
+	near(t, "share", w.share(), .5, 1e-12)
+	near(t, "share of none", new(Worth).share(), 1, 0)
+	w.Capped = 3e6
+	near(t, "above the cap", w.cappedShare(low), 3/(3+5*low), 1e-12)
+	near(t, "above none", new(Worth).cappedShare(1), 0, 0)
+	if effect, dearest := new(Worth).spread(0); effect != 1 || dearest != 1 {
+		t.Errorf("of no prices: %v, %v", effect, dearest)
+	}
+	r := RatioSums{}
+	for _, c := range [][2]float64{{10, 20}, {30, 90}, {20, 50}} {
+		r.Add(c[0], c[1])
+	}
+	if want := (RatioSums{X: 60, Y: 160, XX: 1400, XY: 3900, YY: 11000, G: 3}); r != want {
+		t.Errorf("%+v", r)
+	}
+	g, ratio := 3600/1400., 160/60.
+	half := math.Sqrt(g/(g-1)*(11000-2*ratio*3900+ratio*ratio*1400)) / 60 * student(g-1)
+	a := r.amount(2)
+	near(t, "amount", a.Value, 2*ratio, 1e-12)
+	near(t, "from", a.Low, 2*max(0, ratio-half), 1e-12)
+	near(t, "to", a.High, 2*(ratio+half), 1e-12)
+	near(t, "t", student(4), 2.776, 5e-3)
+	if (RatioSums{}).amount(1) != (Amount{}) {
+		t.Error("an amount of nothing")
+	}
+	var v ValueSums
+	v.Add(10, 4, 1)
+	v.Add(0, 9, 9)
+	v.Add(5, 1, 2)
+	if want := (ValueSums{N: 15, Ten: 5, One: 3, SS: 10, SN: 25, NN: 125, FF: 34, G: 2}); v != want {
+		t.Errorf("%+v", v)
+	}
+}
+
+// What is known of value, by hand.
+func TestEstimateOfValue(t *testing.T) {
+	w := Worth{Prices: make([]int64, PriceBins), Unpriced: 5}
+	w.Prices[40], w.Prices[50] = 4, 1
+	effect, dearest := w.spread(0)
+	v := ValueSums{N: 60000, Ten: 4000, One: 2000, SS: 2e6, SN: 3e6, NN: 9e7, FF: 1.8e6, G: 40}
+	st := bidsSeen(4000, 240)
+	e := v.value(st, &w, 0)
+	variance := 20. / 19 * (2e6 - 2*3e6/30 + 9e7/900) / 3.6e9
+	floor := effect*(.1-1./900)/2000 + 2*dearest*dearest/4e6
+	near(t, "n", e.n, 2000, 1e-12)
+	near(t, "flips", e.events, 120, 1e-12)
+	near(t, "d", e.d, 1./30, 1e-12)
+	near(t, "clusters", e.effective[0], 20, 1e-12)
+	near(t, "nu", e.nu, 19, 1e-12)
+	near(t, "information", e.info, 1/max(variance, floor), 1e-9)
+	near(t, "phi", e.phi, max(1, variance/floor), 1e-9)
+	for _, tt := range []struct {
+		what         string
+		change       func(v *ValueSums, st *Stream)
+		known, ready bool
+	}{
+		{"20 flips", func(_ *ValueSums, st *Stream) { st.BidsFlips = 40 }, true, true},
+		{"19 flips", func(_ *ValueSums, st *Stream) { st.BidsFlips = 38 }, true, false},
+		{"16 clusters", func(v *ValueSums, _ *Stream) { v.FF = 36e6 / 16 }, true, true},
+		{"fewer", func(v *ValueSums, _ *Stream) { v.FF = 36e6 / 15.9 }, true, false},
+		{"one cluster", func(v *ValueSums, _ *Stream) { v.G = 1 }, true, false},
+		{"no cluster", func(v *ValueSums, _ *Stream) { v.G = 0 }, false, false},
+		{"nothing", func(v *ValueSums, _ *Stream) { v.N = 0 }, false, false},
+		{"no bid", func(_ *ValueSums, st *Stream) { st.BidsSeen = 0 }, false, false},
+	} {
+		v, st := v, st
+		tt.change(&v, &st)
+		if e := v.value(st, &w, 0); e.known != tt.known || e.ready != tt.ready {
+			t.Errorf("%s: %+v", tt.what, e)
+		}
+	}
+	few := v
+	few.FF = 36e9 // in one cluster, but of fewer than 20 flips nobody knows that
+	m := weighValue(few, bidsSeen(4000, 38), &w, .01, 0)
+	near(t, "proof", m.proof, logBelow(4000./60000*2000/dearest, 2000, .01/dearest, m.phi)-math.Ln2, 1e-9)
+	near(t, "gained", m.gained, 2000./60000, 1e-12)
+	m = weighValue(few, bidsSeen(4000, 19), &Worth{}, .01, 0)
+	near(t, "without prices", m.proof, logBelow(4000./60000*40, 40, .01, m.phi)-math.Ln2, 1e-9)
+	two := ValueSums{N: 10, SS: 50, NN: 1, G: 2}
+	near(t, "two clusters", two.value(bidsSeen(1e9, 1e9), &Worth{}, 0).info, 1, 1e-9)
+	one := ValueSums{N: 10, SS: 50, NN: 1, G: 1}
+	if e := one.value(bidsSeen(1e6, 1e6), &Worth{}, 0); e.info < 1e6 {
+		t.Errorf("one cluster tells no variance: %+v", e)
+	}
+}
+
+// Partners weigh as their bids do, by value.
+func TestValueOfPartners(t *testing.T) {
+	s := Statistics{Partners: []Partner{{Name: "a"}, {Name: "b"}, {Name: "c"}}, Streams: make([]Stream, FirstPartner+3), Values: make([]ValueSums, FirstPartner+3)}
+	s.Values[Overall], s.Values[FirstPartner], s.Values[FirstPartner+2] = worthClusters(400, 200, .01), worthClusters(300, 100, .02), worthClusters(100, 50, .2)
+	for i := range s.Streams {
+		s.Streams[i] = bidsSeen(100_000, 2_000)
+	}
+	p := Policy{}.Sane()
+	m := weighAllValue(&s, p)
+	first, last := m.by[0].against, m.by[2].against
+	partners := logSumExp([]float64{first, last}, []float64{.25 + .5*.75, .25 + .5*.25})
+	near(t, "evidence", m.against, logSumExp([]float64{m.all.against, partners}, []float64{.5, .5}), 1e-12)
+	if m.loudest != 2 || m.by[1].known {
+		t.Errorf("loudest %d", m.loudest)
+	}
+	r := new(State).withRoom(&s).ruleValue(&s, p)
+	if r.Partner != "c" || r.Low > r.High || r.band != (band{-1, .01, .01}) || r.excess() < 0 {
+		t.Errorf("%+v", r)
+	}
+	d := s.drivers(&ruling{Finding: Finding{Gate: GateMissedValue}})
+	if len(d) != 2 || d[0].Name != "c" || math.Abs(d[0].Share-20./26) > 1e-9 {
+		t.Errorf("%+v", d)
+	}
+	alone := s
+	alone.Values = alone.Values[:FirstPartner]
+	if m := weighAllValue(&alone, p); m.against != m.all.against || m.loudest != -1 {
+		t.Errorf("without partners: %+v", m)
+	}
+	alone.Values = alone.Values[:1]
+	if m := weighAllValue(&alone, p); m.all.known {
+		t.Errorf("without streams: %+v", m)
+	}
+	w := Worth{Wins: 4, Cleared: 200, ClearedTen: 20, ClearedOne: 50, Unpriced: 1, Foreign: 1000, Bad: 2}
+	want := "; 1,003 bids count without a value (1 without a price, 1,000 in a currency without a rate, 2 with a price that is none)" +
+		"; of what 4 wins cleared at, only the candidate would have missed 10.0 % and only stable 25.0 %"
+	if got := w.without(p); got != want {
+		t.Errorf("%s", got)
+	}
+	if got := (&Worth{Wins: 4}).without(p) + (&Worth{Cleared: 4}).without(p); got != "" {
+		t.Errorf("%s", got)
+	}
+}
