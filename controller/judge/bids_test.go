@@ -133,3 +133,32 @@ func TestBidsByHand(t *testing.T) {
 	rare.Bids.G = 15
 	near(t, "in few clusters", weighBids(rare, margin).proof, 0, 0)
 }
+
+// A partner is named that is louder than all together, from the threshold on.
+func TestMissedBidsOfWhom(t *testing.T) {
+	for _, tt := range []struct {
+		what          string
+		first, second Stream
+		all           Stream
+		partner       string
+		worse         bool
+	}{
+		{"the first", bidClusters(2000, 100, 0, 1), bidClusters(2000, 60, 20, 1), bidClusters(4000, 160, 120, 1), "a", true},
+		{"the second", bidClusters(2000, 60, 20, 1), bidClusters(2000, 100, 0, 1), bidClusters(4000, 160, 120, 1), "b", true},
+		{"all", bidClusters(2000, 45, 40, 1), bidClusters(2000, 46, 40, 1), bidClusters(4000, 400, 0, 1), "", true},
+		{"nobody", bidClusters(2000, 45, 40, 1), bidClusters(2000, 40, 40, 1), bidClusters(4000, 80, 80, 1), "", false},
+	} {
+		s := Statistics{Served: true, Partners: []Partner{{Name: "a"}, {Name: "b"}}, Streams: []Stream{tt.all, {}, tt.first, tt.second}}
+		r := new(State).withRoom(&s).ruleBids(&s, Policy{}.Sane())
+		if r.Partner != tt.partner || (r.excess() >= 0) != tt.worse || r.Threshold != 1/.0075 || r.Low > r.Difference || r.High < r.Difference || !r.asked {
+			t.Errorf("%s: %+v", tt.what, r)
+		}
+		if len(r.named) > 0 != (tt.partner != "") {
+			t.Errorf("%s: named are %q", tt.what, r.named)
+		}
+	}
+	s := Statistics{Served: true}
+	if r := new(State).withRoom(&s).ruleBids(&s, Policy{}.Sane()); r.asked || r.Outcome != NoData || r.Low != -1 {
+		t.Errorf("no bids: %+v", r)
+	}
+}

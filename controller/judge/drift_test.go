@@ -198,6 +198,17 @@ func TestLoudestQuantile(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	near(t, "shares", r.CandidateRate-r.StableRate, r.basis.d, 1e-12)
+	for margin, want := range map[float64]Outcome{.1: Acceptable, .09: Unsure} { // 9.6 pt off in the middle, and too little to hold it
+		s := scoredBy(rampScores(), 101, 0)
+		for i := range s.Drift {
+			c := &s.Drift[i]
+			c.N, c.X, c.XX, c.XN, c.NN, c.FF = c.N/20, c.X/20, c.XX/400, c.XN/400, c.NN/400, c.FF/20
+		}
+		r := s.ruleDrift(Policy{Reference: evenReference(), DriftMargin: margin}, estimate{phi: 1})
+		if r.Outcome != want || r.holds || !r.spares || r.Threshold != holdsAt {
+			t.Errorf("margin %v: %+v", margin, r)
+		}
+	}
 	fine := scoredBy([ScoreBins]int64{}, 0, 0)
 	fine.Served, fine.Answered[CandidateArm] = true, deadAfter
 	if r := fine.ruleDrift(Policy{Reference: evenReference(), DriftMargin: .05}, estimate{}); r.text != "no scores are counted yet" {

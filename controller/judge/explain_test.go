@@ -161,7 +161,7 @@ func TestGreatest(t *testing.T) {
 	for k, d := range []float64{-3, 1, 0} {
 		st := &s.Streams[FirstPartner+k]
 		st.Pairs.Ten, st.Pairs.One, st.Bids.Ten, st.Bids.One = 5+d, 5, 1, 1-d
-		st.Served = Difference{D: d, Q: 2, N: [Arms]float64{8, 4}}
+		st.Served = Difference{D: d, Q: 2, N: [Arms]float64{float64(8 - 4*k), float64(4 + 2*k)}}
 	}
 	s.Streams[FirstPartner+2].Served = Difference{D: 5, N: [Arms]float64{8, 4}}
 	for _, gate := range []Gate{GateFilterRatePaired, GateMissedBids, GateFilterRateServed} {
