@@ -168,6 +168,11 @@ func TestSaneOfTheRest(t *testing.T) {
 	if p := (Policy{LatencySLO: 1, MaxClockSkew: 1, Present: 1, MaxWait: 1, PriceCap: 3, Intended: .999}).Sane(); p.LatencySLO != 1 || p.MaxClockSkew != 1 || p.Present != 1 || p.MaxWait != 1 || p.PriceCap != 3 || p.Intended != .999 {
 		t.Errorf("%+v", p)
 	}
+	for _, i := range []Interval{{.2, .2}, {0, 1}} {
+		if p := (Policy{Predicted: i}).Sane(); p.Predicted != i {
+			t.Errorf("%+v becomes %+v", i, p.Predicted)
+		}
+	}
 	for _, name := range []string{Require, Guard, Off} {
 		if p := (Policy{Latency: name, MissedBids: name, MissedValue: name}).Sane(); p.Latency != name || p.MissedBids != name || p.MissedValue != name {
 			t.Errorf("%s: %+v", name, p)
