@@ -72,3 +72,44 @@ func TestBudgetIsSpentWhenReached(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is planned are this step and those after it, each with its tasks for its
+// time; without a pace nothing is.
+func TestBudgetOfStepsToCome(t *testing.T) {
+	p := Policy{Steps: []Step{{Tasks: 1, Soak: time.Hour}, {Tasks: 2, Soak: 100 * time.Second}, {Tasks: 4, Soak: 50 * time.Second}}}
+	for left, want := range map[int64]int{8000: 2, 7999: 1, 3999: 1, 1: 1} { // 2 x 100 s x 20/s and 4 x 50 s x 20/s
+		p.Budget = Budget{Auctions: left}
+		if got := (Rollout{}).sized(1, Observation{Tasks: make([]Task, 8), Pace: 20}, p); got != want {
+			t.Errorf("%d auctions left: %d tasks, want %d", left, got, want)
+		}
+		if got := (Rollout{}).sized(1, Observation{Tasks: make([]Task, 8)}, p); got != 0 {
+			t.Errorf("without a pace: %d tasks", got)
+		}
+	}
+}
+
+// The last step spends nothing more once it is approved, or its time is over and
+// it is accepted.
+func TestProvenStepSpendsNothing(t *testing.T) {
+	p := storyPolicies().For("")
+	p.Budget = Budget{Auctions: 100}
+	last := len(p.Steps) - 1
+	for _, tt := range []struct {
+		what  string
+		r     Rollout
+		spent bool
+	}{
+		{"last", Rollout{Phase: Canary, Step: last}, true},
+		{"approved now", Rollout{Phase: Canary, Step: last, Reason: Approval}, false},
+		{"approved before", Rollout{Phase: Canary, Step: last, Approved: last + 1}, false},
+		{"approved the one before", Rollout{Phase: Canary, Step: last, Approved: last}, true},
+		{"not the last", Rollout{Phase: Canary, Step: last - 1, Reason: Approval, Approved: last + 1}, true},
+		{"held", Rollout{Phase: Held, HeldFrom: Canary, Step: last}, true},
+		{"in shadow", Rollout{Phase: Shadow}, false},
+	} {
+		m, spent := State{Active: &tt.r}.overspent(Observation{Exposed: 100}, p, start)
+		if spent != tt.spent || spent && (m.to != RollingBack || m.why != BudgetSpent) {
+			t.Errorf("%s: spent %v: %+v", tt.what, spent, m)
+		}
+	}
+}
