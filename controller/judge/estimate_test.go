@@ -126,6 +126,7 @@ func TestFewEffectiveClusters(t *testing.T) {
 	}
 	near(t, "one in ten", units(1000, 1e5, 21), 20/1.1, 1e-12)
 	near(t, "as at random", units(1000, 1.01e6/21, 21), 1000, 0)
+	near(t, "a little more uneven", units(1000, 1.021e6/21, 21), 20/.021, 1e-9)
 	near(t, "all in one", units(1000, 1e6, 2), 1, 0)
 	near(t, "one cluster", units(7, 49, 1), 7, 0)
 	near(t, "none", units(0, 1, 5), 0, 0)

@@ -322,6 +322,15 @@ func TestValueOfPartners(t *testing.T) {
 	if len(d) != 2 || d[0].Name != "c" || math.Abs(d[0].Share-20./26) > 1e-9 {
 		t.Errorf("%+v", d)
 	}
+	s.Values[FirstPartner+2].One = 24
+	short := s
+	short.Values = s.Values[:FirstPartner+2]
+	if d := s.drivers(&ruling{Finding: Finding{Gate: GateMissedValue}}); len(d) != 2 || math.Abs(d[0].Share-6./10) > 1e-9 || math.Abs(d[1].Share+4./10) > 1e-9 {
+		t.Errorf("%+v", d)
+	}
+	if d := short.drivers(&ruling{Finding: Finding{Gate: GateMissedValue}}); len(d) != 1 || d[0] != (Driver{"a", 1}) {
+		t.Errorf("%+v", d)
+	}
 	alone := s
 	alone.Values = alone.Values[:FirstPartner]
 	if m := weighAllValue(&alone, p); m.against != m.all.against || m.loudest != -1 {
