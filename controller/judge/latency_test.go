@@ -318,7 +318,15 @@ func TestLatencyByHand(t *testing.T) {
 	if s.against != 0 || s.ready {
 		t.Errorf("39 slow requests: %+v", s)
 	}
-	rare.Of.Windows = 1
+	rare.Of.NN[1] = 64e8 / 3.01 // a little more than three tasks tell as much
+	if s := weighLatency(rare, .005, [Arms]int{8, 8}); s.proof == 0 {
+		t.Errorf("a little more than three tasks: %+v", s)
+	}
+	rare.Of.NN[1] = 64e8 / 3
+	if s := weighLatency(rare, .005, [Arms]int{8, 8}); s.proof != 0 {
+		t.Errorf("three tasks: %+v", s)
+	}
+	rare.Of.NN[1], rare.Of.Windows = 8e8, 1
 	if s := weighLatency(rare, .005, [Arms]int{8, 8}); s.proof != 0 {
 		t.Errorf("one window: %+v", s)
 	}
@@ -342,6 +350,16 @@ func TestPromisedLatency(t *testing.T) {
 		near(t, "difference", r.Difference, tt.shown.Of.D/tt.shown.Of.Q, 1e-12)
 		if r.Low < -1 || (len(r.Drivers) == 1) != (tt.shown.Loudest.Task == "s") || !r.asked || r.band != (band{-1, .005, .005}) || r.least != 4 {
 			t.Errorf("%+v", r)
+		}
+	}
+	early, later := slow, fine // nothing is weighed after one window: the larger difference is shown
+	early.Of.Windows, later.Of.Windows = 1, 1
+	early.Loudest.Influence = math.Sqrt(.5 * (early.Of.U2[CandidateArm] + early.Of.U2[ControlArm]))
+	for _, both := range [][2]Exceedance{{early, later}, {later, early}} {
+		s := Statistics{Served: true, Latency: both[0], SLO: both[1], Load: [Arms]Load{{Tasks: 8}, {Tasks: 8}}}
+		r := new(State).withRoom(&s).ruleLatency(&s, p)
+		if r.Difference != early.Of.D/early.Of.Q || len(r.Drivers) != 1 || r.against != 0 {
+			t.Errorf("after one window: %+v", r.Finding)
 		}
 	}
 	s := Statistics{Served: true, Latency: slow, SLO: slow, Load: [Arms]Load{{Tasks: 8}, {Tasks: 8}}}

@@ -197,3 +197,37 @@ func TestChoir(t *testing.T) {
 		t.Errorf("proven %v and %v, on the way %v and %v", live.proven(), late.proven(), live.progress(), late.progress())
 	}
 }
+
+// Who brings evidence about does so by its own and its weight.
+func TestDriversOfAChoir(t *testing.T) {
+	s := Statistics{Partners: []Partner{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
+	ready := estimate{known: true, ready: true}
+	c := choir{}
+	c.voices[byArms] = []voice{{against: 1, estimate: ready}, {against: 2, estimate: ready}, {against: 2}}
+	c.weights[byArms] = []float64{math.Log(.25), math.Log(.5), math.Log(.25)}
+	parts := []float64{.25 * math.E, .5 * math.Exp(2), .25 * math.Exp(2)}
+	got := c.drivers(&s, byArms)
+	if total := parts[0] + parts[1] + parts[2]; len(got) != 2 || got[0].Name != "b" || math.Abs(got[0].Share-parts[1]/total) > 1e-12 || math.Abs(got[1].Share-parts[0]/total) > 1e-12 {
+		t.Errorf("%+v, want %v", got, parts)
+	}
+	c.weights[byArms] = slices.Repeat([]float64{math.Inf(-1)}, 3)
+	if got := c.drivers(&s, byArms); got != nil {
+		t.Errorf("without a say: %+v", got)
+	}
+}
+
+// The present outdates a proof that stands, and nothing else.
+func TestOutdated(t *testing.T) {
+	s := Statistics{Served: true, Stretch: 1, Shadowed: 1000, Streams: []Stream{{}}}
+	calm, few := pairsOf(2e6, 15000, 15000, 200), pairsOf(400, 3, 3, 200)
+	for _, tt := range []struct {
+		all  PairSums
+		want bool
+	}{{calm, true}, {few, false}} {
+		s.Streams[0] = Stream{Pairs: tt.all, Live: tt.all, Present: pairsOf(20000, 1400, 150, 200)}
+		state := State{past{Proofs: make([][proofs]proof, 1), Recent: make([]recently, 1)}}
+		if v := state.listen(&s, Overall, true, Policy{}.Sane()); v.outdated != tt.want || v.outdated && (v.proven() || v.presently() == "") {
+			t.Errorf("%v pairs: outdated %v by a proof of %v", tt.all.N, v.outdated, v.proof.worst())
+		}
+	}
+}
