@@ -76,9 +76,6 @@ func Accept(s State, q Request, kept Kept) (State, Request, error) {
 		}
 	}
 	asks := q.asks()
-	if q.Verb == VerbAbort && q.Rollout == "" && q.Seen != nil && q.Seen.Rollout != nil {
-		q.Rollout = *q.Seen.Rollout
-	}
 	q = s.aimed(q)
 	if err := s.sensible(q, kept); err != nil {
 		return s, q, err
