@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -51,6 +52,9 @@ func TestJudgePolicy(t *testing.T) {
 		if got := s.JudgePolicy(p).Margin; got != tt.want {
 			t.Errorf("%s, step %d: a margin of %v, want %v", tt.r.Phase, tt.r.Step, got, tt.want)
 		}
+		if early := s.JudgePolicy(p).Early; early != (tt.want == .1) { // the last step is not, nor is what is no step
+			t.Errorf("%s, step %d: early %v", tt.r.Phase, tt.r.Step, early)
+		}
 	}
 	s := State{Active: &Rollout{Phase: Shadow}}
 	if j := s.JudgePolicy(p); j.Predicted != (judge.Interval{}) || j.Intended != 0 {
@@ -60,5 +64,18 @@ func TestJudgePolicy(t *testing.T) {
 	s.Active.Intended = &release.Change{FilterRate: .05}
 	if j := s.JudgePolicy(p); j.Predicted != (judge.Interval{Low: .1, High: .2}) || j.Intended != .05 {
 		t.Errorf("%+v and %v, want what the release tells", j.Predicted, j.Intended)
+	}
+}
+
+// A pass writes so many tags, and of those that are wrong only.
+func TestTagsAreBounded(t *testing.T) {
+	for n, want := range map[int]int{maxTags - 1: maxTags - 1, maxTags: maxTags, maxTags + 1: maxTags} {
+		seen := Observation{Tasks: []Task{{ID: "right", Serving: "v1", Tag: "v1"}, {ID: "idle", Tag: "v0"}}}
+		for i := range n {
+			seen.Tasks = append(seen.Tasks, Task{ID: fmt.Sprint(i), Serving: "v1", Tag: "v0"})
+		}
+		if got := (State{}).markings(seen); len(got) != want || got[0] != (Tag{"0", "v1"}) {
+			t.Errorf("%d tags are wrong: %d are written", n, len(got))
+		}
 	}
 }
