@@ -159,3 +159,17 @@ func TestUnseenTakeTheirPlaces(t *testing.T) {
 	seen.Tasks = seen.Tasks[:7]
 	canaries(2, "the other is gone")
 }
+
+// A state that went back goes on above everything that was seen, and tells by
+// which numbers.
+func TestCatchUp(t *testing.T) {
+	s := State{LastEvent: 3, Generation: 4}
+	if s.catchUp(Observation{}, start); len(s.Events) > 0 || s.Generation != 4 {
+		t.Errorf("nothing was seen: %+v", s.Events)
+	}
+	s.catchUp(Observation{Known: Counters{Event: 9, Generation: 7}, Tasks: []Task{{Reachable: true, Generation: 8}, {Generation: 99}}}, start)
+	want := "the state went back to an earlier version (event 3, generation 4): it goes on from there, as event 10 and generation 9"
+	if len(s.Events) != 1 || s.Events[0].Seq != 10 || s.LastEvent != 10 || s.Generation != 9 || s.Events[0].Sentence != want {
+		t.Errorf("generation %d, %+v", s.Generation, s.Events)
+	}
+}

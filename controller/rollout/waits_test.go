@@ -140,3 +140,33 @@ func TestShown(t *testing.T) {
 		}
 	}
 }
+
+// No tasks are all tasks only where there are to be none; where ECS lists none
+// that it is to run, nothing has been promoted.
+func TestPromotionOfNoTasks(t *testing.T) {
+	s := State{Stable: "v1", Active: &Rollout{Phase: Promoting, Candidate: "v2", Since: start}}
+	on, starting := Task{Serving: "v2"}, Task{}
+	for _, tt := range []struct {
+		seen Observation
+		late bool
+		to   Phase
+	}{
+		{Observation{}, false, Live},
+		{Observation{Desired: 1}, false, Promoting},
+		{Observation{Desired: 1}, true, RollingBack},
+		{Observation{Desired: 1, Tasks: []Task{on}}, false, Live},
+		{Observation{Desired: 2, Tasks: []Task{on, starting}}, false, Promoting},
+		{Observation{Desired: 2, Tasks: []Task{on, starting}}, true, Live},
+		{Observation{Desired: 2, Tasks: []Task{starting}}, true, RollingBack},
+		{Observation{Desired: 3, Tasks: []Task{on, starting, {Serving: "v1"}}}, true, RollingBack},
+		{Observation{Desired: 1, Tasks: []Task{{Serving: "v2", Shadow: "v1"}}}, false, Promoting},
+	} {
+		now := start
+		if tt.late {
+			now = start.Add(waiting)
+		}
+		if m := s.whilePromoting(tt.seen, patient(), now); m.to != tt.to {
+			t.Errorf("%+v, late %v: %s, want %s: %s", tt.seen, tt.late, m.to, tt.to, m.say)
+		}
+	}
+}
