@@ -98,7 +98,7 @@ func TestBidsByHand(t *testing.T) {
 		t.Errorf("loudest %d of %v and %v", m.loudest, first, last)
 	}
 	alone := weighAllBids(streams[:FirstPartner], margin)
-	if alone.against != alone.all.against || alone.loudest != -1 {
+	if !alone.all.known || alone.against != alone.all.against || alone.loudest != -1 {
 		t.Errorf("without partners: %+v", alone)
 	}
 	st := Stream{Bids: PairSums{N: 60000, Ten: 4000, One: 2000, SS: 200000, SN: 3000000, NN: 90000000, F2: 1.2e6, G: 40, M: 61}, BidsSeen: 1200, BidsFlips: 120}

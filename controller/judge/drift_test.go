@@ -240,3 +240,15 @@ func TestStability(t *testing.T) {
 	near(t, "less than chance", stability(scores, halves, 1e6), 0, 0)
 	near(t, "of nothing", stability([ScoreBins]int64{}, halves, 1), 0, 0)
 }
+
+// An edge lies where half of its bin is below it, and never beyond the last bin.
+func TestEdgesOfReferences(t *testing.T) {
+	var top, low [ScoreBins]float64
+	top[ScoreBins-1], low[0], low[1] = 1, .1, .9
+	if edges, known := DriftEdges(top); !known || edges[0] != ScoreBins-1 || edges[Quantiles-1] != ScoreBins-1 {
+		t.Errorf("all in the last bin: %v", edges)
+	}
+	if edges, _ := DriftEdges(low); edges[0] != 0 || edges[1] != 1 {
+		t.Errorf("a tenth in the first bin: %v", edges)
+	}
+}

@@ -59,6 +59,9 @@ func TestEstimateOfArms(t *testing.T) {
 		if e.known != tt.known || e.ready != tt.ready || math.IsNaN(e.info) || math.IsNaN(e.phi) {
 			t.Errorf("%s: %+v", tt.what, e)
 		}
+		if d.Binomial == 0 && e.known && e.phi != 1 {
+			t.Errorf("%s: %v times as much as nobody knows", tt.what, e.phi)
+		}
 	}
 	many := st
 	many.X = [Arms]float64{900, 2900}
@@ -121,7 +124,7 @@ func TestFewEffectiveClusters(t *testing.T) {
 	near(t, "no more than there are", effective(100, 10, 30), 30, 0)
 	near(t, "unknown squares", effective(100, 0, 30), 30, 0)
 	near(t, "one", effective(5, 25, 1), 1, 0)
-	if effective(0, 5, 3) != 0 || effective(5, 5, 0) != 0 {
+	if effective(0, 5, 3) != 0 || effective(0, 0, 3) != 0 || effective(5, 5, 0) != 0 {
 		t.Error("nothing in clusters, or something in none")
 	}
 	near(t, "one in ten", units(1000, 1e5, 21), 20/1.1, 1e-12)

@@ -80,6 +80,23 @@ func TestNamedByEBH(t *testing.T) {
 	}
 }
 
+// Where nothing can be told there is no evidence, and it is always a number.
+func TestEvidenceOfNothing(t *testing.T) {
+	near(t, "no degree of freedom", score(.1, 100, 0), 0, 0)
+	near(t, "no information", score(.1, 0, 5), 0, 0)
+	near(t, "no requests of the candidate's", ratioLog(3, 0, 5, 100, 1.5, 2), 0, 0)
+	near(t, "nor of stable's", ratioLog(3, 100, 5, 0, 1.5, 2), 0, 0)
+	if e := logAbove(5, 10, .5, 1); math.IsNaN(e) || e > 1 {
+		t.Errorf("half of ten, where half is fine: %v", e)
+	}
+	for _, p := range []float64{SampleRatio(5, 5, 1), SampleRatio(5, 5, 0), SampleRatio(0, 0, .5)} {
+		near(t, "p-value", p, 1, 0)
+	}
+	low, high := confidence(.1, 0, 5, .02)
+	near(t, "from", low, -1, 0)
+	near(t, "to", high, 1, 0)
+}
+
 func TestNewcombe(t *testing.T) {
 	low, high := Newcombe(56, 70, 48, 80)
 	near(t, "low", low, .0524, 5e-5)

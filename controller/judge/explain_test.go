@@ -244,6 +244,8 @@ func TestOutlook(t *testing.T) {
 		{"more and more", at(5, 500, 100), at(15, 1000, 500), 1500, outlook{true, math.Inf(1), 40 * time.Minute}},
 		{"no more at all", at(5, 500, 500), at(15, 1000, 500), 600, outlook{true, 500, math.MaxInt64}},
 		{"since nothing", at(5, 0, 0), at(15, 1000, 500), 1500, outlook{true, math.Inf(1), 20 * time.Minute}},
+		{"since no units", at(5, 0, 100), at(15, 1000, 500), 1500, outlook{true, math.Inf(1), 20 * time.Minute}},
+		{"since no information", at(5, 500, 0), at(15, 1000, 500), 1500, outlook{true, math.Inf(1), 40 * time.Minute}},
 		{"no traffic", at(5, 500, 100), at(15, 500, 500), 1500, outlook{true, math.Inf(1), math.MaxInt64}},
 		{"nothing known", at(5, 500, 100), at(15, 1000, 0), 1500, outlook{true, math.Inf(1), math.MaxInt64}},
 		{"at once", at(15, 500, 100), at(15, 1000, 500), 1500, outlook{false, math.Inf(1), math.MaxInt64}},
@@ -330,6 +332,9 @@ func TestClassify(t *testing.T) {
 	r.Detectable, r.waits = .05, "acme"
 	if text := r.starved(); text != "traffic is too little for acme: at present a difference of +5.00 pt could be told; widen the margin, or send it more" {
 		t.Error(text)
+	}
+	if r.Detectable = 0; r.starved() != "traffic is too little for acme; widen the margin, or send it more" {
+		t.Error(r.starved())
 	}
 	near(t, "sufficient", usual(0, 100).sufficient(), 37500, 1e-12)
 	near(t, "near an edge", usual(.01, 37500).sufficient(), math.Log(200)/5e-5, 1e-12)

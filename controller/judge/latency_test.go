@@ -286,6 +286,10 @@ func TestLatencyByHand(t *testing.T) {
 	if s.driver != (Driver{"a", .5}) || s.tasks != [Arms]int{8, 8} || s.margin != .005 || s.refused || !s.ready {
 		t.Errorf("%+v", s)
 	}
+	held := Statistics{Served: true, Latency: x, Load: [Arms]Load{{Tasks: 8}, {Tasks: 8}}}
+	if r := new(State).withRoom(&held).ruleLatency(&held, Policy{}.Sane()); len(r.Drivers) != 1 {
+		t.Errorf("half of it is one task's: %+v", r.Drivers)
+	}
 	x.Past.Variance = 1e9 // a past that is not known well names nobody
 	if s := weighLatency(x, .005, [Arms]int{8, 8}); s.driver != (Driver{}) || s.past {
 		t.Errorf("%+v", s.driver)
@@ -367,7 +371,7 @@ func TestPromisedLatency(t *testing.T) {
 	if r := new(State).withRoom(&s).ruleLatency(&s, p); r.against != weighLatency(slow, .005, tasks).against {
 		t.Errorf("nothing was promised yet: %+v", r)
 	}
-	s.SLO.Edge, p.LatencySLO = 50, 0
+	s.SLO, p.LatencySLO = fine, 0
 	if r := new(State).withRoom(&s).ruleLatency(&s, p); r.against != weighLatency(slow, .005, tasks).against {
 		t.Errorf("nothing is promised: %+v", r)
 	}

@@ -246,6 +246,10 @@ func TestPlanCeiling(t *testing.T) {
 	if g := findGate(Plan(traffic, Policy{}), GateLatency, ""); g.Never != "" {
 		t.Errorf("latency is no matter of connections: %+v", g)
 	}
+	unknown := traffic
+	if unknown.Connections = 0; findGate(Plan(unknown, Policy{}), GateFilterRateServed, "").Never != "" {
+		t.Error("of connections of which nothing is known there are enough")
+	}
 	near(t, "clusters", traffic.usual().clusters(), 4*64*(1-math.Pow(63./64, 100)), 1e-9)
 	traffic.Connections = 0
 	near(t, "clusters of enough connections", traffic.usual().clusters(), 256, 0)
@@ -257,6 +261,10 @@ func TestPlanCeiling(t *testing.T) {
 func TestPlanTiers(t *testing.T) {
 	traffic := slowTraffic()
 	traffic.Partners = []PartnerTraffic{{Name: "a", Share: .5}, {Name: "b", Share: .25}, {Name: "c", Share: .25}, {Name: "d"}}
+	idle := traffic
+	if idle.Partners = []PartnerTraffic{{Name: "idle"}}; len(idle.usual().byPartner(Policy{}.Sane())) != 1 || idle.usual().byPartner(Policy{}.Sane())[0].Required {
+		t.Errorf("a partner without traffic is waited for: %+v", idle.usual().byPartner(Policy{}.Sane()))
+	}
 	for share, want := range map[float64]string{.5: "a", .51: "a b", .75: "a b", .76: "a b c"} {
 		var got []string
 		for _, g := range traffic.usual().byPartner(Policy{TierOneShare: share}.Sane()) {
@@ -333,6 +341,11 @@ func TestPlanWarns(t *testing.T) {
 	}
 	if count(g.P80, string(GateMissedBids)) != 0 || count(g.P80-1, string(GateMissedBids)+" takes about") != 1 {
 		t.Errorf("missed bids take %v: %q", g.P80, Plan(traffic, Policy{}).Warnings)
+	}
+	least := slowTraffic()
+	least.Tasks, least.Buckets = [Arms]int{1, 1}, 16
+	if all := strings.Join(Plan(least, Policy{}).Warnings, "; "); strings.Contains(all, "connections reach") {
+		t.Errorf("sixteen clusters are enough: %s", all)
 	}
 	small := findGate(Plan(slowTraffic(), Policy{}), GatePartnersPaired, "c")
 	if all := strings.Join(Plan(slowTraffic(), Policy{TailMargin: .1}).Warnings, "; "); !strings.Contains(all, fmt.Sprintf("(up to %.0f pt)", 100*(small.Detectable+.1))) || !strings.Contains(all, "1 small partners") {

@@ -47,6 +47,10 @@ func TestSpare(t *testing.T) {
 	if r.tolerable(Policy{ErrorFloor: .001, ErrorRatio: 4}) || !r.tolerable(Policy{ErrorFloor: .001, ErrorRatio: 4.45}) || !r.tolerable(Policy{ErrorFloor: .012, ErrorRatio: 1}) {
 		t.Errorf("%v against %v", rates[0], rates[1])
 	}
+	even := Ratio{ByCluster: [Arms]ClusterSums{{N: 1000, X: 4}, {N: 1000, X: 2}}}
+	if !even.tolerable(Policy{ErrorFloor: .004, ErrorRatio: 1}) || !even.tolerable(Policy{ErrorFloor: .001, ErrorRatio: 2}) || even.tolerable(Policy{ErrorFloor: .0039, ErrorRatio: 1.9}) {
+		t.Errorf("at the floor, or the ratio: %v", even.rates())
+	}
 	for what, change := range map[string]func(r *Ratio){
 		"one moment":     func(r *Ratio) { r.ByMoment[1].G = 1 },
 		"all there is":   func(r *Ratio) { r.ByMoment[0].N = 100 },

@@ -117,7 +117,7 @@ func TestWhatIsWorse(t *testing.T) {
 // The proof that is furthest from standing is the one that is waited for; the
 // least of all is shown.
 func TestProofsOfPartners(t *testing.T) {
-	s := Statistics{Partners: []Partner{{Name: "a"}, {Name: "b", Tail: true}}}
+	s := Statistics{Partners: []Partner{{Name: "a"}, {Name: "b", Tail: true}, {Name: "c"}}}
 	voiceOf := func(stream int, log float64) voice {
 		return voice{stream: stream, band: band{-.02, .02, .02}, estimate: estimate{known: true}, proof: proof{Up: log, Down: log + 1}}
 	}
@@ -140,6 +140,11 @@ func TestProofsOfPartners(t *testing.T) {
 			t.Errorf("%d stand, waiting for %q by %s; want %+v", got, r.waits, r.setting, tt)
 		}
 		near(t, "proof", r.Proof, tt.proof, 1e-12)
+	}
+	s.Partners[0].Tail = true
+	first := ruling{}
+	if first.rest(&s, a); first.setting != "tail_margin" {
+		t.Errorf("a small partner, the first of all: %s", first.setting)
 	}
 	if got := (ruling{waits: smallPartners, Finding: Finding{Partner: "x"}}).partner(); got != "x" {
 		t.Errorf("%q", got)
@@ -213,5 +218,59 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		r.Outcome, r.asked = Unsure, true
+	}
+}
+
+// There is room for every stream that partners have, and no more.
+func TestRoomForStreams(t *testing.T) {
+	var s State
+	for _, partners := range []int{1, 3, 2} {
+		seen := Statistics{Partners: make([]Partner, partners), Streams: make([]Stream, 1)}
+		s.fit(&seen)
+		if most := FirstPartner + max(partners, len(s.past.Proofs)-FirstPartner); len(seen.Streams) != FirstPartner+partners || len(s.past.Proofs) != most || len(s.past.Recent) != most {
+			t.Errorf("%d partners: %d streams, %d proofs, %d of late", partners, len(seen.Streams), len(s.past.Proofs), len(s.past.Recent))
+		}
+	}
+	p := proof{Low: 1, High: 2, Up: 9, Down: 5}
+	p.note(1, 2, 7, 3)
+	if p != (proof{Low: 1, High: 2, Up: 9, Down: 7}) {
+		t.Errorf("the best of both: %+v", p)
+	}
+	for _, other := range []proof{{Low: 1, High: 3, Up: 3, Down: 7}, {Low: 0, High: 3, Up: 3, Down: 7}} {
+		if p.note(other.Low, other.High, 7, 3); p != other {
+			t.Errorf("for another band: %+v", p)
+		}
+	}
+	s.past.Ratios[ServedErrors].Proof = proof{Up: requiredLog, Down: requiredLog}
+	if r := s.ruleRatio(&Statistics{}, ServedErrors, GateErrors, 400, true, Policy{}.Sane(), "error_rate", "0.0025"); r.progress != 1 {
+		t.Errorf("proven: %v of the way", r.progress)
+	}
+	s.past.Ratios[ServedErrors].Proof.Down = requiredLog / 2
+	if r := s.ruleRatio(&Statistics{}, ServedErrors, GateErrors, 400, true, Policy{}.Sane(), "error_rate", "0.0025"); r.progress != .5 {
+		t.Errorf("half proven: %v of the way", r.progress)
+	}
+}
+
+// What partners say is laid at the door of the method that says more, and rests
+// on the loudest of them.
+func TestRulingOfPartners(t *testing.T) {
+	s := Statistics{Served: true, Shadowed: 1000, Partners: []Partner{{Name: "a", Traffic: 100}, {Name: "b", Traffic: 100}}}
+	s.Streams = make([]Stream, FirstPartner+2)
+	s.Streams[Overall].Pairs = pairsOf(20000, 150, 150, 200)
+	s.Streams[FirstPartner], s.Streams[FirstPartner+1] = stream(20000, .4), stream(200, .4)
+	s.Streams[FirstPartner].Pairs = pairsOf(20000, 2400, 150, 200)
+	state := new(State).withRoom(&s)
+	c := state.hearPartners(&s, Policy{}.Sane())
+	r := s.rulePartners(c, byPairs, GatePartnersPaired, true)
+	if r.excess() < 0 || r.waits != "a" || r.weight != c.weights[byPairs][0] || r.against != c.mean || !slices.Equal(r.named, []string{"a"}) || r.Partner != "a" {
+		t.Errorf("%+v", r)
+	}
+	if r := s.rulePartners(c, byArms, GatePartnersServed, true); r.against == c.mean || len(r.named) > 0 || r.excess() >= 0 {
+		t.Errorf("arms: %+v", r)
+	}
+	s.Streams[FirstPartner].Pairs = pairsOf(20000, 150, 150, 200)
+	c = new(State).withRoom(&s).hearPartners(&s, Policy{}.Sane())
+	if r := s.rulePartners(c, byPairs, GatePartnersPaired, true); r.weight != 0 || r.waits != "b" || r.Outcome != Unsure {
+		t.Errorf("nothing is wrong with either: %+v", r)
 	}
 }

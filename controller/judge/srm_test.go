@@ -69,6 +69,7 @@ func TestSampleRatioGate(t *testing.T) {
 		{"two tasks, one of them young", []float64{3}, []float64{90}, false},
 		{"few connections", []float64{1}, []float64{9}, true},
 		{"nothing", nil, nil, true},
+		{"no control yet", []float64{300, 280, 350, 250}, nil, true},
 	} {
 		w := weighSplit(loads(tt.candidate, tt.control), 1.5)
 		if w.even != tt.even {

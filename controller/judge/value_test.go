@@ -333,7 +333,7 @@ func TestValueOfPartners(t *testing.T) {
 	}
 	alone := s
 	alone.Values = alone.Values[:FirstPartner]
-	if m := weighAllValue(&alone, p); m.against != m.all.against || m.loudest != -1 {
+	if m := weighAllValue(&alone, p); !m.all.known || m.against != m.all.against || m.loudest != -1 {
 		t.Errorf("without partners: %+v", m)
 	}
 	alone.Values = alone.Values[:1]

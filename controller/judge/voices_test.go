@@ -139,6 +139,11 @@ func TestHomogeneity(t *testing.T) {
 	if want := map[bool]string{true: "a"}[one.against > v.against]; r.Partner != want || !r.holds || r.Clusters != 400 || r.Requests != 20000 {
 		t.Errorf("%+v", r)
 	}
+	quiet := s
+	quiet.Streams = []Stream{{Pairs: live, Live: live, Beside: live}, {}, s.Streams[Overall]}
+	if r := quiet.ruleLive(Policy{}.Sane()); r.Partner != "a" {
+		t.Errorf("one partner is louder than all: %+v", r)
+	}
 	s.Streams[FirstPartner] = Stream{Pairs: live, Live: live, Beside: live}
 	if r := s.ruleLive(Policy{}.Sane()); r.Partner != "" {
 		t.Errorf("all partners are louder than one that agrees: %+v", r)
