@@ -158,6 +158,13 @@ func TestPackedReportsThatMakeNoSense(t *testing.T) {
 			}
 		})
 	}
+	most := tallytest.Blank("a", judge.Control, 1)
+	for n, packs := range map[int64]bool{1<<31 - 1: true, 1 << 31: false} { // of which nobody can count more
+		most.Partners["acme"] = tally.Columns{Scored: []int64{n}}
+		if got := most.Pack(); (got.Partners == nil) != packs {
+			t.Errorf("%d is packed: %v", n, !packs)
+		}
+	}
 	long := tallytest.Blank("a", judge.Control, 65)
 	long.Partners["acme"] = tallytest.BlankColumns(65)
 	long.Partners["acme"].Scored[64] = 1

@@ -164,6 +164,16 @@ func TestPastIsAnExcess(t *testing.T) {
 	}
 }
 
+// A canary has the past of its own task, where that served stable beforehand.
+func TestAncestors(t *testing.T) {
+	var s State
+	s.tables[judge.CandidateArm].blocks = make([]block, 3)
+	s.rows = []row{{slots: [tables]int{0, noSlot, 0}}, {slots: [tables]int{1, 2, 1}}, {slots: [tables]int{noSlot, 3, 2}}}
+	if got := s.ancestors(judge.CandidateArm); !slices.Equal(got, []int{noSlot, 2, noSlot}) {
+		t.Errorf("%v", got)
+	}
+}
+
 // The past of the tail is that of its partners.
 func TestPastOfTheTail(t *testing.T) {
 	var s State
