@@ -50,10 +50,11 @@ func TestInterop(t *testing.T) {
 	}
 	for _, language := range clientLanguages {
 		t.Run(language, func(t *testing.T) {
-			c := exec.CommandContext(t.Context(), filepath.Join("..", "deploy", "clients", "run.sh"), language)
-			c.Env = append(c.Environ(), known...)
-			c.Env = append(c.Env, "CUTS="+between(t, task.data, cuts), "STALLS="+between(t, task.data, stalls))
-			outside(t, c)
+			outside(t, clientOf(t, language, task.data, known))
+			other := clientOf(t, language, task.data, append(slices.Clone(known), "TLS="+secure.data)) // which the certificate does not name
+			if said, err := other.CombinedOutput(); err == nil {
+				t.Errorf("takes another host's certificate: %s", said)
+			}
 		})
 	}
 	for _, one := range []bareTask{task, secure} {
@@ -61,6 +62,14 @@ func TestInterop(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// clientOf is a client that is about to be run, with a network that fails it.
+func clientOf(t *testing.T, language, task string, known []string) *exec.Cmd {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), filepath.Join("..", "deploy", "clients", "run.sh"), language)
+	c.Env = append(append(c.Environ(), known...), "CUTS="+between(t, task, cuts), "STALLS="+between(t, task, stalls))
+	return c
 }
 
 // outside runs a client.

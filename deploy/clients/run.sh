@@ -78,7 +78,7 @@ c_glib)
 	pkg-config --exists thrift_c_glib || { echo "there is no thrift_c_glib: $language is left out"; exit 77; }
 	generate c_glib
 	"$CC" -I"$made" "-DTHRIFT_VERSION=\"$(pkg-config --modversion thrift_c_glib)\"" $(pkg-config --cflags thrift_c_glib gobject-2.0) \
-		-o "$cache/client" "$here/client.c" "$made"/*.c $(pkg-config --libs thrift_c_glib gobject-2.0)
+		-o "$cache/client" "$here/client.c" "$made"/*.c $(pkg-config --libs thrift_c_glib gobject-2.0 libcrypto)
 	"$cache/client"
 	;;
 ruby)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -164,7 +165,9 @@ func main() {
 	check(err == nil, "read the CA: %v", err)
 	roots := x509.NewCertPool()
 	check(roots.AppendCertsFromPEM(pem), "no CA in %s", os.Getenv("CA"))
-	secure := &filter{address: os.Getenv("TLS"), secure: &tls.Config{RootCAs: roots, ServerName: "localhost"}}
+	host, _, err := net.SplitHostPort(os.Getenv("TLS"))
+	check(err == nil, "%v", err)
+	secure := &filter{address: os.Getenv("TLS"), secure: &tls.Config{RootCAs: roots, ServerName: host}}
 	secure.scores("almera", "SCORE")
 	build, _ := debug.ReadBuildInfo()
 	for _, d := range build.Deps {

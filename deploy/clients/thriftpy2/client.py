@@ -1,6 +1,7 @@
 """An auction server's side of a filter, with thriftpy2. Where it raises, the auction calls every partner."""
 
 import os
+import ssl
 import sys
 from importlib.metadata import version
 from socket import timeout
@@ -45,8 +46,10 @@ class Filter:
             raise
 
     def open(self):
+        # A CA alone would take any certificate of it, whatever its host.
+        context = ssl.create_default_context(cafile=self.ca) if self.ca else None
         self.client = make_client(
-            adfilter.AdFilter, self.host, self.port, timeout=TIMEOUT_MS, cafile=self.ca,
+            adfilter.AdFilter, self.host, self.port, timeout=TIMEOUT_MS, ssl_context=context,
             proto_factory=TBinaryProtocolFactory(), trans_factory=TBufferedTransportFactory())
 
     def close(self):
