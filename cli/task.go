@@ -52,6 +52,7 @@ func taskIn(env func(string) string) *cobra.Command {
 	f.StringVar(&s.ControlFiles.CA, "control-ca", "", "`file` of the CA whose certificates controllers must show")
 	f.StringVar(&s.DataFiles.Cert, "cert", "", "`file` of the data port's certificate, in PEM; read again when it changes ; no TLS where it is left out")
 	f.StringVar(&s.DataFiles.Key, "key", "", "`file` of its key")
+	f.BoolVar(&s.ProxyProtocol, "proxy-protocol", false, "take auctions only from connections that begin with a PROXY protocol header, v1 or v2, as a load balancer's may")
 	f.TextVar(&level, "log-level", slog.LevelInfo, "`level` of what is logged: debug, info, warn or error")
 	f.IntVar(&s.MaxConnections, "max-connections", s.MaxConnections, "`number` of connections for auctions at once")
 	f.IntVar(&s.MaxInHand, "max-in-hand", s.MaxInHand, "`number` of requests scored at once")

@@ -111,7 +111,8 @@ func TestGarbageIsClosed(t *testing.T) {
 	}{
 		{"http", []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Garbage},
 		{"tls hello", []byte{0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03}, Garbage},
-		{"proxy protocol", []byte("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), Garbage},
+		{"proxy protocol", []byte("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), Proxied},
+		{"proxy protocol, version 2", []byte(proxySignature + "\x20\x00\x00\x00"), Proxied},
 		{"empty frame", frame(0, 0, 0, 0, 0, 0, 0), Garbage},
 		{"huge frame", frame(1<<24-1, 0x80, 1, 0, 1, 0x7f, 0xff, 0xff, 0xff), FramedBinary},
 		{"huge frame without version", frame(1<<24-1, 0, 0, 0, 6), Garbage},

@@ -22,14 +22,15 @@ const (
 // door lets connections in through one port, gives limit of them a seat, and
 // knows who is inside.
 type door struct {
-	name  string
-	limit int
-	serve func(ctx context.Context, w *wire)
-	porch *porch // nil where everybody gets a seat at once
-	sizes wireLimits
-	known *identity.Keeper // with certificates where connections are encrypted; nil for none
-	log   *slog.Logger
-	m     *metrics
+	name    string
+	limit   int
+	serve   func(ctx context.Context, w *wire)
+	porch   *porch // nil where everybody gets a seat at once
+	sizes   wireLimits
+	proxied bool             // connections begin with a PROXY protocol header
+	known   *identity.Keeper // with certificates where connections are encrypted; nil for none
+	log     *slog.Logger
+	m       *metrics
 
 	inside    sync.WaitGroup
 	mu        sync.Mutex
@@ -137,7 +138,7 @@ func (d *door) host(ctx context.Context, w *wire) {
 		w.beHeard(time.Now().Add(most))
 	}
 	switch {
-	case !d.shakeHands(ctx, w.conn, most), d.porch != nil && !d.porch.known(w):
+	case !d.passProxy(w.conn, most), !d.shakeHands(ctx, w.conn, most), d.porch != nil && !d.porch.known(w):
 	case d.porch == nil, d.seat(w):
 		d.serve(ctx, w)
 	default:

@@ -29,6 +29,8 @@ type Options struct {
 	Control *identity.Keeper // who may use the control port; nil for everybody who reaches it
 	Data    *identity.Keeper // certificates of the data port; nil for none
 
+	ProxyProtocol bool // connections to the data port begin with its header, of version 1 or 2
+
 	MaxConnections  int           // on the data port
 	MaxInHand       int           // requests scored at once
 	MaxWait         time.Duration // of a request for its turn; then it is forwarded
@@ -158,6 +160,7 @@ func New(o Options) (*Task, error) {
 	t.log = o.Log.With("fleet", o.Fleet, "task", o.Name)
 	sizes := wireLimits{message: o.MaxMessageBytes, elements: o.MaxElements, idle: o.IdleTimeout, read: o.ReadTimeout, write: o.WriteTimeout}
 	t.data = t.door("data", o.MaxConnections, sizes, o.Data, t.serveData)
+	t.data.proxied = o.ProxyProtocol
 	sizes.message, sizes.idle = maxControlMessageBytes, min(o.IdleTimeout, controlIdle)
 	t.control = t.door("control", maxControlConnections, sizes, o.Control, t.serveControl)
 	t.control.porch = &porch{limit: maxStrangers, time: introduction, known: t.introduced, turnAway: t.turnAway}

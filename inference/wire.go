@@ -27,6 +27,8 @@ const (
 	UnframedOld     Dialect = "unframed_old" // the same without frames
 	Silent          Dialect = "silent"       // closed before it said anything, as health checks do
 	NoTLS           Dialect = "no_tls"       // not encrypted, or not as it should be, where that is wanted
+	NoProxy         Dialect = "no_proxy"     // no PROXY protocol header, or none that can be read, where one is wanted
+	Proxied         Dialect = "proxied"      // such a header where none is taken: --proxy-protocol
 	Garbage         Dialect = "garbage"      // none of ours: HTTP, TLS, noise
 )
 
@@ -234,6 +236,8 @@ func (w *wire) recognise() (Dialect, error) {
 		return Garbage, err
 	}
 	switch w.dialect = dialectOf(head); {
+	case w.dialect == Garbage && w.proxied():
+		return Proxied, errNotOurs
 	case w.dialect == Garbage:
 		return Garbage, errNotOurs
 	case w.dialect == FramedOld && binary.BigEndian.Uint32(head) > uint32(w.limits.message):
