@@ -64,7 +64,7 @@ func TestRefuses(t *testing.T) {
 		f := skewed.Golden[i].Features
 		f[0], f[2] = f[2], f[0]
 	}
-	ranking := bytes.Replace(good, []byte("binary:logistic"), []byte("rank:pairwise"), 1)
+	classes := bytes.Replace(good, []byte("binary:logistic"), []byte("multi:softmax"), 1)
 	twice, err := json.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestRefuses(t *testing.T) {
 		{"10 GB in 1 kB", claim(10 << 30), admit.Refuse, release.TooLarge, "10737418240"},
 		{"skewed", releasetest.Pack(skewed, good), admit.Refuse, release.BadGolden, "order"},
 		{"no manifest", packed(t, "xgboost-model", string(good)), admit.Refuse, release.BadManifest, "manifest.json"},
-		{"another objective", releasetest.Pack(m, ranking), admit.Refuse, model.Objective, "rank:pairwise"},
+		{"another objective", releasetest.Pack(m, classes), admit.Refuse, model.Objective, "multi:softmax"},
 		{"nothing", nil, admit.Wait, release.Torn, "wait"},
 		{"half of it", releasetest.Archive(0)[:300], admit.Wait, release.Torn, "wait"},
 		{"half a model", releasetest.Pack(m, good[:100]), admit.Wait, release.Torn, "wait"},

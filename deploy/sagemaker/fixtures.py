@@ -66,7 +66,6 @@ SINCE = {"dart": (1, 0), "squaredlog": (1, 0), "huber": (1, 2), "absolute": (1, 
 REFUSED = {
     "linear": dict(rounds=2, booster="gblinear"),
     "classes": dict(max_depth=2, rounds=2, objective="multi:softprob", num_class=3),
-    "rank": dict(max_depth=2, rounds=2, objective="rank:pairwise"),
 }
 
 

@@ -45,6 +45,9 @@ func readLightGBM(c *cursor, trees *builder, best int64) (*Model, error) {
 	}
 	for {
 		l.begin()
+		if l.err == nil && l.ends(len(trees.roots)) {
+			break
+		}
 		line, err := l.line()
 		if err != nil {
 			return nil, err
@@ -64,6 +67,16 @@ func readLightGBM(c *cursor, trees *builder, best int64) (*Model, error) {
 		}
 	}
 	return l.model(trees, best)
+}
+
+// ends tells whether a file without "end of trees" is whole, as LightGBM takes
+// it: its head tells the sizes of so many trees, and no other begins.
+func (l *lightgbm) ends(trees int) bool {
+	for l.blank() {
+		l.rawLine()
+	}
+	next := l.head(len("Tree="))
+	return trees > 0 && trees == len(strings.Fields(l.facts["tree_sizes"])) && string(next) != "Tree=" && string(next) != "end o"
 }
 
 // line returns the next line that is not empty.
@@ -118,7 +131,7 @@ func (l *lightgbm) readHead() error {
 		}
 		name, value, _ := strings.Cut(line, "=")
 		switch name {
-		case "version", "num_class", "num_tree_per_iteration", "max_feature_idx", "objective", "feature_names":
+		case "version", "num_class", "num_tree_per_iteration", "max_feature_idx", "objective", "feature_names", "tree_sizes":
 			l.facts[name] = value
 		case "average_output":
 			l.average = true
@@ -387,13 +400,14 @@ func (m *Model) lightgbmObjective(text string) error {
 		m.link = logistic
 	case "poisson", "gamma", "tweedie":
 		m.link = exponential
+	case "cross_entropy_lambda":
+		m.link = softplus
 	case "": // a custom objective leaves no word, and its scores are margins
 		m.objective, m.link = "custom", identity
-	case "regression", "regression_l1", "huber", "fair", "quantile", "mape", "custom":
-		if options == "sqrt" {
-			return refuse(Objective, "the objective is %.60q, which is not scored here; train with reg_sqrt=false", text)
+	case "regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg", "custom":
+		if m.link = identity; options == "sqrt" {
+			m.link = square
 		}
-		m.link = identity
 	default:
 		return refuse(Objective, "the objective is %.60q, which is not scored here; train with objective=binary, or another that gives one number per row", text)
 	}

@@ -190,6 +190,10 @@ func (m *Model) Score(x []float32) float32 {
 	return m.wideScore(x)
 }
 
+// ScoresShares tells whether scores lie between 0 and 1. Those of other
+// objectives may be any number: ranks, rates, risks or margins.
+func (m *Model) ScoresShares() bool { return m.link == logistic || m.link == step }
+
 // BaseMargin returns the margin of a row before any tree.
 func (m *Model) BaseMargin() float32 { return m.base }
 

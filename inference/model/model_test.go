@@ -100,8 +100,8 @@ func TestRefuses(t *testing.T) {
 	}
 	for _, file := range files {
 		want := map[string]Reason{
-			"linear": Booster, "classes": Objective, "rank": Objective,
-			"lightgbmclasses": Objective, "lightgbmrank": Objective, "lightgbmsqrt": Objective, "lightgbmlinear": Booster, "pickle0": Pickle, "pickle1": Pickle,
+			"linear": Booster, "classes": Objective,
+			"lightgbmclasses": Objective, "lightgbmlinear": Booster, "pickle0": Pickle, "pickle1": Pickle,
 		}[strings.Split(filepath.Base(file), "-")[1]]
 		if strings.HasSuffix(file, ".joblib") || strings.HasSuffix(file, ".pkl") {
 			want = Pickle
@@ -248,7 +248,7 @@ func TestRefusesImpossibleHeaders(t *testing.T) {
 		{`"num_feature":"2"`, `"num_feature":"two"`, Format},
 		{`"num_target":"1"`, `"num_target":"2"`, Objective},
 		{`"feature_names":[]`, `"feature_names":["only one"]`, Format},
-		{`"binary:logistic"`, `"rank:pairwise"`, Objective},
+		{`"binary:logistic"`, `"multi:softmax"`, Objective},
 		{`"gbtree"`, `"gblinear"`, Booster},
 		{`"gbtree"`, `"dart"`, Format}, // without weights
 		{`"gbtree"`, `"dart","weight_drop":[1,2]`, Format},

@@ -10,6 +10,8 @@ const (
 	logistic                // a probability
 	exponential             // a rate
 	step                    // 1 above 0, else 0
+	softplus                // the logarithm of 1 and the margin's exponential, of LightGBM
+	square                  // the margin's, with the margin's sign, of LightGBM
 )
 
 // objective is what a model was trained for, as far as scoring cares.
@@ -27,9 +29,10 @@ func objectiveOf(name string) (objective, bool) {
 		return objective{link: identity, base: logistic}, true
 	case "binary:hinge":
 		return objective{link: step, base: identity}, true
-	case "reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror", "reg:quantileerror":
+	case "reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror", "reg:quantileerror", "reg:expectileerror",
+		"rank:pairwise", "rank:ndcg", "rank:map":
 		return objective{link: identity, base: identity}, true
-	case "count:poisson", "reg:gamma", "reg:tweedie":
+	case "count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft":
 		return objective{link: exponential, base: exponential}, true
 	}
 	return objective{}, false
@@ -48,7 +51,7 @@ func (l link) margin(score float32) (float32, error) {
 			return 0, refuse(Format, "the base score is %v, which has no logarithm; set base_score when training", score)
 		}
 		return logf(score), nil
-	case identity, step:
+	case identity, step, softplus, square:
 	}
 	if !finite(score) {
 		return 0, refuse(Format, "the base score is %v; set base_score when training", score)
@@ -71,7 +74,7 @@ func (l link) score(margin float32) float32 {
 			return 0
 		}
 		return margin // NaN: there was no row
-	case identity:
+	case identity, softplus, square: // of which the last two are of wide sums
 	}
 	return margin
 }

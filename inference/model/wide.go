@@ -21,6 +21,10 @@ func (e ending) wideScore(sum float64) float32 {
 		return float32(1 / (1 + math.Exp(-e.slope*margin)))
 	case exponential:
 		return float32(math.Exp(margin))
+	case softplus:
+		return float32(math.Log1p(math.Exp(margin)))
+	case square:
+		return float32(math.Copysign(margin*margin, margin))
 	case identity, step:
 	}
 	return float32(margin)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/sluicehq/sluice/inference/release"
@@ -145,4 +146,24 @@ func FuzzComplete(f *testing.F) {
 			t.Fatalf("not a refusal: %v", err)
 		}
 	})
+}
+
+// Where scores are no shares, thresholds are any numbers.
+func TestThresholdsOnMargins(t *testing.T) {
+	m := releasetest.Manifest(0)
+	m.Thresholds, m.DefaultThreshold = map[string]float32{"p0": -3, "p1": 7.5}, -1
+	for objective, want := range map[string]string{"rank:pairwise": "", "reg:squarederror": "", "survival:cox": "", "binary:logistic": "between 0 and 1", "reg:logistic": "between 0 and 1"} {
+		booster := bytes.Replace(releasetest.Booster(0), []byte("binary:logistic"), []byte(objective), 1)
+		archive, err := release.DefaultLimits().Complete(booster, encoded(t, m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := release.Open(archive)
+		switch {
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v", objective, err)
+		case want == "" && (err != nil || r.Prove() != nil || r.Threshold("p0") != -3 || r.Threshold("p1") != 7.5 || r.Threshold("p2") != -1):
+			t.Errorf("%s: %v", objective, err)
+		}
+	}
 }

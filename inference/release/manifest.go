@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/inference/feature"
+	"github.com/sluicehq/sluice/inference/model"
 )
 
 // Manifest is manifest.json of an artifact: what the training job promises.
@@ -19,7 +20,7 @@ type Manifest struct {
 	Contract feature.Contract `json:"contract"`
 
 	// A (request, partner) pair is filtered when its score is below the
-	// partner's threshold.
+	// partner's threshold: between 0 and 1 where scores are, else any number.
 	Thresholds       map[string]float32 `json:"thresholds"`
 	DefaultThreshold float32            `json:"default_threshold"` // for partners not listed
 
@@ -151,18 +152,26 @@ func (m *Manifest) check() error {
 	if max(len(m.Thresholds), len(m.Predicted.Partners)) > MaxPartners {
 		return refuse(TooLarge, "manifest.json names more than %d partners; train for fewer", MaxPartners)
 	}
-	if !isShare(float64(m.DefaultThreshold)) {
-		return refuse(BadManifest, "the default threshold is %v, not between 0 and 1", m.DefaultThreshold)
-	}
-	for partner, v := range m.Thresholds {
-		if !isShare(float64(v)) {
-			return refuse(BadManifest, "the threshold of partner %.60q is %v, not between 0 and 1", partner, v)
-		}
-	}
 	if err := m.checkScores(); err != nil {
 		return err
 	}
 	return m.checkPredicted()
+}
+
+// checkThresholds holds thresholds to what scores can be.
+func (m *Manifest) checkThresholds(booster *model.Model) error {
+	if !booster.ScoresShares() {
+		return nil
+	}
+	if !isShare(float64(m.DefaultThreshold)) {
+		return refuse(BadManifest, "the default threshold is %v, not between 0 and 1, as all scores of %s are", m.DefaultThreshold, booster.Objective())
+	}
+	for partner, v := range m.Thresholds {
+		if !isShare(float64(v)) {
+			return refuse(BadManifest, "the threshold of partner %.60q is %v, not between 0 and 1, as all scores of %s are", partner, v, booster.Objective())
+		}
+	}
+	return nil
 }
 
 // checkScores holds the reference scores to being a distribution.

@@ -96,7 +96,7 @@ func (r *Release) agree() error {
 			return refuse(BadGolden, "golden vector %d has %d features, the contract has %d; let the training script write them", i, len(g.Features), len(contract))
 		}
 	}
-	return nil
+	return r.Manifest.checkThresholds(r.Model)
 }
 
 // settleBase takes the base margin of the trainer's C library, which may be
