@@ -32,6 +32,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 
 import numpy as np
 import xgboost as xgb
@@ -61,6 +62,7 @@ SCORE_BINS = 64
 def main() -> None:
     options = arguments()
     with tempfile.TemporaryDirectory() as folder:
+        options.sluice = runnable(options.sluice, pathlib.Path(folder))
         made = train(options, pathlib.Path(folder))
     made.save(options)
 
@@ -68,7 +70,7 @@ def main() -> None:
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     env = os.environ.get
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--train", default=env("SM_CHANNEL_TRAIN"), help="log of auctions: a file or a folder of *.jsonl and *.jsonl.gz")
+    p.add_argument("--train", default=env("SM_CHANNEL_TRAIN"), help="log of auctions: a file, or a folder with files in it at any depth, plain or gzip, whatever they are called")
     p.add_argument("--validation", default=env("SM_CHANNEL_VALIDATION"), help="log for thresholds and prediction; without it a part of --train is kept back")
     p.add_argument("--model-dir", default=env("SM_MODEL_DIR"), help="folder for xgboost-model and manifest.json")
     p.add_argument("--archive", help="write model.tar.gz here, the same bytes for the same model")
@@ -85,7 +87,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--filter-rates", help="instead: a JSON file with a share per partner, or a manifest.json whose prediction to keep")
     p.add_argument("--intended-change", type=float, help="points added to the overall filter rate on purpose, e.g. 0.05")
     p.add_argument("--why", default="", help="the reason for --intended-change")
-    options = p.parse_args(argv)
+    options = p.parse_args(dashed(sys.argv[1:] if argv is None else argv))
     if not options.train:
         p.error("--train is missing: name a log of auctions")
     if not options.model_dir and not options.archive:
@@ -93,6 +95,26 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     if options.intended_change is not None and not options.why:
         p.error("--why is missing: an intended change needs a reason")
     return options
+
+
+def dashed(argv: list[str]) -> list[str]:
+    """Spells options with dashes, which some give as hyperparameters with underscores."""
+    spelled = []
+    for word in argv:
+        name, is_, value = word.partition("=")
+        spelled.append((name.replace("_", "-") if name.startswith("--") else name) + is_ + value)
+    return spelled
+
+
+def runnable(sluice: str, folder: pathlib.Path) -> str:
+    """Returns a sluice that can be run: a channel brings files without leave to run them."""
+    given = pathlib.Path(sluice)
+    if not given.is_file() or os.access(given, os.X_OK):
+        return sluice
+    copy = folder / "sluice"
+    shutil.copyfile(given, copy)
+    copy.chmod(0o755)
+    return str(copy)
 
 
 @dataclasses.dataclass
@@ -161,17 +183,17 @@ class Log:
 
     @classmethod
     def read(cls, source: str, to: pathlib.Path) -> "Log":
-        """Gathers a file, or the files of a folder in the order of their names."""
-        given = pathlib.Path(source)
-        files = [given] if given.is_file() else sorted(given.glob("*.jsonl")) + sorted(given.glob("*.jsonl.gz"))
+        """Gathers a file, or the files of a folder at any depth in the order of their names."""
+        files = logs_in(pathlib.Path(source))
         if not files:
-            sys.exit(f"{source}: no log of auctions there; put *.jsonl or *.jsonl.gz into it")
+            sys.exit(f"{source}: no log of auctions there; put files of JSON lines into it")
+        auctions = 0
         with open(to, "wb") as out:
             for file in files:
-                with gzip.open(file) if file.suffix == ".gz" else open(file, "rb") as lines:
-                    shutil.copyfileobj(lines, out)
-        with open(to, "rb") as lines:
-            return cls(to, sum(1 for _ in lines))
+                for line in lines_of(file):
+                    out.write(line + b"\n")
+                    auctions += 1
+        return cls(to, auctions)
 
     def split(self, folder: pathlib.Path, name: str, weights: list[int]) -> list["Log"]:
         """Deals the lines out in turn, weights[i] of every sum(weights) to log i."""
@@ -193,6 +215,66 @@ class Log:
         with open(self.path, "rb") as lines:
             for line in lines:
                 yield json.loads(line)
+
+
+def logs_in(source: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the files of a log, but for the hidden ones and the marks that jobs leave, such as _SUCCESS."""
+    if source.is_file():
+        return [source]
+    found = (path for path in source.rglob("*") if path.is_file())
+    return sorted(path for path in found if not any(part[0] in "._" for part in path.relative_to(source).parts))
+
+
+def lines_of(file: pathlib.Path):
+    """Yields the lines of a file that are not empty. A last line that was torn off,
+    as by a writer that was stopped, is left out, and said so; any other that is no
+    auction ends the work."""
+    number, pending = 0, None
+    for line in raw_lines(file):
+        if pending is not None:
+            yield whole(pending, file, number)
+        number, pending = number + 1, line
+        if not line.strip():
+            pending = None
+    if pending is None:
+        return
+    if pending.endswith(b"\n") or is_json(pending):
+        yield whole(pending, file, number)
+    else:
+        print(f"{file}: its last line, {number}, is torn and left out", file=sys.stderr)
+
+
+def raw_lines(file: pathlib.Path):
+    """Yields lines as they stand, of what can be unpacked where the file is gzip."""
+    with open(file, "rb") as plain:
+        packed = plain.read(2) == b"\x1f\x8b"
+    with gzip.open(file) if packed else open(file, "rb") as lines:
+        try:
+            yield from lines
+        except EOFError:
+            print(f"{file}: it ends in the middle; what came before is taken", file=sys.stderr)
+        except (gzip.BadGzipFile, zlib.error) as err:
+            sys.exit(f"{file}: it cannot be unpacked ({err}); upload it again, or take it out")
+
+
+def is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def whole(line: bytes, file: pathlib.Path, number: int) -> bytes:
+    """Returns a line that is an auction."""
+    try:
+        auction = json.loads(line)
+    except ValueError as err:
+        sys.exit(f"{file}, line {number}: it is no JSON ({err}); a log is a line of JSON per auction")
+    shape = {"ts": int, "request": dict, "partners": list}
+    if not isinstance(auction, dict) or not all(isinstance(auction.get(key), kind) for key, kind in shape.items()):
+        sys.exit(f'{file}, line {number}: it is no auction; write {{"ts": milliseconds, "request": {{...}}, "partners": [...], "bidders": [...]}}')
+    return line.strip()
 
 
 # ---- rows, from the serving code

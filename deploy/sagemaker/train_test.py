@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Tests how train.py finds and reads logs, and what SageMaker hands it.
+
+    python train_test.py
+
+needs neither XGBoost nor NumPy: nothing is trained.
+"""
+
+import contextlib
+import gzip
+import io
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+import unittest.mock
+
+for module in ("numpy", "xgboost"):
+    try:
+        __import__(module)
+    except ImportError:
+        sys.modules[module] = unittest.mock.MagicMock()
+
+import train  # noqa: E402
+
+AUCTION = b'{"ts": 1, "request": {"id": "%d"}, "partners": ["a"], "bidders": []}'
+
+
+def lines(*numbers):
+    return [AUCTION % number for number in numbers]
+
+
+class Logs(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder, self.out = pathlib.Path(scratch.name) / "log", pathlib.Path(scratch.name) / "out.jsonl"
+        self.folder.mkdir()
+
+    def put(self, name, content):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def read(self):
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            log = train.Log.read(str(self.folder), self.out)
+        got = self.out.read_bytes().splitlines()
+        self.assertEqual(log.auctions, len(got))
+        return got, said.getvalue()
+
+    def test_folders_and_names(self):
+        self.put("dt=2026-11-02/part-0.json.gz", gzip.compress(b"\n".join(lines(3, 4)) + b"\n"))
+        self.put("dt=2026-11-01/part-0.jsonl", b"\n".join(lines(1, 2)) + b"\n")
+        self.put("dt=2026-11-03/hour=00/0", lines(5)[0] + b"\n")
+        self.put("dt=2026-11-03/hour=01/1.gz", lines(6)[0] + b"\n")  # which is not packed, whatever it is called
+        self.put("dt=2026-11-03/_SUCCESS", b"")
+        self.put("dt=2026-11-03/.part-0.crc", b"crc\0")
+        self.put("_temporary/0/part-9", b"half an auction")
+        got, said = self.read()
+        self.assertEqual((got, said), (lines(1, 2, 3, 4, 5, 6), ""))
+
+    def test_no_newline_at_the_end(self):
+        self.put("a", lines(1)[0])
+        self.put("b", b"\r\n\n".join(lines(2, 3)))
+        got, said = self.read()
+        self.assertEqual((got, said), (lines(1, 2, 3), ""))
+
+    def test_torn(self):
+        self.put("a.jsonl", b"\n".join(lines(1, 2))[:-9])
+        self.put("b.gz", gzip.compress(b"\n".join(lines(*range(3, 3000))), 0)[:1000])
+        got, said = self.read()
+        self.assertEqual(got[:2], [lines(1)[0], lines(3)[0]])
+        self.assertLess(len(got), 20)
+        self.assertIn("a.jsonl: its last line, 2, is torn", said)
+        self.assertIn("b.gz: it ends in the middle", said)
+
+    def test_refusals(self):
+        for content, word in (
+            (b"no json\n" + lines(1)[0], "line 1: it is no JSON"),
+            (lines(1)[0] + b"\n" + lines(2)[0] + lines(3)[0] + b"\n", "line 2: it is no JSON"),
+            (b'{"request": {}}\n', "line 1: it is no auction"),
+            (b"[]\n", "line 1: it is no auction"),
+            (b"\x1f\x8b\x08\x00 nothing that was packed", "cannot be unpacked"),
+        ):
+            self.put("log", content)
+            with self.assertRaises(SystemExit) as ended:
+                self.read()
+            self.assertIn(word, str(ended.exception))
+            self.assertIn(str(self.folder / "log"), str(ended.exception))
+
+    def test_nothing(self):
+        self.put("_SUCCESS", b"")
+        with self.assertRaises(SystemExit) as ended:
+            self.read()
+        self.assertIn("no log of auctions", str(ended.exception))
+
+
+class Given(unittest.TestCase):
+    def test_underscores(self):
+        options = train.arguments(["--train", "a_b", "--archive", "x_y", "--min_count", "7", "--max_lost_bids=0.5"])
+        self.assertEqual((options.train, options.archive, options.min_count, options.max_lost_bids), ("a_b", "x_y", 7, 0.5))
+
+    def test_binary_without_leave_to_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            scratch, given = pathlib.Path(folder) / "scratch", pathlib.Path(folder) / "sluice"
+            scratch.mkdir()
+            given.write_bytes(b"#!/bin/sh\n")
+            given.chmod(0o644)
+            copy = train.runnable(str(given), scratch)
+            self.assertTrue(os.access(copy, os.X_OK))
+            self.assertEqual((given.stat().st_mode & 0o777, pathlib.Path(copy).read_bytes()), (0o644, b"#!/bin/sh\n"))
+            self.assertEqual(train.runnable(copy, scratch), copy)
+            self.assertEqual(train.runnable("sluice", scratch), "sluice")
+
+
+if __name__ == "__main__":
+    unittest.main()
