@@ -15,7 +15,9 @@ STEPS    ?= 2000
 NIGHTS   ?= 20s
 TIMES    ?= 200
 SIMULATE ?= middle
-BENCH_TAGS = $(shell test -e /usr/include/xgboost/c_api.h && command -v $(or $(CC),cc) >/dev/null && echo -tags xgboost)
+PYTHON   ?= python3
+OTHERS   := $(TOOLS)/others/bin/python
+BENCH_TAGS = $(shell test -x $(OTHERS) && command -v $(or $(CC),cc) >/dev/null && echo -tags others)
 
 .PHONY: help build demo test race fuzz bench lint generate verify models clean interop soak recovery nights faults mutants gremlins bench-check bench-scale simulate
 
@@ -73,11 +75,15 @@ gremlins: $(GREMLINS) ## change PURE packages in every small way, and see that 9
 $(GREMLINS):
 	GOBIN=$(TOOLS) $(GO) install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 
-bench: ## measure Sluice against what one would use instead
-	cd bench && $(GO) run $(BENCH_TAGS) .
+bench: $(OTHERS) ## measure Sluice against what one would use instead
+	cd bench && $(GO) run $(BENCH_TAGS) . -others $(OTHERS)
 
-bench-check: ## the same, and fail where a goal is missed
-	cd bench && $(GO) test $(BENCH_TAGS) . && $(GO) run $(BENCH_TAGS) . -check
+bench-check: $(OTHERS) ## the same, and fail where a goal is missed
+	cd bench && $(GO) test $(BENCH_TAGS) . && $(GO) run $(BENCH_TAGS) . -others $(OTHERS) -check
+
+# The newest that this Python gets; without them, their rows are skipped.
+$(OTHERS):
+	-$(PYTHON) -m venv $(TOOLS)/others && $(OTHERS) -m pip install -q numpy scipy packaging xgboost tl2cgen treelite || rm -rf $(TOOLS)/others
 
 bench-scale: ## what a request costs by connections, partners and trees
 	cd bench && $(GO) run . -scale

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -34,18 +35,62 @@ func TestAllEvaluatorsAgree(t *testing.T) {
 	}
 }
 
-func TestXGBoostAgrees(t *testing.T) {
-	r, err := newRivals(40, 6)
+// So must the trained model be what it was saved as, and its auctions different.
+func TestTrainedAgrees(t *testing.T) {
+	r, err := trainedRivals(benchTrees)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := openXGBoost(r.f.json(), benchFeatures)
+	ours, is := r.prepared(r.of)
+	if is != fastest() {
+		t.Errorf("the evaluator is %s, want %s", is, fastest())
+	}
+	if _, _, n := r.race(ours, r.naive, 3); n != 0 {
+		t.Errorf("%d margins differ", n)
+	}
+	o, err := openOthers(t.Context(), "../.tools/others/bin/python", r.f)
 	if err != nil {
 		t.Skip(err)
 	}
-	defer b.close()
-	if _, _, n := r.race(b.margins, r.naive, 3); n != 0 {
-		t.Errorf("%d margins differ", n)
+	defer o.close()
+	if _, _, n := r.race(o.margins, r.naive, 3); n != 0 {
+		t.Errorf("%d margins differ from XGBoost's", n)
+	}
+	size := benchPartners * benchFeatures
+	rows, got, want := r.auctions(1, 1), make([]float32, benchPartners), make([]float32, benchPartners)
+	o.compiled(rows[:size], got)
+	r.naive(rows[:size], want)
+	for i := range got {
+		if math.Abs(float64(got[i]-want[i])) > 1e-4 {
+			t.Errorf("compiled trees give %v, want %v", got[i], want[i])
+		}
+	}
+}
+
+// A scorer that is asked by turns draws the same auctions again for a seed, and
+// others for another.
+func TestTurns(t *testing.T) {
+	var out bytes.Buffer
+	in := strings.NewReader(`{"Seed":1,"Partners":3}
+{"Seed":1,"Partners":3}
+{"Seed":2,"Partners":3}
+{"Seed":1,"Partners":3,"Others":true}
+{"Prepare":true}
+`)
+	if err := answerTurns(in, &out, "20"); err != nil {
+		t.Fatal(err)
+	}
+	var all [5]scored
+	for answers, i := json.NewDecoder(&out), 0; i < len(all); i++ {
+		if err := answers.Decode(&all[i]); err != nil {
+			t.Fatal(err)
+		}
+		if all[i].CPU <= 0 || all[i].Bytes <= 0 || all[i].Evaluator != string(fastest()) {
+			t.Errorf("turn %d: %+v", i, all[i])
+		}
+	}
+	if all[0].Margins != all[1].Margins || all[0].Margins == all[2].Margins || all[0].Margins == all[3].Margins {
+		t.Errorf("turns do not differ as they must: %+v", all)
 	}
 }
 
@@ -68,7 +113,7 @@ func TestReleasesAreProven(t *testing.T) {
 
 // What the stock server reads of a request must be all that the model reads.
 func TestStockReadsTheSameRows(t *testing.T) {
-	made, err := contract().Compile()
+	made, err := contract().Contract.Compile()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,9 +32,10 @@ import (
 type kind string
 
 const (
-	oursKind  kind = "ours"
-	stockKind kind = "stock"
-	echoKind  kind = "echo"
+	oursKind    kind = "ours"
+	trainedKind kind = "trained" // ours, with the trained model
+	stockKind   kind = "stock"
+	echoKind    kind = "echo"
 )
 
 // hello is the first line of a child.
@@ -59,8 +60,8 @@ func serve(ctx context.Context, k kind, trees, releases, reply int) error {
 	}
 	said := hello{Data: data.Addr().String()}
 	switch k {
-	case oursKind:
-		err = serveOurs(ctx, data, trees, releases, &said)
+	case oursKind, trainedKind:
+		err = serveOurs(ctx, data, k, trees, releases, &said)
 	case stockKind:
 		err = serveStock(data, trees, &said)
 	case echoKind:
@@ -118,10 +119,18 @@ func (s shop) Fetch(_ context.Context, key string, limit int64) ([]byte, error) 
 	return b, nil
 }
 
-func serveOurs(ctx context.Context, data net.Listener, trees, releases int, said *hello) error {
+func serveOurs(ctx context.Context, data net.Listener, k kind, trees, releases int, said *hello) error {
 	bucket := shop{}
 	for seed := range releases {
-		packed, err := archive(sized(uint64(seed), trees))
+		f, c := sized(uint64(seed), trees)
+		if k == trainedKind {
+			t, err := readTrained(trees)
+			if err != nil {
+				return err
+			}
+			f, c = t.forest, t.contract()
+		}
+		packed, err := archive(f, c)
 		if err != nil {
 			return err
 		}

@@ -98,12 +98,14 @@ func (f *forest) tree(b *strings.Builder, id int, t []node) {
 	b.WriteByte('{')
 	of("left_children", func(i int) string { return child(i, t[i].left) })
 	of("right_children", func(i int) string { return child(i, t[i].right) })
-	of("parents", func(i int) string {
-		if i == 0 {
-			return "2147483647"
+	parents := make([]int, len(t))
+	parents[0] = math.MaxInt32
+	for i, n := range t {
+		if n.feature >= 0 {
+			parents[n.left], parents[n.right] = i, i
 		}
-		return strconv.Itoa((i - 1) / 2)
-	})
+	}
+	of("parents", func(i int) string { return strconv.Itoa(parents[i]) })
 	of("split_indices", func(i int) string { return strconv.Itoa(int(max(t[i].feature, 0))) })
 	of("split_conditions", func(i int) string { return number(t[i].value) })
 	of("default_left", func(i int) string {

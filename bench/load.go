@@ -32,8 +32,14 @@ func start(ctx context.Context, k kind, trees, releases, reply int) (*server, er
 	if err != nil {
 		return nil, err
 	}
-	s := &server{process: exec.CommandContext(ctx, self, "serve", string(k), strconv.Itoa(trees), strconv.Itoa(releases), strconv.Itoa(reply))}
+	return startProgram(ctx, self, k, trees, releases, reply)
+}
+
+// startProgram runs a child of another program.
+func startProgram(ctx context.Context, program string, k kind, trees, releases, reply int) (*server, error) {
+	s := &server{process: exec.CommandContext(ctx, program, "serve", string(k), strconv.Itoa(trees), strconv.Itoa(releases), strconv.Itoa(reply))}
 	s.process.Stderr = os.Stderr
+	var err error
 	if s.in, err = s.process.StdinPipe(); err != nil {
 		return nil, err
 	}

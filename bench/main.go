@@ -1,6 +1,6 @@
 // Bench measures Sluice against what one would use instead: the naive walk,
-// XGBoost's own library, generated Thrift code, Apache's stock server, a raw
-// echo. Every number is a ratio of two sides that ran in turn, so that what
+// XGBoost's own library, compiled trees, generated Thrift code, Apache's stock
+// server, a raw echo, and Sluice as it was. Every number is a ratio of two sides that ran in turn, so that what
 // else the machine does happens to both; scores are timed by the processor time
 // of their thread, servers by that of their process.
 //
@@ -40,9 +40,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		return serve(ctx, kind(args[1]), n[0], n[1], n[2])
 	}
+	if len(args) == 2 && args[0] == scoreCommand {
+		return answerTurns(os.Stdin, out, args[1])
+	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	check := flags.Bool("check", false, "fail where a goal is missed; what is missed is measured again, three times in all")
 	scaling := flags.Bool("scale", false, "print what a request costs by connections, partners and trees instead")
+	python := flags.String("others", "", "`python` that has xgboost, tl2cgen and treelite, to compare with them")
 	root := flags.String("root", "..", "folder of the module that is measured")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -50,13 +54,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *scaling {
 		return scale(ctx, out)
 	}
-	return table(ctx, out, *root, *check)
+	return table(ctx, out, *root, *python, *check)
 }
 
 // table measures and prints all rows.
-func table(ctx context.Context, out io.Writer, root string, check bool) error {
+func table(ctx context.Context, out io.Writer, root, python string, check bool) error {
 	groups := []func() ([]row, error){
-		scoring,
+		func() ([]row, error) { return scoring(ctx, python) },
+		func() ([]row, error) { return beside(ctx, root) },
 		func() ([]row, error) { return codec(ctx, root) },
 		func() ([]row, error) { return servers(ctx) },
 		func() ([]row, error) { return swaps(ctx) },

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -23,8 +24,8 @@ const (
 	scoringTurns    = 25
 )
 
-// errNoXGBoost is why XGBoost is not compared with.
-var errNoXGBoost = errors.New("skipped: apt-get install libxgboost-dev")
+// errNoOthers is why nothing else is compared with.
+var errNoOthers = errors.New("skipped: no Python with xgboost and tl2cgen, or no C compiler")
 
 // rivals are two ways to score the same auctions.
 type rivals struct {
@@ -33,6 +34,8 @@ type rivals struct {
 	of     model.Auctions
 	known  [][]float32 // rows of partners
 	values []float32   // the model's thresholds, some of which auctions hit exactly
+
+	request func(rng *rand.Rand) []float32 // draws what all rows of an auction share
 }
 
 func newRivals(trees, depth int) (*rivals, error) {
@@ -57,6 +60,7 @@ func newRivals(trees, depth int) (*rivals, error) {
 	for range benchPartners {
 		r.known = append(r.known, r.draw(rng, benchFeatures))
 	}
+	r.request = func(rng *rand.Rand) []float32 { return r.draw(rng, requestFeatures) }
 	r.of.Partner = func(row []float32, key uint32) { copy(row[requestFeatures:], r.known[key][requestFeatures:]) }
 	return r, nil
 }
@@ -82,7 +86,7 @@ func (r *rivals) auctions(seed uint64, n int) []float32 {
 	rng := rand.New(rand.NewPCG(3, seed))
 	var rows []float32
 	for range n {
-		request := r.draw(rng, requestFeatures)
+		request := r.request(rng)
 		for _, partner := range r.known {
 			rows = append(append(rows, request...), partner[requestFeatures:]...)
 		}
@@ -140,16 +144,8 @@ func (r *rivals) race(ours, other scorer, turns int) (a, b []float64, different 
 	return a, b, different
 }
 
-// fastest is the evaluator of known partners, on this processor.
-func fastest() model.Evaluator {
-	if model.HasVectors() == model.NoVectors {
-		return model.Memo
-	}
-	return model.Lanes
-}
-
-// scoring measures evaluators against the naive walk and XGBoost.
-func scoring() ([]row, error) {
+// scoring measures evaluators against the naive walk and what else scores trees.
+func scoring(ctx context.Context, python string) ([]row, error) {
 	bench, err := newRivals(benchTrees, benchDepth)
 	if err != nil {
 		return nil, err
@@ -170,19 +166,39 @@ func scoring() ([]row, error) {
 	rows := []row{faster("general walk (flat, depth 7), to the naive walk", "ns/row", a, b, "3.7x", 2.5)}
 	a, b, wrong := bench.race(fast, bench.naive, scoringTurns)
 	rows = append(rows, faster("20 partners of one request, to the naive walk", "ns/row", a, b, "24x", 12))
-	against := []row{{name: "same, to the XGBoost C API in batches of 20", attainable: "23x", skipped: errNoXGBoost.Error()}}
-	who := "the naive walk"
-	if booster, err := openXGBoost(bench.f.json(), benchFeatures); err == nil {
-		defer booster.close()
-		a, b, n := bench.race(fast, booster.margins, scoringTurns)
-		against[0] = faster("same, to the XGBoost C API in batches of 20", "ns/row", a, b, "23x", 10)
-		wrong, who = wrong+n, "the naive walk and XGBoost"
-	} else if !errors.Is(err, errNoXGBoost) {
+	against, wrongOthers, err := others(ctx, python)
+	if err != nil {
 		return nil, err
 	}
 	equal := row{
-		name: "margins of ties and missing values that differ from " + who, unit: "rows", attainable: "0", atMost: true,
-		ours: math.NaN(), other: math.NaN(), value: float64(wrong + wrongFlat),
+		name: "margins of ties and missing values that differ from the naive walk, and from XGBoost where it is there", unit: "rows", attainable: "0", atMost: true,
+		ours: math.NaN(), other: math.NaN(), value: float64(wrong + wrongFlat + wrongOthers),
 	}
 	return append(append([]row{equal}, rows...), against...), nil
+}
+
+// others measures trained trees against what one could pick today. Compiled
+// trees add in another order, so that their margins are not compared.
+func others(ctx context.Context, python string) (rows []row, wrong int, err error) {
+	bench, err := trainedRivals(benchTrees)
+	if err != nil {
+		return nil, 0, err
+	}
+	fast, _ := bench.prepared(bench.of)
+	names := [...]string{"trained trees, 20 partners, to XGBoost's C API in batches of 20", "the same, to C that tl2cgen makes, by gcc -O2"}
+	rows = []row{{name: names[0], attainable: "23x"}, {name: names[1], attainable: "20x"}}
+	found, err := openOthers(ctx, python, bench.f)
+	if errors.Is(err, errNoOthers) {
+		rows[0].skipped, rows[1].skipped = err.Error(), err.Error()
+		return rows, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	defer found.close()
+	a, b, wrong := bench.race(fast, found.margins, scoringTurns)
+	rows[0] = faster(names[0]+" ("+found.xgboost+")", "ns/row", a, b, "23x", 10)
+	a, b, _ = bench.race(fast, found.compiled, scoringTurns)
+	rows[1] = faster(names[1]+" ("+found.tl2cgen+")", "ns/row", a, b, "20x", 15)
+	return rows, wrong, nil
 }

@@ -22,7 +22,7 @@ import (
 
 // The auctions of every row that goes over the wire: some 660 bytes each.
 const (
-	differentRequests = 64
+	differentRequests = 4096
 	valuesPerField    = 8
 	knownPartners     = 100
 )
@@ -77,16 +77,23 @@ func partnerNames(n int) []string {
 	return names
 }
 
+// tables is a contract of tables, and their keys in order.
+type tables struct {
+	feature.Contract
+	keys [][]string
+}
+
 // contract tells request and partner features: every one a table whose values
 // spread as the model's thresholds do.
-func contract() feature.Contract {
+func contract() tables {
 	rng := rand.New(rand.NewPCG(4, 4))
-	var c feature.Contract
+	var c tables
 	add := func(source []string, keys []string) {
 		table := map[string]float32{}
 		for _, key := range keys {
 			table[key] = float32(rng.NormFloat64())
 		}
+		c.keys = append(c.keys, keys)
 		name := fmt.Sprintf("%s %d", strings.Join(source, " by "), len(c.Features))
 		c.Features = append(c.Features, feature.Feature{Name: name, Kind: feature.Table, Source: source, Table: table})
 	}
@@ -123,7 +130,7 @@ func sized(seed uint64, trees int) (*forest, feature.Contract) {
 	if trees == 0 {
 		return newForest(seed, 1, 1, 2), tiny()
 	}
-	return newForest(seed, trees, benchDepth, benchFeatures), contract()
+	return newForest(seed, trees, benchDepth, benchFeatures), contract().Contract
 }
 
 // requests are the auctions, each with values drawn for every field.
