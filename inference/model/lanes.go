@@ -83,13 +83,11 @@ func newLanes(f *forest, features int, p parts, e ending, v Vectors) *lanes {
 	l.all = make([]uint64, l.padded)
 	l.leaves = make([]float32, l.padded*maskBits)
 	l.quarters = make([]float32, l.padded*maskBits)
-	b := newMaskBuilder(f, features)
+	b := laneBuilder{forest: f, arranger: newArranger(f, features, p), splits: make([][]split, features)}
 	for i, root := range f.roots {
-		b.tree, b.first, b.leaves = uint32(i), 0, b.leaves[:0]
-		b.halved = f.halved(root)
-		b.add(root, 0)
-		copy(l.leaves[i*maskBits:], b.leaves)
-		l.all[i] = f.places(root, b.halved)
+		b.tree, b.next, b.leaves = uint32(i), 0, l.leaves[i*maskBits:]
+		b.places = b.arranger.places(root)
+		l.all[i] = b.add(root)
 	}
 	for i, v := range l.leaves {
 		l.quarters[i&^(quarterBits-1)+l.vectors.place(i&(quarterBits-1))] = v
@@ -99,46 +97,31 @@ func newLanes(f *forest, features int, p parts, e ending, v Vectors) *lanes {
 	return l
 }
 
-// halved returns at how many levels a tree's leaves are to be halved, so that
-// each quarter holds those under one node: two if they fit and are more than a
-// quarter, else none.
-func (f *forest) halved(root uint32) int {
-	if f.leavesUnder(root) <= quarterBits {
-		return 0
-	}
-	for _, child := range f.children(root) {
-		for _, grandchild := range f.children(child) {
-			if f.leavesUnder(grandchild) > quarterBits {
-				return 0
-			}
-		}
-	}
-	return 2
+// laneBuilder gathers leaves and splits, with the leaves at their places.
+type laneBuilder struct {
+	forest   *forest
+	arranger *arranger
+	splits   [][]split // by feature
+
+	tree   uint32
+	leaves []float32
+	places [maskBits]uint8
+	next   int // leaf, from left to right
 }
 
-// children are none of a leaf.
-func (f *forest) children(at uint32) []uint32 {
-	if left := f.nodes[at].left; left != at {
-		return []uint32{left, left + 1}
+// add adds the subtree under a node and returns the bits of its leaves.
+func (b *laneBuilder) add(at uint32) uint64 {
+	n := &b.forest.nodes[at]
+	if n.left == at {
+		bit := b.places[b.next]
+		b.next++
+		b.leaves[bit] = n.value
+		return 1 << bit
 	}
-	return nil
-}
-
-func (f *forest) leavesUnder(at uint32) int {
-	n := 0
-	for _, child := range f.children(at) {
-		n += f.leavesUnder(child)
-	}
-	return max(n, 1)
-}
-
-// places returns the bits of the leaves of a tree.
-func (f *forest) places(root uint32, halved int) uint64 {
-	if children := f.children(root); halved > 0 && children != nil {
-		half := maskBits >> (3 - halved)
-		return f.places(children[0], halved-1) | f.places(children[1], halved-1)<<half
-	}
-	return ^uint64(0) >> (maskBits - f.leavesUnder(root))
+	left, right := b.add(n.left), b.add(n.left+1)
+	f := n.slot >> 1
+	b.splits[f] = append(b.splits[f], split{threshold: n.threshold, tree: b.tree, right: n.slot&1 == 1, mask: ^left, other: ^right})
+	return left | right
 }
 
 // lay makes the columns. Those of partners, which requests do not look at, have

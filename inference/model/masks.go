@@ -111,7 +111,7 @@ func newMasks(f *forest, features int, p parts, e ending) *masks {
 	for i, root := range f.roots {
 		b.tree, b.first = uint32(i), len(b.leaves)
 		m.first[i] = uint32(b.first)
-		b.add(root, 0)
+		b.add(root)
 	}
 	if f.wide == nil {
 		m.leaves = make([]float32, len(b.leaves)+maskBits)
@@ -129,8 +129,8 @@ func newMasks(f *forest, features int, p parts, e ending) *masks {
 	return m
 }
 
-// split is a split of one tree, with zeros for the leaves on its left, and
-// others for those on its right.
+// split is a split of one tree, with zeros for the leaves on its left, and, for
+// lanes, others for those on its right.
 type split struct {
 	threshold float32
 	set       bool
@@ -150,10 +150,6 @@ type maskBuilder struct {
 
 	tree  uint32
 	first int // of the tree's leaves
-
-	// At so many levels from the root on, what is under a node's right child
-	// begins at the half of its places.
-	halved int
 }
 
 // newMaskBuilder has room for all that it will gather.
@@ -175,31 +171,25 @@ func newMaskBuilder(f *forest, features int) maskBuilder {
 }
 
 // add adds the subtree under a node, leaves from left to right.
-func (b *maskBuilder) add(at uint32, level int) {
+func (b *maskBuilder) add(at uint32) {
 	n := &b.forest.nodes[at]
 	if n.left == at {
 		b.leaves = append(b.leaves, n.value)
 		return
 	}
 	from := len(b.leaves) - b.first
-	b.add(n.left, level+1)
+	b.add(n.left)
 	to := len(b.leaves) - b.first
-	half := to
-	if level < b.halved {
-		half = from + maskBits>>(level+1)
-		b.leaves = append(b.leaves, make([]float32, half-to)...)
-	}
-	b.add(n.left+1, level+1)
-	end := len(b.leaves) - b.first
 	f := n.slot >> 1
 	one := split{
 		threshold: n.threshold, tree: b.tree, right: n.slot&1 == 1,
-		mask: ^(uint64(1)<<to - uint64(1)<<from), other: ^(uint64(1)<<end - uint64(1)<<half),
+		mask: ^(uint64(1)<<to - uint64(1)<<from),
 	}
 	if n.isSet() {
 		one.set, one.borders = true, b.forest.bordersOf(n)
 	}
 	b.splits[f] = append(b.splits[f], one)
+	b.add(n.left + 1)
 }
 
 // lay makes the columns, with their rows in few pieces of memory. Features of
