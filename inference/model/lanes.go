@@ -68,10 +68,9 @@ type open struct {
 	at span
 }
 
-// takenByLanes tells whether lanes can score the model: where no row brings
-// anything that neither the request nor the partner decides alone.
+// takenByLanes tells whether lanes can score the model, and partners differ.
 func takenByLanes(f *forest, features int, p parts) bool {
-	return len(f.roots) > 0 && len(f.sets) == 0 && f.wide == nil && len(p.both) == 0 && len(p.partner) > 0 && takenByMasks(f, features)
+	return len(f.roots) > 0 && len(f.sets) == 0 && f.wide == nil && len(p.partner)+len(p.both) > 0 && takenByMasks(f, features)
 }
 
 func newLanes(f *forest, features int, p parts, e ending, v Vectors) *lanes {
@@ -124,10 +123,10 @@ func (b *laneBuilder) add(at uint32) uint64 {
 	return left | right
 }
 
-// lay makes the columns. Those of partners, which requests do not look at, have
-// few rows.
+// lay makes the columns. Those of partners alone, which requests do not look at,
+// have few rows.
 func (l *lanes) lay(all [][]split) {
-	request := l.pace(all, l.parts.request, maxRequestRows)
+	request := l.pace(all, slices.Concat(l.parts.request, l.parts.both), maxRequestRows)
 	partner := l.pace(all, l.parts.partner, maxPartnerRows)
 	b := sidesBuilder{all: l.all, rows: make([]uint64, 0, (request.rows+partner.rows)*l.padded)}
 	for _, p := range []pace{request, partner} {
@@ -164,25 +163,27 @@ func (l *lanes) pace(all [][]split, features []int, budget int) pace {
 
 // remember makes the words of partners known beforehand, as masks do.
 func (l *lanes) remember(a Auctions) int {
+	if len(l.parts.partner) == 0 {
+		return 0
+	}
 	n := min(a.Partners, maxMemoBytes/(8*l.padded))
 	l.known = make([]uint64, n*l.padded)
 	row := make([]float32, l.features)
 	var s laneScratch
 	for key := range n {
 		a.Partner(row, uint32(key))
-		l.narrow(&s, l.known[key*l.padded:(key+1)*l.padded], l.parts.partner, row)
+		l.narrow(&s, l.known[key*l.padded:(key+1)*l.padded], l.all, l.parts.partner, row)
 	}
 	return n
 }
 
-// narrow leaves in words, whatever they were, the leaves that some features of
-// a row leave.
-func (l *lanes) narrow(s *laneScratch, words []uint64, features []int, row []float32) {
-	if len(features) == 0 {
-		copy(words, l.all)
-		return
-	}
+// narrow leaves in words, whatever they were, what some features of a row leave
+// of others.
+func (l *lanes) narrow(s *laneScratch, words, of []uint64, features []int, row []float32) {
 	rows, opens := s.rows[:0], s.open[:0]
+	if len(features) == 0 || &of[0] != &l.all[0] { // of which every row is a part
+		rows = append(rows, of)
+	}
 	for _, f := range features {
 		if len(rows) == rowsAtOnce {
 			l.and(words, rows, opens)
@@ -214,7 +215,7 @@ func (l *lanes) begin(s *Scratch, row []float32) {
 	if need := l.padded + wordPad; cap(s.words) < need {
 		s.words = make([]uint64, need)
 	}
-	l.narrow(s.lanes, s.words[:l.padded], l.parts.request, row)
+	l.narrow(s.lanes, s.words[:l.padded], l.all, l.parts.request, row)
 }
 
 func (l *lanes) fill(s *Scratch, b Batch, scores bool) {
@@ -241,7 +242,11 @@ func (l *lanes) add(s *Scratch, b Batch) {
 		l.addAlone(s, n)
 		return
 	}
-	found, free := l.kept.find(b.Keys)
+	var found *list
+	var free *spot
+	if len(l.parts.both) == 0 {
+		found, free = l.kept.find(b.Keys)
+	}
 	if found == nil && l.find(q, b) && free != nil {
 		found = l.layOut(q, b.Keys)
 		free.list.Store(found)
@@ -302,19 +307,33 @@ func (l *lanes) addLanes(s *Scratch, n, from, to int, lanes []uint16, step int) 
 func (l *lanes) find(q *laneScratch, b Batch) bool {
 	all := true
 	for i, key := range b.Keys {
-		if at := int(key) * l.padded; at < len(l.known) {
+		row := b.Rows[i*l.features : (i+1)*l.features]
+		at := int(key) * l.padded
+		known := at < len(l.known)
+		switch {
+		case known && len(l.parts.both) == 0:
 			q.partners[i] = l.known[at : at+l.padded]
-			continue
+		case known:
+			q.partners[i] = l.strange(q, i)
+			l.narrow(q, q.partners[i], l.known[at:at+l.padded], l.parts.both, row)
+		default:
+			all = false
+			q.partners[i] = l.strange(q, i)
+			l.narrow(q, q.partners[i], l.all, l.parts.partner, row)
+			if len(l.parts.both) > 0 {
+				l.narrow(q, q.partners[i], q.partners[i], l.parts.both, row)
+			}
 		}
-		all = false
-		if q.strange == nil {
-			q.strange = make([]uint64, mostLanes*l.padded)
-		}
-		words := q.strange[i*l.padded : (i+1)*l.padded]
-		l.narrow(q, words, l.parts.partner, b.Rows[i*l.features:(i+1)*l.features])
-		q.partners[i] = words
 	}
 	return all
+}
+
+// strange is room for the words of the i-th partner.
+func (l *lanes) strange(q *laneScratch, i int) []uint64 {
+	if q.strange == nil {
+		q.strange = make([]uint64, mostLanes*l.padded)
+	}
+	return q.strange[i*l.padded : (i+1)*l.padded]
 }
 
 // layOut lays out a list of known partners.

@@ -235,7 +235,7 @@ func TestLanesAreChosen(t *testing.T) {
 		{"as many trees as are worth it", big, a.of, Memo, Lanes},
 		{"fewer", small, a.of, Memo, Memo},
 		{"trees of more leaves", deep, a.of, Flat, Flat},
-		{"features of both", big, crossed, Masks, Masks},
+		{"features of both", big, crossed, Masks, Lanes},
 		{"nobody known", big, Auctions{Dependence: a.of.Dependence}, Masks, Masks},
 		{"an ensemble", two, a.of, Memo, Lanes},
 		{"of which one has few", mixed, a.of, Memo, Memo},

@@ -1,6 +1,8 @@
 package release
 
 import (
+	"slices"
+
 	"github.com/sluicehq/sluice/inference/feature"
 	"github.com/sluicehq/sluice/inference/model"
 )
@@ -89,10 +91,11 @@ func (s *Scorer) fill(scratch *Scratch, row []float32, key uint32) {
 	s.features.ExtractBoth(&scratch.auction, row, key)
 }
 
-// margin returns the margin of a whole row.
-func (s *Scorer) margin(scratch *Scratch, row []float32, key uint32) float32 {
-	var out [1]float32
+// margins returns the margins of a whole row for some partners: of those that
+// are not known beforehand, the row's own.
+func (s *Scorer) margins(scratch *Scratch, row []float32, keys []uint32) []float32 {
+	out := make([]float32, len(keys))
 	s.model.Begin(&scratch.model, row)
-	s.model.Margins(&scratch.model, model.Batch{Keys: []uint32{key}, Rows: row, Out: out[:]})
-	return out[0]
+	s.model.Margins(&scratch.model, model.Batch{Keys: keys, Rows: slices.Repeat(row, len(keys)), Out: out})
+	return out
 }

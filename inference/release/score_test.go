@@ -126,6 +126,9 @@ func TestScorerScoresAsTheModel(t *testing.T) {
 	}
 	for i, r := range releases {
 		want := model.Memo
+		if model.HasVectors() != model.NoVectors {
+			want = model.Lanes
+		}
 		if i == len(releases)-1 {
 			want = model.Flat
 		}
