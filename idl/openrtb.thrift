@@ -18,6 +18,18 @@ struct Publisher {
   4: optional string domain
 }
 
+struct Content {
+  1: optional string id
+  2: optional string series
+  3: optional string genre
+  4: optional list<string> cat
+  5: optional i32 context
+  6: optional string contentrating
+  7: optional bool livestream
+  8: optional i32 len              // seconds
+  9: optional string language
+}
+
 struct Site {
   1: optional string id
   2: optional string name
@@ -32,6 +44,7 @@ struct Site {
   11: optional Publisher publisher
   12: optional string keywords
   13: optional i32 cattax
+  14: optional Content content
 }
 
 struct App {
@@ -49,6 +62,17 @@ struct App {
   12: optional Publisher publisher
   13: optional string keywords
   14: optional i32 cattax
+  15: optional Content content
+}
+
+struct Dooh {
+  1: optional string id
+  2: optional string name
+  3: optional list<string> venuetype
+  4: optional i32 venuetypetax
+  5: optional Publisher publisher
+  6: optional string domain
+  7: optional string keywords
 }
 
 struct Geo {
@@ -61,6 +85,22 @@ struct Geo {
   7: optional string city     // UN/LOCODE
   8: optional string zip
   9: optional i32 utcoffset   // minutes from UTC
+}
+
+struct BrandVersion {
+  1: optional string brand
+  2: optional list<string> version
+}
+
+/* What a browser says of itself by client hints. */
+struct UserAgent {
+  1: optional list<BrandVersion> browsers
+  2: optional BrandVersion platform
+  3: optional bool mobile
+  4: optional string architecture
+  5: optional string bitness
+  6: optional string model
+  7: optional i32 source
 }
 
 struct Device {
@@ -86,6 +126,29 @@ struct Device {
   20: optional string mccmnc
   21: optional i32 connectiontype
   22: optional string ifa
+  23: optional UserAgent sua
+}
+
+struct Uid {
+  1: optional string id
+  2: optional i32 atype
+}
+
+struct Eid {
+  1: optional string source
+  2: optional list<Uid> uids
+}
+
+struct Segment {
+  1: optional string id
+  2: optional string name
+  3: optional string value
+}
+
+struct Data {
+  1: optional string id
+  2: optional string name
+  3: optional list<Segment> segment
 }
 
 struct User {
@@ -96,6 +159,8 @@ struct User {
   5: optional string keywords
   6: optional string consent
   7: optional Geo geo
+  8: optional list<Eid> eids
+  9: optional list<Data> data
 }
 
 struct Format {
@@ -133,6 +198,7 @@ struct Video {
   11: optional list<i32> playbackmethod
   12: optional list<i32> api
   13: optional i32 pos
+  14: optional i32 placement       // deprecated by plcmt, and sent on
 }
 
 struct Audio {
@@ -177,12 +243,29 @@ struct Imp {
   12: optional bool secure
   13: optional bool rwdd
   14: optional i32 exp
+  15: optional string gpid         // the global placement id, OpenRTB's imp.ext.gpid
+}
+
+struct SupplyChainNode {
+  1: optional string asi
+  2: optional string sid
+  3: optional string rid
+  4: optional string name
+  5: optional string domain
+  6: optional bool hp
+}
+
+struct SupplyChain {
+  1: optional bool complete
+  2: optional list<SupplyChainNode> nodes
+  3: optional string ver
 }
 
 struct Source {
   1: optional bool fd
   2: optional string tid
   3: optional string pchain
+  4: optional SupplyChain schain
 }
 
 struct Regs {
@@ -190,6 +273,7 @@ struct Regs {
   2: optional bool gdpr
   3: optional string us_privacy
   4: optional string gpp
+  5: optional list<i32> gpp_sid
 }
 
 /* OpenRTB's BidRequest. It has another name here since the published contract has a BidRequest of its own, and some
@@ -213,4 +297,5 @@ struct AuctionRequest {
   16: optional list<string> bapp
   17: optional Source source
   18: optional Regs regs
+  19: optional Dooh dooh
 }

@@ -689,7 +689,7 @@ func TestOpenRTBEqualsJSON(t *testing.T) {
 	}
 	var got feature.Request
 	openRTB(in, &got)
-	got.Hour, got.DayOfWeek, want.Hour, want.DayOfWeek = 1, 1, 1, 1 // NaN is not equal to itself
+	got.Hour, got.Minute, got.DayOfWeek, want.Hour, want.Minute, want.DayOfWeek = 1, 1, 1, 1, 1, 1 // NaN is not equal to itself
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

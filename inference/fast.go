@@ -104,6 +104,7 @@ func (s *session) parsePartners(p *parser) {
 // parseRequest reads what openRTB converts.
 func (d *decision) parseRequest(p *parser) {
 	to := &d.request
+	from := p.at
 	var site, app channel
 	var at place
 	for t, id := p.field(&at); t != thrift.STOP; t, id = p.field(&at) {
@@ -130,6 +131,9 @@ func (d *decision) parseRequest(p *parser) {
 	}
 	to.SiteID, to.SiteDomain, to.AppID, to.AppBundle = site.id, site.name, app.id, app.name
 	to.SiteCat, to.PublisherID = orElse(site.cat, app.cat), orElse(site.publisher, app.publisher)
+	if p.outcome == parsed {
+		d.asked = asked{bytes: p.b[from:p.at], compact: p.compact}
+	}
 }
 
 // channel is a site or an app; name is its domain or bundle.
@@ -374,7 +378,7 @@ func parseUser(p *parser, to *feature.Request) {
 }
 
 func (s *session) parseFilter(p *parser) {
-	s.d.request, s.d.tmax, s.d.partners = feature.Absent(), 0, s.one[:1]
+	s.d.request, s.d.asked, s.d.tmax, s.d.partners = feature.Absent(), asked{}, 0, s.one[:1]
 	s.one[0] = ""
 	asked := false
 	var at place

@@ -9,7 +9,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/sluicehq/sluice/idl/gen/adfilter"
 	"github.com/sluicehq/sluice/idl/gen/openrtb"
 	"github.com/sluicehq/sluice/inference/feature"
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 func dialects() []Dialect {
@@ -111,6 +114,7 @@ func byGenerated(t testing.TB, b []byte, d Dialect) (s *session, in incoming, n 
 		if err = args.Read(t.Context(), from); err == nil && args.Request != nil {
 			in.method = decideMethod
 			openRTB(args.Request, &s.d.request)
+			s.d.asked = asked{generated: args.Request}
 			s.d.partners, s.d.tmax = args.Partners, args.Request.GetTmax()
 		}
 	case "filter":
@@ -151,10 +155,31 @@ func agree(t testing.TB, b []byte, d Dialect) outcome {
 	if got, want := spelled(&s.d.request), spelled(&want.d.request); got != want {
 		t.Fatalf("%s: got %s\nwant %s", d, got, want)
 	}
+	if in.method == decideMethod {
+		if got, want := everythingOf(t, &s), everythingOf(t, want); got != want {
+			t.Fatalf("%s: a contract of everything reads\n%s, want\n%s", d, got, want)
+		}
+	}
 	if got, want := fmt.Sprintf("%+v", s.reports.outcomes), fmt.Sprintf("%+v", want.reports.outcomes); got != want {
 		t.Fatalf("%s: got %s\nwant %s", d, got, want)
 	}
 	return o
+}
+
+// compiled is everything, compiled once.
+var compiled = sync.OnceValues(func() (*feature.Extractor, error) { return everything().Compile() })
+
+// everythingOf is the row of a contract that names every source.
+func everythingOf(t testing.TB, s *session) string {
+	t.Helper()
+	e, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := make([]float32, e.Len())
+	s.fill(e.Plan())
+	e.Extract(row, &s.d.request, "a")
+	return fmt.Sprint(row)
 }
 
 // scribbledOutcomes are a report with anything in it.
@@ -353,7 +378,41 @@ func (c *endless) SetWriteDeadline(time.Time) error { return nil }
 // A request costs no allocation: read, scored, counted, drawn for exploration
 // and for the shadow release, given a receipt and answered.
 func TestRequestsAllocateNothing(t *testing.T) {
+	allocateNothing(t, newToyTask(t, newToyShop(hash, rash)))
+}
+
+// Nor where both releases read everything that there is, each by a contract of
+// its own.
+func TestEverythingAllocatesNothing(t *testing.T) {
 	task := newToyTask(t, newToyShop(hash, rash))
+	task.loader.open = func(digest string, _ []byte) (*arm, error) {
+		e, err := everything().Compile()
+		if err != nil {
+			return nil, err
+		}
+		return newArm(digest, &reader{features: e, row: make([]float32, e.Len())}, func(string) float32 { return 0 }), nil
+	}
+	allocateNothing(t, task)
+}
+
+// reader is a release that reads a row and scores nothing.
+type reader struct {
+	features *feature.Extractor
+	auction  feature.Auction
+	row      []float32
+}
+
+func (r *reader) Plan() *feature.Plan { return r.features.Plan() }
+
+func (r *reader) Partner(name string) uint32 { return r.features.Partner(name) }
+
+func (r *reader) Score(_ *release.Scratch, q *feature.Request, _ []uint32, scores []float32) {
+	r.features.Begin(&r.auction, r.row, q)
+	clear(scores)
+}
+
+func allocateNothing(t *testing.T, task *Task) {
+	t.Helper()
 	force(t, task, assignment{release: hash.digest(), shadow: rash.digest(), sample: 0.5, explore: 0.5, buckets: 16})
 	for _, d := range dialects() {
 		says := encodeAs(t, d, func(ctx context.Context, c *adfilter.AdFilterClient) { c.Decide(ctx, usual(), twenty()) })
@@ -474,6 +533,49 @@ func BenchmarkParse(b *testing.B) {
 					b.Fatal(err)
 				}
 				openRTB(args.Request, &to)
+			}
+		})
+	}
+}
+
+// BenchmarkMore is what a request costs, read and its features extracted, where
+// the contract names nothing beyond feature.Request, some of it, and all.
+func BenchmarkMore(b *testing.B) {
+	all := everything()
+	only := func(names ...string) (c feature.Contract) {
+		for _, f := range all.Features {
+			if slices.Contains(names, f.Name) {
+				c.Features = append(c.Features, f)
+			}
+		}
+		return c
+	}
+	core := []string{"imp.bidfloor", "imp.w", "imp.h", "site.domain", "device.geo.country", "device.devicetype", "at", "imp.count"}
+	for _, tt := range []struct {
+		name string
+		c    feature.Contract
+	}{
+		{"none", only(core...)},
+		{"some", only(append(core, "channel", "geo.country", "imp.deals", "page.domain", "regs.gdpr")...)},
+		{"agent", only(append(core, "ua.browser", "ua.os")...)},
+		{"all", all},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			e, err := tt.c.Compile()
+			if err != nil {
+				b.Fatal(err)
+			}
+			var s session
+			call, limits := usualCall(b, UnframedBinary), usualLimits()
+			r := reader{features: e, row: make([]float32, e.Len())}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, o := s.parse(call, UnframedBinary, limits); o != parsed {
+					b.Fatal(o)
+				}
+				s.d.planned = nil
+				s.fill(e.Plan())
+				r.Score(nil, &s.d.request, nil, nil)
 			}
 		})
 	}

@@ -281,6 +281,7 @@ func (s *session) handleDecide(ctx context.Context, c *call) error {
 	} else {
 		now := time.Now()
 		openRTB(args.Request, &s.d.request)
+		s.d.asked = asked{generated: args.Request}
 		s.d.request.SetTime(now) // which OpenRTB does not carry
 		s.d.tmax = args.Request.GetTmax()
 		s.decide(ctx, true, now)
@@ -298,6 +299,7 @@ func (s *session) handleFilter(ctx context.Context, c *call) error {
 		s.refuseRequest()
 	} else {
 		published(args.Request, &s.d.request)
+		s.d.asked = asked{}
 		s.d.partners = append(s.one[:0], args.Request.AdvertiserId)
 		s.decide(ctx, false, time.Now()) // this contract has no receipt, so nothing could be learnt
 	}

@@ -26,6 +26,7 @@ type arm struct {
 	digest    string
 	raw       [32]byte // the digest's bytes
 	scorer    scorer
+	plan      *feature.Plan // what it reads beyond feature.Request; nil for nothing
 	threshold func(partner string) float32
 	bytes     int64     // that it takes in memory, about; 0 where unknown
 	evaluator string    // how it scores, in a few words
@@ -37,7 +38,7 @@ type arm struct {
 }
 
 func newArm(digest string, s scorer, threshold func(string) float32) *arm {
-	a := &arm{digest: digest, scorer: s, threshold: threshold}
+	a := &arm{digest: digest, scorer: s, plan: planOf(s), threshold: threshold}
 	a.scratches.New = func() any { return new(release.Scratch) }
 	if b, err := hex.DecodeString(digest); err == nil {
 		copy(a.raw[:], b)

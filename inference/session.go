@@ -50,7 +50,8 @@ type session struct {
 	reply   replies
 	report  receipt
 
-	reports reports // of the report call being read
+	reports reports      // of the report call being read
+	more    feature.More // of the request
 }
 
 // reported is what an auction server says of one auction.
@@ -65,6 +66,8 @@ type reported struct {
 // decision is what became of one request.
 type decision struct {
 	request  feature.Request
+	asked    asked         // where the request is
+	planned  *feature.Plan // that request.More was read by; nil for none
 	partners []string
 	tmax     int32 // milliseconds that the auction has for all bids; 0 for unknown
 
@@ -162,6 +165,7 @@ func (s *session) sendReady() {
 func (d *decision) reset(at time.Time) {
 	n := min(len(d.partners), MaxPartnersPerRequest)
 	d.at, d.serving, d.degraded = at, nil, ""
+	d.planned, d.request.More = nil, nil
 	d.explored, d.sampled, d.paired = false, false, false
 	d.scores = slices.Grow(d.scores[:0], n)[:n]
 	d.filtered = slices.Grow(d.filtered[:0], n)[:n]
@@ -241,6 +245,7 @@ func (s *session) try(ctx context.Context, by side, scores []float32) (invalid i
 	for i := range s.keys {
 		s.keys[i] = s.seats[i].terms[by].key
 	}
+	s.fill(a.plan)
 	return a.score(&s.d.request, s.keys, scores), true
 }
 
@@ -306,7 +311,10 @@ func (s *session) afterReply(ctx context.Context, now time.Time) {
 
 func (s *session) forget() {
 	d := &s.d
-	d.request, d.partners, d.serving, d.tmax = feature.Request{}, nil, nil, 0
+	if d.planned != nil {
+		s.more.Forget()
+	}
+	d.request, d.asked, d.planned, d.partners, d.serving, d.tmax = feature.Request{}, asked{}, nil, nil, nil, 0
 	clear(s.names)
 	s.reports.forget()
 	s.reply.forget()

@@ -26,12 +26,22 @@ const (
 	userShape
 	sourceShape
 	regsShape
+	contentShape
+	doohShape
+	agentShape
+	brandShape
+	eidShape
+	uidShape
+	dataShape
+	segmentShape
+	chainShape
+	chainNodeShape
 )
 
 // field says what field id of a struct holds: a list of elem, else a struct of
 // that shape, else, with neither, something simple or unknown.
 func (s shape) field(id int16) (elem thrift.TType, child shape) {
-	switch s {
+	switch s { //nolint:exhaustive // deeper has the others
 	case requestShape:
 		return requestField(id)
 	case impShape:
@@ -68,18 +78,66 @@ func (s shape) field(id int16) (elem thrift.TType, child shape) {
 	case dealShape:
 		return only(id == 5, thrift.STRING), unknownShape
 	case siteShape:
-		return only(id >= 4 && id <= 6, thrift.STRING), pick(id, 11, publisherShape)
+		return only(id >= 4 && id <= 6, thrift.STRING), either(pick(id, 11, publisherShape), pick(id, 14, contentShape))
 	case appShape:
-		return only(id >= 6 && id <= 8, thrift.STRING), pick(id, 12, publisherShape)
+		return only(id >= 6 && id <= 8, thrift.STRING), either(pick(id, 12, publisherShape), pick(id, 15, contentShape))
 	case publisherShape:
 		return only(id == 3, thrift.STRING), unknownShape
 	case deviceShape:
-		return thrift.STOP, pick(id, 2, geoShape)
-	case userShape:
-		return thrift.STOP, pick(id, 7, geoShape)
-	case unknownShape, formatShape, geoShape, sourceShape, regsShape:
+		return thrift.STOP, either(pick(id, 2, geoShape), pick(id, 23, agentShape))
+	case sourceShape:
+		return thrift.STOP, pick(id, 4, chainShape)
+	case regsShape:
+		return only(id == 5, thrift.I32), unknownShape
+	default:
+		return s.deeper(id)
 	}
 	return thrift.STOP, unknownShape
+}
+
+// deeper is field of the structs within those that most requests have.
+func (s shape) deeper(id int16) (elem thrift.TType, child shape) {
+	structs := func(at int16, of shape) (thrift.TType, shape) {
+		if id == at {
+			return thrift.STRUCT, of
+		}
+		return thrift.STOP, unknownShape
+	}
+	switch s { //nolint:exhaustive // field has the others
+	case userShape:
+		switch id {
+		case 7:
+			return thrift.STOP, geoShape
+		case 8:
+			return thrift.STRUCT, eidShape
+		}
+		return structs(9, dataShape)
+	case eidShape:
+		return structs(2, uidShape)
+	case dataShape:
+		return structs(3, segmentShape)
+	case chainShape:
+		return structs(2, chainNodeShape)
+	case agentShape:
+		if id == 2 {
+			return thrift.STOP, brandShape
+		}
+		return structs(1, brandShape)
+	case brandShape:
+		return only(id == 2, thrift.STRING), unknownShape
+	case contentShape:
+		return only(id == 4, thrift.STRING), unknownShape
+	case doohShape:
+		return only(id == 3, thrift.STRING), pick(id, 5, publisherShape)
+	}
+	return thrift.STOP, unknownShape
+}
+
+func either(a, b shape) shape {
+	if a != unknownShape {
+		return a
+	}
+	return b
 }
 
 func requestField(id int16) (thrift.TType, shape) {
@@ -90,6 +148,8 @@ func requestField(id int16) (thrift.TType, shape) {
 		return thrift.STRING, unknownShape
 	case 17, 18:
 		return thrift.STOP, pick(id, 17, sourceShape, regsShape)
+	case 19:
+		return thrift.STOP, doohShape
 	}
 	return thrift.STOP, pick(id, 3, siteShape, appShape, deviceShape, userShape)
 }

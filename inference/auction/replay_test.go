@@ -294,7 +294,7 @@ func TestReplaysWorld(t *testing.T) {
 }
 
 func clockless(r feature.Request, id string) feature.Request {
-	r.ID, r.Hour, r.DayOfWeek = id, nan(), nan()
+	r.ID, r.Hour, r.Minute, r.DayOfWeek = id, nan(), nan(), nan()
 	return r
 }
 
@@ -372,7 +372,7 @@ func TestMovedAttributesExist(t *testing.T) {
 			}
 		}
 	}
-	if n := len(s.attributes[reflect.TypeFor[openrtb.Imp]()]); n != 14 {
+	if n := len(s.attributes[reflect.TypeFor[openrtb.Imp]()]); n != 15 {
 		t.Errorf("an impression has %d attributes", n)
 	}
 }

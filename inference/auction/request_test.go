@@ -30,8 +30,8 @@ func TestOracleByField(t *testing.T) {
 		name := kind.Field(i).Name
 		r := feature.Absent()
 		switch name {
-		case "Hour", "DayOfWeek":
-			continue // OpenRTB has no place for them
+		case "Hour", "Minute", "DayOfWeek", "More":
+			continue // OpenRTB has no place for them, and More is no field of it
 		case "Width", "Height", "Pos":
 			r.Format = "video"
 		}
@@ -64,14 +64,15 @@ func requests() map[string]feature.Request {
 	whole := feature.Absent()
 	v := reflect.ValueOf(&whole).Elem()
 	for i := range v.NumField() {
-		if f := v.Field(i); f.Kind() == reflect.String {
+		switch f := v.Field(i); f.Kind() { //nolint:exhaustive // there are no others
+		case reflect.String:
 			f.SetString(v.Type().Field(i).Name)
-		} else {
+		case reflect.Float32:
 			f.SetFloat(float64(i))
 		}
 	}
 	whole.ImpInstl, whole.ImpSecure, whole.ImpRwdd, whole.DeviceLmt = 1, 0, 1, 0
-	whole.Hour, whole.DayOfWeek = nan(), nan()
+	whole.Hour, whole.Minute, whole.DayOfWeek = nan(), nan(), nan()
 	whole.ImpCount, whole.ImpBidfloor = 3, 0.35
 	all := map[string]feature.Request{}
 	for _, format := range []string{"banner", "video", "native", "audio"} {
@@ -111,10 +112,13 @@ func sameRequest(a, b feature.Request) bool {
 	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
 	for i := range va.NumField() {
 		fa, fb := va.Field(i), vb.Field(i)
-		if fa.Kind() == reflect.String {
+		switch fa.Kind() { //nolint:exhaustive // there are no others
+		case reflect.String:
 			if fa.String() != fb.String() {
 				return false
 			}
+			continue
+		case reflect.Pointer: // More, which is read apart
 			continue
 		}
 		x, y := fa.Float(), fb.Float()

@@ -25,8 +25,11 @@ func newSloppy() *sloppy {
 	s := &sloppy{
 		attributes: map[reflect.Type]map[string]int{},
 		moved: map[reflect.Type][]string{
-			reflect.TypeFor[openrtb.Regs](): {"gdpr", "us_privacy"},
-			reflect.TypeFor[openrtb.User](): {"consent"},
+			reflect.TypeFor[openrtb.Imp]():    {"gpid"},
+			reflect.TypeFor[openrtb.Device](): {"sua"},
+			reflect.TypeFor[openrtb.User]():   {"consent", "eids"},
+			reflect.TypeFor[openrtb.Source](): {"schain"},
+			reflect.TypeFor[openrtb.Regs]():   {"gdpr", "us_privacy", "gpp", "gpp_sid"},
 		},
 	}
 	s.learn(reflect.TypeFor[openrtb.AuctionRequest]())

@@ -63,9 +63,10 @@ func TestEncodesAsGenerated(t *testing.T) {
 	kind := reflect.TypeFor[feature.Request]()
 	for i := range kind.NumField() { // each field alone
 		r := feature.Absent()
-		if f := reflect.ValueOf(&r).Elem().Field(i); f.Kind() == reflect.String {
+		switch f := reflect.ValueOf(&r).Elem().Field(i); f.Kind() { //nolint:exhaustive // there are no others
+		case reflect.String:
 			f.SetString("banner")
-		} else {
+		case reflect.Float32:
 			f.SetFloat(-7)
 		}
 		all[kind.Field(i).Name] = r

@@ -42,10 +42,10 @@ func TestCompileRefuses(t *testing.T) {
 		{Contract{Features: []Feature{hour, hour}}, `"hour": the name is used twice; rename one`},
 		{of(func(f *Feature) { f.Name = "" }), "feature 1: it has no name"},
 		{of(func(f *Feature) { f.Name = strings.Repeat("x", 129) }), "feature 1: its name has 129 bytes"},
-		{of(func(f *Feature) { f.Kind = "onehot" }), `feature "f": kind "onehot" is unknown; use "number", "index" or "table"`},
-		{of(func(f *Feature) { f.Source = []string{"device.geo"} }), `source "device.geo" is unknown; use one of app.bundle, app.id, at,`},
+		{of(func(f *Feature) { f.Kind = "onehot" }), `feature "f": kind "onehot" is unknown; use "number", "index", "table" or "hash"`},
+		{of(func(f *Feature) { f.Source = []string{"device.geo"} }), `source "device.geo" is unknown; use one of allimps, app.bundle, app.id,`},
 		{of(func(f *Feature) { f.Source = nil }), "names 0 sources"},
-		{of(func(f *Feature) { f.Source = []string{"partner", "hour", "at"} }), "names 3 sources"},
+		{of(func(f *Feature) { f.Source = Sources()[:MaxParts+1] }), "names 11 sources"},
 		{of(func(f *Feature) { f.Source = []string{"hour", "hour"} }), `names source "hour" twice`},
 		{of(func(f *Feature) { f.Kind = Number }), `kind "number" takes no vocabulary`},
 		{of(func(f *Feature) { f.Kind, f.Table = Number, nil }), `source "partner" is a text`},
@@ -76,7 +76,7 @@ func TestSourcesFitTheScratch(t *testing.T) {
 	if len(names) > maxReaders || !slices.IsSorted(names) || len(slices.Compact(names)) != len(names) {
 		t.Errorf("%d sources, room for %d: %q", len(names), maxReaders, names)
 	}
-	for _, s := range sources() {
+	for _, s := range bound() {
 		if s.text != nil == (s.number != nil) && s.name != partnerSource {
 			t.Errorf("%s is neither text nor number", s.name)
 		}
@@ -86,7 +86,7 @@ func TestSourcesFitTheScratch(t *testing.T) {
 // plainly is the contract as its comment says it, in the slowest way.
 func plainly(f Feature, r *Request, partner string) float32 {
 	read := func(name string) (string, float32) {
-		for _, s := range sources() {
+		for _, s := range bound() {
 			switch {
 			case s.name != name:
 			case s.number != nil:
@@ -102,7 +102,7 @@ func plainly(f Feature, r *Request, partner string) float32 {
 		return partner, 0
 	}
 	value, number := read(f.Source[0])
-	switch f.Kind {
+	switch f.Kind { //nolint:exhaustive // FuzzCrosses has hashes
 	case Number:
 		return number
 	case Index:

@@ -11,12 +11,14 @@ import "slices"
 // and again, of whom a contract can tell only so many apart (see Partners).
 type Extractor struct {
 	columns   int
+	plan      *Plan // nil where Request is all that is read
 	readers   []reader
 	partner   int   // the reader of the partner; -1 where no feature reads it
 	lookups   []int // readers of the request whose values steps look up
 	ofRequest []step
 	ofPartner []step
 	ofBoth    []step
+	hashes    bool // some of ofBoth are of kind hash
 }
 
 // step fills one column of a row.
@@ -29,13 +31,21 @@ type step struct {
 	width  int                // of the matrix
 	sparse map[uint64]float32 // instead of cells, where a matrix would be mostly empty
 	other  float32            // what is not in cells or sparse
+
+	hash *hashing // of kind hash; else nil
 }
 
 // maxReaders bounds the scratch of one auction; there are fewer sources.
-const maxReaders = 48
+const maxReaders = 256
+
+// maxHashes bounds what is kept of hashes that read the partner, too.
+const maxHashes = 64
 
 func (b *builder) extractor() *Extractor {
 	e := &Extractor{columns: len(b.steps), readers: b.used}
+	if len(b.plan.root.Nodes) > 0 {
+		e.plan = b.plan
+	}
 	e.partner = slices.IndexFunc(b.used, func(r reader) bool { return r.name == partnerSource })
 	for _, s := range b.steps {
 		reads := [2]bool{e.partner >= 0 && s.first == e.partner, e.partner >= 0 && s.second == e.partner}
@@ -46,14 +56,45 @@ func (b *builder) extractor() *Extractor {
 			e.ofPartner = append(e.ofPartner, s)
 		default:
 			e.ofBoth = append(e.ofBoth, s)
+			e.hashes = e.hashes || s.hash != nil
 		}
 		for _, at := range [2]int{s.first, s.second} {
-			if at >= 0 && at != e.partner && !s.plain && !slices.Contains(e.lookups, at) {
-				e.lookups = append(e.lookups, at)
+			if at >= 0 && !s.plain && s.hash == nil {
+				e.lookUp(at)
 			}
 		}
 	}
 	return e
+}
+
+// lookUp notes that steps look up a reader's value: after those that it joins.
+func (e *Extractor) lookUp(at int) {
+	if at == e.partner || slices.Contains(e.lookups, at) {
+		return
+	}
+	if r := &e.readers[at]; r.pairs != nil {
+		e.lookUp(r.left)
+		e.lookUp(r.right)
+	}
+	e.lookups = append(e.lookups, at)
+}
+
+// Plan returns what a request's More must hold; nil for nothing.
+func (e *Extractor) Plan() *Plan { return e.plan }
+
+// ParseJSON is ParseJSON with all that the contract reads.
+func (e *Extractor) ParseJSON(b []byte) (Request, error) { return e.parse(b, served) }
+
+// ParseLoosely is ParseLoosely with all that the contract reads.
+func (e *Extractor) ParseLoosely(b []byte) (Request, error) { return e.parse(b, loosely) }
+
+func (e *Extractor) parse(b []byte, how reading) (Request, error) {
+	r, err := parse(b, how)
+	if err == nil && e.plan != nil {
+		r.More = &More{}
+		e.plan.ReadJSON(r.More, trimmed(b))
+	}
+	return r, err
 }
 
 // Len returns the number of features of a row.
@@ -97,21 +138,34 @@ func (e *Extractor) Partner(name string) uint32 {
 }
 
 // Auction is what Begin found in a request. It is large: keep one to use again.
-type Auction struct{ ids [maxReaders]uint32 }
+type Auction struct {
+	ids    [maxReaders]uint32
+	hashes [maxHashes]uint64
+}
 
 // Begin fills those columns of dst[:Len()] that only the request decides, and
 // looks up once what ExtractBoth will ask for.
 func (e *Extractor) Begin(a *Auction, dst []float32, r *Request) {
 	dst = dst[:e.columns]
 	for _, at := range e.lookups {
-		a.ids[at] = e.readers[at].id(r)
+		if from := &e.readers[at]; from.pairs == nil {
+			a.ids[at] = from.id(r)
+		} else {
+			a.ids[at] = from.join(a.ids[from.left], a.ids[from.right])
+		}
 	}
 	for i := range e.ofRequest {
-		if s := &e.ofRequest[i]; s.plain {
+		switch s := &e.ofRequest[i]; {
+		case s.plain:
 			dst[s.column] = e.readers[s.first].number(r)
-		} else {
+		case s.hash != nil:
+			dst[s.column] = s.hash.bucket(e.hashOf(s.hash, r))
+		default:
 			dst[s.column] = s.value(a)
 		}
+	}
+	if e.hashes {
+		e.beginHashes(a, r)
 	}
 }
 
@@ -160,6 +214,9 @@ func (e *Extractor) ExtractPartners(dst []float32, r *Request, partners ...strin
 }
 
 func (s *step) value(a *Auction) float32 {
+	if s.hash != nil {
+		return s.hash.bucket(a.hashes[s.hash.slot] ^ s.hash.partner(a.ids[s.second]))
+	}
 	if s.second < 0 {
 		return s.one(a.ids[s.first])
 	}
@@ -167,6 +224,9 @@ func (s *step) value(a *Auction) float32 {
 }
 
 func (s *step) one(id uint32) float32 {
+	if s.hash != nil {
+		return s.hash.bucket(s.hash.partner(id))
+	}
 	if int(id) < len(s.cells) {
 		return s.cells[id]
 	}
@@ -197,6 +257,14 @@ func (r *reader) id(from *Request) uint32 {
 		return absentID
 	}
 	if id, ok := r.numbers[v]; ok {
+		return id
+	}
+	return unknownID
+}
+
+// join looks up two values together.
+func (r *reader) join(left, right uint32) uint32 {
+	if id, ok := r.pairs[pair(left, right)]; ok {
 		return id
 	}
 	return unknownID

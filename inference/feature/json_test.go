@@ -9,7 +9,7 @@ import (
 )
 
 func sameRequest(a, b Request) bool {
-	for _, s := range sources() {
+	for _, s := range bound() {
 		if s.text != nil && s.text(&a) != s.text(&b) || s.number != nil && !same(s.number(&a), s.number(&b)) {
 			return false
 		}
@@ -25,7 +25,7 @@ const whole = `{"id":"7","at":2,"tmax":120,"imp":[{"id":"1","tagid":"top","instl
 
 func wholeRequest() Request {
 	return Request{
-		ID: "7", At: 2, Hour: nan(), DayOfWeek: nan(),
+		ID: "7", At: 2, Hour: nan(), Minute: nan(), DayOfWeek: nan(),
 		Format: "banner", ImpTagID: "top", ImpInstl: 0, ImpSecure: 1, ImpRwdd: 0, ImpBidfloor: .35, ImpCount: 2, Width: 300, Height: 250, Pos: 1,
 		SiteID: "s1", SiteDomain: "a.example", SiteCat: "IAB2", PublisherID: "p1",
 		DeviceUA: "M", DeviceType: 4, DeviceMake: "Acme", DeviceModel: "X", DeviceOS: "Android", DeviceOSV: "14", DeviceLanguage: "de",

@@ -14,6 +14,7 @@ type Request struct {
 	ID string // bidrequest.id
 
 	Hour      float32 // hour of day in UTC, 0 to 23
+	Minute    float32 // of the hour
 	DayOfWeek float32 // 0 is Sunday, 6 is Saturday
 
 	Format      string  // of imp[0]: the first of banner, video, native, audio that it has
@@ -53,6 +54,10 @@ type Request struct {
 	UserGender string
 
 	At float32 // auction type, bidrequest.at
+
+	// More is what the contract reads beyond that: what its Extractor's Plan
+	// asks for. It is nil where nothing was read, and all of it is missing.
+	More *More
 }
 
 // Absent returns a request that says nothing about itself: every text is empty
@@ -60,7 +65,7 @@ type Request struct {
 func Absent() Request {
 	nan := float32(math.NaN())
 	return Request{
-		Hour: nan, DayOfWeek: nan,
+		Hour: nan, Minute: nan, DayOfWeek: nan,
 		ImpInstl: nan, ImpSecure: nan, ImpRwdd: nan, ImpBidfloor: nan, ImpCount: nan,
 		Width: nan, Height: nan, Pos: nan,
 		DeviceType: nan, ConnectionType: nan, DeviceLmt: nan,

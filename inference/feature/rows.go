@@ -15,16 +15,16 @@ import (
 // MaxPartners bounds the partners of all auctions of a log together.
 const MaxPartners = 1 << 16
 
-// SetTime sets the hour and the day of the week, which OpenRTB leaves to
+// SetTime sets the hour, its minute and the day of the week, which OpenRTB leaves to
 // whoever received the request.
 func (r *Request) SetTime(at time.Time) {
 	at = at.UTC()
-	r.Hour, r.DayOfWeek = float32(at.Hour()), float32(at.Weekday())
+	r.Hour, r.Minute, r.DayOfWeek = float32(at.Hour()), float32(at.Minute()), float32(at.Weekday())
 }
 
 // parse returns the auction's request with its time set.
-func (l *Line) parse() (Request, error) {
-	r, err := ParseJSON(l.Request)
+func (l *Line) parse(e *Extractor) (Request, error) {
+	r, err := e.ParseJSON(l.Request)
 	if err != nil {
 		return r, err
 	}
@@ -151,7 +151,7 @@ func (w *rowWriter) line(doc []byte, number int64, read *Read) error {
 			return err
 		}
 	}
-	r, err := l.parse()
+	r, err := l.parse(w.extractor)
 	if err != nil {
 		return err
 	}

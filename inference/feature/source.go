@@ -1,6 +1,9 @@
 package feature
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // source is one place in an auction from which a feature can be read: a text
 // or a number, never both. The partner is a text that no request carries.
@@ -8,6 +11,42 @@ type source struct {
 	name   string
 	text   func(*Request) string
 	number func(*Request) float32
+
+	// Of those that read More: what they need of it, and what they make of where
+	// that is kept.
+	needs    []need
+	textOf   func(r *Request, m *More, at []int) string
+	numberOf func(r *Request, m *More, at []int) float32
+
+	told told
+}
+
+// told is what people are told of a source.
+type told struct{ path, unit, absent string }
+
+// within returns the source as a plan has it.
+func (s source) within(p *Plan) source {
+	var at []int
+	for _, n := range s.needs {
+		at = append(at, p.add(n.path, n.op))
+	}
+	if of := s.textOf; of != nil {
+		s.text = func(r *Request) string {
+			if r.More == nil {
+				return ""
+			}
+			return of(r, r.More, at)
+		}
+	}
+	if of := s.numberOf; of != nil {
+		s.number = func(r *Request) float32 {
+			if r.More == nil {
+				return nan()
+			}
+			return of(r, r.More, at)
+		}
+	}
+	return s
 }
 
 // partnerSource is the name of the one source that is not in the request.
@@ -17,15 +56,15 @@ const partnerSource = "partner"
 // alphabetical order.
 func Sources() []string {
 	var names []string
-	for _, s := range sources() {
+	for _, s := range sources(&Contract{}) {
 		names = append(names, s.name)
 	}
 	slices.Sort(names)
 	return names
 }
 
-func sources() []source {
-	return append(texts(), numbers()...)
+func sources(c *Contract) []source {
+	return slices.Concat(texts(), numbers(c), asked(), worked(c))
 }
 
 func texts() []source {
@@ -54,7 +93,7 @@ func texts() []source {
 	}
 }
 
-func numbers() []source {
+func numbers(c *Contract) []source {
 	return []source{
 		{name: "hour", number: func(r *Request) float32 { return r.Hour }},
 		{name: "dayofweek", number: func(r *Request) float32 { return r.DayOfWeek }},
@@ -63,7 +102,7 @@ func numbers() []source {
 		{name: "imp.instl", number: func(r *Request) float32 { return r.ImpInstl }},
 		{name: "imp.secure", number: func(r *Request) float32 { return r.ImpSecure }},
 		{name: "imp.rwdd", number: func(r *Request) float32 { return r.ImpRwdd }},
-		{name: "imp.bidfloor", number: func(r *Request) float32 { return r.ImpBidfloor }},
+		{name: "imp.bidfloor", number: c.floor},
 		{name: "imp.w", number: func(r *Request) float32 { return r.Width }},
 		{name: "imp.h", number: func(r *Request) float32 { return r.Height }},
 		{name: "imp.pos", number: func(r *Request) float32 { return r.Pos }},
@@ -72,4 +111,70 @@ func numbers() []source {
 		{name: "device.lmt", number: func(r *Request) float32 { return r.DeviceLmt }},
 		{name: "user.yob", number: func(r *Request) float32 { return r.UserYob }},
 	}
+}
+
+// floor is the first impression's, as the contract's version reads it.
+func (c *Contract) floor(r *Request) float32 {
+	if c.Version >= 2 && !finite(r.ImpBidfloor) {
+		return nan()
+	}
+	return r.ImpBidfloor
+}
+
+// Description is what people are told of a source: a row of docs/features.md.
+type Description struct {
+	Name   string
+	Text   bool   // else a number
+	Path   string // OpenRTB's
+	Unit   string
+	Absent string // what it means that nothing is said
+}
+
+// Vocabulary describes all sources, in alphabetical order.
+func Vocabulary() []Description {
+	var all []Description
+	for _, s := range sources(&Contract{}) {
+		if s.told == (told{}) {
+			s.told = oldest(s.name)
+		}
+		text := s.text != nil || s.textOf != nil || s.name == partnerSource
+		all = append(all, Description{s.name, text, s.told.path, s.told.unit, s.told.absent})
+	}
+	slices.SortFunc(all, func(a, b Description) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// oldest describes the sources that Request holds. Of most, the name is the
+// path.
+func oldest(name string) told {
+	known, ok := map[string]told{
+		"partner":               {"the second argument of decide", "name", "a key of its own"},
+		"imp.format":            {"imp[0].banner, imp[0].video, imp[0].native, imp[0].audio", "the first of banner, video, native, audio", missing},
+		"imp.tagid":             {"imp[0].tagid", "text", missing},
+		"site.id":               {"site.id", "text", missing},
+		"site.domain":           {"site.domain", "text", missing},
+		"site.cat":              {"site.cat, else app.cat", "text, the first", missing},
+		"app.id":                {"app.id", "text", missing},
+		"app.bundle":            {"app.bundle", "text", missing},
+		"publisher.id":          {"site.publisher.id, else app.publisher.id", "text", missing},
+		"hour":                  {"the clock", "0 to 23, UTC", missing},
+		"dayofweek":             {"the clock", "0: Sunday, UTC", missing},
+		"at":                    {"at", "OpenRTB's list", missing},
+		"imp.count":             {"imp[]", "count", missing},
+		"imp.instl":             {"imp[0].instl", "1: yes, 0: no", missing},
+		"imp.secure":            {"imp[0].secure", "1: yes, 0: no", missing},
+		"imp.rwdd":              {"imp[0].rwdd", "1: yes, 0: no", missing},
+		"imp.bidfloor":          {"imp[0].bidfloor", "CPM, in its own currency", missing},
+		"imp.w":                 {"imp[0].banner.w, imp[0].banner.format[0].w, imp[0].video.w", "pixels", missing},
+		"imp.h":                 {"imp[0].banner.h, imp[0].banner.format[0].h, imp[0].video.h", "pixels", missing},
+		"imp.pos":               {"imp[0].banner.pos, imp[0].video.pos", "OpenRTB's list", missing},
+		"device.devicetype":     {"device.devicetype", "OpenRTB's list", missing},
+		"device.connectiontype": {"device.connectiontype", "OpenRTB's list", missing},
+		"device.lmt":            {"device.lmt", "1: yes, 0: no", missing},
+		"user.yob":              {"user.yob", "year", missing},
+	}[name]
+	if !ok {
+		known = told{name, "text", missing}
+	}
+	return known
 }

@@ -114,7 +114,7 @@ func (m *Manifest) answer(booster *model.Model) error {
 	for i := range m.Golden {
 		g := &m.Golden[i]
 		if len(g.Auction) > 0 {
-			auction, err := g.request()
+			auction, err := g.request(features)
 			if err != nil {
 				return refuse(BadGolden, "the auction of golden vector %d of the fleet's manifest cannot be read: %v", i, err)
 			}

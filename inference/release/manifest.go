@@ -48,8 +48,8 @@ type Golden struct {
 }
 
 // request reads the auction as tasks read what they are asked.
-func (g *Golden) request() (feature.Request, error) {
-	r, err := feature.ParseJSON(g.Auction)
+func (g *Golden) request(e *feature.Extractor) (feature.Request, error) {
+	r, err := e.ParseJSON(g.Auction)
 	if g.TS != 0 {
 		r.SetTime(time.UnixMilli(g.TS))
 	}
@@ -57,8 +57,8 @@ func (g *Golden) request() (feature.Request, error) {
 }
 
 // requestLoosely reads it as once it was read.
-func (g *Golden) requestLoosely() (feature.Request, error) {
-	r, err := feature.ParseLoosely(g.Auction)
+func (g *Golden) requestLoosely(e *feature.Extractor) (feature.Request, error) {
+	r, err := e.ParseLoosely(g.Auction)
 	r.SetTime(time.UnixMilli(g.TS))
 	return r, err
 }

@@ -159,9 +159,9 @@ func (r *Release) proveRows() error {
 }
 
 // proveRow makes one row of its auction, as read reads that.
-func (r *Release) proveRow(i int, read func() (feature.Request, error)) error {
+func (r *Release) proveRow(i int, read func(*feature.Extractor) (feature.Request, error)) error {
 	g, row := &r.Manifest.Golden[i], make([]float32, r.Features.Len())
-	auction, err := read()
+	auction, err := read(r.Features)
 	if err != nil {
 		return refuse(BadGolden, "the auction of golden vector %d cannot be read (%v); let the training script write it", i, err)
 	}

@@ -60,6 +60,9 @@ func (s *Scorer) Way() string {
 	return way
 }
 
+// Plan returns what Score reads of a request's More; nil for nothing.
+func (s *Scorer) Plan() *feature.Plan { return s.features.Plan() }
+
 // Partner returns the key by which Score knows a partner. It stays the same.
 func (s *Scorer) Partner(name string) uint32 { return s.features.Partner(name) }
 

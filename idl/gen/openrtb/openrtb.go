@@ -307,6 +307,547 @@ func (p *Publisher) String() string {
 
 // Attributes:
 //  - ID
+//  - Series
+//  - Genre
+//  - Cat
+//  - Context
+//  - Contentrating
+//  - Livestream
+//  - Len
+//  - Language
+type Content struct {
+  ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
+  Series *string `thrift:"series,2" db:"series" json:"series,omitempty"`
+  Genre *string `thrift:"genre,3" db:"genre" json:"genre,omitempty"`
+  Cat []string `thrift:"cat,4" db:"cat" json:"cat,omitempty"`
+  Context *int32 `thrift:"context,5" db:"context" json:"context,omitempty"`
+  Contentrating *string `thrift:"contentrating,6" db:"contentrating" json:"contentrating,omitempty"`
+  Livestream *bool `thrift:"livestream,7" db:"livestream" json:"livestream,omitempty"`
+  Len *int32 `thrift:"len,8" db:"len" json:"len,omitempty"`
+  Language *string `thrift:"language,9" db:"language" json:"language,omitempty"`
+}
+
+func NewContent() *Content {
+  return &Content{}
+}
+
+var Content_ID_DEFAULT string
+func (p *Content) GetID() string {
+  if !p.IsSetID() {
+    return Content_ID_DEFAULT
+  }
+return *p.ID
+}
+var Content_Series_DEFAULT string
+func (p *Content) GetSeries() string {
+  if !p.IsSetSeries() {
+    return Content_Series_DEFAULT
+  }
+return *p.Series
+}
+var Content_Genre_DEFAULT string
+func (p *Content) GetGenre() string {
+  if !p.IsSetGenre() {
+    return Content_Genre_DEFAULT
+  }
+return *p.Genre
+}
+var Content_Cat_DEFAULT []string
+
+func (p *Content) GetCat() []string {
+  return p.Cat
+}
+var Content_Context_DEFAULT int32
+func (p *Content) GetContext() int32 {
+  if !p.IsSetContext() {
+    return Content_Context_DEFAULT
+  }
+return *p.Context
+}
+var Content_Contentrating_DEFAULT string
+func (p *Content) GetContentrating() string {
+  if !p.IsSetContentrating() {
+    return Content_Contentrating_DEFAULT
+  }
+return *p.Contentrating
+}
+var Content_Livestream_DEFAULT bool
+func (p *Content) GetLivestream() bool {
+  if !p.IsSetLivestream() {
+    return Content_Livestream_DEFAULT
+  }
+return *p.Livestream
+}
+var Content_Len_DEFAULT int32
+func (p *Content) GetLen() int32 {
+  if !p.IsSetLen() {
+    return Content_Len_DEFAULT
+  }
+return *p.Len
+}
+var Content_Language_DEFAULT string
+func (p *Content) GetLanguage() string {
+  if !p.IsSetLanguage() {
+    return Content_Language_DEFAULT
+  }
+return *p.Language
+}
+func (p *Content) IsSetID() bool {
+  return p.ID != nil
+}
+
+func (p *Content) IsSetSeries() bool {
+  return p.Series != nil
+}
+
+func (p *Content) IsSetGenre() bool {
+  return p.Genre != nil
+}
+
+func (p *Content) IsSetCat() bool {
+  return p.Cat != nil
+}
+
+func (p *Content) IsSetContext() bool {
+  return p.Context != nil
+}
+
+func (p *Content) IsSetContentrating() bool {
+  return p.Contentrating != nil
+}
+
+func (p *Content) IsSetLivestream() bool {
+  return p.Livestream != nil
+}
+
+func (p *Content) IsSetLen() bool {
+  return p.Len != nil
+}
+
+func (p *Content) IsSetLanguage() bool {
+  return p.Language != nil
+}
+
+func (p *Content) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 4:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField4(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 5:
+      if fieldTypeId == thrift.I32 {
+        if err := p.ReadField5(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 6:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField6(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 7:
+      if fieldTypeId == thrift.BOOL {
+        if err := p.ReadField7(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 8:
+      if fieldTypeId == thrift.I32 {
+        if err := p.ReadField8(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 9:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField9(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Content)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.ID = &v
+}
+  return nil
+}
+
+func (p *Content)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Series = &v
+}
+  return nil
+}
+
+func (p *Content)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.Genre = &v
+}
+  return nil
+}
+
+func (p *Content)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]string, 0, size)
+  p.Cat =  tSlice
+  for i := 0; i < size; i ++ {
+var _elem2 string
+    if v, err := iprot.ReadString(ctx); err != nil {
+    return thrift.PrependError("error reading field 0: ", err)
+} else {
+    _elem2 = v
+}
+    p.Cat = append(p.Cat, _elem2)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *Content)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI32(ctx); err != nil {
+  return thrift.PrependError("error reading field 5: ", err)
+} else {
+  p.Context = &v
+}
+  return nil
+}
+
+func (p *Content)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 6: ", err)
+} else {
+  p.Contentrating = &v
+}
+  return nil
+}
+
+func (p *Content)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBool(ctx); err != nil {
+  return thrift.PrependError("error reading field 7: ", err)
+} else {
+  p.Livestream = &v
+}
+  return nil
+}
+
+func (p *Content)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI32(ctx); err != nil {
+  return thrift.PrependError("error reading field 8: ", err)
+} else {
+  p.Len = &v
+}
+  return nil
+}
+
+func (p *Content)  ReadField9(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 9: ", err)
+} else {
+  p.Language = &v
+}
+  return nil
+}
+
+func (p *Content) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Content"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+    if err := p.writeField4(ctx, oprot); err != nil { return err }
+    if err := p.writeField5(ctx, oprot); err != nil { return err }
+    if err := p.writeField6(ctx, oprot); err != nil { return err }
+    if err := p.writeField7(ctx, oprot); err != nil { return err }
+    if err := p.writeField8(ctx, oprot); err != nil { return err }
+    if err := p.writeField9(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Content) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetID() {
+    if err := oprot.WriteFieldBegin(ctx, "id", thrift.STRING, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:id: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.ID)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.id (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:id: ", p), err) }
+  }
+  return err
+}
+
+func (p *Content) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetSeries() {
+    if err := oprot.WriteFieldBegin(ctx, "series", thrift.STRING, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:series: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Series)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.series (2) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:series: ", p), err) }
+  }
+  return err
+}
+
+func (p *Content) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetGenre() {
+    if err := oprot.WriteFieldBegin(ctx, "genre", thrift.STRING, 3); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:genre: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Genre)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.genre (3) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:genre: ", p), err) }
+  }
+  return err
+}
+
+func (p *Content) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetCat() {
+    if err := oprot.WriteFieldBegin(ctx, "cat", thrift.LIST, 4); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:cat: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRING, len(p.Cat)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Cat {
+      if err := oprot.WriteString(ctx, string(v)); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 4:cat: ", p), err) }
+  }
+  return err
+}
+
+func (p *Content) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetContext() {
+    if err := oprot.WriteFieldBegin(ctx, "context", thrift.I32, 5); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:context: ", p), err) }
+    if err := oprot.WriteI32(ctx, int32(*p.Context)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.context (5) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 5:context: ", p), err) }
+  }
+  return err
+}
+
+func (p *Content) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetContentrating() {
+    if err := oprot.WriteFieldBegin(ctx, "contentrating", thrift.STRING, 6); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 6:contentrating: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Contentrating)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.contentrating (6) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 6:contentrating: ", p), err) }
+  }
+  return err
+}
+
+func (p *Content) writeField7(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetLivestream() {
+    if err := oprot.WriteFieldBegin(ctx, "livestream", thrift.BOOL, 7); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 7:livestream: ", p), err) }
+    if err := oprot.WriteBool(ctx, bool(*p.Livestream)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.livestream (7) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 7:livestream: ", p), err) }
+  }
+  return err
+}
+
+func (p *Content) writeField8(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetLen() {
+    if err := oprot.WriteFieldBegin(ctx, "len", thrift.I32, 8); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 8:len: ", p), err) }
+    if err := oprot.WriteI32(ctx, int32(*p.Len)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.len (8) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 8:len: ", p), err) }
+  }
+  return err
+}
+
+func (p *Content) writeField9(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetLanguage() {
+    if err := oprot.WriteFieldBegin(ctx, "language", thrift.STRING, 9); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 9:language: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Language)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.language (9) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 9:language: ", p), err) }
+  }
+  return err
+}
+
+func (p *Content) Equals(other *Content) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.ID != other.ID {
+    if p.ID == nil || other.ID == nil {
+      return false
+    }
+    if (*p.ID) != (*other.ID) { return false }
+  }
+  if p.Series != other.Series {
+    if p.Series == nil || other.Series == nil {
+      return false
+    }
+    if (*p.Series) != (*other.Series) { return false }
+  }
+  if p.Genre != other.Genre {
+    if p.Genre == nil || other.Genre == nil {
+      return false
+    }
+    if (*p.Genre) != (*other.Genre) { return false }
+  }
+  if len(p.Cat) != len(other.Cat) { return false }
+  for i, _tgt := range p.Cat {
+    _src3 := other.Cat[i]
+    if _tgt != _src3 { return false }
+  }
+  if p.Context != other.Context {
+    if p.Context == nil || other.Context == nil {
+      return false
+    }
+    if (*p.Context) != (*other.Context) { return false }
+  }
+  if p.Contentrating != other.Contentrating {
+    if p.Contentrating == nil || other.Contentrating == nil {
+      return false
+    }
+    if (*p.Contentrating) != (*other.Contentrating) { return false }
+  }
+  if p.Livestream != other.Livestream {
+    if p.Livestream == nil || other.Livestream == nil {
+      return false
+    }
+    if (*p.Livestream) != (*other.Livestream) { return false }
+  }
+  if p.Len != other.Len {
+    if p.Len == nil || other.Len == nil {
+      return false
+    }
+    if (*p.Len) != (*other.Len) { return false }
+  }
+  if p.Language != other.Language {
+    if p.Language == nil || other.Language == nil {
+      return false
+    }
+    if (*p.Language) != (*other.Language) { return false }
+  }
+  return true
+}
+
+func (p *Content) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Content(%+v)", *p)
+}
+
+// Attributes:
+//  - ID
 //  - Name
 //  - Domain
 //  - Cat
@@ -319,6 +860,7 @@ func (p *Publisher) String() string {
 //  - Publisher
 //  - Keywords
 //  - Cattax
+//  - Content
 type Site struct {
   ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
   Name *string `thrift:"name,2" db:"name" json:"name,omitempty"`
@@ -333,6 +875,7 @@ type Site struct {
   Publisher *Publisher `thrift:"publisher,11" db:"publisher" json:"publisher,omitempty"`
   Keywords *string `thrift:"keywords,12" db:"keywords" json:"keywords,omitempty"`
   Cattax *int32 `thrift:"cattax,13" db:"cattax" json:"cattax,omitempty"`
+  Content *Content `thrift:"content,14" db:"content" json:"content,omitempty"`
 }
 
 func NewSite() *Site {
@@ -424,6 +967,13 @@ func (p *Site) GetCattax() int32 {
   }
 return *p.Cattax
 }
+var Site_Content_DEFAULT *Content
+func (p *Site) GetContent() *Content {
+  if !p.IsSetContent() {
+    return Site_Content_DEFAULT
+  }
+return p.Content
+}
 func (p *Site) IsSetID() bool {
   return p.ID != nil
 }
@@ -474,6 +1024,10 @@ func (p *Site) IsSetKeywords() bool {
 
 func (p *Site) IsSetCattax() bool {
   return p.Cattax != nil
+}
+
+func (p *Site) IsSetContent() bool {
+  return p.Content != nil
 }
 
 func (p *Site) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -619,6 +1173,16 @@ func (p *Site) Read(ctx context.Context, iprot thrift.TProtocol) error {
           return err
         }
       }
+    case 14:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField14(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -669,13 +1233,13 @@ func (p *Site)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]string, 0, size)
   p.Cat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem2 string
+var _elem4 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem2 = v
+    _elem4 = v
 }
-    p.Cat = append(p.Cat, _elem2)
+    p.Cat = append(p.Cat, _elem4)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -691,13 +1255,13 @@ func (p *Site)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]string, 0, size)
   p.Sectioncat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem3 string
+var _elem5 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem3 = v
+    _elem5 = v
 }
-    p.Sectioncat = append(p.Sectioncat, _elem3)
+    p.Sectioncat = append(p.Sectioncat, _elem5)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -713,13 +1277,13 @@ func (p *Site)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]string, 0, size)
   p.Pagecat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem4 string
+var _elem6 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem4 = v
+    _elem6 = v
 }
-    p.Pagecat = append(p.Pagecat, _elem4)
+    p.Pagecat = append(p.Pagecat, _elem6)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -789,6 +1353,14 @@ func (p *Site)  ReadField13(ctx context.Context, iprot thrift.TProtocol) error {
   return nil
 }
 
+func (p *Site)  ReadField14(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Content = &Content{}
+  if err := p.Content.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Content), err)
+  }
+  return nil
+}
+
 func (p *Site) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Site"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -806,6 +1378,7 @@ func (p *Site) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField11(ctx, oprot); err != nil { return err }
     if err := p.writeField12(ctx, oprot); err != nil { return err }
     if err := p.writeField13(ctx, oprot); err != nil { return err }
+    if err := p.writeField14(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -995,6 +1568,19 @@ func (p *Site) writeField13(ctx context.Context, oprot thrift.TProtocol) (err er
   return err
 }
 
+func (p *Site) writeField14(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetContent() {
+    if err := oprot.WriteFieldBegin(ctx, "content", thrift.STRUCT, 14); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 14:content: ", p), err) }
+    if err := p.Content.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Content), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 14:content: ", p), err) }
+  }
+  return err
+}
+
 func (p *Site) Equals(other *Site) bool {
   if p == other {
     return true
@@ -1021,18 +1607,18 @@ func (p *Site) Equals(other *Site) bool {
   }
   if len(p.Cat) != len(other.Cat) { return false }
   for i, _tgt := range p.Cat {
-    _src5 := other.Cat[i]
-    if _tgt != _src5 { return false }
+    _src7 := other.Cat[i]
+    if _tgt != _src7 { return false }
   }
   if len(p.Sectioncat) != len(other.Sectioncat) { return false }
   for i, _tgt := range p.Sectioncat {
-    _src6 := other.Sectioncat[i]
-    if _tgt != _src6 { return false }
+    _src8 := other.Sectioncat[i]
+    if _tgt != _src8 { return false }
   }
   if len(p.Pagecat) != len(other.Pagecat) { return false }
   for i, _tgt := range p.Pagecat {
-    _src7 := other.Pagecat[i]
-    if _tgt != _src7 { return false }
+    _src9 := other.Pagecat[i]
+    if _tgt != _src9 { return false }
   }
   if p.Page != other.Page {
     if p.Page == nil || other.Page == nil {
@@ -1071,6 +1657,7 @@ func (p *Site) Equals(other *Site) bool {
     }
     if (*p.Cattax) != (*other.Cattax) { return false }
   }
+  if !p.Content.Equals(other.Content) { return false }
   return true
 }
 
@@ -1096,6 +1683,7 @@ func (p *Site) String() string {
 //  - Publisher
 //  - Keywords
 //  - Cattax
+//  - Content
 type App struct {
   ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
   Name *string `thrift:"name,2" db:"name" json:"name,omitempty"`
@@ -1111,6 +1699,7 @@ type App struct {
   Publisher *Publisher `thrift:"publisher,12" db:"publisher" json:"publisher,omitempty"`
   Keywords *string `thrift:"keywords,13" db:"keywords" json:"keywords,omitempty"`
   Cattax *int32 `thrift:"cattax,14" db:"cattax" json:"cattax,omitempty"`
+  Content *Content `thrift:"content,15" db:"content" json:"content,omitempty"`
 }
 
 func NewApp() *App {
@@ -1209,6 +1798,13 @@ func (p *App) GetCattax() int32 {
   }
 return *p.Cattax
 }
+var App_Content_DEFAULT *Content
+func (p *App) GetContent() *Content {
+  if !p.IsSetContent() {
+    return App_Content_DEFAULT
+  }
+return p.Content
+}
 func (p *App) IsSetID() bool {
   return p.ID != nil
 }
@@ -1263,6 +1859,10 @@ func (p *App) IsSetKeywords() bool {
 
 func (p *App) IsSetCattax() bool {
   return p.Cattax != nil
+}
+
+func (p *App) IsSetContent() bool {
+  return p.Content != nil
 }
 
 func (p *App) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -1418,6 +2018,16 @@ func (p *App) Read(ctx context.Context, iprot thrift.TProtocol) error {
           return err
         }
       }
+    case 15:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField15(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -1486,13 +2096,13 @@ func (p *App)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]string, 0, size)
   p.Cat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem8 string
+var _elem10 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem8 = v
+    _elem10 = v
 }
-    p.Cat = append(p.Cat, _elem8)
+    p.Cat = append(p.Cat, _elem10)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1508,13 +2118,13 @@ func (p *App)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]string, 0, size)
   p.Sectioncat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem9 string
+var _elem11 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem9 = v
+    _elem11 = v
 }
-    p.Sectioncat = append(p.Sectioncat, _elem9)
+    p.Sectioncat = append(p.Sectioncat, _elem11)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1530,13 +2140,13 @@ func (p *App)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]string, 0, size)
   p.Pagecat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem10 string
+var _elem12 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem10 = v
+    _elem12 = v
 }
-    p.Pagecat = append(p.Pagecat, _elem10)
+    p.Pagecat = append(p.Pagecat, _elem12)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -1597,6 +2207,14 @@ func (p *App)  ReadField14(ctx context.Context, iprot thrift.TProtocol) error {
   return nil
 }
 
+func (p *App)  ReadField15(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Content = &Content{}
+  if err := p.Content.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Content), err)
+  }
+  return nil
+}
+
 func (p *App) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "App"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -1615,6 +2233,7 @@ func (p *App) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField12(ctx, oprot); err != nil { return err }
     if err := p.writeField13(ctx, oprot); err != nil { return err }
     if err := p.writeField14(ctx, oprot); err != nil { return err }
+    if err := p.writeField15(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -1816,6 +2435,19 @@ func (p *App) writeField14(ctx context.Context, oprot thrift.TProtocol) (err err
   return err
 }
 
+func (p *App) writeField15(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetContent() {
+    if err := oprot.WriteFieldBegin(ctx, "content", thrift.STRUCT, 15); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 15:content: ", p), err) }
+    if err := p.Content.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Content), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 15:content: ", p), err) }
+  }
+  return err
+}
+
 func (p *App) Equals(other *App) bool {
   if p == other {
     return true
@@ -1854,18 +2486,18 @@ func (p *App) Equals(other *App) bool {
   }
   if len(p.Cat) != len(other.Cat) { return false }
   for i, _tgt := range p.Cat {
-    _src11 := other.Cat[i]
-    if _tgt != _src11 { return false }
+    _src13 := other.Cat[i]
+    if _tgt != _src13 { return false }
   }
   if len(p.Sectioncat) != len(other.Sectioncat) { return false }
   for i, _tgt := range p.Sectioncat {
-    _src12 := other.Sectioncat[i]
-    if _tgt != _src12 { return false }
+    _src14 := other.Sectioncat[i]
+    if _tgt != _src14 { return false }
   }
   if len(p.Pagecat) != len(other.Pagecat) { return false }
   for i, _tgt := range p.Pagecat {
-    _src13 := other.Pagecat[i]
-    if _tgt != _src13 { return false }
+    _src15 := other.Pagecat[i]
+    if _tgt != _src15 { return false }
   }
   if p.Ver != other.Ver {
     if p.Ver == nil || other.Ver == nil {
@@ -1898,6 +2530,7 @@ func (p *App) Equals(other *App) bool {
     }
     if (*p.Cattax) != (*other.Cattax) { return false }
   }
+  if !p.Content.Equals(other.Content) { return false }
   return true
 }
 
@@ -1906,6 +2539,440 @@ func (p *App) String() string {
     return "<nil>"
   }
   return fmt.Sprintf("App(%+v)", *p)
+}
+
+// Attributes:
+//  - ID
+//  - Name
+//  - Venuetype
+//  - Venuetypetax
+//  - Publisher
+//  - Domain
+//  - Keywords
+type Dooh struct {
+  ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
+  Name *string `thrift:"name,2" db:"name" json:"name,omitempty"`
+  Venuetype []string `thrift:"venuetype,3" db:"venuetype" json:"venuetype,omitempty"`
+  Venuetypetax *int32 `thrift:"venuetypetax,4" db:"venuetypetax" json:"venuetypetax,omitempty"`
+  Publisher *Publisher `thrift:"publisher,5" db:"publisher" json:"publisher,omitempty"`
+  Domain *string `thrift:"domain,6" db:"domain" json:"domain,omitempty"`
+  Keywords *string `thrift:"keywords,7" db:"keywords" json:"keywords,omitempty"`
+}
+
+func NewDooh() *Dooh {
+  return &Dooh{}
+}
+
+var Dooh_ID_DEFAULT string
+func (p *Dooh) GetID() string {
+  if !p.IsSetID() {
+    return Dooh_ID_DEFAULT
+  }
+return *p.ID
+}
+var Dooh_Name_DEFAULT string
+func (p *Dooh) GetName() string {
+  if !p.IsSetName() {
+    return Dooh_Name_DEFAULT
+  }
+return *p.Name
+}
+var Dooh_Venuetype_DEFAULT []string
+
+func (p *Dooh) GetVenuetype() []string {
+  return p.Venuetype
+}
+var Dooh_Venuetypetax_DEFAULT int32
+func (p *Dooh) GetVenuetypetax() int32 {
+  if !p.IsSetVenuetypetax() {
+    return Dooh_Venuetypetax_DEFAULT
+  }
+return *p.Venuetypetax
+}
+var Dooh_Publisher_DEFAULT *Publisher
+func (p *Dooh) GetPublisher() *Publisher {
+  if !p.IsSetPublisher() {
+    return Dooh_Publisher_DEFAULT
+  }
+return p.Publisher
+}
+var Dooh_Domain_DEFAULT string
+func (p *Dooh) GetDomain() string {
+  if !p.IsSetDomain() {
+    return Dooh_Domain_DEFAULT
+  }
+return *p.Domain
+}
+var Dooh_Keywords_DEFAULT string
+func (p *Dooh) GetKeywords() string {
+  if !p.IsSetKeywords() {
+    return Dooh_Keywords_DEFAULT
+  }
+return *p.Keywords
+}
+func (p *Dooh) IsSetID() bool {
+  return p.ID != nil
+}
+
+func (p *Dooh) IsSetName() bool {
+  return p.Name != nil
+}
+
+func (p *Dooh) IsSetVenuetype() bool {
+  return p.Venuetype != nil
+}
+
+func (p *Dooh) IsSetVenuetypetax() bool {
+  return p.Venuetypetax != nil
+}
+
+func (p *Dooh) IsSetPublisher() bool {
+  return p.Publisher != nil
+}
+
+func (p *Dooh) IsSetDomain() bool {
+  return p.Domain != nil
+}
+
+func (p *Dooh) IsSetKeywords() bool {
+  return p.Keywords != nil
+}
+
+func (p *Dooh) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 4:
+      if fieldTypeId == thrift.I32 {
+        if err := p.ReadField4(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 5:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField5(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 6:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField6(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 7:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField7(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Dooh)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.ID = &v
+}
+  return nil
+}
+
+func (p *Dooh)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Name = &v
+}
+  return nil
+}
+
+func (p *Dooh)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]string, 0, size)
+  p.Venuetype =  tSlice
+  for i := 0; i < size; i ++ {
+var _elem16 string
+    if v, err := iprot.ReadString(ctx); err != nil {
+    return thrift.PrependError("error reading field 0: ", err)
+} else {
+    _elem16 = v
+}
+    p.Venuetype = append(p.Venuetype, _elem16)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *Dooh)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI32(ctx); err != nil {
+  return thrift.PrependError("error reading field 4: ", err)
+} else {
+  p.Venuetypetax = &v
+}
+  return nil
+}
+
+func (p *Dooh)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Publisher = &Publisher{}
+  if err := p.Publisher.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Publisher), err)
+  }
+  return nil
+}
+
+func (p *Dooh)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 6: ", err)
+} else {
+  p.Domain = &v
+}
+  return nil
+}
+
+func (p *Dooh)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 7: ", err)
+} else {
+  p.Keywords = &v
+}
+  return nil
+}
+
+func (p *Dooh) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Dooh"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+    if err := p.writeField4(ctx, oprot); err != nil { return err }
+    if err := p.writeField5(ctx, oprot); err != nil { return err }
+    if err := p.writeField6(ctx, oprot); err != nil { return err }
+    if err := p.writeField7(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Dooh) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetID() {
+    if err := oprot.WriteFieldBegin(ctx, "id", thrift.STRING, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:id: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.ID)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.id (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:id: ", p), err) }
+  }
+  return err
+}
+
+func (p *Dooh) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetName() {
+    if err := oprot.WriteFieldBegin(ctx, "name", thrift.STRING, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:name: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Name)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.name (2) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:name: ", p), err) }
+  }
+  return err
+}
+
+func (p *Dooh) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetVenuetype() {
+    if err := oprot.WriteFieldBegin(ctx, "venuetype", thrift.LIST, 3); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:venuetype: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRING, len(p.Venuetype)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Venuetype {
+      if err := oprot.WriteString(ctx, string(v)); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:venuetype: ", p), err) }
+  }
+  return err
+}
+
+func (p *Dooh) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetVenuetypetax() {
+    if err := oprot.WriteFieldBegin(ctx, "venuetypetax", thrift.I32, 4); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:venuetypetax: ", p), err) }
+    if err := oprot.WriteI32(ctx, int32(*p.Venuetypetax)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.venuetypetax (4) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 4:venuetypetax: ", p), err) }
+  }
+  return err
+}
+
+func (p *Dooh) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetPublisher() {
+    if err := oprot.WriteFieldBegin(ctx, "publisher", thrift.STRUCT, 5); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:publisher: ", p), err) }
+    if err := p.Publisher.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Publisher), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 5:publisher: ", p), err) }
+  }
+  return err
+}
+
+func (p *Dooh) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetDomain() {
+    if err := oprot.WriteFieldBegin(ctx, "domain", thrift.STRING, 6); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 6:domain: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Domain)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.domain (6) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 6:domain: ", p), err) }
+  }
+  return err
+}
+
+func (p *Dooh) writeField7(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetKeywords() {
+    if err := oprot.WriteFieldBegin(ctx, "keywords", thrift.STRING, 7); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 7:keywords: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Keywords)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.keywords (7) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 7:keywords: ", p), err) }
+  }
+  return err
+}
+
+func (p *Dooh) Equals(other *Dooh) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.ID != other.ID {
+    if p.ID == nil || other.ID == nil {
+      return false
+    }
+    if (*p.ID) != (*other.ID) { return false }
+  }
+  if p.Name != other.Name {
+    if p.Name == nil || other.Name == nil {
+      return false
+    }
+    if (*p.Name) != (*other.Name) { return false }
+  }
+  if len(p.Venuetype) != len(other.Venuetype) { return false }
+  for i, _tgt := range p.Venuetype {
+    _src17 := other.Venuetype[i]
+    if _tgt != _src17 { return false }
+  }
+  if p.Venuetypetax != other.Venuetypetax {
+    if p.Venuetypetax == nil || other.Venuetypetax == nil {
+      return false
+    }
+    if (*p.Venuetypetax) != (*other.Venuetypetax) { return false }
+  }
+  if !p.Publisher.Equals(other.Publisher) { return false }
+  if p.Domain != other.Domain {
+    if p.Domain == nil || other.Domain == nil {
+      return false
+    }
+    if (*p.Domain) != (*other.Domain) { return false }
+  }
+  if p.Keywords != other.Keywords {
+    if p.Keywords == nil || other.Keywords == nil {
+      return false
+    }
+    if (*p.Keywords) != (*other.Keywords) { return false }
+  }
+  return true
+}
+
+func (p *Dooh) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Dooh(%+v)", *p)
 }
 
 // Attributes:
@@ -2432,6 +3499,623 @@ func (p *Geo) String() string {
 }
 
 // Attributes:
+//  - Brand
+//  - Version
+type BrandVersion struct {
+  Brand *string `thrift:"brand,1" db:"brand" json:"brand,omitempty"`
+  Version []string `thrift:"version,2" db:"version" json:"version,omitempty"`
+}
+
+func NewBrandVersion() *BrandVersion {
+  return &BrandVersion{}
+}
+
+var BrandVersion_Brand_DEFAULT string
+func (p *BrandVersion) GetBrand() string {
+  if !p.IsSetBrand() {
+    return BrandVersion_Brand_DEFAULT
+  }
+return *p.Brand
+}
+var BrandVersion_Version_DEFAULT []string
+
+func (p *BrandVersion) GetVersion() []string {
+  return p.Version
+}
+func (p *BrandVersion) IsSetBrand() bool {
+  return p.Brand != nil
+}
+
+func (p *BrandVersion) IsSetVersion() bool {
+  return p.Version != nil
+}
+
+func (p *BrandVersion) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *BrandVersion)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Brand = &v
+}
+  return nil
+}
+
+func (p *BrandVersion)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]string, 0, size)
+  p.Version =  tSlice
+  for i := 0; i < size; i ++ {
+var _elem18 string
+    if v, err := iprot.ReadString(ctx); err != nil {
+    return thrift.PrependError("error reading field 0: ", err)
+} else {
+    _elem18 = v
+}
+    p.Version = append(p.Version, _elem18)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *BrandVersion) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "BrandVersion"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *BrandVersion) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetBrand() {
+    if err := oprot.WriteFieldBegin(ctx, "brand", thrift.STRING, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:brand: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Brand)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.brand (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:brand: ", p), err) }
+  }
+  return err
+}
+
+func (p *BrandVersion) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetVersion() {
+    if err := oprot.WriteFieldBegin(ctx, "version", thrift.LIST, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:version: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRING, len(p.Version)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Version {
+      if err := oprot.WriteString(ctx, string(v)); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:version: ", p), err) }
+  }
+  return err
+}
+
+func (p *BrandVersion) Equals(other *BrandVersion) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Brand != other.Brand {
+    if p.Brand == nil || other.Brand == nil {
+      return false
+    }
+    if (*p.Brand) != (*other.Brand) { return false }
+  }
+  if len(p.Version) != len(other.Version) { return false }
+  for i, _tgt := range p.Version {
+    _src19 := other.Version[i]
+    if _tgt != _src19 { return false }
+  }
+  return true
+}
+
+func (p *BrandVersion) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("BrandVersion(%+v)", *p)
+}
+
+// Attributes:
+//  - Browsers
+//  - Platform
+//  - Mobile
+//  - Architecture
+//  - Bitness
+//  - Model
+//  - Source
+type UserAgent struct {
+  Browsers []*BrandVersion `thrift:"browsers,1" db:"browsers" json:"browsers,omitempty"`
+  Platform *BrandVersion `thrift:"platform,2" db:"platform" json:"platform,omitempty"`
+  Mobile *bool `thrift:"mobile,3" db:"mobile" json:"mobile,omitempty"`
+  Architecture *string `thrift:"architecture,4" db:"architecture" json:"architecture,omitempty"`
+  Bitness *string `thrift:"bitness,5" db:"bitness" json:"bitness,omitempty"`
+  Model *string `thrift:"model,6" db:"model" json:"model,omitempty"`
+  Source *int32 `thrift:"source,7" db:"source" json:"source,omitempty"`
+}
+
+func NewUserAgent() *UserAgent {
+  return &UserAgent{}
+}
+
+var UserAgent_Browsers_DEFAULT []*BrandVersion
+
+func (p *UserAgent) GetBrowsers() []*BrandVersion {
+  return p.Browsers
+}
+var UserAgent_Platform_DEFAULT *BrandVersion
+func (p *UserAgent) GetPlatform() *BrandVersion {
+  if !p.IsSetPlatform() {
+    return UserAgent_Platform_DEFAULT
+  }
+return p.Platform
+}
+var UserAgent_Mobile_DEFAULT bool
+func (p *UserAgent) GetMobile() bool {
+  if !p.IsSetMobile() {
+    return UserAgent_Mobile_DEFAULT
+  }
+return *p.Mobile
+}
+var UserAgent_Architecture_DEFAULT string
+func (p *UserAgent) GetArchitecture() string {
+  if !p.IsSetArchitecture() {
+    return UserAgent_Architecture_DEFAULT
+  }
+return *p.Architecture
+}
+var UserAgent_Bitness_DEFAULT string
+func (p *UserAgent) GetBitness() string {
+  if !p.IsSetBitness() {
+    return UserAgent_Bitness_DEFAULT
+  }
+return *p.Bitness
+}
+var UserAgent_Model_DEFAULT string
+func (p *UserAgent) GetModel() string {
+  if !p.IsSetModel() {
+    return UserAgent_Model_DEFAULT
+  }
+return *p.Model
+}
+var UserAgent_Source_DEFAULT int32
+func (p *UserAgent) GetSource() int32 {
+  if !p.IsSetSource() {
+    return UserAgent_Source_DEFAULT
+  }
+return *p.Source
+}
+func (p *UserAgent) IsSetBrowsers() bool {
+  return p.Browsers != nil
+}
+
+func (p *UserAgent) IsSetPlatform() bool {
+  return p.Platform != nil
+}
+
+func (p *UserAgent) IsSetMobile() bool {
+  return p.Mobile != nil
+}
+
+func (p *UserAgent) IsSetArchitecture() bool {
+  return p.Architecture != nil
+}
+
+func (p *UserAgent) IsSetBitness() bool {
+  return p.Bitness != nil
+}
+
+func (p *UserAgent) IsSetModel() bool {
+  return p.Model != nil
+}
+
+func (p *UserAgent) IsSetSource() bool {
+  return p.Source != nil
+}
+
+func (p *UserAgent) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.BOOL {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 4:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField4(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 5:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField5(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 6:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField6(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 7:
+      if fieldTypeId == thrift.I32 {
+        if err := p.ReadField7(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *UserAgent)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]*BrandVersion, 0, size)
+  p.Browsers =  tSlice
+  for i := 0; i < size; i ++ {
+    _elem20 := &BrandVersion{}
+    if err := _elem20.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem20), err)
+    }
+    p.Browsers = append(p.Browsers, _elem20)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *UserAgent)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Platform = &BrandVersion{}
+  if err := p.Platform.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Platform), err)
+  }
+  return nil
+}
+
+func (p *UserAgent)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBool(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.Mobile = &v
+}
+  return nil
+}
+
+func (p *UserAgent)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 4: ", err)
+} else {
+  p.Architecture = &v
+}
+  return nil
+}
+
+func (p *UserAgent)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 5: ", err)
+} else {
+  p.Bitness = &v
+}
+  return nil
+}
+
+func (p *UserAgent)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 6: ", err)
+} else {
+  p.Model = &v
+}
+  return nil
+}
+
+func (p *UserAgent)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI32(ctx); err != nil {
+  return thrift.PrependError("error reading field 7: ", err)
+} else {
+  p.Source = &v
+}
+  return nil
+}
+
+func (p *UserAgent) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "UserAgent"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+    if err := p.writeField4(ctx, oprot); err != nil { return err }
+    if err := p.writeField5(ctx, oprot); err != nil { return err }
+    if err := p.writeField6(ctx, oprot); err != nil { return err }
+    if err := p.writeField7(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *UserAgent) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetBrowsers() {
+    if err := oprot.WriteFieldBegin(ctx, "browsers", thrift.LIST, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:browsers: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Browsers)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Browsers {
+      if err := v.Write(ctx, oprot); err != nil {
+        return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+      }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:browsers: ", p), err) }
+  }
+  return err
+}
+
+func (p *UserAgent) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetPlatform() {
+    if err := oprot.WriteFieldBegin(ctx, "platform", thrift.STRUCT, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:platform: ", p), err) }
+    if err := p.Platform.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Platform), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:platform: ", p), err) }
+  }
+  return err
+}
+
+func (p *UserAgent) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetMobile() {
+    if err := oprot.WriteFieldBegin(ctx, "mobile", thrift.BOOL, 3); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:mobile: ", p), err) }
+    if err := oprot.WriteBool(ctx, bool(*p.Mobile)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.mobile (3) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:mobile: ", p), err) }
+  }
+  return err
+}
+
+func (p *UserAgent) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetArchitecture() {
+    if err := oprot.WriteFieldBegin(ctx, "architecture", thrift.STRING, 4); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:architecture: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Architecture)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.architecture (4) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 4:architecture: ", p), err) }
+  }
+  return err
+}
+
+func (p *UserAgent) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetBitness() {
+    if err := oprot.WriteFieldBegin(ctx, "bitness", thrift.STRING, 5); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:bitness: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Bitness)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.bitness (5) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 5:bitness: ", p), err) }
+  }
+  return err
+}
+
+func (p *UserAgent) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetModel() {
+    if err := oprot.WriteFieldBegin(ctx, "model", thrift.STRING, 6); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 6:model: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Model)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.model (6) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 6:model: ", p), err) }
+  }
+  return err
+}
+
+func (p *UserAgent) writeField7(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetSource() {
+    if err := oprot.WriteFieldBegin(ctx, "source", thrift.I32, 7); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 7:source: ", p), err) }
+    if err := oprot.WriteI32(ctx, int32(*p.Source)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.source (7) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 7:source: ", p), err) }
+  }
+  return err
+}
+
+func (p *UserAgent) Equals(other *UserAgent) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if len(p.Browsers) != len(other.Browsers) { return false }
+  for i, _tgt := range p.Browsers {
+    _src21 := other.Browsers[i]
+    if !_tgt.Equals(_src21) { return false }
+  }
+  if !p.Platform.Equals(other.Platform) { return false }
+  if p.Mobile != other.Mobile {
+    if p.Mobile == nil || other.Mobile == nil {
+      return false
+    }
+    if (*p.Mobile) != (*other.Mobile) { return false }
+  }
+  if p.Architecture != other.Architecture {
+    if p.Architecture == nil || other.Architecture == nil {
+      return false
+    }
+    if (*p.Architecture) != (*other.Architecture) { return false }
+  }
+  if p.Bitness != other.Bitness {
+    if p.Bitness == nil || other.Bitness == nil {
+      return false
+    }
+    if (*p.Bitness) != (*other.Bitness) { return false }
+  }
+  if p.Model != other.Model {
+    if p.Model == nil || other.Model == nil {
+      return false
+    }
+    if (*p.Model) != (*other.Model) { return false }
+  }
+  if p.Source != other.Source {
+    if p.Source == nil || other.Source == nil {
+      return false
+    }
+    if (*p.Source) != (*other.Source) { return false }
+  }
+  return true
+}
+
+func (p *UserAgent) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("UserAgent(%+v)", *p)
+}
+
+// Attributes:
 //  - Ua
 //  - Geo
 //  - Dnt
@@ -2454,6 +4138,7 @@ func (p *Geo) String() string {
 //  - Mccmnc
 //  - Connectiontype
 //  - Ifa
+//  - Sua
 type Device struct {
   Ua *string `thrift:"ua,1" db:"ua" json:"ua,omitempty"`
   Geo *Geo `thrift:"geo,2" db:"geo" json:"geo,omitempty"`
@@ -2477,6 +4162,7 @@ type Device struct {
   Mccmnc *string `thrift:"mccmnc,20" db:"mccmnc" json:"mccmnc,omitempty"`
   Connectiontype *int32 `thrift:"connectiontype,21" db:"connectiontype" json:"connectiontype,omitempty"`
   Ifa *string `thrift:"ifa,22" db:"ifa" json:"ifa,omitempty"`
+  Sua *UserAgent `thrift:"sua,23" db:"sua" json:"sua,omitempty"`
 }
 
 func NewDevice() *Device {
@@ -2637,6 +4323,13 @@ func (p *Device) GetIfa() string {
   }
 return *p.Ifa
 }
+var Device_Sua_DEFAULT *UserAgent
+func (p *Device) GetSua() *UserAgent {
+  if !p.IsSetSua() {
+    return Device_Sua_DEFAULT
+  }
+return p.Sua
+}
 func (p *Device) IsSetUa() bool {
   return p.Ua != nil
 }
@@ -2723,6 +4416,10 @@ func (p *Device) IsSetConnectiontype() bool {
 
 func (p *Device) IsSetIfa() bool {
   return p.Ifa != nil
+}
+
+func (p *Device) IsSetSua() bool {
+  return p.Sua != nil
 }
 
 func (p *Device) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -2958,6 +4655,16 @@ func (p *Device) Read(ctx context.Context, iprot thrift.TProtocol) error {
           return err
         }
       }
+    case 23:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField23(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -3170,6 +4877,14 @@ func (p *Device)  ReadField22(ctx context.Context, iprot thrift.TProtocol) error
   return nil
 }
 
+func (p *Device)  ReadField23(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Sua = &UserAgent{}
+  if err := p.Sua.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Sua), err)
+  }
+  return nil
+}
+
 func (p *Device) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Device"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -3196,6 +4911,7 @@ func (p *Device) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField20(ctx, oprot); err != nil { return err }
     if err := p.writeField21(ctx, oprot); err != nil { return err }
     if err := p.writeField22(ctx, oprot); err != nil { return err }
+    if err := p.writeField23(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -3469,6 +5185,19 @@ func (p *Device) writeField22(ctx context.Context, oprot thrift.TProtocol) (err 
   return err
 }
 
+func (p *Device) writeField23(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetSua() {
+    if err := oprot.WriteFieldBegin(ctx, "sua", thrift.STRUCT, 23); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 23:sua: ", p), err) }
+    if err := p.Sua.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Sua), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 23:sua: ", p), err) }
+  }
+  return err
+}
+
 func (p *Device) Equals(other *Device) bool {
   if p == other {
     return true
@@ -3602,6 +5331,7 @@ func (p *Device) Equals(other *Device) bool {
     }
     if (*p.Ifa) != (*other.Ifa) { return false }
   }
+  if !p.Sua.Equals(other.Sua) { return false }
   return true
 }
 
@@ -3614,12 +5344,814 @@ func (p *Device) String() string {
 
 // Attributes:
 //  - ID
+//  - Atype
+type UID struct {
+  ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
+  Atype *int32 `thrift:"atype,2" db:"atype" json:"atype,omitempty"`
+}
+
+func NewUID() *UID {
+  return &UID{}
+}
+
+var UID_ID_DEFAULT string
+func (p *UID) GetID() string {
+  if !p.IsSetID() {
+    return UID_ID_DEFAULT
+  }
+return *p.ID
+}
+var UID_Atype_DEFAULT int32
+func (p *UID) GetAtype() int32 {
+  if !p.IsSetAtype() {
+    return UID_Atype_DEFAULT
+  }
+return *p.Atype
+}
+func (p *UID) IsSetID() bool {
+  return p.ID != nil
+}
+
+func (p *UID) IsSetAtype() bool {
+  return p.Atype != nil
+}
+
+func (p *UID) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.I32 {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *UID)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.ID = &v
+}
+  return nil
+}
+
+func (p *UID)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI32(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Atype = &v
+}
+  return nil
+}
+
+func (p *UID) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Uid"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *UID) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetID() {
+    if err := oprot.WriteFieldBegin(ctx, "id", thrift.STRING, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:id: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.ID)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.id (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:id: ", p), err) }
+  }
+  return err
+}
+
+func (p *UID) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetAtype() {
+    if err := oprot.WriteFieldBegin(ctx, "atype", thrift.I32, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:atype: ", p), err) }
+    if err := oprot.WriteI32(ctx, int32(*p.Atype)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.atype (2) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:atype: ", p), err) }
+  }
+  return err
+}
+
+func (p *UID) Equals(other *UID) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.ID != other.ID {
+    if p.ID == nil || other.ID == nil {
+      return false
+    }
+    if (*p.ID) != (*other.ID) { return false }
+  }
+  if p.Atype != other.Atype {
+    if p.Atype == nil || other.Atype == nil {
+      return false
+    }
+    if (*p.Atype) != (*other.Atype) { return false }
+  }
+  return true
+}
+
+func (p *UID) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("UID(%+v)", *p)
+}
+
+// Attributes:
+//  - Source
+//  - Uids
+type Eid struct {
+  Source *string `thrift:"source,1" db:"source" json:"source,omitempty"`
+  Uids []*UID `thrift:"uids,2" db:"uids" json:"uids,omitempty"`
+}
+
+func NewEid() *Eid {
+  return &Eid{}
+}
+
+var Eid_Source_DEFAULT string
+func (p *Eid) GetSource() string {
+  if !p.IsSetSource() {
+    return Eid_Source_DEFAULT
+  }
+return *p.Source
+}
+var Eid_Uids_DEFAULT []*UID
+
+func (p *Eid) GetUids() []*UID {
+  return p.Uids
+}
+func (p *Eid) IsSetSource() bool {
+  return p.Source != nil
+}
+
+func (p *Eid) IsSetUids() bool {
+  return p.Uids != nil
+}
+
+func (p *Eid) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Eid)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Source = &v
+}
+  return nil
+}
+
+func (p *Eid)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]*UID, 0, size)
+  p.Uids =  tSlice
+  for i := 0; i < size; i ++ {
+    _elem22 := &UID{}
+    if err := _elem22.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem22), err)
+    }
+    p.Uids = append(p.Uids, _elem22)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *Eid) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Eid"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Eid) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetSource() {
+    if err := oprot.WriteFieldBegin(ctx, "source", thrift.STRING, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:source: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Source)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.source (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:source: ", p), err) }
+  }
+  return err
+}
+
+func (p *Eid) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetUids() {
+    if err := oprot.WriteFieldBegin(ctx, "uids", thrift.LIST, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:uids: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Uids)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Uids {
+      if err := v.Write(ctx, oprot); err != nil {
+        return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+      }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:uids: ", p), err) }
+  }
+  return err
+}
+
+func (p *Eid) Equals(other *Eid) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Source != other.Source {
+    if p.Source == nil || other.Source == nil {
+      return false
+    }
+    if (*p.Source) != (*other.Source) { return false }
+  }
+  if len(p.Uids) != len(other.Uids) { return false }
+  for i, _tgt := range p.Uids {
+    _src23 := other.Uids[i]
+    if !_tgt.Equals(_src23) { return false }
+  }
+  return true
+}
+
+func (p *Eid) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Eid(%+v)", *p)
+}
+
+// Attributes:
+//  - ID
+//  - Name
+//  - Value
+type Segment struct {
+  ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
+  Name *string `thrift:"name,2" db:"name" json:"name,omitempty"`
+  Value *string `thrift:"value,3" db:"value" json:"value,omitempty"`
+}
+
+func NewSegment() *Segment {
+  return &Segment{}
+}
+
+var Segment_ID_DEFAULT string
+func (p *Segment) GetID() string {
+  if !p.IsSetID() {
+    return Segment_ID_DEFAULT
+  }
+return *p.ID
+}
+var Segment_Name_DEFAULT string
+func (p *Segment) GetName() string {
+  if !p.IsSetName() {
+    return Segment_Name_DEFAULT
+  }
+return *p.Name
+}
+var Segment_Value_DEFAULT string
+func (p *Segment) GetValue() string {
+  if !p.IsSetValue() {
+    return Segment_Value_DEFAULT
+  }
+return *p.Value
+}
+func (p *Segment) IsSetID() bool {
+  return p.ID != nil
+}
+
+func (p *Segment) IsSetName() bool {
+  return p.Name != nil
+}
+
+func (p *Segment) IsSetValue() bool {
+  return p.Value != nil
+}
+
+func (p *Segment) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Segment)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.ID = &v
+}
+  return nil
+}
+
+func (p *Segment)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Name = &v
+}
+  return nil
+}
+
+func (p *Segment)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.Value = &v
+}
+  return nil
+}
+
+func (p *Segment) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Segment"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Segment) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetID() {
+    if err := oprot.WriteFieldBegin(ctx, "id", thrift.STRING, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:id: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.ID)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.id (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:id: ", p), err) }
+  }
+  return err
+}
+
+func (p *Segment) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetName() {
+    if err := oprot.WriteFieldBegin(ctx, "name", thrift.STRING, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:name: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Name)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.name (2) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:name: ", p), err) }
+  }
+  return err
+}
+
+func (p *Segment) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetValue() {
+    if err := oprot.WriteFieldBegin(ctx, "value", thrift.STRING, 3); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:value: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Value)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.value (3) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:value: ", p), err) }
+  }
+  return err
+}
+
+func (p *Segment) Equals(other *Segment) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.ID != other.ID {
+    if p.ID == nil || other.ID == nil {
+      return false
+    }
+    if (*p.ID) != (*other.ID) { return false }
+  }
+  if p.Name != other.Name {
+    if p.Name == nil || other.Name == nil {
+      return false
+    }
+    if (*p.Name) != (*other.Name) { return false }
+  }
+  if p.Value != other.Value {
+    if p.Value == nil || other.Value == nil {
+      return false
+    }
+    if (*p.Value) != (*other.Value) { return false }
+  }
+  return true
+}
+
+func (p *Segment) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Segment(%+v)", *p)
+}
+
+// Attributes:
+//  - ID
+//  - Name
+//  - Segment
+type Data struct {
+  ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
+  Name *string `thrift:"name,2" db:"name" json:"name,omitempty"`
+  Segment []*Segment `thrift:"segment,3" db:"segment" json:"segment,omitempty"`
+}
+
+func NewData() *Data {
+  return &Data{}
+}
+
+var Data_ID_DEFAULT string
+func (p *Data) GetID() string {
+  if !p.IsSetID() {
+    return Data_ID_DEFAULT
+  }
+return *p.ID
+}
+var Data_Name_DEFAULT string
+func (p *Data) GetName() string {
+  if !p.IsSetName() {
+    return Data_Name_DEFAULT
+  }
+return *p.Name
+}
+var Data_Segment_DEFAULT []*Segment
+
+func (p *Data) GetSegment() []*Segment {
+  return p.Segment
+}
+func (p *Data) IsSetID() bool {
+  return p.ID != nil
+}
+
+func (p *Data) IsSetName() bool {
+  return p.Name != nil
+}
+
+func (p *Data) IsSetSegment() bool {
+  return p.Segment != nil
+}
+
+func (p *Data) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *Data)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.ID = &v
+}
+  return nil
+}
+
+func (p *Data)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Name = &v
+}
+  return nil
+}
+
+func (p *Data)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]*Segment, 0, size)
+  p.Segment =  tSlice
+  for i := 0; i < size; i ++ {
+    _elem24 := &Segment{}
+    if err := _elem24.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem24), err)
+    }
+    p.Segment = append(p.Segment, _elem24)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *Data) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "Data"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *Data) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetID() {
+    if err := oprot.WriteFieldBegin(ctx, "id", thrift.STRING, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:id: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.ID)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.id (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:id: ", p), err) }
+  }
+  return err
+}
+
+func (p *Data) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetName() {
+    if err := oprot.WriteFieldBegin(ctx, "name", thrift.STRING, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:name: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Name)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.name (2) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:name: ", p), err) }
+  }
+  return err
+}
+
+func (p *Data) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetSegment() {
+    if err := oprot.WriteFieldBegin(ctx, "segment", thrift.LIST, 3); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:segment: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Segment)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Segment {
+      if err := v.Write(ctx, oprot); err != nil {
+        return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+      }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:segment: ", p), err) }
+  }
+  return err
+}
+
+func (p *Data) Equals(other *Data) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.ID != other.ID {
+    if p.ID == nil || other.ID == nil {
+      return false
+    }
+    if (*p.ID) != (*other.ID) { return false }
+  }
+  if p.Name != other.Name {
+    if p.Name == nil || other.Name == nil {
+      return false
+    }
+    if (*p.Name) != (*other.Name) { return false }
+  }
+  if len(p.Segment) != len(other.Segment) { return false }
+  for i, _tgt := range p.Segment {
+    _src25 := other.Segment[i]
+    if !_tgt.Equals(_src25) { return false }
+  }
+  return true
+}
+
+func (p *Data) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("Data(%+v)", *p)
+}
+
+// Attributes:
+//  - ID
 //  - Buyeruid
 //  - Yob
 //  - Gender
 //  - Keywords
 //  - Consent
 //  - Geo
+//  - Eids
+//  - Data
 type User struct {
   ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
   Buyeruid *string `thrift:"buyeruid,2" db:"buyeruid" json:"buyeruid,omitempty"`
@@ -3628,6 +6160,8 @@ type User struct {
   Keywords *string `thrift:"keywords,5" db:"keywords" json:"keywords,omitempty"`
   Consent *string `thrift:"consent,6" db:"consent" json:"consent,omitempty"`
   Geo *Geo `thrift:"geo,7" db:"geo" json:"geo,omitempty"`
+  Eids []*Eid `thrift:"eids,8" db:"eids" json:"eids,omitempty"`
+  Data []*Data `thrift:"data,9" db:"data" json:"data,omitempty"`
 }
 
 func NewUser() *User {
@@ -3683,6 +6217,16 @@ func (p *User) GetGeo() *Geo {
   }
 return p.Geo
 }
+var User_Eids_DEFAULT []*Eid
+
+func (p *User) GetEids() []*Eid {
+  return p.Eids
+}
+var User_Data_DEFAULT []*Data
+
+func (p *User) GetData() []*Data {
+  return p.Data
+}
 func (p *User) IsSetID() bool {
   return p.ID != nil
 }
@@ -3709,6 +6253,14 @@ func (p *User) IsSetConsent() bool {
 
 func (p *User) IsSetGeo() bool {
   return p.Geo != nil
+}
+
+func (p *User) IsSetEids() bool {
+  return p.Eids != nil
+}
+
+func (p *User) IsSetData() bool {
+  return p.Data != nil
 }
 
 func (p *User) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -3794,6 +6346,26 @@ func (p *User) Read(ctx context.Context, iprot thrift.TProtocol) error {
           return err
         }
       }
+    case 8:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField8(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 9:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField9(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -3871,6 +6443,46 @@ func (p *User)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error {
   return nil
 }
 
+func (p *User)  ReadField8(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]*Eid, 0, size)
+  p.Eids =  tSlice
+  for i := 0; i < size; i ++ {
+    _elem26 := &Eid{}
+    if err := _elem26.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem26), err)
+    }
+    p.Eids = append(p.Eids, _elem26)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *User)  ReadField9(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]*Data, 0, size)
+  p.Data =  tSlice
+  for i := 0; i < size; i ++ {
+    _elem27 := &Data{}
+    if err := _elem27.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem27), err)
+    }
+    p.Data = append(p.Data, _elem27)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
 func (p *User) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "User"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -3882,6 +6494,8 @@ func (p *User) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField5(ctx, oprot); err != nil { return err }
     if err := p.writeField6(ctx, oprot); err != nil { return err }
     if err := p.writeField7(ctx, oprot); err != nil { return err }
+    if err := p.writeField8(ctx, oprot); err != nil { return err }
+    if err := p.writeField9(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -3975,6 +6589,48 @@ func (p *User) writeField7(ctx context.Context, oprot thrift.TProtocol) (err err
   return err
 }
 
+func (p *User) writeField8(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetEids() {
+    if err := oprot.WriteFieldBegin(ctx, "eids", thrift.LIST, 8); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 8:eids: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Eids)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Eids {
+      if err := v.Write(ctx, oprot); err != nil {
+        return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+      }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 8:eids: ", p), err) }
+  }
+  return err
+}
+
+func (p *User) writeField9(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetData() {
+    if err := oprot.WriteFieldBegin(ctx, "data", thrift.LIST, 9); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 9:data: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Data)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Data {
+      if err := v.Write(ctx, oprot); err != nil {
+        return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+      }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 9:data: ", p), err) }
+  }
+  return err
+}
+
 func (p *User) Equals(other *User) bool {
   if p == other {
     return true
@@ -4018,6 +6674,16 @@ func (p *User) Equals(other *User) bool {
     if (*p.Consent) != (*other.Consent) { return false }
   }
   if !p.Geo.Equals(other.Geo) { return false }
+  if len(p.Eids) != len(other.Eids) { return false }
+  for i, _tgt := range p.Eids {
+    _src28 := other.Eids[i]
+    if !_tgt.Equals(_src28) { return false }
+  }
+  if len(p.Data) != len(other.Data) { return false }
+  for i, _tgt := range p.Data {
+    _src29 := other.Data[i]
+    if !_tgt.Equals(_src29) { return false }
+  }
   return true
 }
 
@@ -4609,11 +7275,11 @@ func (p *Banner)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]*Format, 0, size)
   p.Format =  tSlice
   for i := 0; i < size; i ++ {
-    _elem14 := &Format{}
-    if err := _elem14.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem14), err)
+    _elem30 := &Format{}
+    if err := _elem30.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem30), err)
     }
-    p.Format = append(p.Format, _elem14)
+    p.Format = append(p.Format, _elem30)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -4647,13 +7313,13 @@ func (p *Banner)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]int32, 0, size)
   p.Btype =  tSlice
   for i := 0; i < size; i ++ {
-var _elem15 int32
+var _elem31 int32
     if v, err := iprot.ReadI32(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem15 = v
+    _elem31 = v
 }
-    p.Btype = append(p.Btype, _elem15)
+    p.Btype = append(p.Btype, _elem31)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -4669,13 +7335,13 @@ func (p *Banner)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]int32, 0, size)
   p.Battr =  tSlice
   for i := 0; i < size; i ++ {
-var _elem16 int32
+var _elem32 int32
     if v, err := iprot.ReadI32(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem16 = v
+    _elem32 = v
 }
-    p.Battr = append(p.Battr, _elem16)
+    p.Battr = append(p.Battr, _elem32)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -4700,13 +7366,13 @@ func (p *Banner)  ReadField7(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]string, 0, size)
   p.Mimes =  tSlice
   for i := 0; i < size; i ++ {
-var _elem17 string
+var _elem33 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem17 = v
+    _elem33 = v
 }
-    p.Mimes = append(p.Mimes, _elem17)
+    p.Mimes = append(p.Mimes, _elem33)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -4731,13 +7397,13 @@ func (p *Banner)  ReadField9(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]int32, 0, size)
   p.Expdir =  tSlice
   for i := 0; i < size; i ++ {
-var _elem18 int32
+var _elem34 int32
     if v, err := iprot.ReadI32(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem18 = v
+    _elem34 = v
 }
-    p.Expdir = append(p.Expdir, _elem18)
+    p.Expdir = append(p.Expdir, _elem34)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -4753,13 +7419,13 @@ func (p *Banner)  ReadField10(ctx context.Context, iprot thrift.TProtocol) error
   tSlice := make([]int32, 0, size)
   p.API =  tSlice
   for i := 0; i < size; i ++ {
-var _elem19 int32
+var _elem35 int32
     if v, err := iprot.ReadI32(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem19 = v
+    _elem35 = v
 }
-    p.API = append(p.API, _elem19)
+    p.API = append(p.API, _elem35)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -4966,8 +7632,8 @@ func (p *Banner) Equals(other *Banner) bool {
   }
   if len(p.Format) != len(other.Format) { return false }
   for i, _tgt := range p.Format {
-    _src20 := other.Format[i]
-    if !_tgt.Equals(_src20) { return false }
+    _src36 := other.Format[i]
+    if !_tgt.Equals(_src36) { return false }
   }
   if p.W != other.W {
     if p.W == nil || other.W == nil {
@@ -4983,13 +7649,13 @@ func (p *Banner) Equals(other *Banner) bool {
   }
   if len(p.Btype) != len(other.Btype) { return false }
   for i, _tgt := range p.Btype {
-    _src21 := other.Btype[i]
-    if _tgt != _src21 { return false }
+    _src37 := other.Btype[i]
+    if _tgt != _src37 { return false }
   }
   if len(p.Battr) != len(other.Battr) { return false }
   for i, _tgt := range p.Battr {
-    _src22 := other.Battr[i]
-    if _tgt != _src22 { return false }
+    _src38 := other.Battr[i]
+    if _tgt != _src38 { return false }
   }
   if p.Pos != other.Pos {
     if p.Pos == nil || other.Pos == nil {
@@ -4999,8 +7665,8 @@ func (p *Banner) Equals(other *Banner) bool {
   }
   if len(p.Mimes) != len(other.Mimes) { return false }
   for i, _tgt := range p.Mimes {
-    _src23 := other.Mimes[i]
-    if _tgt != _src23 { return false }
+    _src39 := other.Mimes[i]
+    if _tgt != _src39 { return false }
   }
   if p.Topframe != other.Topframe {
     if p.Topframe == nil || other.Topframe == nil {
@@ -5010,13 +7676,13 @@ func (p *Banner) Equals(other *Banner) bool {
   }
   if len(p.Expdir) != len(other.Expdir) { return false }
   for i, _tgt := range p.Expdir {
-    _src24 := other.Expdir[i]
-    if _tgt != _src24 { return false }
+    _src40 := other.Expdir[i]
+    if _tgt != _src40 { return false }
   }
   if len(p.API) != len(other.API) { return false }
   for i, _tgt := range p.API {
-    _src25 := other.API[i]
-    if _tgt != _src25 { return false }
+    _src41 := other.API[i]
+    if _tgt != _src41 { return false }
   }
   return true
 }
@@ -5042,6 +7708,7 @@ func (p *Banner) String() string {
 //  - Playbackmethod
 //  - API
 //  - Pos
+//  - Placement
 type Video struct {
   Mimes []string `thrift:"mimes,1" db:"mimes" json:"mimes,omitempty"`
   Minduration *int32 `thrift:"minduration,2" db:"minduration" json:"minduration,omitempty"`
@@ -5056,6 +7723,7 @@ type Video struct {
   Playbackmethod []int32 `thrift:"playbackmethod,11" db:"playbackmethod" json:"playbackmethod,omitempty"`
   API []int32 `thrift:"api,12" db:"api" json:"api,omitempty"`
   Pos *int32 `thrift:"pos,13" db:"pos" json:"pos,omitempty"`
+  Placement *int32 `thrift:"placement,14" db:"placement" json:"placement,omitempty"`
 }
 
 func NewVideo() *Video {
@@ -5145,6 +7813,13 @@ func (p *Video) GetPos() int32 {
   }
 return *p.Pos
 }
+var Video_Placement_DEFAULT int32
+func (p *Video) GetPlacement() int32 {
+  if !p.IsSetPlacement() {
+    return Video_Placement_DEFAULT
+  }
+return *p.Placement
+}
 func (p *Video) IsSetMimes() bool {
   return p.Mimes != nil
 }
@@ -5195,6 +7870,10 @@ func (p *Video) IsSetAPI() bool {
 
 func (p *Video) IsSetPos() bool {
   return p.Pos != nil
+}
+
+func (p *Video) IsSetPlacement() bool {
+  return p.Placement != nil
 }
 
 func (p *Video) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -5340,6 +8019,16 @@ func (p *Video) Read(ctx context.Context, iprot thrift.TProtocol) error {
           return err
         }
       }
+    case 14:
+      if fieldTypeId == thrift.I32 {
+        if err := p.ReadField14(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -5363,13 +8052,13 @@ func (p *Video)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]string, 0, size)
   p.Mimes =  tSlice
   for i := 0; i < size; i ++ {
-var _elem26 string
+var _elem42 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem26 = v
+    _elem42 = v
 }
-    p.Mimes = append(p.Mimes, _elem26)
+    p.Mimes = append(p.Mimes, _elem42)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -5412,13 +8101,13 @@ func (p *Video)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]int32, 0, size)
   p.Protocols =  tSlice
   for i := 0; i < size; i ++ {
-var _elem27 int32
+var _elem43 int32
     if v, err := iprot.ReadI32(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem27 = v
+    _elem43 = v
 }
-    p.Protocols = append(p.Protocols, _elem27)
+    p.Protocols = append(p.Protocols, _elem43)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -5479,13 +8168,13 @@ func (p *Video)  ReadField11(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]int32, 0, size)
   p.Playbackmethod =  tSlice
   for i := 0; i < size; i ++ {
-var _elem28 int32
+var _elem44 int32
     if v, err := iprot.ReadI32(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem28 = v
+    _elem44 = v
 }
-    p.Playbackmethod = append(p.Playbackmethod, _elem28)
+    p.Playbackmethod = append(p.Playbackmethod, _elem44)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -5501,13 +8190,13 @@ func (p *Video)  ReadField12(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]int32, 0, size)
   p.API =  tSlice
   for i := 0; i < size; i ++ {
-var _elem29 int32
+var _elem45 int32
     if v, err := iprot.ReadI32(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem29 = v
+    _elem45 = v
 }
-    p.API = append(p.API, _elem29)
+    p.API = append(p.API, _elem45)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -5520,6 +8209,15 @@ func (p *Video)  ReadField13(ctx context.Context, iprot thrift.TProtocol) error 
   return thrift.PrependError("error reading field 13: ", err)
 } else {
   p.Pos = &v
+}
+  return nil
+}
+
+func (p *Video)  ReadField14(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI32(ctx); err != nil {
+  return thrift.PrependError("error reading field 14: ", err)
+} else {
+  p.Placement = &v
 }
   return nil
 }
@@ -5541,6 +8239,7 @@ func (p *Video) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField11(ctx, oprot); err != nil { return err }
     if err := p.writeField12(ctx, oprot); err != nil { return err }
     if err := p.writeField13(ctx, oprot); err != nil { return err }
+    if err := p.writeField14(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -5737,6 +8436,18 @@ func (p *Video) writeField13(ctx context.Context, oprot thrift.TProtocol) (err e
   return err
 }
 
+func (p *Video) writeField14(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetPlacement() {
+    if err := oprot.WriteFieldBegin(ctx, "placement", thrift.I32, 14); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 14:placement: ", p), err) }
+    if err := oprot.WriteI32(ctx, int32(*p.Placement)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.placement (14) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 14:placement: ", p), err) }
+  }
+  return err
+}
+
 func (p *Video) Equals(other *Video) bool {
   if p == other {
     return true
@@ -5745,8 +8456,8 @@ func (p *Video) Equals(other *Video) bool {
   }
   if len(p.Mimes) != len(other.Mimes) { return false }
   for i, _tgt := range p.Mimes {
-    _src30 := other.Mimes[i]
-    if _tgt != _src30 { return false }
+    _src46 := other.Mimes[i]
+    if _tgt != _src46 { return false }
   }
   if p.Minduration != other.Minduration {
     if p.Minduration == nil || other.Minduration == nil {
@@ -5768,8 +8479,8 @@ func (p *Video) Equals(other *Video) bool {
   }
   if len(p.Protocols) != len(other.Protocols) { return false }
   for i, _tgt := range p.Protocols {
-    _src31 := other.Protocols[i]
-    if _tgt != _src31 { return false }
+    _src47 := other.Protocols[i]
+    if _tgt != _src47 { return false }
   }
   if p.W != other.W {
     if p.W == nil || other.W == nil {
@@ -5803,19 +8514,25 @@ func (p *Video) Equals(other *Video) bool {
   }
   if len(p.Playbackmethod) != len(other.Playbackmethod) { return false }
   for i, _tgt := range p.Playbackmethod {
-    _src32 := other.Playbackmethod[i]
-    if _tgt != _src32 { return false }
+    _src48 := other.Playbackmethod[i]
+    if _tgt != _src48 { return false }
   }
   if len(p.API) != len(other.API) { return false }
   for i, _tgt := range p.API {
-    _src33 := other.API[i]
-    if _tgt != _src33 { return false }
+    _src49 := other.API[i]
+    if _tgt != _src49 { return false }
   }
   if p.Pos != other.Pos {
     if p.Pos == nil || other.Pos == nil {
       return false
     }
     if (*p.Pos) != (*other.Pos) { return false }
+  }
+  if p.Placement != other.Placement {
+    if p.Placement == nil || other.Placement == nil {
+      return false
+    }
+    if (*p.Placement) != (*other.Placement) { return false }
   }
   return true
 }
@@ -5982,13 +8699,13 @@ func (p *Audio)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]string, 0, size)
   p.Mimes =  tSlice
   for i := 0; i < size; i ++ {
-var _elem34 string
+var _elem50 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem34 = v
+    _elem50 = v
 }
-    p.Mimes = append(p.Mimes, _elem34)
+    p.Mimes = append(p.Mimes, _elem50)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -6022,13 +8739,13 @@ func (p *Audio)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]int32, 0, size)
   p.Protocols =  tSlice
   for i := 0; i < size; i ++ {
-var _elem35 int32
+var _elem51 int32
     if v, err := iprot.ReadI32(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem35 = v
+    _elem51 = v
 }
-    p.Protocols = append(p.Protocols, _elem35)
+    p.Protocols = append(p.Protocols, _elem51)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -6146,8 +8863,8 @@ func (p *Audio) Equals(other *Audio) bool {
   }
   if len(p.Mimes) != len(other.Mimes) { return false }
   for i, _tgt := range p.Mimes {
-    _src36 := other.Mimes[i]
-    if _tgt != _src36 { return false }
+    _src52 := other.Mimes[i]
+    if _tgt != _src52 { return false }
   }
   if p.Minduration != other.Minduration {
     if p.Minduration == nil || other.Minduration == nil {
@@ -6163,8 +8880,8 @@ func (p *Audio) Equals(other *Audio) bool {
   }
   if len(p.Protocols) != len(other.Protocols) { return false }
   for i, _tgt := range p.Protocols {
-    _src37 := other.Protocols[i]
-    if _tgt != _src37 { return false }
+    _src53 := other.Protocols[i]
+    if _tgt != _src53 { return false }
   }
   if p.Startdelay != other.Startdelay {
     if p.Startdelay == nil || other.Startdelay == nil {
@@ -6311,13 +9028,13 @@ func (p *Native)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error 
   tSlice := make([]int32, 0, size)
   p.API =  tSlice
   for i := 0; i < size; i ++ {
-var _elem38 int32
+var _elem54 int32
     if v, err := iprot.ReadI32(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem38 = v
+    _elem54 = v
 }
-    p.API = append(p.API, _elem38)
+    p.API = append(p.API, _elem54)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -6404,8 +9121,8 @@ func (p *Native) Equals(other *Native) bool {
   }
   if len(p.API) != len(other.API) { return false }
   for i, _tgt := range p.API {
-    _src39 := other.API[i]
-    if _tgt != _src39 { return false }
+    _src55 := other.API[i]
+    if _tgt != _src55 { return false }
   }
   return true
 }
@@ -6610,13 +9327,13 @@ func (p *Deal)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]string, 0, size)
   p.Wseat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem40 string
+var _elem56 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem40 = v
+    _elem56 = v
 }
-    p.Wseat = append(p.Wseat, _elem40)
+    p.Wseat = append(p.Wseat, _elem56)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -6741,8 +9458,8 @@ func (p *Deal) Equals(other *Deal) bool {
   }
   if len(p.Wseat) != len(other.Wseat) { return false }
   for i, _tgt := range p.Wseat {
-    _src41 := other.Wseat[i]
-    if _tgt != _src41 { return false }
+    _src57 := other.Wseat[i]
+    if _tgt != _src57 { return false }
   }
   return true
 }
@@ -6851,11 +9568,11 @@ func (p *Pmp)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
   tSlice := make([]*Deal, 0, size)
   p.Deals =  tSlice
   for i := 0; i < size; i ++ {
-    _elem42 := &Deal{}
-    if err := _elem42.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem42), err)
+    _elem58 := &Deal{}
+    if err := _elem58.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem58), err)
     }
-    p.Deals = append(p.Deals, _elem42)
+    p.Deals = append(p.Deals, _elem58)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -6924,8 +9641,8 @@ func (p *Pmp) Equals(other *Pmp) bool {
   }
   if len(p.Deals) != len(other.Deals) { return false }
   for i, _tgt := range p.Deals {
-    _src43 := other.Deals[i]
-    if !_tgt.Equals(_src43) { return false }
+    _src59 := other.Deals[i]
+    if !_tgt.Equals(_src59) { return false }
   }
   return true
 }
@@ -6952,6 +9669,7 @@ func (p *Pmp) String() string {
 //  - Secure
 //  - Rwdd
 //  - Exp
+//  - Gpid
 type Imp struct {
   ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
   Banner *Banner `thrift:"banner,2" db:"banner" json:"banner,omitempty"`
@@ -6967,6 +9685,7 @@ type Imp struct {
   Secure *bool `thrift:"secure,12" db:"secure" json:"secure,omitempty"`
   Rwdd *bool `thrift:"rwdd,13" db:"rwdd" json:"rwdd,omitempty"`
   Exp *int32 `thrift:"exp,14" db:"exp" json:"exp,omitempty"`
+  Gpid *string `thrift:"gpid,15" db:"gpid" json:"gpid,omitempty"`
 }
 
 func NewImp() *Imp {
@@ -7071,6 +9790,13 @@ func (p *Imp) GetExp() int32 {
   }
 return *p.Exp
 }
+var Imp_Gpid_DEFAULT string
+func (p *Imp) GetGpid() string {
+  if !p.IsSetGpid() {
+    return Imp_Gpid_DEFAULT
+  }
+return *p.Gpid
+}
 func (p *Imp) IsSetID() bool {
   return p.ID != nil
 }
@@ -7125,6 +9851,10 @@ func (p *Imp) IsSetRwdd() bool {
 
 func (p *Imp) IsSetExp() bool {
   return p.Exp != nil
+}
+
+func (p *Imp) IsSetGpid() bool {
+  return p.Gpid != nil
 }
 
 func (p *Imp) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -7280,6 +10010,16 @@ func (p *Imp) Read(ctx context.Context, iprot thrift.TProtocol) error {
           return err
         }
       }
+    case 15:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField15(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -7416,6 +10156,15 @@ func (p *Imp)  ReadField14(ctx context.Context, iprot thrift.TProtocol) error {
   return nil
 }
 
+func (p *Imp)  ReadField15(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 15: ", err)
+} else {
+  p.Gpid = &v
+}
+  return nil
+}
+
 func (p *Imp) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Imp"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -7434,6 +10183,7 @@ func (p *Imp) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField12(ctx, oprot); err != nil { return err }
     if err := p.writeField13(ctx, oprot); err != nil { return err }
     if err := p.writeField14(ctx, oprot); err != nil { return err }
+    if err := p.writeField15(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -7615,6 +10365,18 @@ func (p *Imp) writeField14(ctx context.Context, oprot thrift.TProtocol) (err err
   return err
 }
 
+func (p *Imp) writeField15(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetGpid() {
+    if err := oprot.WriteFieldBegin(ctx, "gpid", thrift.STRING, 15); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 15:gpid: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Gpid)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.gpid (15) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 15:gpid: ", p), err) }
+  }
+  return err
+}
+
 func (p *Imp) Equals(other *Imp) bool {
   if p == other {
     return true
@@ -7680,6 +10442,12 @@ func (p *Imp) Equals(other *Imp) bool {
     }
     if (*p.Exp) != (*other.Exp) { return false }
   }
+  if p.Gpid != other.Gpid {
+    if p.Gpid == nil || other.Gpid == nil {
+      return false
+    }
+    if (*p.Gpid) != (*other.Gpid) { return false }
+  }
   return true
 }
 
@@ -7691,13 +10459,619 @@ func (p *Imp) String() string {
 }
 
 // Attributes:
+//  - Asi
+//  - Sid
+//  - Rid
+//  - Name
+//  - Domain
+//  - Hp
+type SupplyChainNode struct {
+  Asi *string `thrift:"asi,1" db:"asi" json:"asi,omitempty"`
+  Sid *string `thrift:"sid,2" db:"sid" json:"sid,omitempty"`
+  Rid *string `thrift:"rid,3" db:"rid" json:"rid,omitempty"`
+  Name *string `thrift:"name,4" db:"name" json:"name,omitempty"`
+  Domain *string `thrift:"domain,5" db:"domain" json:"domain,omitempty"`
+  Hp *bool `thrift:"hp,6" db:"hp" json:"hp,omitempty"`
+}
+
+func NewSupplyChainNode() *SupplyChainNode {
+  return &SupplyChainNode{}
+}
+
+var SupplyChainNode_Asi_DEFAULT string
+func (p *SupplyChainNode) GetAsi() string {
+  if !p.IsSetAsi() {
+    return SupplyChainNode_Asi_DEFAULT
+  }
+return *p.Asi
+}
+var SupplyChainNode_Sid_DEFAULT string
+func (p *SupplyChainNode) GetSid() string {
+  if !p.IsSetSid() {
+    return SupplyChainNode_Sid_DEFAULT
+  }
+return *p.Sid
+}
+var SupplyChainNode_Rid_DEFAULT string
+func (p *SupplyChainNode) GetRid() string {
+  if !p.IsSetRid() {
+    return SupplyChainNode_Rid_DEFAULT
+  }
+return *p.Rid
+}
+var SupplyChainNode_Name_DEFAULT string
+func (p *SupplyChainNode) GetName() string {
+  if !p.IsSetName() {
+    return SupplyChainNode_Name_DEFAULT
+  }
+return *p.Name
+}
+var SupplyChainNode_Domain_DEFAULT string
+func (p *SupplyChainNode) GetDomain() string {
+  if !p.IsSetDomain() {
+    return SupplyChainNode_Domain_DEFAULT
+  }
+return *p.Domain
+}
+var SupplyChainNode_Hp_DEFAULT bool
+func (p *SupplyChainNode) GetHp() bool {
+  if !p.IsSetHp() {
+    return SupplyChainNode_Hp_DEFAULT
+  }
+return *p.Hp
+}
+func (p *SupplyChainNode) IsSetAsi() bool {
+  return p.Asi != nil
+}
+
+func (p *SupplyChainNode) IsSetSid() bool {
+  return p.Sid != nil
+}
+
+func (p *SupplyChainNode) IsSetRid() bool {
+  return p.Rid != nil
+}
+
+func (p *SupplyChainNode) IsSetName() bool {
+  return p.Name != nil
+}
+
+func (p *SupplyChainNode) IsSetDomain() bool {
+  return p.Domain != nil
+}
+
+func (p *SupplyChainNode) IsSetHp() bool {
+  return p.Hp != nil
+}
+
+func (p *SupplyChainNode) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 4:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField4(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 5:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField5(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 6:
+      if fieldTypeId == thrift.BOOL {
+        if err := p.ReadField6(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *SupplyChainNode)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Asi = &v
+}
+  return nil
+}
+
+func (p *SupplyChainNode)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 2: ", err)
+} else {
+  p.Sid = &v
+}
+  return nil
+}
+
+func (p *SupplyChainNode)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.Rid = &v
+}
+  return nil
+}
+
+func (p *SupplyChainNode)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 4: ", err)
+} else {
+  p.Name = &v
+}
+  return nil
+}
+
+func (p *SupplyChainNode)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 5: ", err)
+} else {
+  p.Domain = &v
+}
+  return nil
+}
+
+func (p *SupplyChainNode)  ReadField6(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBool(ctx); err != nil {
+  return thrift.PrependError("error reading field 6: ", err)
+} else {
+  p.Hp = &v
+}
+  return nil
+}
+
+func (p *SupplyChainNode) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "SupplyChainNode"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+    if err := p.writeField4(ctx, oprot); err != nil { return err }
+    if err := p.writeField5(ctx, oprot); err != nil { return err }
+    if err := p.writeField6(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *SupplyChainNode) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetAsi() {
+    if err := oprot.WriteFieldBegin(ctx, "asi", thrift.STRING, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:asi: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Asi)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.asi (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:asi: ", p), err) }
+  }
+  return err
+}
+
+func (p *SupplyChainNode) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetSid() {
+    if err := oprot.WriteFieldBegin(ctx, "sid", thrift.STRING, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:sid: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Sid)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.sid (2) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:sid: ", p), err) }
+  }
+  return err
+}
+
+func (p *SupplyChainNode) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetRid() {
+    if err := oprot.WriteFieldBegin(ctx, "rid", thrift.STRING, 3); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:rid: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Rid)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.rid (3) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:rid: ", p), err) }
+  }
+  return err
+}
+
+func (p *SupplyChainNode) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetName() {
+    if err := oprot.WriteFieldBegin(ctx, "name", thrift.STRING, 4); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:name: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Name)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.name (4) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 4:name: ", p), err) }
+  }
+  return err
+}
+
+func (p *SupplyChainNode) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetDomain() {
+    if err := oprot.WriteFieldBegin(ctx, "domain", thrift.STRING, 5); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:domain: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Domain)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.domain (5) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 5:domain: ", p), err) }
+  }
+  return err
+}
+
+func (p *SupplyChainNode) writeField6(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetHp() {
+    if err := oprot.WriteFieldBegin(ctx, "hp", thrift.BOOL, 6); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 6:hp: ", p), err) }
+    if err := oprot.WriteBool(ctx, bool(*p.Hp)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.hp (6) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 6:hp: ", p), err) }
+  }
+  return err
+}
+
+func (p *SupplyChainNode) Equals(other *SupplyChainNode) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Asi != other.Asi {
+    if p.Asi == nil || other.Asi == nil {
+      return false
+    }
+    if (*p.Asi) != (*other.Asi) { return false }
+  }
+  if p.Sid != other.Sid {
+    if p.Sid == nil || other.Sid == nil {
+      return false
+    }
+    if (*p.Sid) != (*other.Sid) { return false }
+  }
+  if p.Rid != other.Rid {
+    if p.Rid == nil || other.Rid == nil {
+      return false
+    }
+    if (*p.Rid) != (*other.Rid) { return false }
+  }
+  if p.Name != other.Name {
+    if p.Name == nil || other.Name == nil {
+      return false
+    }
+    if (*p.Name) != (*other.Name) { return false }
+  }
+  if p.Domain != other.Domain {
+    if p.Domain == nil || other.Domain == nil {
+      return false
+    }
+    if (*p.Domain) != (*other.Domain) { return false }
+  }
+  if p.Hp != other.Hp {
+    if p.Hp == nil || other.Hp == nil {
+      return false
+    }
+    if (*p.Hp) != (*other.Hp) { return false }
+  }
+  return true
+}
+
+func (p *SupplyChainNode) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("SupplyChainNode(%+v)", *p)
+}
+
+// Attributes:
+//  - Complete
+//  - Nodes
+//  - Ver
+type SupplyChain struct {
+  Complete *bool `thrift:"complete,1" db:"complete" json:"complete,omitempty"`
+  Nodes []*SupplyChainNode `thrift:"nodes,2" db:"nodes" json:"nodes,omitempty"`
+  Ver *string `thrift:"ver,3" db:"ver" json:"ver,omitempty"`
+}
+
+func NewSupplyChain() *SupplyChain {
+  return &SupplyChain{}
+}
+
+var SupplyChain_Complete_DEFAULT bool
+func (p *SupplyChain) GetComplete() bool {
+  if !p.IsSetComplete() {
+    return SupplyChain_Complete_DEFAULT
+  }
+return *p.Complete
+}
+var SupplyChain_Nodes_DEFAULT []*SupplyChainNode
+
+func (p *SupplyChain) GetNodes() []*SupplyChainNode {
+  return p.Nodes
+}
+var SupplyChain_Ver_DEFAULT string
+func (p *SupplyChain) GetVer() string {
+  if !p.IsSetVer() {
+    return SupplyChain_Ver_DEFAULT
+  }
+return *p.Ver
+}
+func (p *SupplyChain) IsSetComplete() bool {
+  return p.Complete != nil
+}
+
+func (p *SupplyChain) IsSetNodes() bool {
+  return p.Nodes != nil
+}
+
+func (p *SupplyChain) IsSetVer() bool {
+  return p.Ver != nil
+}
+
+func (p *SupplyChain) Read(ctx context.Context, iprot thrift.TProtocol) error {
+  if _, err := iprot.ReadStructBegin(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+  }
+
+
+  for {
+    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+    if err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+    }
+    if fieldTypeId == thrift.STOP { break; }
+    switch fieldId {
+    case 1:
+      if fieldTypeId == thrift.BOOL {
+        if err := p.ReadField1(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 2:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField2(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 3:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    default:
+      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+        return err
+      }
+    }
+    if err := iprot.ReadFieldEnd(ctx); err != nil {
+      return err
+    }
+  }
+  if err := iprot.ReadStructEnd(ctx); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+  }
+  return nil
+}
+
+func (p *SupplyChain)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadBool(ctx); err != nil {
+  return thrift.PrependError("error reading field 1: ", err)
+} else {
+  p.Complete = &v
+}
+  return nil
+}
+
+func (p *SupplyChain)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]*SupplyChainNode, 0, size)
+  p.Nodes =  tSlice
+  for i := 0; i < size; i ++ {
+    _elem60 := &SupplyChainNode{}
+    if err := _elem60.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem60), err)
+    }
+    p.Nodes = append(p.Nodes, _elem60)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
+func (p *SupplyChain)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 3: ", err)
+} else {
+  p.Ver = &v
+}
+  return nil
+}
+
+func (p *SupplyChain) Write(ctx context.Context, oprot thrift.TProtocol) error {
+  if err := oprot.WriteStructBegin(ctx, "SupplyChain"); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
+  if p != nil {
+    if err := p.writeField1(ctx, oprot); err != nil { return err }
+    if err := p.writeField2(ctx, oprot); err != nil { return err }
+    if err := p.writeField3(ctx, oprot); err != nil { return err }
+  }
+  if err := oprot.WriteFieldStop(ctx); err != nil {
+    return thrift.PrependError("write field stop error: ", err) }
+  if err := oprot.WriteStructEnd(ctx); err != nil {
+    return thrift.PrependError("write struct stop error: ", err) }
+  return nil
+}
+
+func (p *SupplyChain) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetComplete() {
+    if err := oprot.WriteFieldBegin(ctx, "complete", thrift.BOOL, 1); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:complete: ", p), err) }
+    if err := oprot.WriteBool(ctx, bool(*p.Complete)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.complete (1) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:complete: ", p), err) }
+  }
+  return err
+}
+
+func (p *SupplyChain) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetNodes() {
+    if err := oprot.WriteFieldBegin(ctx, "nodes", thrift.LIST, 2); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:nodes: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Nodes)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.Nodes {
+      if err := v.Write(ctx, oprot); err != nil {
+        return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+      }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:nodes: ", p), err) }
+  }
+  return err
+}
+
+func (p *SupplyChain) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetVer() {
+    if err := oprot.WriteFieldBegin(ctx, "ver", thrift.STRING, 3); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:ver: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Ver)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.ver (3) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:ver: ", p), err) }
+  }
+  return err
+}
+
+func (p *SupplyChain) Equals(other *SupplyChain) bool {
+  if p == other {
+    return true
+  } else if p == nil || other == nil {
+    return false
+  }
+  if p.Complete != other.Complete {
+    if p.Complete == nil || other.Complete == nil {
+      return false
+    }
+    if (*p.Complete) != (*other.Complete) { return false }
+  }
+  if len(p.Nodes) != len(other.Nodes) { return false }
+  for i, _tgt := range p.Nodes {
+    _src61 := other.Nodes[i]
+    if !_tgt.Equals(_src61) { return false }
+  }
+  if p.Ver != other.Ver {
+    if p.Ver == nil || other.Ver == nil {
+      return false
+    }
+    if (*p.Ver) != (*other.Ver) { return false }
+  }
+  return true
+}
+
+func (p *SupplyChain) String() string {
+  if p == nil {
+    return "<nil>"
+  }
+  return fmt.Sprintf("SupplyChain(%+v)", *p)
+}
+
+// Attributes:
 //  - Fd
 //  - Tid
 //  - Pchain
+//  - Schain
 type Source struct {
   Fd *bool `thrift:"fd,1" db:"fd" json:"fd,omitempty"`
   Tid *string `thrift:"tid,2" db:"tid" json:"tid,omitempty"`
   Pchain *string `thrift:"pchain,3" db:"pchain" json:"pchain,omitempty"`
+  Schain *SupplyChain `thrift:"schain,4" db:"schain" json:"schain,omitempty"`
 }
 
 func NewSource() *Source {
@@ -7725,6 +11099,13 @@ func (p *Source) GetPchain() string {
   }
 return *p.Pchain
 }
+var Source_Schain_DEFAULT *SupplyChain
+func (p *Source) GetSchain() *SupplyChain {
+  if !p.IsSetSchain() {
+    return Source_Schain_DEFAULT
+  }
+return p.Schain
+}
 func (p *Source) IsSetFd() bool {
   return p.Fd != nil
 }
@@ -7735,6 +11116,10 @@ func (p *Source) IsSetTid() bool {
 
 func (p *Source) IsSetPchain() bool {
   return p.Pchain != nil
+}
+
+func (p *Source) IsSetSchain() bool {
+  return p.Schain != nil
 }
 
 func (p *Source) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -7773,6 +11158,16 @@ func (p *Source) Read(ctx context.Context, iprot thrift.TProtocol) error {
     case 3:
       if fieldTypeId == thrift.STRING {
         if err := p.ReadField3(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 4:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField4(ctx, iprot); err != nil {
           return err
         }
       } else {
@@ -7822,6 +11217,14 @@ func (p *Source)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error 
   return nil
 }
 
+func (p *Source)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Schain = &SupplyChain{}
+  if err := p.Schain.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Schain), err)
+  }
+  return nil
+}
+
 func (p *Source) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Source"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -7829,6 +11232,7 @@ func (p *Source) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField1(ctx, oprot); err != nil { return err }
     if err := p.writeField2(ctx, oprot); err != nil { return err }
     if err := p.writeField3(ctx, oprot); err != nil { return err }
+    if err := p.writeField4(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -7873,6 +11277,19 @@ func (p *Source) writeField3(ctx context.Context, oprot thrift.TProtocol) (err e
   return err
 }
 
+func (p *Source) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetSchain() {
+    if err := oprot.WriteFieldBegin(ctx, "schain", thrift.STRUCT, 4); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:schain: ", p), err) }
+    if err := p.Schain.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Schain), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 4:schain: ", p), err) }
+  }
+  return err
+}
+
 func (p *Source) Equals(other *Source) bool {
   if p == other {
     return true
@@ -7897,6 +11314,7 @@ func (p *Source) Equals(other *Source) bool {
     }
     if (*p.Pchain) != (*other.Pchain) { return false }
   }
+  if !p.Schain.Equals(other.Schain) { return false }
   return true
 }
 
@@ -7912,11 +11330,13 @@ func (p *Source) String() string {
 //  - Gdpr
 //  - UsPrivacy
 //  - Gpp
+//  - GppSid
 type Regs struct {
   Coppa *bool `thrift:"coppa,1" db:"coppa" json:"coppa,omitempty"`
   Gdpr *bool `thrift:"gdpr,2" db:"gdpr" json:"gdpr,omitempty"`
   UsPrivacy *string `thrift:"us_privacy,3" db:"us_privacy" json:"us_privacy,omitempty"`
   Gpp *string `thrift:"gpp,4" db:"gpp" json:"gpp,omitempty"`
+  GppSid []int32 `thrift:"gpp_sid,5" db:"gpp_sid" json:"gpp_sid,omitempty"`
 }
 
 func NewRegs() *Regs {
@@ -7951,6 +11371,11 @@ func (p *Regs) GetGpp() string {
   }
 return *p.Gpp
 }
+var Regs_GppSid_DEFAULT []int32
+
+func (p *Regs) GetGppSid() []int32 {
+  return p.GppSid
+}
 func (p *Regs) IsSetCoppa() bool {
   return p.Coppa != nil
 }
@@ -7965,6 +11390,10 @@ func (p *Regs) IsSetUsPrivacy() bool {
 
 func (p *Regs) IsSetGpp() bool {
   return p.Gpp != nil
+}
+
+func (p *Regs) IsSetGppSid() bool {
+  return p.GppSid != nil
 }
 
 func (p *Regs) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -8013,6 +11442,16 @@ func (p *Regs) Read(ctx context.Context, iprot thrift.TProtocol) error {
     case 4:
       if fieldTypeId == thrift.STRING {
         if err := p.ReadField4(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 5:
+      if fieldTypeId == thrift.LIST {
+        if err := p.ReadField5(ctx, iprot); err != nil {
           return err
         }
       } else {
@@ -8071,6 +11510,28 @@ func (p *Regs)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
   return nil
 }
 
+func (p *Regs)  ReadField5(ctx context.Context, iprot thrift.TProtocol) error {
+  _, size, err := iprot.ReadListBegin(ctx)
+  if err != nil {
+    return thrift.PrependError("error reading list begin: ", err)
+  }
+  tSlice := make([]int32, 0, size)
+  p.GppSid =  tSlice
+  for i := 0; i < size; i ++ {
+var _elem62 int32
+    if v, err := iprot.ReadI32(ctx); err != nil {
+    return thrift.PrependError("error reading field 0: ", err)
+} else {
+    _elem62 = v
+}
+    p.GppSid = append(p.GppSid, _elem62)
+  }
+  if err := iprot.ReadListEnd(ctx); err != nil {
+    return thrift.PrependError("error reading list end: ", err)
+  }
+  return nil
+}
+
 func (p *Regs) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Regs"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -8079,6 +11540,7 @@ func (p *Regs) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField2(ctx, oprot); err != nil { return err }
     if err := p.writeField3(ctx, oprot); err != nil { return err }
     if err := p.writeField4(ctx, oprot); err != nil { return err }
+    if err := p.writeField5(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -8135,6 +11597,26 @@ func (p *Regs) writeField4(ctx context.Context, oprot thrift.TProtocol) (err err
   return err
 }
 
+func (p *Regs) writeField5(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetGppSid() {
+    if err := oprot.WriteFieldBegin(ctx, "gpp_sid", thrift.LIST, 5); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 5:gpp_sid: ", p), err) }
+    if err := oprot.WriteListBegin(ctx, thrift.I32, len(p.GppSid)); err != nil {
+      return thrift.PrependError("error writing list begin: ", err)
+    }
+    for _, v := range p.GppSid {
+      if err := oprot.WriteI32(ctx, int32(v)); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
+    }
+    if err := oprot.WriteListEnd(ctx); err != nil {
+      return thrift.PrependError("error writing list end: ", err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 5:gpp_sid: ", p), err) }
+  }
+  return err
+}
+
 func (p *Regs) Equals(other *Regs) bool {
   if p == other {
     return true
@@ -8165,6 +11647,11 @@ func (p *Regs) Equals(other *Regs) bool {
     }
     if (*p.Gpp) != (*other.Gpp) { return false }
   }
+  if len(p.GppSid) != len(other.GppSid) { return false }
+  for i, _tgt := range p.GppSid {
+    _src63 := other.GppSid[i]
+    if _tgt != _src63 { return false }
+  }
   return true
 }
 
@@ -8194,6 +11681,7 @@ func (p *Regs) String() string {
 //  - Bapp
 //  - Source
 //  - Regs
+//  - Dooh
 type AuctionRequest struct {
   ID *string `thrift:"id,1" db:"id" json:"id,omitempty"`
   Imp []*Imp `thrift:"imp,2" db:"imp" json:"imp,omitempty"`
@@ -8213,6 +11701,7 @@ type AuctionRequest struct {
   Bapp []string `thrift:"bapp,16" db:"bapp" json:"bapp,omitempty"`
   Source *Source `thrift:"source,17" db:"source" json:"source,omitempty"`
   Regs *Regs `thrift:"regs,18" db:"regs" json:"regs,omitempty"`
+  Dooh *Dooh `thrift:"dooh,19" db:"dooh" json:"dooh,omitempty"`
 }
 
 func NewAuctionRequest() *AuctionRequest {
@@ -8331,6 +11820,13 @@ func (p *AuctionRequest) GetRegs() *Regs {
   }
 return p.Regs
 }
+var AuctionRequest_Dooh_DEFAULT *Dooh
+func (p *AuctionRequest) GetDooh() *Dooh {
+  if !p.IsSetDooh() {
+    return AuctionRequest_Dooh_DEFAULT
+  }
+return p.Dooh
+}
 func (p *AuctionRequest) IsSetID() bool {
   return p.ID != nil
 }
@@ -8401,6 +11897,10 @@ func (p *AuctionRequest) IsSetSource() bool {
 
 func (p *AuctionRequest) IsSetRegs() bool {
   return p.Regs != nil
+}
+
+func (p *AuctionRequest) IsSetDooh() bool {
+  return p.Dooh != nil
 }
 
 func (p *AuctionRequest) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -8596,6 +12096,16 @@ func (p *AuctionRequest) Read(ctx context.Context, iprot thrift.TProtocol) error
           return err
         }
       }
+    case 19:
+      if fieldTypeId == thrift.STRUCT {
+        if err := p.ReadField19(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
     default:
       if err := iprot.Skip(ctx, fieldTypeId); err != nil {
         return err
@@ -8628,11 +12138,11 @@ func (p *AuctionRequest)  ReadField2(ctx context.Context, iprot thrift.TProtocol
   tSlice := make([]*Imp, 0, size)
   p.Imp =  tSlice
   for i := 0; i < size; i ++ {
-    _elem44 := &Imp{}
-    if err := _elem44.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem44), err)
+    _elem64 := &Imp{}
+    if err := _elem64.Read(ctx, iprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem64), err)
     }
-    p.Imp = append(p.Imp, _elem44)
+    p.Imp = append(p.Imp, _elem64)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -8707,13 +12217,13 @@ func (p *AuctionRequest)  ReadField10(ctx context.Context, iprot thrift.TProtoco
   tSlice := make([]string, 0, size)
   p.Wseat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem45 string
+var _elem65 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem45 = v
+    _elem65 = v
 }
-    p.Wseat = append(p.Wseat, _elem45)
+    p.Wseat = append(p.Wseat, _elem65)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -8729,13 +12239,13 @@ func (p *AuctionRequest)  ReadField11(ctx context.Context, iprot thrift.TProtoco
   tSlice := make([]string, 0, size)
   p.Bseat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem46 string
+var _elem66 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem46 = v
+    _elem66 = v
 }
-    p.Bseat = append(p.Bseat, _elem46)
+    p.Bseat = append(p.Bseat, _elem66)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -8760,13 +12270,13 @@ func (p *AuctionRequest)  ReadField13(ctx context.Context, iprot thrift.TProtoco
   tSlice := make([]string, 0, size)
   p.Cur =  tSlice
   for i := 0; i < size; i ++ {
-var _elem47 string
+var _elem67 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem47 = v
+    _elem67 = v
 }
-    p.Cur = append(p.Cur, _elem47)
+    p.Cur = append(p.Cur, _elem67)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -8782,13 +12292,13 @@ func (p *AuctionRequest)  ReadField14(ctx context.Context, iprot thrift.TProtoco
   tSlice := make([]string, 0, size)
   p.Bcat =  tSlice
   for i := 0; i < size; i ++ {
-var _elem48 string
+var _elem68 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem48 = v
+    _elem68 = v
 }
-    p.Bcat = append(p.Bcat, _elem48)
+    p.Bcat = append(p.Bcat, _elem68)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -8804,13 +12314,13 @@ func (p *AuctionRequest)  ReadField15(ctx context.Context, iprot thrift.TProtoco
   tSlice := make([]string, 0, size)
   p.Badv =  tSlice
   for i := 0; i < size; i ++ {
-var _elem49 string
+var _elem69 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem49 = v
+    _elem69 = v
 }
-    p.Badv = append(p.Badv, _elem49)
+    p.Badv = append(p.Badv, _elem69)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -8826,13 +12336,13 @@ func (p *AuctionRequest)  ReadField16(ctx context.Context, iprot thrift.TProtoco
   tSlice := make([]string, 0, size)
   p.Bapp =  tSlice
   for i := 0; i < size; i ++ {
-var _elem50 string
+var _elem70 string
     if v, err := iprot.ReadString(ctx); err != nil {
     return thrift.PrependError("error reading field 0: ", err)
 } else {
-    _elem50 = v
+    _elem70 = v
 }
-    p.Bapp = append(p.Bapp, _elem50)
+    p.Bapp = append(p.Bapp, _elem70)
   }
   if err := iprot.ReadListEnd(ctx); err != nil {
     return thrift.PrependError("error reading list end: ", err)
@@ -8852,6 +12362,14 @@ func (p *AuctionRequest)  ReadField18(ctx context.Context, iprot thrift.TProtoco
   p.Regs = &Regs{}
   if err := p.Regs.Read(ctx, iprot); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Regs), err)
+  }
+  return nil
+}
+
+func (p *AuctionRequest)  ReadField19(ctx context.Context, iprot thrift.TProtocol) error {
+  p.Dooh = &Dooh{}
+  if err := p.Dooh.Read(ctx, iprot); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Dooh), err)
   }
   return nil
 }
@@ -8878,6 +12396,7 @@ func (p *AuctionRequest) Write(ctx context.Context, oprot thrift.TProtocol) erro
     if err := p.writeField16(ctx, oprot); err != nil { return err }
     if err := p.writeField17(ctx, oprot); err != nil { return err }
     if err := p.writeField18(ctx, oprot); err != nil { return err }
+    if err := p.writeField19(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -9165,6 +12684,19 @@ func (p *AuctionRequest) writeField18(ctx context.Context, oprot thrift.TProtoco
   return err
 }
 
+func (p *AuctionRequest) writeField19(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetDooh() {
+    if err := oprot.WriteFieldBegin(ctx, "dooh", thrift.STRUCT, 19); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 19:dooh: ", p), err) }
+    if err := p.Dooh.Write(ctx, oprot); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Dooh), err)
+    }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 19:dooh: ", p), err) }
+  }
+  return err
+}
+
 func (p *AuctionRequest) Equals(other *AuctionRequest) bool {
   if p == other {
     return true
@@ -9179,8 +12711,8 @@ func (p *AuctionRequest) Equals(other *AuctionRequest) bool {
   }
   if len(p.Imp) != len(other.Imp) { return false }
   for i, _tgt := range p.Imp {
-    _src51 := other.Imp[i]
-    if !_tgt.Equals(_src51) { return false }
+    _src71 := other.Imp[i]
+    if !_tgt.Equals(_src71) { return false }
   }
   if !p.Site.Equals(other.Site) { return false }
   if !p.App.Equals(other.App) { return false }
@@ -9206,13 +12738,13 @@ func (p *AuctionRequest) Equals(other *AuctionRequest) bool {
   }
   if len(p.Wseat) != len(other.Wseat) { return false }
   for i, _tgt := range p.Wseat {
-    _src52 := other.Wseat[i]
-    if _tgt != _src52 { return false }
+    _src72 := other.Wseat[i]
+    if _tgt != _src72 { return false }
   }
   if len(p.Bseat) != len(other.Bseat) { return false }
   for i, _tgt := range p.Bseat {
-    _src53 := other.Bseat[i]
-    if _tgt != _src53 { return false }
+    _src73 := other.Bseat[i]
+    if _tgt != _src73 { return false }
   }
   if p.Allimps != other.Allimps {
     if p.Allimps == nil || other.Allimps == nil {
@@ -9222,26 +12754,27 @@ func (p *AuctionRequest) Equals(other *AuctionRequest) bool {
   }
   if len(p.Cur) != len(other.Cur) { return false }
   for i, _tgt := range p.Cur {
-    _src54 := other.Cur[i]
-    if _tgt != _src54 { return false }
+    _src74 := other.Cur[i]
+    if _tgt != _src74 { return false }
   }
   if len(p.Bcat) != len(other.Bcat) { return false }
   for i, _tgt := range p.Bcat {
-    _src55 := other.Bcat[i]
-    if _tgt != _src55 { return false }
+    _src75 := other.Bcat[i]
+    if _tgt != _src75 { return false }
   }
   if len(p.Badv) != len(other.Badv) { return false }
   for i, _tgt := range p.Badv {
-    _src56 := other.Badv[i]
-    if _tgt != _src56 { return false }
+    _src76 := other.Badv[i]
+    if _tgt != _src76 { return false }
   }
   if len(p.Bapp) != len(other.Bapp) { return false }
   for i, _tgt := range p.Bapp {
-    _src57 := other.Bapp[i]
-    if _tgt != _src57 { return false }
+    _src77 := other.Bapp[i]
+    if _tgt != _src77 { return false }
   }
   if !p.Source.Equals(other.Source) { return false }
   if !p.Regs.Equals(other.Regs) { return false }
+  if !p.Dooh.Equals(other.Dooh) { return false }
   return true
 }
 
