@@ -103,7 +103,7 @@ func (w *swapper) turn(ctx context.Context, swapping bool) (p99 float64, bad int
 		ended <- w.swap(turn)
 	}()
 	sum, err := auction.Run(ctx, auction.Config{
-		Target: w.server.Data, World: market(requests()), Rate: swapRate, Connections: benchConnections,
+		Targets: []string{w.server.Data}, World: market(requests()), Rate: swapRate, Connections: benchConnections,
 		Duration: swapTurn, Deadline: 10 * time.Second, Seed: 1, ConnectionAge: -1,
 	})
 	return float64(sum.Latency.P99), sum.Auctions.Failed + sum.Auctions.Degraded, errors.Join(err, <-ended)

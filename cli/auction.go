@@ -3,11 +3,14 @@ package cli
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -26,6 +29,11 @@ type auctionFlags struct {
 	live     bool
 	explored bool
 
+	limits     auction.Limits
+	tls        bool
+	ca         string // file
+	serverName string
+
 	audience     string // apps or sites; empty: both
 	requests     string // file, or - for standard input
 	histogram    string // file
@@ -43,23 +51,40 @@ func auctionCommand() *cobra.Command {
 			"many were answered, how fast, and what each release was worth.",
 		Example: "  sluice auction --target 127.0.0.1:9090 --rate 500 --duration 10s",
 		Args:    takes(0),
-		PreRunE: func(*cobra.Command, []string) error {
+		PreRunE: func(c *cobra.Command, _ []string) error {
 			if o.audience != "" && (o.audience != "apps" && o.audience != "sites" || o.requests != "") {
 				return wrongUsage("--audience is %q: want apps or sites, and no --requests", o.audience)
 			}
 			if o.requests == "" && (load.Replay.Once || load.Replay.Strict || load.Replay.PartnerNames != nil) {
 				return wrongUsage("--once, --strict and --partner-names are about --requests, which names none")
 			}
-			return nil
+			if load.Steps != nil && (c.Flags().Changed("rate") || c.Flags().Changed("duration")) {
+				return wrongUsage("--steps says how long which rate is held: leave --rate and --duration out")
+			}
+			if err := o.limits.Check(); err != nil {
+				return usageError{err}
+			}
+			return o.secure()
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return o.hold(c.Context(), c.InOrStdin(), c.OutOrStdout()) },
 	}
 	f := c.Flags()
-	f.StringVar(&load.Target, "target", "", "`host:port` of the fleet's load balancer, or of one task")
+	f.StringSliceVar(&load.Targets, "target", nil, "`host:port` of the fleet's load balancer, or of a task; several with commas share the connections")
+	f.BoolVar(&o.tls, "tls", false, "speak TLS, with the CAs of this machine")
+	f.StringVar(&o.ca, "ca", "", "`file` of the CA whose certificates the targets show, in PEM: speak TLS")
+	f.StringVar(&o.serverName, "server-name", "", "`host` that the targets' certificates name, where it is not theirs: speak TLS")
 	f.Float64Var(&load.Rate, "rate", 100, "`number` of auctions a second")
 	f.IntVar(&load.Connections, "connections", 16, "`number` of long-lived connections")
 	f.IntVar(&load.Depth, "depth", 1, "`number` of auctions in hand per connection at most: above 1 they are pipelined")
 	f.DurationVar(&load.Duration, "duration", 0, "`time` that auctions arrive; 0: until interrupted")
+	f.Func("steps", "`rates` one after the other, as in 500@10s,1000@10s, instead of --rate and --duration", func(s string) (err error) {
+		load.Steps, err = readSteps(s)
+		return err
+	})
+	f.DurationVar(&load.Ramp, "ramp", 0, "`time` in which the rate rises to its value, or to that of the next step")
+	f.DurationVar(&load.WarmUp, "warm-up", 0, "`time` before that whose auctions are held and count for nothing")
+	f.DurationVar(&o.limits.P99, "max-p99", 0, "`time` that p99 of the latency must not exceed, in no step either, or it ends with status 1; 0: any")
+	f.Float64Var(&o.limits.Failed, "max-failed", -1, "`share` of the auctions that may fail or be degraded, in each step too, or it ends with status 1; -1: any")
 	f.StringVar((*string)(&load.Arrivals), "arrivals", string(auction.Poisson), "`law` of arrivals: poisson or uniform")
 	f.StringVar((*string)(&load.Protocol), "protocol", string(auction.FramedBinary), "`name` of the protocol: framed-binary, framed-compact, binary or compact")
 	f.IntVar(&load.Partners, "partners", 0, "`number` of demand partners asked about per auction at most; 0: all of them")
@@ -112,12 +137,47 @@ func (o *auctionFlags) run(ctx context.Context, w *lines) error {
 	if o.json {
 		w.json(s)
 	} else {
-		w.text(summaryTable(s, o.explored))
+		w.text(summaryTable(s, o.explored, o.config.TLS != nil))
 	}
 	if o.percentiles != nil {
 		err = errors.Join(err, l.WriteHistogram(o.percentiles))
 	}
-	return err
+	return errors.Join(err, o.limits.Hold(s))
+}
+
+// secure puts TLS between where a flag asks for it.
+func (o *auctionFlags) secure() error {
+	if !o.tls && o.ca == "" && o.serverName == "" {
+		return nil
+	}
+	o.config.TLS = &tls.Config{ServerName: o.serverName}
+	if o.ca == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(o.ca)
+	if err != nil {
+		return fmt.Errorf("read --ca: %w", err)
+	}
+	if o.config.TLS.RootCAs = x509.NewCertPool(); !o.config.TLS.RootCAs.AppendCertsFromPEM(pem) {
+		return wrongUsage("--ca: %s holds no certificate in PEM", o.ca)
+	}
+	return nil
+}
+
+// readSteps reads steps as in 500@10s,1000@10s.
+func readSteps(s string) (steps []auction.Step, err error) {
+	for one := range strings.SplitSeq(s, ",") {
+		rate, length, ok := strings.Cut(one, "@")
+		step := auction.Step{}
+		if step.Rate, err = strconv.ParseFloat(rate, 64); err == nil && ok {
+			step.For, err = time.ParseDuration(length)
+		}
+		if err != nil || !ok {
+			return nil, fmt.Errorf("%q is no rate and time, as in 500@10s", one)
+		}
+		steps = append(steps, step)
+	}
+	return steps, nil
 }
 
 // files opens what the flags name, for as long as do takes.
@@ -184,12 +244,15 @@ func (l *lines) text(s string) {
 }
 
 // table is the summary for people.
-func summaryTable(s auction.Summary, explored bool) string {
+func summaryTable(s auction.Summary, explored, secure bool) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format+"\n", a...) }
 	a, f, c, l := s.Auctions, s.FailedBy, s.Connections, s.Latency
 	row("load\t%s over %d connections to %s, %g auctions/s (%s), %.1f s", s.Protocol, c.Wanted, s.Target, s.Rate, s.Arrivals, s.Seconds)
+	if s.WarmUp > 0 {
+		row("warm-up\t%d auctions before that, which count for nothing", s.WarmUp)
+	}
 	row("auctions\tsent %d, answered %d, degraded %d, failed %d (retried %d)", a.Sent, a.Answered, a.Degraded, a.Failed, a.Retried)
 	if a.AnsweredLate > 0 {
 		row("\tanswered too late %d", a.AnsweredLate)
@@ -203,6 +266,9 @@ func summaryTable(s auction.Summary, explored bool) string {
 	}
 	row("late\tp50 %s, p99 %s: this program's own part of the latency", micros(s.Late.P50), micros(s.Late.P99))
 	row("connections\topen %d, closed by server %d, broken %d, refused %d, rotated %d", c.Open, c.Closed, c.Broken, c.Refused, c.Rotated)
+	if c.Unheard > 0 && a.Answered+a.Degraded == 0 {
+		row("\t%s", hangsUp(secure, c.Unheard))
+	}
 	row("reports\toutcomes %d in %d calls, dropped %d", s.Reports.Outcomes, s.Reports.Batches, s.Reports.Dropped)
 	if r := s.Requests; r != nil {
 		row("requests\ttaken %d of %d lines, auctions waited %.1f s for them", r.Taken, r.Lines, r.Starved)
@@ -211,8 +277,32 @@ func summaryTable(s auction.Summary, explored bool) string {
 		}
 	}
 	_ = w.Flush() // into memory
+	stepTable(&b, s.Steps)
 	worthTable(&b, s, explored)
 	return b.String()
+}
+
+// hangsUp says why a target may close connections before it answers anything.
+func hangsUp(secure bool, times int64) string {
+	if secure {
+		return fmt.Sprintf("closed %d times before any answer: is it a task's auction port (--listen), and does it take TLS?", times)
+	}
+	return fmt.Sprintf("closed %d times before any answer: does it want TLS (--tls, --ca)? else, is it a task's auction port (--listen), without --proxy-protocol?", times)
+}
+
+// stepTable prints what became of each rate, where there were several.
+func stepTable(b *strings.Builder, steps []auction.StepSummary) {
+	if len(steps) == 0 {
+		return
+	}
+	b.WriteByte('\n')
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "rate\tsent\tanswered\tdegraded\tfailed\tp50\tp99\tmax")
+	for _, s := range steps {
+		a := s.Auctions
+		_, _ = fmt.Fprintf(w, "%g\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", s.Rate, a.Sent, a.Answered, a.Degraded, a.Failed, micros(s.Latency.P50), micros(s.Latency.P99), micros(s.Latency.Max))
+	}
+	_ = w.Flush() // into memory
 }
 
 // worth prints what each release was worth, and with partners each of theirs.

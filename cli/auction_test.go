@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/identity"
+	"github.com/sluicehq/sluice/identity/identitytest"
 	"github.com/sluicehq/sluice/inference"
 	"github.com/sluicehq/sluice/inference/auction"
 	"github.com/sluicehq/sluice/inference/release"
@@ -33,7 +35,9 @@ func (s store) Fetch(_ context.Context, key string, _ int64) ([]byte, error) {
 
 // serving runs a task with a model of the demo's until the test is over, and
 // returns where auctions may be sent.
-func serving(t *testing.T) (address string) {
+func serving(t *testing.T) (address string) { return servingAs(t, func(*inference.Options) {}) }
+
+func servingAs(t *testing.T, change func(o *inference.Options)) (address string) {
 	t.Helper()
 	archive, err := os.ReadFile("../local/demo/models/better.tar.gz")
 	if err != nil {
@@ -44,6 +48,7 @@ func serving(t *testing.T) (address string) {
 	o.Fleet, o.Name, o.Log = "f", "t", slog.New(slog.DiscardHandler)
 	o.Fetch = store{release.ArchiveKey(digest): archive, release.FleetKey("f"): []byte(`{"default":"` + digest + `"}`)}
 	o.MaxWait, o.Deadline, o.DrainDelay, o.DrainLinger = time.Minute, time.Minute, 0, 0
+	change(&o)
 	task, err := inference.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +127,70 @@ func TestAuctionRefuses(t *testing.T) {
 	}
 	if help, err := run(t, "auction", "-h"); err != nil || !strings.Contains(help, "--connections") {
 		t.Errorf("help: err %v\n%s", err, help)
+	}
+}
+
+// A task with TLS is spoken to where the flags say so, and else the summary
+// asks whether it wants it.
+func TestAuctionOverTLS(t *testing.T) {
+	pki := identitytest.New(t)
+	known, err := identity.Open(identity.Files{Cert: pki.Server.Cert, Key: pki.Server.Key}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := servingAs(t, func(o *inference.Options) { o.Data = known })
+	args := []string{"auction", "--target", addr, "--rate", "1000", "--duration", "50ms", "--connections", "2"}
+	out, err := run(t, append(args, "--tmax", "30s", "--ca", pki.Server.CA, "--server-name", "localhost", "--max-failed", "0")...)
+	if err != nil || strings.Contains(out, "answered 0") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = run(t, append(args, "--tmax", "100ms", "--max-failed", "0.5")...)
+	if err == nil || !strings.Contains(err.Error(), "--max-failed 0.5") || !strings.Contains(out, "does it want TLS (--tls, --ca)?") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for want, more := range map[string][]string{
+		"certificate":          {"--tls"},
+		"--server-name":        {"--ca", pki.Server.CA},
+		"read --ca":            {"--ca", "gone"},
+		"holds no certificate": {"--ca", pki.Server.Key},
+	} {
+		if _, err := run(t, append(args, more...)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want it to say %s", more, err, want)
+		}
+	}
+	if _, err := run(t, "auction", "--target", serving(t), "--ca", pki.Server.CA); err == nil || !strings.Contains(err.Error(), "speaks TLS") {
+		t.Errorf("a task without TLS: %v", err)
+	}
+}
+
+func TestAuctionInSteps(t *testing.T) {
+	addr := serving(t)
+	args := []string{"auction", "--target", addr + "," + addr, "--tmax", "30s", "--arrivals", "uniform", "--steps", "500@100ms,1000@100ms", "--warm-up", "20ms"}
+	out, err := run(t, append(args, "--ramp", "10ms", "--max-p99", "30s", "--max-failed", "1")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"auctions before that, which count for nothing", "rate  sent", "\n500 ", "\n1000 "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if out, err := run(t, append(args, "--max-p99", "1us")...); err == nil || !strings.Contains(err.Error(), "at 500 auctions/s p99 is") || !strings.Contains(out, "latency") {
+		t.Errorf("too slow: %v\n%s", err, out)
+	}
+	for want, more := range map[string][]string{
+		"leave --rate and":    {"--rate", "5"},
+		"is no rate and time": {"--steps", "500"},
+		"it must be above 0":  {"--steps", "0@1s"},
+		"it must be longer":   {"--steps", "5@0s,6@1s"},
+		"cannot be negative":  {"--ramp", "-1s"},
+		"a share between 0":   {"--max-failed", "2"},
+		"missing port":        {"--target", "here"},
+		"each needs a conn":   {"--target", strings.Repeat(addr+",", 16) + addr, "--connections", "2"},
+	} {
+		if _, err := run(t, append(args, more...)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want it to say %s", more, err, want)
+		}
 	}
 }
 

@@ -111,7 +111,7 @@ func TestRollingRestartLosesNothing(t *testing.T) {
 	}
 	b.all.Go(b.run)
 	load, err := auction.New(auction.Config{
-		Target: front.Addr().String(), World: world.New(1), Rate: 400, Connections: 16, Depth: 2,
+		Targets: []string{front.Addr().String()}, World: world.New(1), Rate: 400, Connections: 16, Depth: 2,
 		Deadline: 30 * time.Second, ConnectionAge: -1, Seed: 1,
 	})
 	if err != nil {

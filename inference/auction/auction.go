@@ -15,12 +15,14 @@ package auction
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,14 +41,18 @@ type World interface {
 
 // Config says how to load a fleet. Zero fields that have a default take it.
 type Config struct {
-	Target      string        // host:port of the fleet's load balancer or of one task
+	Targets     []string      // host:port of the fleet's load balancer, or of tasks, which get the same number of connections
+	TLS         *tls.Config   // of the connections; nil for none
 	World       World         // what is auctioned
 	Replay      *Replay       // what is auctioned instead
-	Rate        float64       // auctions per second
+	Rate        float64       // auctions per second; where there are steps, their highest
 	Arrivals    Arrivals      // default Poisson
 	Connections int           // long-lived
 	Depth       int           // auctions in hand per connection at most; default 1
-	Duration    time.Duration // of arrivals; 0: until the context ends
+	Duration    time.Duration // of arrivals; 0: until the context ends; where there are steps, all of theirs
+	Steps       []Step        // rates, one after the other, instead of Rate and Duration
+	Ramp        time.Duration // in which the rate rises or falls to that of a step, at its beginning
+	WarmUp      time.Duration // before all that, at the first step's rate, whose auctions count for nothing
 	Protocol    Protocol      // default FramedBinary
 	Partners    int           // at most so many are asked about per auction; default all
 	First       uint64        // number of the first auction in the world
@@ -90,6 +96,8 @@ const (
 	MaxDeadline    = time.Minute
 	MaxQueue       = 1 << 20
 	MaxRetries     = 10
+	MaxSteps       = 100
+	MaxTargets     = 100
 	MaxPartners    = world.PartnersPerAuction   // of a world's auction
 	MaxReplayed    = feature.MaxAuctionPartners // partners of a replayed one
 )
@@ -124,6 +132,14 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ConnectionAge == 0 {
 		c.ConnectionAge = time.Minute
 	}
+	if len(c.Steps) == 0 {
+		c.Steps = []Step{{c.Rate, c.Duration}}
+	} else {
+		c.Rate, c.Duration = 0, 0
+		for _, s := range c.Steps {
+			c.Rate, c.Duration = max(c.Rate, s.Rate), c.Duration+s.For
+		}
+	}
 	if c.Queue == 0 {
 		c.Queue = int(min(max(1024, 2*c.Rate*c.Deadline.Seconds()), MaxQueue))
 	}
@@ -131,12 +147,11 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 func (c Config) check() error {
-	_, _, addrErr := net.SplitHostPort(c.Target)
 	switch {
-	case c.Target == "":
+	case len(c.Targets) == 0:
 		return errors.New("no target: --target HOST:PORT names the load balancer or a task")
-	case addrErr != nil:
-		return fmt.Errorf("read --target: %w", addrErr)
+	case len(c.Targets) > MaxTargets || len(c.Targets) > c.Connections && c.Connections > 0:
+		return fmt.Errorf("--target names %d addresses; each needs a connection of --connections, and there may be %d", len(c.Targets), MaxTargets)
 	case c.World == nil && c.Replay == nil:
 		return errors.New("no world to hold auctions in")
 	case c.Replay != nil && c.Replay.Input == nil:
@@ -160,7 +175,30 @@ func (c Config) check() error {
 	case math.IsNaN(c.ReportShare) || c.ReportShare < 0 || c.ReportShare > 1:
 		return fmt.Errorf("--report-share is %v; it must be between 0 and 1", c.ReportShare)
 	}
-	return errors.Join(c.Arrivals.check(), c.Protocol.check())
+	for _, target := range c.Targets {
+		if _, _, err := net.SplitHostPort(target); err != nil {
+			return fmt.Errorf("read --target: %w", err)
+		}
+	}
+	return errors.Join(c.Arrivals.check(), c.Protocol.check(), c.checkSteps())
+}
+
+func (c Config) checkSteps() error {
+	if len(c.Steps) > MaxSteps {
+		return fmt.Errorf("--steps has %d; it may have %d", len(c.Steps), MaxSteps)
+	}
+	for i, s := range c.Steps {
+		switch {
+		case math.IsNaN(s.Rate) || s.Rate <= 0 || s.Rate > MaxRate:
+			return fmt.Errorf("--steps: %v auctions per second; it must be above 0 and at most %.0f", s.Rate, MaxRate)
+		case s.For < 0, s.For == 0 && i < len(c.Steps)-1:
+			return fmt.Errorf("--steps: %v auctions per second for %v; it must be longer", s.Rate, s.For)
+		}
+	}
+	if c.Ramp < 0 || c.WarmUp < 0 {
+		return errors.New("--ramp and --warm-up cannot be negative")
+	}
+	return nil
 }
 
 // Load is one run of auctions against a fleet.
@@ -180,7 +218,7 @@ type Load struct {
 
 	// dial and pause are fields so that tests run over pipes in a bubble of
 	// time.
-	dial  func(context.Context) (net.Conn, error)
+	dial  func(ctx context.Context, target string) (net.Conn, error)
 	pause func(ctx context.Context, until time.Time) bool
 }
 
@@ -197,7 +235,6 @@ func New(config Config) (*Load, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{Timeout: connectTimeout}
 	l := &Load{
 		config:  c,
 		queue:   newQueue(c.Queue, c.Depth),
@@ -205,9 +242,7 @@ func New(config Config) (*Load, error) {
 		reports: make(chan *adfilter.Outcome, maxReports),
 		batches: make(chan batch, maxBatches),
 		dials:   make(chan struct{}, concurrentDial),
-		dial: func(ctx context.Context) (net.Conn, error) {
-			return dialer.DialContext(ctx, "tcp", c.Target)
-		},
+		dial:    c.connect,
 		pause:   pause,
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
 	}
@@ -215,6 +250,15 @@ func New(config Config) (*Load, error) {
 		l.replay = newReplay(c)
 	}
 	return l, nil
+}
+
+func (c Config) connect(ctx context.Context, target string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if c.TLS == nil {
+		return new(net.Dialer).DialContext(ctx, "tcp", target)
+	}
+	return (&tls.Dialer{Config: c.TLS}).DialContext(ctx, "tcp", target)
 }
 
 // Run is New followed by Load.Run.
@@ -293,18 +337,19 @@ func (l *Load) replayed() error {
 	return l.replay.failure()
 }
 
-// connect opens the first connection, to be told at once when the target is
-// wrong, then starts all slots and waits, within bounds, until they are open.
+// connect opens the first connection to each target, to be told at once when
+// one is wrong, then starts all slots and waits, within bounds, until they are
+// open.
 func (l *Load) connect(ctx, background context.Context, crew *sync.WaitGroup) error {
-	first, err := l.dial(ctx)
+	first, err := l.connectFirst(ctx)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w (--target must name a load balancer or task that listens)", l.config.Target, err)
+		return err
 	}
 	opened := make(chan struct{}, l.config.Connections)
 	for i := range l.config.Connections {
 		s := newSlot(l, i)
-		if i == 0 {
-			s.first = first
+		if i < len(first) {
+			s.first = first[i]
 		}
 		crew.Go(func() { s.run(background, opened) })
 	}
@@ -322,24 +367,49 @@ func (l *Load) connect(ctx, background context.Context, crew *sync.WaitGroup) er
 	return nil
 }
 
+func (l *Load) connectFirst(ctx context.Context) ([]net.Conn, error) {
+	var open []net.Conn
+	for _, target := range l.config.Targets {
+		c, err := l.dial(ctx, target)
+		if err == nil {
+			open = append(open, c)
+			continue
+		}
+		for _, other := range open {
+			_ = other.Close() // nothing was asked of it
+		}
+		hint := "--target must name a load balancer or task that listens"
+		if l.config.TLS != nil {
+			hint = "and speaks TLS with a certificate of --ca for that host, or --server-name"
+		}
+		return nil, fmt.Errorf("connect to %s: %w (%s)", target, err, hint)
+	}
+	return open, nil
+}
+
 // arrive begins auctions at their moments, whatever became of earlier ones.
 // Where a replay's input is slower than that, the moments that are still to
 // come move: that is not the fleet's doing.
 func (l *Load) arrive(ctx context.Context) {
 	start := time.Now()
-	s := newSchedule(l.config.Arrivals, l.config.Rate, l.config.Seed)
+	s := newSchedule(l.config.Arrivals, l.config.all(), l.config.Ramp, l.config.Seed)
+	ends := l.config.ends()
 	over, stop := l.timer()
 	defer stop()
 	for n := uint64(0); ; n++ {
-		offset := s.next()
-		if l.config.Duration > 0 && offset >= l.config.Duration {
+		offset, more := s.next()
+		if !more {
 			return
 		}
 		due := start.Add(offset)
 		if !l.pause(ctx, due) {
 			return
 		}
-		a := held{n: l.config.First + n}
+		a := held{n: l.config.First + n, step: warmUp}
+		if offset >= l.config.WarmUp {
+			l.tally.measure(start.Add(l.config.WarmUp))
+			a.step = stepAt(ends, offset)
+		}
 		if l.replay != nil {
 			var starved time.Duration
 			if a.line, a.pass, starved = l.replay.next(ctx, a.n, over); a.line == nil {
@@ -349,9 +419,28 @@ func (l *Load) arrive(ctx context.Context) {
 		}
 		a.due, a.deadline = due, due.Add(l.config.Deadline)
 		l.pending.Add(1)
-		l.tally.sent(time.Since(due))
+		l.tally.sent(a.step, time.Since(due))
 		l.offer(a)
 	}
+}
+
+// all are the steps, with the time before them.
+func (c Config) all() []Step {
+	if c.WarmUp == 0 {
+		return c.Steps
+	}
+	return slices.Insert(slices.Clone(c.Steps), 0, Step{c.Steps[0].Rate, c.WarmUp})
+}
+
+// ends are when the steps end, from the start on.
+func (c Config) ends() []time.Duration {
+	ends := make([]time.Duration, len(c.Steps))
+	at := c.WarmUp
+	for i, s := range c.Steps {
+		at += s.For
+		ends[i] = at
+	}
+	return ends
 }
 
 // timer strikes when the duration is over.
@@ -359,7 +448,7 @@ func (l *Load) timer() (<-chan time.Time, func() bool) {
 	if l.config.Duration <= 0 {
 		return nil, func() bool { return true }
 	}
-	t := time.NewTimer(l.config.Duration)
+	t := time.NewTimer(l.config.WarmUp + l.config.Duration)
 	return t.C, t.Stop
 }
 
@@ -381,7 +470,7 @@ func (l *Load) question(a held) question {
 
 // fail ends an auction that goes on without the filter.
 func (l *Load) fail(a held, why failure) {
-	l.tally.failed(min(time.Since(a.due), l.config.Deadline), why)
+	l.tally.failed(a.step, min(time.Since(a.due), l.config.Deadline), why)
 	l.pending.Done()
 }
 

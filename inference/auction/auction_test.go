@@ -105,11 +105,11 @@ func TestExpiresWithoutConnections(t *testing.T) {
 		c.Deadline, c.Retries = 100*time.Millisecond, 10
 		l := inBubble(t, c, f)
 		var dials atomic.Int64
-		l.dial = func(ctx context.Context) (net.Conn, error) {
+		l.dial = func(ctx context.Context, target string) (net.Conn, error) {
 			if dials.Add(1) > 4 {
 				return nil, errors.New("refused")
 			}
-			return f.pipe(ctx)
+			return f.pipe(ctx, target)
 		}
 		s := run(t, l)
 		if s.FailedBy.Timeout != 99 || s.Latency.Max > 101_000 || s.Connections.Refused == 0 {
@@ -311,7 +311,7 @@ func TestKilledTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	var dials atomic.Int64
-	l.dial = func(ctx context.Context) (net.Conn, error) {
+	l.dial = func(ctx context.Context, target string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", addrs[dials.Add(1)%3])
 	}
@@ -332,7 +332,8 @@ func TestCountsAndReports(t *testing.T) {
 		t.Run(string(protocol), func(t *testing.T) {
 			f := &fleet{protocol: protocol, decide: mixed}
 			c := small()
-			c.Target, _ = f.listen(t)
+			address, _ := f.listen(t)
+			c.Targets = []string{address}
 			c.Protocol, c.Rate, c.Duration, c.Deadline = protocol, 2000, 150*time.Millisecond, 30*time.Second
 			s, err := Run(t.Context(), c)
 			if err != nil {
@@ -441,11 +442,11 @@ func TestReportsAreBounded(t *testing.T) {
 		}
 		c := small()
 		l := inBubble(t, c, f)
-		l.dial = func(ctx context.Context) (net.Conn, error) {
+		l.dial = func(ctx context.Context, target string) (net.Conn, error) {
 			if dials.Add(1) > 4 {
 				return nil, errors.New("refused")
 			}
-			return f.pipe(ctx)
+			return f.pipe(ctx, target)
 		}
 		go func() {
 			time.Sleep(505 * time.Millisecond)
@@ -475,8 +476,8 @@ func TestConfigRefuses(t *testing.T) {
 		want string
 		edit func(*Config)
 	}{
-		{"--target HOST:PORT", func(c *Config) { c.Target = "" }},
-		{"read --target", func(c *Config) { c.Target = "nowhere" }},
+		{"--target HOST:PORT", func(c *Config) { c.Targets = nil }},
+		{"read --target", func(c *Config) { c.Targets = []string{"nowhere"} }},
 		{"world", func(c *Config) { c.World = nil }},
 		{"--rate", func(c *Config) { c.Rate = 0 }},
 		{"--rate", func(c *Config) { c.Rate = math.NaN() }},
@@ -508,7 +509,8 @@ func BenchmarkAuction(b *testing.B) {
 		b.Run(fmt.Sprintf("depth=%d", depth), func(b *testing.B) {
 			f := &fleet{decide: forwardAll}
 			c := small()
-			c.Target, _ = f.listen(b)
+			address, _ := f.listen(b)
+			c.Targets = []string{address}
 			c.Connections, c.Depth, c.Rate, c.Deadline = 1, depth, 1, time.Minute
 			l, err := New(c)
 			if err != nil {
@@ -516,7 +518,7 @@ func BenchmarkAuction(b *testing.B) {
 			}
 			s := newSlot(l, 0)
 			ctx, cancel := context.WithCancel(b.Context())
-			raw, err := l.dial(ctx)
+			raw, err := l.dial(ctx, l.config.Targets[0])
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -143,7 +143,7 @@ func (f *fleet) hangUp() {
 }
 
 // pipe is a dial for a fleet in the same bubble of time.
-func (f *fleet) pipe(context.Context) (net.Conn, error) {
+func (f *fleet) pipe(context.Context, string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	f.serve(theirs)
 	return ours, nil
@@ -186,7 +186,7 @@ func forwardAll(n uint64, partners []string) (*adfilter.Decision, error) {
 // small is a config that tests start from.
 func small() Config {
 	return Config{
-		Target: "fleet:9090", World: plainWorld{}, Rate: 100, Arrivals: Uniform, Connections: 4,
+		Targets: []string{"fleet:9090"}, World: plainWorld{}, Rate: 100, Arrivals: Uniform, Connections: 4,
 		Duration: time.Second, Deadline: time.Second, ConnectionAge: -1, Partners: 4,
 	}
 }

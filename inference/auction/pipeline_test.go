@@ -32,7 +32,7 @@ type frames struct {
 	seqs []int32
 }
 
-func (s *script) pipe(context.Context) (net.Conn, error) {
+func (s *script) pipe(context.Context, string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	s.mu.Lock()
 	n := s.conns

@@ -14,6 +14,7 @@ type held struct {
 	due      time.Time // when it was meant to begin
 	deadline time.Time
 	tries    int // that went wrong
+	step     int // of the load, or warmUp
 }
 
 // queue brings waiting auctions and slots with room together. An auction goes

@@ -25,6 +25,7 @@ const (
 // the auctions that the queue gives it.
 type slot struct {
 	load    *Load
+	target  string
 	seat    seat
 	work    chan held // has room for all that the queue may give
 	chance  *rand.Rand
@@ -35,6 +36,7 @@ type slot struct {
 func newSlot(l *Load, i int) *slot {
 	return &slot{
 		load:    l,
+		target:  l.config.Targets[i%len(l.config.Targets)],
 		work:    make(chan held, l.config.Depth),
 		chance:  chance(l.config.Seed, slotStream+uint64(i)),
 		backoff: firstBackoff,
@@ -89,6 +91,9 @@ func (s *slot) serve(ctx context.Context, c *conn) ending {
 		}
 	}
 	if len(owed) > 0 {
+		if !c.answeredAny() {
+			s.load.tally.hungUp()
+		}
 		return broken
 	}
 	return end
@@ -105,7 +110,7 @@ func (s *slot) dial(ctx context.Context) (net.Conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return s.load.dial(ctx)
+	return s.load.dial(ctx, s.target)
 }
 
 // nextBackoff doubles with every connection that ends, until an answer comes,
@@ -199,7 +204,7 @@ func (s *slot) answered(a asked, d *decision, err error) {
 	l := s.load
 	switch {
 	case a.gaveUp:
-		l.tally.answeredLate()
+		l.tally.answeredLate(a.step)
 	case err != nil:
 		s.missed(a.held, err)
 	default:
@@ -213,15 +218,15 @@ func (s *slot) answered(a asked, d *decision, err error) {
 func (s *slot) settle(a asked, d *decision) {
 	l, now := s.load, time.Now()
 	if now.After(a.deadline) {
-		l.tally.answeredLate()
+		l.tally.answeredLate(a.step)
 		l.fail(a.held, timedOut)
 		return
 	}
-	bid := l.tally.answered(now.Sub(a.due), &a.truth, d)
+	l.tally.answered(a.step, now.Sub(a.due), &a.truth, d)
 	tells := len(d.receipt) > 0 && !d.degraded && a.bidders != nil
 	if tells && (d.explored || s.chance.Float64() < l.config.ReportShare) {
 		select {
-		case l.reports <- a.outcome(bytes.Clone(d.receipt), bid):
+		case l.reports <- a.outcome(bytes.Clone(d.receipt), called(&a.truth, d)):
 		default:
 			l.tally.dropped(1)
 		}
@@ -243,10 +248,10 @@ func (s *slot) missed(a held, err error) {
 	case a.tries > l.config.Retries:
 		l.fail(a, connectionBroken)
 	case a.tries == 1:
-		l.tally.retried()
+		l.tally.retried(a.step)
 		l.offer(a)
 	default:
-		l.tally.retried()
+		l.tally.retried(a.step)
 		wait := min(retryPause<<(a.tries-2), time.Until(a.deadline))
 		time.AfterFunc(wait, func() { l.offer(a) }) // Run waits for it, as for any pending auction
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -11,17 +12,18 @@ import (
 
 // Summary is what a load has seen, so far or in all.
 type Summary struct {
-	Target   string   `json:"target"`
+	Target   string   `json:"target"` // or several, with commas
 	Protocol Protocol `json:"protocol"`
-	Rate     float64  `json:"rate"`      // auctions per second, as configured
-	Arrivals Arrivals `json:"arrivals"`  //
-	Seed     uint64   `json:"seed"`      //
-	Partners int      `json:"partners"`  // asked about per auction, at most
-	Deadline float64  `json:"tmax_ms"`   // milliseconds
-	Seconds  float64  `json:"seconds"`   // since the first auction could arrive
-	Auctions Auctions `json:"auctions"`  //
-	InHand   int64    `json:"in_hand"`   // sent, neither answered nor failed yet; 0 at the end
-	FailedBy Reasons  `json:"failed_by"` //
+	Rate     float64  `json:"rate"`              // auctions per second, as configured
+	Arrivals Arrivals `json:"arrivals"`          //
+	Seed     uint64   `json:"seed"`              //
+	Partners int      `json:"partners"`          // asked about per auction, at most
+	Deadline float64  `json:"tmax_ms"`           // milliseconds
+	Seconds  float64  `json:"seconds"`           // since the first auction could arrive
+	WarmUp   int64    `json:"warm_up,omitempty"` // auctions before that, which count for nothing
+	Auctions Auctions `json:"auctions"`          //
+	InHand   int64    `json:"in_hand"`           // sent, neither answered nor failed yet; 0 at the end
+	FailedBy Reasons  `json:"failed_by"`         //
 
 	// Latency of every auction that ended, from the moment it was meant to
 	// begin; one that failed counts with the time it waited.
@@ -32,6 +34,8 @@ type Summary struct {
 	// CPU is what this process used per auction, in microseconds; 0 where the
 	// system does not say.
 	CPU float64 `json:"cpu_us"`
+
+	Steps []StepSummary `json:"steps,omitempty"` // where there are several
 
 	Connections Connections `json:"connections"`
 	Reports     Reports     `json:"reports"`
@@ -79,6 +83,14 @@ type Connections struct {
 	Closed  int64 `json:"closed"`  // by the server, between auctions
 	Broken  int64 `json:"broken"`  // with an auction in hand
 	Rotated int64 `json:"rotated"` // replaced for their age
+	Unheard int64 `json:"unheard"` // of the broken: nothing had been answered before
+}
+
+// StepSummary is what became of the auctions at one rate.
+type StepSummary struct {
+	Rate     float64  `json:"rate"`
+	Auctions Auctions `json:"auctions"`
+	Latency  Latency  `json:"latency"`
 }
 
 // Reports counts outcomes handed back to the fleet.
@@ -134,7 +146,7 @@ func (t *tally) summary(open int) Summary {
 	defer t.mu.Unlock()
 	c := t.config
 	s := Summary{
-		Target: c.Target, Protocol: c.Protocol, Rate: c.Rate, Arrivals: c.Arrivals, Seed: c.Seed,
+		Target: strings.Join(c.Targets, ","), Protocol: c.Protocol, Rate: c.Rate, Arrivals: c.Arrivals, Seed: c.Seed,
 		Partners: c.Partners, Deadline: float64(c.Deadline) / float64(time.Millisecond),
 		Seconds:  t.seconds(time.Now()),
 		Auctions: t.total,
@@ -143,17 +155,23 @@ func (t *tally) summary(open int) Summary {
 			Timeout: t.failures[timedOut], QueueFull: t.failures[queueFull],
 			Connection: t.failures[connectionBroken], BadAnswer: t.failures[answerBad],
 		},
+		WarmUp:  t.warmed,
 		Latency: latencyOf(t.latency),
 		Late:    latencyOf(t.late),
 		Connections: Connections{
 			Wanted: c.Connections, Open: open, Refused: t.endings[refused],
-			Closed: t.endings[closed], Broken: t.endings[broken], Rotated: t.endings[rotated],
+			Closed: t.endings[closed], Broken: t.endings[broken], Rotated: t.endings[rotated], Unheard: t.unheard,
 		},
 		Reports:  t.reports,
 		Releases: []Release{},
 	}
 	if t.total.Sent > 0 && !t.started.IsZero() {
 		s.CPU = float64(t.cpu()-t.startCPU) / float64(time.Microsecond) / float64(t.total.Sent)
+	}
+	for i, one := range t.steps {
+		if len(t.steps) > 1 {
+			s.Steps = append(s.Steps, StepSummary{Rate: c.Steps[i].Rate, Auctions: one.total, Latency: latencyOf(one.latency)})
+		}
 	}
 	for name, r := range t.releases {
 		s.Releases = append(s.Releases, r.summary(name))

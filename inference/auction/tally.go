@@ -53,8 +53,21 @@ type tally struct {
 	latency   *hdrhistogram.Histogram // microseconds, of all auctions
 	recent    *hdrhistogram.Histogram // of those since the last second began
 	late      *hdrhistogram.Histogram // how long after its moment an auction began
+	steps     []step
+	warmed    int64 // auctions of the warm-up
+	unheard   int64 // connections that ended before any answer
+	measured  bool  // the warm-up is over
 	lastTotal Auctions
 	lastBy    map[string]int64 // answers per release when the last second began
+}
+
+// warmUp is the step of auctions that count for nothing.
+const warmUp = -1
+
+// step is what became of the auctions of one.
+type step struct {
+	total   Auctions
+	latency *hdrhistogram.Histogram
 }
 
 // release is what one release decided, and what that was worth.
@@ -65,8 +78,13 @@ type release struct {
 }
 
 func newTally(c Config) *tally {
+	steps := make([]step, len(c.Steps))
+	for i := range steps {
+		steps[i].latency = newHistogram()
+	}
 	return &tally{
 		config:   c,
+		steps:    steps,
 		failures: map[failure]int64{},
 		endings:  map[ending]int64{},
 		releases: map[string]*release{},
@@ -92,38 +110,70 @@ func (t *tally) begin(now time.Time) {
 	t.started, t.startCPU = now, processCPU()
 }
 
+// measure begins anew where a warm-up ends.
+func (t *tally) measure(from time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.warmed > 0 && !t.measured {
+		t.measured, t.started, t.startCPU = true, from, processCPU()
+	}
+}
+
 func (t *tally) end(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended, t.endCPU = now, processCPU()
 }
 
-func (t *tally) sent(late time.Duration) {
+// add counts one more of something, in all and in its step. It is false for an
+// auction of the warm-up.
+func (t *tally) add(in int, of func(*Auctions) *int64) bool {
+	if in == warmUp {
+		return false
+	}
+	*of(&t.total)++
+	*of(&t.steps[in].total)++
+	return true
+}
+
+func (t *tally) sent(in int, late time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.total.Sent++
+	if !t.add(in, func(a *Auctions) *int64 { return &a.Sent }) {
+		t.warmed++
+		return
+	}
 	record(t.late, late)
 }
 
-func (t *tally) failed(after time.Duration, why failure) {
+func (t *tally) failed(in int, after time.Duration, why failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.total.Failed++
-	t.failures[why]++
-	t.took(after)
+	if t.add(in, func(a *Auctions) *int64 { return &a.Failed }) {
+		t.failures[why]++
+		t.took(in, after)
+	}
 }
 
-func (t *tally) retried() {
+func (t *tally) retried(in int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.total.Retried++
+	t.add(in, func(a *Auctions) *int64 { return &a.Retried })
 }
 
 // answeredLate counts an answer that came after its auction went on.
-func (t *tally) answeredLate() {
+func (t *tally) answeredLate(in int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.total.AnsweredLate++
+	t.add(in, func(a *Auctions) *int64 { return &a.AnsweredLate })
+}
+
+// hungUp counts a connection that ended with an auction in hand before it had
+// answered anything.
+func (t *tally) hungUp() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unheard++
 }
 
 func (t *tally) connection(e ending) {
@@ -145,22 +195,26 @@ func (t *tally) dropped(n int) {
 	t.reports.Dropped += int64(n)
 }
 
-func (t *tally) took(d time.Duration) {
+func (t *tally) took(in int, d time.Duration) {
 	record(t.latency, d)
+	record(t.steps[in].latency, d)
 	record(t.recent, d)
 }
 
-// answered counts a decision against the truth and returns who bid among the
-// partners who were called, as indices of the bidders.
-func (t *tally) answered(after time.Duration, q *truth, d *decision) []int {
+// answered counts a decision against the truth.
+func (t *tally) answered(in int, after time.Duration, q *truth, d *decision) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.took(after)
-	if d.degraded {
-		t.total.Degraded++
-		return nil
+	switch {
+	case in == warmUp:
+		return
+	case d.degraded:
+		t.add(in, func(a *Auctions) *int64 { return &a.Degraded })
+		t.took(in, after)
+		return
 	}
-	t.total.Answered++
+	t.add(in, func(a *Auctions) *int64 { return &a.Answered })
+	t.took(in, after)
 	r := t.release(d.release)
 	r.answers++
 	record(r.latency, after)
@@ -170,14 +224,18 @@ func (t *tally) answered(after time.Duration, q *truth, d *decision) []int {
 	for i, p := range d.partners {
 		r.worth(q.partners[i]).decided(p.filtered, d.explored)
 	}
-	var bid []int
-	for at, b := range q.bidders {
-		i := slices.Index(q.partners, b)
-		if i < 0 {
-			continue
+	for _, b := range q.bidders {
+		if i := slices.Index(q.partners, b); i >= 0 {
+			r.worth(b).bid(d.partners[i].filtered, d.explored)
 		}
-		r.worth(b).bid(d.partners[i].filtered, d.explored)
-		if d.explored || !d.partners[i].filtered {
+	}
+}
+
+// called returns who bid among the partners who were called, as indices of the
+// bidders.
+func called(q *truth, d *decision) (bid []int) {
+	for at, b := range q.bidders {
+		if i := slices.Index(q.partners, b); i >= 0 && (d.explored || !d.partners[i].filtered) {
 			bid = append(bid, at)
 		}
 	}
