@@ -16,7 +16,7 @@
 
 #include "sluice_adfilter_ad_filter.h"
 
-static const int TIMEOUT_MS = 500;
+static const int TIMEOUT_MS = 2000; /* in earnest, what is left of tmax */
 
 /* One connection. After any error it is closed: a late answer must not be taken for the next call's. */
 typedef struct {

@@ -24,7 +24,7 @@ using apache::thrift::transport::TSSLSocketFactory;
 using apache::thrift::transport::TTransportException;
 using namespace sluice;
 
-constexpr int timeout_ms = 500;
+constexpr int timeout_ms = 2000; // in earnest, what is left of tmax
 
 // One connection. After any error it is closed: a late answer must not be taken for the next call's.
 class Filter {

@@ -25,7 +25,7 @@ import (
 	"client/gen/openrtb"
 )
 
-const timeout = 500 * time.Millisecond
+const timeout = 2 * time.Second // in earnest, what is left of tmax
 
 // filter is one connection. After any error it is closed: what still comes on
 // it belongs to a call that has been given up.

@@ -30,7 +30,7 @@ import org.apache.thrift.transport.TTransportException;
 
 /** An auction server's side of a filter. Where it throws, the auction calls every partner. */
 public final class Client {
-  private static final int TIMEOUT_MS = 500;
+  private static final int TIMEOUT_MS = 2000; // in earnest, what is left of tmax
 
   private interface Call<T> {
     T on(AdFilter.Client client) throws TException;

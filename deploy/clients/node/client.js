@@ -7,7 +7,7 @@ const AdFilter = require('./gen/AdFilter');
 const { BidRequest, Outcome } = require('./gen/adfilter_types');
 const openrtb = require('./gen/openrtb_types');
 
-const TIMEOUT_MS = 500;
+const TIMEOUT_MS = 2000; // in earnest, what is left of tmax
 
 // One connection. After any error it is closed: whatever still comes on it belongs to a call that has been given up.
 class Filter {

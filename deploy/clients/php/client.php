@@ -27,7 +27,7 @@ spl_autoload_register(function ($class) {
     }
 });
 
-const TIMEOUT_MS = 500;
+const TIMEOUT_MS = 2000; // in earnest, what is left of tmax
 
 // One connection. After any error it is closed: a late answer must not be taken for the next call's.
 final class Filter

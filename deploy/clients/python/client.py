@@ -13,7 +13,7 @@ from thrift.transport.TSocket import TSocket
 from thrift.transport.TSSLSocket import TSSLSocket
 from thrift.transport.TTransport import TBufferedTransport, TTransportException
 
-TIMEOUT_MS = 500
+TIMEOUT_MS = 2000  # in earnest, what is left of tmax
 
 
 class Filter:

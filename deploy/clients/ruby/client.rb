@@ -4,7 +4,7 @@ require 'openssl'
 require 'thrift'
 require 'ad_filter'
 
-TIMEOUT = 0.5 # seconds
+TIMEOUT = 2.0 # seconds; in earnest, what is left of tmax
 
 # One connection. After any error it is closed: a late answer must not be taken for the next call's.
 class Filter

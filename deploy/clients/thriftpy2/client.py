@@ -15,7 +15,7 @@ from thriftpy2.transport import TBufferedTransportFactory, TTransportException
 IDL = os.path.join(os.path.dirname(__file__), "..", "..", "..", "idl")
 openrtb = thriftpy2.load(os.path.join(IDL, "openrtb.thrift"), module_name="openrtb_thrift")
 adfilter = thriftpy2.load(os.path.join(IDL, "adfilter.thrift"), module_name="adfilter_thrift", include_dirs=[IDL])
-TIMEOUT_MS = 500
+TIMEOUT_MS = 2000  # in earnest, what is left of tmax
 
 
 class Filter:

@@ -28,7 +28,7 @@ use sluice::adfilter::adfilter::{
 };
 use sluice::openrtb::openrtb;
 
-const TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(2000); // in earnest, what is left of tmax
 
 type Client = AdFilterSyncClient<Box<dyn TInputProtocol>, Box<dyn TOutputProtocol>>;
 
