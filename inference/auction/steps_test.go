@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,10 +19,10 @@ import (
 // under their rate, by when they were meant to begin.
 func TestStepsAreToldApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var asked int64
+		var asked atomic.Int64
 		began := time.Now()
 		f := &fleet{decide: func(n uint64, partners []string) (*adfilter.Decision, error) {
-			asked++
+			asked.Add(1)
 			if now := time.Since(began); now < time.Second || now >= 3*time.Second { // in the warm-up and the second step
 				time.Sleep(50 * time.Millisecond)
 			}
@@ -31,8 +32,8 @@ func TestStepsAreToldApart(t *testing.T) {
 		c.Steps, c.WarmUp = []Step{{100, 2 * time.Second}, {200, time.Second}}, time.Second
 		c.Connections = 32
 		s := run(t, inBubble(t, c, f))
-		if s.Rate != 200 || s.WarmUp != 99 || s.Auctions.Sent != 400 || s.Auctions.Answered != 400 || asked != 499 || s.Worth.Pairs != 4*400 {
-			t.Errorf("%d asked, %+v", asked, s)
+		if s.Rate != 200 || s.WarmUp != 99 || s.Auctions.Sent != 400 || s.Auctions.Answered != 400 || asked.Load() != 499 || s.Worth.Pairs != 4*400 {
+			t.Errorf("%d asked, %+v", asked.Load(), s)
 		}
 		if len(s.Steps) != 2 || s.Steps[0].Auctions.Sent != 200 || s.Steps[1].Auctions.Sent != 200 || s.Steps[1].Auctions.Answered != 200 {
 			t.Fatalf("steps %+v", s.Steps)
