@@ -37,7 +37,7 @@ func TestAllEvaluatorsAgree(t *testing.T) {
 
 // So must the trained model be what it was saved as, and its auctions different.
 func TestTrainedAgrees(t *testing.T) {
-	r, err := trainedRivals(benchTrees)
+	r, err := trainedRivals(20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"math"
@@ -38,7 +40,10 @@ type scored struct {
 	Evaluator string
 }
 
-const scoreCommand = "score"
+const (
+	scoreCommand = "score"
+	turnAuctions = 1024 // so many that it does not matter what was in the caches before
+)
 
 // answerTurns is a child.
 func answerTurns(in io.Reader, out io.Writer, trees string) error {
@@ -85,7 +90,7 @@ func answerTurns(in io.Reader, out io.Writer, trees string) error {
 func (t *trained) turn(s *model.Scorer, scratch *model.Scratch, q asked) scored {
 	rng := rand.New(rand.NewPCG(6, q.Seed))
 	same := rand.New(rand.NewPCG(7, uint64(q.Partners)))
-	keys := make([]uint32, auctionsPerTurn*q.Partners)
+	keys := make([]uint32, turnAuctions*q.Partners)
 	for i := range keys {
 		switch {
 		case q.Others:
@@ -96,7 +101,7 @@ func (t *trained) turn(s *model.Scorer, scratch *model.Scratch, q asked) scored 
 			keys[i] = keys[i-q.Partners]
 		}
 	}
-	requests := make([][]float32, auctionsPerTurn)
+	requests := make([][]float32, turnAuctions)
 	for i := range requests {
 		requests[i] = append(t.request(rng), make([]float32, t.features-len(t.tables))...)
 	}
@@ -134,7 +139,13 @@ func startTurner(ctx context.Context, program string, trees int, env ...string) 
 		return nil, err
 	}
 	t.out = json.NewDecoder(out)
-	return t, t.process.Start()
+	if err := t.process.Start(); err != nil {
+		return nil, err
+	}
+	if _, err := t.ask(asked{Partners: 1}); err != nil { // until it has read its model
+		return nil, errors.Join(fmt.Errorf("start a scorer: %w", err), t.stop())
+	}
+	return t, nil
 }
 
 func (t *turner) ask(q asked) (a scored, err error) {

@@ -80,7 +80,7 @@ func (a *auction) list(rng *rand.Rand, n int) {
 // naive walk.
 func TestLanesOfAnyNumber(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	for _, trees := range []int{1, 7, 8, 9, 63, 65, treesAtOnce + 1, 2*treesAtOnce + 9} {
+	for _, trees := range []int{1, 8, 9, 65, treesAtOnce + 9} {
 		m, a, _ := forLanes(rng, trees, maskBits, 9, 200)
 		for _, n := range []int{1, 2, 3, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 40, 47, 48, 49, 63, 64, 65, 130} {
 			a.list(rng, n)
