@@ -115,12 +115,12 @@ func TestLanesKeepMinusZero(t *testing.T) {
 func FuzzLanes(f *testing.F) {
 	f.Add(uint64(1), uint16(200), uint8(64), uint8(25), uint8(20))
 	f.Add(uint64(2), uint16(1), uint8(1), uint8(1), uint8(1))
-	f.Add(uint64(3), uint16(520), uint8(33), uint8(70), uint8(255))
+	f.Add(uint64(3), uint16(treesAtOnce+20), uint8(33), uint8(70), uint8(255))
 	f.Add(uint64(4), uint16(60), uint8(63), uint8(250), uint8(30)) // more rows than are narrowed at once
 	f.Fuzz(func(t *testing.T, seed uint64, trees uint16, leaves, features, partners uint8) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		m, a, value := forLanes(rng, 1+int(trees%600), 1+int(leaves%maskBits), 1+int(features), 1+int(partners))
-		a.list(rng, 1+rng.IntN(140))
+		m, a, value := forLanes(rng, 1+int(trees%(treesAtOnce+40)), 1+int(leaves%maskBits), 1+int(features), 1+int(partners))
+		a.list(rng, 1+rng.IntN(mostLanes+10))
 		agree(t, m, a)
 		for range rng.IntN(5) {
 			a.add(rng, value)
