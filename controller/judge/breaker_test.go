@@ -98,8 +98,10 @@ func TestSuspects(t *testing.T) {
 		"another later":     {{look(0, 4, 200, "a"), "a"}, {look(2*time.Minute, 4, 200, "b"), "b"}},
 		"the only one":      {{look(0, 1, 200, "a"), "a"}, {look(10*time.Second-1, 1, 200, "a"), "a"}, {look(10*time.Second, 1, 200, "a"), ""}},
 		"an older reporter": {{func() Statistics { s := look(0, 4, 200, "a"); s.Stretch = 0; return s }(), ""}},
-		"pairs": {{func() Statistics { s := look(0, 4, 0, "a"); s.Recent[0].Invalid = 499; return s }(), "a"},
-			{func() Statistics { s := look(0, 4, 0, "a"); s.Recent[0].Invalid = 500; return s }(), ""}},
+		"pairs": {
+			{func() Statistics { s := look(0, 4, 0, "a"); s.Recent[0].Invalid = 499; return s }(), "a"},
+			{func() Statistics { s := look(0, 4, 0, "a"); s.Recent[0].Invalid = 500; return s }(), ""},
+		},
 	} {
 		var s State
 		for i, one := range steps {

@@ -21,8 +21,11 @@ func TestWhatIsMissing(t *testing.T) {
 		{"nothing known", ruling{band: b}, 0, 0, 0},
 		{"half", ruling{band: b, basis: estimate{known: true, ready: true, info: 18750, n: 1001}}, 2, 2002, math.Sqrt(19. / 18750)},
 		{"enough", ruling{band: b, basis: estimate{known: true, ready: true, info: 1e9, n: 1000}}, 1, 1000, math.Sqrt(19. / 1e9)},
-		{"near an edge", ruling{band: b, basis: estimate{known: true, ready: true, d: .01, info: 37500, n: 1000}},
-			math.Log(200) / 5e-5 / 37500, int64(math.Ceil(1000 * math.Log(200) / 5e-5 / 37500)), math.Sqrt(19. / 37500)},
+		{
+			"near an edge",
+			ruling{band: b, basis: estimate{known: true, ready: true, d: .01, info: 37500, n: 1000}},
+			math.Log(200) / 5e-5 / 37500, int64(math.Ceil(1000 * math.Log(200) / 5e-5 / 37500)), math.Sqrt(19. / 37500),
+		},
 		{"10 events of 40", ruling{band: b, basis: estimate{known: true, info: 1, n: 100, events: 10, windows: 2}}, 4, 400, 1},
 		{"5 flips of 20", ruling{band: b, basis: estimate{known: true, paired: true, info: 1, n: 100, events: 5, windows: 2}}, 4, 400, 1},
 		{"no event", ruling{band: b, basis: estimate{known: true, info: 1, n: 100, windows: 2}}, 40, 4000, 1},
@@ -200,8 +203,12 @@ func TestTrails(t *testing.T) {
 		after time.Duration
 		want  bool
 	}{
-		{some(16, 0), time.Minute, true}, {some(15, 1), time.Minute, false}, {some(8, 2), time.Minute, true}, {some(7, 2), time.Minute, false},
-		{some(16, 1), time.Minute + 1, false}, {some(0, 99), 0, false},
+		{some(16, 0), time.Minute, true},
+		{some(15, 1), time.Minute, false},
+		{some(8, 2), time.Minute, true},
+		{some(7, 2), time.Minute, false},
+		{some(16, 1), time.Minute + 1, false},
+		{some(0, 99), 0, false},
 	} {
 		if got := tt.tr.watched(start.Add(time.Minute), tt.after); got != tt.want {
 			t.Errorf("%d marks, each %d looks, after %v: %v", len(tt.tr.Marks), tt.tr.Every, tt.after, got)
@@ -271,8 +278,10 @@ func TestClassify(t *testing.T) {
 	now := start.Add(2 * time.Hour)
 	p := Policy{}.Sane()
 	usual := func(d, info float64) ruling {
-		return ruling{Finding: Finding{Gate: GateFilterRateServed, Outcome: Unsure}, asked: true, band: band{-.02, .02, .02},
-			basis: estimate{known: true, ready: true, d: d, info: info, n: 1000, phi: 1, effective: [Arms]float64{20, 20}}}
+		return ruling{
+			Finding: Finding{Gate: GateFilterRateServed, Outcome: Unsure}, asked: true, band: band{-.02, .02, .02},
+			basis: estimate{known: true, ready: true, d: d, info: info, n: 1000, phi: 1, effective: [Arms]float64{20, 20}},
+		}
 	}
 	few := func(least, info float64) ruling {
 		r := usual(0, info)

@@ -22,6 +22,9 @@ func TestPredictionByHand(t *testing.T) {
 	near(t, "rate", own.d, .4, 0)
 	near(t, "information", own.info, inverse(max(e.own[CandidateArm], .7*.24/e.n)), 1e-9)
 	near(t, "nu", own.nu, e.effective[CandidateArm]-1, 1e-12)
+	stable := e.alone(ControlArm)
+	near(t, "stable's rate", stable.d, e.rates[ControlArm], 0)
+	near(t, "stable's nu", stable.nu, e.effective[ControlArm]-1, 1e-12)
 	floor := usual(0)
 	floor.own[CandidateArm] = 0
 	near(t, "of none", floor.alone(CandidateArm).info, floor.n/(.7/(floor.n+2)*(1-1/(floor.n+2))), 1e-6)
@@ -77,8 +80,12 @@ func TestWhatIsWorse(t *testing.T) {
 		rulings []ruling
 		want    Gate
 	}{
-		{[]ruling{fine, errors, latency}, GateLatency}, {[]ruling{latency, errors}, GateLatency}, {[]ruling{errors, breaker}, GateBreaker},
-		{[]ruling{breaker, latency}, GateBreaker}, {[]ruling{fine, errors}, GateErrors}, {[]ruling{fine}, ""},
+		{[]ruling{fine, errors, latency}, GateLatency},
+		{[]ruling{latency, errors}, GateLatency},
+		{[]ruling{errors, breaker}, GateBreaker},
+		{[]ruling{breaker, latency}, GateBreaker},
+		{[]ruling{fine, errors}, GateErrors},
+		{[]ruling{fine}, ""},
 	} {
 		var s State
 		s.latch(&Statistics{}, tt.rulings)

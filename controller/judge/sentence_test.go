@@ -9,16 +9,40 @@ import (
 
 func TestNumbersForPeople(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
-		{percent(0), "0.0 %"}, {percent(.01), "1.0 %"}, {percent(.00999), "1.00 %"}, {percent(.0001), "0.01 %"}, {percent(.000099), "0.0099 %"}, {percent(-.005), "-0.50 %"},
-		{number(999.9), "1e+03"}, {number(1000), "1.0e+03"}, {number(.5), "0.5"},
-		{commas(0), "0"}, {commas(999), "999"}, {commas(1000), "1,000"}, {commas(-1000), "-1,000"}, {commas(-999), "-999"}, {commas(1234567), "1,234,567"}, {commas(-123456), "-123,456"},
-		{microseconds(999), "999 us"}, {microseconds(1000), "1 ms"}, {microseconds(1e6), "1 s"}, {microseconds(999e3), "999 ms"},
-		{points(.0123), "+1.2"}, {points2(-.0123), "-1.23"}, {points3(.0123), "1.23"},
-		{list([]string{"a", "b", "c", "d", "e"}), "a, b, c, d, e"}, {list([]string{"a", "b", "c", "d", "e", "f", "g"}), "a, b, c, d, e and 2 more"},
-		{against(20, 20), ">="}, {against(19.9, 20), "<"},
-		{decimal(16), "0.25"}, {money(2.5, ""), "2.5"}, {money(2.5, "USD"), "USD 2.5"},
-		{slowness{edge: 40, shift: 4}.long(), "2.05 ms or more"}, {slowness{edge: 40, past: true, promised: true}.long(), "1.02 ms or more"},
-		{slowness{past: true}.long(), "longer than the p99 that their task had"}, {slowness{past: true, shift: 4}.long(), "longer than 2 times the p99 that their task had, as stable's requests changed by as much"},
+		{percent(0), "0.0 %"},
+		{percent(.01), "1.0 %"},
+		{percent(.00999), "1.00 %"},
+		{percent(.0001), "0.01 %"},
+		{percent(.000099), "0.0099 %"},
+		{percent(-.005), "-0.50 %"},
+		{number(999.9), "1e+03"},
+		{number(1000), "1.0e+03"},
+		{number(.5), "0.5"},
+		{commas(0), "0"},
+		{commas(999), "999"},
+		{commas(1000), "1,000"},
+		{commas(-1000), "-1,000"},
+		{commas(-999), "-999"},
+		{commas(1234567), "1,234,567"},
+		{commas(-123456), "-123,456"},
+		{microseconds(999), "999 us"},
+		{microseconds(1000), "1 ms"},
+		{microseconds(1e6), "1 s"},
+		{microseconds(999e3), "999 ms"},
+		{points(.0123), "+1.2"},
+		{points2(-.0123), "-1.23"},
+		{points3(.0123), "1.23"},
+		{list([]string{"a", "b", "c", "d", "e"}), "a, b, c, d, e"},
+		{list([]string{"a", "b", "c", "d", "e", "f", "g"}), "a, b, c, d, e and 2 more"},
+		{against(20, 20), ">="},
+		{against(19.9, 20), "<"},
+		{decimal(16), "0.25"},
+		{money(2.5, ""), "2.5"},
+		{money(2.5, "USD"), "USD 2.5"},
+		{slowness{edge: 40, shift: 4}.long(), "2.05 ms or more"},
+		{slowness{edge: 40, past: true, promised: true}.long(), "1.02 ms or more"},
+		{slowness{past: true}.long(), "longer than the p99 that their task had"},
+		{slowness{past: true, shift: 4}.long(), "longer than 2 times the p99 that their task had, as stable's requests changed by as much"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%q, want %q", tt.got, tt.want)
@@ -62,7 +86,7 @@ func TestHints(t *testing.T) {
 	}
 	p := Policy{}.Sane()
 	f := Finding{Outcome: Unsure, CandidateRate: .006, StableRate: .002}
-	ratio := ratioOf(10000, 60, 20, 16).Ratios[ServedErrors]
+	ratio := ratioOf(60, 20, 16).Ratios[ServedErrors]
 	if got, want := ratioText("error_rate", f, ratio, p), "error_rate: candidate 0.60 % (60 of 10,000) vs stable 0.20 % (20 of 10,000), tolerated 1.5 times stable's or 0.10 %"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -85,8 +109,16 @@ func TestForecastOfAVerdict(t *testing.T) {
 		progress float64
 		want     time.Duration
 	}{
-		{0, .1, 0}, {time.Minute, .1, 0}, {time.Minute, .05, 0}, {time.Minute, .4, 2 * time.Minute}, {time.Minute, .985, 1 * time.Second},
-		{time.Minute, .99, 0}, {0, .5, 0}, {24 * time.Hour, .2, 8 * 24 * time.Hour}, {24 * time.Hour, .3, 84 * time.Hour}, {-time.Minute, .5, 0},
+		{0, .1, 0},
+		{time.Minute, .1, 0},
+		{time.Minute, .05, 0},
+		{time.Minute, .4, 2 * time.Minute},
+		{time.Minute, .985, 1 * time.Second},
+		{time.Minute, .99, 0},
+		{0, .5, 0},
+		{24 * time.Hour, .2, 8 * 24 * time.Hour},
+		{24 * time.Hour, .3, 84 * time.Hour},
+		{-time.Minute, .5, 0},
 	} {
 		if tt.want >= maxETA {
 			tt.want = 0 // beyond a week the pace says nothing
@@ -111,8 +143,12 @@ func TestForecastOfAVerdict(t *testing.T) {
 		s              Statistics
 		nothing, fresh bool
 	}{
-		{Statistics{Served: true, Answered: [Arms]int64{1, 1}}, false, false}, {Statistics{Served: true, Answered: [Arms]int64{1, 0}, Fresh: 1}, true, true},
-		{Statistics{Served: true, Answered: [Arms]int64{0, 1}}, true, false}, {Statistics{}, true, false}, {Statistics{PairsStep: 400}, false, true}, {Statistics{PairsStep: 399}, false, false},
+		{Statistics{Served: true, Answered: [Arms]int64{1, 1}}, false, false},
+		{Statistics{Served: true, Answered: [Arms]int64{1, 0}, Fresh: 1}, true, true},
+		{Statistics{Served: true, Answered: [Arms]int64{0, 1}}, true, false},
+		{Statistics{}, true, false},
+		{Statistics{PairsStep: 400}, false, true},
+		{Statistics{PairsStep: 399}, false, false},
 	} {
 		if tt.s.nothing() != tt.nothing || tt.s.isFresh(Policy{WindowRequests: 400}) != tt.fresh {
 			t.Errorf("row %d: nothing %v, fresh %v", i, !tt.nothing, !tt.fresh)

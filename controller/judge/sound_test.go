@@ -9,7 +9,8 @@ import (
 )
 
 // sums are such as somebody might count: as many units in each of ten clusters.
-func sums(n, x float64) ClusterSums {
+func sums() ClusterSums {
+	const n, x = 100., 9.
 	return ClusterSums{N: n, X: x, XX: x * x / 10, XN: x * n / 10, NN: n * n / 10, FF: x * x / n, G: 10}
 }
 
@@ -27,11 +28,11 @@ func soundStatistics() Statistics {
 	st := Stream{Served: d, Pairs: p, Bids: p, Live: p, Beside: p, Present: p, Scored: [Arms]int64{9, 9}, Filtered: [Arms]int64{1, 1}, BidsSeen: 5, BidsFlips: 5}
 	r := Ratio{N: [Arms]float64{9, 9}, X: [Arms]float64{1, 1}, Requests: 9, Worst: [Arms]Moment{{N: 3, X: 1}, {N: 3, X: 1}}}
 	for a := range Arms {
-		r.ByCluster[a], r.ByTask[a], r.ByMoment[a] = sums(100, 9), sums(100, 9), sums(100, 9)
+		r.ByCluster[a], r.ByTask[a], r.ByMoment[a] = sums(), sums(), sums()
 	}
 	s := Statistics{
 		Partners: []Partner{{Name: "acme", Traffic: 9}}, Streams: []Stream{st, st, st}, Answered: [Arms]int64{9, 9}, PairsStep: 9, Shadowed: 9,
-		Ratios: [Ratios]Ratio{r, r, r}, Latency: x, SLO: x, Drift: []ClusterSums{sums(100, 9)}, Loudest: []Cluster{{Influence: -1}},
+		Ratios: [Ratios]Ratio{r, r, r}, Latency: x, SLO: x, Drift: []ClusterSums{sums()}, Loudest: []Cluster{{Influence: -1}},
 		Values: []ValueSums{{N: 9, SN: -1}, {N: 9}, {N: 9}},
 	}
 	for a := range Arms {

@@ -208,7 +208,7 @@ func TestSpreadOfPrices(t *testing.T) {
 	w.Prices[40], w.Prices[50] = 4, 1
 	low, high := math.Exp2(40.5/4)/1000, math.Exp2(50.5/4)/1000
 	effect, dearest := w.spread(0)
-	near(t, "effect", effect, 5*(4*low*low+high*high)/math.Pow(4*low+high, 2), 1e-12)
+	near(t, "effect", effect, 5*(4*low*low+high*high)/((4*low+high)*(4*low+high)), 1e-12)
 	near(t, "dearest", dearest, high*5/(4*low+high), 1e-12)
 	effect, dearest = w.spread(low)
 	near(t, "capped", effect, 1, 1e-12)

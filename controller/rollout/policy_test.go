@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -165,10 +166,14 @@ func TestRoomForWishes(t *testing.T) {
 		s            State
 		room, danger bool
 	}{
-		{"nearly full", waiting(maxRequests - 1), true, true}, {"full", waiting(maxRequests), false, true},
-		{"nearly twice", waiting(2*maxRequests - 1), false, true}, {"twice", waiting(2 * maxRequests), false, false},
-		{"remembered", told(maxOthers-1, 0, Aborted), true, true}, {"all remembered", told(maxOthers, 0, Aborted), false, true},
-		{"nearly a day old", told(maxOthers, WishKept-1, Aborted), false, true}, {"a day old", told(maxOthers, WishKept, Aborted), true, true},
+		{"nearly full", waiting(maxRequests - 1), true, true},
+		{"full", waiting(maxRequests), false, true},
+		{"nearly twice", waiting(2*maxRequests - 1), false, true},
+		{"twice", waiting(2 * maxRequests), false, false},
+		{"remembered", told(maxOthers-1, 0, Aborted), true, true},
+		{"all remembered", told(maxOthers, 0, Aborted), false, true},
+		{"nearly a day old", told(maxOthers, WishKept-1, Aborted), false, true},
+		{"a day old", told(maxOthers, WishKept, Aborted), true, true},
 		{"old and still to be done", told(maxOthers, WishKept, ""), false, true},
 	} {
 		if got := tt.s.room(q) == nil; got != tt.room {
@@ -178,10 +183,9 @@ func TestRoomForWishes(t *testing.T) {
 			t.Errorf("%s: room for danger %v", tt.what, got)
 		}
 	}
-	var full Full
 	for age, want := range map[time.Duration]time.Duration{time.Hour: 23 * time.Hour, WishKept - time.Second: time.Minute} {
-		full, _ = told(maxOthers, age, Aborted).room(q).(Full)
-		if full.After != want {
+		var full Full
+		if !errors.As(told(maxOthers, age, Aborted).room(q), &full) || full.After != want {
 			t.Errorf("%v after the first: ask again in %v, want %v", age, full.After, want)
 		}
 	}
@@ -199,8 +203,12 @@ func TestSwapsHurt(t *testing.T) {
 		c    SwapCost
 		want bool
 	}{
-		{cost(10*ms, 31*ms, 1000, 1000), true}, {cost(10*ms, 30*ms, 1000, 1000), false}, {cost(ms, 20*ms, 1000, 1000), false}, {cost(ms, 21*ms, 1000, 1000), true},
-		{cost(10*ms, 31*ms, 999, 1000), false}, {cost(10*ms, 31*ms, 1000, 999), false},
+		{cost(10*ms, 31*ms, 1000, 1000), true},
+		{cost(10*ms, 30*ms, 1000, 1000), false},
+		{cost(ms, 20*ms, 1000, 1000), false},
+		{cost(ms, 21*ms, 1000, 1000), true},
+		{cost(10*ms, 31*ms, 999, 1000), false},
+		{cost(10*ms, 31*ms, 1000, 999), false},
 	} {
 		if got := tt.c.hurts(g); got != tt.want {
 			t.Errorf("row %d: %v", i, got)

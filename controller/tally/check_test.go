@@ -66,8 +66,12 @@ func TestBoundsOfReports(t *testing.T) {
 // A part may be ahead of its whole by a sixteenth and by eight.
 func TestPartsOfWholes(t *testing.T) {
 	for _, tt := range []struct{ a, b, whole, greater int64 }{
-		{8, 0, 0, -1}, {9, 0, 0, 1},
-		{60, 48, 95, -1}, {60, 49, 95, 1}, {114, 0, 100, -1}, {115, 0, 100, 1},
+		{8, 0, 0, -1},
+		{9, 0, 0, 1},
+		{60, 48, 95, -1},
+		{60, 49, 95, 1},
+		{114, 0, 100, -1},
+		{115, 0, 100, 1},
 	} {
 		a, b, whole := []int64{0, tt.a}, []int64{0, tt.b}, []int64{0, tt.whole}
 		if got := greater(a, b, whole); got != int(tt.greater) {

@@ -74,8 +74,10 @@ func TestRestoreCutOff(t *testing.T) {
 		l := Look{At: time.Unix(int64(i), 0), Served: true, Crashed: map[judge.Arm][]string{judge.Control: {"a"}}}
 		for k, task := range []string{"a", "b"} {
 			n := []int64{50, 50}
-			l.Reports = append(l.Reports, Report{Task: task, Arm: []judge.Arm{judge.Candidate, judge.Control}[k], After: int64(i), Upto: int64(i + 1),
-				Requests: n, Errors: []int64{0, 1}, Partners: map[string]Columns{"acme": {Scored: n}}})
+			l.Reports = append(l.Reports, Report{
+				Task: task, Arm: []judge.Arm{judge.Candidate, judge.Control}[k], After: int64(i), Upto: int64(i + 1),
+				Requests: n, Errors: []int64{0, 1}, Partners: map[string]Columns{"acme": {Scored: n}},
+			})
 		}
 		s.Look(l, judge.Policy{WindowRequests: 10, WindowBuckets: 2})
 	}
@@ -145,8 +147,10 @@ func TestRestoreWithinBounds(t *testing.T) {
 		{"a stream is missing", func(s *State) { s.streams = s.streams[1:] }, false},
 	} {
 		var s State
-		s.Look(Look{At: time.Unix(1, 0), Served: true, Reports: []Report{{Task: "a", Arm: judge.Candidate, Upto: 1, Stratum: "z",
-			Requests: []int64{5}, Partners: map[string]Columns{"acme": {Scored: []int64{5}}}}}}, judge.Policy{})
+		s.Look(Look{At: time.Unix(1, 0), Served: true, Reports: []Report{{
+			Task: "a", Arm: judge.Candidate, Upto: 1, Stratum: "z",
+			Requests: []int64{5}, Partners: map[string]Columns{"acme": {Scored: []int64{5}}},
+		}}}, judge.Policy{})
 		for i := range s.tables {
 			if i != judge.CandidateArm {
 				s.tables[i].blocks, s.rows[0].slots[i] = nil, noSlot

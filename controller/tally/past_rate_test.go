@@ -38,7 +38,10 @@ func TestScatter(t *testing.T) {
 		s    scatter
 		want bool
 	}{
-		{three, true}, {six, true}, {one, false}, {alike, false},
+		{three, true},
+		{six, true},
+		{one, false},
+		{alike, false},
 		{scatter{g: 3, lost: 1, q: 6}, false}, // two degrees of freedom, four of variance
 		{scatter{g: 3, lost: 1, q: 6.01}, true},
 		{scatter{g: 2, lost: 1, q: 3.83}, true},
@@ -68,34 +71,35 @@ func pasts(rate float64, of ...[2][]float64) *State {
 	return &s
 }
 
-func even(n int, v float64) []float64 { return slices.Repeat([]float64{v}, n) }
+func even(v float64) []float64 { return slices.Repeat([]float64{v}, 8) }
 
 // What tasks and their clusters differ by is told from chance, and a task's own
 // is believed as far. Of fewer than eight clusters or a hundred requests nothing
 // is.
 func TestPastIsBelievedAsFarAsItIsKnown(t *testing.T) {
 	s := pasts(.5,
-		[2][]float64{even(8, 100), {20, -10, 30, 0, 10, 40, -20, 10}},
+		[2][]float64{even(100), {20, -10, 30, 0, 10, 40, -20, 10}},
 		[2][]float64{{12, 12, 12, 12, 12, 12, 12, 16}, {2, 2, 2, 2, -1, -1, -1, -1}},
-		[2][]float64{{1000, 1000, 1000, 1000, 1000, 1000, 1000, 0}, even(8, 900)},
-		[2][]float64{{12, 12, 12, 12, 12, 12, 12, 15}, even(8, 9)},
-		[2][]float64{even(8, 200), {-60, -50, -40, -70, -60, -30, -20, -55}})
+		[2][]float64{{1000, 1000, 1000, 1000, 1000, 1000, 1000, 0}, even(900)},
+		[2][]float64{{12, 12, 12, 12, 12, 12, 12, 15}, even(9)},
+		[2][]float64{even(200), {-60, -50, -40, -70, -60, -30, -20, -55}})
 	all := s.bygonesOf(judge.Overall)
 	closeTo(t, "unit, inside, between", []float64{all.unit, all.inside, all.between}, []float64{.25, 0.01564452505912759, 0.03718452513718935})
 	for i, want := range []bygone{
 		{440.9043484979843, .1, 0.9425116174084128},
 		{223.87724932141543, 0.04209316957561093, 0.8927587398667381},
-		{}, {},
+		{},
+		{},
 		{473.52618508076057, -0.240625, 0.9462592294592038},
 	} {
 		b := all.tasks[i]
 		closeTo(t, fmt.Sprint("task ", i), []float64{b.weight, b.excess, b.trust}, []float64{want.weight, want.excess, want.trust})
 	}
-	alike := pasts(.5, [2][]float64{even(8, 100), even(8, 5)}, [2][]float64{even(8, 100), even(8, 6)}).bygonesOf(judge.Overall)
+	alike := pasts(.5, [2][]float64{even(100), even(5)}, [2][]float64{even(100), even(6)}).bygonesOf(judge.Overall)
 	if alike.between != 0 || alike.inside != 0 || alike.tasks[0].trust != 0 || alike.tasks[0].weight != 3200 {
 		t.Errorf("tasks that are alike have something of their own: %+v", alike)
 	}
-	if rare := pasts(0, [2][]float64{even(8, 100), even(8, 0)}).bygonesOf(judge.Overall); rare.unit != 1e-4 {
+	if rare := pasts(0, [2][]float64{even(100), even(0)}).bygonesOf(judge.Overall); rare.unit != 1e-4 {
 		t.Errorf("a rate of zero is known for sure: %+v", rare)
 	}
 	if none := pasts(.5).bygonesOf(judge.Overall); none.tasks != nil {
@@ -136,8 +140,10 @@ func TestForecast(t *testing.T) {
 func TestPastIsAnExcess(t *testing.T) {
 	var s State
 	report := func(i int, task string, scored, filtered []int64) Report {
-		return Report{Task: task, Arm: judge.Control, After: int64(i), Upto: int64(i + 1), Requests: scored,
-			Partners: map[string]Columns{"acme": {Scored: scored, Filtered: filtered}}}
+		return Report{
+			Task: task, Arm: judge.Control, After: int64(i), Upto: int64(i + 1), Requests: scored,
+			Partners: map[string]Columns{"acme": {Scored: scored, Filtered: filtered}},
+		}
 	}
 	look := func(i int, reports ...Report) {
 		s.Look(Look{At: time.Unix(int64(i), 0), Reports: reports}, judge.Policy{})

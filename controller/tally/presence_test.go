@@ -101,8 +101,12 @@ func TestSkew(t *testing.T) {
 		return s.maxSkew()
 	}
 	for _, tt := range []struct{ got, want time.Duration }{
-		{skews(), 0}, {skews(time.Hour), 0}, {skews(time.Hour, time.Hour+5), 5},
-		{skews(-7, -3, -5), 4}, {skews(1, 2, 3, 900), 2}, {skews(-1<<63, 1<<62), 0},
+		{skews(), 0},
+		{skews(time.Hour), 0},
+		{skews(time.Hour, time.Hour+5), 5},
+		{skews(-7, -3, -5), 4},
+		{skews(1, 2, 3, 900), 2},
+		{skews(-1<<63, 1<<62), 0},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%v, want %v", tt.got, tt.want)

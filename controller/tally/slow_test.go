@@ -23,8 +23,14 @@ func TestP99(t *testing.T) {
 		counts map[int]int64
 		want   int
 	}{
-		{map[int]int64{5: 1980, 9: 20}, 9}, {map[int]int64{5: 1981, 9: 19}, 5}, {map[int]int64{5: 1979, 9: 20}, 0},
-		{map[int]int64{5: 1980, 9: 10, 95: 10}, 9}, {map[int]int64{1: 2000}, 1}, {map[int]int64{0: 2000}, 1}, {map[int]int64{2: 2000}, 2}, {nil, 0},
+		{map[int]int64{5: 1980, 9: 20}, 9},
+		{map[int]int64{5: 1981, 9: 19}, 5},
+		{map[int]int64{5: 1979, 9: 20}, 0},
+		{map[int]int64{5: 1980, 9: 10, 95: 10}, 9},
+		{map[int]int64{1: 2000}, 1},
+		{map[int]int64{0: 2000}, 1},
+		{map[int]int64{2: 2000}, 2},
+		{nil, 0},
 	} {
 		if got := p99(inBins(tt.counts)); got != tt.want {
 			t.Errorf("%v: bin %d, want %d", tt.counts, got, tt.want)
@@ -93,9 +99,14 @@ func TestFollow(t *testing.T) {
 		was, want   int
 		kept        bool
 	}{
-		{1999, 500, 10, 0, 0, true}, {2000, 25, 10, 0, 0, false}, {2000, 26, 10, 0, 1, false},
-		{2000, 10, 35, 0, 0, false}, {2000, 9, 35, 0, -1, false}, {2000, 9, 0, 0, 0, false},
-		{2000, 26, 10, 95, 95, false}, {2000, 9, 35, -95, -95, false},
+		{1999, 500, 10, 0, 0, true},
+		{2000, 25, 10, 0, 0, false},
+		{2000, 26, 10, 0, 1, false},
+		{2000, 10, 35, 0, 0, false},
+		{2000, 9, 35, 0, -1, false},
+		{2000, 9, 0, 0, 0, false},
+		{2000, 26, 10, 95, 95, false},
+		{2000, 9, 35, -95, -95, false},
 	} {
 		var s State
 		var w, past slowWindow

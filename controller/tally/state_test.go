@@ -108,8 +108,12 @@ func TestFailing(t *testing.T) {
 // The newest process is the one that was seen last, and of two the later by name.
 func TestLast(t *testing.T) {
 	s := State{rows: []row{
-		{key: key{"a", "1"}, seen: 9}, {key: key{"b", "1"}, seen: 0, upto: 1}, {key: key{"b", "2"}, seen: 3, upto: 2},
-		{key: key{"b", "3"}, seen: 3, upto: 3}, {key: key{"b", "4"}, seen: 2, upto: 4}, {key: key{"c", "1"}, seen: 9},
+		{key: key{"a", "1"}, seen: 9},
+		{key: key{"b", "1"}, seen: 0, upto: 1},
+		{key: key{"b", "2"}, seen: 3, upto: 2},
+		{key: key{"b", "3"}, seen: 3, upto: 3},
+		{key: key{"b", "4"}, seen: 2, upto: 4},
+		{key: key{"c", "1"}, seen: 9},
 	}}
 	if boot, _, upto, found := s.Last("b"); !found || boot != "3" || upto != 3 {
 		t.Errorf("%q at %d, found %v", boot, upto, found)
@@ -153,9 +157,12 @@ func TestStretches(t *testing.T) {
 		present, coming int
 		counted         float64 // of the present, a look each
 	}{
-		{time.Hour, 1, 1, 1}, {time.Hour + 3*time.Minute - 1, 1, 1, 2},
-		{time.Hour + 3*time.Minute, 1, 2, 3}, {time.Hour + 4*time.Minute, 1, 2, 4},
-		{time.Hour + 6*time.Minute, 2, 3, 3}, {time.Hour + 9*time.Minute, 3, 4, 2},
+		{time.Hour, 1, 1, 1},
+		{time.Hour + 3*time.Minute - 1, 1, 1, 2},
+		{time.Hour + 3*time.Minute, 1, 2, 3},
+		{time.Hour + 4*time.Minute, 1, 2, 4},
+		{time.Hour + 6*time.Minute, 2, 3, 3},
+		{time.Hour + 9*time.Minute, 3, 4, 2},
 		{time.Hour + 9*time.Minute - 1, 5, 5, 1}, // a clock that went back begins anew
 	} {
 		s.turn(time.Unix(0, 0).Add(tt.at), p)
@@ -178,8 +185,13 @@ func TestLimits(t *testing.T) {
 		t    table
 		want int
 	}{
-		{table{}, 1}, {table{buckets: 1}, 1}, {table{buckets: 2}, 2}, {table{buckets: 64}, 64},
-		{table{buckets: 64, shift: 1}, 32}, {table{buckets: 65, shift: 1}, 33}, {table{buckets: 64, shift: 6}, 1},
+		{table{}, 1},
+		{table{buckets: 1}, 1},
+		{table{buckets: 2}, 2},
+		{table{buckets: 64}, 64},
+		{table{buckets: 64, shift: 1}, 32},
+		{table{buckets: 65, shift: 1}, 33},
+		{table{buckets: 64, shift: 6}, 1},
 	} {
 		if got := tt.t.width(); got != tt.want {
 			t.Errorf("%+v: %d clusters a task, want %d", tt.t, got, tt.want)

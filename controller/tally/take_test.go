@@ -107,10 +107,14 @@ func TestSlotOfATask(t *testing.T) {
 // by who served them, and in the shadow of stable.
 func TestWhatALookAdds(t *testing.T) {
 	one := func(n int64) []int64 { return []int64{n} }
-	candidate := Report{Task: "a", Arm: judge.Candidate, Upto: 1, Requests: one(100), Errors: one(1), Invalid: one(2), ShadowRequests: one(2),
-		Partners: map[string]Columns{"acme": {Scored: one(20), Filtered: one(5), Pairs: one(5)}}}
-	control := Report{Task: "b", Arm: judge.Control, Upto: 1, Requests: one(300), Errors: one(3), Invalid: one(4), ShadowRequests: one(3), ShadowInvalid: one(1),
-		Partners: map[string]Columns{"acme": {Scored: one(50), Filtered: one(6), Pairs: one(6), CandidateOnly: one(1)}}}
+	candidate := Report{
+		Task: "a", Arm: judge.Candidate, Upto: 1, Requests: one(100), Errors: one(1), Invalid: one(2), ShadowRequests: one(2),
+		Partners: map[string]Columns{"acme": {Scored: one(20), Filtered: one(5), Pairs: one(5)}},
+	}
+	control := Report{
+		Task: "b", Arm: judge.Control, Upto: 1, Requests: one(300), Errors: one(3), Invalid: one(4), ShadowRequests: one(3), ShadowInvalid: one(1),
+		Partners: map[string]Columns{"acme": {Scored: one(50), Filtered: one(6), Pairs: one(6), CandidateOnly: one(1)}},
+	}
 	var s State
 	l := Look{At: time.Unix(1, 0), Served: true, Reports: []Report{candidate, control}}
 	seen := s.Look(l, judge.Policy{})
@@ -153,8 +157,13 @@ func TestWhatALookAdds(t *testing.T) {
 func TestValued(t *testing.T) {
 	some := []int64{0}
 	for i, r := range []Report{
-		{Outcomes: some}, {Calls: some}, {CallsCandidateOnly: some}, {CallsStableOnly: some}, {CallsBoth: some},
-		{Partners: map[string]Columns{"acme": {Scored: some}, "zeta": {Value: some}}}, {packed: packed{valued: true}},
+		{Outcomes: some},
+		{Calls: some},
+		{CallsCandidateOnly: some},
+		{CallsStableOnly: some},
+		{CallsBoth: some},
+		{Partners: map[string]Columns{"acme": {Scored: some}, "zeta": {Value: some}}},
+		{packed: packed{valued: true}},
 	} {
 		if !r.valued() {
 			t.Errorf("report %d tells of no value", i)
