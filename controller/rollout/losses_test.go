@@ -95,3 +95,38 @@ func TestLossesAreBounded(t *testing.T) {
 		t.Errorf("%d are remembered of %d", n, r.Losses.Canary)
 	}
 }
+
+// A loss is counted on its side; it is evidence only where there are both, and
+// once in half a minute.
+func TestWhatALossSays(t *testing.T) {
+	canary, control := Loss{Task: "b", Arm: judge.Candidate}, Loss{Task: "a", Arm: judge.Control}
+	bet := math.Log(10. / (10*.25 + .75)) // one canary of four tasks
+	for _, tt := range []struct {
+		what               string
+		lost               []Loss
+		canaries, controls int
+		after              time.Duration
+		evidence           float64
+	}{
+		{"a canary", []Loss{canary}, 1, 3, lossApart, bet},
+		{"a control", []Loss{control}, 1, 3, lossApart, math.Log(1 / (10*.25 + .75))},
+		{"both, the control first by name", []Loss{canary, control}, 1, 3, lossApart, math.Log(1 / (10*.25 + .75))},
+		{"too soon", []Loss{canary}, 1, 3, lossApart - 1, 0},
+		{"no controls", []Loss{canary}, 1, 0, lossApart, 0},
+		{"no canaries", []Loss{control}, 0, 3, lossApart, 0},
+		{"nothing", nil, 1, 3, lossApart, 0},
+	} {
+		l := Losses{At: start, Canary: 5, Control: 7}.with(tt.lost, tt.canaries, tt.controls, start.Add(tt.after))
+		canaries, controls := 5, 7
+		for _, one := range tt.lost {
+			if one.Arm == judge.Candidate {
+				canaries++
+			} else {
+				controls++
+			}
+		}
+		if math.Abs(l.Evidence-tt.evidence) > 1e-12 || l.Canary != canaries || l.Control != controls || len(l.Latest) != len(tt.lost) {
+			t.Errorf("%s: %+v, want %v", tt.what, l, tt.evidence)
+		}
+	}
+}
