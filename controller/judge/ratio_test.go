@@ -82,8 +82,8 @@ func TestSpare(t *testing.T) {
 
 // ratioOf are statistics of errors in so many clusters, tasks and moments, of
 // which each arm has as many.
-func ratioOf(candidate, stable, clusters float64) (s Statistics) {
-	const n = 10000
+func ratioOf(candidate, clusters float64) (s Statistics) {
+	const n, stable = 10000., 20.
 	r := &s.Ratios[ServedErrors]
 	for a, x := range [Arms]float64{candidate, stable} {
 		c := ClusterSums{N: n, X: x, XX: x * x / clusters, XN: x * n / clusters, NN: n * n / clusters, FF: x * x / n, G: clusters}
@@ -115,14 +115,14 @@ func TestWeighRatio(t *testing.T) {
 		near(t, what+": proof", w.proof, proof, 1e-12)
 	}
 	a, b := logsOf(60, 20, 1)
-	check("three times as many", weigh(ratioOf(60, 20, 16), ServedErrors), 1, a, b)
-	check("few clusters", weigh(ratioOf(60, 20, 15), ServedErrors), 1, 0, 0)
+	check("three times as many", weigh(ratioOf(60, 16), ServedErrors), 1, a, b)
+	check("few clusters", weigh(ratioOf(60, 15), ServedErrors), 1, 0, 0)
 	for what, by := range map[string]func(r *Ratio) *[Arms]ClusterSums{
 		"clumped by connection": func(r *Ratio) *[Arms]ClusterSums { return &r.ByCluster },
 		"clumped by moment":     func(r *Ratio) *[Arms]ClusterSums { return &r.ByMoment },
 		"clumped by task":       func(r *Ratio) *[Arms]ClusterSums { return &r.ByTask },
 	} {
-		s := ratioOf(60, 20, 16)
+		s := ratioOf(60, 16)
 		c := by(&s.Ratios[ServedErrors])
 		c[CandidateArm].FF += 45 * .006 // chi-square of 45, over 15 and as many of stable's
 		a, b := logsOf(60, 20, 1.5)
@@ -136,19 +136,19 @@ func TestWeighRatio(t *testing.T) {
 			check("seven tasks", weigh(s, ServedErrors), 1, a, b)
 		}
 	}
-	together := ratioOf(60, 20, 16)
+	together := ratioOf(60, 16)
 	together.Ratios[ServedInvalid] = together.Ratios[ServedErrors]
 	together.Ratios[ServedInvalid].Requests = 4000
 	a, b = logsOf(60, 20, 2.5)
 	check("pairs of a request", weigh(together, ServedInvalid), 2.5, a, b)
-	once := ratioOf(60, 20, 16)
+	once := ratioOf(60, 16)
 	once.Ratios[ServedErrors].ByMoment[CandidateArm].XX = 3600 / 1.49
 	_, b = logsOf(60, 20, 1)
 	check("one moment", weigh(once, ServedErrors), 1, 0, b)
 	once.Ratios[ServedErrors].ByMoment[CandidateArm].XX = 3600 / 1.5
 	a, _ = logsOf(60, 20, 1)
 	check("two moments", weigh(once, ServedErrors), 1, a, b)
-	fewer := ratioOf(1, 20, 16)
+	fewer := ratioOf(1, 16)
 	fewer.Ratios[ServedErrors].ByMoment[CandidateArm].XX = 1
 	a, b = logsOf(1, 20, 1)
 	check("one moment speaks for it", weigh(fewer, ServedErrors), 1, a, b)
@@ -158,7 +158,7 @@ func TestWeighRatio(t *testing.T) {
 func TestRatioFinding(t *testing.T) {
 	p := Policy{}.Sane()
 	var s State
-	seen := ratioOf(200, 20, 16)
+	seen := ratioOf(200, 16)
 	s.past.Ratios[ServedErrors].add(seen.Ratios[ServedErrors].N, seen.Ratios[ServedErrors].X, p.ErrorRatio)
 	f, against := s.findRatio(&seen, ServedErrors, GateErrors, 400, true, p)
 	near(t, "difference", f.Difference, .018, 1e-12)
@@ -180,7 +180,7 @@ func TestRatioFinding(t *testing.T) {
 	if text := worseFloor(9999, 10000, 1, .001, 400); text != "" {
 		t.Errorf("no floor lets nearly all pass: %q", text)
 	}
-	fine := ratioOf(5, 20, 16)
+	fine := ratioOf(5, 16)
 	fine.Ratios[ServedErrors].ByCluster[ControlArm].N = 9000
 	var state State
 	state.past.Ratios[ServedErrors].add(fine.Ratios[ServedErrors].N, fine.Ratios[ServedErrors].X, p.ErrorRatio)

@@ -86,7 +86,7 @@ func TestHints(t *testing.T) {
 	}
 	p := Policy{}.Sane()
 	f := Finding{Outcome: Unsure, CandidateRate: .006, StableRate: .002}
-	ratio := ratioOf(60, 20, 16).Ratios[ServedErrors]
+	ratio := ratioOf(60, 16).Ratios[ServedErrors]
 	if got, want := ratioText("error_rate", f, ratio, p), "error_rate: candidate 0.60 % (60 of 10,000) vs stable 0.20 % (20 of 10,000), tolerated 1.5 times stable's or 0.10 %"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
