@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
 )
@@ -32,7 +33,9 @@ func TestCloseWindow(t *testing.T) {
 
 // Strata count that have two clusters in both arms; where none has, all are one.
 func TestActiveClusters(t *testing.T) {
-	part := func(a, b float64) [judge.Arms]side { return [judge.Arms]side{{g: a, n: 10 * a}, {g: b, n: 10 * b}} }
+	part := func(a, b float64) [judge.Arms]side {
+		return [judge.Arms]side{{g: a, n: 10 * a, x: 3 * a, level: 2 * a, own: a}, {g: b, n: 10 * b, x: 3 * b, level: 2 * b, own: b}}
+	}
 	for _, tt := range []struct {
 		parts [][judge.Arms]side
 		want  float64
@@ -47,7 +50,7 @@ func TestActiveClusters(t *testing.T) {
 		if got := w.active(); got != tt.want || len(w.parts) != tt.left {
 			t.Errorf("%+v: %v clusters in %d strata", tt.parts, got, len(w.parts))
 		}
-		if one := w.part(tt.left - 1); tt.left == 1 && tt.want > 0 && (one[0].n != 20 || one[1].n != 30 || w.part(1) != one) {
+		if one := w.part(tt.left - 1); tt.left == 1 && tt.want > 0 && (*one != part(2, 3) || w.part(1) != one) {
 			t.Errorf("all strata: %+v", one)
 		}
 	}
@@ -111,5 +114,30 @@ func TestClustersThatMightCount(t *testing.T) {
 	addLine(&none, &[3][MaxBuckets]float64{}, 2)
 	if own.G != 1 || own.M != 2 || own.Ten != 3 || overall != own || rest != all || none != (judge.PairSums{}) {
 		t.Errorf("%+v, all %+v, none %+v", own, overall, none)
+	}
+}
+
+// Each partner has windows of its own, and all together have theirs; they close
+// when both arms have as much as a window takes.
+func TestWindowsOfPartners(t *testing.T) {
+	report := func(task string, arm judge.Arm, acme, zeta []int64) Report {
+		return Report{Task: task, Arm: arm, Upto: 1, Requests: []int64{100, 100}, Partners: map[string]Columns{
+			"acme": {Scored: []int64{100, 100}, Filtered: acme}, "zeta": {Scored: []int64{50, 50}, Filtered: zeta},
+		}}
+	}
+	l := Look{At: time.Unix(1, 0), Served: true, Reports: []Report{
+		report("a", judge.Candidate, []int64{40, 60}, []int64{5, 10}), report("b", judge.Control, []int64{30, 30}, []int64{20, 20}),
+	}}
+	for least, closed := range map[int]bool{100: true, 101: false} {
+		var s State
+		seen := s.Look(l, judge.Policy{WindowRequests: least, WindowBuckets: 2})
+		overall, acme, zeta := seen.Streams[judge.Overall].Served, seen.Streams[judge.FirstPartner].Served, seen.Streams[judge.FirstPartner+1].Served
+		closeTo(t, "acme", []float64{acme.N[0], acme.N[1], acme.X[0], acme.X[1], acme.Q, acme.D, acme.U2[0], acme.U2[1]}, []float64{200, 200, 100, 60, 100, 100 * .2, 100, 0})
+		closeTo(t, "overall", []float64{overall.N[0], overall.N[1], overall.X[0], overall.X[1], overall.U2[0]}, []float64{300, 300, 115, 100, 2 * .5 * 12.5 * 12.5})
+		if want := map[bool][]float64{true: {100, 100, 15, 40, 50, -50 * .25}, false: make([]float64, 6)}[closed]; zeta.Windows != map[bool]int{true: 1}[closed] {
+			t.Errorf("%d: %d windows", least, zeta.Windows)
+		} else {
+			closeTo(t, "zeta", []float64{zeta.N[0], zeta.N[1], zeta.X[0], zeta.X[1], zeta.Q, zeta.D}, want)
+		}
 	}
 }
