@@ -125,6 +125,9 @@ func TestWhatALossSays(t *testing.T) {
 				controls++
 			}
 		}
+		if l.At.After(start) != (tt.evidence != 0) { // else the next one would be too soon
+			t.Errorf("%s: counted at %v", tt.what, l.At.Sub(start))
+		}
 		if math.Abs(l.Evidence-tt.evidence) > 1e-12 || l.Canary != canaries || l.Control != controls || len(l.Latest) != len(tt.lost) {
 			t.Errorf("%s: %+v, want %v", tt.what, l, tt.evidence)
 		}

@@ -275,3 +275,30 @@ func TestUnmatchedIsForetold(t *testing.T) {
 		}
 	}
 }
+
+// Of strata that match alike the one comes first of which the smallest part is
+// taken: of nine alike the loss of one is the least.
+func TestLargerStratumGoesFirst(t *testing.T) {
+	var tasks []Task
+	for i := range 12 {
+		s := Stratum{Zone: "z", InstanceType: "a"}
+		if i >= 3 {
+			s.InstanceType = "b"
+		}
+		tasks = append(tasks, Task{ID: fmt.Sprintf("%02d", i), Stratum: s, Serving: "v1", Reachable: true, Ready: true})
+	}
+	if c := (State{Stable: "v1"}).match(cohorts{}, sizes{canary: 1, control: 1}, nil, tasks); len(c.canary) != 1 || c.canary[0] < "03" || len(c.control) != 1 || c.control[0] < "03" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// Where canaries outnumber controls, a zone with any control is matched in
+// proportion.
+func TestMoreCanariesThanControls(t *testing.T) {
+	in := func(id, zone string) Task { return Task{ID: id, Stratum: Stratum{Zone: zone}} }
+	tasks := []Task{in("a", "z1"), in("b", "z1"), in("c", "z2"), in("d", "z1")}
+	want := "no control task of the same zone is left for 1 of 3 canary tasks (z2)"
+	if got := (cohorts{canary: []string{"a", "b", "c"}, control: []string{"d"}}).unmatched(tasks); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

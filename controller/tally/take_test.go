@@ -153,6 +153,22 @@ func TestWhatALookAdds(t *testing.T) {
 	}
 }
 
+// A look counts that has as many requests as pairs, and a part that is read
+// before its whole is there when that comes.
+func TestPartsBeforeWholes(t *testing.T) {
+	one := func(n int64) []int64 { return []int64{n} }
+	var s State
+	r := Report{Task: "b", Arm: judge.Control, Upto: 1, Requests: one(5), ShadowRequests: one(5),
+		Partners: map[string]Columns{"acme": {Scored: one(5), CandidateOnly: one(1)}}}
+	if seen := s.Look(Look{At: time.Unix(1, 0), Reports: []Report{r}}, judge.Policy{}); !seen.Counted || len(seen.Problems) > 0 {
+		t.Errorf("counted %v: %q", seen.Counted, seen.Problems)
+	}
+	r.After, r.Upto, r.Partners = 1, 2, map[string]Columns{"acme": {Scored: one(5), Pairs: one(4)}}
+	if p := s.Look(Look{At: time.Unix(2, 0), Reports: []Report{r}}, judge.Policy{}).Streams[judge.FirstPartner].Pairs; p.N != 4 || p.Ten != 1 {
+		t.Errorf("%+v", p)
+	}
+}
+
 // A report tells of value by any of its lists.
 func TestValued(t *testing.T) {
 	some := []int64{0}
