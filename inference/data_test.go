@@ -704,13 +704,13 @@ func TestPublishedContract(t *testing.T) {
 	var got feature.Request
 	published(&adfilter.BidRequest{
 		BidId: "1", DayOfWeek: 3, Hour: "17", RegionId: "r", CityId: "c", DomainId: "d", BiddingPrice: 12, UserAgent: "ua", DeviceTypeId: 3,
-	}, &got)
+	}, 0, &got)
 	if got.ID != "1" || got.DayOfWeek != 3 || got.Hour != 17 || got.GeoRegion != "r" || got.GeoCity != "c" || got.SiteDomain != "d" ||
 		got.ImpBidfloor != 12 || got.DeviceUA != "ua" || got.DeviceType != 3 {
 		t.Errorf("got %+v", got)
 	}
 	for _, hour := range []string{"", "noon", "24", "-1", "NaN"} {
-		if published(&adfilter.BidRequest{Hour: hour}, &got); got.Hour == got.Hour {
+		if published(&adfilter.BidRequest{Hour: hour}, 0, &got); got.Hour == got.Hour {
 			t.Errorf("hour %q is %v", hour, got.Hour)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
@@ -398,7 +397,9 @@ func (s *session) parseFilter(p *parser) {
 // parsePublished reads what published converts.
 func (s *session) parsePublished(p *parser) {
 	to := &s.d.request
-	to.DayOfWeek, to.DeviceType, to.ImpBidfloor = 0, 0, 0 // absent is zero in that contract
+	to.DayOfWeek, to.DeviceType, to.ImpBidfloor = 0, 0, 0 // as generated code has what is absent
+	said := &to.Filter
+	said.Asked = true
 	var hour string
 	var at place
 	for t, id := p.field(&at); t != thrift.STOP; t, id = p.field(&at) {
@@ -406,6 +407,7 @@ func (s *session) parsePublished(p *parser) {
 		case id == 1:
 			p.textTo(t, &to.ID)
 		case id == 2:
+			said.Day = t == thrift.I32
 			p.numberTo(t, &to.DayOfWeek)
 		case id == 3:
 			p.textTo(t, &hour)
@@ -418,36 +420,19 @@ func (s *session) parsePublished(p *parser) {
 		case id == 7:
 			p.textTo(t, &s.one[0])
 		case id == 8 && t == thrift.I64:
+			said.Price = true
 			to.ImpBidfloor = float32(p.i64())
 		case id == 10:
 			p.textTo(t, &to.DeviceUA)
 		case id == 11:
+			said.Device = t == thrift.I32
 			p.numberTo(t, &to.DeviceType)
 		default:
 			p.skip(t)
 		}
 	}
-	to.Hour = hourOf(hour)
+	to.Hour, said.Hour = feature.HourOf(hour), hour != ""
 }
-
-// hourOf reads the hour of the published contract, a text; NaN where it is none.
-func hourOf(text string) float32 {
-	switch { // most are one or two digits, and what is none would cost an error
-	case len(text) == 1 && digit(text[0]):
-		return float32(text[0] - '0')
-	case len(text) == 2 && digit(text[0]) && digit(text[1]):
-		if hour := 10*(text[0]-'0') + text[1] - '0'; hour < 24 {
-			return float32(hour)
-		}
-	case text != "":
-		if hour, err := strconv.ParseFloat(text, 32); err == nil && hour >= 0 && hour < 24 {
-			return float32(hour)
-		}
-	}
-	return float32(math.NaN())
-}
-
-func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 // answerFast answers a call that parse has read.
 func (s *session) answerFast(ctx context.Context, w *wire, in incoming) error {
@@ -466,6 +451,7 @@ func (s *session) answerFast(ctx context.Context, w *wire, in incoming) error {
 	} else {
 		s.t.m.filter.Inc()
 		s.decide(ctx, false, now) // this contract has no receipt, so nothing could be learnt
+		s.countStrays()
 	}
 	if in.silent {
 		return nil

@@ -121,7 +121,7 @@ func byGenerated(t testing.TB, b []byte, d Dialect) (s *session, in incoming, n 
 		var args adfilter.BidRequestFilterFilterArgs
 		if err = args.Read(t.Context(), from); err == nil && args.Request != nil {
 			in.method = filterMethod
-			published(args.Request, &s.d.request)
+			published(args.Request, fieldsOf(from), &s.d.request)
 			s.d.partners = []string{args.Request.AdvertiserId}
 		}
 	case "report":

@@ -298,10 +298,11 @@ func (s *session) handleFilter(ctx context.Context, c *call) error {
 	if args.Request == nil {
 		s.refuseRequest()
 	} else {
-		published(args.Request, &s.d.request)
+		published(args.Request, fieldsOf(c.in), &s.d.request)
 		s.d.asked = asked{}
 		s.d.partners = append(s.one[:0], args.Request.AdvertiserId)
 		s.decide(ctx, false, time.Now()) // this contract has no receipt, so nothing could be learnt
+		s.countStrays()
 	}
 	return c.answer(ctx, thrift.REPLY, &adfilter.BidRequestFilterFilterResult{Success: s.filterReply()})
 }
@@ -384,15 +385,31 @@ func (s *session) filterReply() *adfilter.BidResponse {
 	}
 }
 
-// published converts a request of the published contract.
-func published(from *adfilter.BidRequest, to *feature.Request) {
+// published converts a request of the published contract, of which those fields
+// were said.
+func published(from *adfilter.BidRequest, said fieldSet, to *feature.Request) {
 	*to = feature.Absent()
 	to.ID = from.BidId
 	to.DayOfWeek = float32(from.DayOfWeek)
-	to.Hour = hourOf(from.Hour)
+	to.Hour = feature.HourOf(from.Hour)
 	to.GeoRegion, to.GeoCity, to.SiteDomain = from.RegionId, from.CityId, from.DomainId
 	to.ImpBidfloor = float32(from.BiddingPrice)
 	to.DeviceUA, to.DeviceType = from.UserAgent, float32(from.DeviceTypeId)
+	to.Filter = feature.FilterCall{Asked: true, Day: said.has(2), Hour: from.Hour != "", Price: said.has(8), Device: said.has(11)}
+}
+
+// fieldSet are numbers of fields below 64.
+type fieldSet uint64
+
+func (s fieldSet) has(id int) bool { return s&(1<<id) != 0 }
+
+// fieldsOf returns the fields of the request that was read last: the generated type
+// has 0 for a number that is not there.
+func fieldsOf(in thrift.TProtocol) fieldSet {
+	if c, ok := in.(*counted); ok {
+		return c.said
+	}
+	return 0
 }
 
 // openRTB converts what a model can read of an OpenRTB request, by the same

@@ -3,6 +3,8 @@ package inference
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/sluicehq/sluice/inference/feature"
 )
 
 // metrics are what /metrics shows. The hot path holds its counters ready.
@@ -22,6 +24,7 @@ type metrics struct {
 	swapSeconds             prometheus.Histogram
 	failures                *prometheus.CounterVec
 	outcomes, outcomesLost  *prometheus.CounterVec
+	strays                  map[feature.Stray]prometheus.Counter
 	explored, unexplored    prometheus.Counter // of outcomes
 	bids, missed            prometheus.Counter
 	shadowRequests          prometheus.Counter
@@ -92,6 +95,11 @@ func newMetrics() *metrics {
 		degraded:       map[Degraded]prometheus.Counter{},
 	}
 	m.decide, m.filter, m.report = m.requests.WithLabelValues("decide"), m.requests.WithLabelValues("filter"), m.requests.WithLabelValues("report")
+	strays := f.counters("sluice_filter_out_of_range_total", "Numbers of calls of filter that are out of the range of the contract's dialect, and were missing.", "field")
+	m.strays = map[feature.Stray]prometheus.Counter{}
+	for stray, name := range feature.Strays() {
+		m.strays[stray] = strays.WithLabelValues(name)
+	}
 	m.explored, m.unexplored = m.outcomes.WithLabelValues("explored"), m.outcomes.WithLabelValues("unexplored")
 	degraded := f.counters("sluice_degraded_total", "Requests forwarded without a score, by reason.", "reason")
 	for _, why := range []Degraded{NotReady, Busy, Deadline, Panicked, Invalid, BadRequest} {

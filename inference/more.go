@@ -25,6 +25,28 @@ type asked struct {
 // planner is a scorer that reads more.
 type planner interface{ Plan() *feature.Plan }
 
+// ranger is a scorer that knows which numbers of a call of filter are out of
+// range.
+type ranger interface {
+	Strays(r *feature.Request) feature.Stray
+}
+
+// countStrays counts what a call of filter said that the release which answered
+// it could not make sense of.
+func (s *session) countStrays() {
+	d := &s.d
+	if d.serving == nil || d.degraded != "" {
+		return
+	}
+	r, ok := d.serving.active.scorer.(ranger)
+	if !ok {
+		return
+	}
+	for strays := r.Strays(&d.request); strays != 0; strays &= strays - 1 {
+		s.t.m.strays[strays&-strays].Inc()
+	}
+}
+
 // planOf returns what a scorer reads more; nil for nothing.
 func planOf(s scorer) *feature.Plan {
 	if p, ok := s.(planner); ok {

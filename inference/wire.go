@@ -320,10 +320,46 @@ func (w *wire) protocols() (in, out thrift.TProtocol) {
 type counted struct {
 	thrift.TProtocol
 	elements, limit int
+
+	depth int      // of structs
+	said  fieldSet // of the structs within the arguments
+}
+
+// ReadStructBegin and the two below note what a request says.
+func (c *counted) ReadStructBegin(ctx context.Context) (string, error) {
+	c.depth++
+	return c.TProtocol.ReadStructBegin(ctx)
+}
+
+// ReadStructEnd ends a struct.
+func (c *counted) ReadStructEnd(ctx context.Context) error {
+	c.depth--
+	return c.TProtocol.ReadStructEnd(ctx)
+}
+
+// ReadFieldBegin begins a field.
+func (c *counted) ReadFieldBegin(ctx context.Context) (string, thrift.TType, int16, error) {
+	name, t, id, err := c.TProtocol.ReadFieldBegin(ctx)
+	if c.depth == 2 && id >= 0 && id < 64 && t == publishedType(id) {
+		c.said |= 1 << id
+	}
+	return name, t, id, err
+}
+
+// publishedType is the type of a number of the published request; STOP for the
+// other fields.
+func publishedType(id int16) thrift.TType {
+	switch id {
+	case 2, 11:
+		return thrift.I32
+	case 8:
+		return thrift.I64
+	}
+	return thrift.STOP
 }
 
 func (c *counted) ReadMessageBegin(ctx context.Context) (string, thrift.TMessageType, int32, error) {
-	c.elements = 0
+	c.elements, c.depth, c.said = 0, 0, 0
 	return c.TProtocol.ReadMessageBegin(ctx)
 }
 

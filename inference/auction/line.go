@@ -45,6 +45,9 @@ func (r *lineReader) read(doc []byte, number int64) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.Filter != nil {
+		return nil, errors.New("it is a call of filter, of which auctions hold none; sluice features reads it")
+	}
 	request, err := r.sloppy.bidRequest(l.Request)
 	switch {
 	case err != nil:

@@ -31,8 +31,8 @@ func (c Contract) Compile() (*Extractor, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	c.Rates = maps.Clone(c.Rates)
-	b := builder{known: sources(&c), plan: &Plan{}}
+	rules := &Contract{Version: c.Version, Filter: c.Filter, Currency: c.Currency, Rates: maps.Clone(c.Rates)}
+	b := builder{known: sources(rules), plan: &Plan{}, rules: rules}
 	for i := range c.Features {
 		if err := b.add(i, &c.Features[i]); err != nil {
 			return nil, fmt.Errorf("compile feature %q: %w", c.Features[i].Name, err)
@@ -106,6 +106,8 @@ func isCurrency(code string) bool {
 type builder struct {
 	known []source
 	plan  *Plan
+
+	rules *Contract // the contract without its features
 	used  []reader
 	steps []step
 	cells int

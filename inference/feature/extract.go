@@ -11,7 +11,8 @@ import "slices"
 // and again, of whom a contract can tell only so many apart (see Partners).
 type Extractor struct {
 	columns   int
-	plan      *Plan // nil where Request is all that is read
+	plan      *Plan     // nil where Request is all that is read
+	rules     *Contract // the contract without its features
 	readers   []reader
 	partner   int   // the reader of the partner; -1 where no feature reads it
 	lookups   []int // readers of the request whose values steps look up
@@ -42,7 +43,7 @@ const maxReaders = 256
 const maxHashes = 64
 
 func (b *builder) extractor() *Extractor {
-	e := &Extractor{columns: len(b.steps), readers: b.used}
+	e := &Extractor{columns: len(b.steps), readers: b.used, rules: b.rules}
 	if len(b.plan.root.Nodes) > 0 {
 		e.plan = b.plan
 	}
@@ -89,6 +90,9 @@ func (e *Extractor) ParseJSON(b []byte) (Request, error) { return e.parse(b, ser
 func (e *Extractor) ParseLoosely(b []byte) (Request, error) { return e.parse(b, loosely) }
 
 func (e *Extractor) parse(b []byte, how reading) (Request, error) {
+	if call := callOf(b); call != nil {
+		return parseFilter(call), nil
+	}
 	r, err := parse(b, how)
 	if err == nil && e.plan != nil {
 		r.More = &More{}

@@ -33,6 +33,9 @@ type Line struct {
 	Bidders  []string        `json:"bidders"`          // those of Partners who bid; null where nobody knows
 	Prices   []float64       `json:"prices,omitempty"` // of the bids of Bidders, per mille; NaN where one is none. No feature is made of them
 	Currency string          `json:"cur,omitempty"`    // of Prices
+
+	// Filter is a call of filter instead of a Request. It asks its advertiserId.
+	Filter json.RawMessage `json:"filter,omitempty"`
 }
 
 // ParseLine reads a line that is not empty. Names in other cases, lists of one
@@ -48,10 +51,19 @@ func ParseLine(doc []byte) (Line, error) {
 	if err != nil {
 		return l, err
 	}
-	if err := l.checkRequest(wrapped); err != nil {
-		return l, err
+	switch {
+	case l.Filter == nil:
+		if err := l.checkRequest(wrapped); err != nil {
+			return l, err
+		}
+	case l.Filter[0] != '{':
+		return l, fmt.Errorf("its filter is %.20q, which is no JSON object", l.Filter)
 	}
-	if l.Partners == nil {
+	switch {
+	case l.Partners != nil:
+	case l.Filter != nil:
+		l.Partners = under(l.Filter, "advertiserId")
+	default:
 		l.Partners = seats(l.Request)
 	}
 	if n := len(l.Partners); n > MaxAuctionPartners {
@@ -95,12 +107,17 @@ func unwrap(doc []byte) (l Line, wrapped bool, err error) {
 			l.Prices = prices(value)
 		case "cur":
 			l.Currency, _ = Text(value)
+		case "filter":
+			l.Filter, l.Request, wrapped = value, nil, true
 		case "openrtb":
 			return l, true, errOpenRTB3
 		}
 	}
 	if l.TS, err = milliseconds(ts); err != nil {
 		return l, wrapped, err
+	}
+	if l.Filter != nil {
+		return l, wrapped, nil
 	}
 	if l.Request[0] == '"' {
 		l.Request = trimmed([]byte(Unquote(l.Request)))

@@ -55,6 +55,10 @@ type Request struct {
 
 	At float32 // auction type, bidrequest.at
 
+	// Filter is what a call of filter said, where the request came by one. Its
+	// numbers are above as they were sent, and 0 where they were not.
+	Filter FilterCall
+
 	// More is what the contract reads beyond that: what its Extractor's Plan
 	// asks for. It is nil where nothing was read, and all of it is missing.
 	More *More

@@ -18,13 +18,20 @@ const MaxPartners = 1 << 16
 // SetTime sets the hour, its minute and the day of the week, which OpenRTB leaves to
 // whoever received the request.
 func (r *Request) SetTime(at time.Time) {
+	if r.Filter.Asked {
+		return // which says it itself
+	}
 	at = at.UTC()
 	r.Hour, r.Minute, r.DayOfWeek = float32(at.Hour()), float32(at.Minute()), float32(at.Weekday())
 }
 
 // parse returns the auction's request with its time set.
 func (l *Line) parse(e *Extractor) (Request, error) {
-	r, err := e.ParseJSON(l.Request)
+	body := l.Request
+	if l.Filter != nil {
+		body = fmt.Appendf(nil, `{"filter":%s}`, l.Filter)
+	}
+	r, err := e.ParseJSON(body)
 	if err != nil {
 		return r, err
 	}
@@ -155,7 +162,7 @@ func (w *rowWriter) line(doc []byte, number int64, read *Read) error {
 	if err != nil {
 		return err
 	}
-	if l.TS == 0 {
+	if l.TS == 0 && l.Filter == nil {
 		read.Timeless++
 	}
 	n := w.extractor.Len()

@@ -95,8 +95,8 @@ func texts() []source {
 
 func numbers(c *Contract) []source {
 	return []source{
-		{name: "hour", number: func(r *Request) float32 { return r.Hour }},
-		{name: "dayofweek", number: func(r *Request) float32 { return r.DayOfWeek }},
+		{name: "hour", number: c.hour},
+		{name: "dayofweek", number: c.day},
 		{name: "at", number: func(r *Request) float32 { return r.At }},
 		{name: "imp.count", number: func(r *Request) float32 { return r.ImpCount }},
 		{name: "imp.instl", number: func(r *Request) float32 { return r.ImpInstl }},
@@ -106,19 +106,11 @@ func numbers(c *Contract) []source {
 		{name: "imp.w", number: func(r *Request) float32 { return r.Width }},
 		{name: "imp.h", number: func(r *Request) float32 { return r.Height }},
 		{name: "imp.pos", number: func(r *Request) float32 { return r.Pos }},
-		{name: "device.devicetype", number: func(r *Request) float32 { return r.DeviceType }},
+		{name: "device.devicetype", number: c.device},
 		{name: "device.connectiontype", number: func(r *Request) float32 { return r.ConnectionType }},
 		{name: "device.lmt", number: func(r *Request) float32 { return r.DeviceLmt }},
 		{name: "user.yob", number: func(r *Request) float32 { return r.UserYob }},
 	}
-}
-
-// floor is the first impression's, as the contract's version reads it.
-func (c *Contract) floor(r *Request) float32 {
-	if c.Version >= 2 && !finite(r.ImpBidfloor) {
-		return nan()
-	}
-	return r.ImpBidfloor
 }
 
 // Description is what people are told of a source: a row of docs/features.md.

@@ -63,6 +63,9 @@ func (s *Scorer) Way() string {
 // Plan returns what Score reads of a request's More; nil for nothing.
 func (s *Scorer) Plan() *feature.Plan { return s.features.Plan() }
 
+// Strays returns which numbers of a call of filter are out of their range.
+func (s *Scorer) Strays(r *feature.Request) feature.Stray { return s.features.Strays(r) }
+
 // Partner returns the key by which Score knows a partner. It stays the same.
 func (s *Scorer) Partner(name string) uint32 { return s.features.Partner(name) }
 
