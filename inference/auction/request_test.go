@@ -30,8 +30,8 @@ func TestOracleByField(t *testing.T) {
 		name := kind.Field(i).Name
 		r := feature.Absent()
 		switch name {
-		case "Hour", "Minute", "DayOfWeek", "More":
-			continue // OpenRTB has no place for them, and More is no field of it
+		case "Hour", "Minute", "DayOfWeek", "Filter", "More":
+			continue // OpenRTB has no place for them
 		case "Width", "Height", "Pos":
 			r.Format = "video"
 		}
@@ -118,7 +118,7 @@ func sameRequest(a, b feature.Request) bool {
 				return false
 			}
 			continue
-		case reflect.Pointer: // More, which is read apart
+		case reflect.Pointer, reflect.Struct: // More and Filter, which no auction fills
 			continue
 		}
 		x, y := fa.Float(), fb.Float()
