@@ -201,7 +201,7 @@ func servedRows(t *testing.T, c feature.Contract, log string, protocol auction.P
 		}
 	})
 	load, err := auction.New(auction.Config{
-		Target: front.Addr().String(), Rate: 10_000, Connections: 4, Deadline: time.Minute, ConnectionAge: -1, Protocol: protocol,
+		Targets: []string{front.Addr().String()}, Rate: 10_000, Connections: 4, Deadline: time.Minute, ConnectionAge: -1, Protocol: protocol,
 		Replay: &auction.Replay{Input: strings.NewReader(log), Once: true, Strict: true},
 	})
 	if err != nil {

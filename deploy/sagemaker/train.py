@@ -75,6 +75,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--model-dir", default=env("SM_MODEL_DIR"), help="folder for xgboost-model and manifest.json")
     p.add_argument("--archive", help="write model.tar.gz here, the same bytes for the same model")
     p.add_argument("--sluice", default=env("SLUICE", "sluice"), help="the sluice binary")
+    p.add_argument("--contract", help="a JSON file with the feature contract to train by, instead of the one that this script makes")
     p.add_argument("--rounds", type=int, default=80)
     p.add_argument("--depth", type=int, default=5)
     p.add_argument("--eta", type=float, default=0.15)
@@ -138,14 +139,17 @@ class Made:
 def train(options: argparse.Namespace, scratch: pathlib.Path) -> Made:
     """Does the whole work, from logs to a model."""
     log = Log.read(options.train, scratch / "train.jsonl")
+    contract = json.loads(pathlib.Path(options.contract).read_text()) if options.contract else None
     if options.validation:
-        tables, boosting = log.split(scratch, "train", [1, 1])
+        tables, boosting = (log, log) if contract else log.split(scratch, "train", [1, 1])
         thresholds, prediction = Log.read(options.validation, scratch / "validation.jsonl").split(scratch, "validation", [1, 1])
+    elif contract:
+        boosting, thresholds, prediction = log.split(scratch, "train", [6, 2, 2])
     else:
         tables, boosting, thresholds, prediction = log.split(scratch, "train", [3, 3, 2, 2])
 
-    vocabularies = learn_vocabularies(log, options.min_count)
-    contract = make_contract(options.sluice, tables, vocabularies)
+    if not contract:
+        contract = make_contract(options.sluice, tables, learn_vocabularies(log, options.min_count))
     booster = boost(options, rows_of(options.sluice, contract, boosting))
 
     held = rows_of(options.sluice, contract, thresholds)

@@ -3,6 +3,7 @@ package feature
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -102,6 +103,22 @@ func TestRulesRefuses(t *testing.T) {
 		tt.c.Features = hour
 		if _, err := tt.c.Compile(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("got %v, want %q", err, tt.want)
+		}
+	}
+}
+
+// An infinite floor, which only a Thrift client can send, is what it was to
+// contracts of before, and missing to others.
+func TestVersionsOfInfinity(t *testing.T) {
+	for version, want := range []float32{float32(math.Inf(1)), float32(math.Inf(1)), nan()} {
+		e, err := Contract{Version: version, Features: []Feature{{Name: "f", Kind: Number, Source: []string{"imp.bidfloor"}}}}.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, row := Absent(), make([]float32, 1)
+		r.ImpBidfloor = float32(math.Inf(1))
+		if e.Extract(row, &r, ""); !same(row[0], want) {
+			t.Errorf("version %d reads %v, want %v", version, row[0], want)
 		}
 	}
 }
