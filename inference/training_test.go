@@ -177,10 +177,18 @@ func servedRows(t *testing.T, c feature.Contract, log string, protocol auction.P
 		t.Fatal(err)
 	}
 	w := &witness{features: e, rows: map[string][]float32{}}
+	askAbout(t, w, log, protocol)
+	return w.rows
+}
+
+// askAbout asks a task that scores with s about every line of a log, over a
+// real connection.
+func askAbout(t *testing.T, s scorer, log string, protocol auction.Protocol) {
+	t.Helper()
 	shop := newToyShop(hash)
 	task := newToyTask(t, shop)
 	task.loader.open = func(digest string, _ []byte) (*arm, error) {
-		return newArm(digest, w, func(string) float32 { return 0 }), nil
+		return newArm(digest, s, func(string) float32 { return 0 }), nil
 	}
 	force(t, task, assignment{release: hash.digest(), buckets: 1})
 	front, err := net.Listen("tcp", "127.0.0.1:0")
@@ -207,13 +215,12 @@ func servedRows(t *testing.T, c feature.Contract, log string, protocol auction.P
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := load.Run(t.Context())
+	did, err := load.Run(t.Context())
 	front.Close()
 	all.Wait()
-	if err != nil || s.Auctions.Failed+s.Auctions.Degraded > 0 {
-		t.Fatalf("%v: %+v, %+v", err, s.Auctions, s.FailedBy)
+	if err != nil || did.Auctions.Failed+did.Auctions.Degraded > 0 {
+		t.Fatalf("%v: %+v, %+v", err, did.Auctions, did.FailedBy)
 	}
-	return w.rows
 }
 
 // trainedRows are what `sluice features` makes of a log, one row per line.
