@@ -26,7 +26,7 @@ func TestScoreEveryFixture(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			if file == rows {
+			if file == rows || strings.HasSuffix(file, ".best") {
 				continue
 			}
 			m, err := readModel(file)

@@ -51,16 +51,9 @@ type Report struct {
 // empty.
 func Check(artifact []byte, source release.Source, p Policy, stable string, now time.Time) Report {
 	archive, incomplete := p.complete(artifact)
-	digest := release.Digest(archive)
-	r := Report{
-		Digest:   digest,
-		Archive:  archive,
-		Passport: release.Passport{Digest: digest, Bytes: int64(len(archive)), Source: source},
-	}
-	if digest == stable {
-		r.Outcome, r.Reason = AlreadyLive, Live
-		r.Sentence = place(source) + " holds the very bytes that serve already; nothing needs to be tried"
-		return r
+	r := report(archive, source)
+	if r.Digest == stable {
+		return r.alreadyLive(source)
 	}
 	if incomplete != nil {
 		return r.refused(source, incomplete)
@@ -73,8 +66,14 @@ func Check(artifact []byte, source release.Source, p Policy, stable string, now 
 	if err == nil {
 		err = believable(opened, predicts)
 	}
+	if err == nil {
+		archive, err = p.restate(opened, archive)
+	}
 	if err != nil {
 		return r.refused(source, err)
+	}
+	if r = report(archive, source); r.Digest == stable {
+		return r.alreadyLive(source)
 	}
 	r.Passport = passport(opened, r.Passport, now)
 	r.Outcome, r.Reason = Admit, Proven
@@ -85,6 +84,29 @@ func Check(artifact []byte, source release.Source, p Policy, stable string, now 
 		r.Sentence += "no filter rate is predicted"
 	}
 	return r
+}
+
+// report begins one about an archive.
+func report(archive []byte, source release.Source) Report {
+	digest := release.Digest(archive)
+	return Report{
+		Digest:   digest,
+		Archive:  archive,
+		Passport: release.Passport{Digest: digest, Bytes: int64(len(archive)), Source: source},
+	}
+}
+
+// restate returns the archive as tasks must have it, proven as they prove it.
+func (p Policy) restate(opened *release.Release, archive []byte) ([]byte, error) {
+	restated, err := p.limits().Restate(opened, archive)
+	if err != nil || bytes.Equal(restated, archive) {
+		return archive, err
+	}
+	as, err := release.Open(restated)
+	if err != nil {
+		return archive, err
+	}
+	return restated, as.Prove()
 }
 
 // complete packs the policy's manifest beside a model that came without one.
@@ -109,6 +131,12 @@ func (p Policy) open(archive []byte) (*release.Release, error) {
 		return nil, err
 	}
 	return opened, opened.Prove()
+}
+
+func (r Report) alreadyLive(source release.Source) Report {
+	r.Outcome, r.Reason = AlreadyLive, Live
+	r.Sentence = place(source) + " holds the very bytes that serve already; nothing needs to be tried"
+	return r
 }
 
 // refused turns an error into Wait where time may heal it, else into Refuse.

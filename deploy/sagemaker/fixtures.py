@@ -7,8 +7,11 @@ writes models of the installed XGBoost in every format that it can save, and
 for each of them rows with XGBoost's own answers. Run it once per version, each
 in a virtual environment of its own:
 
-    xgboost==0.90, 1.0.2, 1.2.1, 1.3.3, 1.5.2, 1.7.6, 2.0.3 (numpy<2), 2.1.4, 3.0.5, 3.2.0
+    xgboost==0.90, 1.0.2, 1.1.1, 1.2.1, 1.3.3, 1.5.2, 1.7.6, 2.0.3 (numpy<2), 2.1.4, 3.0.5, 3.2.0,
+    3.3.0 and 3.4.1 (Python 3.12)
     (lightgbm_fixtures.py does the same for LightGBM, pickle_fixtures.py for what people pickle)
+
+`python fixtures.py OUTPUT_FOLDER NAME ...` writes only those of these names.
 
 The rows sit where mistakes hide: on thresholds, beside them, on integers, on
 zeros of both signs, at infinities, and nowhere (missing). Numbers are written
@@ -39,10 +42,10 @@ CASES = {
 }
 
 # Every version trains the first three of them, these versions train all.
-THOROUGH = ((0, 90), (1, 0), (1, 7), (3, 2))
+THOROUGH = ((0, 90), (1, 0), (1, 7), (3, 2), (3, 3), (3, 4))
 
 # What else must be read, and is asked as SageMaker's server asks it: through a
-# DMatrix, with the trees up to the best iteration.
+# DMatrix, before 2.0 with the trees up to the best iteration, then with all.
 SERVED = {
     "dart": dict(max_depth=3, rounds=6, booster="dart", rate_drop=0.5, one_drop=1, base_score=0.3),
     "best": dict(max_depth=3, rounds=30, eta=1.0, num_parallel_tree=2, subsample=0.5, early=2),
@@ -59,8 +62,20 @@ SERVED = {
     "quantile": dict(max_depth=2, rounds=4, objective="reg:quantileerror", quantile_alpha=0.7, tree_method="hist"),
     "onehot": dict(max_depth=3, rounds=4, tree_method="hist", max_cat_to_onehot=100, categories=True),
     "partition": dict(max_depth=3, rounds=4, tree_method="hist", max_cat_to_onehot=1, categories=True),
+    "rated": dict(max_depth=3, rounds=6, rate_drop=0.5, one_drop=1),
+    "continued": dict(max_depth=3, rounds=30, eta=1.0, early=2, more=5),
+    "metrics": dict(max_depth=3, rounds=4, eval_metric=["auc", "logloss"], watched=True),
+    "during": dict(max_depth=3, rounds=4, eval_metric=["auc", "logloss"], during=True),
 }
 SINCE = {"dart": (1, 0), "squaredlog": (1, 0), "huber": (1, 2), "absolute": (1, 7), "quantile": (2, 0), "onehot": (1, 5), "partition": (1, 6)}
+
+# Those that only these versions train.
+ONLY = {
+    "rated": ((3, 3), (3, 4)),
+    "continued": ((1, 7), (2, 1), (3, 2), (3, 3), (3, 4)),
+    "metrics": ((1, 0), (1, 1), (1, 2), (1, 7), (3, 4)),
+    "during": ((1, 0), (1, 1), (1, 2), (1, 7), (3, 4)),
+}
 
 # Parameters of the models that must be refused.
 REFUSED = {
@@ -123,6 +138,7 @@ def column(name, names):
 def train(params, x, y):
     params = dict(params)
     rounds, names, early = params.pop("rounds"), params.pop("names", None), params.pop("early", None)
+    more, watched, during = params.pop("more", 0), params.pop("watched", False), params.pop("during", False)
     if params.get("objective", "").startswith("multi"):
         y = np.arange(len(y)) % 3
     kind = {}
@@ -132,10 +148,18 @@ def train(params, x, y):
     if given.get("booster") != "gblinear":
         given.setdefault("tree_method", "exact")
     data = xgb.DMatrix(x, label=y, feature_names=names, **kind)
+    held_back = xgb.DMatrix(x[:200], label=1 - y[:200])
+    if during:  # as a callback that saves
+        metrics = [("eval_metric", m) for m in given.pop("eval_metric")]
+        booster = xgb.Booster(list(given.items()) + metrics, [data, held_back])
+        for i in range(rounds):
+            booster.update(data, i)
+            booster.eval_set([(held_back, "v")], i)
+        return booster
     if early:
-        held_back = xgb.DMatrix(x[:200], label=1 - y[:200])
-        return xgb.train(given, data, rounds, evals=[(held_back, "v")], early_stopping_rounds=early, verbose_eval=False)
-    return xgb.train(given, data, rounds)
+        booster = xgb.train(given, data, rounds, evals=[(held_back, "v")], early_stopping_rounds=early, verbose_eval=False)
+        return xgb.train(given, data, more, xgb_model=booster) if more else booster
+    return xgb.train(given, data, rounds, evals=[(held_back, "v")] if watched else [], verbose_eval=False)
 
 
 def answers(booster, rows):
@@ -191,13 +215,14 @@ def write_rows(path, rows, margin, score):
     path.write_text("\n".join(lines) + "\n")
 
 
-def served(booster, rows):
-    """Margins and scores as SageMaker's server asks for them."""
+def served(booster, rows, best=False):
+    """Margins and scores as SageMaker's server asks for them, or of the trees
+    up to the best iteration."""
     data = xgb.DMatrix(rows)
     kind = dict(validate_features=False)
     if VERSION < (2, 0):
         kind["ntree_limit"] = getattr(booster, "best_ntree_limit", 0)
-    elif getattr(booster, "best_iteration", None) is not None:
+    elif best:
         kind["iteration_range"] = (0, booster.best_iteration + 1)
     return booster.predict(data, output_margin=True, **kind), booster.predict(data, **kind)
 
@@ -225,12 +250,17 @@ def write_served(out, name, params):
     loaded = xgb.Booster()
     loaded.load_model(str(next(p for p in sorted(out.glob(stem + ".*")) if p.suffix in (".bin", ".json"))))
     write_rows(out / (stem + ".rows"), rows, *served(loaded, rows))
+    if params.get("early") and VERSION >= (2, 0):
+        write_rows(out / (stem + ".best"), rows, *served(loaded, rows, best=True))
 
 
 def write_pickled(out):
     """What the containers 0.90 to 1.2 leave, and what scripts still do."""
     x, y = training_rows(seed=4)
-    for name, params in (("pickled", CASES["named"]), ("pickledbest", SERVED["best"]), ("pickleddart", SERVED["dart"])):
+    named = [("pickled", CASES["named"]), ("pickledbest", SERVED["best"]), ("pickleddart", SERVED["dart"])]
+    if VERSION in ONLY["metrics"]:
+        named.append(("pickledmetrics", SERVED["metrics"]))
+    for name, params in chosen(named):
         booster = train(params, x, y)
         stem = "v%s-%s" % (xgb.__version__, name)
         for protocol in (2, 3, 4, 5) if name == "pickled" else (4,):
@@ -239,6 +269,8 @@ def write_pickled(out):
         rows = np.clip(rows, -3.4028235e38, 3.4028235e38)
         loaded = pickle.loads((out / (stem + ".pkl4")).read_bytes())
         write_rows(out / (stem + ".rows"), rows, *served(loaded, rows))
+        if params.get("early") and VERSION >= (2, 0):
+            write_rows(out / (stem + ".best"), rows, *served(loaded, rows, best=True))
 
 
 def write_refused(out):
@@ -254,20 +286,25 @@ def write_refused(out):
         (out / ("refused-pickle%d-v%s.pkl" % (protocol, xgb.__version__))).write_bytes(pickle.dumps(booster, protocol=protocol))
 
 
+def chosen(cases):
+    """Those that the command line names, or all."""
+    return [(name, params) for name, params in cases if not sys.argv[2:] or name in sys.argv[2:]]
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
-    for name in list(CASES)[: None if VERSION in THOROUGH else 3]:
-        write_answered(out, name, CASES[name])
-    for name in list(SERVED)[: None if VERSION in ((1, 7), (3, 2)) else 5]:
-        if VERSION >= SINCE.get(name, VERSION):
-            write_served(out, name, SERVED[name])
-    for name in ("onehot", "partition"):
-        if SINCE[name] <= VERSION < (1, 7):
-            write_served(out, name, SERVED[name])
-    if VERSION in ((0, 90), (1, 0), (1, 2), (1, 3), (1, 7), (3, 2)):
+    for name, params in chosen(list(CASES.items())[: None if VERSION in THOROUGH else 3]):
+        write_answered(out, name, params)
+    for place, (name, params) in enumerate(SERVED.items()):
+        since = SINCE.get(name, VERSION)
+        categories = name in ("onehot", "partition") and VERSION < (1, 7)
+        wanted = VERSION in ONLY.get(name, ((1, 7), (3, 2), (3, 3), (3, 4))) or place < 5 or categories
+        if wanted and VERSION >= since and chosen([(name, params)]):
+            write_served(out, name, params)
+    if VERSION in ((0, 90), (1, 0), (1, 1), (1, 2), (1, 3), (1, 7), (3, 2), (3, 4)):
         write_pickled(out)
-    if VERSION in ((1, 7), (3, 2)):
+    if VERSION in ((1, 7), (3, 2)) and not sys.argv[2:]:
         write_refused(out)
 
 

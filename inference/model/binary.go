@@ -32,7 +32,8 @@ const (
 //	trees      each: …, at byte 4 num_nodes i32, …, at byte 20 size_leaf_vector i32, padding; nodes; statistics
 //	groups     i32 per tree
 //	weights    count u64, f32 per tree, for dart
-//	attributes count u64, pairs of strings; before 1.0 a string for poisson; metrics: count u64, strings
+//	attributes count u64, pairs of strings
+//	before 1.0 a string for poisson, and metrics: count u64, strings; newer versions set the mark for metrics and write none
 //
 // A node is parent, left, right i32, feature u32 with "default left" as its
 // highest bit, value f32.
@@ -62,7 +63,7 @@ func readBinary(in *cursor, trees *builder) (header, error) {
 	in.begin()
 	in.skip(4 * uint64(count))
 	if h.booster == "dart" && count > 0 {
-		h.weights = in.floats()
+		h.weights.beside = in.floats()
 	}
 	if learner.at(3) != 0 {
 		in.attributes(&h.early)
@@ -70,7 +71,7 @@ func readBinary(in *cursor, trees *builder) (header, error) {
 	if h.major < 1 && h.objective == "count:poisson" {
 		in.skip(in.length()) // max_delta_step
 	}
-	if learner.at(4) != 0 {
+	if h.major < 1 && learner.at(4) != 0 {
 		in.skipTexts()
 	}
 	if rest := in.left(); in.err == nil && rest > 0 {

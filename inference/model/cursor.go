@@ -7,9 +7,11 @@ import (
 	"io"
 )
 
-// Bounds say what reading a model may cost, beside what holds for every model.
-// Zero is no bound.
+// Bounds say what reading a model may cost, beside what holds for every model,
+// and how it is read. Zero is no bound.
 type Bounds struct {
+	Reading
+
 	Trees   int64  // bytes that all trees take in memory
 	TreesOf string // what allows no more, for a person
 	Piece   int64  // bytes of the file that must be held together, such as a tree

@@ -91,26 +91,24 @@ func (f *forest) bytes() int64 {
 // tree is one tree as files hold it: node 0 is the root, all slices have one
 // entry per node. In a leaf, Left and Right are -1.
 type tree struct {
-	Left        integers `json:"left_children"`
-	Right       integers `json:"right_children"`
-	Feature     integers `json:"split_indices"`
-	Value       numbers  `json:"split_conditions"` // a split's threshold, or a leaf's value
-	DefaultLeft flags    `json:"default_left"`
+	Left        integers
+	Right       integers
+	Feature     integers
+	Value       numbers // a split's threshold, or a leaf's value
+	DefaultLeft flags
 
-	Kind       integers  `json:"split_type"`          // absent, or 1 for a categorical split
-	Categories integers  `json:"categories"`          // those that go right, node after node
-	OfNode     integers  `json:"categories_nodes"`    // the nodes
-	From       integers  `json:"categories_segments"` // where their categories begin
-	Count      integers  `json:"categories_sizes"`
-	Param      treeParam `json:"tree_param"`
+	Kind       integers // absent, or 1 for a categorical split
+	Categories integers // those that go right, node after node
+	OfNode     integers // the nodes
+	From       integers // where their categories begin
+	Count      integers
+	Param      treeParam
 
 	cuts map[int32][]float32 // sets of nodes, see sets.go
 	wide []float64           // leaf values of double precision, or nil
 }
 
-type treeParam struct {
-	LeafVector string `json:"size_leaf_vector"`
-}
+type treeParam struct{ LeafVector string }
 
 // leaf is what stands in Left of a leaf.
 const leaf = -1

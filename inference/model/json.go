@@ -29,7 +29,11 @@ type document struct {
 	Version []int32
 }
 
-type treesParam struct{ Parallel string }
+// treesParam is what stands beside the trees.
+type treesParam struct {
+	Parallel string
+	Weight   []float32
+}
 
 // learnerParam holds numbers as strings, as XGBoost writes them.
 type learnerParam struct{ BaseScore, Classes, Features, Targets string }
@@ -55,15 +59,15 @@ func readJSON(c *cursor, trees *builder) (header, error) {
 	j := jsonReader{cursor: c, plain: plain, in: json.NewDecoder(plain), trees: trees}
 	var d snapshotDocument
 	read := j.document(&d.document)
-	read["Model"] = func() error { return j.fields(j.document(&d.Model)) }
-	err := j.fields(read)
+	read["Config"], read["Model"] = j.skip, j.object("Model", j.document(&d.Model))
+	err := j.fields("", read)
 	if err == nil {
 		err = j.end()
 	}
 	var refusal Refusal
 	switch {
 	case err == nil:
-		return d.whole().header("xgboost-json")
+		return d.whole().header("xgboost-json", j.unknown)
 	case c.err != nil:
 		return header{}, c.err
 	case errors.As(err, &refusal):
@@ -74,12 +78,13 @@ func readJSON(c *cursor, trees *builder) (header, error) {
 	return header{}, refuse(Format, "the model is broken JSON (%v); save it again, as UBJSON if it holds Infinity, for which JSON has no word", err)
 }
 
-// jsonReader reads a document by its keys; what is not named is skipped.
+// jsonReader reads a document by its keys.
 type jsonReader struct {
 	*cursor
-	plain io.Reader
-	in    *json.Decoder
-	trees *builder
+	plain   io.Reader
+	in      *json.Decoder
+	trees   *builder
+	unknown string // the first key that is not known, where keys matter
 }
 
 // fields are what reads the values of an object's keys.
@@ -88,38 +93,64 @@ type fields map[string]func() error
 func (j *jsonReader) document(d *document) fields {
 	l := &d.Learner
 	return fields{
-		"learner": j.object(fields{
+		"learner": j.object("learner", fields{
 			"feature_names": func() error { return j.names(&l.Names) },
-			"attributes":    j.object(fields{"best_iteration": j.to(&l.Early.BestIteration), "best_ntree_limit": j.to(&l.Early.BestTrees)}),
-			"gradient_booster": j.object(fields{
+			"feature_types": j.skip,
+			"attributes":    j.object(anyKey, fields{"best_iteration": j.to(&l.Early.BestIteration), "best_ntree_limit": j.to(&l.Early.BestTrees)}),
+			"gradient_booster": j.object("gradient_booster", fields{
 				"name":        j.to(&l.Booster.Name),
-				"model":       j.object(j.model(&l.Booster.Model)),
-				"gbtree":      j.object(fields{"model": j.object(j.model(&l.Booster.Inner))}),
+				"model":       j.object("model", j.model(&l.Booster.Model)),
+				"gbtree":      j.object("gbtree", fields{"name": j.skip, "model": j.object("model", j.model(&l.Booster.Inner))}),
 				"weight_drop": j.to(&l.Booster.Weight),
 			}),
-			"learner_model_param": j.object(fields{
-				"base_score": j.to(&l.Param.BaseScore), "num_class": j.to(&l.Param.Classes),
+			"learner_model_param": j.object("learner_model_param", fields{
+				"base_score": j.to(&l.Param.BaseScore), "num_class": j.to(&l.Param.Classes), "boost_from_average": j.skip,
 				"num_feature": j.to(&l.Param.Features), "num_target": j.to(&l.Param.Targets),
 			}),
-			"objective": j.object(fields{"name": j.to(&l.Objective)}),
+			"objective": j.object(anyKey, fields{"name": j.to(&l.Objective)}),
 		}),
 		"version": j.to(&d.Version),
 	}
 }
 
 func (j *jsonReader) model(p *treesParam) fields {
-	return fields{"trees": j.list, "gbtree_model_param": j.object(fields{"num_parallel_tree": j.to(&p.Parallel)})}
+	return fields{
+		"trees": j.list, "weight_drop": j.to(&p.Weight), "tree_info": j.skip, "iteration_indptr": j.skip, "cats": j.skip,
+		"gbtree_model_param": j.object("gbtree_model_param", fields{
+			"num_parallel_tree": j.to(&p.Parallel), "num_trees": j.skip, "size_leaf_vector": j.skip,
+		}),
+	}
+}
+
+func (j *jsonReader) tree(t *tree) fields {
+	return fields{
+		"left_children": j.to(&t.Left), "right_children": j.to(&t.Right), "split_indices": j.to(&t.Feature),
+		"split_conditions": j.to(&t.Value), "default_left": j.to(&t.DefaultLeft), "split_type": j.to(&t.Kind),
+		"categories": j.to(&t.Categories), "categories_nodes": j.to(&t.OfNode),
+		"categories_segments": j.to(&t.From), "categories_sizes": j.to(&t.Count),
+		"tree_param": j.object("tree_param", fields{
+			"size_leaf_vector": j.to(&t.Param.LeafVector), "num_deleted": j.skip, "num_feature": j.skip, "num_nodes": j.skip,
+		}),
+		"id": j.skip, "parents": j.skip, "base_weights": j.skip, "loss_changes": j.skip, "sum_hessian": j.skip, "leaf_child_counts": j.skip,
+	}
 }
 
 func (j *jsonReader) to(v any) func() error { return func() error { return j.in.Decode(v) } }
 
-func (j *jsonReader) object(known fields) func() error {
-	return func() error { return j.fields(known) }
+func (j *jsonReader) skip() error { return j.in.Decode(new(skipped)) }
+
+// anyKey stands in the place of an object's name where people, or objectives,
+// put what keys they like.
+const anyKey = "*"
+
+func (j *jsonReader) object(name string, known fields) func() error {
+	return func() error { return j.fields(name, known) }
 }
 
 // fields reads an object; null leaves everything as it is. Keys are matched as
-// encoding/json does, whatever the case of their letters.
-func (j *jsonReader) fields(known fields) error {
+// encoding/json does, whatever the case of their letters. One that is not known
+// is passed over and noted.
+func (j *jsonReader) fields(object string, known fields) error {
 	start, err := j.in.Token()
 	if err != nil || start == nil {
 		return err
@@ -133,10 +164,10 @@ func (j *jsonReader) fields(known fields) error {
 			return err
 		}
 		name, _ := key.(string)
-		read := j.to(new(skipped))
-		for one, reads := range known {
-			if strings.EqualFold(one, name) {
-				read = reads
+		read := known.of(name)
+		if read == nil {
+			if read = j.skip; object != anyKey && j.unknown == "" {
+				j.unknown = strings.TrimPrefix(object+"."+name, ".")
 			}
 		}
 		if err := read(); err != nil {
@@ -145,6 +176,19 @@ func (j *jsonReader) fields(known fields) error {
 	}
 	_, err = j.in.Token()
 	return err
+}
+
+// of returns what reads the value of a key, or nil.
+func (f fields) of(key string) func() error {
+	if read, exact := f[key]; exact {
+		return read
+	}
+	for one, read := range f {
+		if strings.EqualFold(one, key) {
+			return read
+		}
+	}
+	return nil
 }
 
 // skipped is a value that nobody needs.
@@ -188,7 +232,7 @@ func (j *jsonReader) list() error {
 	err := j.items(func() error {
 		j.begin()
 		var t tree
-		if err := j.in.Decode(&t); err != nil {
+		if err := j.fields("trees", j.tree(&t)); err != nil {
 			return fmt.Errorf("tree %d: %w", len(j.trees.roots), err)
 		}
 		return j.trees.add(&t)
@@ -267,14 +311,14 @@ func (p *plainJSON) plain(b []byte) int {
 }
 
 // header turns the strings of the document into numbers.
-func (d *document) header(format string) (header, error) {
+func (d *document) header(format, unknown string) (header, error) {
 	l := &d.Learner
 	if l.Booster.Name == "" || l.Objective == "" || l.Param.Features == "" {
 		return header{}, refuse(Format, "the document has no learner with booster, objective and parameters; save an XGBoost model")
 	}
 	h := header{
 		format: format, objective: l.Objective, booster: l.Booster.Name, names: l.Names,
-		early: l.Early, weights: l.Booster.Weight,
+		early: l.Early, weights: weights{l.Booster.Weight, append(l.Booster.Model.Weight, l.Booster.Inner.Weight...)}, unknown: unknown,
 	}
 	for _, count := range []string{l.Booster.Model.Parallel, l.Booster.Inner.Parallel} {
 		n, _ := strconv.ParseInt(count, 10, 32) // 0 is as good as none

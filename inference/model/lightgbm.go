@@ -37,7 +37,7 @@ type lightgbm struct {
 }
 
 // readLightGBM reads a file of which the first best trees answer, or all where
-// best is no number of trees.
+// best is no number of trees or somebody wants all.
 func readLightGBM(c *cursor, trees *builder, best int64) (*Model, error) {
 	l := lightgbm{cursor: c, facts: map[string]string{}}
 	if err := l.readHead(); err != nil {
@@ -373,7 +373,11 @@ func (l *lightgbm) model(trees *builder, best int64) (*Model, error) {
 		return nil, refuse(Format, "the model has no trees; train it longer")
 	}
 	if best > 0 && best < int64(m.trained) {
-		trees.keep(int(best))
+		all := l.bounds.Reading.Trees == All
+		m.best, m.alike = int(best), readings(func(r Reading) bool { return (r.Trees == All) == all })
+		if !all {
+			trees.keep(m.best)
+		}
 	}
 	if l.average {
 		m.divisor = float64(len(trees.roots))

@@ -48,7 +48,10 @@ type Model struct {
 	baseLast  bool    // XGBoost before 1.3 sums the leaves first and adds the base to the sum, its dart before 1.4
 	link      link
 	version   string
-	trained   int // trees in the file, of which early stopping may use fewer
+	trained   int       // trees in the file, of which fewer may answer
+	best      int       // trees up to the best iteration that the file names, 0 where it names none but the last
+	alike     []Reading // by which the file comes to the same; nil for all
+	unproven  bool      // a newer XGBoost wrote it than any that is proven
 	forest    forest
 
 	slope, divisor float64  // of the margin on its way to the score, where leaves are wide
@@ -89,7 +92,7 @@ func (b Bounds) Read(r io.Reader, size int64) (*Model, error) {
 	if h.whole != nil {
 		return h.whole, nil
 	}
-	m, err := h.model(&trees)
+	m, err := h.model(&trees, b.Reading)
 	if err != nil || !h.pickled {
 		return m, err
 	}
@@ -132,9 +135,8 @@ func (m *Model) Trees() int {
 	return n
 }
 
-// Trained returns the number of trees in the file. After early stopping it may
-// be more than Trees: only those up to the best iteration answer, as in
-// SageMaker's own server.
+// Trained returns the number of trees in the file. It may be more than Trees,
+// where only those up to the best iteration answer.
 func (m *Model) Trained() int { return m.trained }
 
 // MemoryBytes returns what the model occupies while it is loaded.
@@ -235,14 +237,18 @@ type header struct {
 	features     int64
 	outputs      int64 // values per row
 	names        []string
-	weights      []float32 // of trees, for dart
-	parallel     int64     // trees per iteration; 0 where the file does not tell
+	weights      weights
+	unknown      string // the first key that is not known, with the keys that it stands under
+	parallel     int64  // trees per iteration; 0 where the file does not tell
 	early        early
 	pickled      bool
-	wrapped      bool    // pickled inside an estimator, which goes by early
+	wrapped      bool    // pickled inside an estimator
 	missing      float32 // of a pickled estimator: what counts as missing besides NaN, or NaN
 	whole        *Model  // where the file is not XGBoost's
 }
+
+// weights are those of trees, one each, by the places where they may stand.
+type weights struct{ beside, inside []float32 }
 
 // early is where training stopped early: the number of an iteration from 0 on,
 // or of trees, as the file has it.
@@ -251,12 +257,9 @@ type early struct {
 	BestTrees     string `json:"best_ntree_limit"`
 }
 
-// trees returns how many of the first trees answer. What makes no sense is as
-// good as nothing, as it is to XGBoost.
-func (h *header) trees(trained int) int {
-	if h.before(1, 4) && !h.pickled {
-		return trained // SageMaker's servers of those days forget where training stopped, but for pickles
-	}
+// bestOf returns how many of the first trees the file names as the best. What
+// makes no sense is as good as nothing, as it is to XGBoost.
+func (h *header) bestOf(trained int) int {
 	n, err := strconv.Atoi(h.early.BestTrees)
 	if err != nil {
 		if n, err = strconv.Atoi(h.early.BestIteration); err != nil || n >= trained {
@@ -270,9 +273,76 @@ func (h *header) trees(trained int) int {
 	return n
 }
 
+// stopsEarly tells whether only the best trees answer. Later training leaves
+// the mark of an earlier one where it stands, so that it is believed only where
+// SageMaker's server does: that one forgets it when it loads a file before 1.4,
+// and asks from 2.0 on by a name that is gone. An estimator always goes by it.
+func (h *header) stopsEarly(r Reading) bool {
+	switch r.Trees {
+	case All:
+		return false
+	case Best:
+		return true
+	case ByRules:
+	}
+	if h.wrapped {
+		return true
+	}
+	if h.before(1, 4) && !h.pickled {
+		return false
+	}
+	return r.rules() == FirstRules || h.before(2, 0)
+}
+
+// weighing says where the weights of the trees stand.
+type weighing uint8
+
+const (
+	unweighed weighing = iota
+	beside             // the trees
+	inside             // of what holds the trees, as files from 3.4 on have them
+)
+
+func (h *header) weighing(rules Rules) weighing {
+	switch {
+	case rules > FirstRules && len(h.weights.inside) > 0:
+		return inside
+	case h.booster == "dart", rules > FirstRules && len(h.weights.beside) > 0:
+		return beside
+	}
+	return unweighed
+}
+
+// weigh weighs the trees.
+func (h *header) weigh(trees *builder, rules Rules) error {
+	switch h.weighing(rules) {
+	case beside:
+		return trees.weigh(h.weights.beside)
+	case inside:
+		return trees.weigh(h.weights.inside)
+	case unweighed:
+	}
+	return nil
+}
+
+// alike returns all readings by which the file comes to the same as by one.
+func (h *header) alike(trained int, by Reading) []Reading {
+	type outcome struct {
+		weighing
+		best, refused bool
+	}
+	of := func(r Reading) outcome {
+		return outcome{h.weighing(r.rules()), h.stopsEarly(r) && h.bestOf(trained) < trained, h.understood(trained, r.rules()) != nil}
+	}
+	return readings(func(r Reading) bool { return of(r) == of(by) })
+}
+
 // model checks the header against the trees and puts both together.
-func (h *header) model(trees *builder) (*Model, error) {
+func (h *header) model(trees *builder, by Reading) (*Model, error) {
 	if err := h.supported(); err != nil {
+		return nil, err
+	}
+	if err := h.understood(len(trees.roots), by.rules()); err != nil {
 		return nil, err
 	}
 	if h.features < 1 || h.features > MaxFeatures {
@@ -289,21 +359,37 @@ func (h *header) model(trees *builder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.booster == "dart" {
-		if err := trees.weigh(h.weights); err != nil {
-			return nil, err
-		}
+	if err := h.weigh(trees, by.rules()); err != nil {
+		return nil, err
 	}
 	m := &Model{
 		format: h.format, version: h.version(), objective: h.objective, link: objective.link,
 		features: int(h.features), base: base, baseLast: h.baseLast(), trained: len(trees.roots),
+		alike: h.alike(len(trees.roots), by), unproven: !h.before(newestMajor, newestMinor+1),
 	}
-	if n := h.trees(m.trained); n < m.trained {
-		trees.keep(n)
+	if n := h.bestOf(m.trained); n < m.trained {
+		if m.best = n; h.stopsEarly(by) {
+			trees.keep(n)
+		}
 	}
 	m.forest = trees.forest()
 	m.names = given(h.names, "f")
 	return m, nil
+}
+
+// understood refuses what would be scored without having been understood.
+func (h *header) understood(trees int, rules Rules) error {
+	switch {
+	case rules == FirstRules:
+		return nil
+	case trees == 0:
+		return refuse(Format, "the model has no trees where they should stand, so that every row would score the same; it is a configuration (save_config), or was trained for 0 rounds. Save the trained booster with save_model")
+	case h.unknown != "":
+		return refuse(Format, "the model has the key %.120q, which is not known here and may change what its trees say; save it with XGBoost %d.%d or older, or ask for a newer Sluice", h.unknown, newestMajor, newestMinor)
+	case len(h.weights.beside) > 0 && len(h.weights.inside) > 0:
+		return refuse(Format, "the model has weights of its trees in two places; save it again")
+	}
+	return nil
 }
 
 // given returns the names that somebody gave to features, or nil where the

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -38,6 +40,136 @@ func TestScoresAsTheLibrary(t *testing.T) {
 				}
 				compare(t, m, answers)
 			})
+		}
+	}
+}
+
+// From 2.0 on the trees up to the best iteration answer where somebody says so.
+func TestScoresAsTheBest(t *testing.T) {
+	stems, err := filepath.Glob("testdata/v*.best")
+	if err != nil || len(stems) < 8 {
+		t.Fatalf("found %d models: %v", len(stems), err)
+	}
+	for _, path := range stems {
+		answers := readAnswers(t, path)
+		for _, file := range savedAs(t, strings.TrimSuffix(path, ".best")) {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				m := readBy(t, file, Reading{Trees: Best})
+				compare(t, m, answers)
+				compare(t, readBy(t, file, Reading{Rules: FirstRules}), answers)
+				all := readBy(t, file, Reading{})
+				if m.Best() != m.Trees() || all.Best() != m.Trees() || all.Trees() != all.Trained() || all.Trees() <= m.Trees() {
+					t.Errorf("%d trees up to the best, %d of %d answer", m.Best(), all.Trees(), all.Trained())
+				}
+				compareForest(t, all, readBy(t, file, Reading{Rules: FirstRules, Trees: All}))
+			})
+		}
+	}
+}
+
+func readBy(t *testing.T, file string, by Reading) *Model {
+	t.Helper()
+	b := read(t, file)
+	m, err := Bounds{Reading: by}.Read(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func compareForest(t *testing.T, a, b *Model) {
+	t.Helper()
+	if !slices.Equal(a.forest.roots, b.forest.roots) || a.Trees() != b.Trees() {
+		t.Errorf("%d and %d trees", a.Trees(), b.Trees())
+	}
+}
+
+// What a model of XGBoost's documents comes to by the first rules, which are
+// those of releases of old, and by the newest.
+func TestRules(t *testing.T) {
+	const leaf = `"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[1],"default_left":[0]`
+	good := string(document1(leaf + "},{" + leaf))
+	row := []float32{0, 0}
+	for _, tt := range []struct {
+		name, old, new string
+		first, second  float32 // margins; NaN: refused
+		alike          bool
+		says           string
+	}{
+		{"as it is", "", "", 2, 2, true, ""},
+		{"weights beside the trees", `"name":"gbtree"`, `"name":"gbtree","weight_drop":[0.5,0.25]`, 2, 0.75, false, ""},
+		{"weights among the trees", `"trees":[`, `"weight_drop":[0.5,0.25],"trees":[`, 2, 0.75, false, ""},
+		{"weights of dart", `"name":"gbtree"`, `"name":"dart","weight_drop":[0.5,0.25]`, 0.75, 0.75, true, ""},
+		{"weights among the trees of dart", `"model":{"trees"`, `"gbtree":{"name":"gbtree","model":{"weight_drop":[0.5,0.25],"trees"`, nan32(), 0.75, false, ""},
+		{"no weights", `"trees":[`, `"weight_drop":[],"trees":[`, 2, 2, true, ""},
+		{"weights twice", `"trees":[`, `"weight_drop":[0.5,0.25],"trees":[`, 2, nan32(), false, "in two places"},
+		{"weights of one tree", `"trees":[`, `"weight_drop":[0.5],"trees":[`, 2, nan32(), false, "weights for 1"},
+		{"best of 3.2", `"feature_names"`, `"attributes":{"best_iteration":"0"},"feature_names"`, 1, 2, false, ""},
+		{"a key at the top", `"version":`, `"post":1,"version":`, 2, nan32(), false, `"post"`},
+		{"a key of the learner", `"feature_names":`, `"calibration":{},"feature_names":`, 2, nan32(), false, `"learner.calibration"`},
+		{"a key of the booster", `"name":"gbtree"`, `"name":"gbtree","scale":[1]`, 2, nan32(), false, `"gradient_booster.scale"`},
+		{"a key beside the trees", `"trees":[`, `"tree_scale":[1],"trees":[`, 2, nan32(), false, `"model.tree_scale"`},
+		{"a key of a tree", `"default_left"`, `"leaf_scale":2,"default_left"`, 2, nan32(), false, `"trees.leaf_scale"`},
+		{"a key of the trees' parameters", `"trees":[`, `"gbtree_model_param":{"scale":"2"},"trees":[`, 2, nan32(), false, `"gbtree_model_param.scale"`},
+		{"a key of a tree's parameters", `"default_left"`, `"tree_param":{"scale":"2"},"default_left"`, 2, nan32(), false, `"tree_param.scale"`},
+		{"a key of the model's parameters", `"num_feature"`, `"scale":"2","num_feature"`, 2, nan32(), false, `"learner_model_param.scale"`},
+		{"an attribute", `"feature_names"`, `"attributes":{"mine":"2"},"feature_names"`, 2, 2, true, ""},
+		{"no trees", `{` + leaf + "},{" + leaf + "}", "", 0, nan32(), false, "no trees"},
+		{"a configuration", `"trees":[{` + leaf + "},{" + leaf + "}]", `"trees_param":{}`, 0, nan32(), false, "save_config"},
+	} {
+		b := strings.Replace(good, tt.old, tt.new, 1)
+		if tt.name == "weights twice" {
+			b = strings.Replace(b, `"name":"gbtree"`, `"name":"gbtree","weight_drop":[0.5,0.25]`, 1)
+		}
+		if tt.name == "weights among the trees of dart" {
+			b = strings.Replace(b, `]},"name":"gbtree"},"learner`, `]}},"name":"dart"},"learner`, 1)
+		}
+		for _, read := range []struct {
+			rules Rules
+			want  float32
+		}{{FirstRules, tt.first}, {NewestRules, tt.second}} {
+			m, err := Bounds{Reading: Reading{Rules: read.rules}}.Read(strings.NewReader(b), int64(len(b)))
+			switch refused := read.want != read.want; {
+			case (err != nil) != refused:
+				t.Errorf("%s by rules %d: %v", tt.name, read.rules, err)
+			case refused && read.rules == NewestRules && !strings.Contains(err.Error(), tt.says):
+				t.Errorf("%s: %v does not say %s", tt.name, err, tt.says)
+			case !refused && m.Margin(row) != read.want:
+				t.Errorf("%s by rules %d: margin %v, want %v", tt.name, read.rules, m.Margin(row), read.want)
+			case !refused && m.IsAlike(Reading{Rules: FirstRules + NewestRules - read.rules}) != tt.alike:
+				t.Errorf("%s by rules %d: alike by the others: %v", tt.name, read.rules, !tt.alike)
+			}
+		}
+	}
+}
+
+// UBJSON's keys are as JSON's.
+func TestRefusesUnknownKeysOfUBJSON(t *testing.T) {
+	good := string(read(t, "testdata/v3.4.1-ties.ubj"))
+	for key, says := range map[string]string{
+		"version": "versioN", "feature_types": "learner.feature_typeS", "tree_info": "model.tree_infO", "num_target": "learner_model_param.num_targeT",
+		"num_parallel_tree": "gbtree_model_param.num_parallel_treE", "loss_changes": "trees.loss_changeS", "num_deleted": "tree_param.num_deleteD",
+	} {
+		b := strings.Replace(good, key, says[strings.LastIndex(says, ".")+1:], 1)
+		_, err := Parse([]byte(b))
+		if b == good || err == nil || !strings.Contains(err.Error(), strconv.Quote(says)) {
+			t.Errorf("%s: %v", says, err)
+		}
+		if m, err := (Bounds{Reading: Reading{Rules: FirstRules}}).Read(strings.NewReader(b), int64(len(b))); err != nil || m.Trees() != 6 {
+			t.Errorf("%s by the first rules: %v", says, err)
+		}
+	}
+}
+
+func nan32() float32 { return float32(math.NaN()) }
+
+// A version newer than all fixtures is read, and said to be.
+func TestIsProven(t *testing.T) {
+	for version, want := range map[string]bool{"0,90": true, "1,7": true, "3,4": true, "3,5": false, "4,0": false} {
+		b := strings.Replace(string(read(t, "testdata/v3.2.0-stump.json")), `"version":[3,2,`, `"version":[`+version+`,`, 1)
+		m, err := Parse([]byte(b))
+		if err != nil || m.IsProven() != want || m.Version() != strings.Replace(version, ",", ".", 1) {
+			t.Errorf("%s: %v, %v", version, m.IsProven(), err)
 		}
 	}
 }
@@ -367,7 +499,7 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, file := range files {
-		if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Size() < 6000 && !strings.HasSuffix(file, ".rows") {
+		if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Size() < 6000 && !strings.HasSuffix(file, ".rows") && !strings.HasSuffix(file, ".best") {
 			f.Add(read(f, file), uint32(0x3f800000), uint32(0x7fc00000))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -90,6 +91,26 @@ func TestRefusesWhatAPickleHolds(t *testing.T) {
 	} {
 		if got := reason(t, bytes.ReplaceAll(holding(tt.inner), []byte("\xc3\xbf"), []byte{0xff})); got != tt.want {
 			t.Errorf("%q: refused as %q, want %q", tt.inner, got, tt.want)
+		}
+	}
+}
+
+// An estimator, and what LightGBM pickles, stop at the best iteration by all
+// rules; whoever wants all trees gets them.
+func TestPickledGoByTheirOwn(t *testing.T) {
+	files, err := filepath.Glob("testdata/v[0-9]*-earlyclassifier.pkl")
+	kept, _ := filepath.Glob("testdata/vlightgbm*-keptbooster.pkl") // the pattern is a good one
+	if files = append(files, kept...); err != nil || len(kept) < 2 || len(files) < 9 {
+		t.Fatalf("found %d models: %v", len(files), err)
+	}
+	for _, file := range files {
+		m, all := readBy(t, file, Reading{}), readBy(t, file, Reading{Trees: All})
+		first := readBy(t, file, Reading{Rules: FirstRules})
+		if m.Trees() != m.Best() || first.Trees() != m.Best() || all.Best() != m.Best() || all.Trees() != m.Trained() || m.Best() == 0 || m.Best() >= m.Trained() {
+			t.Errorf("%s: %d, by the first rules %d, all %d of %d trees, best %d", file, m.Trees(), first.Trees(), all.Trees(), m.Trained(), m.Best())
+		}
+		if !m.IsAlike(Reading{Rules: FirstRules}) || !m.IsAlike(Reading{Trees: Best}) || m.IsAlike(Reading{Trees: All}) || all.IsAlike(Reading{}) || !all.IsAlike(Reading{Rules: FirstRules, Trees: All}) {
+			t.Errorf("%s does not know by which readings it is the same", file)
 		}
 	}
 }

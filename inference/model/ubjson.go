@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 )
 
 // readUBJSON reads a model in Universal Binary JSON (draft 12), which is JSON
@@ -11,9 +12,12 @@ func readUBJSON(c *cursor, trees *builder) (header, error) {
 	u := ubjson{cursor: c}
 	var d snapshotDocument
 	u.value(func(key string) {
-		if key == "Model" {
+		switch key {
+		case "Model":
 			u.value(func(key string) { u.document(&d.Model, key, trees) })
-		} else {
+		case "Config":
+			u.value(nil)
+		default:
 			u.document(&d.document, key, trees)
 		}
 	})
@@ -23,7 +27,7 @@ func readUBJSON(c *cursor, trees *builder) (header, error) {
 	if u.err != nil {
 		return header{}, u.err
 	}
-	return d.whole().header("xgboost-ubjson")
+	return d.whole().header("xgboost-ubjson", u.unknown)
 }
 
 // document reads the value of one key on the outermost level.
@@ -34,7 +38,7 @@ func (u *ubjson) document(d *document, key string, trees *builder) {
 	case "version":
 		d.Version = u.ints()
 	default:
-		u.value(nil)
+		u.note("", key)
 	}
 }
 
@@ -47,37 +51,40 @@ func (u *ubjson) learner(d *document, key string, trees *builder) {
 				u.cursor.fail(manyNames())
 			}
 		})
+	case "feature_types":
+		u.skipValue()
 	case "attributes":
-		u.fields(map[string]func(){
-			"best_iteration":   func() { l.Early.BestIteration = u.text(u.kind()) },
-			"best_ntree_limit": func() { l.Early.BestTrees = u.text(u.kind()) },
-		})
+		u.fields(anyKey, map[string]func(){"best_iteration": u.toText(&l.Early.BestIteration), "best_ntree_limit": u.toText(&l.Early.BestTrees)})
 	case "gradient_booster":
-		u.fields(map[string]func(){
-			"name":        func() { l.Booster.Name = u.text(u.kind()) },
-			"model":       func() { u.trees(&l.Booster.Model, trees) },
-			"gbtree":      func() { u.fields(map[string]func(){"model": func() { u.trees(&l.Booster.Inner, trees) }}) },
+		u.fields(key, map[string]func(){
+			"name":  u.toText(&l.Booster.Name),
+			"model": func() { u.trees(&l.Booster.Model, trees) },
+			"gbtree": func() {
+				u.fields("gbtree", map[string]func(){"name": u.skipValue, "model": func() { u.trees(&l.Booster.Inner, trees) }})
+			},
 			"weight_drop": func() { l.Booster.Weight = u.floats() },
 		})
 	case "learner_model_param":
-		u.fields(map[string]func(){
-			"base_score":  func() { l.Param.BaseScore = u.text(u.kind()) },
-			"num_class":   func() { l.Param.Classes = u.text(u.kind()) },
-			"num_feature": func() { l.Param.Features = u.text(u.kind()) },
-			"num_target":  func() { l.Param.Targets = u.text(u.kind()) },
+		u.fields(key, map[string]func(){
+			"base_score": u.toText(&l.Param.BaseScore), "num_class": u.toText(&l.Param.Classes), "boost_from_average": u.skipValue,
+			"num_feature": u.toText(&l.Param.Features), "num_target": u.toText(&l.Param.Targets),
 		})
 	case "objective":
-		u.fields(map[string]func(){"name": func() { l.Objective = u.text(u.kind()) }})
+		u.fields(anyKey, map[string]func(){"name": u.toText(&l.Objective)})
 	default:
-		u.value(nil)
+		u.note("learner", key)
 	}
 }
 
 func (u *ubjson) trees(t *treesParam, to *builder) {
-	u.fields(map[string]func(){
-		"trees": func() { u.each(func(kind byte) { u.tree(kind, to) }) },
+	u.fields("model", map[string]func(){
+		"trees":       func() { u.each(func(kind byte) { u.tree(kind, to) }) },
+		"weight_drop": func() { t.Weight = u.floats() },
+		"tree_info":   u.skipValue, "iteration_indptr": u.skipValue, "cats": u.skipValue,
 		"gbtree_model_param": func() {
-			u.fields(map[string]func(){"num_parallel_tree": func() { t.Parallel = u.text(u.kind()) }})
+			u.fields("gbtree_model_param", map[string]func(){
+				"num_parallel_tree": u.toText(&t.Parallel), "num_trees": u.skipValue, "size_leaf_vector": u.skipValue,
+			})
 		},
 	})
 }
@@ -108,9 +115,13 @@ func (u *ubjson) tree(kind byte, trees *builder) {
 		case "categories_sizes":
 			t.Count = u.ints()
 		case "tree_param":
-			u.fields(map[string]func(){"size_leaf_vector": func() { t.Param.LeafVector = u.text(u.kind()) }})
+			u.fields(key, map[string]func(){
+				"size_leaf_vector": u.toText(&t.Param.LeafVector), "num_deleted": u.skipValue, "num_feature": u.skipValue, "num_nodes": u.skipValue,
+			})
+		case "id", "parents", "base_weights", "loss_changes", "sum_hessian", "leaf_child_counts":
+			u.skipValue()
 		default:
-			u.value(nil)
+			u.note("trees", key)
 		}
 	})
 	if u.err == nil {
@@ -125,6 +136,7 @@ type ubjson struct {
 	*cursor
 	depth    int
 	expected uint64 // items that the list being read claims to have
+	unknown  string // the first key that is not known, where keys matter
 }
 
 const maxNesting = 64
@@ -232,13 +244,30 @@ func (u *ubjson) ints() []int32 {
 	return list
 }
 
-// fields reads an object and skips all keys but those named.
-func (u *ubjson) fields(known map[string]func()) {
+// toText reads a text to where it belongs.
+func (u *ubjson) toText(v *string) func() { return func() { *v = u.text(u.kind()) } }
+
+func (u *ubjson) skipValue() { u.value(nil) }
+
+// note passes over the value of a key that is not known.
+func (u *ubjson) note(object, key string) {
+	if u.unknown == "" {
+		u.unknown = strings.TrimPrefix(object+"."+key, ".")
+	}
+	u.skipValue()
+}
+
+// fields reads an object by its keys.
+func (u *ubjson) fields(object string, known map[string]func()) {
 	u.value(func(key string) {
-		if read, ok := known[key]; ok {
+		read, ok := known[key]
+		switch {
+		case ok:
 			read()
-		} else {
-			u.value(nil)
+		case object == anyKey:
+			u.skipValue()
+		default:
+			u.note(object, key)
 		}
 	})
 }

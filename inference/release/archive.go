@@ -126,6 +126,7 @@ type archive struct {
 	packed   []byte
 	sizes    map[string]int64 // of files by name
 	manifest []byte           // nil where there is none
+	reading  model.Reading    // how its models are taken
 }
 
 // lookThrough checks an archive from its first byte to its last.
@@ -241,7 +242,7 @@ func (a *archive) files() (map[string][]byte, error) {
 		kept += size
 	}
 	if kept > most {
-		return nil, refuse(TooLarge, "the archive has no %s, and unpacks to %d bytes, of which at most %d are packed anew with one; pack only the model", ManifestName, kept, most)
+		return nil, refuse(TooLarge, "the archive unpacks to %d bytes, of which at most %d are packed anew with the %s that it needs; pack only the model", kept, most, ManifestName)
 	}
 	files := map[string][]byte{}
 	_, err := a.walk(func(name string, _ *tar.Header, content io.Reader) error {

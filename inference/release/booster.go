@@ -25,8 +25,9 @@ func ReadModel(b []byte) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name := named(a.manifest); name != "" && a.holds(name) {
-		return a.booster(name)
+	manifest, _ := parseManifest(a.manifest) // a broken one names nothing
+	if a.reading.Trees = manifest.Trees; manifest.Model != "" && a.holds(manifest.Model) {
+		return a.booster(manifest.Model)
 	}
 	_, m, err := a.only()
 	return m, err
@@ -41,7 +42,7 @@ func (a *archive) only() (name string, m *model.Model, err error) {
 		m, err = a.booster(DefaultModel)
 		return DefaultModel, m, err
 	}
-	bounds, refused := a.limits.bounds(len(a.packed)), map[string]Refusal{}
+	bounds, refused := a.bounds(), map[string]Refusal{}
 	_, err = a.walk(func(file string, _ *tar.Header, content io.Reader) error {
 		if file == ManifestName || hidden(file) {
 			return nil
@@ -90,15 +91,6 @@ func (a *archive) noModel(refused map[string]Refusal) error {
 		DefaultModel, listed(a.sizes), ManifestName, why)
 }
 
-// named returns the model that a manifest names, or nothing.
-func named(manifest []byte) string {
-	m, err := parseManifest(manifest)
-	if err != nil {
-		return ""
-	}
-	return m.Model
-}
-
 // booster reads the model of that name. Where there is none, the folds of a
 // k-fold training are named after it: xgboost-model-0, -1 and so on.
 func (a *archive) booster(name string) (*model.Model, error) {
@@ -130,8 +122,7 @@ func (a *archive) booster(name string) (*model.Model, error) {
 
 // models reads those files, which the archive holds.
 func (a *archive) models(names ...string) (map[string]*model.Model, error) {
-	bounds := a.limits.bounds(len(a.packed))
-	models := map[string]*model.Model{}
+	bounds, models := a.bounds(), map[string]*model.Model{}
 	_, err := a.walk(func(name string, _ *tar.Header, content io.Reader) error {
 		if !slices.Contains(names, name) {
 			return nil
@@ -149,6 +140,13 @@ func (a *archive) models(names ...string) (map[string]*model.Model, error) {
 		return nil
 	})
 	return models, err
+}
+
+// bounds are those of its models, and how they are taken.
+func (a *archive) bounds() model.Bounds {
+	b := a.limits.bounds(len(a.packed))
+	b.Reading = a.reading
+	return b
 }
 
 func (a *archive) holds(name string) bool {

@@ -35,11 +35,14 @@ func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := l.lonely(artifact, m.Model)
+	found, err := l.lonely(artifact, m.Model, model.Reading{Trees: m.Trees})
 	if err != nil || found.files == nil {
 		return artifact, err
 	}
 	if m.Model = found.name; found.booster != nil {
+		if m.Reading = 0; !found.booster.IsAlike(m.reading()) {
+			m.Reading = model.NewestRules
+		}
 		if err := m.answer(found.booster); err != nil {
 			return nil, err
 		}
@@ -65,13 +68,15 @@ type lonely struct {
 
 // lonely finds the model of an artifact that has no manifest: under a name, or
 // else the only one.
-func (l Limits) lonely(artifact []byte, name string) (found lonely, err error) {
+func (l Limits) lonely(artifact []byte, name string, taken model.Reading) (found lonely, err error) {
 	found.name = name
 	if int64(len(artifact)) > l.ArchiveBytes {
 		return found, nil
 	}
 	if !isArchive(artifact) {
-		found.booster, err = l.readModel(bytes.NewReader(artifact), int64(len(artifact)), l.bounds(len(artifact)))
+		bounds := l.bounds(len(artifact))
+		bounds.Reading = taken
+		found.booster, err = l.readModel(bytes.NewReader(artifact), int64(len(artifact)), bounds)
 		if err != nil {
 			return found, known(err)
 		}
@@ -82,7 +87,7 @@ func (l Limits) lonely(artifact []byte, name string) (found lonely, err error) {
 	if err != nil || a.manifest != nil {
 		return found, nil // to open it tells why
 	}
-	if a.holds(name) {
+	if a.reading = taken; a.holds(name) {
 		found.booster, err = a.booster(name)
 	} else {
 		found.name, found.booster, err = a.only()

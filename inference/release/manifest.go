@@ -30,6 +30,12 @@ type Manifest struct {
 	Predicted       Predicted `json:"predicted"`
 	IntendedChange  *Change   `json:"intended_change,omitempty"` // nil: the filter rate is meant to stay as it is
 	TrainedOn       string    `json:"trained_on,omitempty"`      // for people
+
+	// How the model is read (see model.Reading). Admission writes what a task
+	// would otherwise take in another way than was proven; Trees a training
+	// script may write, too.
+	Reading model.Rules  `json:"reading,omitempty"` // 0 stands for the first rules
+	Trees   model.Choice `json:"trees,omitempty"`   // all, best, or nothing for what the rules say
 }
 
 // Golden is one row and what the training library itself answered for it.
@@ -151,6 +157,9 @@ func (m *Manifest) check() error {
 	}
 	if max(len(m.Thresholds), len(m.Predicted.Partners)) > MaxPartners {
 		return refuse(TooLarge, "manifest.json names more than %d partners; train for fewer", MaxPartners)
+	}
+	if err := m.checkReading(); err != nil {
+		return err
 	}
 	if err := m.checkScores(); err != nil {
 		return err

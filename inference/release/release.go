@@ -27,7 +27,8 @@ type Release struct {
 	Predicts bool
 
 	manifestBytes int64
-	admission     bool // nobody vouches for it yet
+	rules         model.Rules // by which it is taken
+	lacks         string      // what the manifest must say for tasks, as JSON (see Restate)
 }
 
 // Open reads an archive within DefaultLimits.
@@ -54,8 +55,10 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 	if !a.holds(manifest.Model) {
 		return nil, refuse(BadManifest, "manifest.json says that the model is in %.100q, which the archive does not hold; pack it, or name the right file", manifest.Model)
 	}
-	r := &Release{Digest: Digest(archive), Manifest: manifest, manifestBytes: int64(len(a.manifest)), admission: l.Admission}
+	r := &Release{Digest: Digest(archive), Manifest: manifest, manifestBytes: int64(len(a.manifest))}
 	r.Predicts = manifest.Predicted.FilterRate != (Interval{}) || tellsRate(a.manifest)
+	a.reading = l.reading(manifest)
+	r.rules = a.reading.Rules
 	if r.Model, err = a.booster(manifest.Model); err != nil {
 		return nil, err
 	}
@@ -65,7 +68,10 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 	if err := r.agree(); err != nil {
 		return nil, err
 	}
-	r.settleBase()
+	if !r.settleBase() && l.Admission {
+		r.settleTrees(a)
+	}
+	r.lacks = r.unsaid(a.reading)
 	r.Scorer = prepare(r.Features, r.Model)
 	return r, nil
 }
@@ -102,16 +108,17 @@ func (r *Release) agree() error {
 
 // settleBase takes the base margin of the trainer's C library, which may be
 // one float beside ours (see model.WithBaseMargin): the one with which all
-// golden margins come out.
-func (r *Release) settleBase() {
+// golden margins come out, if there is one.
+func (r *Release) settleBase() bool {
 	ours, base := r.Model, r.Model.BaseMargin()
 	for _, towards := range []float32{base, float32(math.Inf(1)), float32(math.Inf(-1))} {
 		r.Model = ours.WithBaseMargin(math.Nextafter32(base, towards))
 		if r.proveMargins() == nil {
-			return
+			return true
 		}
 	}
 	r.Model = ours
+	return false
 }
 
 // Prove scores every golden vector and compares margins bit for bit and scores
@@ -146,7 +153,7 @@ func (r *Release) proveRows() error {
 		err := r.proveRow(i, g.request)
 		switch {
 		case err == nil || r.proveRow(i, g.requestLoosely) != nil:
-		case !r.admission: // it was proven so when it was admitted
+		case r.rules == model.FirstRules: // it was proven so when it was admitted
 			continue
 		default:
 			err = refuse(BadGolden, "golden vector %d was made of its auction by an earlier `sluice features`, which read numbers and times that no task can be asked; train again with the one of this version", i)

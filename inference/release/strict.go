@@ -50,7 +50,7 @@ func manifestShape() *shape {
 	many := func(each *shape, most int) *shape { return &shape{each: each, most: most} }
 	interval := object(map[string]*shape{"estimate": nil, "low": nil, "high": nil})
 	return object(map[string]*shape{
-		"format": nil, "model": nil, "default_threshold": nil, "trained_on": nil,
+		"format": nil, "model": nil, "default_threshold": nil, "trained_on": nil, "reading": nil, "trees": nil,
 		"contract": object(map[string]*shape{"version": nil, "filter": nil, "currency": nil, "rates": many(nil, feature.MaxRates), "features": many(object(map[string]*shape{
 			"name": nil, "kind": nil, "source": nil, "default": nil, "buckets": nil,
 			"vocabulary": many(nil, feature.MaxEntries), "table": many(nil, feature.MaxEntries),
