@@ -198,6 +198,23 @@ func TestDashboardDoubt(t *testing.T) {
 	}
 }
 
+// Whoever looks at a release that nothing outside has confirmed reads so, where
+// it serves and where it is tried.
+func TestDashboardNotes(t *testing.T) {
+	ctx := browser(t)
+	scene := apitest.Scene("canary", time.Now())
+	for i := range scene.Passports {
+		scene.Passports[i].Notes = []string{"Nothing outside has confirmed " + scene.Passports[i].Source.Job}
+	}
+	s := site(t, scene)
+	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.trial .note`)), chromedp.WaitVisible(chromedp.CSS(`.serving .note`)))
+	for panel, want := range map[chromedp.CSS]string{".trial": "confirmed partner-blind", ".serving": "confirmed better"} {
+		if got := text(ctx, t, panel); !strings.Contains(got, want) {
+			t.Errorf("want %q in %s:\n%s", want, panel, got)
+		}
+	}
+}
+
 // What is pressed is what is asked, about the rollout that was on the page.
 func TestDashboardVerbs(t *testing.T) {
 	ctx := browser(t)

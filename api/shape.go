@@ -15,7 +15,7 @@ import (
 // kept apart so that the loop may change how it remembers things.
 
 func shapeRelease(p release.Passport) Release {
-	r := Release{Digest: p.Digest, Job: p.Source.Job, Source: place(p.Source), By: p.Source.By}
+	r := Release{Digest: p.Digest, Job: p.Source.Job, Source: place(p.Source), By: p.Source.By, Notes: p.Notes}
 	if !p.AdmittedAt.IsZero() {
 		r.Admitted = moment(p.AdmittedAt)
 	}
@@ -26,8 +26,8 @@ func shapePassport(p release.Passport) Passport {
 	return Passport{
 		Release: shapeRelease(p),
 		JobARN:  p.Source.JobARN, Image: p.Source.Image, VersionID: p.Source.VersionID, ETag: p.Source.ETag,
-		Metrics: p.Source.Metrics, Bytes: p.Bytes, Format: p.Format, Objective: p.Objective, Evaluator: p.Evaluator, Trees: p.Trees,
-		Features: p.Features, MemoryBytes: p.MemoryBytes, Golden: p.Golden,
+		Metrics: p.Source.Metrics, Bytes: p.Bytes, Format: p.Format, Version: p.Version, Objective: p.Objective, Evaluator: p.Evaluator,
+		Trees: p.Trees, Trained: p.Trained, Features: p.Features, MemoryBytes: p.MemoryBytes, Golden: p.Golden, Answers: p.Answers,
 		Predicted: shapeInterval(p.Predicted), Intended: shapeChange(p.Intended),
 	}
 }

@@ -17,6 +17,8 @@ type Fleet struct {
 	Default  *Release `json:"default"`  // what a fresh task loads
 	Back     *Release `json:"back"`     // where a rollback without a name leads
 
+	Candidate *Release `json:"candidate"` // of the active rollout; null before it is admitted
+
 	Active *Rollout  `json:"active"` // being carried out
 	Queue  []Rollout `json:"queue"`  // waiting, oldest first
 	Last   *Rollout  `json:"last"`   // the one that finished last
@@ -38,6 +40,7 @@ type Release struct {
 	By       string     `json:"by,omitempty"`     // who tried it, where a person did
 	Since    *time.Time `json:"since,omitempty"`  // it has served as stable; on stable only
 	Admitted *time.Time `json:"admitted_at,omitempty"`
+	Notes    []string   `json:"notes,omitempty"` // what whoever sees it should know, a sentence each
 }
 
 // Passport says where a release came from and what admission measured.
@@ -52,13 +55,16 @@ type Passport struct {
 
 	Bytes       int64     `json:"bytes"`
 	Format      string    `json:"format"`
+	Version     string    `json:"version,omitempty"` // of the library that wrote the model
 	Objective   string    `json:"objective"`
-	Evaluator   string    `json:"evaluator"` // that its trees allow: walk, flat, masks, memo or lanes
-	Trees       int       `json:"trees"`
+	Evaluator   string    `json:"evaluator"`         // that its trees allow: walk, flat, masks, memo or lanes
+	Trees       int       `json:"trees"`             // that answer
+	Trained     int       `json:"trained,omitempty"` // in the file
 	Features    int       `json:"features"`
 	MemoryBytes int64     `json:"memory_bytes"`
-	Golden      int       `json:"golden"`    // vectors that it reproduced
-	Predicted   *Interval `json:"predicted"` // filter rate
+	Golden      int       `json:"golden"`            // vectors that it reproduced
+	Answers     *int      `json:"answers,omitempty"` // of them, that hold an answer of its library
+	Predicted   *Interval `json:"predicted"`         // filter rate
 	Intended    *Change   `json:"intended_change"`
 }
 

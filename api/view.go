@@ -139,10 +139,14 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 		Fleet: fleet, At: w.at.UTC(), Queue: []Rollout{}, Requests: []Request{},
 		Tasks: countTasks(w.tasks, w.look.Seen.Desired), LastEvent: s.LastEvent,
 	}
+	candidate := ""
+	if s.Active != nil {
+		candidate = s.Active.Candidate
+	}
 	for _, b := range []struct {
 		to     **Release
 		digest string
-	}{{&out.Stable, s.Stable}, {&out.Previous, s.Previous}, {&out.Default, s.Default}, {&out.Back, backTo(s)}} {
+	}{{&out.Candidate, candidate}, {&out.Stable, s.Stable}, {&out.Previous, s.Previous}, {&out.Default, s.Default}, {&out.Back, backTo(s)}} {
 		r, err := v.release(ctx, f, b.digest)
 		if err != nil {
 			return Fleet{}, err

@@ -45,6 +45,7 @@ func commands() []*cobra.Command {
 
 		in(groupModel, inspectCommand()),
 		in(groupModel, scoreCommand()),
+		in(groupModel, goldenCommand()),
 		in(groupModel, featuresCommand()),
 
 		in(groupMachine, auctionCommand()),

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 func inspectCommand() *cobra.Command {
@@ -47,5 +49,10 @@ func inspect(out io.Writer, file string) error {
 	}
 	_, err = fmt.Fprintf(out, "format     %s\nversion    %s\nobjective  %s\ntrees      %s\nfeatures   %s\nmemory     %d bytes\nevaluator  %s\n",
 		m.Format(), version, m.Objective(), trees, features, m.MemoryBytes(), m.Evaluator())
+	for _, note := range release.Notes(m, -1) {
+		if err == nil {
+			_, err = fmt.Fprintf(out, "note       %s\n", note)
+		}
+	}
 	return err
 }

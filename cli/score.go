@@ -36,6 +36,9 @@ func scoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if !m.IsProven() {
+				fmt.Fprintf(c.ErrOrStderr(), "sluice: XGBoost %s wrote the model, which is newer than any that is proven here (%s): compare a few scores with its own\n", m.Version(), gbdt.NewestProven())
+			}
 			answer := m.Score
 			if raw {
 				answer = m.Margin
@@ -48,7 +51,9 @@ func scoreCommand() *cobra.Command {
 	return c
 }
 
-func readModel(file string) (*gbdt.Model, error) {
+func readModel(file string) (*gbdt.Model, error) { return readModelBy(file, gbdt.Reading{}) }
+
+func readModelBy(file string, by gbdt.Reading) (*gbdt.Model, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the model: %w", err)
@@ -60,7 +65,7 @@ func readModel(file string) (*gbdt.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the model: %w", err)
 	}
-	m, err := release.ReadModel(b)
+	m, err := release.ReadModelBy(b, by)
 	if err != nil {
 		return nil, fmt.Errorf("%s is refused: %w", file, err)
 	}

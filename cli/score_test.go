@@ -116,6 +116,9 @@ func TestInspect(t *testing.T) {
 	for _, tt := range []struct{ file, says string }{
 		{fixtures + "v3.2.0-named.ubj", "format     xgboost-ubjson\nversion    3.2\nobjective  binary:logistic\ntrees      4\nfeatures   6: hour, floor, "},
 		{fixtures + "v1.2.1-pickledbest.pkl4", "xgboost-pickle\nversion    1.2\nobjective  binary:logistic\ntrees      2 of 6, up to the best iteration\nfeatures   6\n"},
+		{fixtures + "v1.2.1-pickledbest.pkl4", "note       2 of 6 trees answer, up to the best iteration that the file names."},
+		{fixtures + "v3.4.1-continued.json", "trees      8\n"},
+		{fixtures + "v3.4.1-continued.json", "note       All 8 trees answer. The file names the first 1 as the best"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "lightgbm-text\nversion    v4\nobjective  binary\n"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "evaluator  masks\n"},
 		{"../local/demo/models/baseline.tar.gz", "trees      60\n"},

@@ -68,6 +68,7 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 		p.field("WARNING", w)
 	}
 	p.field("serves", servesText(f))
+	p.notes(f.Stable)
 	if f.Previous != nil {
 		p.field("before", releaseText(*f.Previous))
 	}
@@ -135,6 +136,16 @@ func releaseText(r api.Release) string {
 	return strings.TrimSpace(rollout.Short(r.Digest) + "  " + from)
 }
 
+// notes are what whoever sees a release should know of it.
+func (p *page) notes(r *api.Release) {
+	if r == nil {
+		return
+	}
+	for _, note := range r.Notes {
+		p.field("", note)
+	}
+}
+
 func (p *page) trying(f api.Fleet) {
 	r := f.Active
 	if r == nil {
@@ -146,6 +157,7 @@ func (p *page) trying(f api.Fleet) {
 		return
 	}
 	p.field("tries", strings.TrimSpace(rollout.Short(r.Candidate)+"  "+r.ID))
+	p.notes(f.Candidate)
 	p.field("", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
 	v := r.Verdict
 	if v == nil || !judged(r.Phase) {

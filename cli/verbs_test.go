@@ -49,6 +49,27 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// A release that nothing outside has confirmed is shown so, serving or tried.
+func TestStatusShowsNotes(t *testing.T) {
+	scene := apitest.Scene("canary", noon)
+	for i := range scene.Passports {
+		scene.Passports[i].Notes = []string{"Nothing outside has confirmed " + scene.Passports[i].Source.Job}
+	}
+	c := apitest.Serve(t, scene, api.Options{})
+	said, err := run(t, "status", "--api", c.Base)
+	if err != nil || strings.Count(said, "Nothing outside") != 2 || !strings.Contains(said, "confirmed better\n") || !strings.Contains(said, "confirmed partner-blind\n") {
+		t.Errorf("%v:\n%s", err, said)
+	}
+	f, err := c.Fleet(t.Context(), "demo")
+	if err != nil || f.Candidate == nil || f.Candidate.Digest != f.Active.Candidate || len(f.Candidate.Notes) != 1 {
+		t.Errorf("%v: candidate %+v", err, f.Candidate)
+	}
+	p, err := c.Release(t.Context(), f.Stable.Digest)
+	if err != nil || len(p.Notes) != 1 {
+		t.Errorf("%v: passport %+v", err, p)
+	}
+}
+
 func TestRollouts(t *testing.T) {
 	c := apitest.Serve(t, apitest.Scene("canary", noon), api.Options{})
 	list, err := run(t, "rollouts", "--api", c.Base)

@@ -59,12 +59,19 @@ func Check(artifact []byte, source release.Source, p Policy, stable string, now 
 		return r.refused(source, incomplete)
 	}
 	opened, err := p.open(archive)
-	predicts := err == nil && opened.Predicts
+	predicts, answers := err == nil && opened.Predicts, 0
+	if err == nil {
+		answers = len(opened.Manifest.Golden)
+	}
 	if !bytes.Equal(archive, artifact) { // it was completed: zero may be what nobody wrote
 		predicts = predicts && opened.Manifest.Predicted.FilterRate != (release.Interval{})
+		answers = max(0, answers-release.CountGolden([]byte(p.ManifestBody)))
 	}
 	if err == nil {
 		err = believable(opened, predicts)
+	}
+	if err == nil {
+		err = p.confirmed(opened, answers)
 	}
 	if err == nil {
 		archive, err = p.restate(opened, archive)
@@ -75,7 +82,7 @@ func Check(artifact []byte, source release.Source, p Policy, stable string, now 
 	if r = report(archive, source); r.Digest == stable {
 		return r.alreadyLive(source)
 	}
-	r.Passport = passport(opened, r.Passport, now)
+	r.Passport = passport(opened, r.Passport, answers, now)
 	r.Outcome, r.Reason = Admit, Proven
 	r.Sentence = fmt.Sprintf("%d golden vectors reproduced, %d of them from the auction on; ", r.Passport.Golden, opened.Auctions())
 	if predicts {
@@ -83,6 +90,7 @@ func Check(artifact []byte, source release.Source, p Policy, stable string, now 
 	} else {
 		r.Sentence += "no filter rate is predicted"
 	}
+	r.Sentence = strings.Join(append([]string{r.Sentence}, r.Passport.Notes...), ". ")
 	return r
 }
 
@@ -155,10 +163,11 @@ func (r Report) refused(source release.Source, err error) Report {
 }
 
 // passport adds what was measured.
-func passport(opened *release.Release, p release.Passport, now time.Time) release.Passport {
+func passport(opened *release.Release, p release.Passport, answers int, now time.Time) release.Passport {
 	p.Manifest = opened.Manifest
-	p.Format, p.Objective = opened.Model.Format(), opened.Model.Objective()
-	p.Trees, p.Features = opened.Model.Trees(), opened.Features.Len()
+	p.Format, p.Version, p.Objective = opened.Model.Format(), opened.Model.Version(), opened.Model.Objective()
+	p.Trees, p.Trained, p.Features = opened.Model.Trees(), opened.Model.Trained(), opened.Features.Len()
+	p.Answers, p.Notes = &answers, release.Notes(opened.Model, answers)
 	p.MemoryBytes, p.Evaluator = opened.MemoryBytes(), string(opened.Scorer.Allowed())
 	p.Golden = len(opened.Manifest.Golden)
 	p.Predicted, p.Intended = opened.Manifest.Predicted, opened.Manifest.IntendedChange

@@ -229,6 +229,65 @@ func TestAdmitsModelAlone(t *testing.T) {
 	}
 }
 
+// A model that nothing outside has confirmed says so at every glance, and a few
+// answers of its library change that.
+func TestConfirmed(t *testing.T) {
+	manifest, err := json.Marshal(releasetest.Manifest(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	booster := releasetest.Booster(0)
+	newer := bytes.Replace(booster, []byte("[3,2,0]"), []byte("[9,9,0]"), 1)
+	answers := "hour,floor,partner,margin\n2,0.125,1,0.375\n"
+	with := func(b []byte) []byte {
+		return filesOf(t, map[string]string{"xgboost-model": string(b), "predictions.csv": answers})
+	}
+	const nothing, newest = "Nothing outside has confirmed its scores", "XGBoost 9.9 wrote it"
+	for _, tt := range []struct {
+		name     string
+		artifact []byte
+		least    int
+		answers  int
+		want     admit.Outcome
+		says     string
+		notes    int
+	}{
+		{"a release of training", releasetest.Archive(0), 12, 12, admit.Admit, "20.0 % (19.0 to 21.0 %)", 0},
+		{"one with too few", releasetest.Archive(0), 13, 0, admit.Refuse, "12 of its golden vectors hold an answer of its library, min_answers is 13", 0},
+		{"a model alone", booster, 0, 0, admit.Admit, nothing, 1},
+		{"a model alone, where answers are asked for", booster, 1, 0, admit.Refuse, "min_answers is 1; put a few rows", 0},
+		{"a model with an answer", with(booster), 1, 1, admit.Admit, "13 golden vectors reproduced", 0},
+		{"a newer model alone", newer, 0, 0, admit.Refuse, newest + ", of which nothing is proven here", 0},
+		{"a newer model with an answer", with(newer), 0, 1, admit.Admit, newest + ", which is newer", 1},
+		{"a newer release of training", releasetest.Pack(releasetest.Manifest(0), newer), 0, 12, admit.Admit, newest + ", which is newer", 1},
+	} {
+		r := admit.Check(tt.artifact, source(), admit.Policy{ManifestBody: string(manifest), MinAnswers: tt.least}, "", at())
+		if r.Outcome != tt.want || !strings.Contains(r.Sentence, tt.says) || len(r.Passport.Notes) != tt.notes {
+			t.Errorf("%s: %s %s: %s, %q", tt.name, r.Outcome, r.Reason, r.Sentence, r.Passport.Notes)
+		}
+		if r.Outcome == admit.Admit && (r.Passport.Answers == nil || *r.Passport.Answers != tt.answers) {
+			t.Errorf("%s: answers %v", tt.name, r.Passport.Answers)
+		}
+	}
+}
+
+// What a task would take otherwise is written into what is stored.
+func TestChecksWhatTasksLoad(t *testing.T) {
+	weighted := bytes.Replace(releasetest.Booster(0), []byte(`"name":"gbtree"`), []byte(`"name":"gbtree","weight_drop":[1,1,1]`), 1)
+	artifact := releasetest.Pack(releasetest.Manifest(0), weighted) // weights of 1 change no golden vector
+	r := admit.Check(artifact, source(), admit.Policy{}, "", at())
+	opened, err := release.Open(r.Archive)
+	if r.Outcome != admit.Admit || err != nil || opened.Manifest.Reading != model.SecondRules || r.Digest != release.Digest(r.Archive) || r.Digest != r.Passport.Digest || r.Passport.Bytes != int64(len(r.Archive)) {
+		t.Fatalf("%s %s, %v", r.Outcome, r.Sentence, err)
+	}
+	if r.Digest == release.Digest(artifact) {
+		t.Error("the artifact is stored as it came")
+	}
+	if again := admit.Check(artifact, source(), admit.Policy{}, r.Digest, at()); again.Outcome != admit.AlreadyLive {
+		t.Errorf("again: %s %s", again.Outcome, again.Sentence)
+	}
+}
+
 func TestPolicy(t *testing.T) {
 	for _, tt := range []struct {
 		policy admit.Policy

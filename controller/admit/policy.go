@@ -18,6 +18,10 @@ type Policy struct {
 	// those prove that rows are made here as they were in training.
 	MinAuctions int `json:"min_auctions,omitempty" yaml:"min_auctions"`
 
+	// MinAnswers is how many golden vectors must hold an answer of the library
+	// that trained the model. Only those prove that it is read as it was meant.
+	MinAnswers int `json:"min_answers,omitempty" yaml:"min_answers"`
+
 	// Manifest is the path of the manifest for models that come without one,
 	// and ManifestBody what it holds. It is packed into the release.
 	Manifest     string `json:"manifest,omitempty" yaml:"manifest"`
@@ -40,6 +44,7 @@ func (p Policy) Validate() error {
 		{"max_memory_bytes", float64(p.MaxMemoryBytes), 1 << 50},
 		{"min_golden", float64(p.MinGolden), release.MaxGolden},
 		{"min_auctions", float64(p.MinAuctions), release.MaxGolden},
+		{"min_answers", float64(p.MinAnswers), release.MaxGolden},
 		{"min_filter_rate", p.MinFilterRate, 1},
 		{"max_filter_rate", p.MaxFilterRate, 1},
 	} {
@@ -63,6 +68,18 @@ func (p Policy) limits() release.Limits {
 		l.ArchiveBytes = min(l.ArchiveBytes, p.MaxBytes)
 	}
 	return l
+}
+
+// confirmed refuses a release that too few answers of its library confirm.
+func (p Policy) confirmed(r *release.Release, answers int) error {
+	const way = "put a few rows with its library's answers beside the model, as " + release.PredictionsName + ", or let the training script write golden vectors"
+	switch {
+	case answers < p.MinAnswers:
+		return refuse(release.BadGolden, "%d of its golden vectors hold an answer of its library, min_answers is %d; %s", answers, p.MinAnswers, way)
+	case answers == 0 && !r.Model.IsProven():
+		return refuse(release.BadGolden, "XGBoost %s wrote it, of which nothing is proven here, %s is the newest that is; %s", r.Model.Version(), model.NewestProven(), way)
+	}
+	return nil
 }
 
 // within checks an opened release against the bounds; the error is a Refusal.

@@ -139,6 +139,19 @@ func (m *Model) Trees() int {
 // where only those up to the best iteration answer.
 func (m *Model) Trained() int { return m.trained }
 
+// First returns the model of the first n trees, with which it shares them. It
+// has no parts of a model that is an ensemble or has wide leaves: those are
+// returned as they are.
+func (m *Model) First(n int) *Model {
+	if !m.isPlain() || n < 0 || n >= len(m.forest.roots) {
+		return m
+	}
+	other := *m
+	f := &other.forest
+	f.nodes, f.roots, f.depths = f.nodes[:f.roots[n]], f.roots[:n], f.depths[:n/abreast]
+	return &other
+}
+
 // MemoryBytes returns what the model occupies while it is loaded.
 func (m *Model) MemoryBytes() int64 {
 	n := m.forest.bytes() + 256
@@ -385,7 +398,7 @@ func (h *header) understood(trees int, rules Rules) error {
 	case trees == 0:
 		return refuse(Format, "the model has no trees where they should stand, so that every row would score the same; it is a configuration (save_config), or was trained for 0 rounds. Save the trained booster with save_model")
 	case h.unknown != "":
-		return refuse(Format, "the model has the key %.120q, which is not known here and may change what its trees say; save it with XGBoost %d.%d or older, or ask for a newer Sluice", h.unknown, newestMajor, newestMinor)
+		return refuse(Format, "the model has the key %.120q, which is not known here and may change what its trees say; save it with XGBoost %s or older, or ask for a newer Sluice", h.unknown, NewestProven())
 	case len(h.weights.beside) > 0 && len(h.weights.inside) > 0:
 		return refuse(Format, "the model has weights of its trees in two places; save it again")
 	}

@@ -1,6 +1,9 @@
 package model
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Reading says how a file is taken where it can be taken in more than one way.
 // Its zero value is the newest way.
@@ -66,6 +69,9 @@ const (
 	newestMajor = 3
 	newestMinor = 4
 )
+
+// NewestProven returns that version.
+func NewestProven() string { return fmt.Sprintf("%d.%d", newestMajor, newestMinor) }
 
 // IsProven tells whether the file is of no newer version of its library than
 // the fixtures are.

@@ -15,18 +15,27 @@ import (
 )
 
 // ReadModel reads the model of a file: one that a library saved, or an
-// archive that holds one, with or without a manifest. Every error is a Refusal.
-func ReadModel(b []byte) (*model.Model, error) {
+// archive that holds one, with or without a manifest, as admission would take
+// it. Every error is a Refusal.
+func ReadModel(b []byte) (*model.Model, error) { return ReadModelBy(b, model.Reading{}) }
+
+// ReadModelBy is ReadModel in another way.
+func ReadModelBy(b []byte, by model.Reading) (*model.Model, error) {
 	l := DefaultLimits()
 	if !isArchive(b) {
-		return l.readModel(bytes.NewReader(b), int64(len(b)), l.bounds(len(b)))
+		bounds := l.bounds(len(b))
+		bounds.Reading = by
+		return l.readModel(bytes.NewReader(b), int64(len(b)), bounds)
 	}
 	a, err := l.lookThrough(b)
 	if err != nil {
 		return nil, err
 	}
 	manifest, _ := parseManifest(a.manifest) // a broken one names nothing
-	if a.reading.Trees = manifest.Trees; manifest.Model != "" && a.holds(manifest.Model) {
+	if a.reading = by; by.Trees == model.ByRules {
+		a.reading.Trees = manifest.Trees
+	}
+	if manifest.Model != "" && a.holds(manifest.Model) {
 		return a.booster(manifest.Model)
 	}
 	_, m, err := a.only()

@@ -21,6 +21,13 @@ func CheckManifest(manifest []byte) error {
 	return nil
 }
 
+// CountGolden returns the number of golden vectors in a manifest, of which one
+// for models that come without any has no answers.
+func CountGolden(manifest []byte) int {
+	m, _ := parseManifest(manifest)
+	return len(m.Golden)
+}
+
 // Complete packs a manifest beside a model that came without one: a model
 // file alone, or an archive. The digest of the result then holds for both. What
 // has a manifest is returned as it is, and so is what cannot be read: to open
@@ -29,7 +36,8 @@ func CheckManifest(manifest []byte) error {
 // Such a manifest was written before the model, so that its golden vectors
 // cannot hold answers. They are filled in here, rows from their auctions and
 // answers from the model: what every task then proves is that it makes the same
-// rows and answers, not that training gave them.
+// rows and answers, not that training gave them. What predictions.csv beside the
+// model holds comes behind them, and does prove that.
 func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 	m, err := l.readManifest(manifest)
 	if err != nil {
@@ -40,10 +48,10 @@ func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 		return artifact, err
 	}
 	if m.Model = found.name; found.booster != nil {
-		if m.Reading = 0; !found.booster.IsAlike(m.reading()) {
-			m.Reading = model.NewestRules
-		}
-		if err := m.answer(found.booster); err != nil {
+		if err := m.fill(found.booster, found.files[PredictionsName], func(by model.Reading) (*model.Model, error) {
+			other, err := l.lonely(artifact, m.Model, by)
+			return other.booster, err
+		}); err != nil {
 			return nil, err
 		}
 	}
@@ -109,15 +117,28 @@ func known(err error) error {
 	return nil
 }
 
-// answer fills in the golden vectors.
-func (m *Manifest) answer(booster *model.Model) error {
+// fill makes the manifest one of the model. read reads the same in other ways.
+func (m *Manifest) fill(booster *model.Model, predictions []byte, read func(model.Reading) (*model.Model, error)) error {
+	fleets := len(m.Golden)
+	booster, err := m.confirm(booster, predictions, read)
+	if err != nil {
+		return err
+	}
+	if m.Reading = 0; !booster.IsAlike(m.reading()) {
+		m.Reading = model.NewestRules
+	}
+	return m.answer(booster, m.Golden[:fleets])
+}
+
+// answer fills in golden vectors.
+func (m *Manifest) answer(booster *model.Model, golden []Golden) error {
 	features, err := m.Contract.Compile()
 	if err != nil {
 		return refuse(BadContract, "%v", err)
 	}
 	row := make([]float32, features.Len())
-	for i := range m.Golden {
-		g := &m.Golden[i]
+	for i := range golden {
+		g := &golden[i]
 		if len(g.Auction) > 0 {
 			auction, err := g.request(features)
 			if err != nil {
@@ -134,6 +155,37 @@ func (m *Manifest) answer(booster *model.Model) error {
 		}
 	}
 	return nil
+}
+
+// confirm adds the answers of the library, which must be the model's. They decide
+// which trees answer where nothing else does.
+func (m *Manifest) confirm(booster *model.Model, predictions []byte, read func(model.Reading) (*model.Model, error)) (*model.Model, error) {
+	if predictions == nil {
+		return booster, nil
+	}
+	list, err := Predictions(predictions, m.names(), booster.NumFeature())
+	if err != nil {
+		return nil, err
+	}
+	if len(list)+len(m.Golden) > MaxGolden {
+		return nil, refuse(TooLarge, "%s has %d rows and the manifest %d golden vectors, at most %d are read; keep some of them", PredictionsName, len(list), len(m.Golden), MaxGolden)
+	}
+	if err := Differ(list, booster, nil, nil); err != nil {
+		for _, choice := range []model.Choice{model.All, model.Best} {
+			other, failed := read(model.Reading{Trees: choice})
+			if failed == nil && other != nil && m.Trees == model.ByRules && explains(list, other, nil) {
+				m.Trees, booster, err = choice, other, nil
+				break
+			}
+		}
+		if err != nil {
+			return nil, Differ(list, booster, m.names(), OtherWays(booster, read))
+		}
+	}
+	for _, p := range list {
+		m.Golden = append(m.Golden, p.Vector(booster))
+	}
+	return booster, nil
 }
 
 // pointers returns the features with nil for missing.

@@ -40,9 +40,9 @@ func (m *Manifest) checkReading() error {
 
 // settleTrees takes the trees by which all golden margins come out, where the
 // file names fewer than it holds and the manifest leaves open which answer.
-func (r *Release) settleTrees(a *archive) {
+func (r *Release) settleTrees(a *archive) bool {
 	if r.Manifest.Trees != model.ByRules || r.Model.Best() == 0 {
-		return
+		return false
 	}
 	ours, reading := r.Model, a.reading
 	a.reading.Trees = model.All
@@ -51,9 +51,20 @@ func (r *Release) settleTrees(a *archive) {
 	}
 	var err error
 	if r.Model, err = a.booster(r.Manifest.Model); err == nil && r.settleBase() {
-		return
+		return true
 	}
 	r.Model, a.reading = ours, reading
+	return false
+}
+
+// why returns what explains golden margins that do not come out, or nothing.
+func (r *Release) why(a *archive) string {
+	reading := a.reading
+	defer func() { a.reading = reading }()
+	return Likely(r.Manifest.asked(), r.Model, r.Manifest.names(), OtherWays(r.Model, func(by model.Reading) (*model.Model, error) {
+		a.reading = by
+		return a.booster(r.Manifest.Model)
+	}))
 }
 
 // unsaid returns what must be added to the manifest so that tasks take the

@@ -28,6 +28,7 @@ type Release struct {
 
 	manifestBytes int64
 	rules         model.Rules // by which it is taken
+	cause         string      // why golden margins do not come out, as far as admission found out
 	lacks         string      // what the manifest must say for tasks, as JSON (see Restate)
 }
 
@@ -68,8 +69,8 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 	if err := r.agree(); err != nil {
 		return nil, err
 	}
-	if !r.settleBase() && l.Admission {
-		r.settleTrees(a)
+	if !r.settleBase() && l.Admission && !r.settleTrees(a) {
+		r.cause = r.why(a)
 	}
 	r.lacks = r.unsaid(a.reading)
 	r.Scorer = prepare(r.Features, r.Model)
@@ -185,10 +186,18 @@ func (r *Release) proveRow(i int, read func(*feature.Extractor) (feature.Request
 func (r *Release) proveMargins() error {
 	for i, g := range r.Manifest.Golden {
 		if got := r.Model.Margin(g.row()); math.Float32bits(got) != math.Float32bits(g.Margin) {
-			return refuse(BadGolden, "golden vector %d gives the margin %v, in training it gave %v; the features are in another order than the contract says, or the booster is not the one that the manifest was written for", i, got, g.Margin)
+			return refuse(BadGolden, "golden vector %d gives the margin %v, in training it gave %v; %s", i, got, g.Margin, r.causes())
 		}
 	}
 	return nil
+}
+
+// causes are what a person should look at where a margin does not come out.
+func (r *Release) causes() string {
+	if r.cause != "" {
+		return "likely cause, by what was tried: " + r.cause
+	}
+	return "the features are in another order than the contract says, or the booster is not the one that the manifest was written for"
 }
 
 // usualPartners is how many an auction asks about, more or less: what is proven

@@ -14,6 +14,7 @@ export interface Fleet {
   previous: Release | null;
   default: Release | null;
   back: Release | null;
+  candidate: Release | null;
   active: Rollout | null;
   queue: Rollout[];
   last: Rollout | null;
@@ -32,6 +33,7 @@ export interface Release {
   by?: string;
   since?: string;
   admitted_at?: string;
+  notes?: string[];
 }
 
 export interface Passport extends Release {
@@ -42,12 +44,15 @@ export interface Passport extends Release {
   metrics?: Record<string, number>;
   bytes: number;
   format: string;
+  version?: string;
   objective: string;
   evaluator: string;
   trees: number;
+  trained?: number;
   features: number;
   memory_bytes: number;
   golden: number;
+  answers?: number;
   predicted: Interval | null;
   intended_change: Change | null;
 }

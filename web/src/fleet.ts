@@ -3,7 +3,7 @@
 import type { Fleet, Release, Task, TaskCounts, Tasks } from "./api.ts";
 import { h, svg } from "./dom.ts";
 import { clock, count, mebibytes, percent, short, span } from "./format.ts";
-import { button, code } from "./parts.ts";
+import { button, code, notesOf } from "./parts.ts";
 
 export function servingPanel(f: Fleet, now: number): HTMLElement {
   const s = f.stable;
@@ -15,6 +15,7 @@ export function servingPanel(f: Fleet, now: number): HTMLElement {
         h("p", { class: "digest", title: s.digest }, short(s.digest)),
         h("p", {}, "from ", h("b", {}, origin(s))),
         s.since ? h("p", { class: "muted" }, "since ", h("time", { datetime: s.since }, clock(s.since, now)), ` (${span(now - Date.parse(s.since))})`) : null,
+        ...notesOf(s),
       ],
     h("div", { class: "back" },
       button("rollback", "Roll back…", "danger", f.back ? {} : { disabled: "" }),

@@ -1,6 +1,6 @@
 // Small pieces that several panels share.
 
-import type { Outcome, Phase } from "./api.ts";
+import type { Outcome, Phase, Release } from "./api.ts";
 import { h } from "./dom.ts";
 import { clock, short, span, words } from "./format.ts";
 
@@ -48,3 +48,6 @@ export const until = (iso: string, now: number) => {
 
 export const button = (act: string, text: string, kind = "", more: Record<string, string> = {}) =>
   h("button", { type: "button", class: kind, "data-do": act, ...more }, text);
+
+// notesOf are what whoever sees a release should know of it.
+export const notesOf = (r: Release | null): HTMLElement[] => (r?.notes ?? []).map((note) => h("p", { class: "note" }, note));

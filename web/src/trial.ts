@@ -5,7 +5,7 @@ import { h, svg } from "./dom.ts";
 import { clock, count, percent, points, share, span, units, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
-import { ago, badge, button, code, tone, until } from "./parts.ts";
+import { ago, badge, button, code, notesOf, tone, until } from "./parts.ts";
 
 export function trialPanel(f: Fleet, now: number): HTMLElement {
   const r = f.active;
@@ -25,6 +25,7 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
       r.verdict ? verdictBadge(r.verdict) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
     h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
+    notesOf(f.candidate),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now) : null,
     nextList(f, r, now));
 }

@@ -192,6 +192,7 @@ var until = (iso, now2) => {
   return h("time", { datetime: iso, title: iso }, left > 0 ? `${clock(iso, now2)}, in ${span(left)}` : "now");
 };
 var button = (act2, text, kind = "", more2 = {}) => h("button", { type: "button", class: kind, "data-do": act2, ...more2 }, text);
+var notesOf = (r) => (r?.notes ?? []).map((note) => h("p", { class: "note" }, note));
 
 // src/fleet.ts
 function servingPanel(f, now2) {
@@ -203,7 +204,8 @@ function servingPanel(f, now2) {
     s === null ? h("p", { class: "digest none" }, "nothing yet") : [
       h("p", { class: "digest", title: s.digest }, short(s.digest)),
       h("p", {}, "from ", h("b", {}, origin(s))),
-      s.since ? h("p", { class: "muted" }, "since ", h("time", { datetime: s.since }, clock(s.since, now2)), ` (${span(now2 - Date.parse(s.since))})`) : null
+      s.since ? h("p", { class: "muted" }, "since ", h("time", { datetime: s.since }, clock(s.since, now2)), ` (${span(now2 - Date.parse(s.since))})`) : null,
+      ...notesOf(s)
     ],
     h(
       "div",
@@ -751,6 +753,7 @@ function trialPanel(f, now2) {
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now2) }, span(now2 - Date.parse(r.since))))
     ),
     h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
+    notesOf(f.candidate),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now2) : null,
     nextList(f, r, now2)
   );

@@ -1,0 +1,201 @@
+package release
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/sluicehq/sluice/inference/model"
+)
+
+// A model that answers otherwise than in training does so for a reason, and the
+// usual ones can be tried: one that explains every answer is named.
+
+// Likely returns what explains the answers that a library gave for rows, where
+// the model gives others, or nothing. others are the same file, read in other
+// ways.
+func Likely(list []Prediction, m *model.Model, names []string, others []Taken) string {
+	for _, other := range others {
+		if explains(list, other.Model, nil) {
+			return all(list) + other.Explains
+		}
+	}
+	for n := range m.Trees() {
+		if n > 0 && explains(list, m.First(n), nil) {
+			return all(list) + fmt.Sprintf("those of its first %d of %d trees: another number of trees answered in training; save the booster that answered, cut to them", n, m.Trees())
+		}
+	}
+	for _, change := range changes(m.NumFeature(), names) {
+		if explains(list, m, change.do) {
+			return all(list) + change.says
+		}
+	}
+	return likelyAnswers(list, m)
+}
+
+func all(list []Prediction) string { return fmt.Sprintf("all %d answers are ", len(list)) }
+
+// Taken is a file as it is read in another way, and what it means if that is
+// how the library took it.
+type Taken struct {
+	Model    *model.Model
+	Explains string
+}
+
+// OtherWays reads a file as its library may have taken it, where a model was
+// read of it.
+func OtherWays(m *model.Model, read func(model.Reading) (*model.Model, error)) (others []Taken) {
+	for _, way := range []struct {
+		by   model.Reading
+		says string
+	}{
+		{model.Reading{Trees: model.All}, `those of all its trees; write "trees": "all" in the manifest`},
+		{model.Reading{Trees: model.Best}, `those of the trees up to its best iteration; write "trees": "best" in the manifest`},
+		{model.Reading{Rules: model.FirstRules}, "those of its trees without their weights; ask with the library that wrote the file"},
+	} {
+		if m.IsAlike(way.by) {
+			continue
+		}
+		if other, err := read(way.by); err == nil && other != nil {
+			others = append(others, Taken{other, way.says})
+		}
+	}
+	return others
+}
+
+// change is something done to rows before they are asked.
+type change struct {
+	says string
+	do   func(row []*float32)
+}
+
+// most features of which all pairs are exchanged.
+const mostExchanged = 64
+
+func changes(features int, names []string) []change {
+	name := func(f int) string {
+		if f < len(names) {
+			return strconv.Quote(names[f])
+		}
+		return strconv.Itoa(f)
+	}
+	list := []change{
+		{"those of rows in which zeros are missing: training took 0 for a missing value (missing=0); let the contract leave out zeros, or train with NaN", zerosMissing},
+		{"those of rows in which missing values are zeros: training filled them in; train with NaN, or give the features a default of 0", missingZeros},
+		{"those of the columns in reverse order; write the contract in the order of training", slices.Reverse[[]*float32]},
+	}
+	if order := alphabetical(names, features); order != nil {
+		list = append(list, change{"those of the columns sorted by name; write the contract in the order of training", func(row []*float32) { reorder(row, order) }})
+	}
+	for a := range min(features, mostExchanged) {
+		for b := range a {
+			says := fmt.Sprintf("those of the columns with %s and %s exchanged; write the contract in the order of training", name(b), name(a))
+			list = append(list, change{says, func(row []*float32) { row[a], row[b] = row[b], row[a] }})
+		}
+	}
+	return list
+}
+
+func zerosMissing(row []*float32) {
+	for i, v := range row {
+		if v != nil && *v == 0 {
+			row[i] = nil
+		}
+	}
+}
+
+func missingZeros(row []*float32) {
+	for i, v := range row {
+		if v == nil {
+			row[i] = new(float32)
+		}
+	}
+}
+
+// alphabetical returns where the columns go when they are sorted by name.
+func alphabetical(names []string, features int) []int {
+	if len(names) != features {
+		return nil
+	}
+	order := make([]int, features)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if names[a] < names[b] {
+			return -1
+		}
+		return 1
+	})
+	return order
+}
+
+func reorder(row []*float32, order []int) {
+	was := slices.Clone(row)
+	for to, from := range order {
+		row[to] = was[from]
+	}
+}
+
+// explains tells whether a model gives all answers once the rows are changed.
+func explains(list []Prediction, m *model.Model, change func([]*float32)) bool {
+	for _, p := range list {
+		if change != nil {
+			p.Features = slices.Clone(p.Features)
+			change(p.Features)
+		}
+		if !p.Agrees(m) {
+			return false
+		}
+	}
+	return true
+}
+
+// likelyAnswers looks at the answers themselves.
+func likelyAnswers(list []Prediction, m *model.Model) string {
+	turned := slices.Clone(list)
+	for i := range turned {
+		turned[i].Margin = !turned[i].Margin
+	}
+	switch {
+	case explains(turned, m, nil) && list[0].Margin:
+		return all(list) + "scores, where margins should stand; ask the library for its margins (output_margin=True)"
+	case explains(turned, m, nil):
+		return all(list) + "margins, where scores should stand; name the column margin"
+	case list[0].Margin && shifted(list, m):
+		return all(list) + "off by the same: another base score or base margin was given in training; train with the base_score that is saved"
+	}
+	return ""
+}
+
+// shifted tells whether all answers are the model's and one and the same number.
+func shifted(list []Prediction, m *model.Model) bool {
+	least, most := 0.0, 0.0
+	for i, p := range list {
+		given, _ := strconv.ParseFloat(p.Answer, 64)
+		g := Golden{Features: p.Features}
+		off := given - float64(m.Margin(g.row()))
+		if i == 0 {
+			least, most = off, off
+		}
+		least, most = min(least, off), max(most, off)
+	}
+	return len(list) > 1 && most-least < 1e-5*max(1, most, -least)
+}
+
+// asked are golden vectors as predictions of margins.
+func (m *Manifest) asked() []Prediction {
+	list := make([]Prediction, len(m.Golden))
+	for i, g := range m.Golden {
+		list[i] = Prediction{Features: g.Features, Margin: true, Answer: strconv.FormatFloat(float64(g.Margin), 'g', -1, 32)}
+	}
+	return list
+}
+
+func (m *Manifest) names() []string {
+	names := make([]string, len(m.Contract.Features))
+	for i, f := range m.Contract.Features {
+		names[i] = f.Name
+	}
+	return names
+}

@@ -1,0 +1,195 @@
+package release
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sluicehq/sluice/inference/model"
+)
+
+// PredictionsName is the file beside a model without a manifest that holds a
+// few answers of the library that trained it.
+const PredictionsName = "predictions.csv"
+
+// Prediction is a row and what a library answered for it.
+type Prediction struct {
+	Features []*float32
+	Margin   bool   // the answer is a margin, else a score
+	Answer   string // as it was written, for its digits tell how exact it is
+}
+
+// Predictions reads CSV: a column a feature and then the answer. A first row
+// names the columns, in any order; the answer is called score, prediction or
+// margin. Without one they stand in the order of the model, and the answer is a
+// score. An empty cell is missing. The error is a Refusal.
+func Predictions(b []byte, names []string, features int) ([]Prediction, error) {
+	rows := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))))
+	rows.FieldsPerRecord, rows.ReuseRecord, rows.TrimLeadingSpace = features+1, true, true
+	if len(names) != features {
+		names = nil
+	}
+	columns := columns{at: make([]int, features), answer: features}
+	for i := range columns.at {
+		columns.at[i] = i
+	}
+	var list []Prediction
+	for line := 1; ; line++ {
+		cells, err := rows.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return list, nil
+		case errors.Is(err, csv.ErrFieldCount):
+			return nil, refuse(BadGolden, "row %d of %s has %d cells, want %d features and an answer", line, PredictionsName, len(cells), features)
+		case err != nil:
+			return nil, refuse(BadGolden, "%s cannot be read: %v", PredictionsName, err)
+		case len(list) == MaxGolden:
+			return nil, refuse(TooLarge, "%s has more than %d rows; keep some of them", PredictionsName, MaxGolden)
+		}
+		if line == 1 && !slices.ContainsFunc(cells, isNumber) {
+			if columns, err = named(cells, names); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		p, err := columns.read(cells)
+		if err != nil {
+			return nil, refuse(BadGolden, "row %d of %s: %v", line, PredictionsName, err)
+		}
+		list = append(list, p)
+	}
+}
+
+// columns says where in a row things stand.
+type columns struct {
+	at     []int // of features
+	answer int
+	margin bool
+}
+
+// named reads a first row.
+func named(cells, names []string) (columns, error) {
+	c := columns{at: slices.Repeat([]int{-1}, len(cells)-1), answer: -1}
+	place := 0
+	for i, cell := range cells {
+		switch name := strings.TrimSpace(cell); {
+		case slices.Contains([]string{"score", "prediction", "margin"}, strings.ToLower(name)) && !slices.Contains(names, name) && c.answer < 0:
+			c.answer, c.margin = i, strings.EqualFold(name, "margin")
+		case len(names) == 0 && place < len(c.at): // the model does not name its features
+			c.at[place] = i
+			place++
+		default:
+			f := slices.Index(names, name)
+			if f < 0 {
+				return c, refuse(BadGolden, "%s has a column %.60q, which is no feature of the model; name the answer score or margin", PredictionsName, name)
+			}
+			c.at[f] = i
+			place++
+		}
+	}
+	if c.answer < 0 || place != len(c.at) {
+		return c, refuse(BadGolden, "%s has no column score or margin among its %d; name the answer of the library so", PredictionsName, len(cells))
+	}
+	if slices.Contains(c.at, -1) {
+		return c, refuse(BadGolden, "%s names a column twice; name each feature once", PredictionsName)
+	}
+	return c, nil
+}
+
+func isNumber(cell string) bool {
+	_, err := strconv.ParseFloat(strings.TrimSpace(cell), 32)
+	return err == nil
+}
+
+func (c columns) read(cells []string) (Prediction, error) {
+	p := Prediction{Features: make([]*float32, len(c.at)), Margin: c.margin, Answer: strings.TrimSpace(cells[c.answer])}
+	for f, at := range c.at {
+		cell := strings.TrimSpace(cells[at])
+		if cell == "" || strings.EqualFold(cell, "nan") {
+			continue
+		}
+		v, err := strconv.ParseFloat(cell, 32)
+		if err != nil && !errors.Is(err, strconv.ErrRange) || v != v {
+			return p, fmt.Errorf("%.40q is no number; leave a cell empty where it is missing", cell)
+		}
+		narrow := float32(v)
+		p.Features[f] = &narrow
+	}
+	if v, err := strconv.ParseFloat(p.Answer, 32); err != nil || v != v || math.IsInf(v, 0) {
+		return p, fmt.Errorf("the answer is %.40q, want a finite number", p.Answer)
+	}
+	return p, nil
+}
+
+// Agrees tells whether a model answers so, to the digits that were written.
+func (p *Prediction) Agrees(m *model.Model) bool {
+	g := Golden{Features: p.Features}
+	ours := m.Score(g.row())
+	if p.Margin {
+		ours = m.Margin(g.row())
+	}
+	return sameDigits(ours, p.Answer)
+}
+
+// leastDigits is how many digits an answer must have, unless it is exact.
+const leastDigits = 5
+
+// sameDigits tells whether a number is the one that was written, or would be
+// written so.
+func sameDigits(v float32, written string) bool {
+	theirs, _ := strconv.ParseFloat(written, 64)
+	if ulps(v, float32(theirs)) <= 1 {
+		return true
+	}
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(written), "e")
+	_, decimals, _ := strings.Cut(mantissa, ".")
+	power, _ := strconv.Atoi(exponent)
+	digits := len(strings.TrimLeft(strings.NewReplacer("-", "", "+", "", ".", "").Replace(mantissa), "0"))
+	unit := math.Pow10(power - len(decimals))
+	return digits >= leastDigits && math.Abs(float64(v)-theirs) <= unit/2*(1+1e-6)
+}
+
+// Vector makes a golden vector of a prediction with which the model agrees.
+func (p *Prediction) Vector(m *model.Model) Golden {
+	g := Golden{Features: p.Features}
+	g.Margin, g.Score = m.Margin(g.row()), m.Score(g.row())
+	return g
+}
+
+// Differ says how a model differs from what its library answered, and why as
+// far as that can be found out, or nothing where it does not. The error is a
+// Refusal.
+func Differ(list []Prediction, m *model.Model, names []string, others []Taken) error {
+	wrong, first := 0, -1
+	for i := range list {
+		if !list[i].Agrees(m) {
+			if wrong++; first < 0 {
+				first = i
+			}
+		}
+	}
+	if wrong == 0 {
+		return nil
+	}
+	g := Golden{Features: list[first].Features}
+	what, ours := "score", m.Score(g.row())
+	if list[first].Margin {
+		what, ours = "margin", m.Margin(g.row())
+	}
+	return refuse(BadGolden, "%d of %d answers of its library differ: for row %d it gave the %s %.40s, here it is %v%s",
+		wrong, len(list), first+1, what, list[first].Answer, ours, because(Likely(list, m, names, others)))
+}
+
+// because is a cause behind what it caused.
+func because(cause string) string {
+	if cause == "" {
+		return "; no usual cause explains all of them: was it this very file that answered?"
+	}
+	return ". Likely cause, by what was tried: " + cause
+}
