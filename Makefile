@@ -15,11 +15,12 @@ STEPS    ?= 2000
 NIGHTS   ?= 20s
 TIMES    ?= 200
 SIMULATE ?= middle
+SECONDS_EACH ?= 60
 PYTHON   ?= python3
 OTHERS   := $(TOOLS)/others/bin/python
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v $(or $(CC),cc) >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race fuzz bench lint generate verify models clean interop soak recovery nights faults mutants gremlins bench-check bench-scale simulate
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak recovery nights faults mutants gremlins bench-check bench-scale simulate
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -32,6 +33,9 @@ demo: build ## watch Sluice do what it is for, on this machine; Ctrl-C ends it
 
 test: ## run every test
 	$(GO) test ./...
+
+arm64: ## run the tests of scoring and of the judge as arm64 programs, under qemu-user
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -timeout 30m -exec qemu-aarch64 ./inference/model ./inference/feature ./inference/release ./controller/judge ./controller/tally
 
 race: ## run every test under the race detector
 	$(GO) test -race ./...
@@ -110,6 +114,9 @@ verify: ## fail when what is generated is not what is committed
 
 models: build ## train the demo's models again, with real XGBoost in a virtual environment
 	deploy/sagemaker/models.sh
+
+models-fuzz: build ## compare random models of real libraries with Sluice, bit for bit, SECONDS_EACH (60) of each version; SEED=n begins elsewhere
+	SECONDS_EACH=$(SECONDS_EACH) $(if $(filter-out 0,$(SEED)),SEED=$(SEED)) deploy/sagemaker/models-fuzz.sh
 
 clean: ## remove what was built
 	rm -rf bin .tools .venv .clients

@@ -59,6 +59,10 @@ func mutants() []mutant {
 			"if err := r.proveRows(); err != nil {", "if err := r.proveMargins(); err != nil {", "inference:TestServesOnlyProven",
 		},
 		{
+			2, "a release is read by today's rules, and not by those of its admission", "inference/release/reading.go",
+			"if l.Admission {", "if l.Admission || m.Reading == 0 {", "TestAdmittedLoadForEver",
+		},
+		{
 			2, "whatever stands on the shelf is taken", "inference/loader.go",
 			"return s.arm.digest == digest })\n\tif at >= 0 && !fresh", "return len(s.arm.digest) == len(digest) })\n\tif at >= 0 && !fresh", "TestServesOnlyProven",
 		},

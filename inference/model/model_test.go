@@ -521,6 +521,10 @@ func FuzzParse(f *testing.F) {
 		for i := range row {
 			row[i] = math.Float32frombits([]uint32{x0, x1}[i%2])
 		}
+		first, other := Bounds{Reading: Reading{Rules: FirstRules}}.Read(bytes.NewReader(b), int64(len(b)))
+		if m.IsAlike(Reading{Rules: FirstRules}) && (other != nil || !sameBits(first.Margin(row), m.Margin(row))) {
+			t.Fatalf("by the first rules, said to be alike: %v", other)
+		}
 		got, want := m.Margin(row), m.naive(row)
 		if math.Float32bits(got) != math.Float32bits(want) && (got == got || want == want) {
 			t.Fatalf("margin %v, a plain walk gives %v", got, want)
