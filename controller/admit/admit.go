@@ -59,23 +59,15 @@ func Check(artifact []byte, source release.Source, p Policy, stable string, now 
 		return r.refused(source, incomplete)
 	}
 	opened, err := p.open(archive)
-	predicts, answers := err == nil && opened.Predicts, 0
-	if err == nil {
-		answers = len(opened.Manifest.Golden)
+	if err != nil {
+		return r.refused(source, err)
 	}
+	predicts, answers := opened.Predicts, len(opened.Manifest.Golden)
 	if !bytes.Equal(archive, artifact) { // it was completed: zero may be what nobody wrote
 		predicts = predicts && opened.Manifest.Predicted.FilterRate != (release.Interval{})
 		answers = max(0, answers-release.CountGolden([]byte(p.ManifestBody)))
 	}
-	if err == nil {
-		err = believable(opened, predicts)
-	}
-	if err == nil {
-		err = p.confirmed(opened, answers)
-	}
-	if err == nil {
-		archive, err = p.restate(opened, archive)
-	}
+	archive, err = p.believe(opened, archive, predicts, answers)
 	if err != nil {
 		return r.refused(source, err)
 	}
@@ -83,15 +75,31 @@ func Check(artifact []byte, source release.Source, p Policy, stable string, now 
 		return r.alreadyLive(source)
 	}
 	r.Passport = passport(opened, r.Passport, answers, now)
-	r.Outcome, r.Reason = Admit, Proven
-	r.Sentence = fmt.Sprintf("%d golden vectors reproduced, %d of them from the auction on; ", r.Passport.Golden, opened.Auctions())
-	if predicts {
-		r.Sentence += "predicted filter rate " + rate(r.Passport.Predicted.FilterRate)
-	} else {
-		r.Sentence += "no filter rate is predicted"
-	}
-	r.Sentence = strings.Join(append([]string{r.Sentence}, r.Passport.Notes...), ". ")
+	r.Outcome, r.Reason, r.Sentence = Admit, Proven, proven(opened, predicts, r.Passport.Notes)
 	return r
+}
+
+// believe refuses a proven release whose claims or reading nobody should
+// believe, and returns the archive as tasks must have it.
+func (p Policy) believe(opened *release.Release, archive []byte, predicts bool, answers int) ([]byte, error) {
+	if err := believable(opened, predicts); err != nil {
+		return nil, err
+	}
+	if err := p.confirmed(opened, answers); err != nil {
+		return nil, err
+	}
+	return p.restate(opened, archive)
+}
+
+// proven is the sentence about a release that may be tried.
+func proven(opened *release.Release, predicts bool, notes []string) string {
+	sentence := fmt.Sprintf("%d golden vectors reproduced, %d of them from the auction on; ", len(opened.Manifest.Golden), opened.Auctions())
+	if predicts {
+		sentence += "predicted filter rate " + rate(opened.Manifest.Predicted.FilterRate)
+	} else {
+		sentence += "no filter rate is predicted"
+	}
+	return strings.Join(append([]string{sentence}, notes...), ". ")
 }
 
 // report begins one about an archive.
