@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
@@ -49,7 +50,11 @@ func inspect(out io.Writer, file string) error {
 	}
 	_, err = fmt.Fprintf(out, "format     %s\nversion    %s\nobjective  %s\ntrees      %s\nfeatures   %s\nmemory     %d bytes\nevaluator  %s\n",
 		m.Format(), version, m.Objective(), trees, features, m.MemoryBytes(), m.Evaluator())
-	for _, note := range release.Notes(m, -1) {
+	answers := 0
+	if b, failed := os.ReadFile(file); failed == nil && release.HasAnswers(b) {
+		answers = -1 // how many does not matter
+	}
+	for _, note := range release.Notes(m, answers) {
 		if err == nil {
 			_, err = fmt.Fprintf(out, "note       %s\n", note)
 		}

@@ -122,6 +122,7 @@ func TestInspect(t *testing.T) {
 		{fixtures + "vlightgbm4.6.0-cats.txt", "lightgbm-text\nversion    v4\nobjective  binary\n"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "evaluator  masks\n"},
 		{"../local/demo/models/baseline.tar.gz", "trees      60\n"},
+		{fixtures + "vlightgbm4.6.0-cats.txt", "note       Nothing outside has confirmed its scores"},
 		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
 		{"nowhere", "no such file"},
 	} {
@@ -132,6 +133,9 @@ func TestInspect(t *testing.T) {
 		if !strings.Contains(said, tt.says) {
 			t.Errorf("%s: %s", tt.file, said)
 		}
+	}
+	if said, err := run(t, "inspect", "../local/demo/models/baseline.tar.gz"); err != nil || strings.Contains(said, "note") {
+		t.Errorf("a release of training: %v: %s", err, said)
 	}
 	if _, err := run(t, "inspect"); err == nil || !strings.Contains(err.Error(), "no file") {
 		t.Errorf("without a file: %v", err)

@@ -100,6 +100,16 @@ func (a *archive) noModel(refused map[string]Refusal) error {
 		DefaultModel, listed(a.sizes), ManifestName, why)
 }
 
+// HasAnswers tells whether a file that ReadModel reads has answers of its
+// library beside the model, in a manifest or as predictions.csv.
+func HasAnswers(b []byte) bool {
+	a, err := DefaultLimits().lookThrough(b)
+	if err != nil {
+		return false
+	}
+	return CountGolden(a.manifest) > 0 || a.sizes[PredictionsName] > 0
+}
+
 // booster reads the model of that name. Where there is none, the folds of a
 // k-fold training are named after it: xgboost-model-0, -1 and so on.
 func (a *archive) booster(name string) (*model.Model, error) {

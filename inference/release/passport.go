@@ -49,7 +49,7 @@ type Source struct {
 // is not the question.
 func Notes(m *model.Model, answers int) (notes []string) {
 	if answers == 0 {
-		notes = append(notes, "Nothing outside has confirmed its scores: all golden answers are Sluice's own. A few of its library's beside the model, as "+PredictionsName+", would.")
+		notes = append(notes, "Nothing outside has confirmed its scores: there are no answers but Sluice's own. A few of its library's beside the model, as "+PredictionsName+", would.")
 	}
 	switch best := m.Best(); {
 	case best == 0:
