@@ -197,7 +197,7 @@ def thresholds_xgboost(booster):
     return found
 
 
-def files_xgboost(booster, stem, categorical):
+def files_xgboost(booster, stem, categorical, protocol):
     if VERSION < (1, 0):
         endings = ["bin"]
     elif VERSION < (1, 6):
@@ -215,9 +215,13 @@ def files_xgboost(booster, stem, categorical):
             yield path, loaded
     path = stem + ".pkl"
     with open(path, "wb") as f:
-        pickle.dump(booster, f, protocol=int(np.random.RandomState(len(stem)).randint(2, 5)))
+        pickle.dump(booster, f, protocol=protocol)
     with open(path, "rb") as f:
-        yield path, pickle.load(f)
+        loaded = pickle.load(f)
+    if loaded.get_dump():  # after a refresh, versions before 1.3 forget all trees when they load a pickle
+        yield path, loaded
+    else:
+        os.remove(path)
 
 
 def margins_xgboost(booster, rows, types):
@@ -230,6 +234,7 @@ def margins_xgboost(booster, rows, types):
         ask["ntree_limit"] = getattr(booster, "best_ntree_limit", 0) or 0
     if VERSION < (1, 0):
         kind["feature_names"] = booster.feature_names
+        ask["ntree_limit"] = ask["ntree_limit"] or 1 << 20  # asked for all, dart drops trees at random
     return booster.predict(xgb.DMatrix(rows, **kind), **ask)
 
 
@@ -239,7 +244,7 @@ def one_xgboost(d, stem):
     y = labels_of(d, x, kind == "p", kind == "b")
     booster, types = train_xgboost(d, x, p, y)
     rows = questions(d, x, {} if types else thresholds_xgboost(booster))
-    return p, rows, ((path, margins_xgboost(loaded, rows, types)) for path, loaded in files_xgboost(booster, stem, bool(types)))
+    return p, rows, ((path, margins_xgboost(loaded, rows, types)) for path, loaded in files_xgboost(booster, stem, bool(types), int(d.of(2, 3, 4))))
 
 
 # --- LightGBM

@@ -27,6 +27,7 @@ func TestRefusesPickles(t *testing.T) {
 		{"Booster called", "\x80\x02cxgboost.core\nBooster\n)R.", "as no model does"},
 		{"encode called oddly", "\x80\x02c_codecs\nencode\nX\x02\x00\x00\x00idX\x03\x00\x00\x00hex\x86R.", "as no model does"},
 		{"bytearray of a number", "\x80\x02c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "as no model does"},
+		{"bytearray of a text by another code", "\x80\x02c__builtin__\nbytearray\nX\x02\x00\x00\x00idX\x05\x00\x00\x00utf-8\x86R.", "as no model does"},
 		{"bytearray as an object", "\x80\x02c__builtin__\nbytearray\n)\x81}b.", `"builtins.bytearray"`},
 		{"a persistent id", "\x80\x02X\x01\x00\x00\x00aQ.", "instruction 0x51"},
 		{"an extension", "\x80\x02\x82\x01.", "instruction 0x82"},
