@@ -314,6 +314,19 @@ func TestReadsEditedTexts(t *testing.T) {
 	}
 }
 
+// A binary model without a magic number begins with its base score, whatever
+// the bytes of that look like.
+func TestBaseScoreLooksLikeAnything(t *testing.T) {
+	whole := read(t, "testdata/v0.90-base.bin")
+	for _, begins := range []string{"{", "{i", "{\"", "\x80\x02", "\x80\x04", "(c", "bs", "x\x9c"} {
+		b := append([]byte(begins), whole[len(begins):]...)
+		m, err := Parse(b)
+		if err != nil || m.Format() != "xgboost-binary" || m.Trees() != 7 {
+			t.Errorf("%q: %v", begins, err)
+		}
+	}
+}
+
 // A prefix of a model is a torn model, wherever it ends, except where it is
 // too short to be told from noise.
 func TestTornEverywhere(t *testing.T) {

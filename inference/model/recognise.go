@@ -18,7 +18,7 @@ func recognise(b []byte) (reader, error) {
 	switch {
 	case len(b) == 0 || len(b) < len(binf) && bytes.HasPrefix([]byte(binf), b):
 		return nil, torn(int64(len(b)))
-	case bytes.HasPrefix(b, []byte(binf)):
+	case bytes.HasPrefix(b, []byte(binf)), isBinary(b): // before all else, as its base score may begin with any bytes
 		return readBinary, nil
 	case b[0] == '{' && len(b) == 1:
 		return nil, torn(int64(len(b)))
@@ -29,8 +29,6 @@ func recognise(b []byte) (reader, error) {
 			return nil, other.refused()
 		}
 		return readJSON, nil
-	case isBinary(b):
-		return readBinary, nil
 	case IsPickle(b) && b[0] == 0x80 && b[1] >= 2:
 		return readPickle, nil
 	case IsPickle(b):
