@@ -69,13 +69,13 @@ func (b Bounds) Read(r io.Reader, size int64) (*Model, error) {
 		return nil, refuse(TooLarge, "the model has %d bytes, at most %d are read; train fewer or shallower trees", size, MaxBytes)
 	}
 	c := newCursor(r, size, b)
-	head := c.head(recognisable)
+	head := c.head(Recognisable)
 	if c.err != nil {
 		return nil, c.err
 	}
-	if bytes.HasPrefix(head, []byte(byteOrderMark)) { // which editors put in front of texts
+	if bytes.HasPrefix(head, []byte(byteOrderMark)) && !IsBinary(head) { // which editors put in front of texts
 		c.skip(uint64(len(byteOrderMark)))
-		head = c.head(recognisable)
+		head = c.head(Recognisable)
 	}
 	trees := builder{most: b.Trees, mostOf: b.TreesOf}
 	if isLightGBM(head) {

@@ -318,7 +318,7 @@ func TestReadsEditedTexts(t *testing.T) {
 // the bytes of that look like.
 func TestBaseScoreLooksLikeAnything(t *testing.T) {
 	whole := read(t, "testdata/v0.90-base.bin")
-	for _, begins := range []string{"{", "{i", "{\"", "\x80\x02", "\x80\x04", "(c", "bs", "x\x9c"} {
+	for _, begins := range []string{"{", "{i", "{\"", "\x80\x02", "\x80\x04", "(c", "bs", "x\x9c", byteOrderMark + "\x3e"} {
 		b := append([]byte(begins), whole[len(begins):]...)
 		m, err := Parse(b)
 		if err != nil || m.Format() != "xgboost-binary" || m.Trees() != 7 {

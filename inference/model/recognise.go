@@ -9,16 +9,16 @@ import (
 // reader reads one format: it adds the trees and returns the rest.
 type reader func(c *cursor, trees *builder) (header, error)
 
-// recognisable is how much of a file is looked at to recognise it.
-const recognisable = 512
+// Recognisable is how much of a file is looked at to recognise it.
+const Recognisable = 512
 
 // recognise returns what reads a file that begins with b, all of it where it
-// has less than recognisable bytes.
+// has less than Recognisable bytes.
 func recognise(b []byte) (reader, error) {
 	switch {
 	case len(b) == 0 || len(b) < len(binf) && bytes.HasPrefix([]byte(binf), b):
 		return nil, torn(int64(len(b)))
-	case bytes.HasPrefix(b, []byte(binf)), isBinary(b): // before all else, as its base score may begin with any bytes
+	case bytes.HasPrefix(b, []byte(binf)), IsBinary(b): // before all else, as its base score may begin with any bytes
 		return readBinary, nil
 	case b[0] == '{' && len(b) == 1:
 		return nil, torn(int64(len(b)))
@@ -45,10 +45,10 @@ func isLightGBM(b []byte) bool {
 	return len(b) >= len("tree\n") && bytes.HasPrefix(b, []byte(lightgbmMagic)[:min(len(b), len(lightgbmMagic))])
 }
 
-// isBinary tells whether b begins as XGBoost's binary format without the
+// IsBinary tells whether b begins as XGBoost's binary format without the
 // leading "binf", which 0.90 to 1.1 leave out. There is no magic number, so
 // every field is looked at, as far as the bytes go.
-func isBinary(b []byte) bool {
+func IsBinary(b []byte) bool {
 	const fields = 20
 	if len(b) < fields {
 		return false

@@ -596,6 +596,21 @@ func TestReadsPackedModels(t *testing.T) {
 	}
 }
 
+// A model of XGBoost's oldest format begins with its base score, and is neither
+// packed nor an archive, whatever the bytes of that look like.
+func TestBaseScoreLooksPacked(t *testing.T) {
+	whole, err := os.ReadFile("../model/testdata/v0.90-base.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, begins := range []string{"x\x9c", "x\xda", "BZh", "\x1f\x8b", "\x1f\x8b\x08"} {
+		m, err := release.ReadModel(append([]byte(begins), whole[len(begins):]...))
+		if err != nil || m.Format() != "xgboost-binary" || m.Trees() != 7 {
+			t.Errorf("%q: %v", begins, err)
+		}
+	}
+}
+
 // sameAsLibrary holds the margins of a model against those of its library.
 func sameAsLibrary(t *testing.T, m *model.Model, path string) {
 	t.Helper()

@@ -21,6 +21,8 @@ import (
 // needs to.
 func packing(head []byte) func(io.Reader) (io.Reader, error) {
 	switch {
+	case model.IsBinary(head): // which may begin with any bytes
+		return nil
 	case bytes.HasPrefix(head, []byte(gzipMagic)):
 		return func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }
 	case len(head) >= 2 && head[0] == 'x' && (int(head[0])<<8|int(head[1]))%31 == 0: // a window of 32 KiB, as everybody has it
@@ -35,7 +37,7 @@ func packing(head []byte) func(io.Reader) (io.Reader, error) {
 // twice, so that its length is known before it is believed.
 func (l Limits) readModel(from io.Reader, size int64, bounds model.Bounds) (*model.Model, error) {
 	in := bufio.NewReader(from)
-	head, _ := in.Peek(3) // a file that ends before is told as torn below
+	head, _ := in.Peek(model.Recognisable) // a file that ends before is told as torn below
 	unpack := packing(head)
 	if unpack == nil {
 		return bounds.Read(in, size)
@@ -77,6 +79,9 @@ const blockBytes = 512 // of a tar
 // isArchive tells whether b is a tar, packed or not. Where too little has come
 // to tell, it is taken for one.
 func isArchive(b []byte) bool {
+	if model.IsBinary(b) {
+		return false
+	}
 	if !bytes.HasPrefix(b, []byte(gzipMagic)) {
 		return len(b) >= blockBytes && isTar(b[:blockBytes]) && b[0] != 0
 	}
