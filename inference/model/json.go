@@ -75,7 +75,7 @@ func readJSON(c *cursor, trees *builder) (header, error) {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return header{}, torn(c.size)
 	}
-	return header{}, refuse(Format, "the model is broken JSON (%v); save it again, as UBJSON if it holds Infinity, for which JSON has no word", err)
+	return header{}, refuse(Format, "the model is broken JSON (%v); save it again", err)
 }
 
 // jsonReader reads a document by its keys.
@@ -257,8 +257,9 @@ func (j *jsonReader) end() error {
 	}
 }
 
-// plainJSON passes a file on with null for the NaN that XGBoost has in place of
-// thresholds of categorical splits.
+// plainJSON passes a file on with words of JSON for those that XGBoost has for
+// what is no number: NaN in place of thresholds of categorical splits, and
+// infinities.
 type plainJSON struct {
 	*cursor
 	quoted, escaped bool
@@ -273,12 +274,8 @@ func (p *plainJSON) Read(to []byte) (int, error) {
 			n = copy(to, p.take(uint64(n)))
 			return n, p.err
 		}
-		if word := string(p.head(len(nan))); word == nan {
-			p.word = "null"
-		} else {
-			p.word = word[:min(len(word), 1)]
-		}
-		p.skip(uint64(min(len(nan), 3*len(p.word))))
+		p.word, n = p.known()
+		p.skip(uint64(n))
 	}
 	if p.err != nil {
 		return 0, p.err
@@ -291,7 +288,23 @@ func (p *plainJSON) Read(to []byte) (int, error) {
 	return n, nil
 }
 
-const nan = "NaN"
+const (
+	nan      = "NaN"
+	infinity = "Infinity"
+	infinite = "1e999" // beyond all numbers
+)
+
+// known returns what is passed on for the next bytes, and how many those are.
+func (p *plainJSON) known() (string, int) {
+	ahead := string(p.head(len(infinity)))
+	switch {
+	case strings.HasPrefix(ahead, nan):
+		return "null", len(nan)
+	case ahead == infinity:
+		return infinite, len(infinity)
+	}
+	return ahead[:min(len(ahead), 1)], min(len(ahead), 1)
+}
 
 // plain returns how many of the next bytes may pass as they are.
 func (p *plainJSON) plain(b []byte) int {
@@ -303,7 +316,7 @@ func (p *plainJSON) plain(b []byte) int {
 			p.escaped = true
 		case c == '"':
 			p.quoted = !p.quoted
-		case c == nan[0] && !p.quoted:
+		case (c == nan[0] || c == infinity[0]) && !p.quoted:
 			return i
 		}
 	}
@@ -377,6 +390,9 @@ func (n *numbers) UnmarshalJSON(b []byte) error {
 			return float32(math.NaN()), nil
 		}
 		v, err := strconv.ParseFloat(string(item), 32)
+		if strings.TrimPrefix(string(item), "-") == infinite {
+			err = nil
+		}
 		return float32(v), err
 	})
 }

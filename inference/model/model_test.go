@@ -718,6 +718,25 @@ func ulps(a, b float32) int {
 	return d
 }
 
+// A split at infinity sends every number to one side, and what nobody reads may
+// be infinite, too.
+func TestInfinity(t *testing.T) {
+	m, err := Parse(document1(`"left_children":[1,-1,3,-1,-1],"right_children":[2,-1,4,-1,-1],"split_indices":[0,0,1,0,0],` +
+		`"split_conditions":[-Infinity,1,Infinity,2,3],"default_left":[1,0,0,0,0],"loss_changes":[Infinity,0,0,0,0]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inf, none := float32(math.Inf(1)), nan32()
+	for row, want := range map[[2]float32]float32{{0, 0}: 2, {none, 0}: 1, {-inf, 5}: 2, {0, inf}: 3, {0, none}: 3} {
+		if got := m.Margin(row[:]); got != want {
+			t.Errorf("%v: margin %v, want %v", row, got, want)
+		}
+	}
+	if got := reason(t, document1(`"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[Infinity],"default_left":[0]`)); got != Format {
+		t.Errorf("a leaf of infinity: %s", got)
+	}
+}
+
 // XGBoost writes NaN where a category decides, and people name features so.
 func TestWithoutNaN(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
@@ -725,6 +744,8 @@ func TestWithoutNaN(t *testing.T) {
 		{`{"a":[NaN,1,NaN]}`, `{"a":[null,1,null]}`},
 		{`{"NaN":["is NaN \"NaN\\",NaN,"\\"]}`, `{"NaN":["is NaN \"NaN\\",null,"\\"]}`},
 		{`{"a":NaN}"NaN\`, `{"a":null}"NaN\`},
+		{`{"a":[Infinity,-Infinity,1]}`, `{"a":[1e999,-1e999,1]}`},
+		{`{"Infinity":"Infinity",I,N}`, `{"Infinity":"Infinity",I,N}`},
 	} {
 		plain, err := io.ReadAll(&plainJSON{cursor: newCursor(iotest.OneByteReader(strings.NewReader(tt.in)), int64(len(tt.in)), Bounds{})})
 		if got := string(plain); err != nil || got != tt.want {
