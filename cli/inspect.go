@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	gbdt "github.com/sluicehq/sluice/inference/model"
 	"github.com/sluicehq/sluice/inference/release"
 )
 
@@ -48,16 +49,32 @@ func inspect(out io.Writer, file string) error {
 	if names := m.FeatureNames(); len(names) > 0 {
 		features += ": " + strings.Join(names[:min(len(names), 50)], ", ")
 	}
-	_, err = fmt.Fprintf(out, "format     %s\nversion    %s\nobjective  %s\ntrees      %s\nfeatures   %s\nmemory     %d bytes\nevaluator  %s\n",
+	notes, err := notesOn(file, m)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("format     %s\nversion    %s\nobjective  %s\ntrees      %s\nfeatures   %s\nmemory     %d bytes\nevaluator  %s\n",
 		m.Format(), version, m.Objective(), trees, features, m.MemoryBytes(), m.Evaluator())
+	for _, note := range notes {
+		text += "note       " + note + "\n"
+	}
+	_, err = io.WriteString(out, text)
+	return err
+}
+
+// notesOn is what somebody should know who has the file.
+func notesOn(file string, m *gbdt.Model) ([]string, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the model: %w", err)
+	}
 	answers := 0
-	if b, failed := os.ReadFile(file); failed == nil && release.HasAnswers(b) {
+	if release.HasAnswers(b) {
 		answers = -1 // how many does not matter
 	}
-	for _, note := range release.Notes(m, answers) {
-		if err == nil {
-			_, err = fmt.Fprintf(out, "note       %s\n", note)
-		}
+	notes := release.Notes(m, answers)
+	if !release.ServedAlike(b, m) {
+		notes = append(notes, "Admission writes into the manifest that it is read so. A task that serves this very archive, admitted earlier, reads it by older rules and answers otherwise.")
 	}
-	return err
+	return notes, nil
 }

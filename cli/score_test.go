@@ -122,6 +122,7 @@ func TestInspect(t *testing.T) {
 		{fixtures + "vlightgbm4.6.0-cats.txt", "lightgbm-text\nversion    v4\nobjective  binary\n"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "evaluator  masks\n"},
 		{"../local/demo/models/baseline.tar.gz", "trees      60\n"},
+		{"../inference/release/testdata/admitted/first-rules-dart-3.4.tar.gz", "A task that serves this very archive, admitted earlier, reads it by older rules"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "note       Nothing outside has confirmed its scores"},
 		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
 		{"nowhere", "no such file"},

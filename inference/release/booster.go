@@ -110,6 +110,17 @@ func HasAnswers(b []byte) bool {
 	return CountGolden(a.manifest) > 0 || a.sizes[PredictionsName] > 0
 }
 
+// ServedAlike tells whether tasks that load a file as it is take its model as
+// ReadModel did.
+func ServedAlike(b []byte, m *model.Model) bool {
+	a, err := DefaultLimits().lookThrough(b)
+	if err != nil || a.manifest == nil {
+		return true // no task loads it
+	}
+	manifest, err := parseManifest(a.manifest)
+	return err != nil || m.IsAlike(manifest.reading())
+}
+
 // booster reads the model of that name. Where there is none, the folds of a
 // k-fold training are named after it: xgboost-model-0, -1 and so on.
 func (a *archive) booster(name string) (*model.Model, error) {
