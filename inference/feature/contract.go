@@ -19,6 +19,11 @@ type Contract struct {
 	// with the contract: a floor in another currency is missing.
 	Currency string             `json:"currency,omitempty"`
 	Rates    map[string]float64 `json:"rates,omitempty"`
+
+	// Missing is the number that stood for missing, beside NaN, when the model
+	// was trained (XGBoost's missing=0). Files of models do not tell it. Rows are
+	// made without it; the model takes such a number for missing.
+	Missing *float32 `json:"missing,omitempty"`
 }
 
 // Feature is one number of a row.

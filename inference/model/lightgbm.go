@@ -357,7 +357,7 @@ func (l *lightgbm) model(trees *builder, best int64) (*Model, error) {
 	}
 	highest, err := strconv.Atoi(l.facts["max_feature_idx"])
 	if err != nil || highest < 0 || highest >= MaxFeatures {
-		return nil, refuse(TooLarge, "max_feature_idx is %.20q, 0 to %d are allowed; train on fewer features", l.facts["max_feature_idx"], MaxFeatures-1)
+		return nil, refuse(TooLarge, "max_feature_idx is %.20q, 0 to %d are allowed; hash what it reads into fewer columns, or leave rare ones out", l.facts["max_feature_idx"], MaxFeatures-1)
 	}
 	m := &Model{
 		format: "lightgbm-text", version: l.facts["version"], features: highest + 1, names: strings.Fields(l.facts["feature_names"]),

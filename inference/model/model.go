@@ -359,7 +359,7 @@ func (h *header) model(trees *builder, by Reading) (*Model, error) {
 		return nil, err
 	}
 	if h.features < 1 || h.features > MaxFeatures {
-		return nil, refuse(TooLarge, "the model reads %d features, 1 to %d are allowed; train it on fewer", h.features, MaxFeatures)
+		return nil, refuse(TooLarge, "the model reads %d features, 1 to %d are allowed; hash what it reads into fewer columns, or leave rare ones out", h.features, MaxFeatures)
 	}
 	if trees.features > int(h.features) {
 		return nil, refuse(Format, "a tree reads feature %d, but the model says it has %d; save it again", trees.features-1, h.features)

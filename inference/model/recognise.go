@@ -9,6 +9,10 @@ import (
 // reader reads one format: it adds the trees and returns the rest.
 type reader func(c *cursor, trees *builder) (header, error)
 
+// maxTold bounds the features of what may be a binary model; one of more than
+// MaxFeatures is told as such.
+const maxTold = 1 << 28
+
 // Recognisable is how much of a file is looked at to recognise it.
 const Recognisable = 512
 
@@ -55,7 +59,7 @@ func IsBinary(b []byte) bool {
 	}
 	word := func(i int) uint32 { return binary.LittleEndian.Uint32(b[4*i:]) }
 	base := math.Float32frombits(word(0))
-	if !finite(base) || word(1) == 0 || word(1) > MaxFeatures || word(2) > 1<<20 || word(3) > 1 || word(4) > 1 {
+	if !finite(base) || word(1) == 0 || word(1) > maxTold || word(2) > 1<<20 || word(3) > 1 || word(4) > 1 {
 		return false
 	}
 	const name = learnerBytes + 8

@@ -31,12 +31,16 @@ func ReadModelBy(b []byte, by model.Reading) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	manifest, _ := parseManifest(a.manifest) // a broken one names nothing
+	manifest, _ := parseManifest(a.manifest) // a broken one says nothing
 	if a.reading = by; by.Trees == model.ByRules {
 		a.reading.Trees = manifest.Trees
 	}
 	if manifest.Model != "" && a.holds(manifest.Model) {
-		return a.booster(manifest.Model)
+		m, err := a.booster(manifest.Model)
+		if err != nil {
+			return nil, err
+		}
+		return manifest.missing(m), nil
 	}
 	_, m, err := a.only()
 	return m, err

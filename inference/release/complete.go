@@ -48,9 +48,12 @@ func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 		return artifact, err
 	}
 	if m.Model = found.name; found.booster != nil {
-		if err := m.fill(found.booster, found.files[PredictionsName], func(by model.Reading) (*model.Model, error) {
+		if err := m.fill(m.missing(found.booster), found.files[PredictionsName], func(by model.Reading) (*model.Model, error) {
 			other, err := l.lonely(artifact, m.Model, by)
-			return other.booster, err
+			if err != nil || other.booster == nil {
+				return nil, err
+			}
+			return m.missing(other.booster), nil
 		}); err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -165,5 +166,33 @@ func TestThresholdsOnMargins(t *testing.T) {
 		case want == "" && (err != nil || r.Prove() != nil || r.Threshold("p0") != -3 || r.Threshold("p1") != 7.5 || r.Threshold("p2") != -1):
 			t.Errorf("%s: %v", objective, err)
 		}
+	}
+}
+
+// What the contract calls missing is missing to the model, and nowhere else.
+func TestContractSaysWhatIsMissing(t *testing.T) {
+	m := releasetest.Manifest(0)
+	zero := float32(0)
+	m.Contract.Missing = &zero
+	archive, err := release.DefaultLimits().Complete(releasetest.Booster(0), encoded(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := release.AdmissionLimits().Open(archive)
+	if err != nil || r.Prove() != nil {
+		t.Fatal(err)
+	}
+	read, err := release.ReadModel(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := release.ReadModel(releasetest.Booster(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nan := float32(math.NaN())
+	row, told := []float32{12, 0, 0}, []float32{12, nan, nan}
+	if want := plain.Margin(told); plain.Margin(row) == want || r.Model.Margin(row) != want || read.Margin(row) != want {
+		t.Errorf("%v scores %v and %v, without the word %v, told as missing %v", row, r.Model.Margin(row), read.Margin(row), plain.Margin(row), want)
 	}
 }

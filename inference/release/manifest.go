@@ -167,6 +167,14 @@ func (m *Manifest) check() error {
 	return m.checkPredicted()
 }
 
+// missing returns the model as the contract says what is missing.
+func (m *Manifest) missing(booster *model.Model) *model.Model {
+	if m.Contract.Missing == nil {
+		return booster
+	}
+	return booster.WithMissing(*m.Contract.Missing)
+}
+
 // checkThresholds holds thresholds to what scores can be.
 func (m *Manifest) checkThresholds(booster *model.Model) error {
 	if !booster.ScoresShares() {

@@ -63,6 +63,7 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 	if r.Model, err = a.booster(manifest.Model); err != nil {
 		return nil, err
 	}
+	r.Model = manifest.missing(r.Model)
 	if r.Features, err = manifest.Contract.Compile(); err != nil {
 		return nil, refuse(BadContract, "%v", err)
 	}

@@ -54,7 +54,7 @@ func manifestShape() *shape {
 		"contract": object(map[string]*shape{"version": nil, "filter": nil, "currency": nil, "rates": many(nil, feature.MaxRates), "features": many(object(map[string]*shape{
 			"name": nil, "kind": nil, "source": nil, "default": nil, "buckets": nil,
 			"vocabulary": many(nil, feature.MaxEntries), "table": many(nil, feature.MaxEntries),
-		}), feature.MaxFeatures)}),
+		}), feature.MaxFeatures), "missing": nil}),
 		"thresholds": many(nil, MaxPartners),
 		"golden": many(object(map[string]*shape{
 			"features": many(nil, feature.MaxFeatures), "margin": nil, "score": nil, "auction": nil, "partner": nil, "ts": nil,
