@@ -24,8 +24,8 @@ func scoreCommand() *cobra.Command {
 		Use:   "score --model FILE",
 		Short: "Score rows with any model file, one prediction a line",
 		Long: "Rows are read from standard input as CSV, a column a feature; a first row of names is passed\n" +
-			"over, and an empty cell is missing. Scores are those of the library that wrote the file, bit\n" +
-			"for bit.",
+			"over, and an empty cell is missing; an empty line is a row only of a model of one feature. Scores\n" +
+			"are those of the library that wrote the file, bit for bit.",
 		Example: "  echo 0.61,0,3,1,4,12,0,,,,, | sluice score --model local/demo/models/better.tar.gz",
 		Args:    takes(0),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -75,7 +75,7 @@ func readModelBy(file string, by gbdt.Reading) (*gbdt.Model, error) {
 // scoreRows prints one answer per row of CSV. A first row of names is passed
 // over.
 func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32) float32) error {
-	rows := csv.NewReader(bufio.NewReader(in))
+	rows := csv.NewReader(&everyLine{in: bufio.NewReader(in), begins: true})
 	rows.FieldsPerRecord, rows.ReuseRecord, rows.TrimLeadingSpace = m.NumFeature(), true, true
 	buffered := bufio.NewWriter(out)
 	row := make([]float32, m.NumFeature())
@@ -84,7 +84,9 @@ func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32
 		if errors.Is(err, io.EOF) {
 			return buffered.Flush()
 		}
-		if errors.Is(err, csv.ErrFieldCount) {
+		if errors.Is(err, csv.ErrFieldCount) && len(cells) == 1 && cells[0] == "" {
+			err = fmt.Errorf("row %d is empty, and no row is passed over in silence; write one of which nothing is known as %q", number, strings.Repeat(",", m.NumFeature()-1))
+		} else if errors.Is(err, csv.ErrFieldCount) {
 			err = fmt.Errorf("row %d has %d cells, the model reads %d features", number, len(cells), m.NumFeature())
 		}
 		if err == nil && (number > 1 || !isHead(cells)) {
@@ -96,6 +98,33 @@ func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32
 			return errors.Join(buffered.Flush(), fmt.Errorf("score the rows: %w", err))
 		}
 	}
+}
+
+// everyLine passes CSV on with quotes in place of nothing in empty lines, which
+// a csv.Reader would pass over: to a model of one feature they are rows.
+type everyLine struct {
+	in     *bufio.Reader
+	begins bool // a line begins
+}
+
+// Read implements io.Reader.
+func (e *everyLine) Read(p []byte) (int, error) {
+	const grown = 3 // bytes that one can become
+	n := 0
+	for n+grown <= len(p) {
+		c, err := e.in.ReadByte()
+		if err != nil {
+			return n, err
+		}
+		if e.begins && (c == '\n' || c == '\r') {
+			n += copy(p[n:], `""`)
+		}
+		p[n], e.begins = c, c == '\n'
+		if n++; e.in.Buffered() == 0 {
+			break
+		}
+	}
+	return n, nil
 }
 
 // isHead tells whether no cell is a number.

@@ -80,6 +80,24 @@ func floats(t *testing.T, digits string) []float32 {
 	return list
 }
 
+// To a model of one feature an empty line is a row.
+func TestScoreEmptyLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "model.txt")
+	text := "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nfeature_names=a\nobjective=regression\n\n" +
+		"Tree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=1.5\ndecision_type=8\nleft_child=-1\nright_child=-2\nleaf_value=1 2\n\nend of trees\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := readModel(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := scoreRows(&out, strings.NewReader("\n1\n\r\n2\n"), m, m.Score); err != nil || out.String() != "2\n1\n2\n2\n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
 func TestScoreRows(t *testing.T) {
 	m, err := readModel("../inference/model/testdata/v3.2.0-named.ubj")
 	if err != nil {
@@ -96,6 +114,10 @@ func TestScoreRows(t *testing.T) {
 		{"spaces, infinities, what float32 cannot hold", "1, -inf,nan ,1e99,0,-0\n", 1, ""},
 		{"too few cells", "1,2,3,4,5,6\n1,2\n", 1, "row 2 has 2 cells, the model reads 6 features"},
 		{"a word", "1,2,3,4,5,6\n1,2,3,4,5,six\n", 1, `"six" is no number`},
+		{"lines of Windows", "1,2,3,4,5,6\r\n1,2,3,4,5,6\r\n", 2, ""},
+		{"an empty line", "1,2,3,4,5,6\n\n1,2,3,4,5,6\n", 1, `row 2 is empty, and no row is passed over in silence; write one of which nothing is known as ",,,,,"`},
+		{"an empty line of Windows", "1,2,3,4,5,6\r\n\r\n", 1, "row 2 is empty"},
+		{"an empty line in front", "\n1,2,3,4,5,6\n", 0, "row 1 is empty"},
 		{"a head in the middle", "1,2,3,4,5,6\na,b,c,d,e,f\n", 1, `"a" is no number`},
 	} {
 		var out bytes.Buffer
