@@ -146,6 +146,8 @@ func TestInspect(t *testing.T) {
 		{"../local/demo/models/baseline.tar.gz", "trees      60\n"},
 		{"../inference/release/testdata/admitted/first-rules-dart-3.4.tar.gz", "A task that serves this very archive, admitted earlier, reads it by older rules"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "note       Nothing outside has confirmed its scores"},
+		{fixtures + "v3.2.0-farmissing.pkl", "note       It takes -999 for missing, as training did.\n"},
+		{fixtures + "vlightgbm3.3.5-classifier.pkl", "format     lightgbm-pickle\n"},
 		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
 		{"nowhere", "no such file"},
 	} {

@@ -34,6 +34,7 @@ type lightgbm struct {
 	*cursor
 	facts   map[string]string // of the head
 	average bool              // the sum is divided by the number of trees
+	rough   int               // splits beyond what a float32 holds exactly
 }
 
 // readLightGBM reads a file of which the first best trees answer, or all where
@@ -166,6 +167,12 @@ func (l *lightgbm) tree(number int) (*tree, error) {
 	}
 	if in.err != nil {
 		return nil, in.err
+	}
+	for i, threshold := range p.threshold {
+		const exact = 1 << 24
+		if math.Abs(threshold) > exact && !math.IsInf(threshold, 0) && math.Abs(threshold) < math.MaxFloat32 && i < len(p.kind) && p.kind[i]&byCategory == 0 {
+			l.rough++
+		}
 	}
 	return p.tree(number)
 }
@@ -361,7 +368,7 @@ func (l *lightgbm) model(trees *builder, best int64) (*Model, error) {
 	}
 	m := &Model{
 		format: "lightgbm-text", version: l.facts["version"], features: highest + 1, names: strings.Fields(l.facts["feature_names"]),
-		trained: len(trees.roots), slope: 1, divisor: 1,
+		trained: len(trees.roots), rough: l.rough, slope: 1, divisor: 1,
 	}
 	if trees.features > m.features {
 		return nil, refuse(Format, "a tree reads feature %d, but the model says it has %d; save it again", trees.features-1, m.features)

@@ -69,3 +69,16 @@ func TestRefusesImpossibleLightGBM(t *testing.T) {
 		}
 	}
 }
+
+// Numbers beyond 2^24 are told, since rows hold them rounded.
+func TestLightGBMTellsRoughSplits(t *testing.T) {
+	plain := string(read(t, "testdata/vlightgbm4.6.0-nan.txt"))
+	at := strings.Index(plain, "threshold=") + len("threshold=")
+	end := at + strings.IndexAny(plain[at:], " \n")
+	for threshold, want := range map[string]int{"16777216": 0, "1764374400000.5": 1, "-1764374400000": 1, "inf": 0, "1.7976931348623157e+308": 0} {
+		m, err := Parse([]byte(plain[:at] + threshold + plain[end:]))
+		if err != nil || m.Rough() != want {
+			t.Errorf("%s: %d, %v", threshold, m.Rough(), err)
+		}
+	}
+}

@@ -5,6 +5,12 @@ import (
 	"slices"
 )
 
+// missing is the number that counts as missing besides NaN, where one does.
+type missing struct {
+	value float32
+	told  bool
+}
+
 // WithMissing returns the same model for rows in which a number stands for what
 // is missing, beside NaN: what XGBoost's DMatrix and estimators call missing. It
 // is a matter of how rows are made, so that files of models do not tell it. Such
@@ -15,6 +21,7 @@ func (m *Model) WithMissing(v float32) *Model {
 		return m
 	}
 	other := *m
+	other.missing = missing{value: v, told: true}
 	other.forest = m.forest.withMissing(v)
 	other.members = nil
 	for _, member := range m.members {

@@ -54,6 +54,9 @@ type Model struct {
 	unproven  bool      // a newer XGBoost wrote it than any that is proven
 	forest    forest
 
+	rough   int // splits at thresholds that rows of float32 hold only roughly
+	missing missing
+
 	slope, divisor float64  // of the margin on its way to the score, where leaves are wide
 	members        []*Model // of an ensemble, which has no forest of its own
 }
@@ -203,6 +206,21 @@ func (m *Model) Score(x []float32) float32 {
 		return m.ensembleScore(x)
 	}
 	return m.wideScore(x)
+}
+
+// Rough returns the number of LightGBM's splits that compare numbers beyond
+// 2^24: rows of float32 hold such numbers rounded, and training may not have.
+func (m *Model) Rough() int {
+	n := m.rough
+	for _, member := range m.members {
+		n += member.Rough()
+	}
+	return n
+}
+
+// Missing returns the number that counts as missing besides NaN, if one does.
+func (m *Model) Missing() (float32, bool) {
+	return m.missing.value, m.missing.told
 }
 
 // ScoresShares tells whether scores lie between 0 and 1. Those of other

@@ -58,6 +58,12 @@ func Notes(m *model.Model, answers int) (notes []string) {
 	default:
 		notes = append(notes, fmt.Sprintf("All %d trees answer. The file names the first %d as the best, perhaps of an earlier training, and scikit-learn's wrappers stop there: so does \"trees\": \"best\" in the manifest.", m.Trees(), best))
 	}
+	if n := m.Rough(); n > 0 {
+		notes = append(notes, fmt.Sprintf("%d of its splits compare numbers beyond 16,777,216, which rows hold rounded to float32: where training had them in full, such as times in milliseconds, scores differ. Train on numbers made smaller, or on float32.", n))
+	}
+	if v, told := m.Missing(); told {
+		notes = append(notes, fmt.Sprintf("It takes %v for missing, as training did.", v))
+	}
 	if !m.IsProven() {
 		notes = append(notes, fmt.Sprintf("XGBoost %s wrote it, which is newer than any that is proven here: %s.", m.Version(), model.NewestProven()))
 	}
