@@ -36,11 +36,7 @@ func ReadModelBy(b []byte, by model.Reading) (*model.Model, error) {
 		a.reading.Trees = manifest.Trees
 	}
 	if manifest.Model != "" && a.holds(manifest.Model) {
-		m, err := a.booster(manifest.Model)
-		if err != nil {
-			return nil, err
-		}
-		return manifest.missing(m), nil
+		return a.boosterOf(&manifest)
 	}
 	_, m, err := a.only()
 	return m, err
@@ -123,6 +119,15 @@ func ServedAlike(b []byte, m *model.Model) bool {
 	}
 	manifest, err := parseManifest(a.manifest)
 	return err != nil || m.IsAlike(manifest.reading())
+}
+
+// boosterOf reads the model of a manifest, as its contract says what is missing.
+func (a *archive) boosterOf(m *Manifest) (*model.Model, error) {
+	booster, err := a.booster(m.Model)
+	if err != nil {
+		return nil, err
+	}
+	return m.missing(booster), nil
 }
 
 // booster reads the model of that name. Where there is none, the folds of a

@@ -50,7 +50,7 @@ func (r *Release) settleTrees(a *archive) bool {
 		a.reading.Trees = model.Best
 	}
 	var err error
-	if r.Model, err = a.booster(r.Manifest.Model); err == nil && r.settleBase() {
+	if r.Model, err = a.boosterOf(&r.Manifest); err == nil && r.settleBase() {
 		return true
 	}
 	r.Model, a.reading = ours, reading
@@ -63,7 +63,7 @@ func (r *Release) why(a *archive) string {
 	defer func() { a.reading = reading }()
 	return Likely(r.Manifest.asked(), r.Model, r.Manifest.names(), OtherWays(r.Model, func(by model.Reading) (*model.Model, error) {
 		a.reading = by
-		return a.booster(r.Manifest.Model)
+		return a.boosterOf(&r.Manifest)
 	}))
 }
 

@@ -183,6 +183,38 @@ func TestRestatesEstimators(t *testing.T) {
 	}
 }
 
+// What the contract calls missing is missing by whatever trees answer, and to
+// whoever looks for causes.
+func TestSettlesTreesOfWhatIsMissing(t *testing.T) {
+	early := booster(t, beginning, stopped)
+	m, l, zero := releasetest.Manifest(0), release.AdmissionLimits(), float32(0)
+	m.Contract.Missing = &zero
+	answer := func(b []byte, by model.Reading) []byte {
+		of := taken(t, b, by).WithMissing(zero)
+		for i := range m.Golden {
+			row := rowOf(m.Golden[i])
+			m.Golden[i].Margin, m.Golden[i].Score = of.Margin(row), of.Score(row)
+		}
+		return releasetest.Pack(m, b)
+	}
+	old := bytes.Replace(early, []byte(`[3,2,0]`), []byte(`[1,7,6]`), 1)
+	r, err := l.Open(answer(old, model.Reading{Trees: model.All}))
+	if err != nil || r.Prove() != nil || r.Model.Trees() != 3 {
+		t.Fatalf("%v, %v", err, r.Prove())
+	}
+	row, told := []float32{12, 0, 0}, []float32{12, nan32(), nan32()}
+	if got := r.Model.Margin(row); got != r.Model.Margin(told) {
+		t.Errorf("settled on all trees, %v scores %v", row, got)
+	}
+	m.Trees = model.Best
+	r, err = l.Open(answer(early, model.Reading{Trees: model.All}))
+	if err != nil || r.Prove() == nil || !strings.Contains(r.Prove().Error(), "those of all its trees") {
+		t.Errorf("%v, %v", err, r.Prove())
+	}
+}
+
+func nan32() float32 { return float32(math.NaN()) }
+
 // Without the number, a task would serve what nobody proved.
 func TestRestateMatters(t *testing.T) {
 	archive := answered(t, booster(t, plain, weighted), model.Reading{}, "")

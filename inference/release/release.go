@@ -60,10 +60,9 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 	r.Predicts = manifest.Predicted.FilterRate != (Interval{}) || tellsRate(a.manifest)
 	a.reading = l.reading(manifest)
 	r.rules = a.reading.Rules
-	if r.Model, err = a.booster(manifest.Model); err != nil {
+	if r.Model, err = a.boosterOf(&manifest); err != nil {
 		return nil, err
 	}
-	r.Model = manifest.missing(r.Model)
 	if r.Features, err = manifest.Contract.Compile(); err != nil {
 		return nil, refuse(BadContract, "%v", err)
 	}
