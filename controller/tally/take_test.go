@@ -158,8 +158,10 @@ func TestWhatALookAdds(t *testing.T) {
 func TestPartsBeforeWholes(t *testing.T) {
 	one := func(n int64) []int64 { return []int64{n} }
 	var s State
-	r := Report{Task: "b", Arm: judge.Control, Upto: 1, Requests: one(5), ShadowRequests: one(5),
-		Partners: map[string]Columns{"acme": {Scored: one(5), CandidateOnly: one(1)}}}
+	r := Report{
+		Task: "b", Arm: judge.Control, Upto: 1, Requests: one(5), ShadowRequests: one(5),
+		Partners: map[string]Columns{"acme": {Scored: one(5), CandidateOnly: one(1)}},
+	}
 	if seen := s.Look(Look{At: time.Unix(1, 0), Reports: []Report{r}}, judge.Policy{}); !seen.Counted || len(seen.Problems) > 0 {
 		t.Errorf("counted %v: %q", seen.Counted, seen.Problems)
 	}

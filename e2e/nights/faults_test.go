@@ -31,10 +31,6 @@ type seeded struct {
 func seededFaults() []seeded {
 	return []seeded{
 		{
-			"what tasks had before the state went back is held against the rollout", "blame", 1_000_000, "controller/judging_crashes.go",
-			"\t\tclear(j.Arms)\n", "",
-		},
-		{
 			"a retried write takes a wish anew", "wish retried", 1_000_000, "controller/store.go",
 			"\tfor range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n",
 			"\tfor try := range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n" +
@@ -95,7 +91,7 @@ func seededFaults() []seeded {
 			"\to.epoch = epoch\n", "\to.epoch = min(epoch, 1)\n",
 		},
 		{
-			"a new leader keeps the epoch of the old", "shared epoch", 450_000, "controller/lease.go",
+			"a new leader keeps the epoch of the old", "leaderless", 50_000, "controller/lease.go",
 			"if anew || next.Epoch <= e.used {", "if anew && next.Epoch == 0 || next.Epoch < e.used {",
 		},
 		{
