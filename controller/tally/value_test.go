@@ -220,12 +220,12 @@ func TestValue(t *testing.T) {
 
 func TestValueThatMakesNoSense(t *testing.T) {
 	for want, spoil := range map[string]func(*tally.Report, *tally.Columns){
-		"is outside 0 to":               func(_ *tally.Report, c *tally.Columns) { c.Value[0] = 1 << 53 },
-		"more value lost than there is": func(_ *tally.Report, c *tally.Columns) { c.ValueBoth = []int64{0, 600} },
-		"more value lost than there is of partner acme in bucket 0": func(_ *tally.Report, c *tally.Columns) { c.ValueBoth = []int64{600, 0} },
-		"more calls saved than made":                                func(r *tally.Report, _ *tally.Columns) { r.CallsBoth = []int64{90, 0} },
-		"money -1":                                                  func(r *tally.Report, _ *tally.Columns) { r.Money.Wins = -1 },
-		"of prices in bin 0":                                        func(r *tally.Report, _ *tally.Columns) { r.Prices = []int64{-1} },
+		"is outside 0 to":                                func(_ *tally.Report, c *tally.Columns) { c.Value[0] = 1 << 53 },
+		"more value lost than there is":                  func(_ *tally.Report, c *tally.Columns) { c.ValueBoth = []int64{0, 600} },
+		"lost than there is of partner acme in bucket 0": func(_ *tally.Report, c *tally.Columns) { c.ValueBoth = []int64{600, 0} },
+		"more calls saved than made":                     func(r *tally.Report, _ *tally.Columns) { r.CallsBoth = []int64{90, 0} },
+		"money -1":                                       func(r *tally.Report, _ *tally.Columns) { r.Money.Wins = -1 },
+		"of prices in bin 0":                             func(r *tally.Report, _ *tally.Columns) { r.Prices = []int64{-1} },
 	} {
 		for _, pack := range []bool{false, true} {
 			r := tallytest.Uniform("a", judge.Control, 2, 10, 0, map[string][2]int64{"acme": {10, 4}})
