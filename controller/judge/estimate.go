@@ -46,6 +46,9 @@ func (st Difference) estimate() estimate {
 		e.clusters[a] = st.G[a]
 		e.effective[a] = effective(st.N[a], st.NN[a], st.G[a])
 		u2 := max(0, st.U2[a]-2*theta*st.UV[a]+theta*theta*st.VV[a])
+		if u2 <= rounding*st.Binomial {
+			u2 = 0
+		}
 		v[a] = unbias(e.effective[a]) * u2
 		moving[a] = min(e.effective[a], normal(u2, st.U4[a]))
 		e.own[a] = v[a] / (st.Q * st.Q)
@@ -69,6 +72,11 @@ func (st Difference) estimate() estimate {
 	return e
 }
 
+// rounding is the part of the binomial variance below which clusters differ by
+// nothing but how sums are rounded. Processors that multiply and add in one
+// step round otherwise, and must come to the same verdict.
+const rounding = 1e-12
+
 // least is how many effective clusters the arm has that has fewer.
 func (e estimate) least() float64 { return min(e.effective[CandidateArm], e.effective[ControlArm]) }
 
@@ -76,7 +84,7 @@ func (e estimate) least() float64 { return min(e.effective[CandidateArm], e.effe
 // these do, from the sums of their squares and fourth powers: few clusters that
 // move much are few, however many others stand still.
 func normal(squares, fourths float64) float64 {
-	if !(fourths > 0) {
+	if !(squares > 0 && fourths > 0) {
 		return math.Inf(1)
 	}
 	return 3 * squares * squares / fourths

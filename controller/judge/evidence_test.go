@@ -143,3 +143,19 @@ func TestScoreApproachesTheGaussian(t *testing.T) {
 		t.Errorf("sign lost: %v", got)
 	}
 }
+
+// What clusters differ by after rounding is nothing: it neither moves a verdict
+// nor makes many clusters few.
+func TestRoundingIsNoDifference(t *testing.T) {
+	exact := between([Arms]float64{.9, .5}, 12800, 64, 0)
+	rounded := exact
+	rounded.U2, rounded.U4 = [Arms]float64{1e-26, 3e-27}, [Arms]float64{1e-52, 9e-54}
+	if a, b := exact.estimate(), rounded.estimate(); a != b || a.nu != 126 {
+		t.Errorf("rounded %+v, exact %+v", b, a)
+	}
+	real := exact
+	real.U2, real.U4 = [Arms]float64{1, 1}, [Arms]float64{1, 1}
+	if e := real.estimate(); e.nu >= 126 {
+		t.Errorf("one cluster of each arm that moves all: %v degrees of freedom", e.nu)
+	}
+}
