@@ -120,7 +120,7 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 	if t.Others.Edge > 0 {
 		others := weighLatency(t.Others, p.LatencyMargin, tasks)
 		r.against = logSumExp([]float64{own.against, others.against}, []float64{.5, .5})
-		if blamed == "" {
+		if len(cleared) > 0 && blamed == "" {
 			proof = logSumExp([]float64{own.proof, others.proof}, []float64{.5, .5})
 			loudest = others
 		}
@@ -165,30 +165,32 @@ const (
 	surelySlow       = 4
 )
 
-// sides tells of the tasks that changed sides which are as slow with stable as
-// they were with the candidate, at least a third as much beyond what they were
-// used to, and the first that is not, or of which it is not known yet.
+// sides tells of the tasks that were slow with the candidate and changed sides
+// which are as slow with stable, at least a third as much beyond what they were
+// used to, and the first that is not, or of which it is not known yet. Of one
+// that changed sides for another harm there is nothing to say.
 func sides(all []BothSides) (cleared []string, blamed string) {
 	for _, b := range all {
-		if b.ownFault() {
+		switch {
+		case !b.slow(CandidateArm, 1):
+		case b.slow(ControlArm, enoughWithStable) && b.excess(ControlArm) >= b.excess(CandidateArm)/3:
 			cleared = append(cleared, b.Task)
-		} else if blamed == "" {
+		case blamed == "":
 			blamed = b.Task
 		}
 	}
 	return cleared, blamed
 }
 
-// ownFault reports whether the task stayed slow when it left the candidate.
-func (b BothSides) ownFault() bool {
-	n := b.Requests[ControlArm]
-	if !(n >= enoughWithStable) || !(b.Requests[CandidateArm] > 0) {
-		return false
-	}
-	excess := b.Slow[ControlArm]/n - b.Usual
-	with := b.Slow[CandidateArm]/b.Requests[CandidateArm] - b.Usual
-	return excess >= with/3 && excess >= surelySlow*math.Sqrt(max(b.Usual, 1/n)*(1-b.Usual)/n)
+// slow reports whether the task was slow on a side beyond chance, as far as at
+// least so many requests tell.
+func (b BothSides) slow(side int, least float64) bool {
+	n := b.Requests[side]
+	return n >= least && b.excess(side) >= surelySlow*math.Sqrt(max(b.Usual, 1/n)*(1-b.Usual)/n)
 }
+
+// excess is by how much more of its requests were slow on a side than before.
+func (b BothSides) excess(side int) float64 { return b.Slow[side]/max(1, b.Requests[side]) - b.Usual }
 
 // slowFor is how long one task must be slow beside all others before it is
 // suspect.

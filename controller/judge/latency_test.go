@@ -193,32 +193,54 @@ func TestLatencyText(t *testing.T) {
 }
 
 // Who stayed slow after leaving the candidate is slow by itself; a task that is
-// fine with stable, or of which little is known yet, is not.
-func TestOwnFault(t *testing.T) {
+// fine with stable, or of which little is known yet, is not. Who was not slow
+// with the candidate changed sides for something else.
+func TestSides(t *testing.T) {
 	of := func(with, without, n float64) BothSides {
 		return BothSides{Task: "t", Requests: [Arms]float64{2000, n}, Slow: [Arms]float64{with * 2000, without * n}, Usual: .01}
 	}
 	for _, tt := range []struct {
-		name string
-		b    BothSides
-		own  bool
+		name            string
+		b               BothSides
+		cleared, blamed bool
 	}{
-		{"as slow with stable", of(.15, .14, 1000), true},
-		{"a third as slow", of(.15, .057, 1000), true},
-		{"less than that", of(.15, .056, 1000), false},
-		{"as usual with stable", of(.15, .01, 1000), false},
-		{"too few requests with stable", of(.15, .15, 199), false},
-		{"slow on neither side", of(.012, .012, 1000), false},
-		{"chance", of(.02, .02, 1000), false}, // 3.2 standard errors
-		{"nothing is known of it with the candidate", BothSides{Task: "t", Requests: [Arms]float64{0, 1000}, Slow: [Arms]float64{0, 150}}, false},
+		{"as slow with stable", of(.15, .14, 1000), true, false},
+		{"a third as slow", of(.15, .057, 1000), true, false},
+		{"less than that", of(.15, .056, 1000), false, true},
+		{"as usual with stable", of(.15, .01, 1000), false, true},
+		{"too few requests with stable", of(.15, .15, 199), false, true},
+		{"beyond chance with the candidate only", of(.02, .022, 1000), false, true}, // 4.5 standard errors, and 3.8
+		{"slow on neither side", of(.012, .012, 1000), false, false},
+		{"slow with stable only", of(.012, .15, 1000), false, false},
+		{"nothing is known of it with the candidate", BothSides{Task: "t", Requests: [Arms]float64{0, 1000}, Slow: [Arms]float64{0, 150}}, false, false},
 	} {
-		if got := tt.b.ownFault(); got != tt.own {
-			t.Errorf("%s: its own fault %v", tt.name, got)
+		cleared, blamed := sides([]BothSides{tt.b})
+		if (len(cleared) > 0) != tt.cleared || (blamed != "") != tt.blamed {
+			t.Errorf("%s: cleared %v, blamed %q", tt.name, cleared, blamed)
 		}
 	}
-	cleared, blamed := sides([]BothSides{of(.15, .14, 1000), {Task: "u"}, {Task: "v"}})
+	slow := of(.15, .01, 1000)
+	slow.Task = "u"
+	again := slow
+	again.Task = "v"
+	cleared, blamed := sides([]BothSides{of(.15, .14, 1000), slow, again})
 	if len(cleared) != 1 || cleared[0] != "t" || blamed != "u" {
 		t.Errorf("cleared %v, blamed %s", cleared, blamed)
+	}
+}
+
+// A canary that changed sides since it failed, and was as fast as ever, holds up
+// no proof of latency.
+func TestFailedCanaryHoldsNoLatency(t *testing.T) {
+	quiet := alike(8, .01, .0005)
+	fine := before(tasksOf(100000, 10, [Arms][]float64{quiet, quiet}), 1e6, [Arms][]float64{quiet, quiet}, [Arms][]float64{quiet, quiet})
+	s := State{past{Proved: map[Gate]proof{}}}
+	r := s.ruleLatency(&Statistics{
+		At: time.Unix(1e9, 0), Served: true, Latency: fine, Others: Exceedance{Edge: 50},
+		BothSides: []BothSides{{Task: "t7", Requests: [Arms]float64{2000, 2000}, Slow: [Arms]float64{20, 20}, Usual: .01}},
+	}, Policy{}.Sane())
+	if r.Outcome != Acceptable || strings.Contains(r.text, "t7") {
+		t.Errorf("%s: %s", r.Outcome, r.text)
 	}
 }
 
