@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // ruleServed rules on what the arms filtered. Where live pairs say that the
@@ -30,19 +31,17 @@ func (t *Statistics) ruleServed(arms, live voice, p Policy, asked, traffic bool)
 // connections say the same over and over. In the last one only live pairs do,
 // which compare the releases on the very requests that canary tasks answer.
 // What served counts say against the candidate is heard as before.
-func (s *State) pairsInstead(rulings []ruling, t *Statistics, pairs voice, p Policy) {
-	if !t.live() || !pairs.proven() {
+func (s *State) pairsInstead(rulings []ruling, t *Statistics, p Policy) {
+	of := func(gate Gate) *ruling {
+		return &rulings[slices.IndexFunc(rulings, func(r ruling) bool { return r.Gate == gate })]
+	}
+	served := of(GateFilterRateServed)
+	if !t.live() || of(GateFilterRatePaired).Outcome != Acceptable || !served.asked || served.Outcome == Acceptable || served.against >= math.Ln2 {
 		return
 	}
-	for i := range rulings {
-		r := &rulings[i]
-		if r.Gate != GateFilterRateServed || !r.asked || r.Outcome == Acceptable || r.against >= math.Ln2 {
-			continue
-		}
-		if class, _ := r.classify(s.past.Trails[r.Gate], t.At, p); p.Early || class == Floor {
-			r.asked, r.Required = false, 0
-			r.text = "served counts cannot tell, but pairs, which both releases scored, do; " + r.text
-		}
+	if class, _ := served.classify(s.past.Trails[served.Gate], t.At, p); p.Early || class == Floor {
+		served.asked, served.Required = false, 0
+		served.text = "served counts cannot tell, but pairs, which both releases scored, do; " + served.text
 	}
 }
 

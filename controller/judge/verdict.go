@@ -52,7 +52,7 @@ func (s *State) Judge(t Statistics, p Policy) Verdict {
 	s.see(&t, p)
 	rulings := s.rule(&t, p)
 	s.grow(rulings, &t)
-	s.pairsInstead(rulings, &t, s.listen(&t, Overall, true, p), p)
+	s.pairsInstead(rulings, &t, p)
 	s.latch(&t, rulings)
 	for i := range rulings {
 		s.explain(&rulings[i], &t, p)
