@@ -70,7 +70,7 @@ func undecided(r Rollout, v *judge.Verdict, p Policy, now time.Time) move {
 	if v != nil && v.Holds && !r.doubted() {
 		return move{Held, r.Step, Doubtful, v.Sentence}
 	}
-	extended := r.Reason == Extended
+	extended := r.has(Extended)
 	if end := p.end(r.Since); extended && !now.Before(end) {
 		return move{RollingBack, r.Step, Inconclusive, fmt.Sprintf("%s: no verdict within %v phase_waits of %v (inconclusive.phase_waits): %s",
 			label(v), p.Inconclusive.PhaseWaits, p.PhaseWait, lastWord(v))}
@@ -84,6 +84,12 @@ func undecided(r Rollout, v *judge.Verdict, p Policy, now time.Time) move {
 		return move{Held, r.Step, Inconclusive, fmt.Sprintf("no verdict within %v (phase_wait): %s", p.PhaseWait, lastWord(v))}
 	}
 	return stay(r)
+}
+
+// has reports whether the phase has come to a reason since it was entered: tasks
+// may have changed sides since then.
+func (r Rollout) has(why Reason) bool {
+	return r.Reason == why || slices.ContainsFunc(r.History, func(e Event) bool { return e.Reason == why && !e.At.Before(r.Since) })
 }
 
 // doubted reports whether the phase has been held for a doubt: only a person
@@ -101,13 +107,13 @@ func unclear(r Rollout, v *judge.Verdict, p Policy, now time.Time) move {
 	case RollBack:
 		return move{RollingBack, r.Step, Inconclusive, fmt.Sprintf("%s: %s (%s): %s", label(v), v.Class, declared, v.Sentence)}
 	case Hold:
-		if r.Reason == Resumed {
+		if r.has(Resumed) {
 			break
 		}
 		return move{Held, r.Step, Inconclusive, fmt.Sprintf("%s: held until %s, then back (%s; hold_for %v): %s",
 			v.Class, moment(now.Add(p.HoldFor)), declared, p.HoldFor, v.Sentence)}
 	case Extend:
-		if r.Reason == Extended {
+		if r.has(Extended) {
 			break
 		}
 		return move{r.Phase, r.Step, Extended, fmt.Sprintf("%s: goes on until %s, then back (%s; %v phase_waits of %v): %s",
