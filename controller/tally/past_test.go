@@ -1,7 +1,6 @@
 package tally_test
 
 import (
-	"encoding/json"
 	"math"
 	"reflect"
 	"strings"
@@ -37,14 +36,7 @@ func TestPast(t *testing.T) {
 		l.Past = past
 		if i == 1 { // a leader that has just taken over knows no past but what the checkpoint holds
 			l.Past = nil
-			body, err := json.Marshal(s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s = tally.State{}
-			if err := json.Unmarshal(body, &s); err != nil {
-				t.Fatal(err)
-			}
+			s = again(t, &s)
 		}
 		seen = s.Look(l, judge.Policy{})
 	}

@@ -1,7 +1,6 @@
 package tally_test
 
 import (
-	"encoding/json"
 	"reflect"
 	"testing"
 
@@ -14,18 +13,18 @@ import (
 // one that goes on: also where tasks have a past, clusters are folded, and
 // stable filters more and more.
 func TestRestoredKnowsThePast(t *testing.T) {
-	var kept, restored tally.State
+	var kept, back tally.State
 	p := judge.Policy{WindowRequests: 10, WindowBuckets: 2}
 	arms := [2]judge.Arm{judge.Control, judge.Control}
 	for i := range 24 {
 		if i == 8 {
 			arms[0] = judge.Candidate
 			kept.Step()
-			restored.Step()
+			back.Step()
 		}
 		if i == 16 {
 			kept.Coarsen()
-			restored.Coarsen()
+			back.Coarsen()
 		}
 		var reports []tally.Report
 		for task, name := range []string{"a", "b", "c", "d"} {
@@ -40,15 +39,8 @@ func TestRestoredKnowsThePast(t *testing.T) {
 		}
 		l := tallytest.Served(i, reports...)
 		l.Served = i >= 8
-		body, err := json.Marshal(restored)
-		if err != nil {
-			t.Fatal(err)
-		}
-		restored = tally.State{}
-		if err := json.Unmarshal(body, &restored); err != nil {
-			t.Fatal(err)
-		}
-		want, got := kept.Look(l, p), restored.Look(l, p)
+		back = again(t, &back)
+		want, got := kept.Look(l, p), back.Look(l, p)
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("look %d: restored it comes to %+v, and else to %+v", i, got.Streams[0].Served, want.Streams[0].Served)
 		}

@@ -1,7 +1,6 @@
 package tally_test
 
 import (
-	"encoding/json"
 	"math"
 	"testing"
 
@@ -34,14 +33,7 @@ func TestChangedSides(t *testing.T) {
 		}
 		l := tallytest.Served(i, reports...)
 		l.Past = map[string][]int64{"a": past, "b": past, "c": past, "d": past, "e": past, "f": past}
-		body, err := json.Marshal(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s = tally.State{}
-		if err := json.Unmarshal(body, &s); err != nil {
-			t.Fatal(err)
-		}
+		s = again(t, &s)
 		return s.Look(l, p)
 	}
 	arms := map[string]judge.Arm{

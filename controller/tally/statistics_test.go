@@ -404,7 +404,8 @@ func encode(t *testing.T, v any) []byte {
 	return data
 }
 
-func again(t *testing.T, s *tally.State) (back tally.State) {
+// again is what a process that restores the checkpoint of a state has.
+func again[T any](t *testing.T, s *T) (back T) {
 	t.Helper()
 	if err := json.Unmarshal(encode(t, s), &back); err != nil {
 		t.Fatal(err)

@@ -119,28 +119,21 @@ func TestCheckpointLosesNothing(t *testing.T) {
 		w := tallytest.New(7)
 		w.Sample, w.Persistent = .2, .05
 		w.Shift = func(k int) float64 { return bad * float64(k%2) }
-		var s, restored tallytest.Case
+		var s, back tallytest.Case
 		for i := range 15 {
 			if i == 6 {
 				s.Step()
-				restored.Step()
+				back.Step()
 				w.Begin()
 			}
 			l := w.Next()
-			data, err := json.Marshal(restored)
-			if err != nil {
-				t.Fatal(err)
-			}
-			restored = tallytest.Case{}
-			if err := json.Unmarshal(data, &restored); err != nil {
-				t.Fatal(err)
-			}
-			want, got := s.Look(l, judge.Policy{}), restored.Look(l, judge.Policy{})
+			back = again(t, &back)
+			want, got := s.Look(l, judge.Policy{}), back.Look(l, judge.Policy{})
 			if !reflect.DeepEqual(want, got) {
 				t.Fatalf("look %d:\nwant %+v\ngot  %+v", i, want, got)
 			}
 			one, _ := json.Marshal(s)
-			two, _ := json.Marshal(restored)
+			two, _ := json.Marshal(back)
 			if !bytes.Equal(one, two) {
 				t.Fatalf("look %d: states differ", i)
 			}
@@ -149,14 +142,7 @@ func TestCheckpointLosesNothing(t *testing.T) {
 }
 
 func TestCheckpointOfNothing(t *testing.T) {
-	var s, back tallytest.Case
-	data, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &back); err != nil {
-		t.Fatal(err)
-	}
+	back := again(t, &tallytest.Case{})
 	if v := back.Look(tallytest.Served(0), judge.Policy{}); v.Outcome != judge.NoData {
 		t.Errorf("%s: %s", v.Outcome, v.Sentence)
 	}
