@@ -39,7 +39,7 @@ func TestComplete(t *testing.T) {
 		"the file alone": booster,
 		"in an archive":  pack(t, map[string][]byte{"xgboost-model": booster}),
 		"packed alone":   zip(booster),
-		"a plain tar":    tarOfFiles(t, map[string][]byte{"xgboost-model": booster}),
+		"a plain tar":    unzip(t, pack(t, map[string][]byte{"xgboost-model": booster})),
 		"another name":   pack(t, map[string][]byte{"model/model.json": booster, "model/MLmodel": nil}),
 		"folds":          pack(t, map[string][]byte{"xgboost-model-0": booster, "xgboost-model-1": releasetest.Booster(0)}),
 	} {

@@ -492,7 +492,7 @@ func TestReadModel(t *testing.T) {
 		{"as MLflow packs it", pack(t, map[string][]byte{"model/MLmodel": []byte("flavors:\n"), "model/model.json": booster, "model/conda.yaml": []byte("name: env\n"), "model/requirements.txt": []byte("xgboost\n")}), 3},
 		{"as BentoML packs it", pack(t, map[string][]byte{"saved_model.ubj": booster, "model.yaml": []byte("name: a\n"), "custom_objects.pkl": []byte("\x80\x04}.")}), 3},
 		{"a name that it has not", pack(t, map[string][]byte{"model.bst": booster, "manifest.json": manifest}), 3},
-		{"a plain tar", tarOfFiles(t, map[string][]byte{"xgboost-model": booster}), 3},
+		{"a plain tar", unzip(t, pack(t, map[string][]byte{"xgboost-model": booster})), 3},
 		{"model.json.gz", zip(booster), 3},
 		{"model.json.gz in an archive", pack(t, map[string][]byte{"model.json.gz": zip(booster)}), 3},
 		{"a tiny file, packed", zip([]byte("tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nfeature_names=a\nobjective=regression\n\nTree=0\nnum_leaves=1\nleaf_value=1\n\nend of trees\n")), 1},
@@ -546,19 +546,6 @@ func TestFolds(t *testing.T) {
 		t.Error(err)
 	}
 	r.Warm()
-}
-
-func tarOfFiles(t *testing.T, files map[string][]byte) []byte {
-	t.Helper()
-	in, err := gzip.NewReader(bytes.NewReader(pack(t, files)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := io.ReadAll(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return plain
 }
 
 // What joblib writes with compress scores as the library does, alone and in an
