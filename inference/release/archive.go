@@ -269,7 +269,7 @@ func (l Limits) checkOutside(archive []byte) error {
 
 // notArchive is the refusal of a file that is no archive.
 func (l Limits) notArchive(file []byte) error {
-	_, err := l.readModel(bytes.NewReader(file), int64(len(file)), l.bounds(len(file)))
+	_, err := l.models(len(file), model.Reading{}).read(bytes.NewReader(file), int64(len(file)))
 	var refusal Refusal
 	switch {
 	case err == nil:

@@ -23,9 +23,7 @@ func ReadModel(b []byte) (*model.Model, error) { return ReadModelBy(b, model.Rea
 func ReadModelBy(b []byte, by model.Reading) (*model.Model, error) {
 	l := DefaultLimits()
 	if !isArchive(b) {
-		bounds := l.bounds(len(b))
-		bounds.Reading = by
-		return l.readModel(bytes.NewReader(b), int64(len(b)), bounds)
+		return l.models(len(b), by).read(bytes.NewReader(b), int64(len(b)))
 	}
 	a, err := l.lookThrough(b)
 	if err != nil {
@@ -51,12 +49,12 @@ func (a *archive) only() (name string, m *model.Model, err error) {
 		m, err = a.booster(DefaultModel)
 		return DefaultModel, m, err
 	}
-	bounds, refused := a.bounds(), map[string]Refusal{}
+	models, refused := a.models(), map[string]Refusal{}
 	_, err = a.walk(func(file string, _ *tar.Header, content io.Reader) error {
 		if file == ManifestName || hidden(file) {
 			return nil
 		}
-		read, err := a.limits.readModel(content, a.sizes[file], bounds)
+		read, err := models.read(content, a.sizes[file])
 		var refusal Refusal
 		switch {
 		case errors.As(err, &refusal):
@@ -68,9 +66,6 @@ func (a *archive) only() (name string, m *model.Model, err error) {
 			return refuse(Format, "the archive holds two models, %.100q and %.100q; pack one, or name it in %s", name, file, ManifestName)
 		}
 		name, m = file, read
-		if bounds.Trees > 0 { // which is for all together
-			bounds.Trees = max(1, bounds.Trees-m.MemoryBytes())
-		}
 		return nil
 	})
 	if err == nil && m == nil {
@@ -134,11 +129,8 @@ func (a *archive) boosterOf(m *Manifest) (*model.Model, error) {
 // k-fold training are named after it: xgboost-model-0, -1 and so on.
 func (a *archive) booster(name string) (*model.Model, error) {
 	if _, found := a.sizes[name]; found {
-		models, err := a.models(name)
-		if err != nil {
-			return nil, err
-		}
-		return models[name], nil
+		read, err := a.boosters(name)
+		return read[name], err
 	}
 	folds := a.folds(name)
 	names := make([]string, len(folds))
@@ -148,45 +140,37 @@ func (a *archive) booster(name string) (*model.Model, error) {
 		}
 		names[i] = foldName(name, i)
 	}
-	models, err := a.models(names...)
+	read, err := a.boosters(names...)
 	if err != nil {
 		return nil, err
 	}
 	members := make([]*model.Model, len(names))
 	for i, name := range names {
-		members[i] = models[name]
+		members[i] = read[name]
 	}
 	return model.Ensemble(members)
 }
 
-// models reads those files, which the archive holds.
-func (a *archive) models(names ...string) (map[string]*model.Model, error) {
-	bounds, models := a.bounds(), map[string]*model.Model{}
+// boosters reads those files, which the archive holds.
+func (a *archive) boosters(names ...string) (map[string]*model.Model, error) {
+	models, read := a.models(), map[string]*model.Model{}
 	_, err := a.walk(func(name string, _ *tar.Header, content io.Reader) error {
 		if !slices.Contains(names, name) {
 			return nil
 		}
-		m, err := a.limits.readModel(content, a.sizes[name], bounds)
+		m, err := models.read(content, a.sizes[name])
 		if err != nil {
 			return err
 		}
-		if models[name] = m; bounds.Trees > 0 { // which is for all together
-			bounds.Trees = max(1, bounds.Trees-m.MemoryBytes())
-		}
-		if len(models) == len(names) {
+		if read[name] = m; len(read) == len(names) {
 			return errEnough
 		}
 		return nil
 	})
-	return models, err
+	return read, err
 }
 
-// bounds are those of its models, and how they are taken.
-func (a *archive) bounds() model.Bounds {
-	b := a.limits.bounds(len(a.packed))
-	b.Reading = a.reading
-	return b
-}
+func (a *archive) models() *models { return a.limits.models(len(a.packed), a.reading) }
 
 func (a *archive) holds(name string) bool {
 	_, found := a.sizes[name]

@@ -85,9 +85,7 @@ func (l Limits) lonely(artifact []byte, name string, taken model.Reading) (found
 		return found, nil
 	}
 	if !isArchive(artifact) {
-		bounds := l.bounds(len(artifact))
-		bounds.Reading = taken
-		found.booster, err = l.readModel(bytes.NewReader(artifact), int64(len(artifact)), bounds)
+		found.booster, err = l.models(len(artifact), taken).read(bytes.NewReader(artifact), int64(len(artifact)))
 		if err != nil {
 			return found, known(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -632,6 +633,38 @@ func TestRefusesPackedBombs(t *testing.T) {
 		}
 		if _, err := release.ReadModel(b); !errors.As(err, &refusal) || refusal.Reason != release.TooLarge {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What models packed by themselves unpack to is bounded by the artifact around
+// them, and for all of them together: neither a layer of packing nor another
+// file brings more.
+func TestPackedModelsShareABound(t *testing.T) {
+	booster := releasetest.Booster(0)
+	spaced := func(mib int) []byte { return slices.Concat(booster, bytes.Repeat([]byte(" "), mib<<20)) }
+	stored := func(mib int) []byte { // a gzip as long as what it holds
+		var b bytes.Buffer
+		out, err := gzip.NewWriterLevel(&b, gzip.NoCompression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(bytes.Repeat([]byte(" "), mib<<20))
+		out.Close()
+		return b.Bytes()
+	}
+	for what, tt := range map[string]struct {
+		files map[string][]byte
+		taken bool
+	}{
+		"one within it":             {map[string][]byte{"xgboost-model": zip(spaced(14))}, true},
+		"two beyond it":             {map[string][]byte{"xgboost-model-0": zip(spaced(14)), "xgboost-model-1": zip(spaced(14))}, false},
+		"one that packs well again": {map[string][]byte{"xgboost-model": slices.Concat(zip(spaced(30)), stored(10))}, false},
+	} {
+		_, err := release.ReadModel(pack(t, tt.files))
+		var refusal release.Refusal
+		if tt.taken != (err == nil) || err != nil && (!errors.As(err, &refusal) || refusal.Reason != release.TooLarge) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }

@@ -33,34 +33,60 @@ func packing(head []byte) func(io.Reader) (io.Reader, error) {
 	return nil
 }
 
-// readModel reads a model of so many bytes, which may be packed. It is unpacked
-// twice, so that its length is known before it is believed.
-func (l Limits) readModel(from io.Reader, size int64, bounds model.Bounds) (*model.Model, error) {
-	in := bufio.NewReader(from)
+// models reads the models of one artifact, which share what they may cost.
+type models struct {
+	limits   Limits
+	artifact int          // bytes of it
+	bounds   model.Bounds // of the next model
+	unpacked int64        // bytes that models packed by themselves may still unpack to
+}
+
+func (l Limits) models(artifact int, by model.Reading) *models {
+	m := &models{limits: l, artifact: artifact, bounds: l.bounds(artifact), unpacked: l.unpackedBytes(artifact)}
+	m.bounds.Reading = by
+	return m
+}
+
+// read reads a model of so many bytes, which may be packed.
+func (m *models) read(from io.Reader, size int64) (*model.Model, error) {
+	plain, size, err := m.plain(bufio.NewReader(from), size)
+	if err != nil {
+		return nil, err
+	}
+	booster, err := m.bounds.Read(plain, size)
+	if err == nil && m.bounds.Trees > 0 {
+		m.bounds.Trees = max(1, m.bounds.Trees-booster.MemoryBytes())
+	}
+	return booster, err
+}
+
+// plain returns a model as it is when it is not packed, and its length. It is
+// unpacked twice, so that its length is known before it is believed.
+func (m *models) plain(in *bufio.Reader, size int64) (io.Reader, int64, error) {
 	head, _ := in.Peek(model.Recognisable) // a file that ends before is told as torn below
 	unpack := packing(head)
 	if unpack == nil {
-		return bounds.Read(in, size)
+		return in, size, nil
 	}
-	if most := l.keptBytes(int(size)); size > most {
-		return nil, refuse(TooLarge, "the model is packed by itself and has %d bytes, at most %d are unpacked; save it without compression", size, most)
+	if most := m.limits.keptBytes(m.artifact); size > most {
+		return nil, 0, refuse(TooLarge, "the model is packed by itself and has %d bytes, at most %d are unpacked; save it without compression", size, most)
 	}
 	packed, err := io.ReadAll(in)
 	if err != nil {
-		return nil, packedError(err)
+		return nil, 0, packedError(err)
 	}
 	plain, err := unpack(bytes.NewReader(packed))
 	if err != nil {
-		return nil, packedError(err)
+		return nil, 0, packedError(err)
 	}
-	n, err := io.Copy(io.Discard, &bounded{from: plain, left: l.unpackedBytes(len(packed))})
-	if err != nil {
-		return nil, packedError(err)
+	n, err := io.Copy(io.Discard, &bounded{from: plain, left: m.unpacked})
+	if m.unpacked -= n; err != nil {
+		return nil, 0, packedError(err)
 	}
 	if plain, err = unpack(bytes.NewReader(packed)); err != nil {
-		return nil, packedError(err)
+		return nil, 0, packedError(err)
 	}
-	return bounds.Read(plain, n)
+	return plain, n, nil
 }
 
 // packedError makes a Refusal of what unpacking a model alone says.
