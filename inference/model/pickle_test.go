@@ -2,9 +2,11 @@ package model
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +95,23 @@ func TestRefusesWhatAPickleHolds(t *testing.T) {
 		if got := reason(t, bytes.ReplaceAll(holding(tt.inner), []byte("\xc3\xbf"), []byte{0xff})); got != tt.want {
 			t.Errorf("%q: refused as %q, want %q", tt.inner, got, tt.want)
 		}
+	}
+}
+
+// What a pickle holds is recognised by its first bytes, as any file is, however
+// long it is.
+func TestRecognisesAPickledModelByItsHead(t *testing.T) {
+	held := "{" + strings.Repeat(" a", 1<<20)
+	b := []byte("\x80\x04\x8c\x0cxgboost.core\x8c\x07Booster\x93)\x81}\x8c\x06handleB" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(held)))) + held + "sb.")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Parse(b)
+	runtime.ReadMemStats(&after)
+	if refusal, _ := err.(Refusal); refusal.Reason != Format { //nolint:errorlint // every error of Parse is one
+		t.Errorf("it is refused so: %v", err)
+	}
+	if spent := after.TotalAlloc - before.TotalAlloc; spent > 2*uint64(len(b)) {
+		t.Errorf("%d KiB allocated for %d", spent>>10, len(b)>>10)
 	}
 }
 

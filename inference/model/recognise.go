@@ -17,8 +17,9 @@ const maxTold = 1 << 28
 const Recognisable = 512
 
 // recognise returns what reads a file that begins with b, all of it where it
-// has less than Recognisable bytes.
+// has less than Recognisable bytes. No more than those are looked at.
 func recognise(b []byte) (reader, error) {
+	b = b[:min(len(b), Recognisable)]
 	switch {
 	case len(b) == 0 || len(b) < len(binf) && bytes.HasPrefix([]byte(binf), b):
 		return nil, torn(int64(len(b)))
