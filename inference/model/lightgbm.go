@@ -76,8 +76,10 @@ func (l *lightgbm) ends(trees int) bool {
 	for l.blank() {
 		l.rawLine()
 	}
-	next := l.head(len("Tree="))
-	return trees > 0 && trees == len(strings.Fields(l.facts["tree_sizes"])) && string(next) != "Tree=" && string(next) != "end o"
+	if next := string(l.head(len("Tree="))); next == "Tree=" || next == "end o" { // before each tree, so that the list is read once
+		return false
+	}
+	return trees > 0 && trees == len(strings.Fields(l.facts["tree_sizes"]))
 }
 
 // line returns the next line that is not empty.
