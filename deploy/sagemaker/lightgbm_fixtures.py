@@ -56,7 +56,7 @@ def training_rows(seed):
 
 
 def thresholds_of(booster):
-    found = [[] for _ in range(FEATURES)]
+    found = [[] for _ in range(booster.num_feature())]
     for tree in booster.dump_model()["tree_info"]:
         stack = [tree["tree_structure"]]
         while stack:

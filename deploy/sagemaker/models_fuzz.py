@@ -29,6 +29,7 @@ try:
 except ImportError:
     xgb = None
     import lightgbm as lgb
+    import lightgbm_fixtures
 
 LIBRARY = xgb or lgb
 VERSION = tuple(int(part) for part in LIBRARY.__version__.split(".")[:2])
@@ -280,16 +281,7 @@ def one_lightgbm(d, stem):
         booster = lgb.train(p, data, 3, init_model=booster)
     booster.save_model(stem + ".txt")
     loaded = lgb.Booster(model_file=stem + ".txt")
-    found = {}
-    for tree in loaded.dump_model()["tree_info"]:
-        stack = [tree["tree_structure"]]
-        while stack:
-            node = stack.pop()
-            if "split_feature" in node:
-                stack += [node["left_child"], node["right_child"]]
-                if node["decision_type"] == "<=":
-                    found.setdefault(node["split_feature"], []).append(node["threshold"])
-    rows = questions(d, x, found)
+    rows = questions(d, x, dict(enumerate(lightgbm_fixtures.thresholds_of(loaded))))
     return p, rows, [(stem + ".txt", loaded.predict(rows, raw_score=True).astype(np.float32))]
 
 
