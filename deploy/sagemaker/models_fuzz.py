@@ -291,8 +291,6 @@ def one_lightgbm(d, stem):
 def ask(sluice, path, rows):
     """Sluice's margins, or why there are none."""
     text = "\n".join(",".join("" if np.isnan(v) else repr(float(v)) for v in row) for row in rows) + "\n"
-    if rows.shape[1] == 1:  # an empty line is no row of CSV
-        text = "\n".join('""' if line == "" else line for line in text.split("\n")[:-1]) + "\n"
     done = subprocess.run([sluice, "score", "--raw", "--model", path], input=text.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode != 0:
         return None, done.stderr.decode().strip()
