@@ -48,8 +48,8 @@ func writeGolden(out io.Writer, in io.Reader, file, from string) error {
 	if err != nil {
 		return err
 	}
-	ways := release.OtherWays(m, func(by gbdt.Reading) (*gbdt.Model, error) { return readModelBy(file, by) })
-	if err := release.Differ(list, m, m.FeatureNames(), ways); err != nil {
+	read := func(by gbdt.Reading) (*gbdt.Model, error) { return readModelBy(file, by) }
+	if err := release.Differ(list, m, m.FeatureNames(), read); err != nil {
 		return fmt.Errorf("%s does not answer as %s says: %w", file, from, err)
 	}
 	vectors := make([]release.Golden, len(list))

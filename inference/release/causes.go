@@ -11,13 +11,18 @@ import (
 // A model that answers otherwise than in training does so for a reason, and the
 // usual ones can be tried: one that explains every answer is named.
 
-// Likely returns what explains the answers that a library gave for rows, where
-// the model gives others, or nothing. others are the same file, read in other
-// ways.
-func Likely(list []Prediction, m *model.Model, names []string, others []Taken) string {
-	for _, other := range others {
-		if explains(list, other.Model, nil) {
-			return all(list) + other.Explains
+// Read reads a file again, in another way.
+type Read func(model.Reading) (*model.Model, error)
+
+// likely returns what explains the answers that a library gave for rows, where
+// the model gives others, or nothing. read reads its file; nil for no other way.
+func likely(list []Prediction, m *model.Model, names []string, read Read) string {
+	for _, way := range otherWays() {
+		if read == nil || m.IsAlike(way.by) {
+			continue
+		}
+		if other, err := read(way.by); err == nil && other != nil && explains(list, other, nil) {
+			return all(list) + way.says
 		}
 	}
 	for n := range m.Trees() {
@@ -35,32 +40,18 @@ func Likely(list []Prediction, m *model.Model, names []string, others []Taken) s
 
 func all(list []Prediction) string { return fmt.Sprintf("all %d answers are ", len(list)) }
 
-// Taken is a file as it is read in another way, and what it means if that is
-// how the library took it.
-type Taken struct {
-	Model    *model.Model
-	Explains string
+// otherWay is a way in which a library may have taken a file.
+type otherWay struct {
+	by   model.Reading
+	says string
 }
 
-// OtherWays reads a file as its library may have taken it, where a model was
-// read of it.
-func OtherWays(m *model.Model, read func(model.Reading) (*model.Model, error)) (others []Taken) {
-	for _, way := range []struct {
-		by   model.Reading
-		says string
-	}{
+func otherWays() []otherWay {
+	return []otherWay{
 		{model.Reading{Trees: model.All}, `those of all its trees; write "trees": "all" in the manifest`},
 		{model.Reading{Trees: model.Best}, `those of the trees up to its best iteration; write "trees": "best" in the manifest`},
 		{model.Reading{Rules: model.FirstRules}, "those of its trees without their weights; ask with the library that wrote the file"},
-	} {
-		if m.IsAlike(way.by) {
-			continue
-		}
-		if other, err := read(way.by); err == nil && other != nil {
-			others = append(others, Taken{other, way.says})
-		}
 	}
-	return others
 }
 
 // change is something done to rows before they are asked.

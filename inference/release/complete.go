@@ -119,7 +119,7 @@ func known(err error) error {
 }
 
 // fill makes the manifest one of the model. read reads the same in other ways.
-func (m *Manifest) fill(booster *model.Model, predictions []byte, read func(model.Reading) (*model.Model, error)) error {
+func (m *Manifest) fill(booster *model.Model, predictions []byte, read Read) error {
 	fleets := len(m.Golden)
 	booster, err := m.confirm(booster, predictions, read)
 	if err != nil {
@@ -158,9 +158,8 @@ func (m *Manifest) answer(booster *model.Model, golden []Golden) error {
 	return nil
 }
 
-// confirm adds the answers of the library, which must be the model's. They decide
-// which trees answer where nothing else does.
-func (m *Manifest) confirm(booster *model.Model, predictions []byte, read func(model.Reading) (*model.Model, error)) (*model.Model, error) {
+// confirm adds the answers of the library, which must be the model's.
+func (m *Manifest) confirm(booster *model.Model, predictions []byte, read Read) (*model.Model, error) {
 	if predictions == nil {
 		return booster, nil
 	}
@@ -171,22 +170,29 @@ func (m *Manifest) confirm(booster *model.Model, predictions []byte, read func(m
 	if len(list)+len(m.Golden) > MaxGolden {
 		return nil, refuse(TooLarge, "%s has %d rows and the manifest %d golden vectors, at most %d are read; keep some of them", PredictionsName, len(list), len(m.Golden), MaxGolden)
 	}
-	if err := Differ(list, booster, nil, nil); err != nil {
-		for _, choice := range []model.Choice{model.All, model.Best} {
-			other, failed := read(model.Reading{Trees: choice})
-			if failed == nil && other != nil && m.Trees == model.ByRules && explains(list, other, nil) {
-				m.Trees, booster, err = choice, other, nil
-				break
-			}
-		}
-		if err != nil {
-			return nil, Differ(list, booster, m.names(), OtherWays(booster, read))
-		}
+	booster = m.choose(list, booster, read)
+	if err := Differ(list, booster, m.names(), read); err != nil {
+		return nil, err
 	}
 	for _, p := range list {
 		m.Golden = append(m.Golden, p.Vector(booster))
 	}
 	return booster, nil
+}
+
+// choose takes the trees that answer as the library did, where nothing else says
+// which do.
+func (m *Manifest) choose(list []Prediction, booster *model.Model, read Read) *model.Model {
+	if m.Trees != model.ByRules || explains(list, booster, nil) {
+		return booster
+	}
+	for _, choice := range []model.Choice{model.All, model.Best} {
+		if other, err := read(model.Reading{Trees: choice}); err == nil && other != nil && explains(list, other, nil) {
+			m.Trees = choice
+			return other
+		}
+	}
+	return booster
 }
 
 // pointers returns the features with nil for missing.

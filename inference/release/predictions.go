@@ -163,9 +163,9 @@ func (p *Prediction) Vector(m *model.Model) Golden {
 }
 
 // Differ says how a model differs from what its library answered, and why as
-// far as that can be found out, or nothing where it does not. The error is a
-// Refusal.
-func Differ(list []Prediction, m *model.Model, names []string, others []Taken) error {
+// far as that can be found out, or nothing where it does not. read reads its
+// file; nil where there is none. The error is a Refusal.
+func Differ(list []Prediction, m *model.Model, names []string, read Read) error {
 	wrong, first := 0, -1
 	for i := range list {
 		if !list[i].Agrees(m) {
@@ -183,7 +183,7 @@ func Differ(list []Prediction, m *model.Model, names []string, others []Taken) e
 		what, ours = "margin", m.Margin(g.row())
 	}
 	return refuse(BadGolden, "%d of %d answers of its library differ: for row %d it gave the %s %.40s, here it is %v%s",
-		wrong, len(list), first+1, what, list[first].Answer, ours, because(Likely(list, m, names, others)))
+		wrong, len(list), first+1, what, list[first].Answer, ours, because(likely(list, m, names, read)))
 }
 
 // because is a cause behind what it caused.

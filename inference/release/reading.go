@@ -61,10 +61,10 @@ func (r *Release) settleTrees(a *archive) bool {
 func (r *Release) why(a *archive) string {
 	reading := a.reading
 	defer func() { a.reading = reading }()
-	return Likely(r.Manifest.asked(), r.Model, r.Manifest.names(), OtherWays(r.Model, func(by model.Reading) (*model.Model, error) {
+	return likely(r.Manifest.asked(), r.Model, r.Manifest.names(), func(by model.Reading) (*model.Model, error) {
 		a.reading = by
 		return a.boosterOf(&r.Manifest)
-	}))
+	})
 }
 
 // unsaid returns what must be added to the manifest so that tasks take the
