@@ -44,21 +44,25 @@ func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 		return nil, err
 	}
 	found, err := l.lonely(artifact, m.Model, model.Reading{Trees: m.Trees})
-	if err != nil || found.files == nil {
+	if err != nil || found.booster == nil {
 		return artifact, err
 	}
-	if m.Model = found.name; found.booster != nil {
-		if err := m.fill(m.missing(found.booster), found.files[PredictionsName], func(by model.Reading) (*model.Model, error) {
-			other, err := l.lonely(artifact, m.Model, by)
-			if err != nil || other.booster == nil {
-				return nil, err
-			}
-			return m.missing(other.booster), nil
-		}); err != nil {
-			return nil, err
+	m.Model = found.name
+	files := map[string][]byte{m.Model: artifact}
+	if found.in != nil {
+		if files, err = found.in.files(); err != nil {
+			return artifact, err
 		}
 	}
-	files := found.files
+	if err := m.fill(m.missing(found.booster), files[PredictionsName], func(by model.Reading) (*model.Model, error) {
+		other, err := l.lonely(artifact, m.Model, by)
+		if err != nil || other.booster == nil {
+			return nil, err
+		}
+		return m.missing(other.booster), nil
+	}); err != nil {
+		return nil, err
+	}
 	if files[ManifestName], err = json.Marshal(m); err != nil {
 		return nil, refuse(BadGolden, "a golden vector of the fleet's manifest has no finite answer (%v); choose other auctions", err)
 	}
@@ -69,12 +73,12 @@ func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 	return packed, nil
 }
 
-// lonely is a model without a manifest, under its name among files. There are
-// no files where an artifact has a manifest, or cannot be read.
+// lonely is a model without a manifest. There is no booster where an artifact
+// has a manifest, or cannot be read.
 type lonely struct {
 	name    string
 	booster *model.Model
-	files   map[string][]byte
+	in      *archive // nil where the artifact is the model itself
 }
 
 // lonely finds the model of an artifact that has no manifest: under a name, or
@@ -86,25 +90,18 @@ func (l Limits) lonely(artifact []byte, name string, taken model.Reading) (found
 	}
 	if !isArchive(artifact) {
 		found.booster, err = l.models(len(artifact), taken).read(bytes.NewReader(artifact), int64(len(artifact)))
-		if err != nil {
-			return found, known(err)
-		}
-		found.files = map[string][]byte{name: artifact}
-		return found, nil
+		return found, known(err)
 	}
 	a, err := l.lookThrough(artifact)
 	if err != nil || a.manifest != nil {
 		return found, nil // to open it tells why
 	}
-	if a.reading = taken; a.holds(name) {
+	found.in, a.reading = a, taken
+	if a.holds(name) {
 		found.booster, err = a.booster(name)
 	} else {
 		found.name, found.booster, err = a.only()
 	}
-	if err != nil {
-		return found, err
-	}
-	found.files, err = a.files()
 	return found, err
 }
 
