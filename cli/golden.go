@@ -40,7 +40,11 @@ func goldenCommand() *cobra.Command {
 const mostPredictions = 64 << 20
 
 func writeGolden(out io.Writer, in io.Reader, file, from string) error {
-	m, err := readModel(file)
+	b, err := modelFile(file)
+	if err != nil {
+		return err
+	}
+	m, err := modelIn(file, b, gbdt.Reading{})
 	if err != nil {
 		return err
 	}
@@ -48,7 +52,7 @@ func writeGolden(out io.Writer, in io.Reader, file, from string) error {
 	if err != nil {
 		return err
 	}
-	read := func(by gbdt.Reading) (*gbdt.Model, error) { return readModelBy(file, by) }
+	read := func(by gbdt.Reading) (*gbdt.Model, error) { return modelIn(file, b, by) }
 	if err := release.Differ(list, m, m.FeatureNames(), read); err != nil {
 		return fmt.Errorf("%s does not answer as %s says: %w", file, from, err)
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -30,7 +29,11 @@ func inspectCommand() *cobra.Command {
 }
 
 func inspect(out io.Writer, file string) error {
-	m, err := readModel(file)
+	b, err := modelFile(file)
+	if err != nil {
+		return err
+	}
+	m, err := modelIn(file, b, gbdt.Reading{})
 	if err != nil {
 		return err
 	}
@@ -49,32 +52,11 @@ func inspect(out io.Writer, file string) error {
 	if names := m.FeatureNames(); len(names) > 0 {
 		features += ": " + strings.Join(names[:min(len(names), 50)], ", ")
 	}
-	notes, err := notesOn(file, m)
-	if err != nil {
-		return err
-	}
 	text := fmt.Sprintf("format     %s\nversion    %s\nobjective  %s\ntrees      %s\nfeatures   %s\nmemory     %d bytes\nevaluator  %s\n",
 		m.Format(), version, m.Objective(), trees, features, m.MemoryBytes(), m.Evaluator())
-	for _, note := range notes {
+	for _, note := range release.NotesOn(b, m) {
 		text += "note       " + note + "\n"
 	}
 	_, err = io.WriteString(out, text)
 	return err
-}
-
-// notesOn is what somebody should know who has the file.
-func notesOn(file string, m *gbdt.Model) ([]string, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the model: %w", err)
-	}
-	answers := 0
-	if release.HasAnswers(b) {
-		answers = -1 // how many does not matter
-	}
-	notes := release.Notes(m, answers)
-	if !release.ServedAlike(b, m) {
-		notes = append(notes, "Admission writes into the manifest that it is read so. A task that serves this very archive, admitted earlier, reads it by older rules and answers otherwise.")
-	}
-	return notes, nil
 }

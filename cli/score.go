@@ -51,9 +51,16 @@ func scoreCommand() *cobra.Command {
 	return c
 }
 
-func readModel(file string) (*gbdt.Model, error) { return readModelBy(file, gbdt.Reading{}) }
+func readModel(file string) (*gbdt.Model, error) {
+	b, err := modelFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return modelIn(file, b, gbdt.Reading{})
+}
 
-func readModelBy(file string, by gbdt.Reading) (*gbdt.Model, error) {
+// modelFile returns what a file holds.
+func modelFile(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the model: %w", err)
@@ -65,6 +72,11 @@ func readModelBy(file string, by gbdt.Reading) (*gbdt.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the model: %w", err)
 	}
+	return b, nil
+}
+
+// modelIn reads the model that a file holds.
+func modelIn(file string, b []byte, by gbdt.Reading) (*gbdt.Model, error) {
 	m, err := release.ReadModelBy(b, by)
 	if err != nil {
 		return nil, fmt.Errorf("%s is refused: %w", file, err)

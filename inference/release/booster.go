@@ -95,25 +95,23 @@ func (a *archive) noModel(refused map[string]Refusal) error {
 		DefaultModel, listed(a.sizes), ManifestName, why)
 }
 
-// HasAnswers tells whether a file that ReadModel reads has answers of its
-// library beside the model, in a manifest or as predictions.csv.
-func HasAnswers(b []byte) bool {
+// NotesOn are the notes on the model that ReadModel read of a file, for whoever
+// has the file.
+func NotesOn(b []byte, m *model.Model) []string {
 	a, err := DefaultLimits().lookThrough(b)
-	if err != nil {
-		return false
-	}
-	return CountGolden(a.manifest) > 0 || a.sizes[PredictionsName] > 0
-}
-
-// ServedAlike tells whether tasks that load a file as it is take its model as
-// ReadModel did.
-func ServedAlike(b []byte, m *model.Model) bool {
-	a, err := DefaultLimits().lookThrough(b)
-	if err != nil || a.manifest == nil {
-		return true // no task loads it
+	if err != nil { // a model alone
+		return Notes(m, 0)
 	}
 	manifest, err := parseManifest(a.manifest)
-	return err != nil || m.IsAlike(manifest.reading())
+	answers := 0
+	if len(manifest.Golden) > 0 || a.sizes[PredictionsName] > 0 {
+		answers = -1 // how many does not matter
+	}
+	notes := Notes(m, answers)
+	if err == nil && !m.IsAlike(manifest.reading()) {
+		notes = append(notes, "Admission writes into the manifest that it is read so. A task that serves this very archive, admitted earlier, reads it by older rules and answers otherwise.")
+	}
+	return notes
 }
 
 // boosterOf reads the model of a manifest, as its contract says what is missing.
