@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -101,7 +100,7 @@ func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32
 		} else if errors.Is(err, csv.ErrFieldCount) {
 			err = fmt.Errorf("row %d has %d cells, the model reads %d features", number, len(cells), m.NumFeature())
 		}
-		if err == nil && (number > 1 || !isHead(cells)) {
+		if err == nil && (number > 1 || !release.IsHead(cells)) {
 			if err = readRow(row, cells); err == nil {
 				_, err = fmt.Fprintln(buffered, shortest(answer(row)))
 			}
@@ -139,30 +138,12 @@ func (e *everyLine) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// isHead tells whether no cell is a number.
-func isHead(cells []string) bool {
-	some := false
-	for _, cell := range cells {
-		if _, err := strconv.ParseFloat(cell, 32); err == nil {
-			return false
-		}
-		some = some || cell != ""
-	}
-	return some
-}
-
 // readRow reads numbers; an empty cell is missing.
-func readRow(row []float32, cells []string) error {
+func readRow(row []float32, cells []string) (err error) {
 	for i, cell := range cells {
-		row[i] = float32(math.NaN())
-		if cell = strings.TrimSpace(cell); cell == "" {
-			continue
+		if row[i], err = release.Cell(cell); err != nil {
+			return err
 		}
-		v, err := strconv.ParseFloat(cell, 32)
-		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return fmt.Errorf("%.40q is no number; leave a cell empty where it is missing", cell)
-		}
-		row[i] = float32(v)
 	}
 	return nil
 }

@@ -80,6 +80,25 @@ func floats(t *testing.T, digits string) []float32 {
 	return list
 }
 
+// A first row of numbers is a row, whatever spaces stand behind them and however
+// large they are; names are none.
+func TestScoreFirstRows(t *testing.T) {
+	m, err := readModel("../inference/model/testdata/v3.2.0-named.ubj")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cell, rows := range map[string]int{"1 ": 2, "1e999": 2, "nan": 2, "": 2, "name": 1} {
+		row := strings.Repeat(cell+",", m.NumFeature()-1) + cell + "\n"
+		var out bytes.Buffer
+		if err := scoreRows(&out, strings.NewReader(row+strings.Repeat(",", m.NumFeature()-1)+"\n"), m, m.Margin); err != nil {
+			t.Errorf("%q: %v", cell, err)
+		}
+		if got := strings.Count(out.String(), "\n"); got != rows {
+			t.Errorf("%q: %d answers, want %d", cell, got, rows)
+		}
+	}
+}
+
 // To a model of one feature an empty line is a row.
 func TestScoreEmptyLines(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "model.txt")

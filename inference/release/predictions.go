@@ -52,7 +52,7 @@ func Predictions(b []byte, names []string, features int) ([]Prediction, error) {
 		case len(list) == MaxGolden:
 			return nil, refuse(TooLarge, "%s has more than %d rows; keep some of them", PredictionsName, MaxGolden)
 		}
-		if line == 1 && !slices.ContainsFunc(cells, isNumber) {
+		if line == 1 && IsHead(cells) {
 			if columns, err = named(cells, names); err != nil {
 				return nil, err
 			}
@@ -102,24 +102,44 @@ func named(cells, names []string) (columns, error) {
 	return c, nil
 }
 
-func isNumber(cell string) bool {
-	_, err := strconv.ParseFloat(strings.TrimSpace(cell), 32)
-	return err == nil
+// IsHead tells whether the first row of CSV names its columns: some cell holds
+// something, and none a number.
+func IsHead(cells []string) bool {
+	some := false
+	for _, cell := range cells {
+		if cell = strings.TrimSpace(cell); cell == "" {
+			continue
+		}
+		if _, err := Cell(cell); err == nil {
+			return false
+		}
+		some = true
+	}
+	return some
+}
+
+// Cell reads a cell of CSV as a feature: a number, or NaN where it is missing.
+func Cell(text string) (float32, error) {
+	if text = strings.TrimSpace(text); text == "" {
+		return float32(math.NaN()), nil
+	}
+	v, err := strconv.ParseFloat(text, 32)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("%.40q is no number; leave a cell empty where it is missing", text)
+	}
+	return float32(v), nil
 }
 
 func (c columns) read(cells []string) (Prediction, error) {
 	p := Prediction{Features: make([]*float32, len(c.at)), Margin: c.margin, Answer: strings.TrimSpace(cells[c.answer])}
 	for f, at := range c.at {
-		cell := strings.TrimSpace(cells[at])
-		if cell == "" || strings.EqualFold(cell, "nan") {
-			continue
+		v, err := Cell(cells[at])
+		if err != nil {
+			return p, err
 		}
-		v, err := strconv.ParseFloat(cell, 32)
-		if err != nil && !errors.Is(err, strconv.ErrRange) || v != v {
-			return p, fmt.Errorf("%.40q is no number; leave a cell empty where it is missing", cell)
+		if v == v {
+			p.Features[f] = &v
 		}
-		narrow := float32(v)
-		p.Features[f] = &narrow
 	}
 	if v, err := strconv.ParseFloat(p.Answer, 32); err != nil || v != v || math.IsInf(v, 0) {
 		return p, fmt.Errorf("the answer is %.40q, want a finite number", p.Answer)
