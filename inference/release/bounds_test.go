@@ -1,6 +1,10 @@
 package release
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
 
 // Nobody vouches for an archive yet that is to be admitted: what it may cost
 // grows with what it holds.
@@ -30,4 +34,37 @@ func TestAdmissionLimits(t *testing.T) {
 			t.Errorf("%s: %d bytes, want %d MiB", tt.what, tt.got, tt.want)
 		}
 	}
+}
+
+// To look for what explains answers takes no longer than is allowed, and it is
+// said where that is not enough.
+func TestCausesAreBounded(t *testing.T) {
+	m, err := ReadModel(manyTrees(3000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []Prediction{{Features: []*float32{nil}, Margin: true, Answer: "0"}, {Features: []*float32{nil}, Margin: true, Answer: "0"}}
+	for left, want := range map[int]bool{2 * 3000: true, 2*3000 - 1: false} {
+		s := search{list: list, left: left}
+		if s.explains(m, nil) != want {
+			t.Errorf("with %d trees to ask: %v", left, !want)
+		}
+	}
+	for range MaxGolden - len(list) - 1 {
+		list = append(list, list[0])
+	}
+	list = append(list, Prediction{Features: list[0].Features, Margin: true, Answer: "1"})
+	if cause := likely(list, m, nil, nil); !strings.Contains(cause, "not all were tried") || !strings.Contains(cause, "keep fewer rows") {
+		t.Errorf("%d rows of %d trees: %q", len(list), m.Trees(), cause)
+	}
+	if cause := likely(list[len(list)-2:], m, nil, nil); cause != "" {
+		t.Errorf("two rows: %q", cause)
+	}
+}
+
+// manyTrees is a model of so many trees, all of which answer 0.
+func manyTrees(n int) []byte {
+	const one = `{"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[0],"default_left":[0]}`
+	trees := strings.TrimSuffix(strings.Repeat(one+",", n), ",")
+	return fmt.Appendf(nil, `{"learner":{"gradient_booster":{"name":"gbtree","model":{"trees":[%s]}},"learner_model_param":{"base_score":"5E-1","num_feature":"1"},"objective":{"name":"binary:logistic"}},"version":[3,0,0]}`, trees)
 }

@@ -17,25 +17,43 @@ type Read func(model.Reading) (*model.Model, error)
 // likely returns what explains the answers that a library gave for rows, where
 // the model gives others, or nothing. read reads its file; nil for no other way.
 func likely(list []Prediction, m *model.Model, names []string, read Read) string {
+	s := search{list: list, left: mostTried}
+	if cause := s.likely(m, names, read); cause != "" || s.left >= 0 {
+		return cause
+	}
+	return "none so far, and not all were tried, as so many trees and rows take too long; keep fewer rows"
+}
+
+// search tries what may explain answers.
+type search struct {
+	list []Prediction
+	left int // trees that it may still ask, of one row each
+}
+
+// mostTried is a second or two, and enough to try all causes on a row of the
+// largest model.
+const mostTried = 1 << 27
+
+func (s *search) likely(m *model.Model, names []string, read Read) string {
 	for _, way := range otherWays() {
 		if read == nil || m.IsAlike(way.by) {
 			continue
 		}
-		if other, err := read(way.by); err == nil && other != nil && explains(list, other, nil) {
-			return all(list) + way.says
+		if other, err := read(way.by); err == nil && other != nil && s.explains(other, nil) {
+			return all(s.list) + way.says
 		}
 	}
 	for n := range m.Trees() {
-		if n > 0 && explains(list, m.First(n), nil) {
-			return all(list) + fmt.Sprintf("those of its first %d of %d trees: another number of trees answered in training; save the booster that answered, cut to them", n, m.Trees())
+		if first := m.First(n); n > 0 && first != m && s.explains(first, nil) {
+			return all(s.list) + fmt.Sprintf("those of its first %d of %d trees: another number of trees answered in training; save the booster that answered, cut to them", n, m.Trees())
 		}
 	}
 	for _, change := range changes(m.NumFeature(), names) {
-		if explains(list, m, change.do) {
-			return all(list) + change.says
+		if s.explains(m, change.do) {
+			return all(s.list) + change.says
 		}
 	}
-	return likelyAnswers(list, m)
+	return s.likelyAnswers(m)
 }
 
 func all(list []Prediction) string { return fmt.Sprintf("all %d answers are ", len(list)) }
@@ -129,8 +147,11 @@ func reorder(row []*float32, order []int) {
 }
 
 // explains tells whether a model gives all answers once the rows are changed.
-func explains(list []Prediction, m *model.Model, change func([]*float32)) bool {
-	for _, p := range list {
+func (s *search) explains(m *model.Model, change func([]*float32)) bool {
+	for _, p := range s.list {
+		if s.left -= m.Trees(); s.left < 0 {
+			return false
+		}
 		if change != nil {
 			p.Features = slices.Clone(p.Features)
 			change(p.Features)
@@ -143,18 +164,21 @@ func explains(list []Prediction, m *model.Model, change func([]*float32)) bool {
 }
 
 // likelyAnswers looks at the answers themselves.
-func likelyAnswers(list []Prediction, m *model.Model) string {
-	turned := slices.Clone(list)
-	for i := range turned {
-		turned[i].Margin = !turned[i].Margin
+func (s *search) likelyAnswers(m *model.Model) string {
+	given := s.list
+	turned := search{list: slices.Clone(given), left: s.left}
+	for i := range turned.list {
+		turned.list[i].Margin = !turned.list[i].Margin
 	}
+	explained := turned.explains(m, nil)
+	s.left = turned.left
 	switch {
-	case explains(turned, m, nil) && list[0].Margin:
-		return all(list) + "scores, where margins should stand; ask the library for its margins (output_margin=True)"
-	case explains(turned, m, nil):
-		return all(list) + "margins, where scores should stand; name the column margin"
-	case list[0].Margin && shifted(list, m):
-		return all(list) + "off by the same: another base score or base margin was given in training; train with the base_score that is saved"
+	case explained && given[0].Margin:
+		return all(given) + "scores, where margins should stand; ask the library for its margins (output_margin=True)"
+	case explained:
+		return all(given) + "margins, where scores should stand; name the column margin"
+	case given[0].Margin && shifted(given, m):
+		return all(given) + "off by the same: another base score or base margin was given in training; train with the base_score that is saved"
 	}
 	return ""
 }

@@ -180,11 +180,11 @@ func (m *Manifest) confirm(booster *model.Model, predictions []byte, read Read) 
 // choose takes the trees that answer as the library did, where nothing else says
 // which do.
 func (m *Manifest) choose(list []Prediction, booster *model.Model, read Read) *model.Model {
-	if m.Trees != model.ByRules || explains(list, booster, nil) {
+	if m.Trees != model.ByRules || allAgree(list, booster) {
 		return booster
 	}
 	for _, choice := range []model.Choice{model.All, model.Best} {
-		if other, err := read(model.Reading{Trees: choice}); err == nil && other != nil && explains(list, other, nil) {
+		if other, err := read(model.Reading{Trees: choice}); err == nil && other != nil && allAgree(list, other) {
 			m.Trees = choice
 			return other
 		}

@@ -157,6 +157,10 @@ func (p *Prediction) Agrees(m *model.Model) bool {
 	return sameDigits(ours, p.Answer)
 }
 
+func allAgree(list []Prediction, m *model.Model) bool {
+	return !slices.ContainsFunc(list, func(p Prediction) bool { return !p.Agrees(m) })
+}
+
 // leastDigits is how many digits an answer must have, unless it is exact.
 const leastDigits = 5
 
