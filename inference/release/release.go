@@ -209,13 +209,13 @@ const usualPartners = 20
 func (r *Release) proveScorer() error {
 	var scratch Scratch
 	for i, g := range r.Manifest.Golden {
-		keys := []uint32{model.Stranger}
+		row, keys := g.row(), []uint32{model.Stranger}
 		if len(g.Auction) > 0 {
 			keys = append(keys, r.Features.Partner(g.Partner))
 		}
 		for _, key := range keys {
 			for _, n := range []int{1, usualPartners} {
-				for _, got := range r.Scorer.margins(&scratch, g.row(), slices.Repeat([]uint32{key}, n)) {
+				for _, got := range r.Scorer.margins(&scratch, row, whole(row, slices.Repeat([]uint32{key}, n)...)) {
 					if math.Float32bits(got) != math.Float32bits(g.Margin) {
 						return refuse(BadGolden, "golden vector %d gives the margin %v by the evaluator %q, in training it gave %v; please report this, and meanwhile train with another max_leaves",
 							i, got, r.Scorer.Way(), g.Margin)
@@ -257,10 +257,11 @@ func (r *Release) Warm() {
 	}
 	var scratch Scratch
 	for _, g := range r.Manifest.Golden {
-		row, key := g.row(), r.Features.Partner(g.Partner)
+		row := g.row()
+		alone, all := whole(row, r.Features.Partner(g.Partner)), whole(row, usual...)
 		for range rounds {
-			r.Scorer.margins(&scratch, row, []uint32{key})
-			r.Scorer.margins(&scratch, row, usual)
+			r.Scorer.margins(&scratch, row, alone)
+			r.Scorer.margins(&scratch, row, all)
 		}
 	}
 }

@@ -97,11 +97,15 @@ func (s *Scorer) fill(scratch *Scratch, row []float32, key uint32) {
 	s.features.ExtractBoth(&scratch.auction, row, key)
 }
 
-// margins returns the margins of a whole row for some partners: of those that
-// are not known beforehand, the row's own.
-func (s *Scorer) margins(scratch *Scratch, row []float32, keys []uint32) []float32 {
-	out := make([]float32, len(keys))
+// whole is a whole row for some partners. Of those that are not known
+// beforehand, the row's own features are read.
+func whole(row []float32, keys ...uint32) model.Batch {
+	return model.Batch{Keys: keys, Rows: slices.Repeat(row, len(keys)), Out: make([]float32, len(keys))}
+}
+
+// margins fills in and returns the margins of a whole row.
+func (s *Scorer) margins(scratch *Scratch, row []float32, b model.Batch) []float32 {
 	s.model.Begin(&scratch.model, row)
-	s.model.Margins(&scratch.model, model.Batch{Keys: keys, Rows: slices.Repeat(row, len(keys)), Out: out})
-	return out
+	s.model.Margins(&scratch.model, b)
+	return b.Out
 }
