@@ -26,43 +26,41 @@ type answer struct {
 // Every version of XGBoost and LightGBM, in every format that it can save, gives
 // the same bits.
 func TestScoresAsTheLibrary(t *testing.T) {
-	stems, err := filepath.Glob("testdata/v*.rows")
-	if err != nil || len(stems) < 40 {
-		t.Fatalf("found %d models: %v", len(stems), err)
-	}
-	for _, path := range stems {
-		answers := readAnswers(t, path)
-		for _, file := range savedAs(t, strings.TrimSuffix(path, ".rows")) {
-			t.Run(filepath.Base(file), func(t *testing.T) {
-				m, err := Parse(read(t, file))
-				if err != nil {
-					t.Fatal(err)
-				}
-				compare(t, m, answers)
-			})
+	forEachAnswered(t, ".rows", 40, func(t *testing.T, file string, answers []answer) {
+		m, err := Parse(read(t, file))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		compare(t, m, answers)
+	})
 }
 
 // From 2.0 on the trees up to the best iteration answer where somebody says so.
 func TestScoresAsTheBest(t *testing.T) {
-	stems, err := filepath.Glob("testdata/v*.best")
-	if err != nil || len(stems) < 8 {
+	forEachAnswered(t, ".best", 8, func(t *testing.T, file string, answers []answer) {
+		m := readBy(t, file, Reading{Trees: Best})
+		compare(t, m, answers)
+		compare(t, readBy(t, file, Reading{Rules: FirstRules}), answers)
+		all := readBy(t, file, Reading{})
+		if m.Best() != m.Trees() || all.Best() != m.Trees() || all.Trees() != all.Trained() || all.Trees() <= m.Trees() {
+			t.Errorf("%d trees up to the best, %d of %d answer", m.Best(), all.Trees(), all.Trained())
+		}
+		compareForest(t, all, readBy(t, file, Reading{Rules: FirstRules, Trees: All}))
+	})
+}
+
+// forEachAnswered checks every model that has answers in a file of that ending,
+// of which there must be so many.
+func forEachAnswered(t *testing.T, ending string, least int, check func(t *testing.T, file string, answers []answer)) {
+	t.Helper()
+	stems, err := filepath.Glob("testdata/v*" + ending)
+	if err != nil || len(stems) < least {
 		t.Fatalf("found %d models: %v", len(stems), err)
 	}
 	for _, path := range stems {
 		answers := readAnswers(t, path)
-		for _, file := range savedAs(t, strings.TrimSuffix(path, ".best")) {
-			t.Run(filepath.Base(file), func(t *testing.T) {
-				m := readBy(t, file, Reading{Trees: Best})
-				compare(t, m, answers)
-				compare(t, readBy(t, file, Reading{Rules: FirstRules}), answers)
-				all := readBy(t, file, Reading{})
-				if m.Best() != m.Trees() || all.Best() != m.Trees() || all.Trees() != all.Trained() || all.Trees() <= m.Trees() {
-					t.Errorf("%d trees up to the best, %d of %d answer", m.Best(), all.Trees(), all.Trained())
-				}
-				compareForest(t, all, readBy(t, file, Reading{Rules: FirstRules, Trees: All}))
-			})
+		for _, file := range savedAs(t, strings.TrimSuffix(path, ending)) {
+			t.Run(filepath.Base(file), func(t *testing.T) { check(t, file, answers) })
 		}
 	}
 }
