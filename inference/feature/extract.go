@@ -93,6 +93,10 @@ func (e *Extractor) parse(b []byte, how reading) (Request, error) {
 	if call := callOf(b); call != nil {
 		return parseFilter(call), nil
 	}
+	return e.parseRequest(b, how)
+}
+
+func (e *Extractor) parseRequest(b []byte, how reading) (Request, error) {
 	r, err := parse(b, how)
 	if err == nil && e.plan != nil {
 		r.More = &More{}

@@ -54,7 +54,8 @@ func HourOf(text string) float32 {
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
-// callOf returns the call of a document {"filter": {…}}; nil where it is none.
+// callOf returns the call of a document {"filter": {…}}; nil where it is none,
+// as a BidRequest that has such an attribute.
 func callOf(doc []byte) []byte {
 	if doc = trimmed(doc); !bytes.Contains(doc, []byte(`"filter"`)) {
 		return nil
@@ -62,7 +63,7 @@ func callOf(doc []byte) []byte {
 	if len(doc) == 0 || doc[0] != '{' || !json.Valid(doc) {
 		return nil
 	}
-	if call := memberExactly(doc, "filter"); len(call) > 0 && call[0] == '{' {
+	if call := memberExactly(doc, "filter"); len(call) > 0 && call[0] == '{' && member(doc, "imp") == nil {
 		return call
 	}
 	return nil

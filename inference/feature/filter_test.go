@@ -85,6 +85,35 @@ func TestRowsOfFilter(t *testing.T) {
 	}
 }
 
+// A request may have an attribute of its own that is called filter: it stays a
+// request, to training as to those who send it.
+func TestRequestsWithAFilter(t *testing.T) {
+	c := Contract{Features: []Feature{{Name: "floor", Kind: Number, Source: []string{"imp.bidfloor"}}, {Name: "hour", Kind: Number, Source: []string{"hour"}}}}
+	const own = `{"id":"1","imp":[{"bidfloor":2}],"filter":{"level":3},"wseat":["a"]}`
+	log := own + "\n" + `{"ts":1795350772,"request":` + own + `,"filter":null,"partners":["a"]}` + "\n" +
+		`{"request":{"filter":{}},"partners":["a"]}` + "\n" +
+		`{"request":null,"filter":{"hour":"7","biddingPrice":1,"advertiserId":"a"}}` + "\n" +
+		`{"filter":{"advertiserId":"a"},"request":{"imp":[]},"partners":["a"]}`
+	var out bytes.Buffer
+	did, err := Rows(&out, strings.NewReader(log), c, Reading{})
+	if err != nil || did.Taken != 4 || did.Timeless != 2 || len(did.Named) != 1 || !strings.Contains(did.Named[0].Reason, "a request and a call of filter") {
+		t.Fatalf("%+v, %v", did, err)
+	}
+	_, _, rows, _ := read(t, out.Bytes())
+	for i, want := range [][]float32{{2, nan()}, {2, 12}, {nan(), nan()}, {1, 7}} {
+		if !sameRow(rows[i], want) {
+			t.Errorf("row %d is %v, want %v", i, rows[i], want)
+		}
+	}
+	e, err := c.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := e.ParseJSON([]byte(own)); err != nil || r.Filter.Asked || r.ImpBidfloor != 2 {
+		t.Errorf("a golden request: %+v, %v", r, err)
+	}
+}
+
 func TestRulesRefuses(t *testing.T) {
 	hour := []Feature{{Name: "hour", Kind: Number, Source: []string{"hour"}}}
 	for _, tt := range []struct {

@@ -93,6 +93,7 @@ func checkObject(doc []byte) error {
 func unwrap(doc []byte) (l Line, wrapped bool, err error) {
 	l.Request = doc
 	var ts []byte
+	bare := false // of a BidRequest's own attributes
 	for name, value := range Members(doc) {
 		switch strings.ToLower(name) {
 		case "ts":
@@ -107,8 +108,12 @@ func unwrap(doc []byte) (l Line, wrapped bool, err error) {
 			l.Prices = prices(value)
 		case "cur":
 			l.Currency, _ = Text(value)
+		case "imp":
+			bare = true
 		case "filter":
-			l.Filter, l.Request, wrapped = value, nil, true
+			if string(value) != "null" {
+				l.Filter = value
+			}
 		case "openrtb":
 			return l, true, errOpenRTB3
 		}
@@ -116,8 +121,15 @@ func unwrap(doc []byte) (l Line, wrapped bool, err error) {
 	if l.TS, err = milliseconds(ts); err != nil {
 		return l, wrapped, err
 	}
-	if l.Filter != nil {
-		return l, wrapped, nil
+	switch {
+	case l.Filter == nil:
+	case wrapped && string(l.Request) != "null":
+		return l, wrapped, errors.New("it holds a request and a call of filter; log each on a line of its own")
+	case bare && !wrapped:
+		l.Filter = nil
+	default:
+		l.Request = nil
+		return l, true, nil
 	}
 	if l.Request[0] == '"' {
 		l.Request = trimmed([]byte(Unquote(l.Request)))

@@ -27,11 +27,10 @@ func (r *Request) SetTime(at time.Time) {
 
 // parse returns the auction's request with its time set.
 func (l *Line) parse(e *Extractor) (Request, error) {
-	body := l.Request
 	if l.Filter != nil {
-		body = fmt.Appendf(nil, `{"filter":%s}`, l.Filter)
+		return parseFilter(l.Filter), nil
 	}
-	r, err := e.ParseJSON(body)
+	r, err := e.parseRequest(l.Request, served)
 	if err != nil {
 		return r, err
 	}
