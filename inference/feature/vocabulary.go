@@ -263,13 +263,16 @@ func (c *Contract) money(name, path string, of func(*More) float32) source {
 	}
 }
 
-// convert turns an amount into the contract's currency; NaN without a rate.
+// convert turns an amount into the contract's currency; NaN without a rate, or
+// where that is more than a number can be.
 func (c *Contract) convert(amount float32, currency string) float32 {
 	if currency == c.currency() {
 		return amount
 	}
 	if rate, ok := c.Rates[currency]; ok {
-		return float32(float64(amount) * rate)
+		if v := float32(float64(amount) * rate); finite(v) {
+			return v
+		}
 	}
 	return nan()
 }

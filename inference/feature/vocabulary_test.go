@@ -71,7 +71,7 @@ func TestVocabulary(t *testing.T) {
 // missing.
 func spoken(t *testing.T, body string) map[string]string {
 	t.Helper()
-	c := Contract{Version: LatestVersion, Currency: "EUR", Rates: map[string]float64{"USD": 0.9}}
+	c := Contract{Version: LatestVersion, Currency: "EUR", Rates: map[string]float64{"USD": 0.9, "XTS": 1e30}}
 	p, all := &Plan{}, map[string]string{}
 	var bound []source
 	for _, s := range sources(&c) {
@@ -102,6 +102,7 @@ func TestVocabularyEdges(t *testing.T) {
 	for body, want := range map[string]map[string]string{
 		`{"imp":[{"bidfloor":1,"bidfloorcur":"GBP"},{"bidfloor":2}]}`: {"imp.floor": "", "imp.floor.max": "", "imp.floor.min": "", "imp.bidfloor": "1"},
 		`{"imp":[{"bidfloor":1},{"bidfloor":2,"bidfloorcur":"GBP"}]}`: {"imp.floor": "0.9", "imp.floor.max": ""},
+		`{"imp":[{"bidfloor":1e10,"bidfloorcur":"XTS"}]}`:             {"imp.floor": "", "imp.floor.max": "", "imp.floor.min": "", "imp.bidfloor": "1e+10"},
 		`{"imp":[{},{"bidfloor":2}]}`:                                 {"imp.floor": "", "imp.floor.max": "1.8", "imp.floor.min": "1.8"},
 		`{"imp":[{"bidfloor":0}]}`:                                    {"imp.floor": "0"},
 		`{"imp":[{"bidfloorcur":"EUR","bidfloor":1},{"bidfloorcur":"EUR","bidfloor":-1},{"bidfloorcur":"EUR","bidfloor":3}]}`: {"imp.floor": "1", "imp.floor.max": "3", "imp.floor.min": "-1"},
