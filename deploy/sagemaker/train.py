@@ -55,6 +55,7 @@ RATES = {
 PARTNER_SMOOTHING = 300  # a partner's rate is drawn to everybody's
 DEFAULT_THRESHOLD = 0.0  # a partner that was not trained on is never filtered
 
+MOST_NAMED = 10  # lines of a log that are left out and named
 GOLDEN = 24  # vectors that prove a loaded model, half of them from the auction on
 SCORE_BINS = 64
 
@@ -187,16 +188,26 @@ class Log:
 
     @classmethod
     def read(cls, source: str, to: pathlib.Path) -> "Log":
-        """Gathers a file, or the files of a folder at any depth in the order of their names."""
+        """Gathers a file, or the files of a folder at any depth in the order of their names.
+        Lines that are no auction are left out, counted and named."""
         files = logs_in(pathlib.Path(source))
         if not files:
             sys.exit(f"{source}: no log of auctions there; put files of JSON lines into it")
-        auctions = 0
+        auctions, left_out, named = 0, 0, []
         with open(to, "wb") as out:
-            for file in files:
-                for line in lines_of(file):
-                    out.write(line + b"\n")
+            for file, (number, line) in ((file, line) for file in files for line in lines_of(file)):
+                why = refusal(line)
+                if not why:
+                    out.write(line.strip() + b"\n")
                     auctions += 1
+                    continue
+                left_out += 1
+                if len(named) < MOST_NAMED:
+                    named.append(f"{file}, line {number}: {why}")
+        if left_out and not auctions:
+            sys.exit(f"not one of {left_out} lines is an auction; {named[0]}")
+        if left_out:
+            print(f"left out {left_out} of {auctions + left_out} lines of the log", *named, sep="\n", file=sys.stderr)
         return cls(to, auctions)
 
     def split(self, folder: pathlib.Path, name: str, weights: list[int]) -> list["Log"]:
@@ -230,22 +241,13 @@ def logs_in(source: pathlib.Path) -> list[pathlib.Path]:
 
 
 def lines_of(file: pathlib.Path):
-    """Yields the lines of a file that are not empty. A last line that was torn off,
-    as by a writer that was stopped, is left out, and said so; any other that is no
-    auction ends the work."""
-    number, pending = 0, None
-    for line in raw_lines(file):
-        if pending is not None:
-            yield whole(pending, file, number)
-        number, pending = number + 1, line
-        if not line.strip():
-            pending = None
-    if pending is None:
-        return
-    if pending.endswith(b"\n") or is_json(pending):
-        yield whole(pending, file, number)
-    else:
-        print(f"{file}: its last line, {number}, is torn and left out", file=sys.stderr)
+    """Yields the lines of a file that are not empty, with their numbers. A last line
+    that was torn off, as by a writer that was stopped, is left out, and said so."""
+    for number, line in enumerate(raw_lines(file), 1):
+        if not line.endswith(b"\n") and line.strip() and not is_json(line):
+            print(f"{file}: its last line, {number}, is torn and left out", file=sys.stderr)
+        elif line.strip():
+            yield number, line
 
 
 def raw_lines(file: pathlib.Path):
@@ -264,21 +266,21 @@ def raw_lines(file: pathlib.Path):
 def is_json(line: bytes) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
 
-def whole(line: bytes, file: pathlib.Path, number: int) -> bytes:
-    """Returns a line that is an auction."""
+def refusal(line: bytes) -> str:
+    """Says why a line is no auction; nothing where it is one."""
     try:
         auction = json.loads(line)
-    except ValueError as err:
-        sys.exit(f"{file}, line {number}: it is no JSON ({err}); a log is a line of JSON per auction")
+    except (ValueError, RecursionError) as err:
+        return f"it is no JSON ({err}); a log is a line of JSON per auction"
     shape = {"ts": int, "request": dict, "partners": list}
     if not isinstance(auction, dict) or not all(isinstance(auction.get(key), kind) for key, kind in shape.items()):
-        sys.exit(f'{file}, line {number}: it is no auction; write {{"ts": milliseconds, "request": {{...}}, "partners": [...], "bidders": [...]}}')
-    return line.strip()
+        return 'it is no auction; write {"ts": milliseconds, "request": {...}, "partners": [...], "bidders": [...]}'
+    return ""
 
 
 # ---- rows, from the serving code
@@ -351,10 +353,10 @@ def learn_vocabularies(log: Log, min_count: int) -> dict[str, list[str]]:
     seen = {name: collections.Counter() for name in wanted}
     partners = collections.Counter()
     for auction in log:
-        partners.update(auction["partners"])
+        partners.update(str(partner) for partner in auction["partners"] if is_value(partner))
         for name in wanted:
             value = value_of(auction["request"], name)
-            if value is not None and value != "":
+            if is_value(value):
                 seen[name][str(value)] += 1
     found = {name: frequent(counter, min_count) for name, counter in seen.items()}
     for name, values in found.items():
@@ -373,18 +375,30 @@ def frequent(counter: collections.Counter, min_count: int) -> list[str]:
 def value_of(request: dict, source: str):
     """Finds a source in a request. Only a vocabulary is learned from it: a value
     that serving reads otherwise is caught by make_contract."""
-    imp = (request.get("imp") or [{}])[0]
-    home = request.get("site") or request.get("app") or {}
     if source == "imp.format":
+        imp = object_in(request.get("imp"))
         return next((name for name in ("banner", "video", "native", "audio") if name in imp), None)
+    home = object_in(request.get("site")) or object_in(request.get("app"))
     if source == "site.cat":
-        return (home.get("cat") or [None])[0]
+        cat = home.get("cat")
+        return next(filter(is_value, cat), None) if isinstance(cat, list) else cat
     if source == "publisher.id":
-        return (home.get("publisher") or {}).get("id")
-    at = {**request, "imp": imp}
-    for part in source.split("."):
-        at = at.get(part) if isinstance(at, dict) else None
-    return at
+        return object_in(home.get("publisher")).get("id")
+    *objects, name = source.split(".")
+    at = request
+    for part in objects:
+        at = object_in(at.get(part))
+    return at.get(name)
+
+
+def object_in(value) -> dict:
+    """An object, or the first of a list, as exchanges write either for the other; an empty one for none."""
+    return next((one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)), {})
+
+
+def is_value(value) -> bool:
+    """Tells texts and numbers from what a source does not have: nothing, flags, lists, objects."""
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != ""
 
 
 def make_contract(sluice: str, tables: Log, vocabularies: dict[str, list[str]]) -> dict:

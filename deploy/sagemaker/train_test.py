@@ -79,8 +79,7 @@ class Logs(unittest.TestCase):
 
     def test_refusals(self):
         for content, word in (
-            (b"no json\n" + lines(1)[0], "line 1: it is no JSON"),
-            (lines(1)[0] + b"\n" + lines(2)[0] + lines(3)[0] + b"\n", "line 2: it is no JSON"),
+            (b"no json\n" + lines(1)[0][:-1] + b"\n", "line 1: it is no JSON"),
             (b'{"request": {}}\n', "line 1: it is no auction"),
             (b"[]\n", "line 1: it is no auction"),
             (b"\x1f\x8b\x08\x00 nothing that was packed", "cannot be unpacked"),
@@ -90,6 +89,31 @@ class Logs(unittest.TestCase):
                 self.read()
             self.assertIn(word, str(ended.exception))
             self.assertIn(str(self.folder / "log"), str(ended.exception))
+
+    def test_left_out(self):
+        self.put("a", b"no json\n" + lines(1)[0])
+        self.put("b", b"\n".join([*lines(2), lines(3)[0] + lines(4)[0], b"[" * 100000, b'{"request": {}}', *lines(5)]))
+        self.put("c", b"null\n" * 20)
+        got, said = self.read()
+        self.assertEqual(got, lines(1, 2, 5))
+        self.assertIn("left out 24 of 27 lines", said)
+        for word in ("a, line 1: it is no JSON", "b, line 2: it is no JSON", "b, line 3: it is no JSON", "b, line 4: it is no auction", "c, line 6: it is no auction"):
+            self.assertIn(word, said)
+        self.assertEqual(said.count(": it is no"), 10)
+
+    def test_vocabularies(self):
+        site = b'{"ts": 1, "request": %s, "partners": ["a", 7, "", null, {}, true]}\n'
+        self.put("a", b"".join(site % request for request in (
+            b'{"imp": {"banner": {}}, "site": [{"cat": "IAB1"}], "device": [{"devicetype": 4, "geo": {"country": "DEU"}}]}',
+            b'{"imp": [7, {"video": {}}], "site": {"cat": [null, "IAB1"]}, "device": {"devicetype": "4", "geo": [{"country": "DEU"}]}}',
+            b'{"imp": [], "site": 7, "app": {"cat": ["IAB2"]}, "device": {"devicetype": {}, "geo": "DEU"}}',
+            b'{"imp": "x", "site": [], "app": {"cat": {}}, "device": [3]}',
+        )))
+        with contextlib.redirect_stderr(io.StringIO()):
+            log = train.Log.read(str(self.folder), self.out)
+        found = train.learn_vocabularies(log, 1)
+        want = {"imp.format": ["banner", "video"], "site.cat": ["IAB1", "IAB2"], "device.geo.country": ["DEU"], "device.devicetype": ["4"], "partner": ["7", "a"]}
+        self.assertEqual({name: found[name] for name in want}, want)
 
     def test_nothing(self):
         self.put("_SUCCESS", b"")
