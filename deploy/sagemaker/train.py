@@ -24,6 +24,7 @@ import collections
 import dataclasses
 import gzip
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -166,7 +167,7 @@ def train(options: argparse.Namespace, scratch: pathlib.Path) -> Made:
         "contract": contract,
         "thresholds": limits,
         "default_threshold": DEFAULT_THRESHOLD,
-        "golden": golden(booster, contract, fresh, prediction, options.sluice, scratch),
+        "golden": golden(booster, fresh, prediction),
         "reference_scores": histogram(scores),
         "predicted": predicted,
         "trained_on": f"{log.auctions:,} auctions, XGBoost {xgb.__version__}, seed {options.seed}",
@@ -529,13 +530,13 @@ def histogram(scores: np.ndarray) -> list[float]:
     return [round(float(share), 8) for share in counts / len(scores)]
 
 
-def golden(booster: xgb.Booster, contract: dict, rows: Rows, log: Log, sluice: str, scratch: pathlib.Path) -> list[dict]:
+def golden(booster: xgb.Booster, rows: Rows, log: Log) -> list[dict]:
     """Rows with XGBoost's own answers: some as vectors, some from the auction on,
     and a few with much missing."""
     picked = np.linspace(0, len(rows.features) - 1, GOLDEN * 2 // 3).astype(int)
     vectors = [golden_vector(booster, row) for row in sparse(rows.features[picked[1::2]])]
     vectors += [golden_vector(booster, row) for row in rows.features[picked[::2]][: GOLDEN // 6]]
-    return vectors + golden_auctions(booster, contract, log, sluice, scratch, GOLDEN - len(vectors))
+    return vectors + golden_auctions(booster, rows, log, GOLDEN - len(vectors))
 
 
 def sparse(features: np.ndarray) -> np.ndarray:
@@ -556,17 +557,33 @@ def golden_vector(booster: xgb.Booster, row: np.ndarray) -> dict:
     }
 
 
-def golden_auctions(booster: xgb.Booster, contract: dict, log: Log, sluice: str, scratch: pathlib.Path, count: int) -> list[dict]:
-    auctions = [auction for number, auction in zip(range(count), log)]
-    few = Log(scratch / "golden.jsonl", count)
-    few.path.write_bytes(b"".join(dumps({**a, "partners": a["partners"][i % len(a["partners"]) :][:1], "bidders": None}) + b"\n" for i, a in enumerate(auctions)))
-    rows = rows_of(sluice, contract, few)
+def golden_auctions(booster: xgb.Booster, rows: Rows, log: Log, count: int) -> list[dict]:
     vectors = []
-    for i, auction in enumerate(auctions):
-        vector = golden_vector(booster, rows.features[i])
-        vector |= {"auction": auction["request"], "partner": rows.partners[rows.partner[i]], "ts": auction["ts"]}
+    for auction, row in first_rows(log, rows.auction, count):
+        vector = golden_vector(booster, rows.features[row])
+        vector |= {"auction": auction["request"], "partner": rows.partners[rows.partner[row]], "ts": milliseconds(auction["ts"])}
         vectors.append(vector)
     return vectors
+
+
+def first_rows(log: Log, numbers, count: int):
+    """Yields the first auctions of which there are rows, each with a row of another of its
+    partners; numbers says which auction a row is of. There is none of what `sluice features` skips."""
+    lines = enumerate(log)
+    groups = itertools.groupby(range(len(numbers)), key=lambda row: numbers[row])
+    for i, (number, group) in enumerate(itertools.islice(groups, count)):
+        rows = list(group)
+        auction = next(auction for at, auction in lines if at == number)
+        yield auction, rows[i % len(rows)]
+
+
+def milliseconds(ts: int) -> int:
+    """A moment as a manifest has it, of one in any of the units that `sluice features` tells apart."""
+    if ts < 10**11:
+        return ts * 1000
+    while ts >= 10**14:
+        ts //= 1000
+    return ts
 
 
 def report(rows: Rows, scores: np.ndarray, limits: dict[str, float]) -> None:

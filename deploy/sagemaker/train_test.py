@@ -115,6 +115,17 @@ class Logs(unittest.TestCase):
         want = {"imp.format": ["banner", "video"], "site.cat": ["IAB1", "IAB2"], "device.geo.country": ["DEU"], "device.devicetype": ["4"], "partner": ["7", "a"]}
         self.assertEqual({name: found[name] for name in want}, want)
 
+    def test_golden(self):
+        self.put("a", b"\n".join(lines(*range(9))))
+        self.read()
+        log = train.Log(self.out, 9)
+        picked = [(auction["request"]["id"], row) for auction, row in train.first_rows(log, [1, 1, 3, 3, 4, 7, 7], 4)]
+        self.assertEqual(picked, [("1", 0), ("3", 3), ("4", 4), ("7", 6)])
+        self.assertEqual(list(train.first_rows(log, [], 4)), [])
+        for ts in (1795350772, 1795350772000, 1795350772000000, 1795350772000000000):
+            self.assertEqual(train.milliseconds(ts), 1795350772000)
+        self.assertEqual(train.milliseconds(0), 0)
+
     def test_nothing(self):
         self.put("_SUCCESS", b"")
         with self.assertRaises(SystemExit) as ended:
