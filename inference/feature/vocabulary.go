@@ -2,6 +2,7 @@ package feature
 
 import (
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -217,16 +218,9 @@ func sizeOf(r *Request, m *More, _ []int) string {
 	if !(r.Width >= 0 && r.Height >= 0) || r.Width > math.MaxUint16 || r.Height > math.MaxUint16 {
 		return ""
 	}
-	b := appendWhole(m.size[:0], int(r.Width))
-	b = appendWhole(append(b, 'x'), int(r.Height))
+	b := strconv.AppendInt(m.size[:0], int64(r.Width), 10)
+	b = strconv.AppendInt(append(b, 'x'), int64(r.Height), 10)
 	return aliasing(b)
-}
-
-func appendWhole(b []byte, n int) []byte {
-	if n >= 10 {
-		b = appendWhole(b, n/10)
-	}
-	return append(b, byte('0'+n%10))
 }
 
 // pageDomain is the name of the host that shows the page, in lower case and
