@@ -100,22 +100,6 @@ func parseFilter(call []byte) Request {
 	return r
 }
 
-// wide reads an i64.
-func wide(value []byte) (float32, bool) {
-	text := string(value)
-	if value[0] == '"' {
-		text = Unquote(value)
-	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return float32(n), true
-	}
-	n, ok := spelled(value)
-	if !ok || n < math.MinInt64 || n >= math.MaxInt64 {
-		return 0, false
-	}
-	return float32(int64(n)), true
-}
-
 // converts reports whether the request is a call whose numbers the contract
 // converts.
 func (c *Contract) converts(r *Request) bool { return c.Version >= 2 && r.Filter.Asked }

@@ -217,8 +217,8 @@ func prices(value []byte) []float64 {
 	}
 	all := []float64{}
 	for e := range Elements(value) {
-		price, err := strconv.ParseFloat(string(bytes.Trim(bytes.TrimSpace(e), `"`)), 64)
-		if err != nil || math.IsInf(price, 0) {
+		price, ok := Amount(e)
+		if !ok {
 			price = math.NaN()
 		}
 		all = append(all, price)
