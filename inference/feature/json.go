@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -32,7 +31,7 @@ func ParseJSON(b []byte) (Request, error) { return parse(b, served) }
 func ParseLoosely(b []byte) (Request, error) { return parse(b, loosely) }
 
 func parse(b []byte, how reading) (Request, error) {
-	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte(byteOrderMark)))
+	b = trimmed(b)
 	if len(b) > MaxRequestBytes {
 		return Request{}, fmt.Errorf("parse bid request: %d bytes, at most %d are read; send one request at a time", len(b), MaxRequestBytes)
 	}

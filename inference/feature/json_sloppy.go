@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -12,6 +13,11 @@ import (
 
 // byteOrderMark begins files that some editors and exporters write.
 const byteOrderMark = "\ufeff"
+
+// trimmed takes off what editors and exporters write around a line.
+func trimmed(doc []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(doc), []byte(byteOrderMark)))
+}
 
 // text is a JSON string, or a number that stands for one.
 type text string

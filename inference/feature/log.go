@@ -73,11 +73,6 @@ func ParseLine(doc []byte) (Line, error) {
 	return l, nil
 }
 
-// trimmed takes off what editors and exporters write around a line.
-func trimmed(doc []byte) []byte {
-	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(doc), []byte(byteOrderMark)))
-}
-
 func checkObject(doc []byte) error {
 	if len(doc) == 0 || doc[0] != '{' {
 		return fmt.Errorf("%.20q is no JSON object", doc)
@@ -229,9 +224,9 @@ func prices(value []byte) []float64 {
 // seats returns the seats that may bid: of the request, and of its deals.
 func seats(request []byte) []string {
 	all := under(request, "wseat")
-	for _, imp := range objectsUnder(request, "imp") {
-		for _, pmp := range objectsUnder(imp, "pmp") {
-			for _, deal := range objectsUnder(pmp, "deals") {
+	for imp := range objectsIn(member(request, "imp")) {
+		for pmp := range objectsIn(member(imp, "pmp")) {
+			for deal := range objectsIn(member(pmp, "deals")) {
 				all = append(all, under(deal, "wseat")...)
 			}
 		}
@@ -245,32 +240,6 @@ func under(object []byte, name string) []string {
 		return nil
 	}
 	return names(value)
-}
-
-func objectsUnder(object []byte, name string) (all [][]byte) {
-	value := member(object, name)
-	switch {
-	case len(value) == 0:
-	case value[0] == '{':
-		all = append(all, value)
-	case value[0] == '[':
-		for e := range Elements(value) {
-			if e[0] == '{' {
-				all = append(all, e)
-			}
-		}
-	}
-	return all
-}
-
-// member returns the last value of that name; nil for none.
-func member(object []byte, name string) (last []byte) {
-	for n, value := range Members(object) {
-		if strings.EqualFold(n, name) {
-			last = value
-		}
-	}
-	return last
 }
 
 // distinct returns the names of a list, each once, and no empty one.

@@ -357,33 +357,6 @@ func (m *More) valueJSON(n *Node, value []byte) bool {
 	return m.scalarJSON(n, value)
 }
 
-// objectsIn walks over the objects of a list, or over one that stands alone.
-func objectsIn(value []byte) func(yield func([]byte) bool) {
-	return func(yield func([]byte) bool) {
-		if value[0] == '{' {
-			yield(value)
-			return
-		}
-		if value[0] != '[' {
-			return
-		}
-		for e := range Elements(value) {
-			if e[0] == '{' && !yield(e) {
-				return
-			}
-		}
-	}
-}
-
-func memberExactly(object []byte, name string) (last []byte) {
-	for n, value := range Members(object) {
-		if n == name {
-			last = value
-		}
-	}
-	return last
-}
-
 func (m *More) listJSON(n *Node, value []byte) bool {
 	if value[0] != '[' {
 		return m.scalarJSON(n, value)

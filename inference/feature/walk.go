@@ -1,6 +1,9 @@
 package feature
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Walking over documents that are known to be valid JSON, one level at a time.
 
@@ -37,6 +40,46 @@ func Elements(list []byte) func(yield func(value []byte) bool) {
 			}
 		}
 	}
+}
+
+// objectsIn walks over the objects of a list, or over one that stands alone;
+// over none where the value is neither, or nil.
+func objectsIn(value []byte) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		if len(value) > 0 && value[0] == '{' {
+			yield(value)
+			return
+		}
+		if len(value) == 0 || value[0] != '[' {
+			return
+		}
+		for e := range Elements(value) {
+			if e[0] == '{' && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// member returns the last value of that name, whatever the case of its letters;
+// nil for none.
+func member(object []byte, name string) (last []byte) {
+	for n, value := range Members(object) {
+		if strings.EqualFold(n, name) {
+			last = value
+		}
+	}
+	return last
+}
+
+// memberExactly returns the last value of that very name; nil for none.
+func memberExactly(object []byte, name string) (last []byte) {
+	for n, value := range Members(object) {
+		if n == name {
+			last = value
+		}
+	}
+	return last
 }
 
 // cutFirst cuts the value off with which valid JSON begins.
