@@ -12,9 +12,9 @@ const maxAgent = 512 // bytes of a user agent that are looked at
 // word is what tells a family.
 type word struct{ word, family string }
 
-// browserWords go from those who name others, too, to those whom others name.
+// browserOf looks for those who name others, too, before those whom others name.
 func browserOf(agent string) string {
-	return family(agent, [...]word{
+	return family(agent, []word{
 		{"Edg", "edge"},
 		{"OPR/", "opera"},
 		{"OPT/", "opera"},
@@ -37,7 +37,7 @@ func browserOf(agent string) string {
 }
 
 func systemOf(agent string) string {
-	return family(agent, [...]word{
+	return family(agent, []word{
 		{"Windows Phone", "windows phone"},
 		{"Windows", "windows"},
 		{"iPhone", "ios"},
@@ -59,7 +59,7 @@ func systemOf(agent string) string {
 	})
 }
 
-func family(agent string, words [18]word) string {
+func family(agent string, words []word) string {
 	agent = agent[:min(len(agent), maxAgent)]
 	for i := range words {
 		if strings.Contains(agent, words[i].word) {
