@@ -22,18 +22,27 @@ type sloppy struct {
 }
 
 func newSloppy() *sloppy {
-	s := &sloppy{
-		attributes: map[reflect.Type]map[string]int{},
-		moved: map[reflect.Type][]string{
-			reflect.TypeFor[openrtb.Imp]():    {"gpid"},
-			reflect.TypeFor[openrtb.Device](): {"sua"},
-			reflect.TypeFor[openrtb.User]():   {"consent", "eids"},
-			reflect.TypeFor[openrtb.Source](): {"schain"},
-			reflect.TypeFor[openrtb.Regs]():   {"gdpr", "us_privacy", "gpp", "gpp_sid"},
-		},
-	}
+	s := &sloppy{attributes: map[reflect.Type]map[string]int{}, moved: map[reflect.Type][]string{}}
 	s.learn(reflect.TypeFor[openrtb.AuctionRequest]())
+	for _, a := range feature.Attributes() {
+		if a.InExt {
+			of := s.holder(a.Path)
+			s.moved[of] = append(s.moved[of], a.Name())
+		}
+	}
 	return s
+}
+
+// holder is the struct that has the attribute of that path.
+func (s *sloppy) holder(path string) reflect.Type {
+	t := reflect.TypeFor[openrtb.AuctionRequest]()
+	steps := strings.Split(strings.ReplaceAll(path, "[]", ""), ".")
+	for _, step := range steps[:len(steps)-1] {
+		for t = t.Field(s.attributes[t][step]).Type; t.Kind() != reflect.Struct; {
+			t = t.Elem()
+		}
+	}
+	return t
 }
 
 // learn notes the attributes of a struct and of those within.
