@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ func newLineReader(c Config) *lineReader {
 		sloppy: newSloppy(), dialect: c.Protocol.dialect(), tmax: c.Deadline,
 		partners: c.Partners, known: map[string]string{},
 	}
-	r.names = r.distinct(c.Replay.PartnerNames)
+	r.names = r.first(feature.Distinct(c.Replay.PartnerNames))
 	return r
 }
 
@@ -66,18 +65,16 @@ func (r *lineReader) whom(l *feature.Line) truth {
 		t.bidders[i] = r.once(name)
 	}
 	if len(r.names) == 0 {
-		t.partners = r.distinct(l.Partners)
+		t.partners = r.first(l.Partners)
 	}
 	return t
 }
 
-// distinct returns the first names of a list, each once.
-func (r *lineReader) distinct(all []string) []string {
-	var few []string
-	for _, name := range all {
-		if name != "" && len(few) < r.partners && !slices.Contains(few, name) {
-			few = append(few, r.once(name))
-		}
+// first returns the first names of a list, as many as may be asked.
+func (r *lineReader) first(all []string) []string {
+	few := make([]string, min(len(all), r.partners))
+	for i := range few {
+		few[i] = r.once(all[i])
 	}
 	return few
 }

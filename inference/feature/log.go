@@ -69,7 +69,7 @@ func ParseLine(doc []byte) (Line, error) {
 	if n := len(l.Partners); n > MaxAuctionPartners {
 		return l, fmt.Errorf("it asks %d partners, at most %d are read; split the auction", n, MaxAuctionPartners)
 	}
-	l.Partners = distinct(l.Partners)
+	l.Partners = Distinct(l.Partners)
 	return l, nil
 }
 
@@ -242,8 +242,8 @@ func under(object []byte, name string) []string {
 	return names(value)
 }
 
-// distinct returns the names of a list, each once, and no empty one.
-func distinct(all []string) []string {
+// Distinct returns the names of a list, each once, and no empty one.
+func Distinct(all []string) []string {
 	var few []string
 	for _, name := range all {
 		if name != "" && !slices.Contains(few, name) {

@@ -87,7 +87,7 @@ func Rows(dst io.Writer, src io.Reader, c Contract, o Reading) (Read, error) {
 	if err != nil {
 		return Read{}, err
 	}
-	out := rowWriter{to: bufio.NewWriterSize(dst, 1<<16), extractor: e, ids: map[string]uint32{}, ask: distinct(o.PartnerNames)}
+	out := rowWriter{to: bufio.NewWriterSize(dst, 1<<16), extractor: e, ids: map[string]uint32{}, ask: Distinct(o.PartnerNames)}
 	out.header(c)
 	read := Read{Seen: Seen{Named: []BadLine{}}}
 	lines, err := OpenLog(src)
