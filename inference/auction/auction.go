@@ -393,7 +393,7 @@ func (l *Load) connectFirst(ctx context.Context) ([]net.Conn, error) {
 func (l *Load) arrive(ctx context.Context) {
 	start := time.Now()
 	s := newSchedule(l.config.Arrivals, l.config.all(), l.config.Ramp, l.config.Seed)
-	ends := l.config.ends()
+	ends, warming := l.config.ends(), l.config.WarmUp > 0
 	over, stop := l.timer()
 	defer stop()
 	for n := uint64(0); ; n++ {
@@ -407,8 +407,11 @@ func (l *Load) arrive(ctx context.Context) {
 		}
 		a := held{n: l.config.First + n, step: warmUp}
 		if offset >= l.config.WarmUp {
-			l.tally.measure(start.Add(l.config.WarmUp))
 			a.step = stepAt(ends, offset)
+			if warming {
+				warming = false
+				l.tally.measure(start.Add(l.config.WarmUp))
+			}
 		}
 		if l.replay != nil {
 			var starved time.Duration

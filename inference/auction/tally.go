@@ -56,7 +56,6 @@ type tally struct {
 	steps     []step
 	warmed    int64 // auctions of the warm-up
 	unheard   int64 // connections that ended before any answer
-	measured  bool  // the warm-up is over
 	lastTotal Auctions
 	lastBy    map[string]int64 // answers per release when the last second began
 }
@@ -114,9 +113,7 @@ func (t *tally) begin(now time.Time) {
 func (t *tally) measure(from time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.warmed > 0 && !t.measured {
-		t.measured, t.started, t.startCPU = true, from, processCPU()
-	}
+	t.started, t.startCPU = from, processCPU()
 }
 
 func (t *tally) end(now time.Time) {
