@@ -18,7 +18,7 @@ import (
 // The bounds of a log of auctions.
 const (
 	MaxLineBytes       = 2 << 20
-	MaxAuctionPartners = 1024 // of one auction
+	MaxAuctionPartners = 1024 // of one auction, and bidders
 
 	readAheadBytes = 256 << 10
 	maxNamed       = 10 // lines that could not be taken and are named
@@ -68,6 +68,9 @@ func ParseLine(doc []byte) (Line, error) {
 	}
 	if n := len(l.Partners); n > MaxAuctionPartners {
 		return l, fmt.Errorf("it asks %d partners, at most %d are read; split the auction", n, MaxAuctionPartners)
+	}
+	if n := len(l.Bidders); n > MaxAuctionPartners {
+		return l, fmt.Errorf("it names %d bidders, at most %d are read; name each once", n, MaxAuctionPartners)
 	}
 	l.Partners = Distinct(l.Partners)
 	return l, nil

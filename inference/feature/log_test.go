@@ -116,3 +116,24 @@ func TestRowsOfPartnerNames(t *testing.T) {
 		t.Errorf("partners %q, keys %v", partners, keys)
 	}
 }
+
+// What would take a time that nobody has is refused by its number.
+func TestRowsBounds(t *testing.T) {
+	c := Contract{Features: []Feature{{Name: "floor", Kind: Number, Source: []string{"imp.bidfloor"}}}}
+	list := func(n int) string { return `["a"` + strings.Repeat(`,"a"`, n-1) + `]` }
+	for line, want := range map[string]string{
+		`{"request":{},"partners":["a"],"bidders":` + list(MaxAuctionPartners) + `}`:   "",
+		`{"request":{},"partners":["a"],"bidders":` + list(MaxAuctionPartners+1) + `}`: "it names 1025 bidders, at most 1024 are read",
+		`{"request":{},"partners":` + list(MaxAuctionPartners+1) + `}`:                 "it asks 1025 partners, at most 1024 are read",
+	} {
+		if _, err := ParseLine([]byte(line)); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	for _, n := range []int{MaxAuctionPartners, MaxAuctionPartners + 1} {
+		_, err := Rows(io.Discard, strings.NewReader(`{"request":{}}`), c, Reading{PartnerNames: slices.Repeat([]string{"a"}, n)})
+		if refused := err != nil && strings.Contains(err.Error(), "--partner-names holds 1025 names"); refused != (n > MaxAuctionPartners) {
+			t.Errorf("%d names: %v", n, err)
+		}
+	}
+}

@@ -87,6 +87,9 @@ func Rows(dst io.Writer, src io.Reader, c Contract, o Reading) (Read, error) {
 	if err != nil {
 		return Read{}, err
 	}
+	if n := len(o.PartnerNames); n > MaxAuctionPartners {
+		return Read{}, fmt.Errorf("--partner-names holds %d names, at most %d are asked in an auction; write rows in several runs", n, MaxAuctionPartners)
+	}
 	out := rowWriter{to: bufio.NewWriterSize(dst, 1<<16), extractor: e, ids: map[string]uint32{}, ask: Distinct(o.PartnerNames)}
 	out.header(c)
 	read := Read{Seen: Seen{Named: []BadLine{}}}
