@@ -71,7 +71,7 @@ func (o *featuresFlags) write(out, told io.Writer, in io.Reader) error {
 	return errors.Join(err, file.Close(), tellRead(told, read))
 }
 
-// tellRead says what of a log made no rows, or rows without the time.
+// tellRead says what of a log made no rows, or rows in which something is missing.
 func tellRead(to io.Writer, read feature.Read) error {
 	var b strings.Builder
 	if read.Skipped > 0 {
@@ -82,6 +82,9 @@ func tellRead(to io.Writer, read feature.Read) error {
 	}
 	if read.Timeless > 0 {
 		fmt.Fprintf(&b, "%d of %d lines have no ts: hour, day and minute are missing in their rows\n", read.Timeless, read.Taken)
+	}
+	if read.Strays > 0 {
+		fmt.Fprintf(&b, "%d of %d lines are calls of filter with numbers out of their range, which are missing in their rows: is the contract's \"filter\" their dialect?\n", read.Strays, read.Taken)
 	}
 	_, err := io.WriteString(to, b.String())
 	return err

@@ -3,6 +3,7 @@ package feature
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -82,6 +83,18 @@ func TestRowsOfFilter(t *testing.T) {
 	}
 	if fmt.Sprint(partners) != "[1458 3358 x]" {
 		t.Errorf("partners %q", partners)
+	}
+}
+
+// Calls read by another dialect than theirs are counted: a smartphone and a
+// Saturday of the kit are nothing of OpenRTB's.
+func TestRowsCountsStrays(t *testing.T) {
+	const log = `{"filter":{"dayOfWeek":7,"deviceTypeId":0,"advertiserId":"a"}}` + "\n" + `{"filter":{"dayOfWeek":6,"deviceTypeId":4,"advertiserId":"a"}}` + "\n" + `{"request":{},"partners":["a"]}`
+	for dialect, want := range map[Dialect]int64{OpenRTB: 1, Kit: 0} {
+		c := Contract{Version: 2, Filter: dialect, Features: []Feature{{Name: "day", Kind: Number, Source: []string{"dayofweek"}}}}
+		if did, err := Rows(io.Discard, strings.NewReader(log), c, Reading{}); err != nil || did.Taken != 3 || did.Strays != want {
+			t.Errorf("%s: %+v, %v", dialect, did, err)
+		}
 	}
 }
 

@@ -64,6 +64,7 @@ type Read struct {
 	Seen
 	Rows     int64 `json:"rows"`
 	Timeless int64 `json:"timeless"` // lines without ts: the features that read the clock are missing
+	Strays   int64 `json:"strays"`   // calls of filter that hold numbers out of their range, which are missing
 }
 
 // Rows reads a log of auctions, one Line each, and writes one row per auction
@@ -166,6 +167,9 @@ func (w *rowWriter) line(doc []byte, number int64, read *Read) error {
 	}
 	if l.TS == 0 && l.Filter == nil {
 		read.Timeless++
+	}
+	if w.extractor.Strays(&r) != 0 {
+		read.Strays++
 	}
 	n := w.extractor.Len()
 	w.features = slices.Grow(w.features[:0], n*len(partners))[:n*len(partners)]
