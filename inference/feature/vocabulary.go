@@ -100,7 +100,11 @@ func worked(c *Contract) []source {
 			numberOf: func(r *Request, m *More, at []int) float32 { day, _ := local(r, m, at); return day },
 		},
 		geoSource("country", "alpha-3, from either code", country), geoSource("region", "text", asSpelled), geoSource("metro", "text", asSpelled), geoSource("city", "text", asSpelled), geoSource("zip", "text", asSpelled),
-		{name: "imp.size", told: told{"imp[0], as imp.w and imp.h", "as 300x250", missing}, textOf: sizeOf, needs: []need{{"imp[]", countOf}}},
+		{
+			name: "imp.size", told: told{"imp[0], as imp.w and imp.h", "as 300x250", missing},
+			needs:  []need{{"imp[]", countOf}}, // for the sake of More, in which it is spelled
+			textOf: sizeOf,
+		},
 		sizes("imp.w.max", "w"), sizes("imp.h.max", "h"),
 		{
 			name: "imp.gpid", told: told{"imp[].gpid or ext.gpid, else imp[0].tagid", "text", missing}, needs: []need{{"imp[].gpid", firstOf}},
