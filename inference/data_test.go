@@ -330,6 +330,47 @@ func TestRefusedClientsAreReadWithinABound(t *testing.T) {
 	task.data.inside.Wait() // the client has not gone
 }
 
+// Whoever sends all the time, too.
+func TestRefusedClientsSendWithinABound(t *testing.T) {
+	task := newToyTask(t, newToyShop())
+	task.data.sizes.read = time.Hour
+	conn := dialDoor(t, task.data)
+	conn.SetDeadline(time.Time{})
+	_, err := conn.Write([]byte{0, 0xf0, 0, 0, 0x80, 1, 0, 1, 0, 0, 0, 6, 'd', 'e', 'c', 'i', 'd', 'e', 0, 0, 0, 1})
+	sent, more := 0, make([]byte, 64<<10)
+	for ; err == nil && sent < 8*maxFrameLimit; sent += len(more) {
+		_, err = conn.Write(more)
+	}
+	if err == nil || sent < maxFrameLimit {
+		t.Errorf("%d bytes were taken, then %v", sent, err)
+	}
+	conn.Close()
+	task.data.inside.Wait()
+}
+
+// A name may be as long as the message, so that nothing is left behind it.
+func TestNameAsLongAsTheMessage(t *testing.T) {
+	task := newToyTask(t, newToyShop())
+	task.data.sizes.message = readBufferBytes
+	conn := serveOn(t, task)
+	call := binary.BigEndian.AppendUint32([]byte{0x80, 1, 0, 1}, readBufferBytes-8)
+	if _, err := conn.Write(append(call, bytes.Repeat([]byte{'x'}, readBufferBytes-8)...)); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(conn); err != nil || len(answer) > 0 {
+		t.Errorf("answered %q, %v", answer, err)
+	}
+	task.data.inside.Wait()
+	for name, label := range map[string]string{"sluice_limit_hits_total": "max_message", "sluice_connections_closed_total": "limit"} {
+		if n := counterOf(t, task, name, label); n != 1 {
+			t.Errorf("%s counts %v of %s", name, n, label)
+		}
+	}
+	if n := counterOf(t, task, "sluice_panics_total", "data"); n != 0 {
+		t.Errorf("%v connections broke", n)
+	}
+}
+
 func TestNestedContainersAreBounded(t *testing.T) {
 	many := &openrtb.AuctionRequest{}
 	for range 130 {

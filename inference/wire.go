@@ -429,7 +429,10 @@ func (w *wire) next() error {
 
 // frameHead reads how the call in a frame begins that is too long to be read.
 func (w *wire) frameHead() (h head, ok bool) {
-	if size := binary.BigEndian.Uint32(w.in[w.from:]); !w.dialect.framed() || size == 0 || size > maxFrameLimit {
+	if !w.dialect.framed() {
+		return head{}, false
+	}
+	if size := binary.BigEndian.Uint32(w.in[w.from:]); size == 0 || size > maxFrameLimit {
 		return head{}, false
 	}
 	for {
