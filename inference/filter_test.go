@@ -59,6 +59,10 @@ func partialCall(t *testing.T, rng *rand.Rand, d Dialect) (sent, asJSON []byte) 
 	if d.compact() {
 		p.WriteStructEnd(ctx)
 	}
+	if rng.IntN(3) == 0 {
+		p.WriteFieldBegin(ctx, "later", thrift.STRUCT, 2) // an argument of a contract to come
+		(&adfilter.BidRequest{DayOfWeek: 3, DeviceTypeId: 1}).Write(ctx, p)
+	}
 	p.WriteFieldStop(ctx)
 	asJSON, err := json.Marshal(map[string]any{"filter": says})
 	if err != nil {
@@ -89,6 +93,22 @@ func TestPartialCallsReadAlike(t *testing.T) {
 		if got, want := spelled(&logged), spelled(&s.d.request); got != want {
 			t.Fatalf("%s:\n in a log %s\non the wire %s", asJSON, got, want)
 		}
+	}
+}
+
+// Of two requests the last one counts, with what it says and no more.
+func TestLastOfTwoRequestsCounts(t *testing.T) {
+	ctx, b := t.Context(), thrift.NewTMemoryBuffer()
+	p := protocolOf(UnframedBinary, b)
+	p.WriteMessageBegin(ctx, "filter", thrift.CALL, 7)
+	p.WriteFieldBegin(ctx, "request", thrift.STRUCT, 1)
+	(&adfilter.BidRequest{DayOfWeek: 3, DeviceTypeId: 1}).Write(ctx, p)
+	p.WriteFieldBegin(ctx, "request", thrift.STRUCT, 1)
+	p.WriteFieldStop(ctx)
+	p.WriteFieldStop(ctx)
+	s, _, _, err := byGenerated(t, b.Bytes(), UnframedBinary)
+	if err != nil || s.d.request.Filter != (feature.FilterCall{Asked: true}) {
+		t.Errorf("read %+v, %v", s.d.request.Filter, err)
 	}
 }
 

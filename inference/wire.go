@@ -321,8 +321,9 @@ type counted struct {
 	thrift.TProtocol
 	elements, limit int
 
-	depth int      // of structs
-	said  fieldSet // of the structs within the arguments
+	depth    int      // of structs
+	argument int16    // number of the one being read
+	said     fieldSet // of the first, the request
 }
 
 // ReadStructBegin and the two below note what a request says.
@@ -340,7 +341,12 @@ func (c *counted) ReadStructEnd(ctx context.Context) error {
 // ReadFieldBegin begins a field.
 func (c *counted) ReadFieldBegin(ctx context.Context) (string, thrift.TType, int16, error) {
 	name, t, id, err := c.TProtocol.ReadFieldBegin(ctx)
-	if c.depth == 2 && id >= 0 && id < 64 && t == publishedType(id) {
+	switch {
+	case c.depth == 1:
+		if c.argument = id; id == 1 && t == thrift.STRUCT {
+			c.said = 0 // the last one counts
+		}
+	case c.depth == 2 && c.argument == 1 && id >= 0 && id < 64 && t == publishedType(id):
 		c.said |= 1 << id
 	}
 	return name, t, id, err
