@@ -23,7 +23,7 @@ BENCH_TAGS = $(shell test -x $(OTHERS) && command -v $(or $(CC),cc) >/dev/null &
 .PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak recovery nights faults mutants gremlins bench-check bench-scale simulate
 
 help: ## say what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 build: ## build bin/sluice
 	$(GO) build -trimpath -o bin/sluice .

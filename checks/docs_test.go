@@ -3,7 +3,9 @@
 package checks
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -67,6 +69,31 @@ func TestFoldersAreMapped(t *testing.T) {
 		private := strings.HasPrefix(e.Name(), ".") || e.Name() == "bin"
 		if e.IsDir() && !private && !strings.Contains(table, "`"+e.Name()+"`") {
 			t.Errorf("README.md's map does not show %s", e.Name())
+		}
+	}
+}
+
+// TestTargetsAreListed checks that make alone explains every target.
+func TestTargetsAreListed(t *testing.T) {
+	atRoot()
+	rules, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.CommandContext(t.Context(), "make", "--no-print-directory", "help").Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("there is no make")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := regexp.MustCompile(`(?m)^\.PHONY: (.*)$`).FindStringSubmatch(string(rules))
+	if targets == nil {
+		t.Fatal("the Makefile has no .PHONY")
+	}
+	for _, name := range strings.Fields(targets[1]) {
+		if !regexp.MustCompile(`(?m)^  make ` + name + ` +\S`).Match(said) {
+			t.Errorf("make help does not say what make %s does", name)
 		}
 	}
 }
