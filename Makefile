@@ -18,7 +18,7 @@ SIMULATE ?= middle
 SECONDS_EACH ?= 60
 PYTHON   ?= python3
 OTHERS   := $(TOOLS)/others/bin/python
-BENCH_TAGS = $(shell test -x $(OTHERS) && command -v $(or $(CC),cc) >/dev/null && echo -tags others)
+BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
 .PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak recovery nights faults mutants gremlins bench-check bench-scale simulate
 

@@ -1,8 +1,9 @@
 // Bench measures Sluice against what one would use instead: the naive walk,
 // XGBoost's own library, compiled trees, generated Thrift code, Apache's stock
-// server, a raw echo, and Sluice as it was. Every number is a ratio of two sides that ran in turn, so that what
-// else the machine does happens to both; scores are timed by the processor time
-// of their thread, servers by that of their process.
+// server, a raw echo, and Sluice as it was. Every number is a ratio of two sides
+// that ran in turn, so that what else the machine does happens to both; scores
+// are timed by the processor time of their thread, servers by that of their
+// process.
 //
 // It tests nothing but that margins are equal, and says nothing about absolute
 // speed: a table of another machine has other nanoseconds.

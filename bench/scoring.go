@@ -25,7 +25,7 @@ const (
 )
 
 // errNoOthers is why nothing else is compared with.
-var errNoOthers = errors.New("skipped: no Python with xgboost and tl2cgen, or no C compiler")
+var errNoOthers = errors.New("skipped: no Python with xgboost and tl2cgen, which make bench installs (PYTHON=), or no gcc")
 
 // rivals are two ways to score the same auctions.
 type rivals struct {
