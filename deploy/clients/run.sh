@@ -26,6 +26,7 @@ generate() {
 # virtual makes a virtual environment with what requirements.txt names.
 virtual() {
 	needs python3
+	python3 -c 'import ensurepip' 2>/dev/null || { echo "there is no venv for python3: $language is left out"; exit 77; }
 	[ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
 	"$cache/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
 }

@@ -7,6 +7,7 @@ venv=${VENV:-.venv}
 for tool in thrift python3; do
 	command -v "$tool" >/dev/null || { echo "python.sh: there is no $tool: Python is left out"; exit 77; }
 done
+python3 -c 'import ensurepip' 2>/dev/null || { echo "python.sh: there is no venv for python3: Python is left out"; exit 77; }
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
