@@ -77,8 +77,12 @@ filter_open (Filter *f, GError **error)
       thrift_ssl_socket_set_manager (THRIFT_SSL_SOCKET (f->socket), filter_names_host);
   }
   g_free (host);
-  if (!ok)
+  if (!ok) {
+    if (error != NULL && *error == NULL)
+      g_set_error (error, THRIFT_TRANSPORT_ERROR, THRIFT_TRANSPORT_ERROR_CONNECT, "cannot take %s for a CA", f->ca);
+    g_clear_object (&f->socket);
     return FALSE;
+  }
   f->transport = g_object_new (THRIFT_TYPE_BUFFERED_TRANSPORT, "transport", f->socket, NULL);
   f->protocol = g_object_new (THRIFT_TYPE_BINARY_PROTOCOL, "transport", f->transport, NULL);
   f->client = g_object_new (SLUICE_ADFILTER_TYPE_AD_FILTER_CLIENT, "input_protocol", f->protocol, "output_protocol", f->protocol, NULL);
