@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +57,13 @@ func TestInterop(t *testing.T) {
 			if said, err := other.CombinedOutput(); err == nil {
 				t.Errorf("takes another host's certificate: %s", said)
 			}
+			if language == "c_glib" {
+				return // its library shows nobody the socket before the handshake is over
+			}
+			mute := clientOf(t, language, task.data, append(slices.Clone(known), "TLS="+silent(t)))
+			if said, ended := endsBy(t, mute, 5*time.Minute); !ended {
+				t.Errorf("waits for ever for TLS to begin: %s", said)
+			}
 		})
 	}
 	for _, one := range []bareTask{task, secure} {
@@ -84,6 +93,31 @@ func outside(t *testing.T, c *exec.Cmd) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	t.Logf("%s", said)
+}
+
+// endsBy runs a client, and ends it where it takes longer.
+func endsBy(t *testing.T, c *exec.Cmd, most time.Duration) (said string, ended bool) {
+	t.Helper()
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // run.sh and what it runs
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	over := time.AfterFunc(most, func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) })
+	_ = c.Wait() // it fails either way
+	return out.String(), over.Stop()
+}
+
+// silent takes connections and never says a word.
+func silent(t *testing.T) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return strings.Replace(l.Addr().String(), "127.0.0.1", "localhost", 1)
 }
 
 // What every client asks, as the auction that it comes to.

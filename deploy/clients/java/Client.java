@@ -80,6 +80,7 @@ public final class Client {
       Socket plain = new Socket();
       plain.connect(new InetSocketAddress(host, port), TIMEOUT_MS);
       plain.setTcpNoDelay(true);
+      plain.setSoTimeout(TIMEOUT_MS); // of the handshake
       socket = new TSocket(ca == null ? plain : secure(plain));
       socket.setTimeout(TIMEOUT_MS);
       client = new AdFilter.Client(new TBinaryProtocol(socket));

@@ -2,6 +2,7 @@
 
 require 'openssl'
 require 'thrift'
+require 'timeout'
 require 'ad_filter'
 
 TIMEOUT = 2.0 # seconds; in earnest, what is left of tmax
@@ -39,7 +40,7 @@ class Filter
 
   def open
     @transport = Thrift::BufferedTransport.new(socket)
-    @transport.open
+    Timeout.timeout(TIMEOUT) { @transport.open } # the library's own is not for the handshake
     @client = Sluice::Adfilter::AdFilter::Client.new(Thrift::BinaryProtocol.new(@transport))
   end
 
