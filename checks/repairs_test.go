@@ -52,7 +52,7 @@ func repairs() []repair {
 		{operating, "a task does not answer, so nobody can say what it serves | stop that task in ECS", "e2e:TestHangingTaskStopped"},
 		{operating, "stop that task in ECS, which starts another; close its control port to all but the controllers.", "e2e:TestPoisonedTaskStopped"},
 		{operating, "`replace_poisoned: true` in the fleet file stops such tasks by itself, one at a time", "controller:TestPoisonedTask"},
-		{operating, "nothing: the leader takes a later one within seconds.", "controller:TestRepairs"},
+		{operating, "nothing: the leader takes a later one within seconds, and the page tells of it for ten more.", "controller:TestRepairs"},
 		{operating, "If it stays, two sets of controllers run on the same tasks: end one", "e2e:TestTwoSetsOfControllers"},
 		{operating, "see that what is stable is what you want; `sluice rollback --to DIGEST` if it is not", "e2e:TestStateMended"},
 		{operating, "it is written anew by itself, and somebody leads after one `--lease` | nothing", "controller:TestRepairs"},

@@ -30,6 +30,8 @@ type Reconciler struct {
 	wake    chan struct{}
 	store   Store
 	memo    memory
+	trouble trouble
+	rival   rival
 	program string // version that judges
 }
 
@@ -74,7 +76,8 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 		return f.Fleet.LookEvery, f.unable(ctx, troubles, began)
 	}
 	seen.Known = known
-	if ahead := state.Ahead(seen.Tasks, f.least()); ahead > 0 {
+	ahead := state.Ahead(seen.Tasks, f.least())
+	if ahead > 0 {
 		f.raise(ahead)
 	}
 	next, actions := rollout.Decide(state, *seen, f.Fleet.Policies, time.Now())
@@ -93,6 +96,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	f.report(ctx, state, next)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
 	troubles = errors.Join(troubles, f.settle(ctx, next, decided), doubts(next, seen.Tasks))
+	troubles = f.rival.told(troubles, ahead > 0, began)
 	return f.pace(changed, actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))
 }
 
@@ -209,7 +213,6 @@ func (f *Reconciler) run(ctx context.Context) {
 	defer f.stopLooking()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var trouble trouble
 	log := f.Log.With("fleet", f.Fleet.Name)
 	for hurried, due := 0, time.Now(); ; {
 		select {
@@ -228,7 +231,7 @@ func (f *Reconciler) run(ctx context.Context) {
 		}
 		wait, err := f.Pass(ctx)
 		if !errors.Is(err, ErrStale) && ctx.Err() == nil {
-			trouble.log(ctx, log, "reconcile", err, time.Now())
+			f.trouble.log(ctx, log, "reconcile", err, time.Now())
 		}
 		stuck := err != nil && !errors.Is(err, ErrStale) && wait == 0
 		if hurried++; stuck || wait >= f.Fleet.LookEvery || hurried > maxHurried {

@@ -44,6 +44,32 @@ func (t *trouble) log(ctx context.Context, log *slog.Logger, doing string, err e
 	t.said, t.at = said, now
 }
 
+// rival is what has been seen of another controller that the tasks obey. Two
+// that know nothing of each other take turns, and for most of its turn either
+// sees nothing wrong.
+type rival struct {
+	err error
+	at  time.Time
+}
+
+// rivalFor is how long another controller is told of after it was last seen.
+const rivalFor = 10 * time.Second
+
+// told returns the troubles of a pass, together with what was seen of a rival
+// not long ago. Tasks ahead of the leader are one, and so is a refusal of its
+// epoch.
+func (r *rival) told(troubles error, ahead bool, now time.Time) error {
+	switch {
+	case troubles != nil && (ahead || errors.Is(troubles, ErrStaleEpoch)):
+		*r = rival{troubles, now}
+	case r.err != nil && now.Sub(r.at) < rivalFor:
+		return errors.Join(r.err, troubles)
+	default:
+		*r = rival{}
+	}
+	return troubles
+}
+
 // several joins errors of many alike, of which a few are told.
 func several(errs []error) error {
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })

@@ -3,6 +3,7 @@ package controller
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -42,6 +43,42 @@ func TestTrouble(t *testing.T) {
 	} {
 		if got := after(tt.after, tt.err); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
 			t.Errorf("line %d: logged %q, want %q", i, got, tt.want)
+		}
+	}
+}
+
+// TestRival tells of another controller for a while after it was last seen,
+// also while nothing is wrong, and beside what else is.
+func TestRival(t *testing.T) {
+	var rival rival
+	now := time.Unix(1_000_000, 0)
+	refused := fmt.Errorf("assign: %w", ErrStaleEpoch)
+	for i, tt := range []struct {
+		after    time.Duration
+		troubles error
+		ahead    bool
+		want     string
+	}{
+		{0, nil, false, ""},
+		{0, errors.New("throttled"), false, "throttled"},
+		{0, nil, true, ""}, // the one before has just ended
+		{0, nil, false, ""},
+		{0, refused, false, refused.Error()},
+		{rivalFor - 1, nil, false, refused.Error()},
+		{0, errors.New("throttled"), false, refused.Error() + "\nthrottled"},
+		{1, nil, false, ""},
+		{0, errors.New("task 1 obeys a newer controller"), true, "task 1 obeys a newer controller"},
+		{time.Second, refused, true, refused.Error()},
+		{rivalFor - 1, nil, false, refused.Error()},
+		{1, nil, false, ""},
+	} {
+		now = now.Add(tt.after)
+		said := ""
+		if err := rival.told(tt.troubles, tt.ahead, now); err != nil {
+			said = err.Error()
+		}
+		if said != tt.want {
+			t.Errorf("line %d: told %q, want %q", i, said, tt.want)
 		}
 	}
 }
