@@ -69,6 +69,7 @@ func TestNearMisses(t *testing.T) {
 		"status --fleat x": "unknown flag: --fleat: did you mean --fleet? see sluice status --help",
 		"status --limt 2":  "unknown flag: --limt: did you mean --limit? see sluice status --help",
 		"status stray":     `status takes no "stray": see sluice status --help`,
+		"score rows.csv":   `score takes no "rows.csv", it reads standard input: sluice score < FILE`,
 		"help a b":         `help takes no "b"`,
 		"completion":       "name the shell",
 		"completion tcsh":  `there is no completion for "tcsh"`,

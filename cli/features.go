@@ -23,7 +23,7 @@ func featuresCommand() *cobra.Command {
 			"Lines that cannot be taken are skipped, counted and named.",
 		Example: "  echo '{\"features\": [{\"name\": \"imp.bidfloor\", \"kind\": \"number\", \"source\": [\"imp.bidfloor\"]}]}' > contract.json\n" +
 			"  sluice world --auctions 1000 | sluice features --contract contract.json --out rows",
-		Args: takes(0),
+		Args: readsInput,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.contract == "" {
 				return wrongUsage("no contract: name the file with the feature contract with --contract")

@@ -34,6 +34,15 @@ func takes(most int) cobra.PositionalArgs {
 	}
 }
 
+// readsInput lets a command that reads standard input have nothing besides its
+// flags.
+func readsInput(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return wrongUsage("%s takes no %q, it reads standard input: %s < FILE; see %s --help", c.Name(), args[0], c.CommandPath(), c.CommandPath())
+	}
+	return nil
+}
+
 // doubleDashes writes long flags that have one dash, as earlier versions took
 // them, with two, and says so.
 func doubleDashes(c *cobra.Command, args []string, errOut io.Writer) []string {

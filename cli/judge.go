@@ -26,7 +26,7 @@ func judgeCommand() *cobra.Command {
 		Long: "It reads one look a line from standard input and prints one verdict for each.\n" +
 			"docs/judge/reference.md tells the format.",
 		Example: "  sluice judge < docs/judge/rollback.jsonl",
-		Args:    takes(0),
+		Args:    readsInput,
 		RunE: func(c *cobra.Command, _ []string) error {
 			policy, err := readJudgePolicy(policyFile)
 			if err != nil {

@@ -26,7 +26,7 @@ func scoreCommand() *cobra.Command {
 			"over, and an empty cell is missing; an empty line is a row only of a model of one feature. Scores\n" +
 			"are those of the library that wrote the file, bit for bit.",
 		Example: "  echo 0.61,0,3,1,4,12,0,,,,, | sluice score --model local/demo/models/better.tar.gz",
-		Args:    takes(0),
+		Args:    readsInput,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if file == "" {
 				return wrongUsage("no model: name the file of the model with --model")
