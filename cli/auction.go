@@ -58,6 +58,9 @@ func auctionCommand() *cobra.Command {
 			if o.requests == "" && (load.Replay.Once || load.Replay.Strict || load.Replay.PartnerNames != nil) {
 				return wrongUsage("--once, --strict and --partner-names are about --requests, which names none")
 			}
+			if load.Call != auction.Decide && (c.Flags().Changed("partners") || load.Replay.PartnerNames != nil) {
+				return wrongUsage("--partners and --partner-names are about --dialect decide: a call of filter asks one partner, which it names")
+			}
 			if load.Steps != nil && (c.Flags().Changed("rate") || c.Flags().Changed("duration")) {
 				return wrongUsage("--steps says how long which rate is held: leave --rate and --duration out")
 			}
@@ -86,6 +89,7 @@ func auctionCommand() *cobra.Command {
 	f.DurationVar(&o.limits.P99, "max-p99", 0, "`time` that p99 of the latency must not exceed, in no step either, or it ends with status 1; 0: any")
 	f.Float64Var(&o.limits.Failed, "max-failed", -1, "`share` of the auctions that may fail or be degraded, in each step too, or it ends with status 1; -1: any")
 	f.StringVar((*string)(&load.Arrivals), "arrivals", string(auction.Poisson), "`law` of arrivals: poisson or uniform")
+	f.StringVar((*string)(&load.Call), "dialect", string(auction.Decide), "`name` of what auctions ask: decide; filter, the published call about one partner, each in turn; or kit, the same in the published client's numbers")
 	f.StringVar((*string)(&load.Protocol), "protocol", string(auction.FramedBinary), "`name` of the protocol: framed-binary, framed-compact, binary or compact")
 	f.IntVar(&load.Partners, "partners", 0, "`number` of demand partners asked about per auction at most; 0: all of them")
 	load.Replay = &auction.Replay{}
@@ -249,7 +253,7 @@ func summaryTable(s auction.Summary, explored, secure bool) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format+"\n", a...) }
 	a, f, c, l := s.Auctions, s.FailedBy, s.Connections, s.Latency
-	row("load\t%s over %d connections to %s, %g auctions/s (%s), %.1f s", s.Protocol, c.Wanted, s.Target, s.Rate, s.Arrivals, s.Seconds)
+	row("load\t%s, %s over %d connections to %s, %g auctions/s (%s), %.1f s", s.Call, s.Protocol, c.Wanted, s.Target, s.Rate, s.Arrivals, s.Seconds)
 	if s.WarmUp > 0 {
 		row("warm-up\t%d auctions before that, which count for nothing", s.WarmUp)
 	}

@@ -119,6 +119,8 @@ func TestAuctionRefuses(t *testing.T) {
 		"--target HOST:PORT":     {},
 		"sluice auction --help":  {"--speed", "9"},
 		`auction takes no "now"`: {"--target", addr, "now"},
+		"--dialect is":           {"--target", addr, "--dialect", "spark"},
+		"which it names":         {"--target", addr, "--dialect", "kit", "--partners", "2"},
 		"--protocol is":          {"--target", addr, "--protocol", "json"},
 	} {
 		if _, err := run(t, append([]string{"auction"}, args...)...); err == nil || !strings.Contains(err.Error(), want) {

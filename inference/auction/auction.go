@@ -54,6 +54,7 @@ type Config struct {
 	Ramp        time.Duration // in which the rate rises or falls to that of a step, at its beginning
 	WarmUp      time.Duration // before all that, at the first step's rate, whose auctions count for nothing
 	Protocol    Protocol      // default FramedBinary
+	Call        Call          // default Decide; a call of filter asks one partner of an auction, each in turn
 	Partners    int           // at most so many are asked about per auction; default all
 	First       uint64        // number of the first auction in the world
 	Seed        uint64        // of arrival times, jitter and choice of reports
@@ -116,6 +117,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Protocol == "" {
 		c.Protocol = FramedBinary
+	}
+	if c.Call == "" {
+		c.Call = Decide
 	}
 	if c.Partners == 0 {
 		c.Partners = c.maxPartners()
@@ -180,7 +184,7 @@ func (c Config) check() error {
 			return fmt.Errorf("read --target: %w", err)
 		}
 	}
-	return errors.Join(c.Arrivals.check(), c.Protocol.check(), c.checkSteps())
+	return errors.Join(c.Arrivals.check(), c.Protocol.check(), c.Call.check(), c.checkSteps())
 }
 
 func (c Config) checkSteps() error {
@@ -466,9 +470,9 @@ func (l *Load) offer(a held) {
 // question returns what an auction asks.
 func (l *Load) question(a held) question {
 	if a.line != nil {
-		return question{line: a.line, pass: a.pass, truth: a.line.truth}
+		return question{call: l.config.Call, line: a.line, pass: a.pass, truth: a.line.truth}
 	}
-	return ofWorld(l.config.World.Auction(a.n, a.due), l.config.Partners)
+	return l.config.ofWorld(l.config.World.Auction(a.n, a.due), a.n)
 }
 
 // fail ends an auction that goes on without the filter.

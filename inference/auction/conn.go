@@ -60,6 +60,7 @@ type conn struct {
 	slot     *slot
 	net      net.Conn
 	protocol Protocol
+	call     Call
 	ended    chan struct{} // closed when the reader has returned
 	err      error         // why it did
 	seq      int32         // of the latest request
@@ -84,6 +85,7 @@ func newConn(n net.Conn, s *slot) *conn {
 		slot:     s,
 		net:      n,
 		protocol: s.load.config.Protocol,
+		call:     s.load.config.Call,
 		ended:    make(chan struct{}),
 		quiet:    make(chan struct{}),
 		buffer:   make([]byte, 0, firstReadBytes),
@@ -128,7 +130,7 @@ func (c *conn) ask(out []byte, a held, q *question, tmax time.Duration) ([]byte,
 		out = append(out, 0, 0, 0, 0)
 	}
 	e := encoder{out: out, dialect: c.protocol.dialect()}
-	e.head(decideName, callMessage, c.seq)
+	e.head(q.call.method(), callMessage, c.seq)
 	out = q.appendTo(e.out, e.dialect, int32(tmax.Milliseconds()))
 	if c.protocol.framed() {
 		binary.BigEndian.PutUint32(out[start:], uint32(len(out)-start-frameHeaderBytes))
@@ -224,7 +226,7 @@ func (c *conn) answer() (bool, error) {
 		in = whole
 	}
 	r := decoder{in: in, dialect: c.protocol.dialect()}
-	n, err := r.answer(head.seq, &c.decision)
+	n, err := r.answer(c.call, head.seq, &c.decision)
 	switch {
 	case errors.Is(err, errShort) && !c.protocol.framed():
 		return false, nil // until the rest comes
@@ -235,7 +237,7 @@ func (c *conn) answer() (bool, error) {
 		n = frameHeaderBytes + len(in)
 	}
 	c.start += n
-	if err == nil {
+	if err == nil && c.call == Decide {
 		err = c.decision.fits(head.partners)
 	}
 	c.settle(err)

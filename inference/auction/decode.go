@@ -8,7 +8,8 @@ import (
 	"github.com/apache/thrift/lib/go/thrift"
 )
 
-// decision is an answer to decide. Its bytes alias the buffer it was read
+// decision is an answer to decide, or to filter, which speaks of the one partner
+// that was asked about without a name. Its bytes alias the buffer it was read
 // from.
 type decision struct {
 	release  []byte
@@ -32,7 +33,6 @@ var errNoThrift = errors.New("answer is no Thrift of this protocol")
 
 const (
 	maxSkipDepth = 64
-	decideName   = "decide"
 )
 
 // decoder reads Thrift from a buffer. After its first error it returns zeros.
@@ -45,18 +45,18 @@ type decoder struct {
 	err     error
 }
 
-// answer reads the reply to decide with that sequence id into d, and returns
+// answer reads the reply to a call with that sequence id into d, and returns
 // how many bytes it had. The error is errShort, or badAnswer or a
 // TApplicationException where the server said no but the stream is in order,
 // or anything else, after which the stream cannot be read on.
-func (r *decoder) answer(seq int32, d *decision) (int, error) {
+func (r *decoder) answer(to Call, seq int32, d *decision) (int, error) {
 	*d = decision{partners: d.partners[:0]}
 	name, m, got := r.head()
 	switch {
 	case r.err != nil:
 		return 0, r.err
-	case string(name) != decideName:
-		return 0, fmt.Errorf("answer to %.40q, asked decide", name)
+	case string(name) != to.method():
+		return 0, fmt.Errorf("answer to %.40q, asked %s", name, to.method())
 	case got != seq:
 		return 0, fmt.Errorf("answer to call %d, expected that to %d: answers must come in the order of requests", got, seq)
 	case m == exceptionMessage:
@@ -70,7 +70,11 @@ func (r *decoder) answer(seq int32, d *decision) (int, error) {
 			return false
 		}
 		*d = decision{partners: d.partners[:0], present: true} // the last one counts
-		r.decision(d)
+		if to == Decide {
+			r.decision(d)
+		} else {
+			r.likelihood(d)
+		}
 		return true
 	})
 	if r.err == nil && !d.present {
@@ -97,6 +101,26 @@ func (r *decoder) decision(d *decision) {
 		}
 		return true
 	})
+}
+
+// likelihood reads an answer to filter. One that does not say whether its
+// partner is filtered leaves that to its client's own threshold: it is called.
+func (r *decoder) likelihood(d *decision) {
+	var p partnerDecision
+	r.fields(func(id int16, k kind) bool {
+		switch {
+		case id == 2 && k == kindString:
+			d.release = r.bytes()
+		case id == 3 && k == kindBool:
+			p.filtered = r.bool()
+		case id == 4 && k == kindBool:
+			d.degraded = r.bool()
+		default:
+			return false
+		}
+		return true
+	})
+	d.partners = append(d.partners, p)
 }
 
 func (r *decoder) partners(d *decision) bool {

@@ -61,6 +61,8 @@ func packedKind(k kind) byte {
 	switch k {
 	case kindI32:
 		return 5
+	case kindI64:
+		return 6
 	case kindDouble:
 		return 7
 	case kindString:
@@ -69,7 +71,7 @@ func packedKind(k kind) byte {
 		return 9
 	case kindStruct:
 		return 12
-	case kindStop, kindBool, kindByte, kindI16, kindI64, kindMap, kindSet, kindUUID:
+	case kindStop, kindBool, kindByte, kindI16, kindMap, kindSet, kindUUID:
 	}
 	panic("auction: a type that no request has")
 }
@@ -173,6 +175,14 @@ func (e *encoder) i32(v int32) {
 	e.out = binary.BigEndian.AppendUint32(e.out, uint32(v))
 }
 
+func (e *encoder) i64(v int64) {
+	if e.dialect == packed {
+		e.out = binary.AppendUvarint(e.out, uint64(v<<1^v>>63))
+		return
+	}
+	e.out = binary.BigEndian.AppendUint64(e.out, uint64(v))
+}
+
 // textField leaves out an empty text, the three below what is not finite.
 func (e *encoder) textField(id int16, s string) {
 	if s == "" {
@@ -211,6 +221,14 @@ func (e *encoder) truthField(id int16, f float32) {
 	default:
 		e.packedField(id, packedFalse-oneIf(f != 0))
 	}
+}
+
+// beginning is that of the arguments of every call: a request, and its id.
+func (e *encoder) beginning(id []byte) {
+	e.enter()
+	e.begin(1)
+	e.field(1, kindString)
+	e.bytes(id)
 }
 
 // partners writes the last argument of decide.

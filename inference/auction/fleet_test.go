@@ -29,6 +29,7 @@ type fleet struct {
 	decide   decider
 	protocol Protocol
 	hear     func(*openrtb.AuctionRequest, []string) // sees each request, where set
+	filter   func(*adfilter.BidRequest) *adfilter.BidResponse
 
 	calls     atomic.Int64
 	now, most atomic.Int64 // calls being decided, and the most there ever were
@@ -39,8 +40,11 @@ type fleet struct {
 	serving  sync.WaitGroup
 }
 
-func (f *fleet) Filter(context.Context, *adfilter.BidRequest) (*adfilter.BidResponse, error) {
-	return nil, errors.New("not here")
+func (f *fleet) Filter(_ context.Context, r *adfilter.BidRequest) (*adfilter.BidResponse, error) {
+	if f.filter == nil {
+		return nil, errors.New("not here")
+	}
+	return f.filter(r), nil
 }
 
 func (f *fleet) Decide(_ context.Context, r *openrtb.AuctionRequest, partners []string) (*adfilter.Decision, error) {

@@ -20,6 +20,7 @@ import (
 type lineReader struct {
 	sloppy   *sloppy
 	dialect  dialect
+	call     Call
 	tmax     time.Duration
 	names    []string          // ask these, whatever the line says; none: those of the line
 	partners int               // at most so many
@@ -31,7 +32,7 @@ const maxKnown = 1 << 16
 
 func newLineReader(c Config) *lineReader {
 	r := &lineReader{
-		sloppy: newSloppy(), dialect: c.Protocol.dialect(), tmax: c.Deadline,
+		sloppy: newSloppy(), dialect: c.Protocol.dialect(), call: c.Call, tmax: c.Deadline,
 		partners: c.Partners, known: map[string]string{},
 	}
 	r.names = r.first(feature.Distinct(c.Replay.PartnerNames))
@@ -44,8 +45,13 @@ func (r *lineReader) read(doc []byte, number int64) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Filter != nil {
-		return nil, errors.New("it is a call of filter, of which auctions hold none; sluice features reads it")
+	switch {
+	case l.Filter != nil && r.call == Decide:
+		return nil, errors.New("it is a call of filter; --dialect filter sends those")
+	case l.Filter != nil:
+		return r.encodeCall(&l, r.whom(&l), number)
+	case r.call != Decide:
+		return nil, errors.New("it is an auction, no call of filter; --dialect decide sends those")
 	}
 	request, err := r.sloppy.bidRequest(l.Request)
 	switch {

@@ -39,7 +39,7 @@ func TestOutcomesCarryPrices(t *testing.T) {
 }
 
 func TestLinesTellPrices(t *testing.T) {
-	r := newLineReader(Config{Partners: 9, Replay: &Replay{}})
+	r := newLineReader(Config{Call: Decide, Partners: 9, Replay: &Replay{}})
 	l, err := r.read([]byte(`{"request":{"id":"1"},"partners":["a","b"],"bidders":["a","b"],"prices":[1.25,"x"],"cur":"EUR"}`), 1)
 	if err != nil || len(l.prices) != 2 || l.prices[0] != 1.25 || !math.IsNaN(l.prices[1]) || l.currency != "EUR" {
 		t.Errorf("%+v, %v", l, err)

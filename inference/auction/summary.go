@@ -14,6 +14,7 @@ import (
 type Summary struct {
 	Target   string   `json:"target"` // or several, with commas
 	Protocol Protocol `json:"protocol"`
+	Call     Call     `json:"dialect"`           // what was asked, and in whose numbers
 	Rate     float64  `json:"rate"`              // auctions per second, as configured
 	Arrivals Arrivals `json:"arrivals"`          //
 	Seed     uint64   `json:"seed"`              //
@@ -146,7 +147,7 @@ func (t *tally) summary(open int) Summary {
 	defer t.mu.Unlock()
 	c := t.config
 	s := Summary{
-		Target: strings.Join(c.Targets, ","), Protocol: c.Protocol, Rate: c.Rate, Arrivals: c.Arrivals, Seed: c.Seed,
+		Target: strings.Join(c.Targets, ","), Protocol: c.Protocol, Call: c.Call, Rate: c.Rate, Arrivals: c.Arrivals, Seed: c.Seed,
 		Partners: c.Partners, Deadline: float64(c.Deadline) / float64(time.Millisecond),
 		Seconds:  t.seconds(time.Now()),
 		Auctions: t.total,

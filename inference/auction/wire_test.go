@@ -47,7 +47,7 @@ func oracleCall(t testing.TB, d dialect, seq int32, r feature.Request, partners 
 
 func ourCall(d dialect, seq int32, r feature.Request, partners []string, tmax time.Duration) []byte {
 	e := encoder{dialect: d}
-	e.head(decideName, callMessage, seq)
+	e.head("decide", callMessage, seq)
 	return appendArguments(e.out, d, &r, partners, int32(tmax.Milliseconds()))
 }
 
@@ -146,7 +146,7 @@ func compare(t *testing.T, d dialect, in []byte) {
 	want, wantErr := byGenerated(d, in)
 	r := decoder{in: in, dialect: d}
 	var got decision
-	n, err := r.answer(7, &got)
+	n, err := r.answer(Decide, 7, &got)
 	if (err == nil) != (wantErr == nil) || usable(err) != usable(wantErr) {
 		t.Fatalf("packed %v %q:\n got %v\nwant %v", d, in, err, wantErr)
 	}
@@ -170,7 +170,7 @@ func TestDecodesAsGenerated(t *testing.T) {
 			compare(t, d, in)
 			for i := range in { // cut short anywhere
 				r := decoder{in: in[:i], dialect: d}
-				if _, err := r.answer(7, new(decision)); err == nil || !errors.Is(err, errShort) && i > 20 && slices.Contains(in[:20], 7) && !usable(err) {
+				if _, err := r.answer(Decide, 7, new(decision)); err == nil || !errors.Is(err, errShort) && i > 20 && slices.Contains(in[:20], 7) && !usable(err) {
 					t.Fatalf("packed %v, %d bytes of %q: %v", d, i, in, err)
 				}
 			}
@@ -201,10 +201,10 @@ func TestWireAllocatesNothing(t *testing.T) {
 	var d decision
 	allocations := testing.AllocsPerRun(100, func() {
 		e := encoder{out: out}
-		e.head(decideName, callMessage, 7)
+		e.head("decide", callMessage, 7)
 		out = appendArguments(e.out, plain, &r, partners, 100)[:0]
 		read := decoder{in: in}
-		if _, err := read.answer(7, &d); err != nil {
+		if _, err := read.answer(Decide, 7, &d); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -222,7 +222,7 @@ func BenchmarkWire(b *testing.B) {
 		var out []byte
 		for b.Loop() {
 			e := encoder{out: out}
-			e.head(decideName, callMessage, 7)
+			e.head("decide", callMessage, 7)
 			out = appendArguments(e.out, plain, &r, partners, 100)[:0]
 		}
 	})
@@ -236,7 +236,7 @@ func BenchmarkWire(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			read := decoder{in: in}
-			if _, err := read.answer(7, &d); err != nil {
+			if _, err := read.answer(Decide, 7, &d); err != nil {
 				b.Fatal(err)
 			}
 		}

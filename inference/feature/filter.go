@@ -95,7 +95,8 @@ func parseFilter(call []byte) Request {
 	r.Hour, r.Filter.Hour = HourOf(hour), hour != ""
 	r.Filter.Day, r.Filter.Device = whole("dayOfWeek", &r.DayOfWeek), whole("deviceTypeId", &r.DeviceType)
 	if value := member(call, "biddingPrice"); value != nil {
-		r.ImpBidfloor, r.Filter.Price = wide(value)
+		price, ok := Wide(value)
+		r.ImpBidfloor, r.Filter.Price = float32(price), ok
 	}
 	return r
 }

@@ -35,21 +35,21 @@ func Whole(value []byte) (int32, bool) {
 	return int32(n), true
 }
 
-// wide reads an i64: a fraction is cut off, and what is beyond 64 bits is
+// Wide reads an i64: a fraction is cut off, and what is beyond 64 bits is
 // absent.
-func wide(value []byte) (float32, bool) {
+func Wide(value []byte) (int64, bool) {
 	text := string(value)
 	if value[0] == '"' {
 		text = Unquote(value)
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return float32(n), true
+		return n, true
 	}
 	n, ok := spelled(value)
 	if !ok || n < math.MinInt64 || n >= math.MaxInt64 {
 		return 0, false
 	}
-	return float32(int64(n)), true
+	return int64(n), true
 }
 
 // Amount reads a double that is finite as a float32, too, of which models are
