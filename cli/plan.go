@@ -195,10 +195,7 @@ func planSteps(t traffic, p rollout.Policy) plan {
 	unmatched := rollout.Unmatched(p.Steps, t.fleet())
 	for i, s := range p.Steps {
 		canary, control := s.Cohorts(t.Tasks)
-		j := p.Judge
-		if s.Margin > 0 {
-			j.Margin = s.Margin
-		}
+		j := p.JudgeOf(i)
 		arms := t.Traffic
 		arms.Tasks = [judge.Arms]int{judge.CandidateArm: canary, judge.ControlArm: control}
 		out.Steps = append(out.Steps, plannedStep{

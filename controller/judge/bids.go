@@ -134,6 +134,25 @@ func (m missing) rule(r *ruling, t *Statistics, margin float64, setting string) 
 	}
 }
 
+// provable returns the proof that this step asks for. It makes the ruling rest
+// on that step's margin, unless there is harm.
+func (r *ruling) provable(p Policy, all miss, margin float64, weigh func(margin float64) miss) (proof float64) {
+	wide := p.provable(margin)
+	if !all.known || wide == margin || r.excess() >= 0 {
+		return all.proof
+	}
+	r.band, r.setting = band{-1, wide, wide}, ""
+	return weigh(wide).proof
+}
+
+// content says which margin is proven in this step, where that is another.
+func (p Policy) content(margin float64) string {
+	if wide := p.provable(margin); wide != margin {
+		return fmt.Sprintf(" (in this step a proof of %s pt will do)", points2(wide))
+	}
+	return ""
+}
+
 // ruleBids rules on bids that would have been missed.
 func (s *State) ruleBids(t *Statistics, p Policy) ruling {
 	r := ruling{Finding: Finding{Gate: GateMissedBids, Outcome: NoData, Low: -1, High: 1}, over: true}
@@ -144,13 +163,14 @@ func (s *State) ruleBids(t *Statistics, p Policy) ruling {
 	r.Threshold = 1 / missedBidsAlpha
 	m := weighAllBids(t.Streams, p.MissedBidsMargin)
 	m.rule(&r, t, p.MissedBidsMargin, "missed_bids_margin")
-	best := s.proven(GateMissedBids, r.band, m.all.proof)
+	proof := r.provable(p, m.all, p.MissedBidsMargin, func(margin float64) miss { return weighBids(t.Streams[Overall], margin) })
+	best := s.proven(GateMissedBids, r.band, proof)
 	r.asked = t.Served && p.MissedBids == Require && t.Streams[Overall].BidsSeen > 0
 	r.show(best)
 	if r.text = "no bid on an explored request is known, so missed bids are not judged"; m.all.known {
 		r.text = fmt.Sprintf("of %s bids on explored requests only the candidate would miss %s and only stable %s (%s pt, anytime 95 %% CS [%s, %s]), "+
-			"allowed up to %s pt; ", commas(int64(m.all.n)), commas(int64(m.all.lost)), commas(int64(m.all.gained)),
-			points2(r.Difference), points2(r.Low), points2(r.High), points2(p.MissedBidsMargin))
+			"allowed up to %s pt%s; ", commas(int64(m.all.n)), commas(int64(m.all.lost)), commas(int64(m.all.gained)),
+			points2(r.Difference), points2(r.Low), points2(r.High), points2(p.MissedBidsMargin), p.content(p.MissedBidsMargin))
 		r.text += evidenceText(expCapped(r.against), r.Threshold, "1/0.0075")
 	}
 	return r

@@ -279,7 +279,8 @@ func (t Traffic) rare(gate Gate, p Policy) GateForecast {
 	if gate == GateInvalidScores {
 		n, rate, threshold = t.arms(t.Requests*t.PerRequest), t.InvalidRate, 1/invalidAlpha
 	}
-	g.Margin = max(p.ErrorFloor, p.ErrorRatio*rate) - rate
+	floor := p.provable(p.ErrorFloor)
+	g.Margin = max(floor, p.ErrorRatio*rate) - rate
 	c, s := n[CandidateArm], n[ControlArm]
 	g.PerHour = 3600 * min(c, s)
 	if !(min(c, s) > 0) {
@@ -291,7 +292,7 @@ func (t Traffic) rare(gate Gate, p Policy) GateForecast {
 		growth = max(growth, ratioLog(rate*c, c, rate*s, s, p.ErrorRatio, a))
 	}
 	for _, a := range [3]float64{.5, .2, .05} {
-		growth = max(growth, bernoulliLog(rate*c, c, p.ErrorFloor, a))
+		growth = max(growth, bernoulliLog(rate*c, c, floor, a))
 	}
 	g.Detectable = t.rareHarm(c, s, rate, threshold, p)
 	if !(growth > 0) {
@@ -350,7 +351,7 @@ func (t Traffic) latency(p Policy) GateForecast {
 }
 
 func (t Traffic) missedBids(p Policy) GateForecast {
-	g := GateForecast{Gate: GateMissedBids, Margin: p.MissedBidsMargin, Required: p.MissedBids == Require && t.Explore*t.BidRate > 0}
+	g := GateForecast{Gate: GateMissedBids, Margin: p.provable(p.MissedBidsMargin), Required: p.MissedBids == Require && t.Explore*t.BidRate > 0}
 	n := t.arms(t.Requests * t.PerRequest * t.Explore * t.BidRate)
 	if t.Explore*t.BidRate == 0 || p.MissedBids == Off {
 		g.Never, g.Detectable = "nothing is explored, or no bids are reported (explore)", 1

@@ -51,6 +51,11 @@ type Policy struct {
 	// pairs in the shadow of stable as well.
 	Early bool `yaml:"-" json:"early,omitempty"`
 
+	// Wider is how many times the last step's margin an early step's is, where it
+	// is wider: so much further may errors and bids be proven there. What is harm
+	// stays the same.
+	Wider float64 `yaml:"-" json:"wider,omitempty"`
+
 	// In which money bids are counted, and up to which price.
 	Currency string  `yaml:"-" json:"currency,omitempty"`
 	PriceCap float64 `yaml:"-" json:"price_cap,omitempty"`
@@ -67,6 +72,10 @@ const (
 	Guard   = "guard"
 	Off     = "off"
 )
+
+// provable is how far from what it may be something is proven to be fine in
+// this step.
+func (p Policy) provable(margin float64) float64 { return min(1, margin*max(1, p.Wider)) }
 
 // Check names the first setting that makes no sense. Zero is fine everywhere:
 // it stands for the default.

@@ -37,6 +37,7 @@ func (s *State) weighRatio(t *Statistics, m int, p Policy) weighing {
 	if counted.ByMoment[CandidateArm].episodes() < twoMoments {
 		w.against = min(0, w.against)
 	}
+	p.ErrorFloor = p.provable(p.ErrorFloor)
 	w.proof = logSumExp([]float64{
 		temperedMean(r.Proofs[:], w.phi),
 		logBelow(x, n, p.ErrorFloor, w.phi),
@@ -137,7 +138,7 @@ func (r *Ratio) tolerable(p Policy) bool {
 			rate[a] = s.x[a] / s.n[a]
 		}
 	}
-	return rate[CandidateArm] <= max(p.ErrorFloor, p.ErrorRatio*rate[ControlArm])
+	return rate[CandidateArm] <= max(p.provable(p.ErrorFloor), p.ErrorRatio*rate[ControlArm])
 }
 
 func (r *Ratio) rates() (rate [Arms]float64) {

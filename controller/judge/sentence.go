@@ -73,10 +73,14 @@ func ratioText(name string, f Finding, r Ratio, p Policy) string {
 	if f.Outcome == NoData {
 		return "nothing to compare yet"
 	}
-	return fmt.Sprintf("%s: candidate %s (%s of %s) vs stable %s (%s of %s), tolerated %s times stable's or %s",
+	eased := ""
+	if floor := p.provable(p.ErrorFloor); floor != p.ErrorFloor {
+		eased = fmt.Sprintf(" (in this step a proof of %s will do)", percent(floor))
+	}
+	return fmt.Sprintf("%s: candidate %s (%s of %s) vs stable %s (%s of %s), tolerated %s times stable's or %s%s",
 		name, percent(f.CandidateRate), commas(int64(r.ByCluster[CandidateArm].X)), commas(int64(r.ByCluster[CandidateArm].N)),
 		percent(f.StableRate), commas(int64(r.ByCluster[ControlArm].X)), commas(int64(r.ByCluster[ControlArm].N)),
-		number(p.ErrorRatio), percent(p.ErrorFloor))
+		number(p.ErrorRatio), percent(p.ErrorFloor), eased)
 }
 
 // rollbackText tells a person why the candidate goes.

@@ -154,14 +154,17 @@ func (s *State) ruleValue(t *Statistics, p Policy) ruling {
 	r.Threshold = 1 / missedValueAlpha
 	m := weighAllValue(t, p)
 	m.rule(&r, t, p.MissedValueMargin, "missed_value_margin")
-	best := s.proven(GateMissedValue, r.band, m.all.proof)
+	proof := r.provable(p, m.all, p.MissedValueMargin, func(margin float64) miss {
+		return weighValue(t.Values[Overall], t.Streams[Overall], &t.Worth, margin, p.PriceCap)
+	})
+	best := s.proven(GateMissedValue, r.band, proof)
 	r.asked = t.Served && p.MissedValue == Require && m.all.known
 	r.show(best)
 	r.CandidateRate, r.StableRate = m.all.lost, m.all.gained // of value, that it alone would miss
 	if r.text = t.Worth.none(t.Streams); m.all.known {
 		r.text = fmt.Sprintf("of the value of %s bids on explored requests only the candidate would miss %s and only stable %s "+
-			"(%s pt, anytime 95 %% CS [%s, %s]), allowed up to %s pt%s; ", commas(int64(m.all.n)), percent(m.all.lost), percent(m.all.gained),
-			points2(r.Difference), points2(r.Low), points2(r.High), points2(p.MissedValueMargin), t.Worth.without(p))
+			"(%s pt, anytime 95 %% CS [%s, %s]), allowed up to %s pt%s%s; ", commas(int64(m.all.n)), percent(m.all.lost), percent(m.all.gained),
+			points2(r.Difference), points2(r.Low), points2(r.High), points2(p.MissedValueMargin), p.content(p.MissedValueMargin), t.Worth.without(p))
 		r.text += evidenceText(expCapped(r.against), r.Threshold, "1/0.0025")
 	}
 	return r

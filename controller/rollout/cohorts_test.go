@@ -52,8 +52,17 @@ func TestJudgePolicy(t *testing.T) {
 		if got := s.JudgePolicy(p).Margin; got != tt.want {
 			t.Errorf("%s, step %d: a margin of %v, want %v", tt.r.Phase, tt.r.Step, got, tt.want)
 		}
+		if wider := s.JudgePolicy(p).Wider; wider != map[bool]float64{true: 5}[tt.want == .1] {
+			t.Errorf("%s, step %d: %v times wider", tt.r.Phase, tt.r.Step, wider)
+		}
 		if early := s.JudgePolicy(p).Early; early != (tt.want == .1) { // the last step is not, nor is what is no step
 			t.Errorf("%s, step %d: early %v", tt.r.Phase, tt.r.Step, early)
+		}
+	}
+	for _, margin := range []float64{0, .01, general} { // no wider one
+		p.Default.Steps[0].Margin = margin
+		if j := p.Default.JudgeOf(0); j.Wider != 0 || !j.Early {
+			t.Errorf("a step's margin of %v: %v times wider, early %v", margin, j.Wider, j.Early)
 		}
 	}
 	s := State{Active: &Rollout{Phase: Shadow}}

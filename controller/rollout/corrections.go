@@ -114,9 +114,8 @@ func (s State) JudgePolicy(p Policies) judge.Policy {
 	r := s.Active
 	governs := p.For(r.ID)
 	j := governs.Judge
-	j.Early = r.Comparing() == Canary && !r.last(governs)
-	if step := governs.Steps[min(r.Step, len(governs.Steps)-1)]; step.Margin > 0 && r.Comparing() == Canary {
-		j.Margin = step.Margin
+	if r.Comparing() == Canary {
+		j = governs.JudgeOf(r.Step)
 	}
 	if r.Intended != nil {
 		j.Intended, j.IntendedPartners = r.Intended.FilterRate, r.Intended.Partners

@@ -51,7 +51,7 @@ type Step struct {
 	Tasks    int           `yaml:"tasks"`
 	Percent  float64       `yaml:"percent"`
 	Soak     time.Duration `yaml:"soak"`     // least time that the cohorts stand
-	Margin   float64       `yaml:"margin"`   // of the overall filter rate in this step; 0: the judge's own
+	Margin   float64       `yaml:"margin"`   // of the overall filter rate in this step; 0: the judge's own. Errors and bids are proven by as much wider a one, before the last step
 	Approval bool          `yaml:"approval"` // a person must resume before the step after this one
 }
 
@@ -101,6 +101,21 @@ func Defaults() Policy {
 		SwapGuard:    SwapGuard{Ratio: 3, Floor: 20 * time.Millisecond, Requests: 1000},
 		Judge:        judge.Policy{WindowBuckets: 20},
 	}
+}
+
+// JudgeOf is the judge's policy in a canary step: one before the last may be
+// content with a wider margin.
+func (p Policy) JudgeOf(step int) judge.Policy {
+	j := p.Judge
+	step = min(step, len(p.Steps)-1)
+	if j.Early = step < len(p.Steps)-1; p.Steps[step].Margin == 0 {
+		return j
+	}
+	if usual := j.Sane().Margin; j.Early && p.Steps[step].Margin > usual {
+		j.Wider = p.Steps[step].Margin / usual
+	}
+	j.Margin = p.Steps[step].Margin
+	return j
 }
 
 // Check returns what is wrong with p, naming the setting and what it may be.
