@@ -182,7 +182,7 @@ func (r ruling) wayOut() string {
 	case GateMissedValue:
 		return "explore more, let dear bids count for less (prices.cap), or let missed value only end rollouts (judge.missed_value: guard)"
 	case GateFilterRatePaired, GatePartnersPaired:
-		return "open more connections, or score more by both releases (shadow.sample)"
+		return "open more connections, or compare more tasks (shadow.tasks, steps)"
 	case GateFilterRateServed, GatePartnersServed:
 		return "open more connections, compare more tasks (steps), or score more by both releases (shadow.sample) " +
 			"and let served counts only end rollouts (judge.served: guard)"
