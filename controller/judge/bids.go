@@ -134,15 +134,19 @@ func (m missing) rule(r *ruling, t *Statistics, margin float64, setting string) 
 	}
 }
 
-// provable returns the proof that this step asks for. It makes the ruling rest
-// on that step's margin, unless there is harm.
-func (r *ruling) provable(p Policy, all miss, margin float64, weigh func(margin float64) miss) (proof float64) {
-	wide := p.provable(margin)
-	if !all.known || wide == margin || r.excess() >= 0 {
-		return all.proof
+// provenHere returns the proof that this step rests on. Where that is one by an
+// early step's wider margin, so does the ruling.
+func (s *State) provenHere(r *ruling, p Policy, all miss, margin float64, weigh func(margin float64) miss) proof {
+	best, wide := s.proven(r.Gate, r.band, all.proof), p.provable(margin)
+	stands := best.worst() >= requiredLog && all.within(r.band)
+	if !all.known || wide == margin || r.excess() >= 0 || stands {
+		return best
 	}
 	r.band, r.setting = band{-1, wide, wide}, ""
-	return weigh(wide).proof
+	eased, log := s.past.Eased[r.Gate], weigh(wide).proof
+	eased.note(r.band.low, r.band.high, log, log)
+	s.past.Eased[r.Gate] = eased
+	return eased
 }
 
 // content says which margin is proven in this step, where that is another.
@@ -163,8 +167,7 @@ func (s *State) ruleBids(t *Statistics, p Policy) ruling {
 	r.Threshold = 1 / missedBidsAlpha
 	m := weighAllBids(t.Streams, p.MissedBidsMargin)
 	m.rule(&r, t, p.MissedBidsMargin, "missed_bids_margin")
-	proof := r.provable(p, m.all, p.MissedBidsMargin, func(margin float64) miss { return weighBids(t.Streams[Overall], margin) })
-	best := s.proven(GateMissedBids, r.band, proof)
+	best := s.provenHere(&r, p, m.all, p.MissedBidsMargin, func(margin float64) miss { return weighBids(t.Streams[Overall], margin) })
 	r.asked = t.Served && p.MissedBids == Require && t.Streams[Overall].BidsSeen > 0
 	r.show(best)
 	if r.text = "no bid on an explored request is known, so missed bids are not judged"; m.all.known {

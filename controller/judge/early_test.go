@@ -89,3 +89,25 @@ func TestLastStepProvesAnew(t *testing.T) {
 		t.Errorf("first %s up to %v, then %s up to %v", first.Outcome, first.BandHigh, last.Outcome, last.BandHigh)
 	}
 }
+
+// A proof in full that once stood goes on to stand after an early step that
+// asked for less, as long as the counts agree.
+func TestProofsInFullOutliveEarlySteps(t *testing.T) {
+	at := time.Date(2026, 11, 29, 2, 0, 0, 0, time.UTC)
+	for _, gate := range []Gate{GateMissedBids, GateErrors} {
+		var s State
+		for i, p := range []Policy{{}, {Early: true, Wider: 2.5}, {}} {
+			counted := soundStep(at.Add(time.Duration(i)*time.Minute), 1)
+			counted.Step = i + 1
+			if i > 0 { // less certain than before
+				counted.Streams[Overall].Bids = pairsOf(2_250_000, .012*2_250_000, .0085*2_250_000, 200)
+				r := &counted.Ratios[ServedErrors]
+				r.N, r.X = [Arms]float64{}, [Arms]float64{}
+				r.ByCluster[CandidateArm].FF *= 400
+			}
+			if f := findingOf(s.Judge(counted, p), gate); f.Outcome != Acceptable {
+				t.Errorf("%s, step %d: %s", gate, i+1, f.Sentence)
+			}
+		}
+	}
+}

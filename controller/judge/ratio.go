@@ -37,16 +37,27 @@ func (s *State) weighRatio(t *Statistics, m int, p Policy) weighing {
 	if counted.ByMoment[CandidateArm].episodes() < twoMoments {
 		w.against = min(0, w.against)
 	}
-	p.ErrorFloor = p.provable(p.ErrorFloor)
-	w.proof = logSumExp([]float64{
-		temperedMean(r.Proofs[:], w.phi),
-		logBelow(x, n, p.ErrorFloor, w.phi),
+	w.proof = r.prove(counted, w.phi, p)
+	r.Proof.note(p.ErrorFloor, p.ErrorRatio, w.proof, w.proof)
+	if floor := p.provable(p.ErrorFloor); floor != p.ErrorFloor {
+		p.ErrorFloor = floor
+		w.proof = r.prove(counted, w.phi, p)
+		r.Eased.note(p.ErrorFloor, p.ErrorRatio, w.proof, w.proof)
+	}
+	return w
+}
+
+// prove weighs that the candidate's rate is fine.
+func (r *ratio) prove(counted *Ratio, phi float64, p Policy) float64 {
+	c := counted.ByCluster[CandidateArm]
+	proof := logSumExp([]float64{
+		temperedMean(r.Proofs[:], phi),
+		logBelow(c.X, c.N, p.ErrorFloor, phi),
 	}, []float64{.5, .5})
 	if spared, known := counted.spare(); known {
-		w.proof = logSumExp([]float64{w.proof, spared.proof(p)}, []float64{.5, .5})
+		proof = logSumExp([]float64{proof, spared.proof(p)}, []float64{.5, .5})
 	}
-	r.Proof.note(p.ErrorFloor, p.ErrorRatio, w.proof, w.proof)
-	return w
+	return proof
 }
 
 // A spared is what two rates of rare events are without the worst half minute of
@@ -173,7 +184,7 @@ func (s *State) findRatio(t *Statistics, m int, gate Gate, threshold float64, as
 	switch {
 	case c.N == 0:
 		f.Outcome = NoData
-	case s.past.Ratios[m].Proof.worst() >= requiredLog && r.tolerable(p):
+	case s.past.Ratios[m].best(p).worst() >= requiredLog && r.tolerable(p):
 		f.Outcome = Acceptable
 	}
 	return f, w.against

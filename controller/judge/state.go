@@ -31,6 +31,7 @@ type past struct {
 
 	Evidence map[Gate]float64   `json:"evidence"` // largest logarithm so far
 	Proved   map[Gate]proof     `json:"proved"`   // of the gates that are one-sided
+	Eased    map[Gate]proof     `json:"eased"`    // of those, by an early step's wider margin
 	Growth   map[Gate][]float64 `json:"growth"`   // logarithms at the last few looks
 	Grown    int                `json:"grown"`    // look up to which that is
 	Trails   map[Gate]trail     `json:"trails"`   // since the last step
@@ -68,6 +69,15 @@ type ratio struct {
 	Logs   [7]float64 `json:"logs"`   // against the candidate, by multiple of the tolerated ratio
 	Proofs [3]float64 `json:"proofs"` // for it
 	Proof  proof      `json:"proof"`
+	Eased  proof      `json:"eased,omitzero"` // by an early step's wider floor
+}
+
+// best is the proof that a step rests on.
+func (r *ratio) best(p Policy) proof {
+	if p.provable(p.ErrorFloor) != p.ErrorFloor && r.Proof.worst() < requiredLog {
+		return r.Eased
+	}
+	return r.Proof
 }
 
 // add weighs what one look counted.

@@ -154,10 +154,9 @@ func (s *State) ruleValue(t *Statistics, p Policy) ruling {
 	r.Threshold = 1 / missedValueAlpha
 	m := weighAllValue(t, p)
 	m.rule(&r, t, p.MissedValueMargin, "missed_value_margin")
-	proof := r.provable(p, m.all, p.MissedValueMargin, func(margin float64) miss {
+	best := s.provenHere(&r, p, m.all, p.MissedValueMargin, func(margin float64) miss {
 		return weighValue(t.Values[Overall], t.Streams[Overall], &t.Worth, margin, p.PriceCap)
 	})
-	best := s.proven(GateMissedValue, r.band, proof)
 	r.asked = t.Served && p.MissedValue == Require && m.all.known
 	r.show(best)
 	r.CandidateRate, r.StableRate = m.all.lost, m.all.gained // of value, that it alone would miss

@@ -78,6 +78,9 @@ func (s *State) fit(t *Statistics) {
 	if s.past.Proved == nil {
 		s.past.Proved = map[Gate]proof{}
 	}
+	if s.past.Eased == nil {
+		s.past.Eased = map[Gate]proof{}
+	}
 	if s.past.Growth == nil {
 		s.past.Growth = map[Gate][]float64{}
 	}
@@ -293,8 +296,8 @@ func (s *State) ruleInvalid(t *Statistics, p Policy) ruling {
 func (s *State) ruleRatio(t *Statistics, m int, gate Gate, threshold float64, asked bool, p Policy, name, alpha string) ruling {
 	f, against := s.findRatio(t, m, gate, threshold, asked, p)
 	r := ruling{Finding: f, against: against, asked: asked}
-	r.progress = math.Min(.99, math.Max(0, s.past.Ratios[m].Proof.worst()/requiredLog))
-	if s.past.Ratios[m].Proof.worst() >= requiredLog {
+	best := s.past.Ratios[m].best(p).worst()
+	if r.progress = math.Min(.99, math.Max(0, best/requiredLog)); best >= requiredLog {
 		r.progress = 1
 	}
 	r.text = ratioText(name, f, t.Ratios[m], p) + "; " + evidenceText(expCapped(against), threshold, "1/"+alpha)
