@@ -93,7 +93,7 @@ func running(members []string, tasks []Task) []string {
 func (s State) matching(c cohorts, want sizes, prefer []string, tasks []Task) *matching {
 	m := &matching{cohorts: c, want: want, tasks: tasks, kinds: map[Stratum]*stand{}, zones: map[string]*stand{}}
 	rank := make(map[string]int, len(prefer))
-	for i, id := range prefer {
+	for i, id := range slices.Backward(prefer) { // the first time that one is named counts
 		rank[id] = i - len(prefer)
 	}
 	arms := Rollout{CanaryTasks: c.canary, ControlTasks: c.control}.Arms()

@@ -141,6 +141,17 @@ func TestPreferredTasksAreTakenFirst(t *testing.T) {
 	}
 }
 
+// Who is preferred twice counts where it is named first.
+func TestPreferredTwice(t *testing.T) {
+	tasks := ByID([]Task{{ID: "a"}, {ID: "b"}, {ID: "c"}})
+	for i := range tasks {
+		tasks[i].Reachable, tasks[i].Ready, tasks[i].Serving = true, true, "v1"
+	}
+	if c := (State{Stable: "v1"}).match(cohorts{}, sizes{canary: 1, control: 1}, []string{"c", "a", "c"}, tasks); fmt.Sprint(c.canary) != "[c]" {
+		t.Errorf("%+v", c)
+	}
+}
+
 // A preferred task that nobody can be matched with is left where it is.
 func TestPreferredTaskWithoutPartner(t *testing.T) {
 	var tasks []Task
