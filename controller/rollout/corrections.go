@@ -34,7 +34,9 @@ func (s *State) formCohorts(seen Observation, p Policy, at time.Time) {
 		return
 	}
 	now.late = min(now.canary, s.strays(seen.Tasks))
+	before := r.CanaryTasks
 	s.choose(now, next, p, seen.Tasks)
+	s.watchLeaving(before, seen.Tasks)
 	if r.StepSince.IsZero() && r.Phase != Held && s.inPlace(seen, p, now.canary) {
 		r.StepSince = at
 	}
@@ -141,7 +143,7 @@ func canaryTasks(step Step, n int) int {
 // the same, or might: others take their places once they have left it.
 func (s State) strays(tasks []Task) int {
 	has := func(t Task) bool {
-		return t.Serving != "" && t.Serving != s.Stable || t.Preparing == s.Active.Candidate || slices.Contains(s.Unseen, t.ID)
+		return s.candidateOn(t) || slices.Contains(s.Unseen, t.ID) || !t.Reachable && slices.Contains(s.Active.Leaving, t.ID)
 	}
 	n := count(tasks, has)
 	for _, id := range s.Active.CanaryTasks {
@@ -150,6 +152,27 @@ func (s State) strays(tasks []Task) int {
 		}
 	}
 	return n
+}
+
+// candidateOn reports whether a task is seen to answer with something else than
+// stable, or to be about to.
+func (s State) candidateOn(t Task) bool {
+	return t.Serving != "" && t.Serving != s.Stable || t.Preparing == s.Active.Candidate
+}
+
+// watchLeaving remembers who was a canary until it is seen without the
+// candidate: one that cannot be reached still counts as serving what it was told.
+func (s *State) watchLeaving(canaries []string, tasks []Task) {
+	r := s.Active
+	for _, id := range canaries {
+		if !slices.Contains(r.CanaryTasks, id) && !slices.Contains(r.Leaving, id) {
+			r.Leaving = append(r.Leaving, id)
+		}
+	}
+	r.Leaving = slices.DeleteFunc(r.Leaving, func(id string) bool {
+		at, runs := find(tasks, id)
+		return !runs || slices.Contains(r.CanaryTasks, id) || tasks[at].Reachable && !s.candidateOn(tasks[at])
+	})
 }
 
 // find looks for a task among those that are sorted by id.

@@ -53,13 +53,14 @@ type pick struct {
 // matching is how cohorts are being filled.
 type matching struct {
 	cohorts
-	want  sizes
-	tasks []Task             // that run, by id
-	kins  []*kin             // by the name of their stratum
-	kinds map[Stratum]*stand // by stratum
-	zones map[string]*stand  // by zone
-	picks []pick
-	more  sizes // of picks
+	stable string
+	want   sizes
+	tasks  []Task             // that run, by id
+	kins   []*kin             // by the name of their stratum
+	kinds  map[Stratum]*stand // by stratum
+	zones  map[string]*stand  // by zone
+	picks  []pick
+	more   sizes // of picks
 }
 
 // match keeps the members that still run and adds tasks that obey and answer
@@ -91,7 +92,7 @@ func running(members []string, tasks []Task) []string {
 }
 
 func (s State) matching(c cohorts, want sizes, prefer []string, tasks []Task) *matching {
-	m := &matching{cohorts: c, want: want, tasks: tasks, kinds: map[Stratum]*stand{}, zones: map[string]*stand{}}
+	m := &matching{cohorts: c, stable: s.Stable, want: want, tasks: tasks, kinds: map[Stratum]*stand{}, zones: map[string]*stand{}}
 	rank := make(map[string]int, len(prefer))
 	for i, id := range slices.Backward(prefer) { // the first time that one is named counts
 		rank[id] = i - len(prefer)
@@ -143,11 +144,14 @@ func (m *matching) kinOf(by map[Stratum]*kin, at Stratum) *kin {
 	return k
 }
 
-// place is the stratum of a running task.
-func (m *matching) place(task string) Stratum {
-	i, _ := slices.BinarySearchFunc(m.tasks, task, func(t Task, id string) int { return cmp.Compare(t.ID, id) })
-	return m.tasks[i].Stratum
+// task is one that runs.
+func (m *matching) task(id string) *Task {
+	i, _ := find(m.tasks, id)
+	return &m.tasks[i]
 }
+
+// place is the stratum of a running task.
+func (m *matching) place(task string) Stratum { return m.task(task).Stratum }
 
 // count changes how a task's stratum and zone stand.
 func (m *matching) count(task string, change func(n *stand)) {
@@ -195,19 +199,50 @@ func (m *matching) excess(canary bool, n *stand) int {
 	return own*wantOther - other*wantOwn
 }
 
-// trim lets members go that are too many: those without a match, else the last.
+// trim lets members go that are too many. A canary that answers with the
+// candidate already makes no room for those that are late: that would only make
+// one more of them.
 func (m *matching) trim(canary bool) {
 	members := m.members(canary)
-	for want := m.room(canary); len(*members) > want; {
-		leaves := len(*members) - 1
-		for i, id := range slices.Backward(*members) {
-			if m.excess(canary, m.kinds[m.place(id)]) > 0 {
-				leaves = i
-				break
+	most := m.room(canary)
+	if canary {
+		begun := 0
+		for _, id := range *members {
+			if !m.pending(id) {
+				begun++
 			}
 		}
-		m.leave(canary, leaves)
+		most = min(m.want.canary, max(most, begun))
 	}
+	for len(*members) > most {
+		m.leave(canary, m.spare(canary))
+	}
+}
+
+// spare is the member that is missed least: one that must wait for those that
+// are late, one without a match, else the last.
+func (m *matching) spare(canary bool) (at int) {
+	most := -1
+	for i, id := range slices.Backward(*m.members(canary)) {
+		how := 0
+		if m.excess(canary, m.kinds[m.place(id)]) > 0 {
+			how = 1
+		}
+		if canary && m.want.late > 0 && m.pending(id) {
+			how += 2
+		}
+		if how > most {
+			at, most = i, how
+		}
+	}
+	return at
+}
+
+// pending reports whether a canary still answers with stable, and has not begun
+// to take the candidate.
+func (m *matching) pending(id string) bool {
+	t := m.task(id)
+	return t.Reachable && t.Serving == m.stable && (t.Preparing == "" || t.Preparing == m.stable)
 }
 
 // leave takes a member out. It does not come back in this pass, since it still

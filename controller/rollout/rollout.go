@@ -166,6 +166,7 @@ type Rollout struct {
 	ControlTasks []string  `json:"control_tasks"`
 	PastTasks    []string  `json:"past_tasks,omitempty"` // that the next step will compare: they serve stable and are counted, for a past of their own
 	Swapped      []Swapped `json:"swapped,omitempty"`    // canaries that have changed sides with a control
+	Leaving      []string  `json:"leaving,omitempty"`    // canaries of before that have not been seen with stable since, and may still answer with the candidate
 	StepSince    time.Time `json:"step_since"`           // when the cohorts of this step were in place; zero before
 
 	HeldFrom     Phase     `json:"held_from,omitempty"` // to return to

@@ -59,6 +59,7 @@ func (s *State) changeSides(seen Observation) {
 	s.Generation++
 	r.Generation = s.Generation
 	r.CanaryTasks = slices.DeleteFunc(r.CanaryTasks, func(id string) bool { return id == suspect })
+	r.Leaving = append(r.Leaving, suspect)
 	r.ControlTasks[slices.Index(r.ControlTasks, control)] = suspect
 	r.Swapped = append(r.Swapped, Swapped{suspect, control})
 }

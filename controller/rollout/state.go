@@ -35,7 +35,7 @@ func (s State) clone() State {
 
 func (r Rollout) clone() Rollout {
 	r.CanaryTasks, r.ControlTasks, r.PastTasks = slices.Clone(r.CanaryTasks), slices.Clone(r.ControlTasks), slices.Clone(r.PastTasks)
-	r.Swapped = slices.Clone(r.Swapped)
+	r.Swapped, r.Leaving = slices.Clone(r.Swapped), slices.Clone(r.Leaving)
 	r.History, r.Losses.Latest = slices.Clone(r.History), slices.Clone(r.Losses.Latest)
 	return r
 }
