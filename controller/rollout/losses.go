@@ -72,7 +72,11 @@ func (r *Rollout) watchLosses(seen Observation, now time.Time) {
 	}
 	var lost []Loss
 	for _, id := range slices.Concat(r.CanaryTasks, r.ControlTasks) {
-		if arm, _ := r.Arm(id); !runs[id] {
+		arm, _ := r.Arm(id)
+		if slices.Contains(r.Leaving, id) { // a suspect that nobody has seen with stable yet
+			arm = judge.Candidate
+		}
+		if !runs[id] {
 			lost = append(lost, Loss{Task: id, Arm: arm})
 		}
 	}

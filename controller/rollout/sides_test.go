@@ -3,6 +3,8 @@ package rollout
 import (
 	"fmt"
 	"testing"
+
+	"github.com/sluicehq/sluice/controller/judge"
 )
 
 // sidesWorld is a canary step of half of eight tasks.
@@ -45,5 +47,28 @@ func TestCanariesStayWhileOthersLeave(t *testing.T) {
 	seen.Tasks[3].Reachable, seen.Tasks[3].Serving = true, "v1"
 	if s, _ = Decide(s, seen, p, start); len(s.Active.CanaryTasks) != 4 || len(s.Active.Leaving) > 0 {
 		t.Errorf("d has left it: canaries %s, leaving %s", s.Active.CanaryTasks, s.Active.Leaving)
+	}
+}
+
+// A suspect that is lost before it was seen with stable is lost with the
+// candidate, and one that was seen so with stable.
+func TestSuspectIsLostOnItsSide(t *testing.T) {
+	for _, tt := range []struct {
+		left bool
+		want judge.Arm
+	}{{false, judge.Candidate}, {true, judge.Control}} {
+		s, seen, p := sidesWorld()
+		seen.Verdict = &judge.Verdict{Outcome: judge.Unsure, Suspect: "a", At: start.Add(1), Sentence: "a fails"}
+		s, _ = Decide(s, seen, p, start)
+		seen.Verdict = nil
+		if tt.left {
+			seen.Tasks[0].Serving = "v1"
+			s, _ = Decide(s, seen, p, start)
+		}
+		seen.Tasks, seen.Crashed = seen.Tasks[1:], []Crash{{Task: "a", Unhealthy: true}}
+		s, _ = Decide(s, seen, p, start)
+		if l := s.Active.Losses; len(s.Active.Swapped) != 1 || len(l.Latest) != 1 || l.Latest[0] != (Loss{"a", tt.want, true}) {
+			t.Errorf("left %v: swapped %v, lost %+v", tt.left, s.Active.Swapped, l.Latest)
+		}
 	}
 }
