@@ -2,6 +2,7 @@ package tally_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -59,7 +60,7 @@ func TestChangedSides(t *testing.T) {
 			t.Errorf("on both sides: %+v", b)
 		}
 	}
-	if of := now.Others.Of; of.Windows != 9 || math.Abs(of.D) > 1e-9 || of.N != [judge.Arms]float64{judge.CandidateArm: 3000, judge.ControlArm: 2000} {
+	if of := now.Others.Of; of.Windows != 10 || math.Abs(of.D) > 1e-9 || of.N != [judge.Arms]float64{judge.CandidateArm: 3000, judge.ControlArm: 2000} {
 		t.Errorf("of the others: %+v", of)
 	}
 	if of := now.Latency.Of; of.D == 0 || of.Windows <= now.Others.Of.Windows {
@@ -67,5 +68,51 @@ func TestChangedSides(t *testing.T) {
 	}
 	if len(now.Problems) > 0 {
 		t.Errorf("%v", now.Problems)
+	}
+}
+
+// A fleet shrinks and grows within a step, so that a canary comes back as a
+// control, and a control as a canary. What each tells first is partly of before
+// and is left out; from then on it counts where it is.
+func TestMembersComeBack(t *testing.T) {
+	var s tally.State
+	p := judge.Policy{WindowRequests: 200}
+	look := func(i int, arms string) judge.Statistics {
+		var reports []tally.Report
+		for at, arm := range arms {
+			filtered := map[rune]int64{'c': 30, 's': 20}[arm]
+			if arm == '-' {
+				continue // it is compared with nobody
+			}
+			r := tallytest.Uniform(string(rune('a'+at)), map[rune]judge.Arm{'c': judge.Candidate, 's': judge.Control}[arm], 64, 100, 0, map[string][2]int64{"acme": {100, filtered}})
+			r.Generation = 1
+			reports = append(reports, r)
+		}
+		s = again(t, &s)
+		return s.Look(tallytest.Served(i, reports...), p)
+	}
+	looks := []string{"ccss", "ccss", "c-ss", "c-s-", "csss", "cssc", "cssc", "cssc"}
+	left := map[int]int64{4: 1, 5: 1} // tasks whose first report is left out
+	var scored [judge.Arms]int64
+	for i, arms := range looks {
+		now := look(i, arms)
+		if len(now.Problems) > 0 {
+			t.Fatalf("look %d: %v", i, now.Problems)
+		}
+		scored[judge.CandidateArm] += 6400 * int64(strings.Count(arms, "c"))
+		scored[judge.ControlArm] += 6400 * int64(strings.Count(arms, "s"))
+		if i == 4 {
+			scored[judge.ControlArm] -= 6400 * left[i]
+		}
+		if i == 5 {
+			scored[judge.CandidateArm] -= 6400 * left[i]
+		}
+		of := now.Streams[judge.Overall]
+		if of.Scored != scored || of.Filtered[judge.CandidateArm] != scored[judge.CandidateArm]*30/100 || of.Filtered[judge.ControlArm] != scored[judge.ControlArm]*20/100 {
+			t.Errorf("look %d: scored %v, want %v, and filtered %v", i, of.Scored, scored, of.Filtered)
+		}
+		if d := of.Served; i > 0 && math.Abs(d.D/d.Q-.1) > 1e-9 {
+			t.Errorf("look %d: a difference of %v", i, d.D/d.Q)
+		}
 	}
 }

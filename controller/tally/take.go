@@ -29,6 +29,7 @@ func (s *State) take(l Look, p judge.Policy, bad *problems) (day increments) {
 		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Boot, b.Boot), cmp.Compare(a.Generation, b.Generation))
 	})
 	checkPresence(reports, l, p, bad)
+	s.changeArms(reports, l.Served)
 	var d reading
 	for i, r := range reports {
 		var err error
@@ -67,13 +68,11 @@ func (s *State) admit(d *reading, l Look, day *increments) error {
 	case r.Generation < row.generation:
 		return nil // its successor has been seen; the tail end is lost on both arms alike
 	case r.Generation > row.generation:
-		s.renew(row, r)
-	case row.gathers != r.Past: // what it counted is partly of before, partly of now, and is left out
-		row.gathers, row.arm, row.buckets = r.Past, armIndex(r.Arm), 0
-		row.upto, row.told = max(row.upto, r.Upto), [toldKinds]int64{}
+		row.renew(r)
+	case row.gathers != r.Past || row.arm != armIndex(r.Arm): // what it counted is partly of before, partly of now, and is left out
+		row.placeAnew(r)
+		row.upto = max(row.upto, r.Upto)
 		return nil
-	case row.arm != armIndex(r.Arm):
-		return fmt.Errorf("changed its arm to %s within generation %d", r.Arm, r.Generation)
 	case buckets != 0 && row.buckets != 0 && row.buckets != buckets:
 		return fmt.Errorf("changed from %d to %d buckets within generation %d", row.buckets, buckets, r.Generation)
 	}
@@ -168,19 +167,37 @@ func (s *State) forgetOldest() bool {
 }
 
 // renew begins a newer generation of a process: what it tells starts from
-// nothing, the clusters stay what they are. A change of arm that nobody
-// announced by a step closes the open windows, which hold one share between
-// the arms.
-func (s *State) renew(row *row, r *Report) {
-	if row.arm != armIndex(r.Arm) {
+// nothing, the clusters stay what they are.
+func (row *row) renew(r *Report) {
+	row.placeAnew(r)
+	row.generation, row.upto = r.Generation, 0
+}
+
+// placeAnew puts a process where a report says that it is compared, or that it
+// gathers its past: members come and go within a generation as well, as a fleet
+// shrinks and grows.
+func (row *row) placeAnew(r *Report) {
+	row.arm, row.gathers, row.buckets, row.told = armIndex(r.Arm), r.Past, 0, [toldKinds]int64{}
+}
+
+// changeArms looks for processes that have changed their arm, before anything is
+// counted. Where nobody announced it by a step it closes the open windows, which
+// hold one share between the arms.
+func (s *State) changeArms(reports []*Report, served bool) {
+	for at, r := range reports {
+		i, known := s.find(key{r.Task, r.Boot})
+		if !known || r.Generation < s.rows[i].generation || s.rows[i].arm == armIndex(r.Arm) || at > 0 && sameSource(r, reports[at-1]) {
+			continue
+		}
+		var d reading
+		if d.open(r); check(r, d.buckets, served) != nil {
+			continue
+		}
 		s.closeAtStep()
-		if row.arm == judge.CandidateArm {
-			s.changeSides(row.Task)
+		if r.Arm == judge.Control && !r.Past {
+			s.changeSides(r.Task)
 		}
 	}
-	row.arm, row.generation, row.upto, row.buckets = armIndex(r.Arm), r.Generation, 0, 0
-	row.gathers = r.Past
-	row.told = [toldKinds]int64{}
 }
 
 // A taking is a sound report on its way into its row's clusters.

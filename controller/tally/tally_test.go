@@ -167,7 +167,7 @@ func TestDataGate(t *testing.T) {
 		{"candidate serves in shadow", tally.Look{Reports: []tally.Report{good("a", judge.Candidate)}}, "only stable may serve in the shadow phase"},
 		{"unknown arm", tally.Look{Served: true, Reports: []tally.Report{good("a", "canary"), good("b", judge.Control)}}, `arm "canary"`},
 		{"twice", tallytest.Served(1, good("a", judge.Candidate), good("b", judge.Control), good("b", judge.Control)), "task b: reports twice"},
-		{"both arms", tallytest.Served(1, good("a", judge.Candidate), good("b", judge.Candidate)), "changed its arm"},
+		{"no control is left", tallytest.Served(1, good("a", judge.Candidate), good("b", judge.Candidate)), "0 tasks report as control, at least 1 must"},
 		{"backwards", tallytest.Served(1, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 64, -10, 0, acme)), "count -10 in bucket 0 is outside 0 to"},
 		{"partner backwards", tallytest.Served(1, good("a", judge.Candidate), tallytest.Uniform("b", judge.Control, 64, 100, 0, map[string][2]int64{"acme": {-10, 0}})), "count -10 of partner acme in bucket 0"},
 		{"positions backwards", tally.Look{Served: true, Reports: []tally.Report{good("a", judge.Candidate), change(good("b", judge.Control), func(r *tally.Report) { r.After, r.Upto = 5, 4 })}}, "counts from position 5 to 4"},
