@@ -357,7 +357,7 @@ func (s *State) verdict(rulings []ruling, t *Statistics, p Policy) Verdict {
 		v.Outcome, v.Gate, v.Sentence = Invalid, wrong.Gate, fmt.Sprintf("INVALID %s: %s", wrong.Gate, wrong.text)
 	case t.nothing():
 		v.Outcome, v.Sentence, v.ETA, v.Progress = NoData, noDataText(t.Served, t.Answered), 0, 0
-	case last == nil && held(rulings) == nil && t.isFresh(p):
+	case last == nil && held(rulings) == nil && failing(rulings) == nil && t.isFresh(p):
 		v.Outcome, v.Progress, v.ETA = Acceptable, 1, 0
 		v.Sentence = s.acceptText(rulings)
 	default:
@@ -400,6 +400,11 @@ func (s *State) undecided(v *Verdict, rulings []ruling, last *ruling, p Policy) 
 	if last != nil {
 		v.Gate, v.Partner = last.Gate, last.partner()
 	}
+	if f := failing(rulings); f != nil {
+		v.Gate, v.Partner, v.ETA = f.Gate, "", 0
+		v.Sentence = fmt.Sprintf("UNSURE: %s: %s", f.Gate, f.text)
+		return
+	}
 	v.Sentence = s.unsureText(last, *v)
 }
 
@@ -426,6 +431,17 @@ func held(rulings []ruling) *ruling {
 	for i := range rulings {
 		if rulings[i].holds {
 			return &rulings[i]
+		}
+	}
+	return nil
+}
+
+// failing is the breaker's ruling while one task alone does gross harm: whether
+// that is the candidate's is not known yet, whatever was proven before.
+func failing(rulings []ruling) *ruling {
+	for i := range rulings {
+		if r := &rulings[i]; r.Gate == GateBreaker && r.suspect != "" {
+			return r
 		}
 	}
 	return nil

@@ -120,6 +120,29 @@ func TestSoundStepIsAcceptable(t *testing.T) {
 	}
 }
 
+// While one task alone fails grossly nothing goes on, whatever was proven before.
+func TestSuspectIsNotAcceptable(t *testing.T) {
+	var s State
+	look := soundStep(time.Unix(1e9, 0), 1)
+	look.Stretch = 1
+	if v := s.Judge(look, Policy{}); v.Outcome != Acceptable {
+		t.Fatalf("before: %s: %s", v.Outcome, v.Sentence)
+	}
+	look.At = look.At.Add(10 * time.Second)
+	fine := look.Recent[CandidateArm]
+	look.Recent[CandidateArm] = Recent{Requests: 900, Errors: 270, Pairs: 3000, Tasks: 8, Failing: []string{"a"}}
+	v := s.Judge(look, Policy{})
+	want := "UNSURE: breaker: 30.0 % of the candidate's latest requests are answered degraded (270 of 900), 0.0 % of stable's (0 of 900); " +
+		"task a alone fails, so it may be its own fault"
+	if v.Outcome != Unsure || v.Suspect != "a" || v.Gate != GateBreaker || v.Sentence != want {
+		t.Errorf("%s by %s, suspect %q: %s", v.Outcome, v.Gate, v.Suspect, v.Sentence)
+	}
+	look.At, look.Recent[CandidateArm] = look.At.Add(20*time.Second), fine
+	if v := s.Judge(look, Policy{}); v.Outcome != Acceptable {
+		t.Errorf("after: %s: %s", v.Outcome, v.Sentence)
+	}
+}
+
 // Nothing spends more than five in a hundred, whatever the policy.
 func TestAlphaAddsUp(t *testing.T) {
 	gates := []Gate{
