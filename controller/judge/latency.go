@@ -27,7 +27,7 @@ type slowness struct {
 	refused        bool   // tasks are too few to decide anything
 	promised       bool   // the edge is what was promised
 	driver         Driver // the task that differs most
-	slowArm        Arm    // of that task, where it is the slower one; else empty
+	slowArm        Arm    // of that task, where it is the slower one and still there; else empty
 }
 
 // weighLatency holds an exceedance against its margin: evidence only that the
@@ -116,7 +116,7 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 	own := weighLatency(t.Latency, p.LatencyMargin, tasks)
 	loudest, proof := own, own.proof
 	r.against = own.against
-	cleared, blamed := sides(t.BothSides)
+	cleared, blamed := sides(t.BothSides, own.margin)
 	if t.Others.Edge > 0 {
 		others := weighLatency(t.Others, p.LatencyMargin, tasks)
 		r.against = logSumExp([]float64{own.against, others.against}, []float64{.5, .5})
@@ -168,11 +168,12 @@ const (
 // sides tells of the tasks that were slow with the candidate and changed sides
 // which are as slow with stable, at least a third as much beyond what they were
 // used to, and the first that is not, or of which it is not known yet. Of one
-// that changed sides for another harm there is nothing to say.
-func sides(all []BothSides) (cleared []string, blamed string) {
+// that changed sides for another harm, or was slower by no more than the margin
+// allows all of them, there is nothing to say.
+func sides(all []BothSides, margin float64) (cleared []string, blamed string) {
 	for _, b := range all {
 		switch {
-		case !b.slow(CandidateArm, 1):
+		case !b.slow(CandidateArm, 1) || b.excess(CandidateArm) <= margin:
 		case b.slow(ControlArm, enoughWithStable) && b.excess(ControlArm) >= b.excess(CandidateArm)/3:
 			cleared = append(cleared, b.Task)
 		case blamed == "":

@@ -212,9 +212,11 @@ func TestSides(t *testing.T) {
 		{"beyond chance with the candidate only", of(.02, .022, 1000), false, true}, // 4.5 standard errors, and 3.8
 		{"slow on neither side", of(.012, .012, 1000), false, false},
 		{"slow with stable only", of(.012, .15, 1000), false, false},
+		{"slower by what all of them may be", BothSides{Task: "t", Requests: [Arms]float64{1e5, 1000}, Slow: [Arms]float64{1490, 10}, Usual: .01}, false, false},
+		{"slower by more", BothSides{Task: "t", Requests: [Arms]float64{1e5, 1000}, Slow: [Arms]float64{1510, 10}, Usual: .01}, false, true},
 		{"nothing is known of it with the candidate", BothSides{Task: "t", Requests: [Arms]float64{0, 1000}, Slow: [Arms]float64{0, 150}}, false, false},
 	} {
-		cleared, blamed := sides([]BothSides{tt.b})
+		cleared, blamed := sides([]BothSides{tt.b}, .005)
 		if (len(cleared) > 0) != tt.cleared || (blamed != "") != tt.blamed {
 			t.Errorf("%s: cleared %v, blamed %q", tt.name, cleared, blamed)
 		}
@@ -223,7 +225,7 @@ func TestSides(t *testing.T) {
 	slow.Task = "u"
 	again := slow
 	again.Task = "v"
-	cleared, blamed := sides([]BothSides{of(.15, .14, 1000), slow, again})
+	cleared, blamed := sides([]BothSides{of(.15, .14, 1000), slow, again}, .005)
 	if len(cleared) != 1 || cleared[0] != "t" || blamed != "u" {
 		t.Errorf("cleared %v, blamed %s", cleared, blamed)
 	}
@@ -276,6 +278,28 @@ func TestSlowCanary(t *testing.T) {
 	swapped.BothSides[0].Slow[ControlArm] = 150
 	if r := s.ruleLatency(&swapped, p); r.Outcome != Acceptable || !strings.Contains(r.text, "without t7, as slow with stable") {
 		t.Errorf("it stayed slow: %s, %q", r.Outcome, r.text)
+	}
+}
+
+// One that is gone, or compared elsewhere, is no suspect, however much it once
+// brought, and holds up no proof.
+func TestSlowCanaryIsGone(t *testing.T) {
+	quiet := alike(8, .01, .0005)
+	fine := before(tasksOf(100000, 10, [Arms][]float64{quiet, quiet}), 1e6, [Arms][]float64{quiet, quiet}, [Arms][]float64{quiet, quiet})
+	fine.Of.D, fine.Past.D, fine.Past.U2 = fine.Of.Q*.0001, 0, fine.Of.U2
+	fine.Loudest = Cluster{Task: "t7", Arm: Candidate, Influence: math.Sqrt(.9 * (fine.Past.U2[CandidateArm] + fine.Past.U2[ControlArm]))}
+	s := State{past{Proved: map[Gate]proof{}}}
+	at := time.Unix(1e9, 0)
+	look := func(after time.Duration) ruling {
+		return s.ruleLatency(&Statistics{At: at.Add(after), Served: true, Latency: fine}, Policy{}.Sane())
+	}
+	look(0)
+	if r := look(slowFor); r.Outcome != Unsure || r.suspect != "t7" {
+		t.Errorf("while it is there: %s, suspect %q", r.Outcome, r.suspect)
+	}
+	fine.Loudest.Arm = ""
+	if r := look(2 * slowFor); r.Outcome != Acceptable || r.suspect != "" || len(r.Drivers) != 1 {
+		t.Errorf("when it is gone: %s, suspect %q, by %v", r.Outcome, r.suspect, r.Drivers)
 	}
 }
 

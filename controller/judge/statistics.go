@@ -153,7 +153,8 @@ type Exceedance struct {
 	// became slower or faster.
 	Shift int `json:"shift,omitempty"`
 
-	// The task that differs most from its arm, or from that and its own past.
+	// The task that differs most from its arm, or from that and its own past. It
+	// has no arm where it is compared in that no more.
 	Loudest Cluster `json:"loudest"`
 }
 

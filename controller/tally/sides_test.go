@@ -66,6 +66,9 @@ func TestChangedSides(t *testing.T) {
 	if of := now.Latency.Of; of.D == 0 || of.Windows <= now.Others.Of.Windows {
 		t.Errorf("of all: %+v", of)
 	}
+	if was, is := before.Latency.Loudest, now.Latency.Loudest; was.Task != "a" || was.Arm != judge.Candidate || is.Task != "a" || is.Arm != "" {
+		t.Errorf("a is loudest, and with the candidate no more: %+v, then %+v", was, is)
+	}
 	if len(now.Problems) > 0 {
 		t.Errorf("%v", now.Problems)
 	}

@@ -229,4 +229,19 @@ func (s *State) settle(k int, w, past slowWindow, usual [judge.Arms][]habit) {
 			}
 		}
 	}
+	if loudest := &s.slow[k].Loudest; !s.stands(loudest.Task, loudest.Arm) {
+		loudest.Arm = ""
+	}
+}
+
+// stands reports whether a task is compared in an arm still: it may have changed
+// sides since, or be lost.
+func (s *State) stands(task string, arm judge.Arm) bool {
+	i, _ := s.find(key{task, ""})
+	for ; i < len(s.rows) && s.rows[i].Task == task; i++ {
+		if r := &s.rows[i]; armName(r.arm) == arm && !r.gathers && r.seen >= s.looks-1 {
+			return true
+		}
+	}
+	return false
 }
