@@ -151,7 +151,7 @@ func (s *State) ruleLatency(t *Statistics, p Policy) ruling {
 	switch {
 	case blamed != "":
 		r.text += fmt.Sprintf("; task %s has left the candidate and is not as slow with stable, or not yet", blamed)
-	case len(cleared) > 0:
+	case len(cleared) > 0 && !loudest.promised:
 		r.text += fmt.Sprintf("; without %s, as slow with stable as with the candidate", list(cleared))
 	}
 	return r

@@ -279,6 +279,12 @@ func TestSlowCanary(t *testing.T) {
 	if r := s.ruleLatency(&swapped, p); r.Outcome != Acceptable || !strings.Contains(r.text, "without t7, as slow with stable") {
 		t.Errorf("it stayed slow: %s, %q", r.Outcome, r.text)
 	}
+	p.LatencySLO, swapped.SLO = 5*time.Millisecond, x // beside what was promised t7 counts still
+	swapped.SLO.Past.D -= .001 * x.Of.Q
+	s = State{past{Proved: map[Gate]proof{}}}
+	if r := s.ruleLatency(&swapped, p); r.Outcome != Unsure || strings.Contains(r.text, "without t7") || !strings.Contains(r.text, "5.79 ms or more") {
+		t.Errorf("of what was promised: %s, %q", r.Outcome, r.text)
+	}
 }
 
 // One that is gone, or compared elsewhere, is no suspect, however much it once

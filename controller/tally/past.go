@@ -36,7 +36,7 @@ func (s *State) freezeBefore(past map[string][]int64) {
 			all[bin] += n
 		}
 	}
-	s.slow[ofStable].Edge = p99(all)
+	s.setEdge(p99(all))
 }
 
 // recall notes how many requests of a task were slow before it was compared,

@@ -74,6 +74,51 @@ func TestChangedSides(t *testing.T) {
 	}
 }
 
+// The others are held against the edges that all are held against, also where a
+// task changes sides before stable's p99 is known, and when edges move at a peak.
+func TestOthersHaveStablesEdges(t *testing.T) {
+	usual := make([]int64, judge.LatencyBins)
+	usual[10], usual[18] = 315e4, 5e4
+	for name, past := range map[string][]int64{"without a past": nil, "with a past": usual} {
+		var s tally.State
+		looks := 0
+		look := func(generation int64, slower int, arms string) judge.Statistics {
+			var reports []tally.Report
+			pasts := map[string][]int64{}
+			for at, arm := range arms {
+				task := string(rune('a' + at))
+				r := tallytest.Uniform(task, map[rune]judge.Arm{'c': judge.Candidate, 's': judge.Control}[arm], 64, 5, 0, map[string][2]int64{"acme": {5, 1}})
+				r.Generation, r.Latency = generation, make([]int64, judge.LatencyBins)
+				r.Latency[10+slower], r.Latency[18+slower] = 315, 5
+				reports = append(reports, r)
+				if past != nil {
+					pasts[task] = past
+				}
+			}
+			l := tallytest.Served(looks, reports...)
+			l.Past = pasts
+			looks++
+			s = again(t, &s)
+			return s.Look(l, judge.Policy{})
+		}
+		look(1, 0, "ccccssss")
+		s.Step()
+		var now judge.Statistics
+		for range 20 {
+			now = look(2, 0, "scccsssc")
+		}
+		if now.Latency.Edge != 18 || now.Others.Edge != 18 || now.Others.Of.Windows == 0 {
+			t.Errorf("%s: an edge of %d, of the others %d in %d windows", name, now.Latency.Edge, now.Others.Edge, now.Others.Of.Windows)
+		}
+		for range 40 {
+			now = look(2, 9, "scccsssc")
+		}
+		if moved := now.Latency.Shift; (moved > 0) != (past != nil) || now.Others.Shift != moved {
+			t.Errorf("%s: edges moved by %d bins, the others' by %d", name, moved, now.Others.Shift)
+		}
+	}
+}
+
 // A fleet shrinks and grows within a step, so that a canary comes back as a
 // control, and a control as a canary. What each tells first is partly of before
 // and is left out; from then on it counts where it is.

@@ -118,7 +118,16 @@ func (s *State) countWhole(i int, r *Report, served bool) {
 // told. What was counted before does not enter.
 func (s *State) freeze() {
 	if s.slow[ofStable].Edge == 0 {
-		s.slow[ofStable].Edge = p99(s.latency[:])
+		s.setEdge(p99(s.latency[:]))
+	}
+}
+
+// setEdge sets stable's edge, which is the others' too where a task has changed
+// sides before it was known.
+func (s *State) setEdge(edge int) {
+	s.slow[ofStable].Edge = edge
+	if len(s.sides) > 0 {
+		s.slow[ofOthers].Edge = edge
 	}
 }
 

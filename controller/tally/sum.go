@@ -20,6 +20,7 @@ func (s *State) statistics(l Look, p judge.Policy, bad problems, day increments)
 	}
 	if len(s.sides) > 0 {
 		t.Others, t.BothSides = s.slow[ofOthers], s.bothSides()
+		t.Others.Shift = s.slow[ofStable].Shift // all edges move together
 	}
 	if s.drift.known {
 		t.Drift = slices.Clone(s.drift.sums[:])
