@@ -20,7 +20,7 @@ func (p *page) money(m *api.Money) {
 		name string
 		of   api.Earnings
 	}{{"candidate", m.Candidate}, {"stable", m.Stable}} {
-		rows = append(rows, []string{r.name, amountText(r.of.Value), amountText(r.of.Saved), amountText(r.of.Lost)})
+		rows = append(rows, []string{r.name, amountText(r.of.Value), amountText(r.of.Saved), lostText(r.of)})
 	}
 	p.table(rows)
 	p.line("by %s priced bids on explored requests, with 95 %% intervals for this look%s", thousands(m.Priced), leftOut(m))
@@ -40,8 +40,21 @@ func leftOut(m *api.Money) string {
 
 // moneyText says in a line what saving calls costs.
 func moneyText(m *api.Money) string {
-	return fmt.Sprintf("the candidate would lose %s %s of bids per million calls saved, stable %s",
-		m.Currency, amountText(m.Candidate.Lost), amountText(m.Stable.Lost))
+	does := func(e api.Earnings) string {
+		if e.Saved.High <= 0 {
+			return "save no calls"
+		}
+		return fmt.Sprintf("lose %s %s of bids per million calls saved", m.Currency, amountText(e.Lost))
+	}
+	return fmt.Sprintf("the candidate would %s, stable would %s", does(m.Candidate), does(m.Stable))
+}
+
+// lostText tells the value lost, which is nobody's where no call is saved.
+func lostText(e api.Earnings) string {
+	if e.Saved.High <= 0 {
+		return "no calls saved"
+	}
+	return amountText(e.Lost)
 }
 
 func amountText(a api.Amount) string {

@@ -16,7 +16,7 @@ export function moneyTable(m: Money): HTMLElement {
 }
 
 const row = (name: string, e: Earnings): HTMLElement =>
-  h("tr", { "data-key": `money/${name}` }, h("th", { scope: "row" }, name), [e.value, e.saved, e.lost].map((a) => h("td", { class: "number" }, amount(a))));
+  h("tr", { "data-key": `money/${name}` }, h("th", { scope: "row" }, name), [amount(e.value), amount(e.saved), e.saved.high > 0 ? amount(e.lost) : "no calls saved"].map((a) => h("td", { class: "number" }, a)));
 
 const amount = (a: Amount): (Node | string)[] => [h("b", {}, rounded(a.value)), ` [${rounded(a.low)}, ${rounded(a.high)}]`];
 

@@ -609,7 +609,7 @@ function moneyTable(m) {
     )
   );
 }
-var row = (name, e) => h("tr", { "data-key": `money/${name}` }, h("th", { scope: "row" }, name), [e.value, e.saved, e.lost].map((a) => h("td", { class: "number" }, amount(a))));
+var row = (name, e) => h("tr", { "data-key": `money/${name}` }, h("th", { scope: "row" }, name), [amount(e.value), amount(e.saved), e.saved.high > 0 ? amount(e.lost) : "no calls saved"].map((a) => h("td", { class: "number" }, a)));
 var amount = (a) => [h("b", {}, rounded(a.value)), ` [${rounded(a.low)}, ${rounded(a.high)}]`];
 var rounded = (v) => Math.abs(v) >= 100 ? count(Math.round(v)) : String(Number(v.toPrecision(3)));
 
