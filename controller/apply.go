@@ -76,7 +76,7 @@ func (f *Reconciler) act(ctx context.Context, s rollout.State, a rollout.Action)
 // assign asks a task for an end state, and remembers its yes.
 func (f *Reconciler) assign(ctx context.Context, a rollout.Assign) error {
 	sent := a
-	if prices := f.Fleet.Prices; prices.Cap > 0 {
+	if prices := f.prices(); prices.Cap > 0 {
 		sent.Prices = &prices
 	}
 	err := f.Control.Assign(ctx, f.memo.address(a.Task), sent, f.epoch)

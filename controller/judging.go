@@ -39,6 +39,10 @@ type judging struct {
 	Restored   time.Time            `json:"restored,omitzero"`  // when the state went back that Arms is of
 	HostLost   time.Time            `json:"host_lost,omitzero"`
 	Log        chronicle            `json:"log"`
+
+	// Prices are in which money the rollout's bids are counted: what the fleet file
+	// says later on would be mixed with it.
+	Prices *rollout.Prices `json:"prices,omitempty"`
 }
 
 // judge looks at what the compared tasks have counted and leaves in seen what
@@ -104,7 +108,7 @@ func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *ro
 	}
 	look.Crashed = j.crashes(s.Active, seen.Crashed, look.At)
 	policy := s.JudgePolicy(f.Fleet.Policies)
-	policy.Currency, policy.PriceCap = f.Fleet.Prices.Currency, f.Fleet.Prices.Cap
+	policy.Currency, policy.PriceCap = j.Prices.Currency, j.Prices.Cap
 	statistics := j.Tally.Look(look, policy)
 	verdict := j.Judge.Judge(statistics, policy)
 	j.Verdict = &verdict
@@ -160,8 +164,20 @@ func (f *Reconciler) judging(ctx context.Context, id string) (*judging, error) {
 	if j.Shadowed == nil {
 		j.Shadowed = map[string]bool{}
 	}
+	if j.Prices == nil {
+		j.Prices = &f.Fleet.Prices
+	}
 	f.memo.judging = j
 	return j, nil
+}
+
+// prices are in which money tasks count: that of the rollout which is judged, or
+// else what the fleet file says.
+func (f *Reconciler) prices() rollout.Prices {
+	if j := f.memo.judging; j != nil {
+		return *j.Prices
+	}
+	return f.Fleet.Prices
 }
 
 func (f *Reconciler) checkpoint(ctx context.Context, j *judging) error {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"reflect"
 	"testing"
+	"testing/synctest"
 
 	"github.com/sluicehq/sluice/controller/rollout"
 )
@@ -32,4 +33,61 @@ func TestTasksAreToldThePrices(t *testing.T) {
 			t.Errorf("%v: %+v", err, heard)
 		}
 	}
+}
+
+// assignedIn notes in which currency tasks are asked to count.
+type assignedIn struct {
+	Control
+	currencies map[string]int
+}
+
+func (c assignedIn) Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error {
+	c.currencies[a.Prices.Currency]++
+	return c.Control.Assign(ctx, address, a, epoch)
+}
+
+// A rollout is counted in the money in which it began, whatever the fleet file of
+// a later leader says; the next one is counted in that.
+func TestRolloutKeepsItsMoney(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		var heard assignedIn
+		lead := func(epoch int64, currency string) *Reconciler {
+			r := w.reconciler(epoch)
+			r.Fleet.Prices = rollout.Prices{Currency: currency, Cap: 30}
+			heard = assignedIn{r.Control, map[string]int{}}
+			r.Control = heard
+			return r
+		}
+		r := lead(1, "EUR")
+		playJob(t, w, "first", func() error { _, err := r.Pass(t.Context()); return err })
+		later, looks := false, 0
+		playJob(t, w, "good", func() error {
+			_, err := r.Pass(t.Context())
+			s, _, loading := r.store.load(t.Context(), "ads")
+			if loading != nil || s.Active == nil || s.Active.Comparing() != rollout.Canary {
+				return err
+			}
+			if !later {
+				later, r = true, lead(2, "JPY")
+			} else if j := r.memo.judging; j != nil && len(j.Log.Pending) > 0 {
+				looks++
+				if p := j.Log.Pending[len(j.Log.Pending)-1].Policy; p.Currency != "EUR" || p.PriceCap != 30 {
+					t.Errorf("it is judged in %s up to %v", p.Currency, p.PriceCap)
+				}
+				if len(heard.currencies) != 1 || heard.currencies["EUR"] == 0 {
+					t.Errorf("tasks are asked to count in %v", heard.currencies)
+				}
+			}
+			return err
+		})
+		if looks == 0 {
+			t.Error("nothing was judged by the later leader")
+		}
+		clear(heard.currencies)
+		playJob(t, w, "bad", func() error { _, err := r.Pass(t.Context()); return err })
+		if heard.currencies["JPY"] == 0 || heard.currencies["EUR"] != 0 {
+			t.Errorf("the next one is counted in %v", heard.currencies)
+		}
+	})
 }
