@@ -49,8 +49,9 @@ func TestBoundsOfReports(t *testing.T) {
 		{"connections", func(r *Report) { r.Connections = maxCount }, ""},
 		{"one more", func(r *Report) { r.Connections = maxCount + 1 }, "has 2147483649 connections"},
 		{"less than none", func(r *Report) { r.Connections = -1 }, "has -1 connections"},
-		{"money", func(r *Report) { r.Money.Capped = maxValue }, ""},
-		{"a millionth more", func(r *Report) { r.Money.Capped = maxValue + 1 }, "money 4503599627370497 is outside"},
+		{"ten thousand bids of USD 0.5 in millionths", func(r *Report) { r.Money.Capped = 10_000 * (500_000 - 100) * 1_000_000 }, ""},
+		{"money", func(r *Report) { r.Money.Capped = maxMoney }, ""},
+		{"a millionth more", func(r *Report) { r.Money.Capped = maxMoney + 1 }, "money 1152921504606846977 is outside"},
 	} {
 		r := Report{Arm: judge.Control}
 		tt.change(&r)

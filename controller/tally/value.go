@@ -14,7 +14,9 @@ import (
 // would lose digits.
 const maxValue = 1 << 52
 
-// maxMoney bounds what all reports are worth.
+// maxMoney bounds what is counted of money in all, and so in one report: who has
+// prices wrong by a factor of a million comes far, and is no reason to take
+// nothing of what a task has counted.
 const maxMoney = 1 << 60
 
 // PriceBins is how many bins prices are counted in.
@@ -49,8 +51,8 @@ func (m *Money) add(other Money) {
 // check says what is no count of money.
 func (m Money) check() error {
 	for _, v := range m.all() {
-		if *v < 0 || *v > maxValue {
-			return fmt.Errorf("money %d is outside 0 to %d", *v, int64(maxValue))
+		if *v < 0 || *v > maxMoney {
+			return fmt.Errorf("money %d is outside 0 to %d", *v, int64(maxMoney))
 		}
 	}
 	return nil
