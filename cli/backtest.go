@@ -143,9 +143,9 @@ func changeText(r history.Replay) string {
 // apart tells how much sooner or later something would have been.
 func apart(then, now history.Ruling) string {
 	if now.Look < then.Look {
-		return fmt.Sprintf("%d looks (%s) earlier", then.Look-now.Look, span(then.At.Sub(now.At)))
+		return fmt.Sprintf("%s (%s) earlier", judge.Some(then.Look-now.Look, "look"), span(then.At.Sub(now.At)))
 	}
-	return fmt.Sprintf("%d looks (%s) later", now.Look-then.Look, span(now.At.Sub(then.At)))
+	return fmt.Sprintf("%s (%s) later", judge.Some(now.Look-then.Look, "look"), span(now.At.Sub(then.At)))
 }
 
 func printBacktest(out io.Writer, tested []backtested, other *otherPolicy) error {

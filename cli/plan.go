@@ -127,7 +127,7 @@ func (p *planFlags) describe(ctx context.Context) (t traffic, err error) {
 		t.Partners = zipf(p.partners)
 	}
 	if t.Tasks < 2 {
-		return t, fmt.Errorf("the fleet has %d tasks: comparing takes two at least; --tasks plans for more", t.Tasks)
+		return t, fmt.Errorf("the fleet has %s: comparing takes two at least; --tasks plans for more", judge.Some(t.Tasks, "task"))
 	}
 	if t.Requests <= 0 {
 		return t, errors.New("nobody knows yet how many auctions a task answers: say it with --requests, or ask again in a minute")

@@ -56,7 +56,7 @@ policies: [{name: quick, jobs: ["fix-*"], steps: [{tasks: 2}]}]
 		}, ""},
 		{"--traffic " + file(t, "t.yaml", "tasks: 4\nrequests: 300\nstrata: [{zone: z1, tasks: 5}]"), nil, `strata: "z1" has 5 tasks of 4`},
 		{"--traffic " + file(t, "t.yaml", "tasks: 4\nrequests: 300\nstrata: [{zone: z1, tasks: 3}]"), nil, "strata: they have 3 tasks, and the fleet has 4"},
-		{"--tasks 1 --requests 5", nil, "has 1 tasks: comparing takes two at least"},
+		{"--tasks 1 --requests 5", nil, "has 1 task: comparing takes two at least"},
 		{"--tasks 40 --traffic " + file(t, "t.yaml", "requests: 0"), nil, "say it with --requests"},
 		{"--tasks 40 --traffic " + file(t, "t.yaml", "request: 5"), nil, `unknown field "request"`},
 		{"--tasks 40 --traffic " + file(t, "t.yaml", "requests: [5"), nil, "read the traffic"},

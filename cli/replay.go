@@ -139,7 +139,7 @@ func printReplay(out io.Writer, r history.Replay, other *otherPolicy) error {
 	p.line("%s: looks %s to %s, from %s to %s, judged by sluice %s", r.Rollout, thousands(int64(r.First.Number)), thousands(int64(r.Last.Number)),
 		clock(r.First.Statistics.At), clock(r.Last.Statistics.At), strings.Join(r.Programs, ", then "))
 	if r.Same == r.Looks {
-		p.line("%s looks, all verdicts the same", thousands(int64(r.Looks)))
+		p.line("%s, all verdicts the same", judge.Some(r.Looks, "look"))
 	} else {
 		p.line("%s looks, %s verdicts are not those of then:", thousands(int64(r.Looks)), thousands(int64(r.Looks-r.Same)))
 		p.spans(r.Broken)

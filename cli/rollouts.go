@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -111,7 +112,7 @@ func printRollout(out io.Writer, r api.Rollout) error {
 		p.field("intended", fmt.Sprintf("filter rate %s: %s", points(r.Intended.FilterRate), r.Intended.Why))
 	}
 	if v := r.Verdict; v != nil {
-		p.field("verdict", fmt.Sprintf("after %d looks, %s", v.Looks, verdictText(*v)))
+		p.field("verdict", fmt.Sprintf("after %s, %s", judge.Some(v.Looks, "look"), verdictText(*v)))
 		if len(v.Culprits) > 0 {
 			p.field("culprits", strings.Join(v.Culprits, ", "))
 		}

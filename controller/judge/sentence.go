@@ -228,6 +228,14 @@ func number(v float64) string {
 	return fmt.Sprintf("%.3g", v)
 }
 
+// Some is so many of what a noun names: 1 task, 1,200 tasks.
+func Some(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return commas(int64(n)) + " " + noun
+}
+
 // commas groups an integer's digits in threes.
 func commas(n int64) string {
 	digits := fmt.Sprintf("%d", n)

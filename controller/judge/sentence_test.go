@@ -155,3 +155,11 @@ func TestForecastOfAVerdict(t *testing.T) {
 		}
 	}
 }
+
+func TestSome(t *testing.T) {
+	for n, want := range map[int]string{0: "0 tasks", 1: "1 task", 2: "2 tasks", 1200: "1,200 tasks"} {
+		if got := Some(n, "task"); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}

@@ -153,7 +153,7 @@ func (s *State) ruleData(t *Statistics) ruling {
 		f.Outcome, f.Sentence = NoData, "nothing has been counted yet"
 	}
 	if t.LostRows > 0 {
-		f.Sentence += fmt.Sprintf("; a part of %s reports was lost on the way and counts for neither side", commas(int64(t.LostRows)))
+		f.Sentence += fmt.Sprintf("; a part of %s was lost on the way and counts for neither side", Some(t.LostRows, "report"))
 	}
 	return ruling{Finding: f, text: f.Sentence}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/sluicehq/sluice/controller/judge"
 )
 
 // Budget bounds the harm that a candidate can do before there is a verdict of
@@ -72,7 +74,7 @@ func (r Rollout) shrunk(step, tasks int, p Policy) string {
 	if r.Sized == 0 || r.Sized >= full {
 		return ""
 	}
-	return fmt.Sprintf("; %d tasks instead of %d, so that the budget lasts", r.Sized, full)
+	return fmt.Sprintf("; %s instead of %d, so that the budget lasts", judge.Some(r.Sized, "task"), full)
 }
 
 // left is how many auctions the candidate may still answer; +Inf for any

@@ -321,7 +321,7 @@ func (s State) whilePromoting(seen Observation, p Policy, now time.Time) move {
 		return stay(r)
 	}
 	if silent := count(seen.Tasks, func(t Task) bool { return t.Serving == "" }); silent == left && on > 0 {
-		return move{Live, r.Step, why, fmt.Sprintf("%s; %d tasks cannot be reached or are starting, and will be asked again", say, silent)}
+		return move{Live, r.Step, why, fmt.Sprintf("%s; %s cannot be reached or may be starting, and will be asked again", say, judge.Some(silent, "task"))}
 	}
 	return move{RollingBack, r.Step, TimedOut, fmt.Sprintf("%d of %d tasks did not take it within %v (promote_wait)", left, len(seen.Tasks), p.PromoteWait)}
 }

@@ -37,17 +37,25 @@ func checkPresence(sorted []*Report, l Look, p judge.Policy, bad *problems) {
 	}
 	if len(l.Silent) > 0 {
 		named := l.Silent[:min(len(l.Silent), maxProblems)]
-		bad.add("%d tasks do not report: %s", len(l.Silent), strings.Join(named, ", "))
+		bad.add("%s not report: %s", does(len(l.Silent), "does", "do"), strings.Join(named, ", "))
 	}
 	for _, arm := range []judge.Arm{judge.Candidate, judge.Control} {
 		want, told := l.Expected[arm]
 		switch {
 		case told && got[arm] != want:
-			bad.add("%d tasks report as %s, %d should", got[arm], arm, want)
+			bad.add("%s as %s, %d should", does(got[arm], "reports", "report"), arm, want)
 		case l.Served && len(sorted) > 0 && got[arm] < p.MinTasks:
-			bad.add("%d tasks report as %s, at least %d must", got[arm], arm, p.MinTasks)
+			bad.add("%s as %s, at least %d must", does(got[arm], "reports", "report"), arm, p.MinTasks)
 		}
 	}
+}
+
+// does is so many tasks with what one, or several, of them do.
+func does(n int, one, several string) string {
+	if n != 1 {
+		one = several
+	}
+	return judge.Some(n, "task") + " " + one
 }
 
 // drySpell is how many windows' worth of traffic one arm may count while the

@@ -30,7 +30,7 @@ func TestPresence(t *testing.T) {
 	}{
 		{"sound", sound, Look{Served: true, Expected: map[judge.Arm]int{judge.Candidate: 1, judge.Control: 2}}, 1, nil},
 		{"as few as may be", sound[1:3], Look{Served: true}, 1, nil},
-		{"fewer", sound, Look{Served: true}, 2, []string{"1 tasks report as candidate, at least 2 must"}},
+		{"fewer", sound, Look{Served: true}, 2, []string{"1 task reports as candidate, at least 2 must"}},
 		{"in the shadow", sound, Look{}, 9, nil},
 		{"nobody", nil, Look{Served: true}, 9, nil},
 		{"other buckets", append(sound[:4:4], report("d", 1, judge.Control, 32)), Look{}, 1, []string{"task d counts 32 buckets, others 64"}},

@@ -160,8 +160,8 @@ func TestDataGate(t *testing.T) {
 		look tally.Look
 		says string
 	}{
-		{"silent", tally.Look{Served: true, Reports: []tally.Report{good("a", judge.Candidate), good("b", judge.Control)}, Silent: []string{"c"}}, "1 tasks do not report: c"},
-		{"missing", tally.Look{Served: true, Reports: []tally.Report{good("a", judge.Candidate), good("b", judge.Control)}, Expected: map[judge.Arm]int{judge.Candidate: 1, judge.Control: 2}}, "1 tasks report as control, 2 should"},
+		{"silent", tally.Look{Served: true, Reports: []tally.Report{good("a", judge.Candidate), good("b", judge.Control)}, Silent: []string{"c"}}, "1 task does not report: c"},
+		{"missing", tally.Look{Served: true, Reports: []tally.Report{good("a", judge.Candidate), good("b", judge.Control)}, Expected: map[judge.Arm]int{judge.Candidate: 1, judge.Control: 2}}, "1 task reports as control, 2 should"},
 		{"one too many", tally.Look{Served: true, Reports: []tally.Report{good("a", judge.Candidate), good("c", judge.Candidate), good("b", judge.Control)}, Expected: map[judge.Arm]int{judge.Candidate: 1, judge.Control: 1}}, "2 tasks report as candidate, 1 should"},
 		{"no control", tally.Look{Served: true, Reports: []tally.Report{good("a", judge.Candidate)}}, "0 tasks report as control, at least 1 must"},
 		{"candidate serves in shadow", tally.Look{Reports: []tally.Report{good("a", judge.Candidate)}}, "only stable may serve in the shadow phase"},
