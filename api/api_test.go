@@ -284,6 +284,22 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// A phase that was extended ends then, also when a task has changed sides since.
+func TestExtendedPhaseKeepsItsEnd(t *testing.T) {
+	policy := func(_, _ string) (rollout.Policy, bool) { return rollout.Defaults(), true }
+	f := apitest.Scene("unclear", noon)
+	r := f.Saved.Active
+	r.History = append(r.History, rollout.Event{At: noon, From: rollout.Canary, To: rollout.Canary, Reason: rollout.Extended})
+	r.Reason, r.Sentence = rollout.ChangeSides, "task a alone fails or is slow"
+	var got api.Fleet
+	if err := json.Unmarshal(ask(apitest.Handler(f, api.Options{Policy: policy}), "GET", "/v1/fleets/demo", "").Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if n := got.Next; n.Deadline == nil || !n.Deadline.Equal(r.Since.Add(6*time.Hour)) || n.Otherwise != "rolling_back" {
+		t.Errorf("next is %+v", got.Next)
+	}
+}
+
 // The freshest verdict is shown, but never one of an earlier phase.
 func TestVerdictOfAnEarlierPhase(t *testing.T) {
 	for _, tt := range []struct {

@@ -76,7 +76,7 @@ func nextJudged(r rollout.Rollout, p rollout.Policy, known bool) Next {
 	if known {
 		steps = len(p.Steps)
 		n.Deadline, n.Otherwise = moment(r.Since.Add(p.PhaseWait)), string(rollout.Held)
-		if r.Reason == rollout.Extended {
+		if r.Extended() {
 			longest := time.Duration(p.Inconclusive.PhaseWaits * float64(p.PhaseWait))
 			n.Deadline, n.Otherwise = moment(r.Since.Add(longest)), string(rollout.RollingBack)
 		}

@@ -401,7 +401,7 @@ func (s *State) undecided(v *Verdict, rulings []ruling, last *ruling, p Policy) 
 		v.Gate, v.Partner = last.Gate, last.partner()
 	}
 	if f := failing(rulings); f != nil {
-		v.Gate, v.Partner, v.ETA = f.Gate, "", 0
+		v.Gate, v.Partner, v.ETA, v.Progress = f.Gate, "", 0, min(.99, v.Progress)
 		v.Sentence = fmt.Sprintf("UNSURE: %s: %s", f.Gate, f.text)
 		return
 	}

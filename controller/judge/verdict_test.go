@@ -134,8 +134,8 @@ func TestSuspectIsNotAcceptable(t *testing.T) {
 	v := s.Judge(look, Policy{})
 	want := "UNSURE: breaker: 30.0 % of the candidate's latest requests are answered degraded (270 of 900), 0.0 % of stable's (0 of 900); " +
 		"task a alone fails, so it may be its own fault"
-	if v.Outcome != Unsure || v.Suspect != "a" || v.Gate != GateBreaker || v.Sentence != want {
-		t.Errorf("%s by %s, suspect %q: %s", v.Outcome, v.Gate, v.Suspect, v.Sentence)
+	if v.Outcome != Unsure || v.Suspect != "a" || v.Gate != GateBreaker || v.Sentence != want || v.Progress >= 1 {
+		t.Errorf("%s by %s, suspect %q, %v of the way: %s", v.Outcome, v.Gate, v.Suspect, v.Progress, v.Sentence)
 	}
 	look.At, look.Recent[CandidateArm] = look.At.Add(20*time.Second), fine
 	if v := s.Judge(look, Policy{}); v.Outcome != Acceptable {

@@ -70,7 +70,7 @@ func undecided(r Rollout, v *judge.Verdict, p Policy, now time.Time) move {
 	if v != nil && v.Holds && !r.doubted() {
 		return move{Held, r.Step, Doubtful, v.Sentence}
 	}
-	extended := r.has(Extended)
+	extended := r.Extended()
 	if end := p.end(r.Since); extended && !now.Before(end) {
 		return move{RollingBack, r.Step, Inconclusive, fmt.Sprintf("%s: no verdict within %v phase_waits of %v (inconclusive.phase_waits): %s",
 			label(v), p.Inconclusive.PhaseWaits, p.PhaseWait, lastWord(v))}
@@ -91,6 +91,9 @@ func undecided(r Rollout, v *judge.Verdict, p Policy, now time.Time) move {
 func (r Rollout) has(why Reason) bool {
 	return r.Reason == why || slices.ContainsFunc(r.History, func(e Event) bool { return e.Reason == why && !e.At.Before(r.Since) })
 }
+
+// Extended reports whether the phase may take longer than phase_wait.
+func (r Rollout) Extended() bool { return r.has(Extended) }
 
 // doubted reports whether the phase has been held for a doubt: only a person
 // lets it go on after that.
@@ -113,7 +116,7 @@ func unclear(r Rollout, v *judge.Verdict, p Policy, now time.Time) move {
 		return move{Held, r.Step, Inconclusive, fmt.Sprintf("%s: held until %s, then back (%s; hold_for %v): %s",
 			v.Class, moment(now.Add(p.HoldFor)), declared, p.HoldFor, v.Sentence)}
 	case Extend:
-		if r.has(Extended) {
+		if r.Extended() {
 			break
 		}
 		return move{r.Phase, r.Step, Extended, fmt.Sprintf("%s: goes on until %s, then back (%s; %v phase_waits of %v): %s",
