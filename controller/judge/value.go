@@ -171,14 +171,18 @@ func (s *State) ruleValue(t *Statistics, p Policy) ruling {
 
 // none says why there is no value.
 func (w *Worth) none(streams []Stream) string {
+	came := "no bid came with a price"
 	switch {
 	case len(streams) == 0 || streams[Overall].BidsSeen == 0:
 		return "no bid on an explored request is known, so what bids are worth is not judged"
+	case w.priced() > 0:
+		came = "bids came with a price of nothing, and none with more"
 	case w.Foreign > 0:
-		return fmt.Sprintf("%s bids came with a price in a currency that has no rate (prices.rates), and none with another: "+
-			"missed_bids alone judges, each bid as one", commas(w.Foreign))
+		came = fmt.Sprintf("%s bids came with a price in a currency that has no rate (prices.rates), and none with another", commas(w.Foreign))
+	case w.Bad > 0:
+		came = fmt.Sprintf("%s bids came with a price that is none, and none with another", commas(w.Bad))
 	}
-	return "no bid came with a price: missed_bids alone judges, each bid as one"
+	return came + ": missed_bids alone judges, each bid as one"
 }
 
 // without tells which bids and which value are left out.

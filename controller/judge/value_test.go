@@ -140,6 +140,8 @@ func TestValueGate(t *testing.T) {
 		{"off", .05, func(_ *Statistics, p *Policy) { p.MissedValue = Off }, Acceptable, "judge.missed_value: off"},
 		{"no price", .05, func(t *Statistics, _ *Policy) { t.Values, t.Worth = nil, Worth{} }, Acceptable, "no bid came with a price: missed_bids alone judges"},
 		{"another currency", .05, func(t *Statistics, _ *Policy) { t.Values, t.Worth = nil, Worth{Foreign: 9} }, Acceptable, "9 bids came with a price in a currency that has no rate"},
+		{"no number", .05, func(t *Statistics, _ *Policy) { t.Values, t.Worth = nil, Worth{Bad: 9} }, Acceptable, "9 bids came with a price that is none, and none with another: missed_bids alone judges"},
+		{"free", .05, func(t *Statistics, _ *Policy) { t.Values, t.Worth = nil, Worth{Prices: []int64{9}, Foreign: 3} }, Acceptable, "bids came with a price of nothing, and none with more: missed_bids alone judges"},
 		{"some without", .002, func(t *Statistics, _ *Policy) { t.Worth.Unpriced, t.Worth.Bad = 7, 5 }, Acceptable, "12 bids count without a value (7 without a price, 0 in a currency without a rate, 5 with a price that is none)"},
 		{"capped", .002, func(t *Statistics, _ *Policy) { t.Worth.Capped = 1e7 }, Acceptable, "of the value lay above the cap of USD 50"},
 		{"wins", .002, func(t *Statistics, _ *Policy) {
