@@ -112,13 +112,28 @@ func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *ro
 	statistics := j.Tally.Look(look, policy)
 	verdict := j.Judge.Judge(statistics, policy)
 	j.Verdict = &verdict
-	exposing := slices.DeleteFunc(slices.Clone(look.Silent), func(task string) bool { return !slices.Contains(s.Active.CanaryTasks, task) })
-	j.Exposure.Take(look, j.Generation, exposing, seen.Pace)
+	j.Exposure.Take(look, j.Generation, exposing(s.Active, look.Silent, seen.Tasks), seen.Pace)
 	digest, err := history.DigestOf(verdict)
 	if err != nil {
 		return err
 	}
 	return j.Log.note(noted{Policy: policy, Look: history.Look{Number: verdict.Looks, Digest: digest, Statistics: statistics}})
+}
+
+// exposing are the tasks that nobody can ask and that answer with the candidate,
+// or may do so still.
+func exposing(r *rollout.Rollout, silent []string, tasks []rollout.Task) (all []string) {
+	for _, id := range silent {
+		if slices.Contains(r.CanaryTasks, id) {
+			all = append(all, id)
+		}
+	}
+	for _, t := range tasks {
+		if !t.Reachable && slices.Contains(r.Leaving, t.ID) {
+			all = append(all, t.ID)
+		}
+	}
+	return all
 }
 
 // tell leaves in seen what the last look came to. While tasks move over,

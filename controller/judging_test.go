@@ -2,11 +2,13 @@ package controller
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/controller/watch"
 )
 
@@ -60,5 +62,15 @@ func TestUnknownCheckpoint(t *testing.T) {
 		if anew := restored.Generation == 0 && restored.Verdict == nil && restored.Log.Chunk == 5; !anew || auctions != 800 || len(restored.Crashed) != 1 {
 			t.Errorf("judge %s: %+v, %d auctions", how, restored, auctions)
 		}
+	}
+}
+
+// A canary that cannot be asked exposes auctions, and one that has left and was
+// not seen with stable since; a control does not.
+func TestExposing(t *testing.T) {
+	r := &rollout.Rollout{CanaryTasks: []string{"a", "b"}, ControlTasks: []string{"c", "d"}, Leaving: []string{"c", "e", "f"}}
+	tasks := []rollout.Task{{ID: "a"}, {ID: "b", Reachable: true}, {ID: "c"}, {ID: "d"}, {ID: "e"}, {ID: "f", Reachable: true}}
+	if got := fmt.Sprint(exposing(r, []string{"a", "c", "d"}, tasks)); got != "[a c e]" {
+		t.Errorf("%s", got)
 	}
 }
