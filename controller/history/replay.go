@@ -79,12 +79,13 @@ func Run(parts []Part, other Policy) Replay {
 // replaying is a replay under way.
 type replaying struct {
 	Replay
+	begin     func() func(judge.Statistics, judge.Policy) judge.Verdict
 	then, now func(judge.Statistics, judge.Policy) judge.Verdict
 	other     Policy
 }
 
 func run(parts []Part, other Policy, begin func() func(judge.Statistics, judge.Policy) judge.Verdict) Replay {
-	r := replaying{then: begin(), now: begin(), other: other}
+	r := replaying{begin: begin, then: begin(), now: begin(), other: other}
 	r.Then.First, r.Now.First = map[judge.Outcome]Ruling{}, map[judge.Outcome]Ruling{}
 	parts = slices.SortedFunc(slices.Values(parts), func(a, b Part) int { return a.Chunk - b.Chunk })
 	for i, p := range parts {
@@ -125,7 +126,11 @@ func (r *replaying) part(place int, p Part) error {
 		if err != nil {
 			return err
 		}
-		if r.Looks > 0 && look.Number != r.Last.Number+1 {
+		switch {
+		case r.Looks == 0:
+		case look.Number == 1: // a program that did not know what had been counted began anew
+			r.then, r.now = r.begin(), r.begin()
+		case look.Number != r.Last.Number+1:
 			return fmt.Errorf("%s: look %d follows look %d: those between are missing", p.Name, look.Number, r.Last.Number)
 		}
 		if err := r.look(look, c.Policy, other); err != nil {

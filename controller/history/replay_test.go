@@ -145,16 +145,18 @@ func TestReplayNotices(t *testing.T) {
 }
 
 // renumbered is a part whose looks have other numbers, by so many.
-func renumbered(t *testing.T, p Part, by int) Part {
+func renumbered(t *testing.T, p Part, by, chunk int) Part {
 	t.Helper()
 	c, err := Open(p.Name, p.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Header.Chunk = chunk
 	w, err := New(c.Header)
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Chunk = chunk
 	for look, err := range c.Looks() {
 		if look.Number += by; err != nil || w.Append(look) != nil {
 			t.Fatal(err)
@@ -162,6 +164,18 @@ func renumbered(t *testing.T, p Part, by int) Part {
 	}
 	p.Body = written(t, w)
 	return p
+}
+
+// A version that knew nothing of what the one before had counted began anew, with
+// look 1: so does the replay.
+func TestReplayBeginsAnewWithTheLog(t *testing.T) {
+	log := newTraffic(2, 1)
+	parts := append(recorded(t, log, strict(), 4, 0, .03, .01), recorded(t, log, strict(), 4, 0, .01, .015, -.01)...)
+	parts[1] = renumbered(t, parts[1], 0, 1)
+	r := run(parts, func(p judge.Policy) judge.Policy { return p }, strict)
+	if r.Unread != nil || r.Looks != 7 || r.Same != 7 || len(r.Changed) > 0 || r.Last.Number != 4 || r.Now.Last.Outcome != judge.Acceptable {
+		t.Errorf("%d looks, %d the same, the last is %d, %s: %v", r.Looks, r.Same, r.Last.Number, r.Now.Last.Outcome, r.Unread)
+	}
 }
 
 func TestReplayEndsAtDamage(t *testing.T) {
@@ -175,7 +189,7 @@ func TestReplayEndsAtDamage(t *testing.T) {
 		{"missing", func(p []Part) []Part { return append(p[:1], p[2:]...) }, 2, "chunk 1 of the log is missing"},
 		{"first", func(p []Part) []Part { return p[1:] }, 0, "chunk 0 of the log is missing"},
 		{"mixed", func(p []Part) []Part { p[2].Body = p[1].Body; return p }, 4, "should hold chunk 2"},
-		{"looks between", func(p []Part) []Part { p[1] = renumbered(t, p[1], 2); return p }, 2, "look 5 follows look 2: those between are missing"},
+		{"looks between", func(p []Part) []Part { p[1] = renumbered(t, p[1], 2, 1); return p }, 2, "look 5 follows look 2: those between are missing"},
 		{"none", func([]Part) []Part { return nil }, 0, ""},
 	} {
 		r := run(tt.damage(story(t)), nil, strict)
