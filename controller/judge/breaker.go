@@ -127,6 +127,17 @@ func (s *State) suspects(t *Statistics) (task string) {
 	return task
 }
 
+// suspected is the last task that failed alone, as long as harm that follows the
+// candidate to another one would show.
+func (s *State) suspected(now time.Time) (last suspect) {
+	for _, was := range s.past.Suspects {
+		if gone := now.Sub(was.At); gone >= 0 && gone < suspectFor {
+			last = was
+		}
+	}
+	return last
+}
+
 // ruleBreaker rules on gross harm.
 func (s *State) ruleBreaker(t *Statistics, p Policy) ruling {
 	r := ruling{Finding: Finding{Gate: GateBreaker, Outcome: NoData, Low: -1, High: 1}}
@@ -140,9 +151,14 @@ func (s *State) ruleBreaker(t *Statistics, p Policy) ruling {
 	}
 	if text := p.Breaker.failing(t); text != "" {
 		if r.suspect = s.suspects(t); r.suspect != "" {
-			r.Outcome, r.text = Unsure, fmt.Sprintf("%s; task %s alone fails, so it may be its own fault", text, r.suspect)
+			r.Outcome, r.late, r.text = Unsure, true, fmt.Sprintf("%s; task %s alone fails, so it may be its own fault", text, r.suspect)
 			return r
 		}
+	}
+	if was := s.suspected(t.At); was.Task != "" {
+		r.Outcome, r.late = Unsure, true
+		r.text += fmt.Sprintf("; task %s alone failed at %s, and until %s UTC it is seen whether another does",
+			was.Task, was.At.UTC().Format("15:04:05"), was.At.Add(suspectFor).UTC().Format("15:04:05"))
 	}
 	if text := broken(*t, p.Breaker); text != "" {
 		r.Outcome, r.broken, r.text = Worse, true, text

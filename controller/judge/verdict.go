@@ -436,11 +436,12 @@ func held(rulings []ruling) *ruling {
 	return nil
 }
 
-// failing is the breaker's ruling while one task alone does gross harm: whether
-// that is the candidate's is not known yet, whatever was proven before.
+// failing is the breaker's ruling while one task alone does gross harm, or has
+// done so a moment ago: whether that is the candidate's is not known yet,
+// whatever was proven before.
 func failing(rulings []ruling) *ruling {
 	for i := range rulings {
-		if r := &rulings[i]; r.Gate == GateBreaker && r.suspect != "" {
+		if r := &rulings[i]; r.Gate == GateBreaker && r.late {
 			return r
 		}
 	}

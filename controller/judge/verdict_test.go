@@ -137,7 +137,13 @@ func TestSuspectIsNotAcceptable(t *testing.T) {
 	if v.Outcome != Unsure || v.Suspect != "a" || v.Gate != GateBreaker || v.Sentence != want || v.Progress >= 1 {
 		t.Errorf("%s by %s, suspect %q, %v of the way: %s", v.Outcome, v.Gate, v.Suspect, v.Progress, v.Sentence)
 	}
-	look.At, look.Recent[CandidateArm] = look.At.Add(20*time.Second), fine
+	suspected := look.At
+	look.At, look.Recent[CandidateArm] = suspected.Add(suspectFor-1), fine
+	want = "UNSURE: breaker: no gross harm; task a alone failed at 01:46:50, and until 01:48:50 UTC it is seen whether another does"
+	if v := s.Judge(look, Policy{}); v.Outcome != Unsure || v.Suspect != "" || v.Sentence != want {
+		t.Errorf("a moment later: %s, suspect %q: %s", v.Outcome, v.Suspect, v.Sentence)
+	}
+	look.At = suspected.Add(suspectFor)
 	if v := s.Judge(look, Policy{}); v.Outcome != Acceptable {
 		t.Errorf("after: %s: %s", v.Outcome, v.Sentence)
 	}
