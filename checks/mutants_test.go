@@ -47,6 +47,10 @@ func mutants() []mutant {
 			"min(now.canary, s.strays(seen.Tasks))", "0", "TestUnseenTakeTheirPlaces",
 		},
 		{
+			1, "a canary that left its place while it could not be reached has left the candidate", "controller/rollout/corrections.go",
+			" || !t.Reachable && slices.Contains(s.Active.Leaving, t.ID)", "", "TestCanariesStayWhileOthersLeave",
+		},
+		{
 			2, "what lies under a digest is believed", "inference/loader.go",
 			"hex.EncodeToString(sum[:]) != digest {", "hex.EncodeToString(sum[:]) == \"\" {", "TestServesOnlyProven",
 		},
