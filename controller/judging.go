@@ -67,8 +67,10 @@ func (f *Reconciler) judge(ctx context.Context, s rollout.State, seen *rollout.O
 		return nil
 	}
 	look, silent := f.lookAtCounts(ctx, s, j, seen.Tasks, now)
-	if len(look.Expected) == 0 && r.Comparing() != rollout.Promoting {
-		j.tellExposure(seen) // nobody serves yet what is to be compared
+	if gathering(r, look) && len(j.open(seen.Crashed, now)) == 0 {
+		if j.tellExposure(seen); j.Verdict != nil && j.Verdict.Outcome == judge.Worse {
+			j.tell(r, seen) // whoever ruled so may have died before acting on it
+		}
 		return nil
 	}
 	silent = errors.Join(silent, f.rule(s, j, look, seen))
@@ -118,6 +120,14 @@ func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *ro
 		return err
 	}
 	return j.Log.note(noted{Policy: policy, Look: history.Look{Number: verdict.Looks, Digest: digest, Statistics: statistics}})
+}
+
+// gathering reports whether nobody serves yet, in one of the arms, what is to be
+// compared. Tasks may take their time to make a release ready: that contradicts
+// nothing.
+func gathering(r *rollout.Rollout, look tally.Look) bool {
+	return r.Comparing() != rollout.Promoting && len(look.Silent) == 0 &&
+		(look.Expected[judge.Control] == 0 || look.Served && look.Expected[judge.Candidate] == 0)
 }
 
 // exposing are the tasks that nobody can ask and that answer with the candidate,
