@@ -151,7 +151,7 @@ func renumbered(t *testing.T, p Part, by, chunk int) Part {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Header.Chunk = chunk
+	c.Chunk = chunk
 	w, err := New(c.Header)
 	if err != nil {
 		t.Fatal(err)
