@@ -184,6 +184,7 @@ func (row *row) placeAnew(r *Report) {
 // counted. Where nobody announced it by a step it closes the open windows, which
 // hold one share between the arms.
 func (s *State) changeArms(reports []*Report, served bool) {
+	closed := false
 	for at, r := range reports {
 		i, known := s.find(key{r.Task, r.Boot})
 		if !known || r.Generation < s.rows[i].generation || s.rows[i].arm == armIndex(r.Arm) || at > 0 && sameSource(r, reports[at-1]) {
@@ -193,7 +194,10 @@ func (s *State) changeArms(reports []*Report, served bool) {
 		if d.open(r); check(r, d.buckets, served) != nil {
 			continue
 		}
-		s.closeAtStep()
+		if !closed {
+			s.closeAtStep()
+			closed = true
+		}
 		if r.Arm == judge.Control && !r.Past {
 			s.changeSides(r.Task)
 		}
