@@ -1,8 +1,10 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,22 +18,28 @@ import (
 type lateControl struct {
 	Control
 	takes time.Duration
+
+	mu    sync.Mutex
 	began map[string]time.Time // by what was asked
-	first *string
+	first string
 }
 
-func (c lateControl) Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error {
-	if *c.first == "" {
-		*c.first = a.Release
+func (c *lateControl) Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error {
+	if c.late(a) {
+		return nil
 	}
+	return c.Control.Assign(ctx, address, a, epoch)
+}
+
+func (c *lateControl) late(a rollout.Assign) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.first = cmp.Or(c.first, a.Release)
 	key := a.String()
 	if _, asked := c.began[key]; !asked {
 		c.began[key] = time.Now()
 	}
-	if a.Shadow != "" && a.Release != *c.first && time.Since(c.began[key]) < c.takes {
-		return nil
-	}
-	return c.Control.Assign(ctx, address, a, epoch)
+	return a.Shadow != "" && a.Release != c.first && time.Since(c.began[key]) < c.takes
 }
 
 // Canaries that take longer than data_grace to make the candidate ready are
@@ -40,7 +48,7 @@ func TestCanariesMayTakeTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		r := w.reconciler(1)
-		r.Control = lateControl{r.Control, 3 * time.Minute, map[string]time.Time{}, new(string)}
+		r.Control = &lateControl{Control: r.Control, takes: 3 * time.Minute, began: map[string]time.Time{}}
 		waited := 0
 		for _, job := range []string{"first", "good"} {
 			playJob(t, w, job, func() error {

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,8 +40,10 @@ func TestFrozenLeader(t *testing.T) {
 func (s scene) frozenAt(t *testing.T, at int, asleep bool) {
 	w := s.stage()
 	frozen, other := w.reconciler(1), w.reconciler(2)
-	until := time.Now().Add(time.Hour)
-	frozen.until = func() time.Time { return until }
+	var until atomic.Pointer[time.Time]
+	till := func(d time.Duration) { at := time.Now().Add(d); until.Store(&at) }
+	till(time.Hour)
+	frozen.until = func() time.Time { return *until.Load() }
 	seen, done := 0, false
 	var left map[string]rollout.Task
 	w.after = func(what string) error {
@@ -52,7 +55,7 @@ func (s scene) frozenAt(t *testing.T, at int, asleep bool) {
 		}
 		w.unhooked(func() {
 			if !asleep {
-				until = time.Now().Add(10 * time.Second)
+				till(10 * time.Second)
 				time.Sleep(20 * time.Second)
 			}
 			q := rollout.Request{ID: "1", Verb: rollout.VerbAbort, By: "ann", At: time.Now()}

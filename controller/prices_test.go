@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -38,11 +39,15 @@ func TestTasksAreToldThePrices(t *testing.T) {
 // assignedIn notes in which currency tasks are asked to count.
 type assignedIn struct {
 	Control
+
+	mu         sync.Mutex
 	currencies map[string]int
 }
 
-func (c assignedIn) Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error {
+func (c *assignedIn) Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error {
+	c.mu.Lock()
 	c.currencies[a.Prices.Currency]++
+	c.mu.Unlock()
 	return c.Control.Assign(ctx, address, a, epoch)
 }
 
@@ -51,11 +56,11 @@ func (c assignedIn) Assign(ctx context.Context, address string, a rollout.Assign
 func TestRolloutKeepsItsMoney(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		var heard assignedIn
+		var heard *assignedIn
 		lead := func(epoch int64, currency string) *Reconciler {
 			r := w.reconciler(epoch)
 			r.Fleet.Prices = rollout.Prices{Currency: currency, Cap: 30}
-			heard = assignedIn{r.Control, map[string]int{}}
+			heard = &assignedIn{Control: r.Control, currencies: map[string]int{}}
 			r.Control = heard
 			return r
 		}
