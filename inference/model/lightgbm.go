@@ -82,20 +82,13 @@ func (l *lightgbm) ends(trees int) bool {
 	return trees > 0 && trees == len(strings.Fields(l.facts["tree_sizes"]))
 }
 
-// line returns the next line that is not empty.
+// line returns the next line.
 func (l *lightgbm) line() (string, error) {
-	for {
-		line, ended := l.rawLine()
-		if !ended && string(line) != "end of trees" {
-			l.fail(torn(l.size))
-		}
-		if l.err != nil {
-			return "", l.err
-		}
-		if line = bytes.TrimRight(line, "\r"); len(line) > 0 {
-			return string(line), nil
-		}
+	line, ended := l.rawLine()
+	if !ended && string(line) != "end of trees" {
+		l.fail(torn(l.size))
 	}
+	return string(bytes.TrimRight(line, "\r")), l.err
 }
 
 // rawLine takes bytes up to the end of a line, or all that is left.

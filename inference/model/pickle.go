@@ -586,11 +586,8 @@ func (v *pickled) isOf(class string) bool {
 	return v.kind == pickledObject && string(v.bytes) == class
 }
 
-// field returns what the state of an object, or a dict, has under a key.
+// field returns what the state of an object has under a key.
 func (v *pickled) field(key string) pickled {
-	if v.kind != pickledObject && v.kind != pickledDict {
-		return pickled{}
-	}
 	for list := *v.list; len(list) >= 2; list = list[2:] {
 		if list[0].kind == pickledText && string(list[0].bytes) == key {
 			return list[1]
