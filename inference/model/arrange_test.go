@@ -1,6 +1,8 @@
 package model
 
 import (
+	"errors"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 )
@@ -45,6 +47,30 @@ func TestArrangedForRequests(t *testing.T) {
 	}
 	if arranged > ordered*9/10 {
 		t.Errorf("requests reach %d quarters, from left to right %d", arranged, ordered)
+	}
+}
+
+// Of 32 leaves each request leaves two, one for either kind of partner. With
+// four quarters for 16 pairs, every pair has one to itself.
+func TestPairsShareAQuarter(t *testing.T) {
+	pairs, zeros := bushy(32), bushy(16) // the second tree has the other threshold of each feature
+	for i := range pairs.Feature {
+		depth := int32(bits.Len(uint(i+1))) - 1
+		pairs.Feature[i], pairs.Value[i] = depth, 1 // the partner's is the first
+		if i < len(zeros.Feature) {
+			zeros.Feature[i] = depth + 1
+		}
+	}
+	var b builder
+	if err := errors.Join(b.add(pairs), b.add(zeros)); err != nil {
+		t.Fatal(err)
+	}
+	f := b.forest()
+	places := newArranger(&f, 6, parts{request: []int{1, 2, 3, 4}, partner: []int{0}}).places(0)
+	for i := range 16 {
+		if one, other := places[i]/quarterBits, places[16+i]/quarterBits; one != other {
+			t.Errorf("the two leaves of request %d are in the quarters %d and %d", i, one, other)
+		}
 	}
 }
 

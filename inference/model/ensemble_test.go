@@ -3,6 +3,7 @@ package model
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -53,6 +54,9 @@ func TestEnsembleVotes(t *testing.T) {
 
 func TestRefusesEnsembles(t *testing.T) {
 	one, other := parse(t, "testdata/v3.2.0-ties.ubj"), parse(t, "testdata/v3.2.0-hinge.ubj")
+	if m, err := Ensemble(slices.Repeat([]*Model{one}, MaxMembers)); err != nil || m.Trees() != MaxMembers*one.Trees() {
+		t.Errorf("%d models: %v", MaxMembers, err)
+	}
 	for _, members := range [][]*Model{nil, {one, other}, make([]*Model, MaxMembers+1)} {
 		if _, err := Ensemble(members); err == nil {
 			t.Errorf("took %d models", len(members))

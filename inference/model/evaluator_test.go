@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -323,6 +324,8 @@ func TestChoosesEvaluator(t *testing.T) {
 		{"513 features, 64 leaves", model(513, bushy(64)), Masks},
 		{"65,535 cuts of one feature", model(1, cuts...), Walk},
 		{"61,425 cuts of one feature", model(1, cuts[:15]...), Flat},
+		{"sets that need 8 MiB", model(1, bySets(1024, 1024)...), Masks},
+		{"sets that need more", model(1, bySets(1024, 1025)...), Walk},
 	} {
 		if got := tt.m.Evaluator(); got != tt.want || tt.m.Prepare(Auctions{}).Evaluator() != got {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
@@ -341,24 +344,73 @@ func TestChoosesEvaluator(t *testing.T) {
 	}
 }
 
-// What a scorer says it occupies is what the heap grows by.
-func TestMemoryIsKnown(t *testing.T) {
-	m := complete200x6()
-	a := newAuctions(m, 5, func(f int) float32 { return float32(f) })
-	for _, w := range ways(m, a.of)[1:] { // the first shares the model's own memory
-		before := heap()
-		s := m.prepare(w.evaluator, w.vectors, a.of)
-		grown := float64(heap() - before)
-		if said := float64(s.MemoryBytes()); said < 0.9*grown || said > 1.1*grown {
-			t.Errorf("%s: says %.0f bytes, the heap grew by %.0f", w, said, grown)
+// bySets are trees of one split by a set, which together have so many borders.
+func bySets(trees, borders int) (list []*tree) {
+	for i := range trees {
+		one := bushy(2)
+		one.setCuts(0, []float32{float32(i)})
+		if i == 0 {
+			for extra := range borders - trees {
+				one.cuts[0] = append(one.cuts[0], float32(trees+extra))
+			}
 		}
-		runtime.KeepAlive(s)
+		list = append(list, one)
 	}
+	return list
+}
+
+// What a model and a scorer say that they occupy is what the heap grows by, for
+// which the runtime rounds up.
+func TestMemoryIsKnown(t *testing.T) {
+	rng := rand.New(rand.NewPCG(20, 21))
+	for name, trees := range map[string][]*tree{
+		"complete": slices.Repeat([]*tree{bushy(64)}, 500), "leaves": slices.Repeat([]*tree{vine(0)}, 9900),
+		"sets": bySets(1023, 1023), "wide": wide(rng, slices.Repeat([]*tree{bushy(64)}, 500)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b builder
+			for _, one := range trees {
+				for i := range one.Feature {
+					one.Feature[i], one.Value[i] = int32(rng.IntN(25)), float32(rng.NormFloat64())
+				}
+				if err := b.add(one); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m := &Model{features: 25}
+			grows(t, "the model", func() (any, int64) { m.forest = b.forest(); return m, m.MemoryBytes() })
+			runtime.KeepAlive(b)
+			a := newAuctions(m, 5, func(f int) float32 { return float32(f) })
+			for _, w := range ways(m, a.of)[1:] { // the first shares the model's own memory
+				grows(t, w.String(), func() (any, int64) { s := m.prepare(w.evaluator, w.vectors, a.of); return s, s.MemoryBytes() })
+			}
+		})
+	}
+}
+
+func grows(t *testing.T, name string, make func() (made any, said int64)) {
+	t.Helper()
+	before := heap()
+	made, said := make()
+	if grown := heap() - before; said < grown*91/100 || said > grown*101/100 {
+		t.Errorf("%s: says %d bytes, the heap grew by %d", name, said, grown)
+	}
+	runtime.KeepAlive(made)
+}
+
+func wide(rng *rand.Rand, trees []*tree) []*tree {
+	for _, one := range trees {
+		for len(one.wide) < len(one.Left) {
+			one.wide = append(one.wide, rng.NormFloat64())
+		}
+	}
+	return trees
 }
 
 func heap() int64 {
 	var stats runtime.MemStats
 	runtime.GC()
+	runtime.GC() // of what pools held until the first
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
 }
@@ -379,6 +431,49 @@ func TestScorersDoNotAllocate(t *testing.T) {
 	}
 }
 
+// A tree is as deep as its deepest leaf, on whichever side.
+func TestDepth(t *testing.T) {
+	var b builder
+	if err := errors.Join(b.add(vine(0)), b.add(vine(63)), b.add(bushy(64)), b.add(mirrored(vine(63)))); err != nil {
+		t.Fatal(err)
+	}
+	f := b.forest()
+	for i, want := range []uint16{0, 63, 6, 63} {
+		if got := f.depth(i); got != want {
+			t.Errorf("tree %d: depth %d, want %d", i, got, want)
+		}
+	}
+}
+
+// mirrored swaps left and right.
+func mirrored(t *tree) *tree {
+	t.Left, t.Right = t.Right, t.Left
+	return t
+}
+
+// Rows take no more than their budget, and most of what it allows.
+func TestRowsFillTheirBudget(t *testing.T) {
+	const trees, leaves, features = 3000, 32, 10
+	rng := rand.New(rand.NewPCG(22, 23))
+	var b builder
+	for range trees {
+		if err := b.add(randomTree(rng, leaves, features, rng.Float32)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const budget = trees * (leaves - 1) * splitRowBytes // which is more than the least that rows may always take
+	f, p := b.forest(), parts{request: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
+	masks := newMasks(&f, features, p, ending{})
+	if n := masks.rowBytes; n > budget || n < budget/4 {
+		t.Errorf("masks have %d bytes of rows, %d are allowed", n, budget)
+	}
+	for _, v := range vectorsHere() {
+		if n := 8 * len(newLanes(&f, features, p, ending{}, v).rows); n > budget || n < budget/4 {
+			t.Errorf("lanes have %d bytes of rows, %d are allowed", n, budget)
+		}
+	}
+}
+
 // What is kept of partners is bounded; the others are made as they come.
 func TestMemoIsBounded(t *testing.T) {
 	var b builder
@@ -389,9 +484,10 @@ func TestMemoIsBounded(t *testing.T) {
 	}
 	m := &Model{features: 1, forest: b.forest()}
 	a := Auctions{Dependence: []Dependence{OnPartner}, Partners: 1000, Partner: func(row []float32, key uint32) { row[0] = -1 }}
-	s := m.Prepare(a)
-	if s.Known() != 512 || s.MemoryBytes() > maxMemoBytes+4<<20 {
-		t.Errorf("%d known in %d bytes", s.Known(), s.MemoryBytes())
+	for _, v := range []Vectors{NoVectors, HasVectors()} {
+		if s := m.PrepareFor(v, a); s.Known() != 512 || s.MemoryBytes() > maxMemoBytes+4<<20 {
+			t.Errorf("%d known in %d bytes", s.Known(), s.MemoryBytes())
+		}
 	}
 	agree(t, m, auction{request: []float32{0}, rows: []float32{-1, -1, 1}, keys: []uint32{511, 512, Stranger}, of: a})
 }

@@ -81,19 +81,10 @@ func touch(t *testing.T, v Vectors, rng *rand.Rand, trees, n int) {
 			partners[i][j] = rng.Uint64()&^request[j] | oneOf(rng, request[j])
 		}
 	}
-	size := trees * quarters * laneWidth(n)
-	lanes, plain := guarded[uint16](t, size), make([]uint16, size)
-	v.spread(lanes, trees*quarters, 0, partners, 0, trees)
-	spreadWords(plain, trees*quarters, 0, partners, 0, trees)
-	for i := range n {
-		at := i / groupLanes * groupLanes
-		for tree := range trees * quarters {
-			where := at*trees*quarters + tree*groupWidth(n, at) + i - at
-			if lanes[where] != plain[where] {
-				t.Fatalf("%d trees, %d partners: the lane of partner %d is other in quarter %d", trees, n, i, tree)
-			}
-		}
+	if trees > wordsPerVector {
+		spreadFrom(t, v, partners, wordsPerVector)
 	}
+	lanes := spreadFrom(t, v, partners, 0)
 	leaves := guarded[float32](t, trees*maskBits)
 	for i := range leaves {
 		leaves[i] = float32(rng.NormFloat64())
@@ -112,6 +103,25 @@ func touch(t *testing.T, v Vectors, rng *rand.Rand, trees, n int) {
 			t.Fatalf("%d trees, %d partners: partner %d has %v, want %v", trees, n, i, sums[i], sum)
 		}
 	}
+}
+
+// spreadFrom lays out the trees from one on.
+func spreadFrom(t *testing.T, v Vectors, partners [][]uint64, from int) []uint16 {
+	t.Helper()
+	n, trees := len(partners), len(partners[0])
+	all := (trees - from) * quarters
+	lanes := guarded[uint16](t, all*laneWidth(n))
+	v.spread(lanes, all, from, partners, from, trees)
+	for i, words := range partners {
+		at := i / groupLanes * groupLanes
+		for quarter := range all {
+			want := uint16(words[from+quarter/quarters] >> (quarter % quarters * quarterBits))
+			if lanes[at*all+quarter*groupWidth(n, at)+i-at] != want {
+				t.Fatalf("%d trees from %d on, %d partners: the lane of partner %d is other in quarter %d", trees, from, n, i, quarter)
+			}
+		}
+	}
+	return lanes
 }
 
 // oneOf returns any one bit of w, none of 0.
