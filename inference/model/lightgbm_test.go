@@ -49,6 +49,7 @@ func TestRefusesImpossibleLightGBM(t *testing.T) {
 		{"threshold=0", "threshold=1", Format},
 		{"threshold=0", "threshold=0.5", Format},
 		{"threshold=0", "threshold=nan", Format},
+		{"threshold=0", "threshold=0 99999999", Format},
 		{"decision_type=1", "decision_type=12", Format},
 		{"left_child=-1", "left_child=0", Format},
 		{"left_child=-1", "left_child=-2", Format},
@@ -67,6 +68,14 @@ func TestRefusesImpossibleLightGBM(t *testing.T) {
 		if got := reason(t, []byte(strings.Replace(good, tt.old, tt.new, 1))); got != tt.want {
 			t.Errorf("%q: refused as %q, want %q", tt.new, got, tt.want)
 		}
+	}
+}
+
+// Bounds are told as people count.
+func TestLightGBMTellsItsFeatures(t *testing.T) {
+	b := strings.Replace(string(read(t, "testdata/vlightgbm4.6.0-nan.txt")), "split_feature=", "split_feature=9", 1)
+	if _, err := Parse([]byte(b)); err == nil || !strings.Contains(err.Error(), "reads feature 9") || !strings.Contains(err.Error(), "it has 6") {
+		t.Error(err)
 	}
 }
 

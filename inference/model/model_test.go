@@ -290,6 +290,7 @@ func TestNamesOtherFormats(t *testing.T) {
 		{"\xfd7zXZ\x00\x00\x04", "xz", "compress=3"},
 		{"PK\x03\x04\x14\x00", "zip", "upload"},
 		{"nobody knows this", "unknown", "save_model"},
+		{" onnx in words", "unknown", "save_model"},
 	} {
 		var refusal Refusal
 		if _, err := Parse([]byte(tt.begin)); !errors.As(err, &refusal) || refusal.Reason != Format || !strings.Contains(refusal.Detail, tt.name) || !strings.Contains(refusal.Detail, tt.way) {
@@ -321,6 +322,70 @@ func TestBaseScoreLooksLikeAnything(t *testing.T) {
 		m, err := Parse(b)
 		if err != nil || m.Format() != "xgboost-binary" || m.Trees() != 7 {
 			t.Errorf("%q: %v", begins, err)
+		}
+	}
+}
+
+// Every field of a binary model's head tells it from other bytes, up to its
+// bounds, as far as the bytes go.
+func TestIsBinary(t *testing.T) {
+	head := func(word int, v uint32, name string) []byte {
+		b := make([]byte, learnerBytes)
+		for i, good := range []uint32{math.Float32bits(0.5), 6, 0, 0, 0} {
+			if i == word {
+				good = v
+			}
+			binary.LittleEndian.PutUint32(b[4*i:], good)
+		}
+		return append(binary.LittleEndian.AppendUint64(b, uint64(len(name))), name...)
+	}
+	const none = -1
+	for _, tt := range []struct {
+		what string
+		b    []byte
+		want bool
+	}{
+		{"five fields", head(none, 0, "a")[:20], true},
+		{"less", head(none, 0, "a")[:19], false},
+		{"a base score that is none", head(0, math.Float32bits(nan32()), "a"), false},
+		{"no feature", head(1, 0, "a"), false},
+		{"a feature", head(1, 1, "a"), true},
+		{"2^28 features", head(1, 1<<28, "a"), true},
+		{"more", head(1, 1<<28+1, "a"), false},
+		{"2^20 classes", head(2, 1<<20, "a"), true},
+		{"more", head(2, 1<<20+1, "a"), false},
+		{"attributes", head(3, 1, "a"), true},
+		{"neither with nor without", head(3, 2, "a"), false},
+		{"metrics", head(4, 1, "a"), true},
+		{"neither with nor without", head(4, 2, "a"), false},
+		{"the length of a name", head(none, 0, "a")[:learnerBytes+8], true},
+		{"half of it", head(none, 0, "a")[:learnerBytes+7], true},
+		{"no name", head(none, 0, ""), false},
+		{"64 letters", head(none, 0, strings.Repeat("a", 64)), true},
+		{"65 letters", head(none, 0, strings.Repeat("a", 65)), false},
+		{"all that names have", head(none, 0, "az09:_@"), true},
+		{"below a", head(none, 0, "`"), false},
+		{"above z", head(none, 0, "{"), false},
+		{"below 0", head(none, 0, "/"), false},
+		{"above 9", head(none, 0, ";"), false},
+	} {
+		if got := IsBinary(tt.b); got != tt.want {
+			t.Errorf("%s: %v", tt.what, got)
+		}
+	}
+}
+
+// Pickles are known by their protocol, and those of old by the name that they
+// begin with.
+func TestIsPickle(t *testing.T) {
+	for begins, want := range map[string]bool{
+		"\x80\x00": false, "\x80\x01": true, "\x80\x05": true, "\x80\x06": false, "\x80": false,
+		"cos\nsystem\n": true, "((cos\nsystem\n": true, "]cos\nsystem\n": true, "os\nsystem\n": false, "": false, "(": false,
+		"cos\nsystem": false, "cos": false, "c\nsystem\n": false, "cos\n\n": false,
+		"caz.AZ\n_09\n": true, "c`\na\n": false, "c{\na\n": false, "c@\na\n": false, "c[\na\n": false, "c/\na\n": false, "c:\na\n": false,
+	} {
+		if got := IsPickle([]byte(begins)); got != want {
+			t.Errorf("%q: %v", begins, got)
 		}
 	}
 }
@@ -367,6 +432,8 @@ func TestRefusesImpossibleTrees(t *testing.T) {
 		{"more categories than there are", `"default_left"`, `"split_type":[1,0,0],"categories":[1],"categories_nodes":[0],"categories_segments":[0],"categories_sizes":[2],"default_left"`, Format},
 		{"categories counted twice", `"default_left"`, `"split_type":[1,1,0],"categories":[1],"categories_nodes":[0,1],"categories_segments":[0,0],"categories_sizes":[1,1],"default_left"`, Format},
 		{"category beyond all", `"default_left"`, `"split_type":[1,0,0],"categories":[16777216],"categories_nodes":[0],"categories_segments":[0],"categories_sizes":[1],"default_left"`, Format},
+		{"the highest category", `"default_left"`, `"split_type":[1,0,0],"categories":[16777215],"categories_nodes":[0],"categories_segments":[0],"categories_sizes":[1],"default_left"`, ""},
+		{"no category", `"default_left"`, `"split_type":[1,0,0],"categories":[],"categories_nodes":[0],"categories_segments":[0],"categories_sizes":[0],"default_left"`, ""},
 		{"leaf vectors", `"default_left"`, `"tree_param":{"size_leaf_vector":"3"},"default_left"`, Booster},
 		{"no nodes", good, `"left_children":[],"right_children":[],"split_indices":[],"split_conditions":[],"default_left":[]`, Format},
 	} {
@@ -387,11 +454,15 @@ func TestRefusesImpossibleHeaders(t *testing.T) {
 		{`"base_score":"[5E-1]"`, `"base_score":"0"`, Format},
 		{`"base_score":"[5E-1]"`, `"base_score":"nan"`, Format},
 		{`"num_feature":"2"`, `"num_feature":"0"`, TooLarge},
+		{`"num_feature":"2"`, `"num_feature":"65536"`, ""},
+		{`"num_feature":"2"`, `"num_feature":"65537"`, TooLarge},
 		{`"num_feature":"2"`, `"num_feature":"99999999999"`, TooLarge},
 		{`"num_feature":"2"`, `"num_feature":"two"`, Format},
 		{`"num_target":"1"`, `"num_target":"2"`, Objective},
 		{`"feature_names":[]`, `"feature_names":["only one"]`, Format},
 		{`"binary:logistic"`, `"multi:softmax"`, Objective},
+		{`"0","num_feature":"2","num_target":"1"},"objective":{"name":"binary:logistic"}`, `"0","num_feature":"2"},"objective":{"name":"count:poisson"}`, ""},
+		{`"[5E-1]","num_class":"0","num_feature":"2","num_target":"1"},"objective":{"name":"binary:logistic"}`, `"0","num_feature":"2"},"objective":{"name":"count:poisson"}`, Format},
 		{`"gbtree"`, `"gblinear"`, Booster},
 		{`"gbtree"`, `"dart"`, Format}, // without weights
 		{`"gbtree"`, `"dart","weight_drop":[1,2]`, Format},
@@ -433,11 +504,60 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// What claims are believed, to the number.
+func TestClaimsOfBinary(t *testing.T) {
+	named := func(n int) []byte { // after "binf", so that it is recognised whatever its name
+		whole := read(t, "testdata/v1.7.6-stump.bin")
+		at := len(binf) + learnerBytes
+		b := binary.LittleEndian.AppendUint64(slices.Clone(whole[:at]), uint64(n))
+		return append(append(b, strings.Repeat("a", n)...), whole[at+8+len("binary:logistic"):]...)
+	}
+	for _, tt := range []struct {
+		name string
+		b    []byte
+		want Reason
+		says string
+	}{
+		{"2^20 nodes", claimNodes(t, maxNodes), Torn, ""},
+		{"more", claimNodes(t, maxNodes+1), TooLarge, "1048577 nodes"},
+		{"an objective of 64 letters", named(maxNameBytes), Objective, "aaa"},
+		{"of 65", named(maxNameBytes + 1), Format, "claims 65 bytes"},
+	} {
+		_, err := Parse(tt.b)
+		if refusal := (Refusal{}); !errors.As(err, &refusal) || refusal.Reason != tt.want || !strings.Contains(refusal.Detail, tt.says) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// The largest tree of a file, as it stands there and as it is held, is what a
+// piece must have room for; what all trees take is what they must.
+func TestBoundsAreExact(t *testing.T) {
+	const nodes = 47 // of its largest tree
+	const piece = treeBytes + nodes*(nodeBytes+statBytes+treeNodeBytes)
+	b := read(t, "testdata/v0.90-deep.bin")
+	m, err := Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trees := int64(len(m.forest.nodes)) * nodeSize
+	for _, tt := range []struct {
+		bounds Bounds
+		want   bool
+	}{{Bounds{Piece: piece}, true}, {Bounds{Piece: piece - 1}, false}, {Bounds{Trees: trees}, true}, {Bounds{Trees: trees - 1}, false}} {
+		_, err := tt.bounds.Read(bytes.NewReader(b), int64(len(b)))
+		if refusal := (Refusal{}); (err == nil) != tt.want || err != nil && (!errors.As(err, &refusal) || refusal.Reason != TooLarge) {
+			t.Errorf("%+v: %v", tt.bounds, err)
+		}
+	}
+}
+
 // A file that claims much and holds little costs what it holds.
 func TestMemoryInProportion(t *testing.T) {
 	empties := `"trees":[` + strings.Repeat("{},", 1<<16)
 	for name, b := range map[string][]byte{
 		"binary nodes":   claimNodes(t, 1<<20),
+		"less of them":   claimNodes(t, 1<<14),
 		"binary trees":   claimTrees(t, math.MaxUint32),
 		"UBJSON floats":  []byte("{i\x01a[$d#L\x00\x00\x00\x02\x00\x00\x00\x00"),
 		"empty trees":    []byte(strings.Replace(string(document1("")), `"trees":[`, empties, 1)),

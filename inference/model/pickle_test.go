@@ -50,7 +50,10 @@ func TestRefusesPickles(t *testing.T) {
 		{"a name without end", "\x80\x02c" + strings.Repeat("a", 1000), "without end"},
 		{"bytes spelled with runes", "\x80\x02c_codecs\nencode\nX\x03\x00\x00\x00\xe2\x82\xacX\x06\x00\x00\x00latin1\x86R.", "spells"},
 		{"a random state", "\x80\x02cnumpy.random._pickle\n__randomstate_ctor\nX\x01\x00\x00\x00a\x85R.", "numpy.random._pickle.__randomstate_ctor"},
-		{"an estimator that was never fitted", "\x80\x02cxgboost.sklearn\nXGBClassifier\n)\x81}b.", "never fitted"},
+		{"an estimator that was never fitted", "\x80\x02cxgboost.sklearn\nXGBClassifier\n)\x81}b.", "a pickled XGBClassifier that was never fitted"},
+		{"a pipeline", "\x80\x02csklearn.pipeline\nPipeline\n)\x81}b.", "a pickled Pipeline, whose first steps"},
+		{"a scalar of nothing", "\x80\x02cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nX\x02\x00\x00\x00f8\x85R\x85R.", "without a Booster"},
+		{"a dtype with a short state", "\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00f8\x85RK\x03\x85b.", "without a Booster"},
 		{"a dict of numbers", "\x80\x02}X\x01\x00\x00\x00aK\x01s.", "dict without a model"},
 		{"a dict with an encoder", "\x80\x02}X\x01\x00\x00\x00acsklearn.preprocessing._label\nLabelEncoder\n)\x81}bs.", "LabelEncoder"},
 		{"a list of models", "\x80\x02](" + booster[2:] + "}be.", "without a Booster"},
@@ -168,6 +171,65 @@ func TestWithMissing(t *testing.T) {
 					t.Fatalf("%s with %v missing: %v scores %v, by tables %v, want %v", file, missing, row, got, out[0], want)
 				}
 			}
+		}
+	}
+}
+
+// pickledEstimator is an estimator around a model of two features, with a
+// further field of its own, whose value is what some instructions push.
+func pickledEstimator(field, value string) []byte {
+	text := func(s string) string { return string(binary.LittleEndian.AppendUint32([]byte("X"), uint32(len(s)))) + s }
+	model := string(document1(`"left_children":[1,-1,-1],"right_children":[2,-1,-1],"split_indices":[0,0,0],"split_conditions":[0,2,3],"default_left":[1,0,0]`))
+	held := string(binary.LittleEndian.AppendUint32([]byte("B"), uint32(len(model)))) + model
+	booster := "cxgboost.core\nBooster\n)\x81}(" + text("handle") + held + text("feature_names") + "](" + text("hour") + text("geo") + "eub"
+	return []byte("\x80\x04cxgboost.sklearn\nXGBClassifier\n)\x81}(" + text("_Booster") + booster + text(field) + value + "ub.")
+}
+
+// Numbers are what Python and NumPy mean, in all ways to write them down; here
+// the one that an estimator takes for missing.
+func TestPickledNumbers(t *testing.T) {
+	scalar := func(kind, b string) string {
+		return "cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nX\x02\x00\x00\x00" + kind + "\x85RC" + string(rune(len(b))) + b + "\x86R"
+	}
+	for value, want := range map[string]float32{
+		"K\x05": 5, "K\xc8": 200, "M\x01\x02": 513, "J\x19\xfc\xff\xff": -999, "\x88": 1, "\x89": 0,
+		"\x8a\x00": 0, "\x8a\x01\xff": -1, "\x8a\x02\xff\x00": 255, "\x8a\x02\x19\xfc": -999, "\x8a\x08\x00\x00\x00\x00\x01\x00\x00\x00": 1 << 32,
+		"G\xc0\x8f\x38\x00\x00\x00\x00\x00": -999, "N": nan32(), "\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01": nan32(),
+		scalar("f8", "\x00\x00\x00\x00\x00\x38\x8f\xc0"): -999, scalar("f4", "\x00\xc0\x79\xc4"): -999,
+		scalar("i2", "\x19\xfc"): -999, scalar("i8", "\xff\xff\xff\xff\xff\xff\xff\xff"): -1, scalar("u2", "\x19\xfc"): 64537, scalar("b1", "\x01"): 1,
+		scalar("f2", "\xce\xe3"): nan32(), scalar("i8", ""): nan32(), // of no use here
+	} {
+		m, err := Parse(pickledEstimator("missing", value))
+		if err != nil {
+			t.Errorf("%q: %v", value, err)
+			continue
+		}
+		if got, told := m.Missing(); told != (want == want) || told && got != want {
+			t.Errorf("%q: %v is missing (%v), want %v", value, got, told, want)
+		}
+		if names := strings.Join(m.FeatureNames(), " "); names != "hour geo" {
+			t.Errorf("%q: the features are named %s", value, names)
+		}
+	}
+}
+
+// Arrays beside a model are passed over: numbers by their size, with and
+// without joblib's padding, and objects as the pickle that they are.
+func TestPickledArrays(t *testing.T) {
+	array := func(kind, shape, more string) string {
+		return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(\x8c\x05dtypecnumpy\ndtype\nX" + string(rune(len(kind))) + "\x00\x00\x00" + kind + "\x85R\x8c\x05shape" + shape + more + "ub"
+	}
+	for name, value := range map[string]string{
+		"six of eight bytes": array("f8", "K\x02K\x03\x86", "") + strings.Repeat(".", 48),
+		"two of three runes": array("U3", "K\x02\x85", "") + strings.Repeat(".", 24),
+		"none":               array("i4", "K\x00\x85", ""),
+		"one alone":          array("i4", ")", "") + "....",
+		"padded":             array("u1", "K\x02\x85", "\x8c\x1bnumpy_array_alignment_bytesK\x10") + "\x03...12",
+		"objects":            array("O8", "K\x02\x85", "") + "\x80\x02](K\x01K\x02e.",
+		"objects, newer":     array("O8", "K\x02\x85", "") + "\x80\x05](K\x01K\x02e.",
+	} {
+		if m, err := Parse(pickledEstimator("classes_", value)); err != nil || m.Margin([]float32{1, 0}) != 3 {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
