@@ -26,6 +26,12 @@ func TestBounds(t *testing.T) {
 			{Name: "i", Kind: Index, Source: []string{"site.domain"}, Vocabulary: keys[:n-len(table)]},
 		}}
 	}
+	hashes := func(n, buckets int) (c Contract) {
+		for i := range n {
+			c.Features = append(c.Features, Feature{Name: fmt.Sprint(i), Kind: Hash, Source: []string{"hour", "partner"}, Vocabulary: keys[:1], Buckets: buckets})
+		}
+		return c
+	}
 	compile := func(c Contract) error { _, err := c.Compile(); return err }
 	request := func(body string) error { _, err := ParseJSON([]byte(body)); return err }
 	for _, tt := range []struct {
@@ -35,6 +41,8 @@ func TestBounds(t *testing.T) {
 	}{
 		{"features", MaxFeatures, func(n int) error { return compile(hours(n)) }},
 		{"entries", MaxEntries, func(n int) error { return compile(entries(n)) }},
+		{"buckets", MaxBuckets, func(n int) error { return compile(hashes(1, n)) }},
+		{"hashes of the partner", maxHashes, func(n int) error { return compile(hashes(n, 2)) }},
 		{"bytes of a name", MaxNameBytes, func(n int) error {
 			return compile(Contract{Features: []Feature{{Name: strings.Repeat("x", n), Kind: Number, Source: []string{"hour"}}}})
 		}},
@@ -79,6 +87,7 @@ func TestPartnerFirst(t *testing.T) {
 	e, err := Contract{Features: []Feature{
 		{Name: "rate", Kind: Table, Source: []string{"partner"}, Table: map[string]float32{"acme": .25}},
 		{Name: "hour", Kind: Number, Source: []string{"hour"}},
+		{Name: "pairs", Kind: Table, Source: []string{"hour", "partner"}, Table: map[string]float32{"7|acme": 5}},
 	}}.Compile()
 	if err != nil {
 		t.Fatal(err)
@@ -89,10 +98,13 @@ func TestPartnerFirst(t *testing.T) {
 	if n := e.Partners(); n != 3 { // acme, others, and none
 		t.Errorf("%d partners, want 3", n)
 	}
-	rows, r := make([]float32, 4), Absent()
+	if request, partner := e.Dependence(2); !request || !partner {
+		t.Errorf("pairs depend on the request: %v, on the partner: %v", request, partner)
+	}
+	rows, r := make([]float32, 6), Absent()
 	r.Hour = 7
 	e.ExtractPartners(rows, &r, "other", "acme")
-	if want := []float32{nan(), 7, .25, 7}; !sameRow(rows, want) {
+	if want := []float32{nan(), 7, nan(), .25, 7, 5}; !sameRow(rows, want) {
 		t.Errorf("got %v, want %v", rows, want)
 	}
 }
@@ -118,6 +130,40 @@ func TestMatrixOfEarlierValues(t *testing.T) {
 		r.GeoCountry = tt.country
 		if e.Extract(row, &r, tt.partner); !same(row[0], tt.want) {
 			t.Errorf("%s in %q reads %v, want %v", tt.partner, tt.country, row[0], tt.want)
+		}
+	}
+}
+
+// Whole numbers are cut off, and absent beyond their type, to the last one that
+// it holds.
+func TestWholeNumbers(t *testing.T) {
+	for text, want := range map[string]struct{ whole, wide string }{
+		"7.9": {"7", "7"}, "-7.9": {"-7", "-7"}, `" 7 "`: {"7", "7"}, "true": {"1", "1"}, "1.5e3": {"1500", "1500"}, "{}": {"", ""},
+		"2147483647.9": {"2147483647", "2.1474836e+09"}, "2147483648": {"", "2.1474836e+09"},
+		"-2147483648.9": {"-2147483648", "-2.1474836e+09"}, "-2147483649": {"", "-2.1474836e+09"},
+		"9223372036854775807": {"", "9.223372e+18"}, "9223372036854775808": {"", ""}, "-9.223372036854775808e18": {"", "-9.223372e+18"}, "-9.3e18": {"", ""},
+	} {
+		whole, long := "", ""
+		if n, ok := Whole([]byte(text)); ok {
+			whole = fmt.Sprint(n)
+		}
+		if v, ok := wide([]byte(text)); ok {
+			long = fmt.Sprint(v)
+		}
+		if whole != want.whole || long != want.wide {
+			t.Errorf("%s: %q and %q, want %q and %q", text, whole, long, want.whole, want.wide)
+		}
+	}
+}
+
+// Hours are numbers from 0 up to 24, however they are written.
+func TestHourOf(t *testing.T) {
+	for text, want := range map[string]float32{
+		"0": 0, "9": 9, "00": 0, "09": 9, "23": 23, "0.0": 0, "23.5": 23.5, "1e1": 10,
+		"": nan(), "24": nan(), "24.0": nan(), "-1": nan(), "/": nan(), ":": nan(), "1:": nan(), "/1": nan(), "noon": nan(),
+	} {
+		if got := HourOf(text); !same(got, want) {
+			t.Errorf("%q is the hour %v, want %v", text, got, want)
 		}
 	}
 }

@@ -52,6 +52,7 @@ func TestCompileRefuses(t *testing.T) {
 		{of(func(f *Feature) { f.Kind, f.Table = Index, nil }), `kind "index" takes a vocabulary`},
 		{of(func(f *Feature) { f.Vocabulary = []string{"a"} }), `kind "table" takes a table and no vocabulary`},
 		{of(func(f *Feature) { f.Table = nil }), `kind "table" takes a table`},
+		{of(func(f *Feature) { f.Kind, f.Table, f.Buckets = Hash, nil, 1 }), `kind "hash" takes 2 to 16777216 buckets`},
 		{of(func(f *Feature) { f.Default = ptr(float32(math.Inf(1))) }), "default is not a finite number"},
 		{of(func(f *Feature) { f.Table["b"] = nan() }), `gives "b" a value that is not a finite number`},
 		{of(func(f *Feature) { f.Source = []string{"partner", "hour"} }), `key "a"; two sources are joined by "|"`},

@@ -122,8 +122,10 @@ func TestRequestsWithAFilter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := e.ParseJSON([]byte(own)); err != nil || r.Filter.Asked || r.ImpBidfloor != 2 {
-		t.Errorf("a golden request: %+v, %v", r, err)
+	for _, request := range []string{own, `{"imp":{"bidfloor":2},"ext":{"filter":{}}}`} {
+		if r, err := e.ParseJSON([]byte(request)); err != nil || r.Filter.Asked || r.ImpBidfloor != 2 {
+			t.Errorf("%s: %+v, %v", request, r, err)
+		}
 	}
 }
 

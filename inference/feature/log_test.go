@@ -132,8 +132,19 @@ func TestRowsBounds(t *testing.T) {
 	}
 	for _, n := range []int{MaxAuctionPartners, MaxAuctionPartners + 1} {
 		_, err := Rows(io.Discard, strings.NewReader(`{"request":{}}`), c, Reading{PartnerNames: slices.Repeat([]string{"a"}, n)})
-		if refused := err != nil && strings.Contains(err.Error(), "--partner-names holds 1025 names"); refused != (n > MaxAuctionPartners) {
+		if refused := err != nil && strings.Contains(err.Error(), "--partner-names holds 1025 names"); refused != (n > MaxAuctionPartners) || !refused && err != nil {
 			t.Errorf("%d names: %v", n, err)
 		}
+	}
+	const line = `{"request":{},"partners":["a"]}`
+	for n, taken := range map[int]int64{MaxLineBytes: 1, MaxLineBytes + 1: 0} {
+		did, _ := Rows(io.Discard, strings.NewReader(line+strings.Repeat(" ", n-len(line)-1)+"\n"), c, Reading{}) // an error where none is taken
+		if did.Taken != taken {
+			t.Errorf("of a line of %d bytes: %+v", n, did)
+		}
+	}
+	did, err := Rows(io.Discard, strings.NewReader(line+strings.Repeat("\nnothing", maxNamed+1)), c, Reading{})
+	if err != nil || did.Skipped != maxNamed+1 || len(did.Named) != maxNamed {
+		t.Errorf("%d of %d lines are named, %v", len(did.Named), did.Skipped, err)
 	}
 }
