@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -59,6 +60,25 @@ func TestCausesAreBounded(t *testing.T) {
 	}
 	if cause := likely(list[len(list)-2:], m, nil, nil); cause != "" {
 		t.Errorf("two rows: %q", cause)
+	}
+}
+
+// Numbers are the same where they would be written so: of five digits at least,
+// unless they are exact, and a half is written either way.
+func TestSameDigits(t *testing.T) {
+	for _, tt := range []struct {
+		v       float32
+		written string
+		want    bool
+	}{
+		{0.5, "0.5", true}, {math.Nextafter32(0.5, 1), "0.5", true}, {0.5 + 3e-7, "0.5", false},
+		{12345.5, "12345", true}, {12345.5, "12346", true}, {12345.5, "12344", false}, {12345.5, "12347", false}, {1234.5, "1234", false},
+		{12345.5, "1.2345e4", true}, {12345.5, "1.2345E+04", true}, {-12345.5, "-1.2345e+4", true}, {12345.5, "1.234e4", false},
+		{0.000123454, "0.00012345", true}, {0.000123454, "1.2345e-04", true}, {0.00012344, "0.0001234", false}, {0.000123456, "0.00012345", false},
+	} {
+		if got := sameDigits(tt.v, tt.written); got != tt.want {
+			t.Errorf("%v is written %s: %v", tt.v, tt.written, got)
+		}
 	}
 }
 

@@ -214,7 +214,7 @@ func TestCompleteTakesRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := json.Marshal(r.Manifest.Golden[1].Features)
-	if err != nil || string(got) != "[2,0.125,1]" {
-		t.Errorf("the row is %s, %v", got, err)
+	if err != nil || string(got) != "[2,0.125,1]" || r.Auctions() != 0 {
+		t.Errorf("the row is %s, %d are auctions, %v", got, r.Auctions(), err)
 	}
 }

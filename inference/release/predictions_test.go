@@ -69,15 +69,18 @@ func TestPredictions(t *testing.T) {
 		}
 	}
 	for file, says := range map[string]string{
-		"1,2,3\n":                      "3 cells, want 3 features and an answer",
-		"1,2,x,4\n":                    `"x" is no number`,
-		"1,2,3,\n":                     "the answer is",
-		"1,2,3,inf\n":                  "the answer is",
-		"hour,floor,partner,label\n":   `column "label"`,
-		"hour,floor,score,margin\n":    `column "margin"`,
-		"hour,hour,partner,score\n":    "twice",
-		"hour,floor,partner,partner\n": "no column score",
-		"1,\"2,3,4\n":                  "cannot be read",
+		"1,2,3\n":                             "row 1 of predictions.csv has 3 cells, want 3 features and an answer",
+		"1,2,3,4\n1,2,3,4\n1,2,3\n":           "row 3 of predictions.csv has 3 cells",
+		"hour,floor,partner\n":                "row 1 of",
+		"hour,floor,partner,score\n1,2,x,4\n": "row 2 of predictions.csv: \"x\"",
+		"1,2,x,4\n":                           `"x" is no number`,
+		"1,2,3,\n":                            "the answer is",
+		"1,2,3,inf\n":                         "the answer is",
+		"hour,floor,partner,label\n":          `column "label"`,
+		"hour,floor,score,margin\n":           `column "margin"`,
+		"hour,hour,partner,score\n":           "twice",
+		"hour,floor,partner,partner\n":        "no column score",
+		"1,\"2,3,4\n":                         "cannot be read",
 		strings.Repeat("1,2,3,4\n", 1+release.MaxGolden): "more than 1024 rows",
 	} {
 		if _, err := release.Predictions([]byte(file), m.FeatureNames(), 3); err == nil || !strings.Contains(err.Error(), says) {
@@ -103,6 +106,19 @@ func TestAgrees(t *testing.T) {
 		if p.Answer = answer; p.Agrees(m) != want {
 			t.Errorf("%s of %v: %v", answer, score, !want)
 		}
+	}
+}
+
+// Which rows differ, and how many of them.
+func TestDiffer(t *testing.T) {
+	m := taken(t, releasetest.Booster(0), model.Reading{})
+	list, err := release.Predictions([]byte(csvOf(t, "", nil, exact(m.Score))), nil, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list[2].Answer, list[4].Answer = "0.25", "0.75"
+	if err := release.Differ(list, m, nil, nil); err == nil || !strings.Contains(err.Error(), "2 of 24 answers of its library differ: for row 3 it gave the score 0.25, here it is") {
+		t.Error(err)
 	}
 }
 
@@ -161,7 +177,11 @@ func TestLikely(t *testing.T) {
 		"scores, where margins":    csvOf(t, "hour,floor,partner,margin\n", nil, exact(m.Score)),
 		"margins, where scores":    csvOf(t, "", nil, exact(m.Margin)),
 		"off by the same":          csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 0.3) }),
+		"by the same: another":     csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) - 1000) }),
+		"same: another base":       csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 1000) }),
 		"no usual cause explains":  csvOf(t, "", nil, func(row []float32) string { return fmt.Sprint(row[0] / 7) }),
+		"no usual cause":           csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 0.3 + row[0]/1e5) }),
+		"explains all":             "hour,floor,partner,margin\n7,0.5,1,0.3\n", // one row alone proves no shift
 		`"partner" exchanged; wri`: csvOf(t, "", func(row []*float32) { row[1], row[2] = row[2], row[1] }, exact(m.Score)),
 	} {
 		list, err := release.Predictions([]byte(file), m.FeatureNames(), 3)
@@ -188,6 +208,10 @@ func TestCompletesWithPredictions(t *testing.T) {
 	}
 	early := booster(t, beginning, stopped)
 	best := taken(t, early, model.Reading{Trees: model.Best})
+	many := func(n int) string { // of the rows, again and again
+		rows := csvOf(t, "", nil, exact(best.Score))
+		return strings.Join(strings.SplitAfter(strings.Repeat(rows, n/24+1), "\n")[:n], "")
+	}
 	for name, tt := range map[string]struct {
 		predictions string
 		golden      int
@@ -196,6 +220,8 @@ func TestCompletesWithPredictions(t *testing.T) {
 	}{
 		"all":    {csvOf(t, "hour,floor,partner,score\n", nil, exact(taken(t, early, model.Reading{}).Score)), 36, 3, ""},
 		"best":   {csvOf(t, "", nil, exact(best.Score)), 36, 1, ""},
+		"most":   {many(release.MaxGolden - 12), release.MaxGolden, 1, ""},
+		"more":   {many(release.MaxGolden - 11), 0, 0, "has 1013 rows and the manifest 12 golden vectors, at most 1024 are read"},
 		"wrong":  {csvOf(t, "", nil, func([]float32) string { return "0.123456" }), 0, 0, "24 of 24 answers of its library differ"},
 		"broken": {"1,2\n", 0, 0, "2 cells"},
 	} {

@@ -65,6 +65,7 @@ func TestAdmissionIsStrict(t *testing.T) {
 		{"a partner with a space that breaks no line", `"p0":0.25`, `"p\u00a00":0.25`, release.BadManifest, "invisible"},
 		{"a partner that is no text", `"p0":0.25`, `"p\ud8000":0.25`, release.BadManifest, "control or invisible"},
 		{"a partner of many bytes", `"p0":0.25`, `"` + strings.Repeat("p", 129) + `":0.25`, release.BadManifest, "129 bytes"},
+		{"a partner of a byte less", `"p1":0.5`, `"` + strings.Repeat("p", 128) + `":0.5`, "", ""},
 		{"a predicted partner", `"partners":{"p0"`, `"partners":{"p0` + bell + `"`, release.BadManifest, "invisible"},
 		{"a golden partner", `"partner":"stranger"`, `"partner":"stranger` + bell + `"`, release.BadManifest, "invisible"},
 		{"a partner of the contract", `"vocabulary":["p0","p1","p2"]`, `"vocabulary":["p0","p1","p2","p0` + zwsp + `"]`, release.BadManifest, "invisible"},
