@@ -178,7 +178,9 @@ func TestWithMissing(t *testing.T) {
 // pickledEstimator is an estimator around a model of two features, with a
 // further field of its own, whose value is what some instructions push.
 func pickledEstimator(field, value string) []byte {
-	text := func(s string) string { return string(binary.LittleEndian.AppendUint32([]byte("X"), uint32(len(s)))) + s }
+	text := func(s string) string {
+		return string(binary.LittleEndian.AppendUint32([]byte("X"), uint32(len(s)))) + s
+	}
 	model := string(document1(`"left_children":[1,-1,-1],"right_children":[2,-1,-1],"split_indices":[0,0,0],"split_conditions":[0,2,3],"default_left":[1,0,0]`))
 	held := string(binary.LittleEndian.AppendUint32([]byte("B"), uint32(len(model)))) + model
 	booster := "cxgboost.core\nBooster\n)\x81}(" + text("handle") + held + text("feature_names") + "](" + text("hour") + text("geo") + "eub"
