@@ -116,8 +116,8 @@ func TestDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list[2].Answer, list[4].Answer = "0.25", "0.75"
-	if err := release.Differ(list, m, nil, nil); err == nil || !strings.Contains(err.Error(), "2 of 24 answers of its library differ: for row 3 it gave the score 0.25, here it is") {
+	list[0].Answer, list[4].Answer = "0.25", "0.75"
+	if err := release.Differ(list, m, nil, nil); err == nil || !strings.Contains(err.Error(), ": 2 of 24 answers of its library differ: for row 1 it gave the score 0.25, here it is") {
 		t.Error(err)
 	}
 }
@@ -177,8 +177,8 @@ func TestLikely(t *testing.T) {
 		"scores, where margins":    csvOf(t, "hour,floor,partner,margin\n", nil, exact(m.Score)),
 		"margins, where scores":    csvOf(t, "", nil, exact(m.Margin)),
 		"off by the same":          csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 0.3) }),
-		"by the same: another":     csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) - 1000) }),
-		"same: another base":       csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 1000) }),
+		"by the same: another":     csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) - 1000.3) }),
+		"same: another base":       csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 1000.3) }),
 		"no usual cause explains":  csvOf(t, "", nil, func(row []float32) string { return fmt.Sprint(row[0] / 7) }),
 		"no usual cause":           csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 0.3 + row[0]/1e5) }),
 		"explains all":             "hour,floor,partner,margin\n7,0.5,1,0.3\n", // one row alone proves no shift

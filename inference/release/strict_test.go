@@ -69,6 +69,8 @@ func TestAdmissionIsStrict(t *testing.T) {
 		{"a predicted partner", `"partners":{"p0"`, `"partners":{"p0` + bell + `"`, release.BadManifest, "invisible"},
 		{"a golden partner", `"partner":"stranger"`, `"partner":"stranger` + bell + `"`, release.BadManifest, "invisible"},
 		{"a partner of the contract", `"vocabulary":["p0","p1","p2"]`, `"vocabulary":["p0","p1","p2","p0` + zwsp + `"]`, release.BadManifest, "invisible"},
+		{"a partner of a table", `"kind":"index","source":["partner"],"vocabulary":["p0","p1","p2"]`, `"kind":"table","source":["hour","partner"],"table":{"1|p0` + zwsp + `":1}`, release.BadManifest, "invisible"},
+		{"a key of a table without its partner", `"kind":"index","source":["partner"],"vocabulary":["p0","p1","p2"]`, `"kind":"table","source":["hour","partner"],"table":{"1":1}`, release.BadContract, "two sources"},
 		{"a feature", `{"name":"hour"`, `{"name":"hour` + bell + `"`, release.BadContract, `the feature "hour\a"`},
 		{"a text", `"by hand"`, `"by` + bell + `hand"`, release.BadManifest, "trained_on"},
 		{"a text of two lines", `"by hand"`, `"by\nhand"`, release.BadManifest, "one line"},
@@ -91,7 +93,7 @@ func TestAdmissionIsStrict(t *testing.T) {
 		if err := release.CheckManifest(changed); (err == nil) != (tt.want == "") {
 			t.Errorf("%s, of a fleet: %v", tt.name, err)
 		}
-		if _, err := release.Open(archive); err != nil && tt.name != "an unknown key" && tt.name != "a feature" {
+		if _, err := release.Open(archive); err != nil && tt.name != "an unknown key" && tt.want != release.BadContract {
 			t.Errorf("%s: no longer loads: %v", tt.name, err)
 		}
 	}
