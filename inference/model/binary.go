@@ -110,12 +110,8 @@ func (c *cursor) tree() *tree {
 
 // floats reads a list of numbers.
 func (c *cursor) floats() []float32 {
-	n := c.length()
-	if c.err == nil && n > uint64(c.left())/4 {
-		c.err = torn(c.size)
-	}
 	var list []float32
-	for ; n > 0 && c.err == nil; n-- {
+	for n := c.length(); n > 0 && c.err == nil; n-- {
 		list = append(list, math.Float32frombits(c.words(4).at(0)))
 	}
 	return list
