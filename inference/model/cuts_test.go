@@ -7,6 +7,19 @@ import (
 	"testing"
 )
 
+// Cuts at even distances have a bucket each, so that one comparison places a
+// number; of those that crowd together, a few.
+func TestCutsAreSpread(t *testing.T) {
+	even, crowded := make([]float32, 1000), make([]float32, 1000)
+	for i := range even {
+		even[i] = 5000 + float32(i)
+		crowded[i] = float32(i * i)
+	}
+	if a, b := newCuts(even).half, newCuts(crowded).half; a != 1 || b != 32 {
+		t.Errorf("the first steps are %d and %d", a, b)
+	}
+}
+
 // A number is placed as by counting, whatever the cuts.
 func TestCutsReached(t *testing.T) {
 	inf := float32(math.Inf(1))

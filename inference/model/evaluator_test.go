@@ -304,9 +304,10 @@ func TestChoosesEvaluator(t *testing.T) {
 		return randomTree(rng, n, 1, func() float32 { cut++; return cut })
 	}
 	var cuts []*tree
-	for range 17 {
+	for range 16 {
 		cuts = append(cuts, many(MaxLeaves))
 	}
+	cuts = append(cuts, many(15), many(2))
 	for i, t := range cuts {
 		for j := range t.Value {
 			t.Value[j] += float32(i * MaxLeaves)
@@ -320,10 +321,11 @@ func TestChoosesEvaluator(t *testing.T) {
 		{"64 leaves", model(1, bushy(64), vine(63)), Masks},
 		{"a tree of 65 leaves", model(1, bushy(64), bushy(65)), Flat},
 		{"no tree", model(1), Masks},
+		{"512 features", model(512, bushy(65)), Flat},
 		{"513 features", model(513, bushy(65)), Walk},
 		{"513 features, 64 leaves", model(513, bushy(64)), Masks},
 		{"65,535 cuts of one feature", model(1, cuts...), Walk},
-		{"61,425 cuts of one feature", model(1, cuts[:15]...), Flat},
+		{"65,534 cuts of one feature", model(1, cuts[:17]...), Flat},
 		{"sets that need 8 MiB", model(1, bySets(1024, 1024)...), Masks},
 		{"sets that need more", model(1, bySets(1024, 1025)...), Walk},
 	} {

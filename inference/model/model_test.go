@@ -557,7 +557,7 @@ func TestMemoryInProportion(t *testing.T) {
 	empties := `"trees":[` + strings.Repeat("{},", 1<<16)
 	for name, b := range map[string][]byte{
 		"binary nodes":   claimNodes(t, 1<<20),
-		"less of them":   claimNodes(t, 1<<14),
+		"more than fit":  append(claimNodes(t, 1<<17), make([]byte, 1<<12)...),
 		"binary trees":   claimTrees(t, math.MaxUint32),
 		"UBJSON floats":  []byte("{i\x01a[$d#L\x00\x00\x00\x02\x00\x00\x00\x00"),
 		"empty trees":    []byte(strings.Replace(string(document1("")), `"trees":[`, empties, 1)),

@@ -90,6 +90,8 @@ func TestRefusesWhatAPickleHolds(t *testing.T) {
 		{"", Torn},
 		{"CONFIG-offset:", Torn},
 		{"CONFIG-offset:\xff\xff\xff\xff\xff\xff\xff\xff", Torn},
+		{"CONFIG-offset:\x06\x00\x00\x00\x00\x00\x00\x00hello", Torn},
+		{"CONFIG-offset:\x05\x00\x00\x00\x00\x00\x00\x00hello", Format},
 		{"\x80\x04N.", Pickle},
 		{"cos\nsystem\n(S'id'\ntR.", Pickle},
 		{"hello, this is no model", Format},
