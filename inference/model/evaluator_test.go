@@ -367,7 +367,7 @@ func TestMemoryIsKnown(t *testing.T) {
 	rng := rand.New(rand.NewPCG(20, 21))
 	for name, trees := range map[string][]*tree{
 		"complete": slices.Repeat([]*tree{bushy(64)}, 500), "leaves": slices.Repeat([]*tree{vine(0)}, 9900),
-		"sets": bySets(1023, 1023), "wide": wide(rng, slices.Repeat([]*tree{bushy(64)}, 500)),
+		"sets": bySets(1023, 1023), "large sets": bySets(100, 50_000), "wide": wide(rng, slices.Repeat([]*tree{bushy(64)}, 500)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b builder
@@ -394,7 +394,7 @@ func grows(t *testing.T, name string, make func() (made any, said int64)) {
 	t.Helper()
 	before := heap()
 	made, said := make()
-	if grown := heap() - before; said < grown*91/100 || said > grown*101/100 {
+	if grown := heap() - before; grown > said*110/100+16<<10 || said > grown*101/100 {
 		t.Errorf("%s: says %d bytes, the heap grew by %d", name, said, grown)
 	}
 	runtime.KeepAlive(made)
@@ -455,7 +455,7 @@ func mirrored(t *tree) *tree {
 
 // Rows take no more than their budget, and most of what it allows.
 func TestRowsFillTheirBudget(t *testing.T) {
-	const trees, leaves, features = 3000, 32, 10
+	const trees, leaves, features = 5000, 32, 10
 	rng := rand.New(rand.NewPCG(22, 23))
 	var b builder
 	for range trees {
@@ -466,11 +466,11 @@ func TestRowsFillTheirBudget(t *testing.T) {
 	const budget = trees * (leaves - 1) * splitRowBytes // which is more than the least that rows may always take
 	f, p := b.forest(), parts{request: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
 	masks := newMasks(&f, features, p, ending{})
-	if n := masks.rowBytes; n > budget || n < budget/4 {
+	if n := masks.rowBytes; n > budget || n < budget*4/10 {
 		t.Errorf("masks have %d bytes of rows, %d are allowed", n, budget)
 	}
 	for _, v := range vectorsHere() {
-		if n := 8 * len(newLanes(&f, features, p, ending{}, v).rows); n > budget || n < budget/4 {
+		if n := 8 * len(newLanes(&f, features, p, ending{}, v).rows); n > budget || n < budget*4/10 {
 			t.Errorf("lanes have %d bytes of rows, %d are allowed", n, budget)
 		}
 	}

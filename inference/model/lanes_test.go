@@ -160,6 +160,17 @@ func TestKeptLists(t *testing.T) {
 	ask(0, false, true)
 	ask(100, true, false)
 	ask(101, true, false)
+	for key := range uint32(20) { // wherever it is, it is found
+		for i := range k.spots {
+			k.spots[i].list.Store(&list{keys: of(key)})
+			k.spots[1-i].list.Store(nil)
+			ask(key, true, false)
+		}
+	}
+	before := k.bytes()
+	if k.spots[0].list.Store(&list{keys: of(0), lanes: make([]uint16, 1000)}); k.bytes() < before+2000 || k.bytes() > before+2100 {
+		t.Errorf("1,000 lanes take %d bytes", k.bytes()-before)
+	}
 	for _, trees := range []int{1, 200, 10_000} {
 		laid := trees * quarters * 24 * 2
 		if n := len(newKept(laid).spots); n < fewestKept || n > mostKept || n > fewestKept && n*laid > maxKeptBytes {

@@ -428,6 +428,7 @@ func TestRefusesImpossibleTrees(t *testing.T) {
 		{"splits of no known kind", `"default_left"`, `"split_type":[2,0,0],"default_left"`, Booster},
 		{"too few kinds", `"default_left"`, `"split_type":[1],"default_left"`, Format},
 		{"categories of no node", `"default_left"`, `"split_type":[1,0,0],"categories":[1],"categories_nodes":[7],"categories_segments":[0],"categories_sizes":[1],"default_left"`, Format},
+		{"categories of the node behind the last", `"default_left"`, `"split_type":[1,0,0],"categories":[1],"categories_nodes":[3],"categories_segments":[0],"categories_sizes":[1],"default_left"`, Format},
 		{"categories of a numeric split", `"default_left"`, `"split_type":[0,0,0],"categories":[1],"categories_nodes":[0],"categories_segments":[0],"categories_sizes":[1],"default_left"`, Format},
 		{"more categories than there are", `"default_left"`, `"split_type":[1,0,0],"categories":[1],"categories_nodes":[0],"categories_segments":[0],"categories_sizes":[2],"default_left"`, Format},
 		{"categories counted twice", `"default_left"`, `"split_type":[1,1,0],"categories":[1],"categories_nodes":[0,1],"categories_segments":[0,0],"categories_sizes":[1,1],"default_left"`, Format},
@@ -501,6 +502,44 @@ func TestBounds(t *testing.T) {
 	}
 	if err := b.add(vine(0)); err == nil {
 		t.Errorf("took one tree more than %d", MaxTrees)
+	}
+}
+
+// Trees are counted as they come, so that too many are refused at the first that
+// is one too many.
+func TestTreesAreCounted(t *testing.T) {
+	plain, set, double := bushy(2), bushy(2), bushy(2)
+	set.setCuts(0, []float32{1, 2, 3})
+	double.wide = []float64{0, 1, 2}
+	for name, tt := range map[string]struct {
+		tree  *tree
+		bytes int64
+	}{"three nodes": {plain, 3 * 16}, "a set of three numbers": {set, 3*16 + 8 + 3*4}, "two leaves of double precision": {double, 3*16 + 2*8}} {
+		for most, want := range map[int64]int{3 * tt.bytes: 3, 3*tt.bytes - 1: 2} {
+			b, taken := builder{most: most}, 0
+			for b.add(tt.tree) == nil {
+				taken++
+			}
+			if taken != want {
+				t.Errorf("%s: %d trees in %d bytes, want %d", name, taken, most, want)
+			}
+		}
+	}
+}
+
+// As many names as features are read, and of the highest category it is said
+// which it is.
+func TestHighestNumbers(t *testing.T) {
+	const leaf = `"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[1],"default_left":[0]`
+	names := `"feature_names":["a"` + strings.Repeat(`,"b"`, MaxFeatures-1) + `]`
+	b := strings.NewReplacer(`"feature_names":[]`, names, `"num_feature":"2"`, `"num_feature":"65536"`).Replace(string(document1(leaf)))
+	if m, err := Parse([]byte(b)); err != nil || len(m.FeatureNames()) != MaxFeatures {
+		t.Error(err)
+	}
+	_, err := Parse(document1(`"left_children":[1,-1,-1],"right_children":[2,-1,-1],"split_indices":[0,0,0],"split_conditions":[1,2,3],"default_left":[1,0,0],` +
+		`"split_type":[1,0,0],"categories":[16777216],"categories_nodes":[0],"categories_segments":[0],"categories_sizes":[1]`))
+	if err == nil || !strings.Contains(err.Error(), "beyond 0 to 16777215 at node 0") {
+		t.Error(err)
 	}
 }
 
