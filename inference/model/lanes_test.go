@@ -236,6 +236,10 @@ func TestLanesAreChosen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	turned, err := Ensemble([]*Model{small, big})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name    string
 		m       *Model
@@ -250,6 +254,7 @@ func TestLanesAreChosen(t *testing.T) {
 		{"nobody known", big, Auctions{Dependence: a.of.Dependence}, Masks, Masks},
 		{"an ensemble", two, a.of, Memo, Lanes},
 		{"of which one has few", mixed, a.of, Memo, Memo},
+		{"of which the first has few", turned, a.of, Memo, Memo},
 	} {
 		for _, v := range append(vectorsHere(), NoVectors) {
 			s, want, vectors := tt.m.PrepareFor(v, tt.of), tt.with, v
