@@ -179,6 +179,32 @@ func TestKeptLists(t *testing.T) {
 	}
 }
 
+// Lists have hashes of their own, in whichever place and order their keys are.
+func TestHashKeys(t *testing.T) {
+	seen := map[uint64][]uint32{}
+	for i := range uint32(20) {
+		for j := range uint32(20) {
+			for _, keys := range [][]uint32{{i, j}, {i, j, 7}, {7, i, j}, {i, 7, 7, j}} {
+				if other, is := seen[hashKeys(keys)]; is && !slices.Equal(other, keys) {
+					t.Fatalf("%v and %v have one hash", other, keys)
+				}
+				seen[hashKeys(keys)] = keys
+			}
+		}
+	}
+}
+
+// Of lists of 20 partners, which take 24 lanes of two bytes for each quarter,
+// as many are kept as fit a MiB.
+func TestKeptFitTheirBudget(t *testing.T) {
+	m := complete200x6()
+	for _, v := range vectorsHere() {
+		if n, want := len(newLanes(&m.forest, m.features, parts{partner: []int{0}}, ending{}, v).kept.spots), 1<<20/(200*4*24*2); n != want {
+			t.Errorf("%d lists of 200 trees, want %d", n, want)
+		}
+	}
+}
+
 // Requests of many goroutines, about lists that push each other out, all see
 // the right lanes.
 func TestKeptListsAreShared(t *testing.T) {
@@ -226,6 +252,8 @@ func TestLanesAreChosen(t *testing.T) {
 	big, a, _ := forLanes(rng, fewestTrees, maskBits, 6, 20)
 	small, _, _ := forLanes(rng, fewestTrees-1, maskBits, 6, 20)
 	deep, _, _ := forLanes(rng, fewestTrees, 30*maskBits, 6, 20)
+	asked := a.of
+	asked.Dependence = slices.Repeat([]Dependence{OnRequest}, 6)
 	crossed := a.of
 	crossed.Dependence = make([]Dependence, 6) // of request and partner together
 	two, err := Ensemble([]*Model{big, big})
@@ -251,6 +279,7 @@ func TestLanesAreChosen(t *testing.T) {
 		{"fewer", small, a.of, Memo, Memo},
 		{"trees of more leaves", deep, a.of, Flat, Flat},
 		{"features of both", big, crossed, Masks, Lanes},
+		{"features of the request alone", big, asked, Masks, Masks},
 		{"nobody known", big, Auctions{Dependence: a.of.Dependence}, Masks, Masks},
 		{"an ensemble", two, a.of, Memo, Lanes},
 		{"of which one has few", mixed, a.of, Memo, Memo},
