@@ -10,6 +10,9 @@ import (
 
 // TestVectors says which vectors the other tests force, in turn.
 func TestVectors(t *testing.T) {
+	if all := append(vectorsHere(), NoVectors); HasVectors() != all[0] {
+		t.Errorf("%s is chosen of %s", HasVectors(), all)
+	}
 	for _, v := range []Vectors{AVX512, AVX2} {
 		t.Run(string(v), func(t *testing.T) {
 			if !slices.Contains(vectorsHere(), v) {

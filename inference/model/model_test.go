@@ -161,6 +161,16 @@ func TestRefusesUnknownKeysOfUBJSON(t *testing.T) {
 
 func nan32() float32 { return float32(math.NaN()) }
 
+// Values are nested as deep as is said, and no deeper.
+func TestNestingOfUBJSON(t *testing.T) {
+	for lists, refused := range map[int]bool{maxNesting - 1: false, maxNesting: true} { // in an object
+		_, err := Parse([]byte("{i\x01a" + strings.Repeat("[", lists) + strings.Repeat("]", lists) + "}"))
+		if err == nil || strings.Contains(err.Error(), "nested deeper than 64") != refused {
+			t.Errorf("%d lists: %v", lists, err)
+		}
+	}
+}
+
 // A version newer than all fixtures is read, and said to be.
 func TestIsProven(t *testing.T) {
 	for version, want := range map[string]bool{"0,90": true, "1,7": true, "3,4": true, "3,5": false, "4,0": false} {
