@@ -59,7 +59,7 @@ func seededFaults() []seeded {
 			"return c.Control.Assign(ctx, address, a, epoch)",
 		},
 		{
-			"generations are counted on from a restored state", "not restored", 600_000, "controller/rollout/counters.go",
+			"generations are counted on from a restored state", "not restored", 1_700_000, "controller/rollout/counters.go",
 			"if seen.Known == (Counters{}) && top == s.Generation {", "if top >= s.Generation {",
 		},
 		{
