@@ -365,14 +365,16 @@ func bySets(trees, borders int) (list []*tree) {
 // which the runtime rounds up.
 func TestMemoryIsKnown(t *testing.T) {
 	rng := rand.New(rand.NewPCG(20, 21))
+	alike := slices.Repeat([]*tree{bushy(2), bushy(2)}, 2000) // so that there are few rows
+	alike[1].Feature[0] = 24
 	for name, trees := range map[string][]*tree{
-		"complete": slices.Repeat([]*tree{bushy(64)}, 500), "leaves": slices.Repeat([]*tree{vine(0)}, 9900),
+		"alike": alike, "complete": slices.Repeat([]*tree{bushy(64)}, 500), "leaves": slices.Repeat([]*tree{vine(0)}, 9900),
 		"sets": bySets(1023, 1023), "large sets": bySets(100, 50_000), "wide": wide(rng, slices.Repeat([]*tree{bushy(64)}, 500)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b builder
 			for _, one := range trees {
-				for i := range one.Feature {
+				for i := 0; name != "alike" && i < len(one.Feature); i++ {
 					one.Feature[i], one.Value[i] = int32(rng.IntN(25)), float32(rng.NormFloat64())
 				}
 				if err := b.add(one); err != nil {
