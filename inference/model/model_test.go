@@ -463,8 +463,10 @@ func TestRefusesImpossibleHeaders(t *testing.T) {
 	}{
 		{`"base_score":"[5E-1]"`, `"base_score":"[5E-1,1E-1]"`, Format},
 		{`"base_score":"[5E-1]"`, `"base_score":"0"`, Format},
+		{`"base_score":"[5E-1]"`, `"base_score":"1"`, Format},
 		{`"base_score":"[5E-1]"`, `"base_score":"nan"`, Format},
 		{`"num_feature":"2"`, `"num_feature":"0"`, TooLarge},
+		{`"num_feature":"2"`, `"num_feature":"1"`, ""},
 		{`"num_feature":"2"`, `"num_feature":"65536"`, ""},
 		{`"num_feature":"2"`, `"num_feature":"65537"`, TooLarge},
 		{`"num_feature":"2"`, `"num_feature":"99999999999"`, TooLarge},
@@ -537,8 +539,8 @@ func TestTreesAreCounted(t *testing.T) {
 	}
 }
 
-// As many names as features are read, and of the highest category it is said
-// which it is.
+// As many names as features are read, and of what is too high it is said what
+// may be the highest.
 func TestHighestNumbers(t *testing.T) {
 	const leaf = `"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[1],"default_left":[0]`
 	names := `"feature_names":["a"` + strings.Repeat(`,"b"`, MaxFeatures-1) + `]`
@@ -546,10 +548,14 @@ func TestHighestNumbers(t *testing.T) {
 	if m, err := Parse([]byte(b)); err != nil || len(m.FeatureNames()) != MaxFeatures {
 		t.Error(err)
 	}
-	_, err := Parse(document1(`"left_children":[1,-1,-1],"right_children":[2,-1,-1],"split_indices":[0,0,0],"split_conditions":[1,2,3],"default_left":[1,0,0],` +
-		`"split_type":[1,0,0],"categories":[16777216],"categories_nodes":[0],"categories_segments":[0],"categories_sizes":[1]`))
-	if err == nil || !strings.Contains(err.Error(), "beyond 0 to 16777215 at node 0") {
-		t.Error(err)
+	const stump = `"left_children":[1,-1,-1],"right_children":[2,-1,-1],"split_conditions":[1,2,3],"default_left":[1,0,0],`
+	for tree, says := range map[string]string{
+		`"split_indices":[5,0,0]`: "reads feature 5, but the model says it has 2",
+		`"split_indices":[0,0,0],"split_type":[1,0,0],"categories":[16777216],"categories_nodes":[0],"categories_segments":[0],"categories_sizes":[1]`: "beyond 0 to 16777215 at node 0",
+	} {
+		if _, err := Parse(document1(stump + tree)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Error(err)
+		}
 	}
 }
 
