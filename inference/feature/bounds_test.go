@@ -43,6 +43,14 @@ func TestBounds(t *testing.T) {
 		{"entries", MaxEntries, func(n int) error { return compile(entries(n)) }},
 		{"buckets", MaxBuckets, func(n int) error { return compile(hashes(1, n)) }},
 		{"hashes of the partner", maxHashes, func(n int) error { return compile(hashes(n, 2)) }},
+		{"rates", MaxRates, func(n int) error {
+			c := hours(1)
+			c.Rates = map[string]float64{}
+			for i := range n {
+				c.Rates["A"+string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})] = 1
+			}
+			return compile(c)
+		}},
 		{"bytes of a name", MaxNameBytes, func(n int) error {
 			return compile(Contract{Features: []Feature{{Name: strings.Repeat("x", n), Kind: Number, Source: []string{"hour"}}}})
 		}},

@@ -121,8 +121,12 @@ func TestVocabularyEdges(t *testing.T) {
 		`{"device":{"geo":{"country":"zzz"}}}`:                                                   {"geo.country": "zzz"},
 		`{"user":{"geo":{"utcoffset":-1440}}}`:                                                   {"hour.local": "23", "dayofweek.local": "5"},
 		`{"device":{"geo":{"utcoffset":1}}}`:                                                     {"hour.local": "0", "dayofweek.local": "0"},
+		`{"user":{"geo":{"utcoffset":1440}}}`:                                                    {"hour.local": "23", "dayofweek.local": "0"},
 		`{"device":{"geo":{"utcoffset":1441}}}`:                                                  {"hour.local": "", "dayofweek.local": ""},
 		`{"site":{"domain":"www.A.Example"}}`:                                                    {"page.domain": "a.example"},
+		`{"site":{"domain":"AZaz.Example"}}`:                                                     {"page.domain": "azaz.example"},
+		`{"site":{"page":"/here","domain":"d.example"}}`:                                         {"page.domain": "d.example"},
+		`{"site":{"page":"https://:80/here","domain":"e.example"}}`:                              {"page.domain": "e.example"},
 		`{"site":{"page":"//b.example"}}`:                                                        {"page.domain": "b.example"},
 		`{"site":{"page":"c.example/x@y:z"}}`:                                                    {"page.domain": "c.example"},
 		`{"site":{"page":"https://` + strings.Repeat("x", 253) + `"}}`:                           {"page.domain": strings.Repeat("x", 253)},
@@ -252,6 +256,29 @@ func TestHashIsKnown(t *testing.T) {
 		if tt.got != tt.want {
 			t.Errorf("%s: %#x, want %#x", tt.name, tt.got, tt.want)
 		}
+	}
+}
+
+// Buckets are those that models were trained on: the hash of all parts, mixed,
+// and the partner's own beside what the request says. Part of it is read by the
+// vocabulary alone.
+func TestBucketsAreKnown(t *testing.T) {
+	hash := func(name string, sources ...string) Feature {
+		return Feature{Name: name, Kind: Hash, Source: sources, Buckets: 100_000}
+	}
+	of := []Feature{hash("texts", "site.domain", "user.gender"), hash("place", "site.domain", "geo.zip"), hash("number", "imp.bidfloor"), hash("partner", "partner"), hash("both", "site.domain", "partner")}
+	of[3].Vocabulary, of[4].Vocabulary = []string{"acme"}, []string{"acme"}
+	e, err := Contract{Features: of}.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := e.ParseJSON([]byte(`{"site":{"domain":"a.example"},"user":{"gender":"F"},"device":{"geo":{"zip":"10115"}},"imp":[{"bidfloor":7.25}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := make([]float32, len(of))
+	if e.Extract(row, &r, "acme"); !sameRow(row, []float32{19020, 66068, 56733, 75975, 94544}) {
+		t.Errorf("got %v", row)
 	}
 }
 
