@@ -213,6 +213,18 @@ func TestSettlesTreesOfWhatIsMissing(t *testing.T) {
 	}
 }
 
+// Who reads a model goes by its manifest, unless told otherwise.
+func TestReadsByTheManifest(t *testing.T) {
+	m := releasetest.Manifest(0)
+	m.Trees = model.Best
+	archive := releasetest.Pack(m, booster(t, beginning, stopped))
+	for choice, want := range map[model.Choice]int{model.ByRules: 1, model.Best: 1, model.All: 3} {
+		if got, err := release.ReadModelBy(archive, model.Reading{Trees: choice}); err != nil || got.Trees() != want {
+			t.Errorf("%q: %v, %v, want %d trees", choice, got, err, want)
+		}
+	}
+}
+
 func nan32() float32 { return float32(math.NaN()) }
 
 // Without the number, a task would serve what nobody proved.

@@ -76,6 +76,7 @@ func TestAdmissionIsStrict(t *testing.T) {
 		{"a text of two lines", `"by hand"`, `"by\nhand"`, release.BadManifest, "one line"},
 		{"a text that reads backwards", `"by hand"`, `"by` + rlo + `hand"`, release.BadManifest, "trained_on"},
 		{"a text of many bytes", `"by hand"`, `"` + strings.Repeat("x", 1001) + `"`, release.BadManifest, "1000 bytes"},
+		{"a text of a byte less", `"by hand"`, `"` + strings.Repeat("x", 1000) + `"`, "", ""},
 		{"a reason", `"trained_on"`, `"intended_change":{"filter_rate":0.1,"why":"a` + bell + `b"},"trained_on"`, release.BadManifest, "intended_change.why"},
 		{"a partner of an intended change", `"trained_on"`, `"intended_change":{"filter_rate":0.1,"why":"a","partners":{"p` + zwsp + `":0.1}},"trained_on"`, release.BadManifest, "invisible"},
 		{"people's words", `"by hand"`, `"größer, 5\u00a0% – 日本語 \u2764\ufe0f"`, "", ""},
