@@ -46,6 +46,7 @@ func commands() []*cobra.Command {
 		in(groupModel, inspectCommand()),
 		in(groupModel, scoreCommand()),
 		in(groupModel, goldenCommand()),
+		in(groupModel, logCommand()),
 		in(groupModel, featuresCommand()),
 
 		in(groupMachine, auctionCommand()),

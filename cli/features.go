@@ -74,12 +74,7 @@ func (o *featuresFlags) write(out, told io.Writer, in io.Reader) error {
 // tellRead says what of a log made no rows, or rows in which something is missing.
 func tellRead(to io.Writer, read feature.Read) error {
 	var b strings.Builder
-	if read.Skipped > 0 {
-		fmt.Fprintf(&b, "skipped %d of %d lines\n", read.Skipped, read.Lines)
-		for _, n := range read.Named {
-			fmt.Fprintf(&b, "skipped line %d: %s\n", n.Line, n.Reason)
-		}
-	}
+	tellSkipped(&b, read.Seen)
 	if read.Timeless > 0 {
 		fmt.Fprintf(&b, "%d of %d lines have no ts: hour, day and minute are missing in their rows\n", read.Timeless, read.Taken)
 	}
@@ -88,4 +83,15 @@ func tellRead(to io.Writer, read feature.Read) error {
 	}
 	_, err := io.WriteString(to, b.String())
 	return err
+}
+
+// tellSkipped names the lines that could not be taken.
+func tellSkipped(b *strings.Builder, seen feature.Seen) {
+	if seen.Skipped == 0 {
+		return
+	}
+	fmt.Fprintf(b, "skipped %d of %d lines\n", seen.Skipped, seen.Lines)
+	for _, n := range seen.Named {
+		fmt.Fprintf(b, "skipped line %d: %s\n", n.Line, n.Reason)
+	}
 }

@@ -106,7 +106,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 // Whatever the log, Rows either says which line it cannot read or writes a file
-// whose parts fit together.
+// whose parts fit together; and of its one form the same rows come.
 func FuzzRows(f *testing.F) {
 	f.Add([]byte(`{"ts":1,"request":{"imp":[{"bidfloor":1}]},"partners":["a","b"],"bidders":["b"]}` + "\n"))
 	f.Add([]byte(`{"request":{},"partners":["a","a",""],"bidders":null}` + "\n{}\n"))
@@ -121,6 +121,13 @@ func FuzzRows(f *testing.F) {
 		}
 		if _, _, rows, _ := read(t, out.Bytes()); int64(len(rows)) != did.Rows || did.Lines != did.Taken+did.Skipped {
 			t.Fatalf("%d rows: %+v", len(rows), did)
+		}
+		var one, again bytes.Buffer
+		if listed, err := Auctions(&one, bytes.NewReader(log), Listing{}); err != nil || listed.Taken != did.Taken {
+			t.Fatalf("%+v, %v, where rows were made of %d", listed, err, did.Taken)
+		}
+		if same, err := Rows(&again, &one, example(), Reading{}); err != nil || same.Rows != did.Rows || same.Skipped != 0 {
+			t.Fatalf("%+v, %v, where %d rows were made", same, err, did.Rows)
 		}
 	})
 }
