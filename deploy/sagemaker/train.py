@@ -9,18 +9,19 @@ folder. Anywhere else the same things are plain arguments:
     python train.py --sluice ./sluice --train log.jsonl --archive model.tar.gz
 
 A log is lines of JSON, {"ts": milliseconds, "request": OpenRTB 2.6 BidRequest,
-"partners": [asked], "bidders": [who bid]}. The rows that the booster learns
-from are made by `sluice features`, that is by the code that serves, so that
-training and serving cannot differ. What this script decides is which features
-there are (the contract), and below which score a partner is not worth calling
-(the thresholds).
+"partners": [asked], "bidders": [who bid]}. Lines are read by `sluice log` and
+rows made by `sluice features`, that is by the code that serves, so that training
+and serving cannot differ. What this script decides is which features there are
+(the contract), and below which score a partner is not worth calling (the
+thresholds).
 
 The auctions are split four ways, by number, so that nothing is judged by the
 data it was made from: tables of bid rates, boosting, thresholds, prediction.
 """
 
 import argparse
-import collections
+import bisect
+import collections.abc
 import dataclasses
 import gzip
 import io
@@ -56,7 +57,6 @@ RATES = {
 PARTNER_SMOOTHING = 300  # a partner's rate is drawn to everybody's
 DEFAULT_THRESHOLD = 0.0  # a partner that was not trained on is never filtered
 
-MOST_NAMED = 10  # lines of a log that are left out and named
 GOLDEN = 24  # vectors that prove a loaded model, half of them from the auction on
 SCORE_BINS = 64
 
@@ -78,6 +78,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--archive", help="write model.tar.gz here, the same bytes for the same model")
     p.add_argument("--sluice", default=env("SLUICE", "sluice"), help="the sluice binary")
     p.add_argument("--contract", help="a JSON file with the feature contract to train by, instead of the one that this script makes")
+    p.add_argument("--filter", choices=["kit", "openrtb"], help="whose numbers the calls of filter in the log bring, for the contract that this script makes")
     p.add_argument("--rounds", type=int, default=80)
     p.add_argument("--depth", type=int, default=5)
     p.add_argument("--eta", type=float, default=0.15)
@@ -140,18 +141,18 @@ class Made:
 
 def train(options: argparse.Namespace, scratch: pathlib.Path) -> Made:
     """Does the whole work, from logs to a model."""
-    log = Log.read(options.train, scratch / "train.jsonl")
     contract = json.loads(pathlib.Path(options.contract).read_text()) if options.contract else None
+    log = Log.read(options, options.train, scratch / "train.jsonl", () if contract else looked_up())
     if options.validation:
         tables, boosting = (log, log) if contract else log.split(scratch, "train", [1, 1])
-        thresholds, prediction = Log.read(options.validation, scratch / "validation.jsonl").split(scratch, "validation", [1, 1])
+        thresholds, prediction = Log.read(options, options.validation, scratch / "validation.jsonl").split(scratch, "validation", [1, 1])
     elif contract:
         boosting, thresholds, prediction = log.split(scratch, "train", [6, 2, 2])
     else:
         tables, boosting, thresholds, prediction = log.split(scratch, "train", [3, 3, 2, 2])
 
     if not contract:
-        contract = make_contract(options.sluice, tables, learn_vocabularies(log, options.min_count))
+        contract = make_contract(options, tables, vocabularies_of(log, options.min_count))
     booster = boost(options, rows_of(options.sluice, contract, boosting))
 
     held = rows_of(options.sluice, contract, thresholds)
@@ -167,7 +168,7 @@ def train(options: argparse.Namespace, scratch: pathlib.Path) -> Made:
         "contract": contract,
         "thresholds": limits,
         "default_threshold": DEFAULT_THRESHOLD,
-        "golden": golden(booster, fresh, prediction),
+        "golden": golden(options.sluice, contract, booster, fresh, prediction),
         "reference_scores": histogram(scores),
         "predicted": predicted,
         "trained_on": f"{log.auctions:,} auctions, XGBoost {xgb.__version__}, seed {options.seed}",
@@ -182,39 +183,44 @@ def train(options: argparse.Namespace, scratch: pathlib.Path) -> Made:
 
 @dataclasses.dataclass
 class Log:
-    """Lines of auctions in a file."""
+    """Auctions in a file, one a line, as `sluice log` writes them."""
 
     path: pathlib.Path
     auctions: int
+    values: dict[str, dict[str, int]]  # by source that was asked for: in how many auctions each value stands
 
     @classmethod
-    def read(cls, source: str, to: pathlib.Path) -> "Log":
-        """Gathers a file, or the files of a folder at any depth in the order of their names.
-        Lines that are no auction are left out, counted and named."""
+    def read(cls, options: argparse.Namespace, source: str, to: pathlib.Path, values: collections.abc.Iterable[str] = ()) -> "Log":
+        """Reads a file, or the files of a folder at any depth in the order of their names,
+        by `sluice log`. Lines that it cannot take are left out, counted and named."""
         files = logs_in(pathlib.Path(source))
         if not files:
             sys.exit(f"{source}: no log of auctions there; put files of JSON lines into it")
-        auctions, left_out, named = 0, 0, []
-        with open(to, "wb") as out:
-            for file, (number, line) in ((file, line) for file in files for line in lines_of(file)):
-                why = refusal(line)
-                if not why:
-                    out.write(line.strip() + b"\n")
-                    auctions += 1
-                    continue
-                left_out += 1
-                if len(named) < MOST_NAMED:
-                    named.append(f"{file}, line {number}: {why}")
-        if left_out and not auctions:
-            sys.exit(f"not one of {left_out} lines is an auction; {named[0]}")
-        if left_out:
-            print(f"left out {left_out} of {auctions + left_out} lines of the log", *named, sep="\n", file=sys.stderr)
-        return cls(to, auctions)
+        gathered = to.with_suffix(".gathered")
+        begins = gather(files, gathered)
+        asked = ["log", "--json", "--out", to, "--filter", options.filter or "", "--values", ",".join(values)]
+        with open(gathered, "rb") as lines:
+            done = run(options.sluice, asked if values else asked[:-2], stdin=lines)
+        gathered.unlink()
+        try:
+            seen, _ = json.JSONDecoder().raw_decode(done.stderr)
+        except ValueError:
+            sys.exit(f"{options.sluice} log: {done.stderr.strip()}")
+        named = [f"{place(bad['line'], begins)}: {bad['reason']}" for bad in seen["named"]]
+        if named and not seen["taken"]:
+            sys.exit(f"not one of {seen['lines']} lines is an auction; {named[0]}")
+        if done.returncode != 0:
+            sys.exit(f"{source}: {done.stderr.splitlines()[-1]}")
+        if named:
+            print(f"left out {seen['skipped']} of {seen['lines']} lines of the log", *named, sep="\n", file=sys.stderr)
+        if seen["calls"] and not (options.filter or options.contract):
+            sys.exit(f"{seen['calls']} lines are calls of filter: say with --filter whose numbers they bring, kit or openrtb")
+        return cls(to, seen["taken"], seen.get("values", {}))
 
     def split(self, folder: pathlib.Path, name: str, weights: list[int]) -> list["Log"]:
         """Deals the lines out in turn, weights[i] of every sum(weights) to log i."""
         turn = [i for i, weight in enumerate(weights) for _ in range(weight)]
-        parts = [Log(folder / f"{name}-{i}.jsonl", 0) for i in range(len(weights))]
+        parts = [Log(folder / f"{name}-{i}.jsonl", 0, {}) for i in range(len(weights))]
         files = [open(part.path, "wb") for part in parts]
         with open(self.path, "rb") as lines:
             for number, line in enumerate(lines):
@@ -228,9 +234,15 @@ class Log:
         return parts
 
     def __iter__(self):
+        """Yields auctions, but for the few that Python cannot read or write."""
         with open(self.path, "rb") as lines:
             for line in lines:
-                yield json.loads(line)
+                try:
+                    auction = json.loads(line)
+                    dumps(auction)
+                except (ValueError, RecursionError):
+                    continue
+                yield auction
 
 
 def logs_in(source: pathlib.Path) -> list[pathlib.Path]:
@@ -241,47 +253,48 @@ def logs_in(source: pathlib.Path) -> list[pathlib.Path]:
     return sorted(path for path in found if not any(part[0] in "._" for part in path.relative_to(source).parts))
 
 
-def lines_of(file: pathlib.Path):
-    """Yields the lines of a file that are not empty, with their numbers. A last line
-    that was torn off, as by a writer that was stopped, is left out, and said so."""
-    for number, line in enumerate(raw_lines(file), 1):
-        if not line.endswith(b"\n") and line.strip() and not is_json(line):
-            print(f"{file}: its last line, {number}, is torn and left out", file=sys.stderr)
-        elif line.strip():
-            yield number, line
+def gather(files: list[pathlib.Path], to: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
+    """Joins files, each of which ends its last line there. Returns with which line each begins."""
+    begins, lines = [], 1
+    with open(to, "wb") as out:
+        for file in files:
+            begins.append((lines, file))
+            last = b"\n"
+            for part in unpacked(file):
+                out.write(part)
+                lines += part.count(b"\n")
+                last = part[-1:]
+            if last != b"\n":
+                out.write(b"\n")
+                lines += 1
+    return begins
 
 
-def raw_lines(file: pathlib.Path):
-    """Yields lines as they stand, of what can be unpacked where the file is gzip."""
+def unpacked(file: pathlib.Path):
+    """Yields a file in parts, and of one that is gzip what can be unpacked."""
     with open(file, "rb") as plain:
         packed = plain.read(2) == b"\x1f\x8b"
-    with gzip.open(file) if packed else open(file, "rb") as lines:
+    with gzip.open(file) if packed else open(file, "rb") as parts:
         try:
-            yield from lines
+            while part := parts.read1(1 << 20):
+                yield part
         except EOFError:
             print(f"{file}: it ends in the middle; what came before is taken", file=sys.stderr)
         except (gzip.BadGzipFile, zlib.error) as err:
             sys.exit(f"{file}: it cannot be unpacked ({err}); upload it again, or take it out")
 
 
-def is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def place(line: int, begins: list[tuple[int, pathlib.Path]]) -> str:
+    """Says of which file a line of those that were joined is."""
+    first, file = begins[bisect.bisect_right(begins, line, key=lambda begin: begin[0]) - 1]
+    return f"{file}, line {line - first + 1}"
 
 
-def refusal(line: bytes) -> str:
-    """Says why a line is no auction; nothing where it is one."""
+def run(sluice: str, arguments: list, **how) -> subprocess.CompletedProcess:
     try:
-        auction = json.loads(line)
-    except (ValueError, RecursionError) as err:
-        return f"it is no JSON ({err}); a log is a line of JSON per auction"
-    shape = {"ts": int, "request": dict, "partners": list}
-    if not isinstance(auction, dict) or not all(isinstance(auction.get(key), kind) for key, kind in shape.items()):
-        return 'it is no auction; write {"ts": milliseconds, "request": {...}, "partners": [...], "bidders": [...]}'
-    return ""
+        return subprocess.run([sluice, *arguments], stderr=subprocess.PIPE, text=True, **how)
+    except OSError as err:
+        sys.exit(f"run {sluice}: {err.strerror}; name the sluice binary with --sluice or in SLUICE")
 
 
 # ---- rows, from the serving code
@@ -312,11 +325,8 @@ def rows_of(sluice: str, contract: dict, log: Log) -> Rows:
     """Runs `sluice features` over a log."""
     spec, out = log.path.with_suffix(".contract"), log.path.with_suffix(".rows")
     spec.write_bytes(dumps(contract))
-    try:
-        with open(log.path, "rb") as lines:
-            done = subprocess.run([sluice, "features", "--contract", spec, "--out", out], stdin=lines, stderr=subprocess.PIPE, text=True)
-    except OSError as err:
-        sys.exit(f"run {sluice}: {err.strerror}; name the sluice binary with --sluice or in SLUICE")
+    with open(log.path, "rb") as lines:
+        done = run(sluice, ["features", "--contract", spec, "--out", out], stdin=lines)
     if done.returncode != 0:
         sys.exit(f"{sluice} features: {done.stderr.strip()}")
     sys.stderr.write(done.stderr)  # what it could not take
@@ -348,64 +358,32 @@ def load_rows(path: pathlib.Path) -> Rows:
 # ---- the contract
 
 
-def learn_vocabularies(log: Log, min_count: int) -> dict[str, list[str]]:
-    """Finds the values of every source that is looked up, the commonest first."""
-    wanted = [name for name in dict.fromkeys([*INDEXES, *RATES]) if name not in ("partner", "hour", "dayofweek")]
-    seen = {name: collections.Counter() for name in wanted}
-    partners = collections.Counter()
-    for auction in log:
-        partners.update(str(partner) for partner in auction["partners"] if is_value(partner))
-        for name in wanted:
-            value = value_of(auction["request"], name)
-            if is_value(value):
-                seen[name][str(value)] += 1
-    found = {name: frequent(counter, min_count) for name, counter in seen.items()}
+def vocabularies_of(log: Log, min_count: int) -> dict[str, list[str]]:
+    """Picks the values of every source that is looked up, the commonest first."""
+    found = {name: frequent(seen, min_count) for name, seen in log.values.items()}
     for name, values in found.items():
         if not values:
             sys.exit(f"source {name}: no value is seen {min_count} times; log more auctions, lower --min-count, or take it out of this script")
-    found["partner"] = sorted(partners)
+    found["partner"] = sorted(log.values["partner"])
     found["hour"] = [str(hour) for hour in range(24)]
     found["dayofweek"] = [str(day) for day in range(7)]
     return found
 
 
-def frequent(counter: collections.Counter, min_count: int) -> list[str]:
-    return [value for value, n in sorted(counter.items(), key=lambda item: (-item[1], item[0])) if n >= min_count]
+def frequent(seen: dict[str, int], min_count: int) -> list[str]:
+    return [value for value, n in sorted(seen.items(), key=lambda item: (-item[1], item[0])) if n >= min_count]
 
 
-def value_of(request: dict, source: str):
-    """Finds a source in a request. Only a vocabulary is learned from it: a value
-    that serving reads otherwise is caught by make_contract."""
-    if source == "imp.format":
-        imp = object_in(request.get("imp"))
-        return next((name for name in ("banner", "video", "native", "audio") if name in imp), None)
-    home = object_in(request.get("site")) or object_in(request.get("app"))
-    if source == "site.cat":
-        cat = home.get("cat")
-        return next(filter(is_value, cat), None) if isinstance(cat, list) else cat
-    if source == "publisher.id":
-        return object_in(home.get("publisher")).get("id")
-    *objects, name = source.split(".")
-    at = request
-    for part in objects:
-        at = object_in(at.get(part))
-    return at.get(name)
+def looked_up() -> list[str]:
+    """The sources whose values are looked up, but for those of which all are known."""
+    return [name for name in dict.fromkeys([*INDEXES, *RATES, "partner"]) if name not in ("hour", "dayofweek")]
 
 
-def object_in(value) -> dict:
-    """An object, or the first of a list, as exchanges write either for the other; an empty one for none."""
-    return next((one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)), {})
-
-
-def is_value(value) -> bool:
-    """Tells texts and numbers from what a source does not have: nothing, flags, lists, objects."""
-    return isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != ""
-
-
-def make_contract(sluice: str, tables: Log, vocabularies: dict[str, list[str]]) -> dict:
+def make_contract(options: argparse.Namespace, tables: Log, vocabularies: dict[str, list[str]]) -> dict:
     """Says what the model is given; the bid rates come from the log tables."""
-    positions = {"features": [{"name": s, "kind": "index", "source": [s], "vocabulary": vocabularies[s]} for s in RATES]}
-    rows = rows_of(sluice, positions, tables).labelled()
+    rules = {"version": 2, "filter": options.filter} if options.filter else {}
+    positions = rules | {"features": [{"name": s, "kind": "index", "source": [s], "vocabulary": vocabularies[s]} for s in RATES]}
+    rows = rows_of(options.sluice, positions, tables).labelled()
     if len(rows.label) == 0:
         sys.exit("the log knows no outcome: give every auction its bidders, [] where nobody bid")
     own = partner_rates(rows)
@@ -420,7 +398,7 @@ def make_contract(sluice: str, tables: Log, vocabularies: dict[str, list[str]]) 
             sys.exit(f"source {source}: its vocabulary covers {known:.0%} of the rows; lower --min-count or leave it out")
         table = pair_rates(rows, source, at, vocabularies[source], own)
         features.append({"name": f"rate of partner by {source}", "kind": "table", "source": ["partner", source], "table": table})
-    return {"features": features}
+    return rules | {"features": features}
 
 
 def partner_rates(rows: Rows) -> dict[str, float]:
@@ -530,13 +508,13 @@ def histogram(scores: np.ndarray) -> list[float]:
     return [round(float(share), 8) for share in counts / len(scores)]
 
 
-def golden(booster: xgb.Booster, rows: Rows, log: Log) -> list[dict]:
+def golden(sluice: str, contract: dict, booster: xgb.Booster, rows: Rows, log: Log) -> list[dict]:
     """Rows with XGBoost's own answers: some as vectors, some from the auction on,
     and a few with much missing."""
     picked = np.linspace(0, len(rows.features) - 1, GOLDEN * 2 // 3).astype(int)
     vectors = [golden_vector(booster, row) for row in sparse(rows.features[picked[1::2]])]
     vectors += [golden_vector(booster, row) for row in rows.features[picked[::2]][: GOLDEN // 6]]
-    return vectors + golden_auctions(booster, rows, log, GOLDEN - len(vectors))
+    return vectors + golden_auctions(sluice, contract, booster, log, GOLDEN - len(vectors))
 
 
 def sparse(features: np.ndarray) -> np.ndarray:
@@ -557,33 +535,22 @@ def golden_vector(booster: xgb.Booster, row: np.ndarray) -> dict:
     }
 
 
-def golden_auctions(booster: xgb.Booster, rows: Rows, log: Log, count: int) -> list[dict]:
+def golden_auctions(sluice: str, contract: dict, booster: xgb.Booster, log: Log, count: int) -> list[dict]:
+    """Auctions of the log as the manifest has them, each with another of its partners."""
+    asked = Log(log.path.with_suffix(".golden"), 0, {})
+    lines = []
+    for i, auction in enumerate(itertools.islice(log, count)):
+        auction["partners"], auction["bidders"] = [auction["partners"][i % len(auction["partners"])]], None
+        lines.append(auction)
+    asked.path.write_bytes(b"".join(dumps(line) + b"\n" for line in lines))
+    rows = rows_of(sluice, contract, asked)
     vectors = []
-    for auction, row in first_rows(log, rows.auction, count):
-        vector = golden_vector(booster, rows.features[row])
-        vector |= {"auction": auction["request"], "partner": rows.partners[rows.partner[row]], "ts": milliseconds(auction["ts"])}
-        vectors.append(vector)
+    for line, row in zip(lines, rows.features, strict=True):
+        about = {"auction": {"filter": line["filter"]} if "filter" in line else line["request"], "partner": line["partners"][0]}
+        if line["ts"]:
+            about["ts"] = line["ts"]
+        vectors.append(golden_vector(booster, row) | about)
     return vectors
-
-
-def first_rows(log: Log, numbers, count: int):
-    """Yields the first auctions of which there are rows, each with a row of another of its
-    partners; numbers says which auction a row is of. There is none of what `sluice features` skips."""
-    lines = enumerate(log)
-    groups = itertools.groupby(range(len(numbers)), key=lambda row: numbers[row])
-    for i, (number, group) in enumerate(itertools.islice(groups, count)):
-        rows = list(group)
-        auction = next(auction for at, auction in lines if at == number)
-        yield auction, rows[i % len(rows)]
-
-
-def milliseconds(ts: int) -> int:
-    """A moment as a manifest has it, of one in any of the units that `sluice features` tells apart."""
-    if ts < 10**11:
-        return ts * 1000
-    while ts >= 10**14:
-        ts //= 1000
-    return ts
 
 
 def report(rows: Rows, scores: np.ndarray, limits: dict[str, float]) -> None:

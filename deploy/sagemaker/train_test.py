@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests how train.py finds and reads logs, and what SageMaker hands it.
 
-    python train_test.py
+    SLUICE=bin/sluice python train_test.py
 
 needs neither XGBoost nor NumPy: nothing is trained.
 """
@@ -9,6 +9,7 @@ needs neither XGBoost nor NumPy: nothing is trained.
 import contextlib
 import gzip
 import io
+import json
 import os
 import pathlib
 import sys
@@ -24,7 +25,8 @@ for module in ("numpy", "xgboost"):
 
 import train  # noqa: E402
 
-AUCTION = b'{"ts": 1, "request": {"id": "%d"}, "partners": ["a"], "bidders": []}'
+SLUICE = os.environ.get("SLUICE", "sluice")
+AUCTION = b'{"ts": 1795350772846, "request": {"id": "%d"}, "partners": ["a"], "bidders": []}'
 
 
 def lines(*numbers):
@@ -43,13 +45,17 @@ class Logs(unittest.TestCase):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
-    def read(self):
+    def log(self, *more, values=()):
+        options = train.arguments(["--sluice", SLUICE, "--train", str(self.folder), "--archive", "x", *more])
         said = io.StringIO()
         with contextlib.redirect_stderr(said):
-            log = train.Log.read(str(self.folder), self.out)
-        got = self.out.read_bytes().splitlines()
-        self.assertEqual(log.auctions, len(got))
-        return got, said.getvalue()
+            log = train.Log.read(options, options.train, self.out, values)
+        self.assertEqual(log.auctions, len(self.out.read_bytes().splitlines()))
+        return log, said.getvalue()
+
+    def read(self):
+        log, said = self.log()
+        return [int(auction["request"]["id"]) for auction in log], said
 
     def test_folders_and_names(self):
         self.put("dt=2026-11-02/part-0.json.gz", gzip.compress(b"\n".join(lines(3, 4)) + b"\n"))
@@ -60,28 +66,28 @@ class Logs(unittest.TestCase):
         self.put("dt=2026-11-03/.part-0.crc", b"crc\0")
         self.put("_temporary/0/part-9", b"half an auction")
         got, said = self.read()
-        self.assertEqual((got, said), (lines(1, 2, 3, 4, 5, 6), ""))
+        self.assertEqual((got, said), ([1, 2, 3, 4, 5, 6], ""))
 
     def test_no_newline_at_the_end(self):
         self.put("a", lines(1)[0])
         self.put("b", b"\r\n\n".join(lines(2, 3)))
         got, said = self.read()
-        self.assertEqual((got, said), (lines(1, 2, 3), ""))
+        self.assertEqual((got, said), ([1, 2, 3], ""))
 
     def test_torn(self):
         self.put("a.jsonl", b"\n".join(lines(1, 2))[:-9])
         self.put("b.gz", gzip.compress(b"\n".join(lines(*range(3, 3000))), 0)[:1000])
         got, said = self.read()
-        self.assertEqual(got[:2], [lines(1)[0], lines(3)[0]])
+        self.assertEqual(got[:2], [1, 3])
         self.assertLess(len(got), 20)
-        self.assertIn("a.jsonl: its last line, 2, is torn", said)
+        self.assertIn("a.jsonl, line 2: it is no valid JSON", said)
         self.assertIn("b.gz: it ends in the middle", said)
+        self.assertIn(f"b.gz, line {len(got)}: it is no valid JSON", said)  # where what was packed ends
 
     def test_refusals(self):
         for content, word in (
-            (b"no json\n" + lines(1)[0][:-1] + b"\n", "line 1: it is no JSON"),
-            (b'{"request": {}}\n', "line 1: it is no auction"),
-            (b"[]\n", "line 1: it is no auction"),
+            (b"no json\n" + lines(1)[0][:-1] + b"\n", 'line 1: "no json" is no JSON object'),
+            (b'{"request": {"id": "1"}}\n', "line 1: it names no partners"),
             (b"\x1f\x8b\x08\x00 nothing that was packed", "cannot be unpacked"),
         ):
             self.put("log", content)
@@ -91,40 +97,58 @@ class Logs(unittest.TestCase):
             self.assertIn(str(self.folder / "log"), str(ended.exception))
 
     def test_left_out(self):
-        self.put("a", b"no json\n" + lines(1)[0])
-        self.put("b", b"\n".join([*lines(2), lines(3)[0] + lines(4)[0], b"[" * 100000, b'{"request": {}}', *lines(5)]))
+        self.put("a", b"no json\n\n" + lines(1)[0])
+        self.put("b", b"\n".join([*lines(2), lines(3)[0] + lines(4)[0], b"[" * 100000, b'{"openrtb": {}}', *lines(5)]))
         self.put("c", b"null\n" * 20)
         got, said = self.read()
-        self.assertEqual(got, lines(1, 2, 5))
+        self.assertEqual(got, [1, 2, 5])
         self.assertIn("left out 24 of 27 lines", said)
-        for word in ("a, line 1: it is no JSON", "b, line 2: it is no JSON", "b, line 3: it is no JSON", "b, line 4: it is no auction", "c, line 6: it is no auction"):
+        for word in ("a, line 1: ", "b, line 2: it is no valid JSON", "b, line 3: ", "b, line 4: it is OpenRTB 3.0", "c, line 6: "):
             self.assertIn(word, said)
-        self.assertEqual(said.count(": it is no"), 10)
+        self.assertEqual(said.count(", line "), 10)
+
+    # What `sluice features` takes, a training takes.
+    def test_sloppy(self):
+        self.put("a", b"\n".join((
+            b'{"id": "1", "imp": [{}], "wseat": ["a", "b", "a"]}',
+            b'{"ts": "2026-11-22T12:32:52Z", "Request": "{\\"id\\": 2, \\"imp\\": []}", "partners": "a", "bidders": "a"}',
+            b'{"ts": "1795350772", "request": {"id": "3"}, "partners": ["a", 7, "", null, {}, true]}',
+            b'{"filter": {"bidId": "4", "advertiserId": "c", "dayOfWeek": 7}, "bidders": []}',
+        )))
+        log, said = self.log("--filter", "kit")
+        self.assertEqual((list(log), said), ([
+            {"ts": 0, "request": {"id": "1", "imp": [{}], "wseat": ["a", "b", "a"]}, "partners": ["a", "b"], "bidders": None},
+            {"ts": 1795350772000, "request": {"id": 2, "imp": []}, "partners": ["a"], "bidders": ["a"]},
+            {"ts": 1795350772000, "request": {"id": "3"}, "partners": ["a", "7"], "bidders": None},
+            {"ts": 0, "request": None, "partners": ["c"], "bidders": [], "filter": {"bidId": "4", "advertiserId": "c", "dayOfWeek": 7}},
+        ], ""))
+        with self.assertRaises(SystemExit) as ended:
+            self.log()
+        self.assertIn("1 lines are calls of filter: say with --filter", str(ended.exception))
 
     def test_vocabularies(self):
-        site = b'{"ts": 1, "request": %s, "partners": ["a", 7, "", null, {}, true]}\n'
-        self.put("a", b"".join(site % request for request in (
+        line = b'{"ts": 1795350772846, "request": %s, "partners": ["a", 7, "", null, {}, true]}\n'
+        self.put("a", b"".join(line % request for request in (
             b'{"imp": {"banner": {}}, "site": [{"cat": "IAB1"}], "device": [{"devicetype": 4, "geo": {"country": "DEU"}}]}',
-            b'{"imp": [7, {"video": {}}], "site": {"cat": [null, "IAB1"]}, "device": {"devicetype": "4", "geo": [{"country": "DEU"}]}}',
+            b'{"imp": [{"video": {}}], "site": {"cat": [null, "IAB1"]}, "device": {"devicetype": "4", "geo": [{"country": "DEU"}]}}',
             b'{"imp": [], "site": 7, "app": {"cat": ["IAB2"]}, "device": {"devicetype": {}, "geo": "DEU"}}',
             b'{"imp": "x", "site": [], "app": {"cat": {}}, "device": [3]}',
         )))
-        with contextlib.redirect_stderr(io.StringIO()):
-            log = train.Log.read(str(self.folder), self.out)
-        found = train.learn_vocabularies(log, 1)
+        log, _ = self.log(values=train.looked_up())
+        found = train.vocabularies_of(log, 1)
         want = {"imp.format": ["banner", "video"], "site.cat": ["IAB1", "IAB2"], "device.geo.country": ["DEU"], "device.devicetype": ["4"], "partner": ["7", "a"]}
         self.assertEqual({name: found[name] for name in want}, want)
+        with self.assertRaises(SystemExit) as ended:
+            train.vocabularies_of(log, 2)
+        self.assertIn("source imp.format: no value is seen 2 times", str(ended.exception))
 
-    def test_golden(self):
-        self.put("a", b"\n".join(lines(*range(9))))
-        self.read()
-        log = train.Log(self.out, 9)
-        picked = [(auction["request"]["id"], row) for auction, row in train.first_rows(log, [1, 1, 3, 3, 4, 7, 7], 4)]
-        self.assertEqual(picked, [("1", 0), ("3", 3), ("4", 4), ("7", 6)])
-        self.assertEqual(list(train.first_rows(log, [], 4)), [])
-        for ts in (1795350772, 1795350772000, 1795350772000000, 1795350772000000000):
-            self.assertEqual(train.milliseconds(ts), 1795350772000)
-        self.assertEqual(train.milliseconds(0), 0)
+    # What Python cannot read or write is in no manifest.
+    def test_auctions_for_the_manifest(self):
+        hard = (b'{"id": "2", "n": 1e400}', b'{"id": "3", "user": {"id": "\\ud800"}}')
+        self.put("a", b"\n".join([*lines(1), *(AUCTION.replace(b'{"id": "%d"}', request) for request in hard), *lines(5)]))
+        log, said = self.log()
+        self.assertEqual((log.auctions, said), (4, ""))
+        self.assertEqual([auction["request"]["id"] for auction in log], ["1", "5"])
 
     def test_nothing(self):
         self.put("_SUCCESS", b"")
