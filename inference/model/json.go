@@ -12,62 +12,20 @@ import (
 	"strings"
 )
 
-// document is what a model says, as JSON and UBJSON hold it, but for its trees.
-type document struct {
-	Learner struct {
-		Names   []string
-		Early   early
-		Booster struct {
-			Name   string
-			Model  treesParam
-			Weight []float32
-			Inner  treesParam // of dart
-		}
-		Param     learnerParam
-		Objective string
-	}
-	Version []int32
-}
-
-// treesParam is what stands beside the trees.
-type treesParam struct {
-	Parallel string
-	Weight   []float32
-}
-
-// learnerParam holds numbers as strings, as XGBoost writes them.
-type learnerParam struct{ BaseScore, Classes, Features, Targets string }
-
-// snapshotDocument is how a pickled Booster holds its model from 1.5 on.
-type snapshotDocument struct {
-	document
-	Model document
-}
-
-// whole returns the document that was filled in.
-func (d *snapshotDocument) whole() *document {
-	if d.Learner.Booster.Name == "" {
-		return &d.Model
-	}
-	return &d.document
-}
-
 // readJSON reads a model in JSON. Each tree is handed on as soon as it is read,
 // so that only one is held in that shape.
 func readJSON(c *cursor, trees *builder) (header, error) {
 	plain := &plainJSON{cursor: c}
 	j := jsonReader{cursor: c, plain: plain, in: json.NewDecoder(plain), trees: trees}
 	var d snapshotDocument
-	read := j.document(&d.document)
-	read["Config"], read["Model"] = j.skip, j.object("Model", j.document(&d.Model))
-	err := j.fields("", read)
+	err := j.fields("", d.keys(), false)
 	if err == nil {
 		err = j.end()
 	}
 	var refusal Refusal
 	switch {
 	case err == nil:
-		return d.whole().header("xgboost-json", j.unknown)
+		return d.whole().header("xgboost-json", string(j.unknown))
 	case c.err != nil:
 		return header{}, c.err
 	case errors.As(err, &refusal):
@@ -84,73 +42,29 @@ type jsonReader struct {
 	plain   io.Reader
 	in      *json.Decoder
 	trees   *builder
-	unknown string // the first key that is not known, where keys matter
+	unknown unknownKey
 }
 
-// fields are what reads the values of an object's keys.
-type fields map[string]func() error
-
-func (j *jsonReader) document(d *document) fields {
-	l := &d.Learner
-	return fields{
-		"learner": j.object("learner", fields{
-			"feature_names": func() error { return j.names(&l.Names) },
-			"feature_types": j.skip,
-			"attributes":    j.object(anyKey, fields{"best_iteration": j.to(&l.Early.BestIteration), "best_ntree_limit": j.to(&l.Early.BestTrees)}),
-			"gradient_booster": j.object("gradient_booster", fields{
-				"name":        j.to(&l.Booster.Name),
-				"model":       j.object("model", j.model(&l.Booster.Model)),
-				"gbtree":      j.object("gbtree", fields{"name": j.skip, "model": j.object("model", j.model(&l.Booster.Inner))}),
-				"weight_drop": j.to(&l.Booster.Weight),
-			}),
-			"learner_model_param": j.object("learner_model_param", fields{
-				"base_score": j.to(&l.Param.BaseScore), "num_class": j.to(&l.Param.Classes), "boost_from_average": j.skip,
-				"num_feature": j.to(&l.Param.Features), "num_target": j.to(&l.Param.Targets),
-			}),
-			"objective": j.object(anyKey, fields{"name": j.to(&l.Objective)}),
-		}),
-		"version": j.to(&d.Version),
+// value reads the value of a key to where it goes.
+func (j *jsonReader) value(key string, to any) error {
+	switch to := to.(type) {
+	case nil:
+		return j.in.Decode(new(skipped))
+	case keys:
+		return j.fields(key, to, false)
+	case anyKeys:
+		return j.fields(key, keys(to), true)
+	case treeList:
+		return j.list()
+	case *[]string:
+		return j.names(to)
 	}
-}
-
-func (j *jsonReader) model(p *treesParam) fields {
-	return fields{
-		"trees": j.list, "weight_drop": j.to(&p.Weight), "tree_info": j.skip, "iteration_indptr": j.skip, "cats": j.skip,
-		"gbtree_model_param": j.object("gbtree_model_param", fields{
-			"num_parallel_tree": j.to(&p.Parallel), "num_trees": j.skip, "size_leaf_vector": j.skip,
-		}),
-	}
-}
-
-func (j *jsonReader) tree(t *tree) fields {
-	return fields{
-		"left_children": j.to(&t.Left), "right_children": j.to(&t.Right), "split_indices": j.to(&t.Feature),
-		"split_conditions": j.to(&t.Value), "default_left": j.to(&t.DefaultLeft), "split_type": j.to(&t.Kind),
-		"categories": j.to(&t.Categories), "categories_nodes": j.to(&t.OfNode),
-		"categories_segments": j.to(&t.From), "categories_sizes": j.to(&t.Count),
-		"tree_param": j.object("tree_param", fields{
-			"size_leaf_vector": j.to(&t.Param.LeafVector), "num_deleted": j.skip, "num_feature": j.skip, "num_nodes": j.skip,
-		}),
-		"id": j.skip, "parents": j.skip, "base_weights": j.skip, "loss_changes": j.skip, "sum_hessian": j.skip, "leaf_child_counts": j.skip,
-	}
-}
-
-func (j *jsonReader) to(v any) func() error { return func() error { return j.in.Decode(v) } }
-
-func (j *jsonReader) skip() error { return j.in.Decode(new(skipped)) }
-
-// anyKey stands in the place of an object's name where people, or objectives,
-// put what keys they like.
-const anyKey = "*"
-
-func (j *jsonReader) object(name string, known fields) func() error {
-	return func() error { return j.fields(name, known) }
+	return j.in.Decode(to)
 }
 
 // fields reads an object; null leaves everything as it is. Keys are matched as
-// encoding/json does, whatever the case of their letters. One that is not known
-// is passed over and noted.
-func (j *jsonReader) fields(object string, known fields) error {
+// encoding/json does, whatever the case of their letters.
+func (j *jsonReader) fields(object string, known keys, others bool) error {
 	start, err := j.in.Token()
 	if err != nil || start == nil {
 		return err
@@ -164,13 +78,11 @@ func (j *jsonReader) fields(object string, known fields) error {
 			return err
 		}
 		name, _ := key.(string)
-		read := known.of(name)
-		if read == nil {
-			if read = j.skip; object != anyKey && j.unknown == "" {
-				j.unknown = strings.TrimPrefix(object+"."+name, ".")
-			}
+		to, ok := known.of(name)
+		if !ok && !others {
+			j.unknown.note(object, name)
 		}
-		if err := read(); err != nil {
+		if err := j.value(name, to); err != nil {
 			return err
 		}
 	}
@@ -178,17 +90,17 @@ func (j *jsonReader) fields(object string, known fields) error {
 	return err
 }
 
-// of returns what reads the value of a key, or nil.
-func (f fields) of(key string) func() error {
-	if read, exact := f[key]; exact {
-		return read
+// of returns where the value of a key goes.
+func (k keys) of(key string) (to any, known bool) {
+	if to, exact := k[key]; exact {
+		return to, true
 	}
-	for one, read := range f {
+	for one, to := range k {
 		if strings.EqualFold(one, key) {
-			return read
+			return to, true
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // skipped is a value that nobody needs.
@@ -232,7 +144,7 @@ func (j *jsonReader) list() error {
 	err := j.items(func() error {
 		j.begin()
 		var t tree
-		if err := j.fields("trees", j.tree(&t)); err != nil {
+		if err := j.fields("trees", t.keys(), false); err != nil {
 			return fmt.Errorf("tree %d: %w", len(j.trees.roots), err)
 		}
 		return j.trees.add(&t)
@@ -321,47 +233,6 @@ func (p *plainJSON) plain(b []byte) int {
 		}
 	}
 	return len(b)
-}
-
-// header turns the strings of the document into numbers.
-func (d *document) header(format, unknown string) (header, error) {
-	l := &d.Learner
-	if l.Booster.Name == "" || l.Objective == "" || l.Param.Features == "" {
-		return header{}, refuse(Format, "the document has no learner with booster, objective and parameters; save an XGBoost model")
-	}
-	h := header{
-		format: format, objective: l.Objective, booster: l.Booster.Name, names: l.Names,
-		early: l.Early, weights: weights{l.Booster.Weight, append(l.Booster.Model.Weight, l.Booster.Inner.Weight...)}, unknown: unknown,
-	}
-	for _, count := range []string{l.Booster.Model.Parallel, l.Booster.Inner.Parallel} {
-		n, _ := strconv.ParseInt(count, 10, 32) // 0 is as good as none
-		h.parallel = max(h.parallel, n)
-	}
-	if len(d.Version) >= 2 {
-		h.major, h.minor = int(d.Version[0]), int(d.Version[1])
-	}
-	var err error
-	if h.features, err = strconv.ParseInt(l.Param.Features, 10, 64); err != nil {
-		return header{}, refuse(Format, "num_feature is %.40q; save the model again", l.Param.Features)
-	}
-	for _, count := range []string{l.Param.Classes, l.Param.Targets} {
-		n, err := strconv.ParseInt(count, 10, 64)
-		if count != "" && err != nil {
-			return header{}, refuse(Format, "num_class or num_target is %.40q; save the model again", count)
-		}
-		h.outputs = max(h.outputs, n)
-	}
-	if err := h.supported(); err != nil {
-		return header{}, err
-	}
-	// From 3.1 on it is a list in a string: "[5E-1]".
-	text := strings.TrimSuffix(strings.TrimPrefix(l.Param.BaseScore, "["), "]")
-	base, err := strconv.ParseFloat(text, 32)
-	if err != nil {
-		return header{}, refuse(Format, "base_score is %.40q, not one number; save the model again", l.Param.BaseScore)
-	}
-	h.base = float32(base)
-	return h, nil
 }
 
 // flags are written as true and false up to 1.5, then as 1 and 0.

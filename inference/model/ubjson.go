@@ -2,130 +2,69 @@ package model
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
-	"strings"
 )
 
 // readUBJSON reads a model in Universal Binary JSON (draft 12), which is JSON
 // with types and lengths in front, all big-endian.
 func readUBJSON(c *cursor, trees *builder) (header, error) {
-	u := ubjson{cursor: c}
+	u := ubjson{cursor: c, trees: trees}
 	var d snapshotDocument
-	u.value(func(key string) {
-		switch key {
-		case "Model":
-			u.value(func(key string) { u.document(&d.Model, key, trees) })
-		case "Config":
-			u.value(nil)
-		default:
-			u.document(&d.document, key, trees)
-		}
-	})
+	u.fields(u.kind(), "", d.keys(), false)
 	if rest := u.left(); u.err == nil && rest > 0 {
 		return header{}, refuse(Format, "%d bytes follow the model; save it again", rest)
 	}
 	if u.err != nil {
 		return header{}, u.err
 	}
-	return d.whole().header("xgboost-ubjson", u.unknown)
+	return d.whole().header("xgboost-ubjson", string(u.unknown))
 }
 
-// document reads the value of one key on the outermost level.
-func (u *ubjson) document(d *document, key string, trees *builder) {
-	switch key {
-	case "learner":
-		u.value(func(key string) { u.learner(d, key, trees) })
-	case "version":
-		d.Version = u.ints()
-	default:
-		u.note("", key)
-	}
-}
-
-func (u *ubjson) learner(d *document, key string, trees *builder) {
-	l := &d.Learner
-	switch key {
-	case "feature_names":
-		u.each(func(kind byte) {
-			if l.Names = append(l.Names, u.text(kind)); len(l.Names) > MaxFeatures {
-				u.cursor.fail(manyNames())
-			}
-		})
-	case "feature_types":
+// known reads the value of a key to where it goes.
+func (u *ubjson) known(key string, to any) {
+	switch to := to.(type) {
+	case nil:
 		u.skipValue()
-	case "attributes":
-		u.fields(anyKey, map[string]func(){"best_iteration": u.toText(&l.Early.BestIteration), "best_ntree_limit": u.toText(&l.Early.BestTrees)})
-	case "gradient_booster":
-		u.fields(key, map[string]func(){
-			"name":  u.toText(&l.Booster.Name),
-			"model": func() { u.trees(&l.Booster.Model, trees) },
-			"gbtree": func() {
-				u.fields("gbtree", map[string]func(){"name": u.skipValue, "model": func() { u.trees(&l.Booster.Inner, trees) }})
-			},
-			"weight_drop": func() { l.Booster.Weight = u.floats() },
-		})
-	case "learner_model_param":
-		u.fields(key, map[string]func(){
-			"base_score": u.toText(&l.Param.BaseScore), "num_class": u.toText(&l.Param.Classes), "boost_from_average": u.skipValue,
-			"num_feature": u.toText(&l.Param.Features), "num_target": u.toText(&l.Param.Targets),
-		})
-	case "objective":
-		u.fields(anyKey, map[string]func(){"name": u.toText(&l.Objective)})
+	case keys:
+		u.fields(u.kind(), key, to, false)
+	case anyKeys:
+		u.fields(u.kind(), key, keys(to), true)
+	case treeList:
+		u.each(u.tree)
+	case *[]string:
+		u.names(to)
+	case *string:
+		*to = u.text(u.kind())
+	case *[]int32:
+		*to = u.ints()
+	case *integers:
+		*to = u.ints()
+	case *[]float32:
+		*to = u.floats()
+	case *numbers:
+		*to = u.floats()
+	case *flags:
+		u.each(func(kind byte) { *to = appendTo(u, *to, u.number(kind) != 0) })
 	default:
-		u.note("learner", key)
+		panic(fmt.Sprintf("model: nobody reads a %T", to))
 	}
 }
 
-func (u *ubjson) trees(t *treesParam, to *builder) {
-	u.fields("model", map[string]func(){
-		"trees":       func() { u.each(func(kind byte) { u.tree(kind, to) }) },
-		"weight_drop": func() { t.Weight = u.floats() },
-		"tree_info":   u.skipValue, "iteration_indptr": u.skipValue, "cats": u.skipValue,
-		"gbtree_model_param": func() {
-			u.fields("gbtree_model_param", map[string]func(){
-				"num_parallel_tree": u.toText(&t.Parallel), "num_trees": u.skipValue, "size_leaf_vector": u.skipValue,
-			})
-		},
-	})
-}
-
-func (u *ubjson) tree(kind byte, trees *builder) {
-	u.begin()
-	var t tree
-	u.object(kind, func(key string) {
-		switch key {
-		case "left_children":
-			t.Left = u.ints()
-		case "right_children":
-			t.Right = u.ints()
-		case "split_indices":
-			t.Feature = u.ints()
-		case "split_conditions":
-			t.Value = u.floats()
-		case "default_left":
-			u.each(func(kind byte) { t.DefaultLeft = appendTo(u, t.DefaultLeft, u.number(kind) != 0) })
-		case "split_type":
-			t.Kind = u.ints()
-		case "categories":
-			t.Categories = u.ints()
-		case "categories_nodes":
-			t.OfNode = u.ints()
-		case "categories_segments":
-			t.From = u.ints()
-		case "categories_sizes":
-			t.Count = u.ints()
-		case "tree_param":
-			u.fields(key, map[string]func(){
-				"size_leaf_vector": u.toText(&t.Param.LeafVector), "num_deleted": u.skipValue, "num_feature": u.skipValue, "num_nodes": u.skipValue,
-			})
-		case "id", "parents", "base_weights", "loss_changes", "sum_hessian", "leaf_child_counts":
-			u.skipValue()
-		default:
-			u.note("trees", key)
+func (u *ubjson) names(to *[]string) {
+	u.each(func(kind byte) {
+		if *to = append(*to, u.text(kind)); len(*to) > MaxFeatures {
+			u.cursor.fail(manyNames())
 		}
 	})
+}
+
+func (u *ubjson) tree(kind byte) {
+	u.begin()
+	var t tree
+	u.fields(kind, "trees", t.keys(), false)
 	if u.err == nil {
-		u.err = trees.add(&t)
+		u.err = u.trees.add(&t)
 	}
 	u.begin()
 }
@@ -136,7 +75,8 @@ type ubjson struct {
 	*cursor
 	depth    int
 	expected uint64 // items that the list being read claims to have
-	unknown  string // the first key that is not known, where keys matter
+	trees    *builder
+	unknown  unknownKey
 }
 
 const maxNesting = 64
@@ -244,31 +184,16 @@ func (u *ubjson) ints() []int32 {
 	return list
 }
 
-// toText reads a text to where it belongs.
-func (u *ubjson) toText(v *string) func() { return func() { *v = u.text(u.kind()) } }
-
 func (u *ubjson) skipValue() { u.value(nil) }
 
-// note passes over the value of a key that is not known.
-func (u *ubjson) note(object, key string) {
-	if u.unknown == "" {
-		u.unknown = strings.TrimPrefix(object+"."+key, ".")
-	}
-	u.skipValue()
-}
-
-// fields reads an object by its keys.
-func (u *ubjson) fields(object string, known map[string]func()) {
-	u.value(func(key string) {
-		read, ok := known[key]
-		switch {
-		case ok:
-			read()
-		case object == anyKey:
-			u.skipValue()
-		default:
-			u.note(object, key)
+// fields reads an object by its keys, after its marker.
+func (u *ubjson) fields(kind byte, object string, known keys, others bool) {
+	u.object(kind, func(key string) {
+		to, ok := known[key]
+		if !ok && !others {
+			u.unknown.note(object, key)
 		}
+		u.known(key, to)
 	})
 }
 
