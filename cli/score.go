@@ -96,7 +96,7 @@ func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32
 			return buffered.Flush()
 		}
 		if errors.Is(err, csv.ErrFieldCount) && len(cells) == 1 && cells[0] == "" {
-			err = fmt.Errorf("row %d is empty, and no row is passed over in silence; write one of which nothing is known as %q", number, strings.Repeat(",", m.NumFeature()-1))
+			err = fmt.Errorf("row %d is empty, and no row is passed over in silence; write one of which nothing is known as %s", number, nothingKnown(m.NumFeature()))
 		} else if errors.Is(err, csv.ErrFieldCount) {
 			err = fmt.Errorf("row %d has %d cells, the model reads %d features", number, len(cells), m.NumFeature())
 		}
@@ -111,27 +111,42 @@ func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32
 	}
 }
 
+// nothingKnown spells a row of empty cells.
+func nothingKnown(features int) string {
+	const most = 40
+	if features > most {
+		return fmt.Sprintf("%d commas", features-1)
+	}
+	return strconv.Quote(strings.Repeat(",", features-1))
+}
+
 // everyLine passes CSV on with quotes in place of nothing in empty lines, which
 // a csv.Reader would pass over: to a model of one feature they are rows.
 type everyLine struct {
 	in     *bufio.Reader
-	begins bool // a line begins
+	begins bool   // a line begins
+	due    string // to be passed on before anything else
 }
 
 // Read implements io.Reader.
 func (e *everyLine) Read(p []byte) (int, error) {
-	const grown = 3 // bytes that one can become
-	n := 0
-	for n+grown <= len(p) {
+	n := copy(p, e.due)
+	e.due = e.due[n:]
+	for n < len(p) {
 		c, err := e.in.ReadByte()
 		if err != nil {
 			return n, err
 		}
 		if e.begins && (c == '\n' || c == '\r') {
-			n += copy(p[n:], `""`)
+			e.due = `""` + string(c)
+			e.begins = c == '\n'
+			more := copy(p[n:], e.due)
+			n, e.due = n+more, e.due[more:]
+		} else {
+			p[n], e.begins = c, c == '\n'
+			n++
 		}
-		p[n], e.begins = c, c == '\n'
-		if n++; e.in.Buffered() == 0 {
+		if e.in.Buffered() == 0 {
 			break
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
@@ -152,6 +153,19 @@ func TestScoreRows(t *testing.T) {
 	}
 }
 
+// A row of many columns that is empty is told of in few words.
+func TestScoreRowsOfManyColumns(t *testing.T) {
+	m, err := readModel("../inference/model/testdata/v3.4.1-hashed.ubj")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err = scoreRows(&out, strings.NewReader(strings.Repeat(",", 199_999)+"\n\n"), m, m.Score)
+	if err == nil || strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(err.Error(), "write one of which nothing is known as 199999 commas") {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
 func TestInspect(t *testing.T) {
 	const fixtures = "../inference/model/testdata/"
 	for _, tt := range []struct{ file, says string }{
@@ -167,6 +181,8 @@ func TestInspect(t *testing.T) {
 		{fixtures + "vlightgbm4.6.0-cats.txt", "note       Nothing outside has confirmed its scores"},
 		{fixtures + "v3.2.0-farmissing.pkl", "note       It takes -999 for missing, as training did.\n"},
 		{fixtures + "vlightgbm3.3.5-classifier.pkl", "format     lightgbm-pickle\n"},
+		{fixtures + "v3.4.1-hashed.ubj", "features   200000\n"},
+		{fixtures + "v3.4.1-hashed.ubj", "note       It reads 200000 columns, and a contract has at most 512 features, so that no task serves it.\n"},
 		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
 		{"nowhere", "no such file"},
 	} {
@@ -186,5 +202,26 @@ func TestInspect(t *testing.T) {
 	}
 	if _, err := run(t, "score"); err == nil || !strings.Contains(err.Error(), "--model") {
 		t.Errorf("without a model: %v", err)
+	}
+}
+
+// Empty lines are quotes, however small the pieces in which they are read.
+func TestEveryLine(t *testing.T) {
+	const in, want = "a\n\n\r\nb\r\n\n", "a\n\"\"\n\"\"\r\nb\r\n\"\"\n"
+	for size := 1; size < 9; size++ {
+		e := &everyLine{in: bufio.NewReader(strings.NewReader(in)), begins: true}
+		var got []byte
+		for p := make([]byte, size); ; {
+			n, err := e.Read(p)
+			if got = append(got, p[:n]...); err != nil {
+				break
+			}
+			if n == 0 {
+				t.Fatalf("nothing was read, %d bytes at a time", size)
+			}
+		}
+		if string(got) != want {
+			t.Errorf("%d bytes at a time: %q", size, got)
+		}
 	}
 }

@@ -79,10 +79,13 @@ func (c *cursor) begin() { c.piece = 0 }
 // spend counts n bytes of the piece.
 func (c *cursor) spend(n int64) bool {
 	if c.piece += n; c.bounds.Piece > 0 && c.piece > c.bounds.Piece {
-		c.fail(refuse(TooLarge, "a single tree of the model, or something else in it, has more than %d bytes; train with max_depth or max_leaves", c.bounds.Piece))
+		c.fail(refuse(TooLarge, "a single tree of the model, its names of features, or something else in it has more than %d bytes; train with max_depth or max_leaves, on fewer features or without their names", c.bounds.Piece))
 	}
 	return c.err == nil
 }
+
+// nameBytes is what the name of a feature takes in memory beside its own bytes.
+const nameBytes = 16
 
 // claim takes n bytes off what is left; fewer are a torn file.
 func (c *cursor) claim(n uint64) bool {

@@ -15,6 +15,10 @@ const (
 	Lanes Evaluator = "lanes" // the same for many partners at once, in the processor's wide registers
 )
 
+// mostColumns is how many columns a model may read that is not walked: the other
+// evaluators keep something for each, whether a tree asks it or not.
+const mostColumns = 1 << 16
+
 // Dependence says what decides a feature.
 type Dependence uint8
 
@@ -88,7 +92,7 @@ func (m *Model) Prepare(a Auctions) *Scorer { return m.PrepareFor(HasVectors(), 
 // must have those that are used.
 func (m *Model) PrepareFor(v Vectors, a Auctions) *Scorer {
 	e, parts := m.Evaluator(), m.parts(a)
-	lanes := m.members == nil && a.Partners > 0 && len(m.forest.roots) >= fewestTrees && takenByLanes(&m.forest, m.features, parts)
+	lanes := m.members == nil && m.features <= mostColumns && a.Partners > 0 && len(m.forest.roots) >= fewestTrees && takenByLanes(&m.forest, m.features, parts)
 	if lanes && v != NoVectors {
 		e = Lanes
 	}
@@ -137,6 +141,8 @@ func (m *Model) Evaluator() Evaluator {
 			slowest = slower(slowest, member.Evaluator())
 		}
 		return slowest
+	case m.features > mostColumns:
+		return Walk
 	case takenByMasks(&m.forest, m.features):
 		return Masks
 	case takenByFlat(&m.forest, m.features):

@@ -132,11 +132,12 @@ func (j *jsonReader) names(to *[]string) error {
 	*to = nil
 	return j.items(func() error {
 		var name string
-		err := j.in.Decode(&name)
-		if *to = append(*to, name); len(*to) > MaxFeatures {
-			return manyNames()
+		if err := j.in.Decode(&name); err != nil {
+			return err
 		}
-		return err
+		*to = append(*to, name)
+		j.spend(nameBytes)
+		return j.err
 	}, nil)
 }
 

@@ -362,14 +362,14 @@ func (l *lightgbm) model(trees *builder, best int64) (*Model, error) {
 		return nil, refuse(TooLarge, "max_feature_idx is %.20q, 0 to %d are allowed; hash what it reads into fewer columns, or leave rare ones out", l.facts["max_feature_idx"], MaxFeatures-1)
 	}
 	m := &Model{
-		format: "lightgbm-text", version: l.facts["version"], features: highest + 1, names: strings.Fields(l.facts["feature_names"]),
+		format: "lightgbm-text", version: l.facts["version"], features: highest + 1,
 		trained: len(trees.roots), rough: l.rough, slope: 1, divisor: 1,
 	}
 	if trees.features > m.features {
 		return nil, refuse(Format, "a tree reads feature %d, but the model says it has %d; save it again", trees.features-1, m.features)
 	}
-	if len(m.names) != m.features {
-		return nil, refuse(Format, "the model names %d features and reads %d; save it again", len(m.names), m.features)
+	if err := l.names(m); err != nil {
+		return nil, err
 	}
 	if m.trained == 0 {
 		return nil, refuse(Format, "the model has no trees; train it longer")
@@ -384,9 +384,24 @@ func (l *lightgbm) model(trees *builder, best int64) (*Model, error) {
 	if l.average {
 		m.divisor = float64(len(trees.roots))
 	}
-	m.names = given(m.names, "Column_")
 	m.forest = trees.forest()
 	return m, m.lightgbmObjective(l.facts["objective"])
+}
+
+// names keeps the names of the features, but for those that LightGBM gave.
+func (l *lightgbm) names(m *Model) error {
+	named, own := 0, false
+	for name := range strings.FieldsSeq(l.facts["feature_names"]) {
+		own = own || name != "Column_"+strconv.Itoa(named)
+		named++
+	}
+	if named != m.features {
+		return refuse(Format, "the model names %d features and reads %d; save it again", named, m.features)
+	}
+	if l.begin(); own && l.spend(int64(len(l.facts["feature_names"])+nameBytes*named)) {
+		m.names = strings.Fields(l.facts["feature_names"])
+	}
+	return l.err
 }
 
 // lightgbmObjective reads an objective and what follows it, such as

@@ -34,7 +34,7 @@ const (
 	MaxTrees    = 10_000
 	MaxLeaves   = 4_096 // of one tree
 	MaxDepth    = 256
-	MaxFeatures = 65_536
+	MaxFeatures = 1 << 24 // as many buckets as anybody hashes into
 )
 
 // Model is a trained ensemble of trees. It never changes, so that any number

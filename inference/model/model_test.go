@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -47,6 +48,78 @@ func TestScoresAsTheBest(t *testing.T) {
 		}
 		compareForest(t, all, readBy(t, file, Reading{Rules: FirstRules, Trees: All}))
 	})
+}
+
+// A model of 200,000 columns, one for each bucket of a hash, gives the same bits,
+// and takes the memory of the trees that ask a few of them.
+func TestScoresHashedColumns(t *testing.T) {
+	const columns = 200_000
+	forEachAnswered(t, ".cells", 2, func(t *testing.T, file string, answers []answer) {
+		m, err := Parse(read(t, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.NumFeature() != columns || m.MemoryBytes() > 30<<10 {
+			t.Errorf("%d columns, %d bytes", m.NumFeature(), m.MemoryBytes())
+		}
+		compare(t, m, answers)
+		s, out := m.Prepare(Auctions{}), make([]float32, 1)
+		if s.Evaluator() != Walk || m.Evaluator() != Walk {
+			t.Errorf("prepared for %s, said to be %s", s.Evaluator(), m.Evaluator())
+		}
+		var scratch Scratch
+		for i, a := range answers {
+			s.Begin(&scratch, a.row)
+			s.Margins(&scratch, Batch{Keys: []uint32{Stranger}, Rows: a.row, Out: out})
+			if math.Float32bits(out[0]) != math.Float32bits(a.margin) {
+				t.Errorf("row %d: prepared margin %v, want %v", i, out[0], a.margin)
+			}
+		}
+	})
+}
+
+// So does one of LightGBM, with names of its own or without.
+func TestReadsWideLightGBM(t *testing.T) {
+	const columns = 200_000
+	good := string(read(t, "testdata/vlightgbm4.6.0-stump.txt"))
+	small, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make([]string, columns)
+	for _, prefix := range []string{"Column_", "token_"} {
+		for i := range list {
+			list[i] = prefix + strconv.Itoa(i)
+		}
+		b := regexp.MustCompile(`(?m)^feature_names=.*$`).ReplaceAllString(good, "feature_names="+strings.Join(list, " "))
+		b = strings.Replace(b, "max_feature_idx="+strconv.Itoa(small.NumFeature()-1), "max_feature_idx="+strconv.Itoa(columns-1), 1)
+		m, err := Parse([]byte(b))
+		if err != nil || m.NumFeature() != columns || (m.FeatureNames() == nil) != (prefix == "Column_") {
+			t.Fatalf("%s: %v", prefix, err)
+		}
+		row := make([]float32, columns)
+		if m.Margin(row) != small.Margin(row[:small.NumFeature()]) || m.Evaluator() != Walk {
+			t.Errorf("%s: margin %v by %s", prefix, m.Margin(row), m.Evaluator())
+		}
+		if _, err := (Bounds{Piece: 4 << 20}).Read(strings.NewReader(b), int64(len(b))); (err == nil) != (prefix == "Column_") {
+			t.Errorf("%s within bounds: %v", prefix, err)
+		}
+		if _, err := Parse([]byte(strings.Replace(b, " "+prefix+"7 ", " ", 1))); err == nil || !strings.Contains(err.Error(), "names 199999 features and reads 200000") {
+			t.Errorf("%s: one name too few: %v", prefix, err)
+		}
+	}
+}
+
+// Names take memory that a few bytes of a file may claim.
+func TestNamesAreBounded(t *testing.T) {
+	good := string(read(t, "testdata/v3.4.1-named.json"))
+	names := regexp.MustCompile(`"feature_names":\[[^]]*\]`)
+	b := names.ReplaceAllString(good, `"feature_names":[`+strings.Repeat(`"",`, 99_999)+`""]`)
+	for piece, want := range map[int64]string{1 << 20: "its names of features, or something else in it has more than 1048576 bytes", 0: "names 100000 features and reads 6"} {
+		if _, err := (Bounds{Piece: piece}).Read(strings.NewReader(b), int64(len(b))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("in %d bytes: %v, want %s", piece, err, want)
+		}
+	}
 }
 
 // forEachAnswered checks every model that has answers in a file of that ending,
@@ -865,7 +938,7 @@ func readAnswers(t *testing.T, path string) []answer {
 		if len(parts) != 3 {
 			t.Fatalf("%s: %q", path, line)
 		}
-		answers = append(answers, answer{floats(t, parts[0]), floats(t, parts[1])[0], floats(t, parts[2])[0]})
+		answers = append(answers, answer{cells(t, parts[0]), floats(t, parts[1])[0], floats(t, parts[2])[0]})
 	}
 	return answers
 }
@@ -938,4 +1011,23 @@ func TestWeighLosesTheSignOfZero(t *testing.T) {
 	if math.Signbit(float64(b.nodes[0].value)) {
 		t.Error("the leaf is -0")
 	}
+}
+
+// cells are those of a row: all of them, or COLUMN:VALUE for those of 200,000
+// that are not missing.
+func cells(t *testing.T, text string) []float32 {
+	t.Helper()
+	if !strings.Contains(text, ":") {
+		return floats(t, text)
+	}
+	row := slices.Repeat([]float32{nan32()}, 200_000)
+	for cell := range strings.SplitSeq(text, ",") {
+		column, value, _ := strings.Cut(cell, ":")
+		at, err := strconv.Atoi(column)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row[at] = floats(t, value)[0]
+	}
+	return row
 }

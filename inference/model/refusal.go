@@ -30,11 +30,6 @@ func refuse(reason Reason, format string, args ...any) error {
 	return Refusal{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
 
-// manyNames is the refusal of a model that names more features than any may have.
-func manyNames() error {
-	return refuse(TooLarge, "the model names more than %d features; train it on fewer", MaxFeatures)
-}
-
 // torn is the refusal of a model whose bytes end at the given offset.
 func torn(at int64) error {
 	return refuse(Torn, "the model ends after %d bytes, in the middle; wait for the whole file, or upload it again", at)

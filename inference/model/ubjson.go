@@ -53,9 +53,8 @@ func (u *ubjson) known(key string, to any) {
 
 func (u *ubjson) names(to *[]string) {
 	u.each(func(kind byte) {
-		if *to = append(*to, u.text(kind)); len(*to) > MaxFeatures {
-			u.cursor.fail(manyNames())
-		}
+		*to = append(*to, u.text(kind))
+		u.spend(nameBytes)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sluicehq/sluice/inference/feature"
 	"github.com/sluicehq/sluice/inference/model"
 )
 
@@ -57,6 +58,9 @@ func Notes(m *model.Model, answers int) (notes []string) {
 		notes = append(notes, fmt.Sprintf("%d of %d trees answer, up to the best iteration that the file names. If training went on after it, the new trees are not used: \"trees\": \"all\" in the manifest uses them.", m.Trees(), m.Trained()))
 	default:
 		notes = append(notes, fmt.Sprintf("All %d trees answer. The file names the first %d as the best, perhaps of an earlier training, and scikit-learn's wrappers stop there: so does \"trees\": \"best\" in the manifest.", m.Trees(), best))
+	}
+	if n := m.NumFeature(); n > feature.MaxFeatures {
+		notes = append(notes, fmt.Sprintf("It reads %d columns, and a contract has at most %d features, so that no task serves it.", n, feature.MaxFeatures))
 	}
 	if n := m.Rough(); n > 0 {
 		notes = append(notes, fmt.Sprintf("%d of its splits compare numbers beyond 16,777,216, which rows hold rounded to float32: where training had them in full, such as times in milliseconds, scores differ. Train on numbers made smaller, or on float32.", n))

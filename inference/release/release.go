@@ -91,6 +91,9 @@ func (a *archive) missingManifest() error {
 // agree checks that manifest and booster speak of the same features.
 func (r *Release) agree() error {
 	contract, names := r.Manifest.Contract.Features, r.Model.FeatureNames()
+	if n := r.Model.NumFeature(); n > feature.MaxFeatures {
+		return refuse(BadContract, "the booster reads %d columns, and a contract has at most %d features: train on the bucket that a text falls into as one number (kind \"hash\") instead of a column for each, or on fewer features", n, feature.MaxFeatures)
+	}
 	if len(contract) != r.Model.NumFeature() || r.Features.Len() != len(contract) {
 		return refuse(BadContract, "the contract has %d features and the booster reads %d; write the contract that it was trained by", len(contract), r.Model.NumFeature())
 	}

@@ -668,3 +668,13 @@ func TestPackedModelsShareABound(t *testing.T) {
 		}
 	}
 }
+
+// A booster of a column for each bucket of a hash is told what a contract is.
+func TestRefusesAWideBooster(t *testing.T) {
+	wide := strings.NewReplacer(`"feature_names":["hour","floor","partner"],`, "", `"num_feature":"3"`, `"num_feature":"200000"`).Replace(string(releasetest.Booster(0)))
+	_, err := release.Open(releasetest.Pack(releasetest.Manifest(0), []byte(wide)))
+	var refusal release.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != release.BadContract || !strings.Contains(refusal.Detail, "reads 200000 columns, and a contract has at most 512 features: train on the bucket") {
+		t.Error(err)
+	}
+}
