@@ -17,12 +17,15 @@ func Ensemble(members []*Model) (*Model, error) {
 	first := members[0]
 	m := &Model{
 		format: first.format, version: first.version, objective: first.objective, link: first.link,
-		features: first.features, names: first.names, members: members,
+		features: first.features, names: first.names, missing: first.missing, members: members,
 	}
 	for i, other := range members {
 		if other.features != first.features || other.objective != first.objective {
 			return nil, refuse(Format, "model %d reads %d features for %s, model 0 reads %d for %s; pack the folds of one training",
 				i, other.features, other.objective, first.features, first.objective)
+		}
+		if other.missing != first.missing {
+			return nil, refuse(Format, "model %d takes %s for missing, model 0 %s; pack the folds of one training", i, other.missing, first.missing)
 		}
 		m.trained += other.trained
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -48,6 +49,28 @@ func TestEnsembleVotes(t *testing.T) {
 		}
 		if got := m.Score(row); got != tt.want {
 			t.Errorf("%d models vote %v, want %v", len(tt.members), got, tt.want)
+		}
+	}
+}
+
+// Folds of one estimator agree on what is missing, and the ensemble says it.
+func TestEnsembleOfWhatIsMissing(t *testing.T) {
+	far, zero := parse(t, "testdata/v3.2.0-farmissing.pkl"), parse(t, "testdata/v3.2.0-zeromissing.pkl")
+	m, err := Ensemble([]*Model{far, far})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, told := m.Missing(); v != -999 || !told {
+		t.Errorf("it takes %v for missing: %v", v, told)
+	}
+	if v, told := m.WithMissing(7).Missing(); v != 7 || !told {
+		t.Errorf("told to, it takes %v for missing: %v", v, told)
+	}
+	plain := *zero
+	plain.missing = missing{}
+	for other, want := range map[*Model]string{zero: "model 1 takes 0 for missing, model 0 -999", &plain: "model 1 takes no number for missing, model 0 -999"} {
+		if _, err := Ensemble([]*Model{far, other}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

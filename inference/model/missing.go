@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -9,6 +10,14 @@ import (
 type missing struct {
 	value float32
 	told  bool
+}
+
+// String is as a person would say it.
+func (m missing) String() string {
+	if !m.told {
+		return "no number"
+	}
+	return fmt.Sprint(m.value)
 }
 
 // WithMissing returns the same model for rows in which a number stands for what

@@ -120,7 +120,7 @@ func (a *archive) boosterOf(m *Manifest) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.missing(booster), nil
+	return m.missing(booster)
 }
 
 // booster reads the model of that name. Where there is none, the folds of a

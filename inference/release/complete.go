@@ -54,12 +54,16 @@ func (l Limits) Complete(artifact, manifest []byte) ([]byte, error) {
 			return artifact, err
 		}
 	}
-	if err := m.fill(m.missing(found.booster), files[PredictionsName], func(by model.Reading) (*model.Model, error) {
+	booster, err := m.missing(found.booster)
+	if err != nil {
+		return artifact, err
+	}
+	if err := m.fill(booster, files[PredictionsName], func(by model.Reading) (*model.Model, error) {
 		other, err := l.lonely(artifact, m.Model, by)
 		if err != nil || other.booster == nil {
 			return nil, err
 		}
-		return m.missing(other.booster), nil
+		return m.missing(other.booster)
 	}); err != nil {
 		return nil, err
 	}

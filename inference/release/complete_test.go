@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/sluicehq/sluice/inference/feature"
 	"github.com/sluicehq/sluice/inference/release"
 	"github.com/sluicehq/sluice/inference/release/releasetest"
 )
@@ -165,6 +168,47 @@ func TestThresholdsOnMargins(t *testing.T) {
 			t.Errorf("%s: %v", objective, err)
 		case want == "" && (err != nil || r.Prove() != nil || r.Threshold("p0") != -3 || r.Threshold("p1") != 7.5 || r.Threshold("p2") != -1):
 			t.Errorf("%s: %v", objective, err)
+		}
+	}
+}
+
+// An estimator says itself what is missing. A contract that says the same is
+// right, and one that says otherwise is refused with both.
+func TestContractAgreesWithTheEstimatorOnWhatIsMissing(t *testing.T) {
+	estimator, err := os.ReadFile("../model/testdata/v3.2.0-farmissing.pkl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := releasetest.Manifest(0)
+	m.Contract.Features = nil
+	for i := range 6 {
+		m.Contract.Features = append(m.Contract.Features, feature.Feature{Name: fmt.Sprint("f", i), Kind: feature.Number, Source: []string{"hour"}})
+	}
+	row := []float32{-999, 2, -1, 0, -999, 0.5}
+	own, err := release.ReadModel(estimator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []*float32{nil, new(float32(-999)), new(float32(0))} {
+		m.Contract.Missing = said
+		archive, err := release.DefaultLimits().Complete(estimator, encoded(t, m))
+		if said != nil && *said == 0 {
+			var refusal release.Refusal
+			if !errors.As(err, &refusal) || refusal.Reason != release.BadContract || !strings.Contains(refusal.Detail, "says that 0 stands for missing, and the estimator was trained with missing=-999; leave \"missing\" out") {
+				t.Errorf("another number: %v", err)
+			}
+			_, err = release.Open(releasetest.Pack(m, estimator))
+			if !errors.As(err, &refusal) || refusal.Reason != release.BadContract {
+				t.Errorf("another number in an archive: %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := release.AdmissionLimits().Open(archive)
+		if err != nil || r.Prove() != nil || r.Model.Margin(row) != own.Margin(row) {
+			t.Errorf("the same number: %v", err)
 		}
 	}
 }

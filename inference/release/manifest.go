@@ -167,12 +167,17 @@ func (m *Manifest) check() error {
 	return m.checkPredicted()
 }
 
-// missing returns the model as the contract says what is missing.
-func (m *Manifest) missing(booster *model.Model) *model.Model {
-	if m.Contract.Missing == nil {
-		return booster
+// missing returns the model as the contract says what is missing, which an
+// estimator says itself.
+func (m *Manifest) missing(booster *model.Model) (*model.Model, error) {
+	said := m.Contract.Missing
+	switch own, told := booster.Missing(); {
+	case said == nil, told && own == *said:
+		return booster, nil
+	case told:
+		return nil, refuse(BadContract, "the contract says that %v stands for missing, and the estimator was trained with missing=%v; leave \"missing\" out of the contract, or let it say %v, too", *said, own, own)
 	}
-	return booster.WithMissing(*m.Contract.Missing)
+	return booster.WithMissing(*said), nil
 }
 
 // checkThresholds holds thresholds to what scores can be.
