@@ -36,7 +36,7 @@ func scoreCommand() *cobra.Command {
 				return err
 			}
 			if !m.IsProven() {
-				fmt.Fprintf(c.ErrOrStderr(), "sluice: XGBoost %s wrote the model, which is newer than any that is proven here (%s): compare a few scores with its own\n", m.Version(), gbdt.NewestProven())
+				fmt.Fprintf(c.ErrOrStderr(), "sluice: the model is newer than what is known here, compare a few scores with its own: %s\n", m.Unproven())
 			}
 			answer := m.Score
 			if raw {

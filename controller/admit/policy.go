@@ -77,7 +77,7 @@ func (p Policy) confirmed(r *release.Release, answers int) error {
 	case answers < p.MinAnswers:
 		return refuse(release.BadGolden, "%d of its golden vectors hold an answer of its library, min_answers is %d; %s", answers, p.MinAnswers, way)
 	case answers == 0 && !r.Model.IsProven():
-		return refuse(release.BadGolden, "XGBoost %s wrote it, of which nothing is proven here, %s is the newest that is; %s", r.Model.Version(), model.NewestProven(), way)
+		return refuse(release.BadGolden, "%s; %s", r.Model.Unproven(), way)
 	}
 	return nil
 }

@@ -4,7 +4,8 @@
     python lightgbm_fixtures.py OUTPUT_FOLDER
 
 writes models as text and, for each of them, rows with LightGBM's own answers,
-like fixtures.py. Run it with lightgbm 3.3.5 and 4.6.0 (numpy<2).
+like fixtures.py. Run it with lightgbm 2.0.12 (which ends at a random
+forest, that it cannot load again), 2.2.3, 3.3.5 and 4.6.0 (numpy<2).
 """
 
 import pathlib

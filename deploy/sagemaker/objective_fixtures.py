@@ -4,7 +4,7 @@
     python objective_fixtures.py OUTPUT_FOLDER
 
 like fixtures.py, with xgboost 0.90, 1.0.2, 1.7.6, 3.2.0 and 3.4.1 and with lightgbm
-2.3.1, 3.3.5, 4.6.0 and 4.7.0.
+2.2.3, 2.3.1, 3.3.5, 4.6.0 and 4.7.0.
 """
 
 import pathlib

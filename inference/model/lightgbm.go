@@ -35,6 +35,7 @@ type lightgbm struct {
 	facts   map[string]string // of the head
 	average bool              // the sum is divided by the number of trees
 	rough   int               // splits beyond what a float32 holds exactly
+	unknown unknownKey
 }
 
 // readLightGBM reads a file of which the first best trees answer, or all where
@@ -127,14 +128,22 @@ func (l *lightgbm) readHead() error {
 		}
 		name, value, _ := strings.Cut(line, "=")
 		switch name {
+		case "tree", "label_index", "feature_infos", "monotone_constraints": // of training
 		case "version", "num_class", "num_tree_per_iteration", "max_feature_idx", "objective", "feature_names", "tree_sizes":
 			l.facts[name] = value
 		case "average_output":
 			l.average = true
+		default:
+			l.unknown.note("", name)
 		}
 	}
 	return refuse(Format, "its head does not end after %d lines; save the model again", most)
 }
+
+// treeKeys are those that LightGBM has written of a tree. Those of linear leaves
+// stand where is_linear does.
+const treeKeys = " num_leaves num_cat split_feature split_gain threshold decision_type left_child right_child leaf_value leaf_weight leaf_count" +
+	" internal_value internal_weight internal_count cat_boundaries cat_threshold is_linear leaf_const num_features leaf_features leaf_coeff shrinkage "
 
 // tree reads a tree after its first line.
 func (l *lightgbm) tree(number int) (*tree, error) {
@@ -147,6 +156,9 @@ func (l *lightgbm) tree(number int) (*tree, error) {
 		name, value, _ := strings.Cut(line, "=")
 		if len(values) < 64 {
 			values[name] = value
+		}
+		if !strings.Contains(treeKeys, " "+name+" ") {
+			l.unknown.note("Tree", name)
 		}
 	}
 	if linear := values["is_linear"]; linear != "" && linear != "0" {
@@ -374,18 +386,39 @@ func (l *lightgbm) model(trees *builder, best int64) (*Model, error) {
 	if m.trained == 0 {
 		return nil, refuse(Format, "the model has no trees; train it longer")
 	}
+	if err := l.understood(m); err != nil {
+		return nil, err
+	}
+	all := l.bounds.Reading.Trees == All
 	if best > 0 && best < int64(m.trained) {
-		all := l.bounds.Reading.Trees == All
-		m.best, m.alike = int(best), readings(func(r Reading) bool { return (r.Trees == All) == all })
-		if !all {
+		if m.best = int(best); !all {
 			trees.keep(m.best)
 		}
+	}
+	if m.best > 0 || l.unknown != "" {
+		m.alike = readings(func(r Reading) bool {
+			return (m.best == 0 || (r.Trees == All) == all) && (l.unknown == "" || r.Rules == FirstRules)
+		})
 	}
 	if l.average {
 		m.divisor = float64(len(trees.roots))
 	}
 	m.forest = trees.forest()
 	return m, m.lightgbmObjective(l.facts["objective"])
+}
+
+// newestText is the newest version of LightGBM's text that is proven. It says
+// what its files hold, and is not the library's own version, which they do not tell.
+const newestText = 4
+
+// understood refuses what would be scored without having been understood, and
+// notes what is newer than what is proven.
+func (l *lightgbm) understood(m *Model) error {
+	version, err := strconv.Atoi(strings.TrimPrefix(m.version, "v"))
+	if m.unproven = err != nil || version > newestText; l.bounds.Reading.rules() == FirstRules || l.unknown == "" {
+		return nil
+	}
+	return refuse(Format, "the model has the key %.120q, which is not known here and may change what its trees say; save it with a LightGBM whose files say version=v%d, or ask for a newer Sluice", string(l.unknown), newestText)
 }
 
 // names keeps the names of the features, but for those that LightGBM gave.
@@ -417,11 +450,11 @@ func (m *Model) lightgbmObjective(text string) error {
 			return refuse(Objective, "the objective is %.60q, whose sigmoid is not known; train with objective=binary", text)
 		}
 		m.slope = slope
-	case "cross_entropy":
+	case "cross_entropy", "xentropy": // which is its name in files of before 2.3
 		m.link = logistic
 	case "poisson", "gamma", "tweedie":
 		m.link = exponential
-	case "cross_entropy_lambda":
+	case "cross_entropy_lambda", "xentlambda":
 		m.link = softplus
 	case "": // a custom objective leaves no word, and its scores are margins
 		m.objective, m.link = "custom", identity

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,46 @@ func TestLightGBMTornEverywhere(t *testing.T) {
 	m, err := Parse(whole[:end+len("end of trees")])
 	if err != nil || m.Format() != "lightgbm-text" || m.Version() != "v4" || m.Objective() != "binary" || m.FeatureNames() != nil {
 		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// What LightGBM has never written may change what its trees say.
+func TestRefusesUnknownKeysOfLightGBM(t *testing.T) {
+	good := string(read(t, "testdata/vlightgbm4.7.0-lambda.txt"))
+	for _, tt := range []struct{ old, new, says string }{
+		{"label_index=", "leaf_offset=3\nlabel_index=", `"leaf_offset"`},
+		{"label_index=", "sum_in_double\nlabel_index=", `"sum_in_double"`},
+		{"shrinkage=", "leaf_scale=2 2\nshrinkage=", `"Tree.leaf_scale"`},
+		{"num_cat=", "num_cats=", `"Tree.num_cats"`},
+	} {
+		b := strings.Replace(good, tt.old, tt.new, 1)
+		if _, err := Parse([]byte(b)); b == good || err == nil || !strings.Contains(err.Error(), "the model has the key "+tt.says) || !strings.Contains(err.Error(), "version=v4") {
+			t.Errorf("%s: %v", tt.says, err)
+		}
+		m, err := Bounds{Reading: Reading{Rules: FirstRules}}.Read(strings.NewReader(b), int64(len(b)))
+		if err != nil || m.IsAlike(Reading{}) || !m.IsAlike(Reading{Rules: FirstRules}) {
+			t.Errorf("%s by the first rules: %v", tt.says, err)
+		}
+	}
+	if m := parse(t, "testdata/vlightgbm4.7.0-lambda.txt"); !m.IsAlike(Reading{}) || !m.IsAlike(Reading{Rules: FirstRules}) {
+		t.Error("the rules differ on a file of which all is known")
+	}
+}
+
+// The file tells the version of its text, not that of its library.
+func TestVersionsOfLightGBM(t *testing.T) {
+	good := string(read(t, "testdata/vlightgbm4.7.0-lambda.txt"))
+	for version, want := range map[string]bool{"v2": true, "v3": true, "v4": true, "v5": false, "v10": false, "next": false, "": false} {
+		m, err := Parse([]byte(strings.Replace(good, "version=v4", "version="+version, 1)))
+		if err != nil || m.IsProven() != want || (m.Unproven() == "") != want || !want && !strings.Contains(m.Unproven(), strconv.Quote(version)+` wrote it, and the newest that is proven here is "v4"`) {
+			t.Errorf("%s: %q, %v", version, m.Unproven(), err)
+		}
+	}
+	old := *parse(t, "testdata/vlightgbm4.7.0-lambda.txt")
+	old.unproven = true
+	team, err := Ensemble([]*Model{parse(t, "testdata/vlightgbm4.7.0-lambda.txt"), &old})
+	if err != nil || team.IsProven() || team.Unproven() == "" {
+		t.Errorf("a fold of a newer version: %q, %v", team.Unproven(), err)
 	}
 }
 

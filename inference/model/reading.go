@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Reading says how a file is taken where it can be taken in more than one way.
@@ -72,6 +73,23 @@ const (
 
 // NewestProven returns that version.
 func NewestProven() string { return fmt.Sprintf("%d.%d", newestMajor, newestMinor) }
+
+// Unproven names what wrote the model, and the newest that is proven, where it is
+// newer; else it returns nothing.
+func (m *Model) Unproven() string {
+	for _, member := range m.members {
+		if what := member.Unproven(); what != "" {
+			return what
+		}
+	}
+	switch {
+	case !m.unproven:
+		return ""
+	case strings.HasPrefix(m.format, "lightgbm"):
+		return fmt.Sprintf("a LightGBM whose files have version %.20q wrote it, and the newest that is proven here is \"v%d\"", m.Version(), newestText)
+	}
+	return fmt.Sprintf("XGBoost %s wrote it, and the newest that is proven here is %s", m.Version(), NewestProven())
+}
 
 // IsProven tells whether the file is of no newer version of its library than
 // the fixtures are.

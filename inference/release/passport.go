@@ -69,7 +69,7 @@ func Notes(m *model.Model, answers int) (notes []string) {
 		notes = append(notes, fmt.Sprintf("It takes %v for missing, as training did.", v))
 	}
 	if !m.IsProven() {
-		notes = append(notes, fmt.Sprintf("XGBoost %s wrote it, which is newer than any that is proven here: %s.", m.Version(), model.NewestProven()))
+		notes = append(notes, "It is newer than what is known here: "+m.Unproven()+".")
 	}
 	return notes
 }
