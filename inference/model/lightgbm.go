@@ -415,7 +415,7 @@ const newestText = 4
 // notes what is newer than what is proven.
 func (l *lightgbm) understood(m *Model) error {
 	version, err := strconv.Atoi(strings.TrimPrefix(m.version, "v"))
-	if m.unproven = err != nil || version > newestText; l.bounds.Reading.rules() == FirstRules || l.unknown == "" {
+	if m.unproven = err != nil || version > newestText; l.bounds.rules() == FirstRules || l.unknown == "" {
 		return nil
 	}
 	return refuse(Format, "the model has the key %.120q, which is not known here and may change what its trees say; save it with a LightGBM whose files say version=v%d, or ask for a newer Sluice", string(l.unknown), newestText)
