@@ -265,7 +265,7 @@ def write_pickled(out):
     for name, params in chosen(named):
         booster = train(params, x, y)
         stem = "v%s-%s" % (xgb.__version__, name)
-        for protocol in {"pickled": (2, 3, 4, 5), "pickledlatin": (2,)}.get(name, (4,)):
+        for protocol in {"pickled": (0, 1, 2, 3, 4, 5) if VERSION in ((1, 7), (3, 4)) else (2, 3, 4, 5), "pickledlatin": (2,)}.get(name, (4,)):
             (out / ("%s.pkl%d" % (stem, protocol))).write_bytes(pickle.dumps(booster, protocol=protocol))
         rows = questions(x, thresholds_of(booster), seed=99)[::2]
         rows = np.clip(rows, -3.4028235e38, 3.4028235e38)
@@ -283,9 +283,6 @@ def write_refused(out):
             booster.save_model(str(out / ("refused-%s-v%s.%s" % (name, xgb.__version__, ending))))
     for path in out.glob("refused-*.deprecated"):
         path.rename(path.with_suffix(".bin"))
-    booster = train(CASES["stump"], x, y)
-    for protocol in (0, 1):
-        (out / ("refused-pickle%d-v%s.pkl" % (protocol, xgb.__version__))).write_bytes(pickle.dumps(booster, protocol=protocol))
 
 
 def chosen(cases):

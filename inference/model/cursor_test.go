@@ -118,6 +118,8 @@ func TestReadStaysWithinBounds(t *testing.T) {
 		{"a long line", "single tree", []byte("tree\nversion=v4\n\nTree=0\nleaf_value=" + strings.Repeat("1 ", 1<<23)), 8 * most},
 		{"a pickle that holds much", "pickle that holds more", []byte("\x80\x04\x8e\x00\x00\x00\x01\x00\x00\x00\x00" + strings.Repeat("1", 1<<24)), most},
 		{"a pickle that holds it in parts", "pickle that holds more", []byte("\x80\x04" + strings.Repeat("C\xff"+strings.Repeat("1", 255)+"0", 1<<16)), 4 * most},
+		{"a text of protocol 0 that is long", "pickle that holds more", []byte("(dp0\nV" + strings.Repeat("1", 1<<24)), 8 * most},
+		{"many numbers of protocol 0", "pickle that holds more", []byte("(dp0\n(l" + strings.Repeat("I1\na", 1<<20)), 8 * most},
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -314,7 +314,7 @@ func TestRefuses(t *testing.T) {
 	for _, file := range files {
 		want := map[string]Reason{
 			"linear": Booster, "classes": Objective,
-			"lightgbmclasses": Objective, "lightgbmlinear": Booster, "pickle0": Pickle, "pickle1": Pickle,
+			"lightgbmclasses": Objective, "lightgbmlinear": Booster,
 		}[strings.Split(filepath.Base(file), "-")[1]]
 		if strings.HasSuffix(file, ".joblib") || strings.HasSuffix(file, ".pkl") {
 			want = Pickle
@@ -919,7 +919,7 @@ func read(t testing.TB, path string) []byte {
 func savedAs(t *testing.T, stem string) []string {
 	t.Helper()
 	var files []string
-	for _, ending := range []string{".bin", ".json", ".ubj", ".pkl2", ".pkl3", ".pkl4", ".pkl5", ".pkl", ".joblib", ".txt"} {
+	for _, ending := range []string{".bin", ".json", ".ubj", ".pkl0", ".pkl1", ".pkl2", ".pkl3", ".pkl4", ".pkl5", ".pkl", ".joblib", ".txt"} {
 		if _, err := os.Stat(stem + ending); err == nil {
 			files = append(files, stem+ending)
 		}

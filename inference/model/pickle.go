@@ -24,10 +24,12 @@ const (
 	maxValues = 1 << 21
 )
 
-// readPickle reads a pickle of protocol 2 to 5.
+// readPickle reads a pickle of any protocol, 0 to 5.
 func readPickle(c *cursor, trees *builder) (header, error) {
 	p := unpickler{cursor: c}
-	p.skip(2) // PROTO and its number
+	if string(p.head(1)) == "\x80" {
+		p.skip(2) // PROTO and its number, from protocol 2 on
+	}
 	p.run()
 	if p.err != nil {
 		return header{}, p.err
@@ -151,7 +153,7 @@ func (p *unpickler) step(op byte) {
 	case 0x85, 0x86, 0x87: // TUPLE1 to TUPLE3
 		p.tuple(p.popN(int(op) - 0x84))
 	default:
-		if !p.remember(op) && !p.scalar(op) && !p.call(op) && p.err == nil {
+		if !p.remember(op) && !p.scalar(op) && !p.call(op) && !p.spelled(op) && p.err == nil {
 			p.refuse("holds instruction %#02x, which no model needs", op)
 		}
 	}
@@ -409,6 +411,11 @@ func (p *unpickler) reduce(function, arguments pickled) {
 			p.push(pickled{kind: pickledBytes, bytes: p.latin1(at(0).bytes)})
 			return
 		}
+	case "copy_reg._reconstructor", "copyreg._reconstructor": // NEWOBJ of protocols 0 and 1
+		if len(given) == 3 && at(0).kind == pickledGlobal && string(at(1).bytes) == "builtins.object" {
+			p.make(at(0), pickled{kind: pickledTuple, list: &[]pickled{}})
+			return
+		}
 	case "numpy.dtype":
 		if letter, size, ok := dtype(at(0)); ok {
 			p.push(pickled{kind: pickledDtype, bytes: letter, n: size})
@@ -556,6 +563,9 @@ func (p *unpickler) tuple(items []pickled) {
 func (p *unpickler) put(number uint64) {
 	if p.err != nil {
 		return
+	}
+	if len(p.memo) == 0 && number == 1 { // with which Python 2 begins
+		p.memo = append(p.memo, pickled{kind: pickledInert})
 	}
 	if len(p.stack) == 0 || number != uint64(len(p.memo)) || len(p.memo) >= maxMemo {
 		p.refuse("numbers its values as Python does not")

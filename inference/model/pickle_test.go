@@ -254,3 +254,44 @@ func TestPickledValuesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Protocols 0 and 1 spell values on lines, which are read as data, too.
+func TestSpelledPickles(t *testing.T) {
+	const begins = "ccopy_reg\n_reconstructor\np0\n(cxgboost.core\nBooster\np1\nc__builtin__\nobject\np2\nNtp3\nRp4\n"
+	for name, tt := range map[string]struct{ in, says string }{
+		"a call":                        {"cos\nsystem\n(S'id'\ntR.", `calls for "os.system"`},
+		"a call in a dict":              {"(dp0\nVmodel\np1\ncos\nsystem\np2\n(Vid\ntR.", `calls for "os.system"`},
+		"an instance":                   {begins + "(dp5\nVhandle\np6\n(ios\nsystem\n", "instruction 0x69"},
+		"an object of another class":    {"ccopy_reg\n_reconstructor\n(csklearn.pipeline\nPipeline\nc__builtin__\nobject\nNtR(dVsteps\nNsb.", "a pickled Pipeline, whose first steps"},
+		"a class of another kind":       {"ccopy_reg\n_reconstructor\n(cxgboost.core\nBooster\nc__builtin__\ndict\nNtR.", "as no model does"},
+		"a text without an end":         {begins + "(dp5\nVhandle", "in the middle"},
+		"a text without quotes":         {begins + "(dp5\nShandle\n", "spells a text"},
+		"half a quote":                  {begins + "(dp5\nS'handle\n", "spells a text"},
+		"an escape that Python has not": {begins + "(dp5\nS'\\q'\n", "spells a text"},
+		"half an escape":                {begins + "(dp5\nV\\u00\n", "spells a text"},
+		"no number":                     {begins + "(dp5\nF1.x\n", "spells a number"},
+		"a value never kept":            {begins + "(dp5\ng77\n", "never kept"},
+		"values out of turn":            {begins + "(dp7\n", "numbers its values"},
+		"a number that is none":         {begins + "(dpx\n", "numbers its values"},
+		"half a dict":                   {begins + "(Vhandle\nd", "adds to something"},
+		"nothing but a dict":            {"(dp0\n.", "a dict without a model"},
+	} {
+		_, err := Parse([]byte(tt.in))
+		if err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want %s", name, err, tt.says)
+		}
+	}
+	whole := read(t, "testdata/v0.82-cpickled.pkl0")
+	for n := len("ccopy_reg\n_reconstructor\n"); n < len(whole); n++ {
+		if got := reason(t, whole[:n]); got != Torn {
+			t.Fatalf("its first %d of %d bytes are refused as %q", n, len(whole), got)
+		}
+	}
+	p := unpickler{cursor: newCursor(strings.NewReader(""), 0, Bounds{})}
+	if got := string(p.unescaped([]byte("a\\u000a\\u20ac\xe9\\U0001f600\\n"))); got != "a\n€é😀\\n" {
+		t.Errorf("unescaped to %q", got)
+	}
+	if got := string(p.unquoted([]byte(`'a\\\n\x00\'"\t\r'`))); got != "a\\\n\x00'\"\t\r" || p.err != nil {
+		t.Errorf("unquoted to %q, %v", got, p.err)
+	}
+}

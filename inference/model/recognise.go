@@ -34,10 +34,8 @@ func recognise(b []byte) (reader, error) {
 			return nil, other.refused()
 		}
 		return readJSON, nil
-	case IsPickle(b) && b[0] == 0x80 && b[1] >= 2:
-		return readPickle, nil
 	case IsPickle(b):
-		return nil, refuse(Pickle, "the model is a Python pickle of a protocol before 2, which is not read; nothing in it was run. Save it with booster.save_model(\"xgboost-model\") instead")
+		return readPickle, nil
 	}
 	return nil, foreign(b).refused()
 }
@@ -87,8 +85,11 @@ func IsPickle(b []byte) bool {
 	if len(b) >= 2 && b[0] == 0x80 { // PROTO, from protocol 2 on
 		return b[1] >= 1 && b[1] <= 5
 	}
-	// Protocols 0 and 1: marks and pushes, then GLOBAL with module and name on
-	// lines of their own.
+	// Protocols 0 and 1: a dict, or marks and pushes, then GLOBAL with module and
+	// name on lines of their own.
+	if bytes.HasPrefix(b, []byte("(dp")) || bytes.HasPrefix(b, []byte("}q\x00")) || bytes.HasPrefix(b, []byte("}q\x01")) {
+		return true
+	}
 	head := b[:min(len(b), 256)]
 	head = bytes.TrimLeft(head, "(]})")
 	if len(head) == 0 || head[0] != 'c' {
