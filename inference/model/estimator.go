@@ -57,11 +57,23 @@ func notTaken(class string) string {
 		strings.HasPrefix(module, "sklearn.feature_"), strings.HasPrefix(module, "category_encoders."), strings.HasPrefix(module, "sklearn.decomposition."):
 		return fmt.Sprintf("the pickle holds a %.80s, which would change rows before a model reads them", name)
 	case strings.HasPrefix(module, "pandas."), strings.HasPrefix(module, "scipy."):
-		return fmt.Sprintf("the pickle holds data of %.80s beside or instead of a model", class)
+		return fmt.Sprintf("the pickle holds data of %s beside or instead of a model", strings.SplitN(class, ".", 2)[0])
+	case manyModels(class):
+		return fmt.Sprintf("the model is a pickled %.80s, which asks several models", name)
 	case strings.HasPrefix(module, "sklearn."), strings.HasPrefix(module, "catboost."), strings.HasPrefix(module, "torch."), strings.HasPrefix(module, "keras."), strings.HasPrefix(module, "tensorflow."):
 		return fmt.Sprintf("the model is a pickled %.80s of %.40s, neither XGBoost's nor LightGBM's", name, strings.SplitN(class, ".", 2)[0])
 	}
 	return fmt.Sprintf("the pickle calls for %.80q, which is no model that is known here", class)
+}
+
+// manyModels tells the classes of scikit-learn whose scores are made of others'.
+func manyModels(class string) bool {
+	switch class[strings.LastIndexByte(class, '.')+1:] {
+	case "VotingClassifier", "VotingRegressor", "StackingClassifier", "StackingRegressor", "BaggingClassifier", "BaggingRegressor",
+		"OneVsRestClassifier", "OneVsOneClassifier", "MultiOutputClassifier", "MultiOutputRegressor", "ClassifierChain", "CVBooster":
+		return true
+	}
+	return false
 }
 
 // instead says what to do about an object of a class that is not taken.
@@ -73,6 +85,8 @@ func instead(class string) string {
 		return "Save the model inside, joblib.dump(calibrated.calibrated_classifiers_[0].estimator, \"model.joblib\"), and choose thresholds by its own scores"
 	case strings.HasPrefix(class, "sklearn.model_selection."):
 		return "Save what it found: joblib.dump(search.best_estimator_, \"model.joblib\")"
+	case manyModels(class):
+		return "Train one model of XGBoost or LightGBM, and save it alone"
 	case strings.HasPrefix(class, "sklearn.ensemble."), strings.HasPrefix(class, "catboost."), strings.HasPrefix(class, "sklearn.tree."), strings.HasPrefix(class, "sklearn.linear_model."):
 		return "Train with XGBoost or LightGBM"
 	}

@@ -21,6 +21,9 @@ const (
 	saveModel     = "save it with save_model of XGBoost or LightGBM"
 )
 
+// tarMark is where a tar says that it is one.
+const tarMark = 257
+
 // formats are told by how files begin.
 func formats() []format {
 	return []format{
@@ -66,6 +69,9 @@ func foreign(b []byte) format {
 		if bytes.HasPrefix(b, []byte(f.magic)) {
 			return f
 		}
+	}
+	if bytes.HasPrefix(b[min(len(b), tarMark):], []byte("ustar")) {
+		return format{name: "a tar archive inside something else than gzip", way: "pack the model once, with tar czf"}
 	}
 	dense := strings.Join(strings.Fields(string(b)), "")
 	for _, f := range documents() {

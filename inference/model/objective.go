@@ -43,7 +43,7 @@ func (l link) margin(score float32) (float32, error) {
 	switch l {
 	case logistic:
 		if !(score > 0 && score < 1) {
-			return 0, refuse(Format, "the base score is %v, which is not between 0 and 1; set base_score when training", score)
+			return 0, refuse(Format, "the base score is %v, which is not between 0 and 1: were all labels of its training alike? Train on both, or set base_score", score)
 		}
 		return logit(score), nil
 	case exponential:

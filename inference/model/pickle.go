@@ -136,7 +136,7 @@ func (p *unpickler) step(op byte) {
 		p.pop()
 	case '}': // EMPTY_DICT
 		p.push(pickled{kind: pickledDict, list: &[]pickled{}})
-	case ']': // EMPTY_LIST
+	case ']', 0x8f: // EMPTY_LIST, EMPTY_SET
 		p.push(pickled{kind: pickledList, list: &[]pickled{}})
 	case ')': // EMPTY_TUPLE
 		p.push(pickled{kind: pickledTuple, list: &[]pickled{}})
@@ -146,9 +146,9 @@ func (p *unpickler) step(op byte) {
 		p.extend(pickledDict, p.popMark())
 	case 'a': // APPEND
 		p.extend(pickledList, p.popN(1))
-	case 'e': // APPENDS
+	case 'e', 0x90: // APPENDS, ADDITEMS
 		p.extend(pickledList, p.popMark())
-	case 't': // TUPLE
+	case 't', 0x91: // TUPLE, FROZENSET
 		p.tuple(p.popMark())
 	case 0x85, 0x86, 0x87: // TUPLE1 to TUPLE3
 		p.tuple(p.popN(int(op) - 0x84))
@@ -427,7 +427,9 @@ func (p *unpickler) reduce(function, arguments pickled) {
 			p.push(of.scalar(at(1).bytes))
 			return
 		}
-	case "numpy.core.multiarray._reconstruct", "numpy.core.numeric._frombuffer", "builtins.set", "builtins.frozenset":
+	case "numpy.core.multiarray._reconstruct", "numpy.core.numeric._frombuffer", "builtins.set", "builtins.frozenset",
+		"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta", "datetime.timezone",
+		"decimal.Decimal", "pathlib.PosixPath", "pathlib._local.PosixPath":
 		p.push(pickled{kind: pickledInert})
 		return
 	case "collections.OrderedDict", "collections.defaultdict", "builtins.dict":

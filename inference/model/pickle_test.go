@@ -255,6 +255,37 @@ func TestPickledValuesAreBounded(t *testing.T) {
 	}
 }
 
+// A dict may hold notes of many kinds beside its model.
+func TestNotesBesideAModel(t *testing.T) {
+	handle := read(t, "testdata/v3.4.1-stump.ubj")
+	size := binary.LittleEndian.AppendUint32(nil, uint32(len(handle)))
+	booster := "\x8c\x05model\x8c\x0cxgboost.core\x8c\x07Booster\x93)\x81}\x8c\x06handleB" + string(size) + string(handle) + "sb"
+	for name, note := range map[string]string{
+		"a set":              "\x8f(K\x01\x8c\x01a\x90",
+		"a frozen set":       "(K\x01\x8c\x01a\x91",
+		"a date":             "\x8c\x08datetime\x8c\x04date\x93C\x04\x07\xea\x0b\x1d\x85R",
+		"a moment in a zone": "\x8c\x08datetime\x8c\x08datetime\x93C\x0a\x07\xea\x0b\x1d\x02\x35\x35\x01\xfc\x74\x8c\x08datetime\x8c\x08timezone\x93\x8c\x08datetime\x8c\x09timedelta\x93K\x00K\x00K\x00\x87R\x85R\x86R",
+		"a path":             "\x8c\x07pathlib\x8c\x09PosixPath\x93\x8c\x01x\x85R",
+		"a decimal":          "\x8c\x07decimal\x8c\x07Decimal\x93\x8c\x011\x85R",
+	} {
+		for _, b := range []string{"\x8c\x04note" + note + booster, booster + "\x8c\x04note" + note} {
+			m, err := Parse([]byte("\x80\x04}(" + b + "u."))
+			if err != nil || m.Trees() != 1 {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	for note, says := range map[string]string{
+		"\x8c\x0cpandas.a.b.c\x8c\x09_new_Item\x93)R":                       "holds data of pandas beside",
+		"\x8c\x18sklearn.ensemble._voting\x8c\x10VotingClassifier\x93)\x81": "a pickled VotingClassifier, which asks several models",
+		"\x8f(K\x01\x91\x90": "adds to something",
+	} {
+		if _, err := Parse([]byte("\x80\x04}(\x8c\x04note" + note + booster + "u.")); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %s", err, says)
+		}
+	}
+}
+
 // Protocols 0 and 1 spell values on lines, which are read as data, too.
 func TestSpelledPickles(t *testing.T) {
 	const begins = "ccopy_reg\n_reconstructor\np0\n(cxgboost.core\nBooster\np1\nc__builtin__\nobject\np2\nNtp3\nRp4\n"

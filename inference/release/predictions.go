@@ -125,7 +125,7 @@ func Cell(text string) (float32, error) {
 	}
 	v, err := strconv.ParseFloat(text, 32)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, fmt.Errorf("%.40q is no number; leave a cell empty where it is missing", text)
+		return 0, fmt.Errorf("%.40q is no number; write a category as its code in training, and leave a cell empty where it is missing", text)
 	}
 	return float32(v), nil
 }
