@@ -22,9 +22,9 @@ func scoreCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "score --model FILE",
 		Short: "Score rows with any model file, one prediction a line",
-		Long: "Rows are read from standard input as CSV, a column a feature; a first row of names is passed\n" +
-			"over, and an empty cell is missing; an empty line is a row only of a model of one feature. Scores\n" +
-			"are those of the library that wrote the file, bit for bit.",
+		Long: "Rows are read from standard input as CSV, a column a feature, in the order of the model or, where\n" +
+			"a first row has the names of its features, in any. An empty cell is missing; an empty line is a row\n" +
+			"only of a model of one feature. Scores are those of the library that wrote the file, bit for bit.",
 		Example: "  echo 0.61,0,3,1,4,12,0,,,,, | sluice score --model local/demo/models/better.tar.gz",
 		Args:    readsInput,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -83,13 +83,13 @@ func modelIn(file string, b []byte, by gbdt.Reading) (*gbdt.Model, error) {
 	return m, nil
 }
 
-// scoreRows prints one answer per row of CSV. A first row of names is passed
-// over.
+// scoreRows prints one answer per row of CSV. A first row of names says where
+// the features stand, if the model knows their names.
 func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32) float32) error {
 	rows := csv.NewReader(&everyLine{in: bufio.NewReader(in), begins: true})
 	rows.FieldsPerRecord, rows.ReuseRecord, rows.TrimLeadingSpace = m.NumFeature(), true, true
 	buffered := bufio.NewWriter(out)
-	row := make([]float32, m.NumFeature())
+	row, order := make([]float32, m.NumFeature()), []int(nil)
 	for number := 1; ; number++ {
 		cells, err := rows.Read()
 		if errors.Is(err, io.EOF) {
@@ -98,12 +98,16 @@ func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32
 		if errors.Is(err, csv.ErrFieldCount) && len(cells) == 1 && cells[0] == "" {
 			err = fmt.Errorf("row %d is empty, and no row is passed over in silence; write one of which nothing is known as %s", number, nothingKnown(m.NumFeature()))
 		} else if errors.Is(err, csv.ErrFieldCount) {
-			err = fmt.Errorf("row %d has %d cells, the model reads %d features", number, len(cells), m.NumFeature())
+			err = fmt.Errorf("row %d has %d cells, the model reads %d features%s", number, len(cells), m.NumFeature(), release.Miscounted(cells, m.NumFeature()))
 		}
-		if err == nil && (number > 1 || !release.IsHead(cells)) {
-			if err = readRow(row, cells); err == nil {
+		switch {
+		case err != nil:
+		case number > 1 || !release.IsHead(cells):
+			if err = readRow(row, cells, order); err == nil {
 				_, err = fmt.Fprintln(buffered, shortest(answer(row)))
 			}
+		case len(m.FeatureNames()) == m.NumFeature():
+			order, err = release.Order(cells, m.FeatureNames())
 		}
 		if err != nil {
 			return errors.Join(buffered.Flush(), fmt.Errorf("score the rows: %w", err))
@@ -153,10 +157,15 @@ func (e *everyLine) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readRow reads numbers; an empty cell is missing.
-func readRow(row []float32, cells []string) (err error) {
+// readRow reads numbers, in the order of the features that a first row named, or
+// as they stand. An empty cell is missing.
+func readRow(row []float32, cells []string, order []int) (err error) {
 	for i, cell := range cells {
-		if row[i], err = release.Cell(cell); err != nil {
+		at := i
+		if order != nil {
+			at = order[i]
+		}
+		if row[at], err = release.Cell(cell); err != nil {
 			return err
 		}
 	}

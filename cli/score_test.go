@@ -5,12 +5,16 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // Every model that the model package is tested with gives the margins that
@@ -84,7 +88,7 @@ func floats(t *testing.T, digits string) []float32 {
 // A first row of numbers is a row, whatever spaces stand behind them and however
 // large they are; names are none.
 func TestScoreFirstRows(t *testing.T) {
-	m, err := readModel("../inference/model/testdata/v3.2.0-named.ubj")
+	m, err := readModel("../inference/model/testdata/v3.2.0-ties.ubj")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +101,25 @@ func TestScoreFirstRows(t *testing.T) {
 		if got := strings.Count(out.String(), "\n"); got != rows {
 			t.Errorf("%q: %d answers, want %d", cell, got, rows)
 		}
+	}
+}
+
+// Columns that are named may stand in any order.
+func TestScoreNamedColumns(t *testing.T) {
+	m, err := readModel("../inference/model/testdata/v3.2.0-named.ubj")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const straight, turned = "1,2,3,4,5,6\n4,,1,0,,2\n", "partner,a b,größe,geo|country,floor,hour\n6,5,4,3,2,1\n2,,0,1,,4\n"
+	var want, got bytes.Buffer
+	if err := errors.Join(scoreRows(&want, strings.NewReader(straight), m, m.Margin), scoreRows(&got, strings.NewReader(turned), m, m.Margin)); err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != want.String() || strings.Count(got.String(), "\n") != 2 || got.String() == strings.Repeat(strings.SplitAfter(got.String(), "\n")[0], 2) {
+		t.Errorf("got %q, want %q", &got, &want)
+	}
+	if order, err := release.Order([]string{"b", "my hour"}, []string{"my_hour", "b"}); err != nil || !slices.Equal(order, []int{1, 0}) {
+		t.Errorf("LightGBM's underscores: %v, %v", order, err)
 	}
 }
 
@@ -129,11 +152,16 @@ func TestScoreRows(t *testing.T) {
 		says       string
 	}{
 		{"nothing", "", 0, ""},
-		{"a head", "a,b,c,d,e,f\n1,2,,4,5,6\n", 1, ""},
+		{"a head", "hour,floor,geo|country,größe,a b,partner\n1,2,,4,5,6\n", 1, ""},
 		{"all missing", ",,,,,\n", 1, ""},
 		{"spaces, infinities, what float32 cannot hold", "1, -inf,nan ,1e99,0,-0\n", 1, ""},
 		{"too few cells", "1,2,3,4,5,6\n1,2\n", 1, "row 2 has 2 cells, the model reads 6 features"},
 		{"a word", "1,2,3,4,5,6\n1,2,3,4,5,six\n", 1, `"six" is no number`},
+		{"flags", "True,FALSE,,true,false,1\n", 1, ""},
+		{"a head of other names", "hour,floor,country,größe,a b,partner\n1,2,,4,5,6\n", 0, `column "country" is no feature of the model, which reads hour, floor, geo|country, größe, a b, partner; name the columns so`},
+		{"a head that names one twice", "hour,floor,hour,größe,a b,partner\n", 0, `column "hour" stands twice`},
+		{"numbers of rows", "hour,floor,geo|country,größe,a b,partner\n0,1,2,,4,5,6\n", 0, "7 cells, the model reads 6 features; leave out the numbers of rows"},
+		{"semicolons", "1;2;3;4;5;6\n", 0, "1 cells, the model reads 6 features; separate cells by commas"},
 		{"lines of Windows", "1,2,3,4,5,6\r\n1,2,3,4,5,6\r\n", 2, ""},
 		{"an empty line", "1,2,3,4,5,6\n\n1,2,3,4,5,6\n", 1, `row 2 is empty, and no row is passed over in silence; write one of which nothing is known as ",,,,,"`},
 		{"an empty line of Windows", "1,2,3,4,5,6\r\n\r\n", 1, "row 2 is empty"},

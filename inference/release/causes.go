@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -179,8 +180,50 @@ func (s *search) likelyAnswers(m *model.Model) string {
 		return all(given) + "margins, where scores should stand; name the column margin"
 	case given[0].Margin && shifted(given, m):
 		return all(given) + "off by the same: another base score or base margin was given in training; train with the base_score that is saved"
+	case !given[0].Margin && m.ScoresShares():
+		return otherShares(given, m)
 	}
 	return ""
+}
+
+// otherShares tells what people write in place of scores that are shares.
+func otherShares(given []Prediction, m *model.Model) string {
+	ours, theirs := make([]float64, len(given)), make([]float64, len(given))
+	for i, p := range given {
+		g := Golden{Features: p.Features}
+		ours[i] = float64(m.Score(g.row()))
+		theirs[i], _ = strconv.ParseFloat(p.Answer, 64)
+	}
+	decimals := 0
+	for decimals < leastDigits+1 && slices.ContainsFunc(theirs, func(v float64) bool { return math.Abs(v-rounded(v, decimals)) > 1e-7 }) {
+		decimals++ // a float32 in full is not quite what it was rounded to
+	}
+	within := func(off float64, of func(float64) float64) bool {
+		for i := range ours {
+			if math.Abs(of(ours[i])-theirs[i]) > off {
+				return false
+			}
+		}
+		return true
+	}
+	const close = 1e-5
+	switch {
+	case within(0, math.Round):
+		return all(given) + "classes, where scores should stand (predict of a classifier); write predict_proba(rows)[:, 1]"
+	case within(close, func(v float64) float64 { return 1 - v }):
+		return all(given) + "the chances of the other class (predict_proba(rows)[:, 0]); write those of column 1"
+	case within(100*close, func(v float64) float64 { return 100 * v }):
+		return all(given) + "in percent; write shares of 1"
+	case decimals <= leastDigits && within(math.Pow10(-decimals)/2+1e-7, func(v float64) float64 { return v }):
+		return all(given) + fmt.Sprintf("rounded to %d decimals, which proves too little; write all digits", decimals)
+	}
+	return ""
+}
+
+// rounded rounds to so many decimals.
+func rounded(v float64, decimals int) float64 {
+	unit := math.Pow10(decimals)
+	return math.Round(v*unit) / unit
 }
 
 // shifted tells whether all answers are the model's and one and the same number.

@@ -46,7 +46,7 @@ func Predictions(b []byte, names []string, features int) ([]Prediction, error) {
 		case errors.Is(err, io.EOF):
 			return list, nil
 		case errors.Is(err, csv.ErrFieldCount):
-			return nil, refuse(BadGolden, "row %d of %s has %d cells, want %d features and an answer", line, PredictionsName, len(cells), features)
+			return nil, refuse(BadGolden, "row %d of %s has %d cells, want %d features and an answer%s", line, PredictionsName, len(cells), features, Miscounted(cells, features+1))
 		case err != nil:
 			return nil, refuse(BadGolden, "%s cannot be read: %v", PredictionsName, err)
 		case len(list) == MaxGolden:
@@ -85,7 +85,7 @@ func named(cells, names []string) (columns, error) {
 			c.at[place] = i
 			place++
 		default:
-			f := slices.Index(names, name)
+			f := indexOf(names, name)
 			if f < 0 {
 				return c, refuse(BadGolden, "%s has a column %.60q, which is no feature of the model; name the answer score or margin", PredictionsName, name)
 			}
@@ -100,6 +100,47 @@ func named(cells, names []string) (columns, error) {
 		return c, refuse(BadGolden, "%s names a column twice; name each feature once", PredictionsName)
 	}
 	return c, nil
+}
+
+// indexOf finds a name among those of a model. LightGBM writes underscores for
+// spaces.
+func indexOf(names []string, name string) int {
+	if f := slices.Index(names, name); f >= 0 {
+		return f
+	}
+	return slices.Index(names, strings.ReplaceAll(name, " ", "_"))
+}
+
+// Order reads a first row of CSV that names the features of a model: the
+// feature that each column is.
+func Order(cells, names []string) ([]int, error) {
+	order := make([]int, len(cells))
+	seen := make([]bool, len(names))
+	for i, cell := range cells {
+		name := strings.TrimSpace(cell)
+		switch f := indexOf(names, name); {
+		case f < 0:
+			const most = 20
+			return nil, fmt.Errorf("column %.60q is no feature of the model, which reads %s; name the columns so, in any order, or leave the first row out", name, strings.Join(names[:min(len(names), most)], ", "))
+		case seen[f]:
+			return nil, fmt.Errorf("column %.60q stands twice; name each feature once", name)
+		default:
+			order[i], seen[f] = f, true
+		}
+	}
+	return order, nil
+}
+
+// Miscounted says why a row of CSV may have another number of cells than wanted,
+// or nothing.
+func Miscounted(cells []string, want int) string {
+	switch {
+	case len(cells) == 1 && want > 1 && strings.ContainsAny(cells[0], ";\t"):
+		return "; separate cells by commas"
+	case len(cells) == want+1:
+		return "; leave out the numbers of rows, as to_csv(index=False) does"
+	}
+	return ""
 }
 
 // IsHead tells whether the first row of CSV names its columns: some cell holds
@@ -119,9 +160,15 @@ func IsHead(cells []string) bool {
 }
 
 // Cell reads a cell of CSV as a feature: a number, or NaN where it is missing.
+// Flags, as pandas writes them, are 1 and 0.
 func Cell(text string) (float32, error) {
-	if text = strings.TrimSpace(text); text == "" {
+	switch text = strings.TrimSpace(text); {
+	case text == "":
 		return float32(math.NaN()), nil
+	case strings.EqualFold(text, "true"):
+		return 1, nil
+	case strings.EqualFold(text, "false"):
+		return 0, nil
 	}
 	v, err := strconv.ParseFloat(text, 32)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {

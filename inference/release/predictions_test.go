@@ -3,6 +3,7 @@ package release_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -174,11 +175,18 @@ func TestLikely(t *testing.T) {
 	}
 	m := taken(t, releasetest.Booster(0), model.Reading{})
 	for says, file := range map[string]string{
-		"scores, where margins":    csvOf(t, "hour,floor,partner,margin\n", nil, exact(m.Score)),
-		"margins, where scores":    csvOf(t, "", nil, exact(m.Margin)),
-		"off by the same":          csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 0.3) }),
-		"by the same: another":     csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) - 1000.3) }),
-		"same: another base":       csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 1000.3) }),
+		"scores, where margins": csvOf(t, "hour,floor,partner,margin\n", nil, exact(m.Score)),
+		"margins, where scores": csvOf(t, "", nil, exact(m.Margin)),
+		"off by the same":       csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 0.3) }),
+		"by the same: another":  csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) - 1000.3) }),
+		"same: another base":    csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 1000.3) }),
+		"classes, where scores": csvOf(t, "", nil, func(row []float32) string { return fmt.Sprint(math.Round(float64(m.Score(row)))) }),
+		"of the other class":    csvOf(t, "", nil, func(row []float32) string { return fmt.Sprint(1 - m.Score(row)) }),
+		"in percent":            csvOf(t, "", nil, func(row []float32) string { return fmt.Sprint(100 * m.Score(row)) }),
+		"rounded to 3 decimals": csvOf(t, "", nil, func(row []float32) string { return fmt.Sprintf("%.3f", m.Score(row)) }),
+		"rounded to 2 decimals": csvOf(t, "", nil, func(row []float32) string {
+			return fmt.Sprintf("%.9g", float32(math.Round(float64(m.Score(row))*100)/100))
+		}),
 		"no usual cause explains":  csvOf(t, "", nil, func(row []float32) string { return fmt.Sprint(row[0] / 7) }),
 		"no usual cause":           csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprint(m.Margin(row) + 0.3 + row[0]/1e5) }),
 		"explains all":             "hour,floor,partner,margin\n7,0.5,1,0.3\n", // one row alone proves no shift
