@@ -118,8 +118,10 @@ func TestScoreNamedColumns(t *testing.T) {
 	if got.String() != want.String() || strings.Count(got.String(), "\n") != 2 || got.String() == strings.Repeat(strings.SplitAfter(got.String(), "\n")[0], 2) {
 		t.Errorf("got %q, want %q", &got, &want)
 	}
-	if order, err := release.Order([]string{"b", "my hour"}, []string{"my_hour", "b"}); err != nil || !slices.Equal(order, []int{1, 0}) {
-		t.Errorf("LightGBM's underscores: %v, %v", order, err)
+	for _, as := range [][2]string{{"my hour", "my_hour"}, {"my_hour", "my hour"}} {
+		if order, err := release.Order([]string{"b", as[0]}, []string{as[1], "b"}); err != nil || !slices.Equal(order, []int{1, 0}) {
+			t.Errorf("LightGBM's underscores: %v, %v", order, err)
+		}
 	}
 }
 

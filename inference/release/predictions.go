@@ -102,14 +102,16 @@ func named(cells, names []string) (columns, error) {
 	return c, nil
 }
 
-// indexOf finds a name among those of a model. LightGBM writes underscores for
-// spaces.
+// indexOf finds a name among those of a model.
 func indexOf(names []string, name string) int {
 	if f := slices.Index(names, name); f >= 0 {
 		return f
 	}
-	return slices.Index(names, strings.ReplaceAll(name, " ", "_"))
+	return slices.IndexFunc(names, func(known string) bool { return spaceless(known) == spaceless(name) })
 }
+
+// spaceless is a name as LightGBM writes it.
+func spaceless(name string) string { return strings.ReplaceAll(name, " ", "_") }
 
 // Order reads a first row of CSV that names the features of a model: the
 // feature that each column is.

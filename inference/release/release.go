@@ -98,7 +98,7 @@ func (r *Release) agree() error {
 		return refuse(BadContract, "the contract has %d features and the booster reads %d; write the contract that it was trained by", len(contract), r.Model.NumFeature())
 	}
 	for i, name := range names {
-		if name != contract[i].Name {
+		if name != contract[i].Name && name != spaceless(contract[i].Name) {
 			return refuse(BadContract, "feature %d is %.60q to the booster and %.60q in the contract; write the contract in the order of training", i, name, contract[i].Name)
 		}
 	}

@@ -678,3 +678,15 @@ func TestRefusesAWideBooster(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// LightGBM writes underscores for the spaces in names.
+func TestTakesNamesAsLightGBMWritesThem(t *testing.T) {
+	for inFile, want := range map[string]bool{"floor_in_euros": true, "floor in euros": true, "floor_euros": false} {
+		m := releasetest.Manifest(0)
+		m.Contract.Features[1].Name = "floor in euros"
+		b := strings.Replace(string(releasetest.Booster(0)), `"floor"`, `"`+inFile+`"`, 1)
+		if _, err := release.Open(releasetest.Pack(m, []byte(b))); (err == nil) != want {
+			t.Errorf("%s: %v", inFile, err)
+		}
+	}
+}
