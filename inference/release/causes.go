@@ -89,11 +89,15 @@ func changes(features int, names []string) []change {
 		}
 		return strconv.Itoa(f)
 	}
-	list := []change{
-		{"those of rows in which zeros are missing: training took 0 for a missing value (missing=0); let the contract leave out zeros, or train with NaN", zerosMissing},
+	var list []change
+	for _, number := range []float32{0, -1, -99, -999, -9999, 999, 9999} { // what people write for it
+		says := fmt.Sprintf("those of rows in which %v is missing: training took it for a missing value (missing=%v); write \"missing\": %v into the contract, or train with NaN", number, number, number)
+		list = append(list, change{says, numberMissing(number)})
+	}
+	list = append(list, []change{
 		{"those of rows in which missing values are zeros: training filled them in; train with NaN, or give the features a default of 0", missingZeros},
 		{"those of the columns in reverse order; write the contract in the order of training", slices.Reverse[[]*float32]},
-	}
+	}...)
 	if order := alphabetical(names, features); order != nil {
 		list = append(list, change{"those of the columns sorted by name; write the contract in the order of training", func(row []*float32) { reorder(row, order) }})
 	}
@@ -106,10 +110,13 @@ func changes(features int, names []string) []change {
 	return list
 }
 
-func zerosMissing(row []*float32) {
-	for i, v := range row {
-		if v != nil && *v == 0 {
-			row[i] = nil
+// numberMissing takes a number for missing.
+func numberMissing(number float32) func(row []*float32) {
+	return func(row []*float32) {
+		for i, v := range row {
+			if v != nil && *v == number {
+				row[i] = nil
+			}
 		}
 	}
 }

@@ -155,7 +155,7 @@ func TestLikely(t *testing.T) {
 		{"weights ignored", dart, model.Reading{Rules: model.FirstRules}, nil, nil, "without their weights"},
 		{"columns exchanged", releasetest.Booster(0), model.Reading{}, nil, exchanged, `the columns in reverse order`},
 		{"two columns exchanged", releasetest.Booster(0), model.Reading{}, nil, sorted, `the columns sorted by name`},
-		{"zeros missing", releasetest.Booster(0), model.Reading{}, nil, zeros, "missing=0"},
+		{"zeros missing", releasetest.Booster(0), model.Reading{}, nil, zeros, `those of rows in which 0 is missing: training took it for a missing value (missing=0); write "missing": 0 into the contract`},
 		{"missing filled", releasetest.Booster(0), model.Reading{}, nil, filled, "training filled them in"},
 	} {
 		of := tt.of
@@ -204,6 +204,29 @@ func TestLikely(t *testing.T) {
 	r, err := release.AdmissionLimits().Open(answered(t, early, model.Reading{Trees: model.All}, `"trees":"best",`))
 	if err != nil || r.Prove() == nil || !strings.Contains(r.Prove().Error(), `those of all its trees; write "trees": "all"`) {
 		t.Errorf("%v, %v", err, r.Prove())
+	}
+}
+
+// Numbers that people write for what is missing are tried, too.
+func TestLikelyNumbersForMissing(t *testing.T) {
+	m := taken(t, releasetest.Booster(0), model.Reading{})
+	for _, number := range []float32{-1, -99, -999} {
+		var file strings.Builder
+		for i := range 12 {
+			row, told := []float32{float32(i), float32(i) / 8, float32(i % 3)}, number
+			if row[1] = float32(math.NaN()); i%2 == 0 {
+				row[1], told = 0.125, 0.125
+			}
+			fmt.Fprintf(&file, "%v,%v,%v,%v\n", row[0], told, row[2], m.Score(row))
+		}
+		list, err := release.Predictions([]byte(file.String()), nil, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf(`write "missing": %v into the contract`, number)
+		if err := release.Differ(list, m, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 
