@@ -60,9 +60,15 @@ func readModel(file string) (*gbdt.Model, error) {
 
 // modelFile returns what a file holds.
 func modelFile(file string) ([]byte, error) {
+	if strings.HasPrefix(file, "s3://") {
+		return nil, fmt.Errorf("read the model: %s is in S3; fetch it first, as by aws s3 cp %s .", file, file)
+	}
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the model: %w", err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("read the model: %s is a folder; name the file in it", file)
 	}
 	if info.Size() > gbdt.MaxBytes {
 		return nil, fmt.Errorf("read the model %s: it has %d bytes, at most %d are read", file, info.Size(), gbdt.MaxBytes)

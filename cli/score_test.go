@@ -215,6 +215,8 @@ func TestInspect(t *testing.T) {
 		{fixtures + "v3.4.1-hashed.ubj", "note       It reads 200000 columns, and a contract has at most 512 features, so that no task serves it.\n"},
 		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
 		{"nowhere", "no such file"},
+		{"testdata", "testdata is a folder; name the file in it"},
+		{"s3://bucket/model.tar.gz", "is in S3; fetch it first, as by aws s3 cp s3://bucket/model.tar.gz ."},
 	} {
 		said, err := run(t, "inspect", tt.file)
 		if err != nil {

@@ -91,6 +91,9 @@ func (a *archive) noModel(refused map[string]Refusal) error {
 			why += fmt.Sprintf("; %.100q: %s", name, refused[name].Detail)
 		}
 	}
+	if len(a.sizes) == 0 {
+		return refuse(Format, "the archive holds no file; pack the model into it, as tar czf model.tar.gz %s does", DefaultModel)
+	}
 	return refuse(Format, "the archive holds no %s but %s, of which none is a model that is read here; pack the model under that name, or name it in %s%s",
 		DefaultModel, listed(a.sizes), ManifestName, why)
 }

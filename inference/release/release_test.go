@@ -690,3 +690,15 @@ func TestTakesNamesAsLightGBMWritesThem(t *testing.T) {
 		}
 	}
 }
+
+// An archive of nothing but folders is told as that.
+func TestRefusesAnArchiveWithoutFiles(t *testing.T) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	if err := errors.Join(w.WriteHeader(&tar.Header{Name: "model/", Typeflag: tar.TypeDir, Mode: 0o755}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := release.ReadModel(b.Bytes()); err == nil || !strings.Contains(err.Error(), "the archive holds no file; pack the model into it") {
+		t.Error(err)
+	}
+}
