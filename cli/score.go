@@ -61,7 +61,7 @@ func readModel(file string) (*gbdt.Model, error) {
 // modelFile returns what a file holds.
 func modelFile(file string) ([]byte, error) {
 	if strings.HasPrefix(file, "s3://") {
-		return nil, fmt.Errorf("read the model: %s is in S3; fetch it first, as by aws s3 cp %s .", file, file)
+		return nil, fmt.Errorf("read the model: %s is in S3; fetch it first, with aws s3 cp", file)
 	}
 	info, err := os.Stat(file)
 	if err != nil {

@@ -216,7 +216,7 @@ func TestInspect(t *testing.T) {
 		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
 		{"nowhere", "no such file"},
 		{"testdata", "testdata is a folder; name the file in it"},
-		{"s3://bucket/model.tar.gz", "is in S3; fetch it first, as by aws s3 cp s3://bucket/model.tar.gz ."},
+		{"s3://bucket/model.tar.gz", "s3://bucket/model.tar.gz is in S3; fetch it first, with aws s3 cp"},
 	} {
 		said, err := run(t, "inspect", tt.file)
 		if err != nil {
