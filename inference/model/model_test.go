@@ -542,7 +542,7 @@ func TestRefusesImpossibleHeaders(t *testing.T) {
 		{`"num_feature":"2"`, `"num_feature":"0"`, TooLarge},
 		{`"num_feature":"2"`, `"num_feature":"1"`, ""},
 		{`"num_feature":"2"`, `"num_feature":"65536"`, ""},
-		{`"num_feature":"2"`, `"num_feature":"65537"`, TooLarge},
+		{`"num_feature":"2"`, `"num_feature":"16777217"`, TooLarge},
 		{`"num_feature":"2"`, `"num_feature":"99999999999"`, TooLarge},
 		{`"num_feature":"2"`, `"num_feature":"two"`, Format},
 		{`"num_target":"1"`, `"num_target":"2"`, Objective},
@@ -617,9 +617,10 @@ func TestTreesAreCounted(t *testing.T) {
 // may be the highest.
 func TestHighestNumbers(t *testing.T) {
 	const leaf = `"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[1],"default_left":[0]`
-	names := `"feature_names":["a"` + strings.Repeat(`,"b"`, MaxFeatures-1) + `]`
+	const many = 1 << 16
+	names := `"feature_names":["a"` + strings.Repeat(`,"b"`, many-1) + `]`
 	b := strings.NewReplacer(`"feature_names":[]`, names, `"num_feature":"2"`, `"num_feature":"65536"`).Replace(string(document1(leaf)))
-	if m, err := Parse([]byte(b)); err != nil || len(m.FeatureNames()) != MaxFeatures {
+	if m, err := Parse([]byte(b)); err != nil || len(m.FeatureNames()) != many {
 		t.Error(err)
 	}
 	const stump = `"left_children":[1,-1,-1],"right_children":[2,-1,-1],"split_conditions":[1,2,3],"default_left":[1,0,0],`
