@@ -24,7 +24,7 @@ func logCommand() *cobra.Command {
 			"taken, one JSON object a line, so that whatever else reads the log sees what training and\n" +
 			"serving see. What became of the log is told on standard error.",
 		Example: "  sluice world --auctions 1000 | sluice log --out log.jsonl --values imp.format,device.geo.country",
-		Args:    takes(0),
+		Args:    readsInput,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return o.write(c.OutOrStdout(), c.ErrOrStderr(), c.InOrStdin())
 		},
