@@ -92,7 +92,7 @@ func modelIn(file string, b []byte, by gbdt.Reading) (*gbdt.Model, error) {
 // scoreRows prints one answer per row of CSV. A first row of names says where
 // the features stand, if the model knows their names.
 func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32) float32) error {
-	rows := csv.NewReader(&everyLine{in: bufio.NewReader(in), begins: true})
+	rows := csv.NewReader(&everyLine{in: unmarked(in), begins: true})
 	rows.FieldsPerRecord, rows.ReuseRecord, rows.TrimLeadingSpace = m.NumFeature(), true, true
 	buffered := bufio.NewWriter(out)
 	row, order := make([]float32, m.NumFeature()), []int(nil)
@@ -106,9 +106,13 @@ func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32
 		} else if errors.Is(err, csv.ErrFieldCount) {
 			err = fmt.Errorf("row %d has %d cells, the model reads %d features%s", number, len(cells), m.NumFeature(), release.Miscounted(cells, m.NumFeature()))
 		}
+		head := false
+		if err == nil && number == 1 {
+			head, err = release.IsHead(cells, m.FeatureNames())
+		}
 		switch {
 		case err != nil:
-		case number > 1 || !release.IsHead(cells):
+		case !head:
 			if err = readRow(row, cells, order); err == nil {
 				_, err = fmt.Fprintln(buffered, shortest(answer(row)))
 			}
@@ -119,6 +123,18 @@ func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32
 			return errors.Join(buffered.Flush(), fmt.Errorf("score the rows: %w", err))
 		}
 	}
+}
+
+// byteOrderMark begins files that some editors and spreadsheets write.
+const byteOrderMark = "\ufeff"
+
+// unmarked passes on what follows such a mark.
+func unmarked(in io.Reader) *bufio.Reader {
+	text := bufio.NewReader(in)
+	if mark, _ := text.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		_, _ = text.Discard(len(byteOrderMark)) // which were peeked at
+	}
+	return text
 }
 
 // nothingKnown spells a row of empty cells.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	gbdt "github.com/sluicehq/sluice/inference/model"
 	"github.com/sluicehq/sluice/inference/release"
 )
 
@@ -125,10 +126,45 @@ func TestScoreNamedColumns(t *testing.T) {
 	}
 }
 
-// To a model of one feature an empty line is a row.
-func TestScoreEmptyLines(t *testing.T) {
+// Columns are named by numbers where a table of pandas has no other names: they
+// are told from a row, or nothing is scored.
+func TestScoreNumberedColumns(t *testing.T) {
+	for _, tt := range []struct{ names, rows, want, says string }{
+		{"0 1", "0,1\n1,5\n", "", `the first row is "0,1", which may be a row or the names of the features; leave such names out`},
+		{"0 1", "0.0,1\n2,5\n", "1\n2\n", ""},
+		{"0 1", "1,0\n2,5\n", "1\n2\n", ""},
+		{"0", "0\n", "", "which may be a row or the names"},
+		{"0 x", "0,x\n1,5\n2,5\n", "1\n2\n", ""},
+		{"0 x", "x,0\n5,1\n5,2\n", "1\n2\n", ""},
+		{"nan x", "nan,x\n1,5\n", "1\n", ""},
+		{"0 x", "3,x\n", "", `"x" is no number`},
+	} {
+		m := lightgbmOf(t, tt.names)
+		var out bytes.Buffer
+		err := scoreRows(&out, strings.NewReader(tt.rows), m, m.Score)
+		if out.String() != tt.want || (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%q for %s: %q, %v", tt.rows, tt.names, out.String(), err)
+		}
+	}
+}
+
+// A byte order mark is no part of the first row.
+func TestScoreByteOrderMark(t *testing.T) {
+	m := lightgbmOf(t, "a")
+	for rows, want := range map[string]string{"\ufeff1\n2\n": "1\n2\n", "\ufeffa\n2\n": "2\n", "\ufeff\n2\n": "2\n2\n", "\ufeff": ""} {
+		var out bytes.Buffer
+		if err := scoreRows(&out, strings.NewReader(rows), m, m.Score); err != nil || out.String() != want {
+			t.Errorf("%q: %q, %v", rows, out.String(), err)
+		}
+	}
+}
+
+// lightgbmOf returns a model of features with those names, of which the first
+// alone decides: 1 up to 1.5, else 2.
+func lightgbmOf(t *testing.T, names string) *gbdt.Model {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "model.txt")
-	text := "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nfeature_names=a\nobjective=regression\n\n" +
+	text := "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=" + strconv.Itoa(strings.Count(names, " ")) + "\nfeature_names=" + names + "\nobjective=regression\n\n" +
 		"Tree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=1.5\ndecision_type=8\nleft_child=-1\nright_child=-2\nleaf_value=1 2\n\nend of trees\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -137,6 +173,12 @@ func TestScoreEmptyLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// To a model of one feature an empty line is a row.
+func TestScoreEmptyLines(t *testing.T) {
+	m := lightgbmOf(t, "a")
 	var out bytes.Buffer
 	if err := scoreRows(&out, strings.NewReader("\n1\n\r\n2\n"), m, m.Score); err != nil || out.String() != "2\n1\n2\n2\n" {
 		t.Errorf("%q, %v", out.String(), err)

@@ -52,11 +52,17 @@ func Predictions(b []byte, names []string, features int) ([]Prediction, error) {
 		case len(list) == MaxGolden:
 			return nil, refuse(TooLarge, "%s has more than %d rows; keep some of them", PredictionsName, MaxGolden)
 		}
-		if line == 1 && IsHead(cells) {
-			if columns, err = named(cells, names); err != nil {
-				return nil, err
+		if line == 1 {
+			is, err := IsHead(cells, names)
+			if err != nil {
+				return nil, refuse(BadGolden, "%s: %v", PredictionsName, err)
 			}
-			continue
+			if is {
+				if columns, err = named(cells, names); err != nil {
+					return nil, err
+				}
+				continue
+			}
 		}
 		p, err := columns.read(cells)
 		if err != nil {
@@ -76,16 +82,16 @@ type columns struct {
 // named reads a first row.
 func named(cells, names []string) (columns, error) {
 	c := columns{at: slices.Repeat([]int{-1}, len(cells)-1), answer: -1}
-	place := 0
+	known, place := placesOf(names), 0
 	for i, cell := range cells {
 		switch name := strings.TrimSpace(cell); {
-		case slices.Contains([]string{"score", "prediction", "margin"}, strings.ToLower(name)) && !slices.Contains(names, name) && c.answer < 0:
+		case slices.Contains([]string{"score", "prediction", "margin"}, strings.ToLower(name)) && known.of(name) < 0 && c.answer < 0:
 			c.answer, c.margin = i, strings.EqualFold(name, "margin")
 		case len(names) == 0 && place < len(c.at): // the model does not name its features
 			c.at[place] = i
 			place++
 		default:
-			f := indexOf(names, name)
+			f := known.of(name)
 			if f < 0 {
 				return c, refuse(BadGolden, "%s has a column %.60q, which is no feature of the model; name the answer score or margin", PredictionsName, name)
 			}
@@ -102,13 +108,36 @@ func named(cells, names []string) (columns, error) {
 	return c, nil
 }
 
-// indexOf finds a name among those of a model.
-func indexOf(names []string, name string) int {
-	if f := slices.Index(names, name); f >= 0 {
+// places are where the features of a model stand, by their names.
+type places map[string]int
+
+func placesOf(names []string) places {
+	p := make(places, len(names))
+	for f, name := range names {
+		p[name] = f
+	}
+	for f, name := range names {
+		if _, known := p[plain(name)]; !known {
+			p[plain(name)] = f
+		}
+	}
+	return p
+}
+
+// of finds a name; -1 for none.
+func (p places) of(name string) int {
+	if f, known := p[name]; known {
 		return f
 	}
-	return slices.IndexFunc(names, func(known string) bool { return spaceless(known) == spaceless(name) })
+	if f, known := p[plain(name)]; known {
+		return f
+	}
+	return -1
 }
+
+// plain is a name without the spaces around it, which readers of CSV take off,
+// as LightGBM writes it.
+func plain(name string) string { return spaceless(strings.TrimSpace(name)) }
 
 // spaceless is a name as LightGBM writes it.
 func spaceless(name string) string { return strings.ReplaceAll(name, " ", "_") }
@@ -116,11 +145,11 @@ func spaceless(name string) string { return strings.ReplaceAll(name, " ", "_") }
 // Order reads a first row of CSV that names the features of a model: the
 // feature that each column is.
 func Order(cells, names []string) ([]int, error) {
-	order := make([]int, len(cells))
+	order, known := make([]int, len(cells)), placesOf(names)
 	seen := make([]bool, len(names))
 	for i, cell := range cells {
 		name := strings.TrimSpace(cell)
-		switch f := indexOf(names, name); {
+		switch f := known.of(name); {
 		case f < 0:
 			const most = 20
 			return nil, fmt.Errorf("column %.60q is no feature of the model, which reads %s; name the columns so, in any order, or leave the first row out", name, strings.Join(names[:min(len(names), most)], ", "))
@@ -146,19 +175,30 @@ func Miscounted(cells []string, want int) string {
 }
 
 // IsHead tells whether the first row of CSV names its columns: some cell holds
-// something, and none a number.
-func IsHead(cells []string) bool {
-	some := false
+// something, and none a number that is no feature's name. Names may be numbers,
+// as those that pandas gives. The error is that nobody can tell.
+func IsHead(cells, names []string) (bool, error) {
+	words, numbers := 0, []string{}
 	for _, cell := range cells {
 		if cell = strings.TrimSpace(cell); cell == "" {
 			continue
 		}
 		if _, err := Cell(cell); err == nil {
-			return false
+			numbers = append(numbers, cell)
+		} else {
+			words++
 		}
-		some = true
 	}
-	return some
+	switch {
+	case len(numbers) == 0:
+		return words > 0, nil
+	case words == 0 && slices.Equal(numbers, names):
+		return false, fmt.Errorf("the first row is %.40q, which may be a row or the names of the features; leave such names out, as to_csv(header=False) does, or write the numbers of a row with a point, as 0.0", strings.Join(numbers, ","))
+	case words == 0:
+		return false, nil
+	}
+	known := placesOf(names)
+	return !slices.ContainsFunc(numbers, func(cell string) bool { return known.of(cell) < 0 }), nil
 }
 
 // Cell reads a cell of CSV as a feature: a number, or NaN where it is missing.

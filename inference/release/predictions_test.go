@@ -297,3 +297,28 @@ func FuzzPredictions(f *testing.F) {
 		}
 	})
 }
+
+// Names are looked up, not searched for: a first row of many columns is read in
+// no time. Spaces around names are lost in CSV.
+func TestOrderOfManyColumns(t *testing.T) {
+	const many = 1 << 18
+	names, cells := make([]string, many), make([]string, many)
+	for i := range names {
+		names[i], cells[many-1-i] = fmt.Sprintf(" a_feature %07d", i), fmt.Sprintf("a feature_%07d", i)
+	}
+	order, err := release.Order(cells, names)
+	if err != nil || order[0] != many-1 || order[many-1] != 0 {
+		t.Fatalf("%d columns: %v", len(order), err)
+	}
+}
+
+// Names of features may be numbers beside the name of the answer.
+func TestPredictionsOfNumberedColumns(t *testing.T) {
+	list, err := release.Predictions([]byte("0,1,score\n5,6,0.5\n"), []string{"0", "1"}, 2)
+	if err != nil || len(list) != 1 || *list[0].Features[0] != 5 || *list[0].Features[1] != 6 || list[0].Answer != "0.5" {
+		t.Errorf("%v, %v", list, err)
+	}
+	if list, err := release.Predictions([]byte("0,1,0.5\n"), []string{"0", "1"}, 2); err != nil || len(list) != 1 {
+		t.Errorf("a row: %v, %v", list, err)
+	}
+}
