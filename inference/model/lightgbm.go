@@ -424,7 +424,7 @@ func (l *lightgbm) understood(m *Model) error {
 // names keeps the names of the features, but for those that LightGBM gave.
 func (l *lightgbm) names(m *Model) error {
 	named, own := 0, false
-	for name := range strings.FieldsSeq(l.facts["feature_names"]) {
+	for name := range strings.FieldsFuncSeq(l.facts["feature_names"], isSpace) {
 		own = own || name != "Column_"+strconv.Itoa(named)
 		named++
 	}
@@ -432,10 +432,13 @@ func (l *lightgbm) names(m *Model) error {
 		return refuse(Format, "the model names %d features and reads %d; save it again", named, m.features)
 	}
 	if l.begin(); own && l.spend(int64(len(l.facts["feature_names"])+nameBytes*named)) {
-		m.names = strings.Fields(l.facts["feature_names"])
+		m.names = strings.FieldsFunc(l.facts["feature_names"], isSpace)
 	}
 	return l.err
 }
+
+// isSpace tells what separates names; other spaces stand in them.
+func isSpace(r rune) bool { return r == ' ' }
 
 // lightgbmObjective reads an objective and what follows it, such as
 // "binary sigmoid:1".

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,6 +63,18 @@ func TestVersionsOfLightGBM(t *testing.T) {
 	team, err := Ensemble([]*Model{parse(t, "testdata/vlightgbm4.7.0-lambda.txt"), &old})
 	if err != nil || team.IsProven() || team.Unproven() == "" {
 		t.Errorf("a fold of a newer version: %q, %v", team.Unproven(), err)
+	}
+}
+
+// Names are separated by plain spaces, which alone LightGBM keeps out of them.
+func TestLightGBMNamesWithOtherSpaces(t *testing.T) {
+	const head = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=1\nobjective=binary sigmoid:1\nfeature_names="
+	const trees = "\n\nTree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=1\nthreshold=0\ndecision_type=8\nleft_child=-1\nright_child=-2\nleaf_value=1 2\n\nend of trees\n"
+	for _, names := range [][]string{{"prix\u00a0net", "b"}, {"幅\u3000高さ", "b\tc"}} {
+		m, err := Parse([]byte(head + strings.Join(names, " ") + trees))
+		if err != nil || !slices.Equal(m.FeatureNames(), names) {
+			t.Errorf("%q: %v", names, err)
+		}
 	}
 }
 
