@@ -156,9 +156,9 @@ def train(options: argparse.Namespace, scratch: pathlib.Path) -> Made:
     booster = boost(options, rows_of(options.sluice, contract, boosting))
 
     held = rows_of(options.sluice, contract, thresholds)
-    limits = choose_thresholds(options, held, score(booster, held.features))
+    limits = choose_thresholds(options, held, score(booster, held.features, held.missing))
     fresh = rows_of(options.sluice, contract, prediction)
-    scores = score(booster, fresh.features)
+    scores = score(booster, fresh.features, fresh.missing)
     predicted = predict(fresh, scores, limits)
     report(fresh, scores, limits)
 
@@ -310,6 +310,7 @@ class Rows:
     features: np.ndarray  # float32, one column per feature of the contract
     partners: list[str]
     names: list[str]
+    missing: float  # what counts as missing besides NaN, or NaN
 
     def of(self, partner: str) -> np.ndarray:
         """Which rows are the partner's."""
@@ -330,12 +331,12 @@ def rows_of(sluice: str, contract: dict, log: Log) -> Rows:
     if done.returncode != 0:
         sys.exit(f"{sluice} features: {done.stderr.strip()}")
     sys.stderr.write(done.stderr)  # what it could not take
-    rows = load_rows(out)
+    rows = load_rows(out, contract.get("missing", np.nan))
     out.unlink()
     return rows
 
 
-def load_rows(path: pathlib.Path) -> Rows:
+def load_rows(path: pathlib.Path, missing: float) -> Rows:
     """Reads what `sluice features` writes: a line of JSON, rows, a line of JSON, its offset."""
     content = np.fromfile(path, dtype=np.uint8)
     start = int(np.argmax(content == ord("\n"))) + 1
@@ -352,6 +353,7 @@ def load_rows(path: pathlib.Path) -> Rows:
         np.ascontiguousarray(table["features"]),
         tail["partners"],
         head["features"],
+        missing,
     )
 
 
@@ -425,7 +427,7 @@ def pair_rates(rows: Rows, source: str, at: np.ndarray, vocabulary: list[str], o
 
 def boost(options: argparse.Namespace, rows: Rows) -> xgb.Booster:
     rows = rows.labelled()
-    data = xgb.DMatrix(rows.features, label=rows.label, feature_names=rows.names)
+    data = xgb.DMatrix(rows.features, label=rows.label, feature_names=rows.names, missing=rows.missing)
     parameters = {
         "objective": "binary:logistic",
         "max_depth": options.depth,
@@ -441,8 +443,8 @@ def boost(options: argparse.Namespace, rows: Rows) -> xgb.Booster:
     return xgb.train(parameters, data, num_boost_round=options.rounds)
 
 
-def score(booster: xgb.Booster, features: np.ndarray, margin: bool = False) -> np.ndarray:
-    return booster.predict(xgb.DMatrix(features, feature_names=booster.feature_names), output_margin=margin)
+def score(booster: xgb.Booster, features: np.ndarray, missing: float, margin: bool = False) -> np.ndarray:
+    return booster.predict(xgb.DMatrix(features, feature_names=booster.feature_names, missing=missing), output_margin=margin)
 
 
 # ---- thresholds and promises
@@ -512,8 +514,8 @@ def golden(sluice: str, contract: dict, booster: xgb.Booster, rows: Rows, log: L
     """Rows with XGBoost's own answers: some as vectors, some from the auction on,
     and a few with much missing."""
     picked = np.linspace(0, len(rows.features) - 1, GOLDEN * 2 // 3).astype(int)
-    vectors = [golden_vector(booster, row) for row in sparse(rows.features[picked[1::2]])]
-    vectors += [golden_vector(booster, row) for row in rows.features[picked[::2]][: GOLDEN // 6]]
+    vectors = [golden_vector(booster, row, rows.missing) for row in sparse(rows.features[picked[1::2]])]
+    vectors += [golden_vector(booster, row, rows.missing) for row in rows.features[picked[::2]][: GOLDEN // 6]]
     return vectors + golden_auctions(sluice, contract, booster, log, GOLDEN - len(vectors))
 
 
@@ -526,12 +528,12 @@ def sparse(features: np.ndarray) -> np.ndarray:
     return features
 
 
-def golden_vector(booster: xgb.Booster, row: np.ndarray) -> dict:
+def golden_vector(booster: xgb.Booster, row: np.ndarray, missing: float) -> dict:
     one = row.reshape(1, -1)
     return {
         "features": [None if np.isnan(v) else short(v) for v in row],
-        "margin": short(score(booster, one, margin=True)[0]),
-        "score": short(score(booster, one)[0]),
+        "margin": short(score(booster, one, missing, margin=True)[0]),
+        "score": short(score(booster, one, missing)[0]),
     }
 
 
@@ -549,7 +551,7 @@ def golden_auctions(sluice: str, contract: dict, booster: xgb.Booster, log: Log,
         about = {"auction": {"filter": line["filter"]} if "filter" in line else line["request"], "partner": line["partners"][0]}
         if line["ts"]:
             about["ts"] = line["ts"]
-        vectors.append(golden_vector(booster, row) | about)
+        vectors.append(golden_vector(booster, row, rows.missing) | about)
     return vectors
 
 

@@ -175,5 +175,26 @@ class Given(unittest.TestCase):
             self.assertEqual(train.runnable("sluice", scratch), "sluice")
 
 
+class Missing(unittest.TestCase):
+    """What the contract calls missing is missing in training, too."""
+
+    def test_rows(self):
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(train, "load_rows") as load, unittest.mock.patch.object(train, "run") as run:
+            run.return_value = unittest.mock.Mock(returncode=0, stderr="")
+            log = train.Log(pathlib.Path(folder) / "log.jsonl", 0, {})
+            log.path.touch()
+            log.path.with_suffix(".rows").touch()
+            train.rows_of("sluice", {"missing": -1, "features": []}, log)
+        self.assertEqual(load.call_args.args[1], -1)
+
+    def test_library(self):
+        rows = unittest.mock.MagicMock(missing=-1)
+        with unittest.mock.patch.object(train, "xgb") as library, unittest.mock.patch.object(train, "short"):
+            train.boost(train.arguments(["--train", "a", "--archive", "b"]), unittest.mock.Mock(labelled=lambda: rows))
+            self.assertEqual(library.DMatrix.call_args.kwargs["missing"], -1)
+            train.score(unittest.mock.MagicMock(), rows.features, rows.missing)
+            self.assertEqual(library.DMatrix.call_args.kwargs["missing"], -1)
+
+
 if __name__ == "__main__":
     unittest.main()
