@@ -164,17 +164,18 @@ func (l *Line) checkRequest(wrapped bool) error {
 }
 
 // milliseconds reads a moment: a number since 1970, in whichever unit makes it
-// a moment of our time, or a text of RFC 3339. It is 0 where there is none.
+// a moment of our time, or a text of RFC 3339 that is one. It is 0 where there is
+// none.
 func milliseconds(ts []byte) (int64, error) {
 	if len(ts) == 0 || string(ts) == "null" {
 		return 0, nil
 	}
+	const from, to = 1e8, 1e11 // seconds: of 1973 and of 5138
 	text, _ := Text(ts)
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
+	if at, err := time.Parse(time.RFC3339, text); err == nil && (at.UnixMilli() == 0 || at.Unix() >= from && at.Unix() < to) {
 		return at.UnixMilli(), nil
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	const from, to = 1e8, 1e11 // seconds: of 1973 and of 5138
 	switch {
 	case err != nil:
 	case n == 0:

@@ -11,24 +11,28 @@ import (
 )
 
 // When an auction was, in whichever unit somebody logs it. 1795350772846 is a
-// Saturday, 13:12:52.846.
+// Sunday, 12:32:52.846.
 func TestMoments(t *testing.T) {
 	for ts, want := range map[string]int64{
 		`1795350772846`: 1795350772846, `"1795350772846"`: 1795350772846, `1795350772846.0`: 1795350772846,
 		`1795350772`: 1795350772000, `1795350772.846`: 1795350772846, `"1795350772"`: 1795350772000,
 		`1795350772846123`: 1795350772846, `1795350772846123456`: 1795350772846,
 		`"2026-11-22T12:32:52Z"`: 1795350772000, `"2026-11-22T14:32:52.846+02:00"`: 1795350772846,
-		`null`: 0, `0`: 0, `100000000`: 100000000000, `100000000000`: 100000000000,
+		`null`: 0, `0`: 0, `"1970-01-01T00:00:00Z"`: 0, `"5138-11-16T09:46:39.999Z"`: 99999999999999, `100000000`: 100000000000, `100000000000`: 100000000000,
 	} {
 		l, err := ParseLine([]byte(`{"ts":` + ts + `,"request":{},"partners":["a"]}`))
 		if err != nil || l.TS != want {
 			t.Errorf("%s: got %d, %v, want %d", ts, l.TS, err, want)
 		}
+		if again, err := milliseconds(fmt.Append(nil, l.TS)); err != nil || again != want {
+			t.Errorf("%s: read again it is %d, %v, want %d", ts, again, err, want)
+		}
 	}
 	if l, err := ParseLine([]byte(`{"request":{},"partners":["a"]}`)); err != nil || l.TS != 0 {
 		t.Errorf("no ts: %+v, %v", l, err)
 	}
-	for _, ts := range []string{`-1`, `99999999`, `1e30`, `"yesterday"`, `true`, `{}`, `[1795350772846]`, `"NaN"`, `""`} {
+	for _, ts := range []string{`-1`, `99999999`, `1e30`, `"yesterday"`, `true`, `{}`, `[1795350772846]`, `"NaN"`, `""`,
+		`"0001-01-01T00:00:00Z"`, `"1970-01-01T00:00:00.5Z"`, `"1971-06-01T05:00:00Z"`, `"9999-12-31T23:00:00Z"`} {
 		if l, err := ParseLine([]byte(`{"ts":` + ts + `,"request":{},"partners":["a"]}`)); err == nil || !strings.Contains(err.Error(), "its ts is "+ts) {
 			t.Errorf("%s: got %d, %v", ts, l.TS, err)
 		}
