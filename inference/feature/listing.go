@@ -136,7 +136,7 @@ func (l *lister) count(from *reader, r *Request, partners []string) error {
 		return l.add(from.name, from.text(r))
 	}
 	if v := from.number(r); finite(v) {
-		return l.add(from.name, strconv.FormatFloat(float64(v), 'f', -1, 32))
+		return l.add(from.name, strconv.FormatFloat(float64(v+0), 'f', -1, 32)) // -0 is 0
 	}
 	return nil
 }

@@ -99,6 +99,25 @@ func TestAuctionsKeepValues(t *testing.T) {
 	}
 }
 
+// What is counted can be a vocabulary: no number stands there in two spellings.
+func TestAuctionsCountVocabularies(t *testing.T) {
+	var log strings.Builder
+	for _, floor := range []string{"-0.0", "0", `"-0"`, "1e-3", "0.001", "1"} {
+		fmt.Fprintf(&log, "{\"imp\":{\"bidfloor\":%s},\"wseat\":\"a\"}\n", floor)
+	}
+	did, err := Auctions(io.Discard, strings.NewReader(log.String()), Listing{Values: []string{"imp.bidfloor"}})
+	if err != nil || fmt.Sprint(did.Values) != "map[imp.bidfloor:map[0:3 0.001:2 1:1]]" {
+		t.Fatal(did.Values, err)
+	}
+	f := Feature{Name: "floor", Kind: Index, Source: []string{"imp.bidfloor"}}
+	for value := range did.Values["imp.bidfloor"] {
+		f.Vocabulary = append(f.Vocabulary, value)
+	}
+	if _, err := (Contract{Version: 2, Features: []Feature{f}}).Compile(); err != nil {
+		t.Error(err)
+	}
+}
+
 // What is counted is bounded, and its names are checked.
 func TestAuctionsRefuses(t *testing.T) {
 	user := Listing{Values: []string{"user.id"}}
