@@ -31,8 +31,10 @@ func TestMoments(t *testing.T) {
 	if l, err := ParseLine([]byte(`{"request":{},"partners":["a"]}`)); err != nil || l.TS != 0 {
 		t.Errorf("no ts: %+v, %v", l, err)
 	}
-	for _, ts := range []string{`-1`, `99999999`, `1e30`, `"yesterday"`, `true`, `{}`, `[1795350772846]`, `"NaN"`, `""`,
-		`"0001-01-01T00:00:00Z"`, `"1970-01-01T00:00:00.5Z"`, `"1971-06-01T05:00:00Z"`, `"9999-12-31T23:00:00Z"`} {
+	for _, ts := range []string{
+		`-1`, `99999999`, `1e30`, `"yesterday"`, `true`, `{}`, `[1795350772846]`, `"NaN"`, `""`,
+		`"0001-01-01T00:00:00Z"`, `"1970-01-01T00:00:00.5Z"`, `"1971-06-01T05:00:00Z"`, `"9999-12-31T23:00:00Z"`,
+	} {
 		if l, err := ParseLine([]byte(`{"ts":` + ts + `,"request":{},"partners":["a"]}`)); err == nil || !strings.Contains(err.Error(), "its ts is "+ts) {
 			t.Errorf("%s: got %d, %v", ts, l.TS, err)
 		}
