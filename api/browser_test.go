@@ -185,6 +185,65 @@ func TestDashboardIsLive(t *testing.T) {
 	}
 }
 
+// A stream that ends and comes back at once, as each does once an hour, is no
+// reason to alarm anybody.
+func TestDashboardBlink(t *testing.T) {
+	ctx := browser(t)
+	f := apitest.Scene("idle", time.Now())
+	s := site(t, f)
+	do(ctx, t,
+		chromedp.Navigate(s.URL),
+		chromedp.WaitVisible(chromedp.CSS(`.link.live`)),
+		chromedp.Evaluate[chromedp.Void](`window.alarms = 0;
+			new MutationObserver(() => { window.alarms += document.querySelectorAll(".alarm.bad, .stale").length })
+				.observe(document.body, { subtree: true, childList: true, attributes: true })`))
+	s.CloseClientConnections()
+	f.Mu.Lock()
+	f.Seen.At = time.Now() // or the controller would be away, on a slow machine
+	f.Mu.Unlock()
+	f.Tell(rollout.Event{At: time.Now(), Rollout: "next-one", To: rollout.Shadow, Reason: rollout.Admitted, Sentence: "a new one comes"})
+	do(ctx, t, chromedp.WaitVisible(`//section[contains(@class,"log")]//b[contains(., "next-one")]`))
+	alarms, err := chromedp.Run(ctx, chromedp.Evaluate[int](`window.alarms`))
+	if err != nil || alarms > 0 {
+		t.Errorf("it alarmed %d times (%v)", alarms, err)
+	}
+}
+
+// Why nothing is to be seen stands on the page, and since when what is seen is old.
+func TestDashboardBlind(t *testing.T) {
+	ctx := browser(t)
+	alarm := chromedp.CSS(`.alarm.bad`)
+	damaged := apitest.Scene("idle", time.Now())
+	damaged.Fail = fmt.Errorf("fleets/demo.json %w: it is torn", api.ErrDamaged)
+	away := apitest.Scene("idle", time.Now())
+	away.Seen.At = time.Now().Add(-6*time.Minute - 20*time.Second)
+	for _, c := range []struct {
+		name string
+		f    *apitest.Fake
+		want []string
+	}{
+		{"damaged", damaged, []string{"cannot show this fleet", "it is torn"}},
+		{"no leader", away, []string{"No controller looks", "(6 min ", "start one"}},
+	} {
+		do(ctx, t, chromedp.Navigate(site(t, c.f).URL), chromedp.WaitVisible(alarm))
+		got, link := text(ctx, t, alarm), text(ctx, t, `.link`)
+		for _, want := range c.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: want %q in %q", c.name, want, got)
+			}
+		}
+		if strings.Contains(link, "live") {
+			t.Errorf("%s: it calls itself %q", c.name, link)
+		}
+		// What changes every second is not read out every second.
+		ticking, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`/ ago/.test([...document.querySelectorAll("[role=alert]")]
+			.flatMap((e) => [...e.childNodes]).filter((n) => !(n instanceof Element && n.ariaHidden)).map((n) => n.textContent).join(""))`))
+		if err != nil || ticking {
+			t.Errorf("%s: the alert is read out again and again (%v)", c.name, err)
+		}
+	}
+}
+
 // Who is asked to look reads why, and what there is to do.
 func TestDashboardDoubt(t *testing.T) {
 	ctx := browser(t)

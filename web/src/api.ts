@@ -313,7 +313,7 @@ export interface Seen {
 }
 
 // Refused is an answer that is not a success.
-class Refused extends Error {
+export class Refused extends Error {
   constructor(message: string, readonly status: number) { super(message); }
 }
 
@@ -321,12 +321,30 @@ const patience = 10_000; // milliseconds for one call
 
 async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
   const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
+  if (!answer.ok) throw new Refused(await saidOf(answer), answer.status);
+  return await answer.json() as T;
+}
+
+// saidOf is what an answer that is not a success says to people.
+async function saidOf(answer: Response): Promise<string> {
   const body: unknown = await answer.json().catch(() => null);
-  if (!answer.ok) {
-    const said = (body as { detail?: string } | null)?.detail;
-    throw new Refused(said ?? `the server answered ${answer.status}`, answer.status);
+  return (body as { detail?: string } | null)?.detail ?? `the server answered ${answer.status}`;
+}
+
+// refusal is why a stream of events is not to be had, which a browser keeps from
+// the page; empty when it is, or when nobody answers.
+export async function refusal(fleet: string): Promise<string> {
+  const stop = new AbortController();
+  const late = setTimeout(() => stop.abort(), patience);
+  try {
+    const answer = await fetch(eventsPath(fleet, 0), { signal: stop.signal, cache: "no-store" });
+    return answer.ok ? "" : await saidOf(answer);
+  } catch {
+    return "";
+  } finally {
+    clearTimeout(late);
+    stop.abort();
   }
-  return body as T;
 }
 
 const at = (fleet: string, ...rest: string[]) =>

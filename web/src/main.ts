@@ -1,20 +1,25 @@
 // The dashboard: one page that follows one fleet live.
 
 import type { Event, Fleet, Verb } from "./api.ts";
-import { eventsPath, fleets, rollout, rollouts, tasks } from "./api.ts";
+import { eventsPath, fleets, refusal, Refused, rollout, rollouts, tasks } from "./api.ts";
 import { open } from "./dialog.ts";
 import { h, morph } from "./dom.ts";
 import { servingPanel, tasksPanel } from "./fleet.ts";
-import { span, words } from "./format.ts";
+import { clock, span, words } from "./format.ts";
 import { button } from "./parts.ts";
 import { historyPanel, logPanel } from "./past.ts";
-import { maxEvents, newStore, now, warning } from "./store.ts";
+import { blind, maxEvents, newStore, now, warning } from "./store.ts";
 import { evidencePanel, stateText, trialPanel } from "./trial.ts";
 
-const silence = 12_000; // milliseconds without a word from the server, which says something every 5 s
+// Milliseconds without a word from the server, which says something every 5 s,
+// until the connection is called lost. A stream that broke gets less: each ends
+// once an hour, and with its controller, and the next one opens within 2 s.
+const silence = 12_000;
+const blink = 5_000;
 
 const store = newStore();
 let stream: EventSource | null = null;
+let opened = 0; // performance.now() when stream was
 let last = 0; // sequence number of the last event
 let fetching = false;
 let archive = ""; // what the list of rollouts was fetched for
@@ -22,24 +27,25 @@ let archive = ""; // what the list of rollouts was fetched for
 function render(): void {
   const app = document.getElementById("app");
   if (app === null) return;
-  const next = h("div", { id: "app", class: store.link === "lost" ? "stale" : "" }, topBar(), alarm(), body());
+  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), body());
   morph(app, next);
   const f = store.view;
   const state = f?.active ? stateText(f.active) : "idle";
-  document.title = f ? `${store.link === "lost" ? "? " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
+  document.title = f ? `${blind(store) ? "? " : warning(store)?.grave ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
 }
 
 function topBar(): HTMLElement {
   const f = store.view;
   const looked = f?.loop ? `controller looked ${span(now(store) - Date.parse(f.loop.at))} ago` : "";
+  const tone = store.link === "live" && warning(store)?.grave ? "lost" : store.link;
   const name = store.fleets.length > 1
     ? h("nav", { "aria-label": "Fleets" }, store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n)))
     : h("h1", {}, store.fleet);
   return h("header", { class: "top" },
     h("img", { src: "favicon.svg", alt: "Sluice", width: 26, height: 26 }), name,
     h("span", { class: "spring" }),
-    h("span", { class: `link ${store.link}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1000 * f.loop.took_seconds)} ms` : "" },
-      h("i", { "aria-hidden": "true" }), store.link === "live" ? `live${looked ? ", " + looked : ""}` : store.link),
+    h("span", { class: `link ${tone}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1000 * f.loop.took_seconds)} ms` : "" },
+      h("i", { "aria-hidden": "true" }), tone === "live" ? `live${looked ? ", " + looked : ""}` : store.link === "live" ? looked || "no news" : store.link),
     f === null ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…"));
 }
 
@@ -47,13 +53,19 @@ function alarm(): HTMLElement {
   const w = warning(store);
   const p = store.view?.pause;
   return h("div", { class: "alarms" },
-    w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text) : null,
+    w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null);
+}
+
+// moment tells when, and to those who see the page how long ago that is.
+function moment(at?: number): (string | Node)[] {
+  if (at === undefined) return [];
+  return [` ${clock(new Date(at).toISOString(), now(store))}`, h("span", { "aria-hidden": "true" }, ` (${span(now(store) - at)} ago)`), "."];
 }
 
 function body(): HTMLElement {
   const f = store.view;
-  if (f === null) return h("main", {}, h("p", { class: "boot" }, "Looking…"));
+  if (f === null) return h("main", {}, h("p", { class: "boot" }, blind(store) ? "Nothing to show yet." : "Looking…"));
   const at = now(store);
   return h("main", {},
     h("div", { class: "hero" }, servingPanel(f, at), trialPanel(f, at)),
@@ -66,7 +78,7 @@ function body(): HTMLElement {
 function follow(): void {
   stream?.close();
   const es = new EventSource(eventsPath(store.fleet, last));
-  stream = es;
+  [stream, opened] = [es, performance.now()];
   const heard = () => {
     store.heard = performance.now();
     store.link = "live";
@@ -76,14 +88,34 @@ function follow(): void {
   es.addEventListener("gap", () => { store.missed = true; });
   es.addEventListener("trouble", (m: MessageEvent<string>) => {
     heard();
-    store.trouble = (JSON.parse(m.data) as { error: string }).error;
+    store.trouble = unseen((JSON.parse(m.data) as { error: string }).error);
     render();
   });
   es.addEventListener("error", () => {
-    store.link = "lost";
+    if (store.link === "live") store.link = "connecting";
     render();
-    if (es.readyState === EventSource.CLOSED) setTimeout(() => { if (stream === es) follow(); }, 3000);
+    if (es.readyState === EventSource.CLOSED) void refused(es);
   });
+}
+
+// refused says why the server does not give a stream, and asks again.
+async function refused(es: EventSource): Promise<void> {
+  const why = await refusal(store.fleet);
+  if (stream !== es) return;
+  if (why !== "") [store.trouble, store.heard] = [unseen(why), performance.now()];
+  render();
+  setTimeout(() => { if (stream === es) follow(); }, 3000);
+}
+
+const unseen = (why: string) => `The server cannot show this fleet: ${why}.`;
+
+// watch says when nothing was heard for too long, and opens a new stream in
+// place of one that hangs.
+function watch(): void {
+  const at = performance.now();
+  if (store.link !== "lost" && at - store.heard > (store.link === "live" ? silence : blink)) [store.link, store.trouble] = ["lost", ""];
+  if (store.link === "lost" && stream !== null && at - opened > silence) follow();
+  render();
 }
 
 function take(e: Event): void {
@@ -186,13 +218,7 @@ function listen(): void {
     if (e.key === "p") { e.preventDefault(); void act(store.view?.pause ? "resume" : "pause"); }
   });
   window.addEventListener("hashchange", choose);
-  setInterval(() => {
-    if (store.link === "live" && performance.now() - store.heard > silence) {
-      store.link = "lost";
-      follow();
-    }
-    render();
-  }, 1000);
+  setInterval(watch, 1000);
 }
 
 // choose turns to the fleet that the address names, or to the first.
@@ -216,7 +242,8 @@ async function start(): Promise<void> {
     }
     store.trouble = "The controller knows no fleet: start it with a fleet file.";
   } catch (err) {
-    store.trouble = `The server cannot be asked: ${err instanceof Error ? err.message : String(err)}`;
+    store.trouble = err instanceof Refused ? `The server refuses this page: ${err.message}.` : "";
+    store.link = "lost";
   }
   render();
   setTimeout(() => void start(), 3000);

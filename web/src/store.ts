@@ -29,20 +29,33 @@ export function newStore(): Store {
 // now is the server's clock, in milliseconds.
 export const now = (s: Store) => Date.now() + s.skew;
 
-// warning says why what is shown may not be how things stand; null when it is.
-export function warning(s: Store): { grave: boolean; text: string } | null {
-  const silent = Math.round((performance.now() - s.heard) / 1000);
-  if (s.link === "lost") {
-    return { grave: true, text: `Connection lost. What you see was last seen ${silent} s ago; trying again. The fleet keeps serving.` };
-  }
-  if (s.trouble !== "") return { grave: true, text: s.trouble };
-  const loop = s.view?.loop;
-  if (s.view === null) return null;
-  if (!loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
-  const age = now(s) - Date.parse(loop.at);
-  if (age > Math.max(5000 * loop.every_seconds, 15_000)) {
-    return { grave: true, text: `The controller has not looked for ${Math.round(age / 1000)} s. Nothing is decided while it is away; the fleet keeps serving.` };
-  }
-  if (loop.errors.length > 0) return { grave: false, text: `The controller meets errors: ${loop.errors.slice(0, 2).join("; ")}` };
-  return null;
+// Warning says why what is shown may not be how things stand, and what to do.
+// The moment it ends with stands apart: how long ago that is changes all the
+// time, and nobody wants it read out each time.
+export interface Warning {
+  grave: boolean;
+  text: string;
+  moment?: number; // on the server's clock, in milliseconds
 }
+
+// warning is null when all is well.
+export function warning(s: Store): Warning | null {
+  const f = s.view;
+  const old = (text: string): Warning =>
+    f === null ? { grave: true, text } : { grave: true, text: `${text} What you see is from`, moment: Date.parse(f.at) };
+  if (s.trouble !== "") return old(s.trouble);
+  if (s.link === "lost") {
+    return old(f === null ? "The server does not answer; trying again. Is a controller running?" : "Connection lost; trying again. The fleet serves on without it.");
+  }
+  if (f === null) return null;
+  if (!f.loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
+  const looked = Date.parse(f.loop.at);
+  if (Date.parse(f.at) - looked > Math.max(5000 * f.loop.every_seconds, 15_000)) {
+    return { grave: true, text: "No controller looks: start one, or see its log. Until then nothing is decided; the fleet keeps serving. The last look was at", moment: looked };
+  }
+  const errors = f.loop.errors, more = errors.length > 2 ? `; and ${errors.length - 2} more` : "";
+  return errors.length > 0 ? { grave: false, text: `The controller meets errors: ${errors.slice(0, 2).join("; ")}${more}` } : null;
+}
+
+// blind is whether nothing new can be seen.
+export const blind = (s: Store) => s.link === "lost" || s.trouble !== "";

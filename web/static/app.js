@@ -11,12 +11,25 @@ var Refused = class extends Error {
 var patience = 1e4;
 async function call(path, init = {}) {
   const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
+  if (!answer.ok) throw new Refused(await saidOf(answer), answer.status);
+  return await answer.json();
+}
+async function saidOf(answer) {
   const body2 = await answer.json().catch(() => null);
-  if (!answer.ok) {
-    const said = body2?.detail;
-    throw new Refused(said ?? `the server answered ${answer.status}`, answer.status);
+  return body2?.detail ?? `the server answered ${answer.status}`;
+}
+async function refusal(fleet) {
+  const stop = new AbortController();
+  const late = setTimeout(() => stop.abort(), patience);
+  try {
+    const answer = await fetch(eventsPath(fleet, 0), { signal: stop.signal, cache: "no-store" });
+    return answer.ok ? "" : await saidOf(answer);
+  } catch {
+    return "";
+  } finally {
+    clearTimeout(late);
+    stop.abort();
   }
-  return body2;
 }
 var at = (fleet, ...rest) => ["v1/fleets", fleet, ...rest].map((s, i) => i === 0 ? s : encodeURIComponent(s)).join("/");
 var fleets = () => call("v1/fleets");
@@ -633,21 +646,22 @@ function newStore() {
 }
 var now = (s) => Date.now() + s.skew;
 function warning(s) {
-  const silent = Math.round((performance.now() - s.heard) / 1e3);
+  const f = s.view;
+  const old = (text) => f === null ? { grave: true, text } : { grave: true, text: `${text} What you see is from`, moment: Date.parse(f.at) };
+  if (s.trouble !== "") return old(s.trouble);
   if (s.link === "lost") {
-    return { grave: true, text: `Connection lost. What you see was last seen ${silent} s ago; trying again. The fleet keeps serving.` };
+    return old(f === null ? "The server does not answer; trying again. Is a controller running?" : "Connection lost; trying again. The fleet serves on without it.");
   }
-  if (s.trouble !== "") return { grave: true, text: s.trouble };
-  const loop = s.view?.loop;
-  if (s.view === null) return null;
-  if (!loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
-  const age = now(s) - Date.parse(loop.at);
-  if (age > Math.max(5e3 * loop.every_seconds, 15e3)) {
-    return { grave: true, text: `The controller has not looked for ${Math.round(age / 1e3)} s. Nothing is decided while it is away; the fleet keeps serving.` };
+  if (f === null) return null;
+  if (!f.loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
+  const looked = Date.parse(f.loop.at);
+  if (Date.parse(f.at) - looked > Math.max(5e3 * f.loop.every_seconds, 15e3)) {
+    return { grave: true, text: "No controller looks: start one, or see its log. Until then nothing is decided; the fleet keeps serving. The last look was at", moment: looked };
   }
-  if (loop.errors.length > 0) return { grave: false, text: `The controller meets errors: ${loop.errors.slice(0, 2).join("; ")}` };
-  return null;
+  const errors = f.loop.errors, more2 = errors.length > 2 ? `; and ${errors.length - 2} more` : "";
+  return errors.length > 0 ? { grave: false, text: `The controller meets errors: ${errors.slice(0, 2).join("; ")}${more2}` } : null;
 }
+var blind = (s) => s.link === "lost" || s.trouble !== "";
 
 // src/past.ts
 function historyPanel(s) {
@@ -904,23 +918,26 @@ function alarms(v) {
 
 // src/main.ts
 var silence = 12e3;
+var blink = 5e3;
 var store = newStore();
 var stream = null;
+var opened = 0;
 var last = 0;
 var fetching = false;
 var archive = "";
 function render() {
   const app = document.getElementById("app");
   if (app === null) return;
-  const next = h("div", { id: "app", class: store.link === "lost" ? "stale" : "" }, topBar(), alarm(), body());
+  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), body());
   morph(app, next);
   const f = store.view;
   const state = f?.active ? stateText(f.active) : "idle";
-  document.title = f ? `${store.link === "lost" ? "? " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
+  document.title = f ? `${blind(store) ? "? " : warning(store)?.grave ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
 }
 function topBar() {
   const f = store.view;
   const looked = f?.loop ? `controller looked ${span(now(store) - Date.parse(f.loop.at))} ago` : "";
+  const tone2 = store.link === "live" && warning(store)?.grave ? "lost" : store.link;
   const name = store.fleets.length > 1 ? h("nav", { "aria-label": "Fleets" }, store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n))) : h("h1", {}, store.fleet);
   return h(
     "header",
@@ -930,9 +947,9 @@ function topBar() {
     h("span", { class: "spring" }),
     h(
       "span",
-      { class: `link ${store.link}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1e3 * f.loop.took_seconds)} ms` : "" },
+      { class: `link ${tone2}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1e3 * f.loop.took_seconds)} ms` : "" },
       h("i", { "aria-hidden": "true" }),
-      store.link === "live" ? `live${looked ? ", " + looked : ""}` : store.link
+      tone2 === "live" ? `live${looked ? ", " + looked : ""}` : store.link === "live" ? looked || "no news" : store.link
     ),
     f === null ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…")
   );
@@ -943,13 +960,17 @@ function alarm() {
   return h(
     "div",
     { class: "alarms" },
-    w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text) : null,
+    w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null
   );
 }
+function moment(at2) {
+  if (at2 === void 0) return [];
+  return [` ${clock(new Date(at2).toISOString(), now(store))}`, h("span", { "aria-hidden": "true" }, ` (${span(now(store) - at2)} ago)`), "."];
+}
 function body() {
   const f = store.view;
-  if (f === null) return h("main", {}, h("p", { class: "boot" }, "Looking…"));
+  if (f === null) return h("main", {}, h("p", { class: "boot" }, blind(store) ? "Nothing to show yet." : "Looking…"));
   const at2 = now(store);
   return h(
     "main",
@@ -964,7 +985,7 @@ function body() {
 function follow() {
   stream?.close();
   const es = new EventSource(eventsPath(store.fleet, last));
-  stream = es;
+  [stream, opened] = [es, performance.now()];
   const heard = () => {
     store.heard = performance.now();
     store.link = "live";
@@ -982,16 +1003,30 @@ function follow() {
   });
   es.addEventListener("trouble", (m) => {
     heard();
-    store.trouble = JSON.parse(m.data).error;
+    store.trouble = unseen(JSON.parse(m.data).error);
     render();
   });
   es.addEventListener("error", () => {
-    store.link = "lost";
+    if (store.link === "live") store.link = "connecting";
     render();
-    if (es.readyState === EventSource.CLOSED) setTimeout(() => {
-      if (stream === es) follow();
-    }, 3e3);
+    if (es.readyState === EventSource.CLOSED) void refused(es);
   });
+}
+async function refused(es) {
+  const why = await refusal(store.fleet);
+  if (stream !== es) return;
+  if (why !== "") [store.trouble, store.heard] = [unseen(why), performance.now()];
+  render();
+  setTimeout(() => {
+    if (stream === es) follow();
+  }, 3e3);
+}
+var unseen = (why) => `The server cannot show this fleet: ${why}.`;
+function watch() {
+  const at2 = performance.now();
+  if (store.link !== "lost" && at2 - store.heard > (store.link === "live" ? silence : blink)) [store.link, store.trouble] = ["lost", ""];
+  if (store.link === "lost" && stream !== null && at2 - opened > silence) follow();
+  render();
 }
 function take(e) {
   if (e.seq <= last) return;
@@ -1091,13 +1126,7 @@ function listen() {
     }
   });
   window.addEventListener("hashchange", choose);
-  setInterval(() => {
-    if (store.link === "live" && performance.now() - store.heard > silence) {
-      store.link = "lost";
-      follow();
-    }
-    render();
-  }, 1e3);
+  setInterval(watch, 1e3);
 }
 function choose() {
   const named = decodeURIComponent(location.hash.slice(1));
@@ -1118,7 +1147,8 @@ async function start() {
     }
     store.trouble = "The controller knows no fleet: start it with a fleet file.";
   } catch (err) {
-    store.trouble = `The server cannot be asked: ${err instanceof Error ? err.message : String(err)}`;
+    store.trouble = err instanceof Refused ? `The server refuses this page: ${err.message}.` : "";
+    store.link = "lost";
   }
   render();
   setTimeout(() => void start(), 3e3);
