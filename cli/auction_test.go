@@ -243,10 +243,13 @@ func TestAuctionReplays(t *testing.T) {
 		"no such file":         {"--requests", filepath.Join(dir, "gone")},
 		"create the histogram": {"--histogram", dir},
 		"--partners is 2000":   {"--partners", "2000"},
-		"are about --requests": {"--requests", ""},
+		"--requests is empty":  {"--requests", ""},
 	} {
 		if _, err := run(t, append(args, more...)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: err %v, want it to say %s", more, err, want)
 		}
+	}
+	if _, err := run(t, "auction", "--target", addr, "--partner-names", "a,b"); err == nil || !strings.Contains(err.Error(), "are about --requests") {
+		t.Errorf("names without requests: %v", err)
 	}
 }

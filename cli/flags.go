@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,8 +31,24 @@ func takes(most int) cobra.PositionalArgs {
 		if len(args) > most {
 			return wrongUsage("%s takes no %q: see %s --help", c.Name(), args[most], c.CommandPath())
 		}
+		if slices.Contains(args, "") {
+			return wrongUsage("%s has a name that is empty, as a variable that is not set leaves it: give it, or leave it out", c.Name())
+		}
 		return nil
 	}
+}
+
+// saysSomething refuses flags with an empty value, as a variable that is not
+// set leaves it: to be left out means something, and hardly that. Only what is
+// told to people may be empty, since nobody should be kept from a rollback for
+// want of a reason.
+func saysSomething(c *cobra.Command, _ []string) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && f.Name != "why" && f.Name != "by" {
+			err = wrongUsage("--%s is empty, as a variable that is not set leaves it: give it, or leave it out", f.Name)
+		}
+	})
+	return err
 }
 
 // readsInput lets a command that reads standard input have nothing besides its

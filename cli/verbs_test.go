@@ -210,6 +210,32 @@ func TestVerbMistakes(t *testing.T) {
 	}
 }
 
+// What a variable that is not set leaves is no way to say what is meant: nothing
+// is asked, and the exit code is that of a wrong command line. A reason may be
+// empty, so that nobody is kept from a rollback for want of one.
+func TestEmptyIsNotLeftOut(t *testing.T) {
+	f := apitest.Scene("canary", noon)
+	c := apitest.Serve(t, f, api.Options{})
+	for _, args := range [][]string{
+		{"abort", ""}, {"promote", ""}, {"resume", ""}, {"try", ""}, {"rollouts", ""}, {"replay", ""},
+		{"rollback", "--to", ""}, {"rollback", "--to="}, {"status", "--fleet", ""}, {"plan", "--fleet-file", ""}, {"replay", "better", "--policy="},
+	} {
+		_, err := run(t, append(args, "--api", c.Base)...)
+		if exitCode(t.Context(), err) != exitUsage || !strings.Contains(err.Error(), "empty") {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+	if _, err := run(t, "controller", "--bucket", "b", "--control-token-file", ""); exitCode(t.Context(), err) != exitUsage {
+		t.Errorf("controller without a token that it is told to have: %v", err)
+	}
+	if len(f.Asked) > 0 {
+		t.Fatalf("asked %+v", f.Asked)
+	}
+	if _, err := run(t, "rollback", "--why", "", "--by=", "--api", c.Base); err != nil || len(f.Asked) != 1 {
+		t.Errorf("a rollback without a reason: %v, %+v", err, f.Asked)
+	}
+}
+
 // --wait tells what happens and ends when it is done, well or not.
 func TestWait(t *testing.T) {
 	end := func(id string, to rollout.Phase) func(*apitest.Fake) {
