@@ -217,8 +217,17 @@ func TestEmptyIsNotLeftOut(t *testing.T) {
 	f := apitest.Scene("canary", noon)
 	c := apitest.Serve(t, f, api.Options{})
 	for _, args := range [][]string{
-		{"abort", ""}, {"promote", ""}, {"resume", ""}, {"try", ""}, {"rollouts", ""}, {"replay", ""},
-		{"rollback", "--to", ""}, {"rollback", "--to="}, {"status", "--fleet", ""}, {"plan", "--fleet-file", ""}, {"replay", "better", "--policy="},
+		{"abort", ""},
+		{"promote", ""},
+		{"resume", ""},
+		{"try", ""},
+		{"rollouts", ""},
+		{"replay", ""},
+		{"rollback", "--to", ""},
+		{"rollback", "--to="},
+		{"status", "--fleet", ""},
+		{"plan", "--fleet-file", ""},
+		{"replay", "better", "--policy="},
 	} {
 		_, err := run(t, append(args, "--api", c.Base)...)
 		if exitCode(t.Context(), err) != exitUsage || !strings.Contains(err.Error(), "empty") {
