@@ -198,9 +198,13 @@ class Log:
             sys.exit(f"{source}: no log of auctions there; put files of JSON lines into it")
         gathered = to.with_suffix(".gathered")
         begins = gather(files, gathered)
-        asked = ["log", "--json", "--out", to, "--filter", options.filter or "", "--values", ",".join(values)]
+        asked = ["log", "--json", "--out", to]
+        if options.filter:
+            asked += ["--filter", options.filter]
+        if values:
+            asked += ["--values", ",".join(values)]
         with open(gathered, "rb") as lines:
-            done = run(options.sluice, asked if values else asked[:-2], stdin=lines)
+            done = run(options.sluice, asked, stdin=lines)
         gathered.unlink()
         try:
             seen, _ = json.JSONDecoder().raw_decode(done.stderr)
