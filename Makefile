@@ -121,5 +121,6 @@ models-fuzz: build ## compare random models of real libraries with Sluice, bit f
 clean: ## remove what was built
 	rm -rf bin .tools .venv .clients
 
-simulate: ## play thousands of rollouts and write what came of them to docs/judge; SIMULATE=full takes hours
-	$(GO) test -count=1 -v -timeout 0 -run 'TestSimulate$$' ./controller/simulation -simulate $(SIMULATE) -out $(CURDIR)/docs/judge
+simulate: ## play thousands of rollouts for some hours and write what came of them to docs/judge; goes on where it was stopped; SIMULATE=full takes days
+	mkdir -p bin
+	$(GO) test -count=1 -v -timeout 0 -run 'TestSimulate$$' ./controller/simulation -simulate $(SIMULATE) -out $(CURDIR)/docs/judge -notebook $(CURDIR)/bin/simulate-$(SIMULATE)

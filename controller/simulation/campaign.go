@@ -21,8 +21,8 @@ type Size struct {
 }
 
 // Sizes returns what there is to choose from: for every change of the code
-// (half a minute on two quiet cores), for figures worth quoting (an hour),
-// and for figures worth publishing (hours).
+// (half a minute on two quiet cores), for figures worth quoting (hours),
+// and for figures worth publishing (days).
 func Sizes() []Size {
 	return []Size{
 		{"short", 3, 1, 2, 0, 0, 0, 1},
@@ -67,13 +67,14 @@ type Row struct {
 // results on every machine. Rows with fewer rollouts see the first seeds of
 // those with more.
 func Campaign(kinds []Kind, scenarios []Scenario, p rollout.Policies, count func(Scenario, Kind) int) []Row {
-	return campaign(kinds, scenarios, p, count, func(Row) {})
+	rows, _ := campaign(nil, kinds, scenarios, p, count, func(Row) {}) // without a notebook nothing fails
+	return rows
 }
 
-// campaign also says which rows are done, one at a time. Rows are not waited
-// for: one of a single rollout leaves all processors but one to the next.
-func campaign(kinds []Kind, scenarios []Scenario, p rollout.Policies, count func(Scenario, Kind) int, done func(Row)) []Row {
-	var rows []Row
+// campaign also keeps results in the notebook, and says which rows are done, one
+// at a time. Rows are not waited for: one of a single rollout leaves all
+// processors but one to the next.
+func campaign(n Notebook, kinds []Kind, scenarios []Scenario, p rollout.Policies, count func(Scenario, Kind) int, done func(Row)) (rows []Row, err error) {
 	type game struct{ row, seed int }
 	var games []game
 	for _, s := range scenarios {
@@ -89,16 +90,20 @@ func campaign(kinds []Kind, scenarios []Scenario, p rollout.Policies, count func
 		left[g.row].Add(1)
 	}
 	var saying sync.Mutex
-	parallel(len(games), func(i int) {
+	err = played(n, len(games), func(i int) (map[string]Result, error) {
+		return rows[games[i].row].play(games[i].seed, p), nil
+	}, func(i int, by map[string]Result) {
 		g := games[i]
-		rows[g.row].play(g.seed, p)
+		for name, result := range by {
+			rows[g.row].Results[name][g.seed] = result
+		}
 		if left[g.row].Add(-1) == 0 {
 			saying.Lock()
 			defer saying.Unlock()
 			done(rows[g.row])
 		}
 	})
-	return rows
+	return rows, err
 }
 
 func newRow(s Scenario, k Kind, seeds int) Row {
@@ -111,27 +116,27 @@ func newRow(s Scenario, k Kind, seeds int) Row {
 	return r
 }
 
-// play plays one seed of a row.
-func (r Row) play(seed int, p rollout.Policies) {
+// play plays one seed of a row, by every method.
+func (r Row) play(seed int, p rollout.Policies) map[string]Result {
 	m := newMarket(uint64(seed)+1, r.Kind, r.Scenario)
-	r.Results[Sluice][seed] = play(m, p, nil)
+	ours := play(m, p, nil)
 	if r.Scenario.Crashes {
-		return
+		return map[string]Result{Sluice: ours}
 	}
-	for name, result := range playRivals(m, nil) {
-		r.Results[name][seed] = result
-	}
+	all := playRivals(m, nil)
+	all[Sluice] = ours
+	return all
 }
 
 // replay adds to rows how the judge of an earlier commit ends the same rollouts.
-func replay(rows []Row, by Earlier) error {
+func replay(n Notebook, rows []Row, by Earlier) error {
 	var games []Game
 	for _, r := range rows {
 		for seed := range r.Results[Sluice] {
 			games = append(games, Game{Scenario: r.Scenario, Kind: r.Kind, Seed: uint64(seed) + 1})
 		}
 	}
-	results, err := by(games)
+	results, err := by.playIn(n, games)
 	if err != nil {
 		return err
 	}

@@ -13,19 +13,36 @@ type Duel struct {
 }
 
 // Duels runs them.
-func Duels(runs int, by Earlier) (all []Duel, err error) {
+func Duels(n Notebook, runs int, by Earlier) (all []Duel, err error) {
 	for _, r := range duels() {
 		var games []Game
 		for i := range runs {
 			games = append(games, Game{Kind: Persistent, Seed: uint64(i) + 1, Duel: r.name})
 		}
-		d := Duel{Name: r.name, Now: Play(games)}
-		if d.Then, err = by(games); err != nil {
+		d := Duel{Name: r.name, Now: make([]Result, runs)}
+		now := func(i int) (Result, error) { return games[i].play(), nil }
+		if err = played(n, runs, now, func(i int, result Result) { d.Now[i] = result }); err != nil {
+			return all, err
+		}
+		if d.Then, err = by.playIn(n, games); err != nil {
 			return all, err
 		}
 		all = append(all, d)
 	}
 	return all, nil
+}
+
+// few games are given to an earlier judge at once.
+const few = 50
+
+// playIn plays games a few at a time, but for those whose results the notebook
+// has.
+func (by Earlier) playIn(n Notebook, games []Game) (results []Result, err error) {
+	results = make([]Result, len(games))
+	err = played(n, (len(games)+few-1)/few, func(i int) ([]Result, error) {
+		return by(games[i*few : min(len(games), (i+1)*few)])
+	}, func(i int, batch []Result) { copy(results[i*few:], batch) })
+	return results, err
 }
 
 // median is that of all runs' requests; those that were not decided count as

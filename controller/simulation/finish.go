@@ -36,13 +36,13 @@ func (f Finish) Mean() float64 { return mean(f.Spoke) / f.Oracle }
 
 // path is what a run came to, look by look.
 type path struct {
-	units    []float64
-	variance []float64 // squared standard error of the difference; infinite where unknown
-	spoke    int       // look, -1 for never
+	Units    []float64
+	Variance []float64 // squared standard error of the difference; infinite where unknown
+	Spoke    int       // look, -1 for never
 }
 
 // Races runs all races that a size has time for.
-func Races(size Size) (all []Finish) {
+func Races(n Notebook, size Size) (all []Finish, err error) {
 	for _, r := range races() {
 		for _, k := range Kinds() {
 			runs := size.Races
@@ -50,49 +50,56 @@ func Races(size Size) (all []Finish) {
 				runs = size.Slow
 			}
 			if runs > 0 {
-				all = append(all, r.run(k, runs))
+				f, err := r.run(n, k, runs)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, f)
 			}
 		}
 	}
-	return all
+	return all, nil
 }
 
 // run plays a race on all processors.
-func (r race) run(kind Kind, runs int) Finish {
+func (r race) run(n Notebook, kind Kind, runs int) (Finish, error) {
 	paths := make([]path, runs)
-	parallel(runs, func(i int) { paths[i] = r.once(uint64(i)+1, kind) })
+	err := played(n, runs, func(i int) (path, error) { return r.once(uint64(i)+1, kind), nil }, func(i int, p path) { paths[i] = p })
+	if err != nil {
+		return Finish{}, err
+	}
 	f := Finish{Race: r, Kind: kind, Runs: runs, Unit: "requests per arm", Oracle: r.oracle(paths)}
 	if r.paired {
 		f.Unit = "pairs"
 	}
 	for _, p := range paths {
-		if p.spoke >= 0 {
-			f.Spoke = append(f.Spoke, p.units[p.spoke])
-			f.Known = append(f.Known, 1/p.variance[p.spoke]/r.needed())
+		if p.Spoke >= 0 {
+			f.Spoke = append(f.Spoke, p.Units[p.Spoke])
+			f.Known = append(f.Known, 1/p.Variance[p.Spoke]/r.needed())
 		}
 	}
 	slices.Sort(f.Spoke)
 	slices.Sort(f.Known)
-	return f
+	return f, nil
 }
 
 // once plays one run: until the gate has spoken and the oracle would have, as
 // far as this run can tell.
 func (r race) once(seed uint64, kind Kind) (p path) {
 	c := r.start(seed, kind)
-	p.spoke = -1
+	p.Spoke = -1
 	for look := 1; look <= r.looks; look++ {
 		stats, verdict := c.look(look)
 		units, variance := r.measure(stats)
-		p.units, p.variance = append(p.units, units), append(p.variance, variance)
+		p.Units, p.Variance = append(p.Units, units), append(p.Variance, variance)
 		if r.watch != nil {
 			r.watch(units, verdict)
 			continue
 		}
-		if p.spoke < 0 && r.spoken(verdict) {
-			p.spoke = look - 1
+		if p.Spoke < 0 && r.spoken(verdict) {
+			p.Spoke = look - 1
 		}
-		if p.spoke >= 0 && 1/variance > 1.5*r.needed() {
+		if p.Spoke >= 0 && 1/variance > 1.5*r.needed() {
 			break
 		}
 	}
@@ -165,8 +172,8 @@ func (r race) oracle(paths []path) float64 {
 	for look := 0; ; look++ {
 		var units, variance []float64
 		for _, p := range paths {
-			if look < len(p.units) {
-				units, variance = append(units, p.units[look]), append(variance, p.variance[look])
+			if look < len(p.Units) {
+				units, variance = append(units, p.Units[look]), append(variance, p.Variance[look])
 			}
 		}
 		if 2*len(units) < len(paths) || len(units) == 0 {

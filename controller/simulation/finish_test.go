@@ -22,14 +22,14 @@ func TestOracle(t *testing.T) {
 		for i := range paths {
 			for look := range 1000 {
 				units := 100 * float64(look+1)
-				paths[i].units, paths[i].variance = append(paths[i].units, units), append(paths[i].variance, .48/units)
+				paths[i].Units, paths[i].Variance = append(paths[i].Units, units), append(paths[i].Variance, .48/units)
 			}
 		}
 		want := tt.want * .48 / (tt.r.distance * tt.r.distance)
 		if got := tt.r.oracle(paths); math.Abs(got/want-1) > 1e-4 {
 			t.Errorf("%+v: %v units, want %v", tt.r, got, want)
 		}
-		if got := tt.r.oracle([]path{{units: []float64{1}, variance: []float64{1}}}); !math.IsInf(got, 1) {
+		if got := tt.r.oracle([]path{{Units: []float64{1}, Variance: []float64{1}}}); !math.IsInf(got, 1) {
 			t.Errorf("what is never known is known after %v units", got)
 		}
 	}

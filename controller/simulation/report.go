@@ -38,26 +38,36 @@ type Report struct {
 }
 
 // Run simulates everything, and says how it goes on. An earlier judge plays the
-// same streams, unless there is none.
-func Run(size Size, by Earlier, say func(string)) (r Report, err error) {
+// same streams, unless there is none. What a notebook has is not played again.
+func Run(n Notebook, size Size, by Earlier, say func(string)) (r Report, err error) {
 	r = Report{Size: size}
-	r.Rows = campaign(Kinds(), Scenarios(), policies(), size.rollouts, func(row Row) { say(row.summary()) })
-	r.Races = Races(size)
+	if r.Rows, err = campaign(n, Kinds(), Scenarios(), policies(), size.rollouts, func(row Row) { say(row.summary()) }); err != nil {
+		return r, err
+	}
+	if r.Races, err = Races(n, size); err != nil {
+		return r, err
+	}
 	say("the races are run")
-	r.Wholes = Wholes(size.Wholes)
-	r.Hasty = Campaign([]Kind{Short}, shifts(), hasty(), func(Scenario, Kind) int { return size.Shifts })
+	if r.Wholes, err = Wholes(n, size.Wholes); err != nil {
+		return r, err
+	}
+	if r.Hasty, err = campaign(n, []Kind{Short}, shifts(), hasty(), func(Scenario, Kind) int { return size.Shifts }, func(Row) {}); err != nil {
+		return r, err
+	}
 	r.Traces = traces()
-	r.Worlds = campaign([]Kind{Persistent}, Worlds(), policies(), func(Scenario, Kind) int { return size.Worlds }, func(row Row) { say(row.summary()) })
+	if r.Worlds, err = campaign(n, []Kind{Persistent}, Worlds(), policies(), func(Scenario, Kind) int { return size.Worlds }, func(row Row) { say(row.summary()) }); err != nil {
+		return r, err
+	}
 	if by == nil {
 		return r, nil
 	}
 	for _, rows := range [][]Row{r.Worlds, r.Rows} {
-		if err := replay(rows, by); err != nil {
+		if err := replay(n, rows, by); err != nil {
 			return r, err
 		}
 		say(fmt.Sprintf("the judge of %s has played %d rows", EarlierCommit, len(rows)))
 	}
-	r.Duels, err = Duels(size.Worlds, by)
+	r.Duels, err = Duels(n, size.Worlds, by)
 	return r, err
 }
 

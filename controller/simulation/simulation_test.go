@@ -11,6 +11,7 @@ import (
 var (
 	size = flag.String("simulate", "short", "how much TestSimulate plays: short, middle or full")
 	out  = flag.String("out", "", "folder that TestSimulate writes its tables and pictures to")
+	book = flag.String("notebook", "", "file that keeps what TestSimulate has played, so that it goes on where it was broken off")
 )
 
 // TestSimulate holds the whole controller against its goals, in virtual time.
@@ -30,7 +31,20 @@ func TestSimulate(t *testing.T) {
 	if *size != "short" {
 		by = earlier(t)
 	}
-	r, err := Run(plays, by, func(line string) { t.Log(line) })
+	var n Notebook
+	if *book != "" {
+		file, err := openNotebook(*book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := file.close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		n = file
+	}
+	r, err := Run(n, plays, by, func(line string) { t.Log(line) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,12 +38,15 @@ type known struct {
 }
 
 // Wholes plays hurried rollouts and asks their oracle.
-func Wholes(runs int) (all []Whole) {
+func Wholes(n Notebook, runs int) (all []Whole, err error) {
 	for _, k := range Kinds() {
 		if runs == 0 {
 			break
 		}
-		rows := Campaign([]Kind{k}, []Scenario{{Name: "no change", Truth: Fine}}, hasty(), func(Scenario, Kind) int { return runs })
+		rows, err := campaign(n, []Kind{k}, []Scenario{{Name: "no change", Truth: Fine}}, hasty(), func(Scenario, Kind) int { return runs }, func(Row) {})
+		if err != nil {
+			return nil, err
+		}
 		w := Whole{Kind: k, Results: rows[0].Results[Sluice]}
 		w.Looks = wholeOracle(k, max(4, runs/4))
 		for phase, looks := range w.Looks {
@@ -51,7 +54,7 @@ func Wholes(runs int) (all []Whole) {
 		}
 		all = append(all, w)
 	}
-	return all
+	return all, nil
 }
 
 // Ratios are requests to a promotion against the oracle's, sorted.

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"client/gen/adfilter"
+	"client/gen/openrtb"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -20,9 +22,6 @@ import (
 	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
-
-	"client/gen/adfilter"
-	"client/gen/openrtb"
 )
 
 const timeout = 2 * time.Second // in earnest, what is left of tmax
