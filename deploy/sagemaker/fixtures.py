@@ -9,7 +9,8 @@ in a virtual environment of its own:
 
     xgboost==0.90, 1.0.2, 1.1.1, 1.2.1, 1.3.3, 1.5.2, 1.7.6, 2.0.3 (numpy<2), 2.1.4, 3.0.5, 3.2.0,
     3.3.0 and 3.4.1 (Python 3.12)
-    (lightgbm_fixtures.py does the same for LightGBM, pickle_fixtures.py for what people pickle)
+    (lightgbm_fixtures.py does the same for LightGBM, pickle_fixtures.py for what people pickle,
+    jvm/JvmFixtures.java for XGBoost's JVM package)
 
 `python fixtures.py OUTPUT_FOLDER NAME ...` writes only those of these names.
 

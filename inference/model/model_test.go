@@ -50,6 +50,18 @@ func TestScoresAsTheBest(t *testing.T) {
 	})
 }
 
+// XGBoost's JVM package names a best iteration without early stopping, and
+// answers with all trees: up to 1.7 only where somebody says so.
+func TestScoresAsTheJVM(t *testing.T) {
+	forEachAnswered(t, ".all", 3, func(t *testing.T, file string, answers []answer) {
+		compare(t, readBy(t, file, Reading{Trees: All}), answers)
+		silent := readBy(t, file, Reading{})
+		if old := !strings.Contains(file, "v2."); silent.Best() >= silent.Trained() || (silent.Trees() < silent.Trained()) != old {
+			t.Errorf("nobody says which: %d of %d trees answer, %d up to the best", silent.Trees(), silent.Trained(), silent.Best())
+		}
+	})
+}
+
 // A model of 200,000 columns, one for each bucket of a hash, gives the same bits,
 // and takes the memory of the trees that ask a few of them.
 func TestScoresHashedColumns(t *testing.T) {
@@ -760,7 +772,7 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, file := range files {
-		if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Size() < 6000 && !strings.HasSuffix(file, ".rows") && !strings.HasSuffix(file, ".best") {
+		if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Size() < 6000 && !strings.HasSuffix(file, ".rows") && !strings.HasSuffix(file, ".best") && !strings.HasSuffix(file, ".all") {
 			f.Add(read(f, file), uint32(0x3f800000), uint32(0x7fc00000))
 		}
 	}

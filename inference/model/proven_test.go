@@ -65,7 +65,7 @@ func provenVersions(t *testing.T) map[string]*proven {
 		if parts == nil {
 			t.Fatalf("%s is no name of a fixture", file)
 		}
-		if parts[4] == "rows" || parts[4] == "best" || parts[4] == "cells" {
+		if parts[4] == "rows" || parts[4] == "best" || parts[4] == "all" || parts[4] == "cells" {
 			continue
 		}
 		m, err := Parse(read(t, file))
