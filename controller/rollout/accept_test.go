@@ -252,3 +252,41 @@ func TestWishOfAnOlderProgram(t *testing.T) {
 		t.Errorf("came to %+v", s)
 	}
 }
+
+// What is said of a rollout is what is known of that one, wherever it stands.
+func TestStanding(t *testing.T) {
+	over := func(id string, p Phase) Rollout { return Rollout{ID: id, Phase: p, Since: start, Reason: "r"} }
+	s := State{
+		Active: &Rollout{ID: "a", Phase: Canary}, Queue: []Rollout{{ID: "b"}, {ID: "c"}},
+		Finished: []Rollout{over("d", Live), over("e", RolledBack)},
+	}
+	archived := over("f", Live)
+	for id, want := range map[string]string{
+		"": "nothing is being tried", "a": "a is in canary", "b": "b waits for its turn", "c": "c waits for its turn",
+		"d": "d is over since 2026-01-01T00:00:00Z: live (r)", "e": "e is over since 2026-01-01T00:00:00Z: rolled_back (r)",
+		"g": "there is no rollout g",
+	} {
+		if got := s.standing(id, nil); got != want {
+			t.Errorf("%q: %q, want %q", id, got, want)
+		}
+	}
+	if got := s.standing("f", &archived); !strings.HasPrefix(got, "f is over since") {
+		t.Errorf("of the archive: %q", got)
+	}
+}
+
+// A revision is known from the first event on that is kept, and until the last.
+func TestSince(t *testing.T) {
+	s := State{LastEvent: 7, Events: []Event{{Seq: 5, Rollout: "other"}, {Seq: 6, Rollout: "other"}, {Seq: 7, Rollout: "other"}}}
+	for revision, known := range map[int64]bool{3: false, 4: true, 7: true, 8: false} {
+		if err := s.since(revision, "a"); (err == nil) != known {
+			t.Errorf("revision %d: %v", revision, err)
+		}
+	}
+	if err := (State{LastEvent: 7}).since(7, "a"); err != nil {
+		t.Errorf("without events: %v", err)
+	}
+	if err := s.since(6, "other"); err == nil {
+		t.Error("what has happened since is not told")
+	}
+}

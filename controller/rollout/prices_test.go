@@ -10,7 +10,7 @@ func TestPrices(t *testing.T) {
 	if p := (Prices{}).Sane(); p.Currency != "USD" || p.Cap != 100 || p.Check() != nil {
 		t.Errorf("%+v, %v", p, p.Check())
 	}
-	if p := (Prices{Currency: "EUR", Cap: 50, Rates: map[string]float64{"USD": .92}}); p.Check() != nil {
+	if p := (Prices{Currency: "EUR", Cap: 50, Rates: map[string]float64{"USD": .92, "AZN": .5, "ZAR": .05}}); p.Check() != nil {
 		t.Error(p.Check())
 	}
 	for says, p := range map[string]Prices{
