@@ -179,31 +179,41 @@ func TestValue(t *testing.T) {
 	var s tally.State
 	var seen judge.Statistics
 	for i, explore := range []float64{.01, .05} {
-		r := tallytest.Uniform("a", judge.Control, 4, 10, 0, map[string][2]int64{"acme": {10, 4}})
+		r := tallytest.Uniform("a", judge.Control, 4, 10, 0, map[string][2]int64{"acme": {10, 4}, "zeta": {10, 4}})
 		r.After, r.Upto, r.Explore = int64(i), int64(i+1), explore
 		r.Outcomes, r.Calls, r.CallsCandidateOnly, r.CallsBoth = []int64{2, 1, 0, 0}, []int64{40, 20, 0, 0}, []int64{4, 1, 0, 0}, []int64{6, 2, 0, 0}
 		r.Prices, r.Money = []int64{0, 3}, tally.Money{Unpriced: 2, Capped: 5, Wins: 1, Cleared: 9, ClearedStableOnly: 9}
 		c := r.Partners["acme"]
 		c.Value, c.ValueCandidateOnly, c.ValueStableOnly, c.ValueBoth = []int64{5e9, 1e9, 0, 0}, []int64{2e9, 0, 0, 0}, []int64{1e9, 0, 0, 0}, []int64{0, 1e9, 0, 0}
 		r.Partners["acme"] = c
+		c = r.Partners["zeta"]
+		c.Value, c.ValueCandidateOnly, c.ValueStableOnly, c.ValueBoth = []int64{0, 2e9, 3e9, 0}, make([]int64, 4), []int64{0, 1e9, 0, 0}, make([]int64, 4)
+		r.Partners["zeta"] = c
 		seen = s.Look(tally.Look{At: time.Unix(int64(i), 0), Reports: []tally.Report{r.Pack()}}, judge.Policy{})
 	}
-	for _, i := range []int{judge.Overall, judge.FirstPartner} {
+	for i, want := range map[int]struct{ value, ten, one, squares, clusters float64 }{
+		judge.Overall:          {11e9, 2e9, 2e9, 10e18, 3},
+		judge.FirstPartner:     {6e9, 2e9, 1e9, 9e18, 2},
+		judge.FirstPartner + 1: {5e9, 0, 1e9, 1e18, 2},
+	} {
 		v := seen.Values[i]
-		near(t, "value", v.N, 6e9*120, 1e-12)
-		near(t, "candidate only", v.Ten, 2e9*120, 1e-12)
-		near(t, "stable only", v.One, 1e9*120, 1e-12)
-		near(t, "squares", v.FF, 9e18*120*120, 1e-12)
-		if v.G != 2 {
-			t.Errorf("%+v", v)
+		near(t, "value", v.N, want.value*120, 1e-12)
+		near(t, "candidate only", v.Ten, want.ten*120, 1e-12)
+		near(t, "stable only", v.One, want.one*120, 1e-12)
+		near(t, "squares", v.FF, want.squares*120*120, 1e-12)
+		if v.G != want.clusters {
+			t.Errorf("stream %d: %+v", i, v)
 		}
 	}
 	candidate := seen.Worth.Earned[judge.CandidateArm]
 	near(t, "outcomes", candidate.Kept.X, 3*120, 1e-12)
-	near(t, "kept", candidate.Kept.Y, 3e9*120, 1e-12) // not what it or both would lose
+	near(t, "kept", candidate.Kept.Y, 5e9*120, 1e-12) // not what it or both would lose
 	near(t, "saved", candidate.Saved.Y, 13*120, 1e-12)
 	near(t, "lost", candidate.Lost.Y, 3e9*120, 1e-12)
-	near(t, "saved by stable", seen.Worth.Earned[judge.ControlArm].Saved.Y, 8*120, 1e-12)
+	stable := seen.Worth.Earned[judge.ControlArm]
+	near(t, "saved by stable", stable.Saved.Y, 8*120, 1e-12)
+	near(t, "lost by stable", stable.Lost.Y, 3e9*120, 1e-12)
+	near(t, "kept by stable", stable.Kept.Y, 5e9*120, 1e-12)
 	if w := seen.Worth; w.Prices[1] != 6 || w.Unpriced != 4 || w.Capped != 10 || w.Wins != 2 || w.ClearedOne != 18 || w.ClearedTen != 0 {
 		t.Errorf("%+v", w)
 	}
