@@ -230,18 +230,8 @@ func sizeOf(r *Request, m *More, _ []int) string {
 // pageDomain is the name of the host that shows the page, in lower case and
 // without "www.".
 func pageDomain(r *Request, m *More, at []int) string {
-	host := m.texts[at[0]]
-	if i := strings.Index(host, "//"); i >= 0 {
-		host = host[i+2:]
-	}
-	if i := strings.IndexAny(host, "/?#"); i >= 0 {
-		host = host[:i]
-	}
-	host = host[strings.LastIndexByte(host, '@')+1:]
-	if i := strings.IndexByte(host, ':'); i >= 0 {
-		host = host[:i]
-	}
-	if host = orText(host, r.SiteDomain); len(host) > len(m.host) {
+	host := strings.TrimSuffix(orText(hostOf(m.texts[at[0]]), r.SiteDomain), ".")
+	if len(host) > len(m.host) {
 		return ""
 	}
 	b := m.host[:len(host)]
@@ -252,6 +242,34 @@ func pageDomain(r *Request, m *More, at []int) string {
 	}
 	return strings.TrimPrefix(aliasing(b), "www.")
 }
+
+// hostOf is the host in an address, with a scheme or without; empty for none,
+// as in about:blank.
+func hostOf(address string) string {
+	const ends = "/?#"
+	switch i := strings.IndexAny(address, ":"+ends); {
+	case i < 0:
+	case strings.HasPrefix(address[i:], "://"):
+		address = address[i+len("://"):]
+	case strings.HasPrefix(address, "//"):
+		address = address[len("//"):]
+	case address[i] == ':' && !isPort(address[i+1:]):
+		return ""
+	}
+	if i := strings.IndexAny(address, ends); i >= 0 {
+		address = address[:i]
+	}
+	host := address[strings.LastIndexByte(address, '@')+1:]
+	if inside, is := strings.CutPrefix(host, "["); is { // an address of IPv6
+		host, _, _ = strings.Cut(inside, "]")
+		return host
+	}
+	host, _, _ = strings.Cut(host, ":")
+	return host
+}
+
+// isPort tells a port behind a host from what stands behind a scheme.
+func isPort(s string) bool { return s == "" || s[0] >= '0' && s[0] <= '9' || strings.IndexByte("/?#", s[0]) >= 0 }
 
 func (c *Contract) money(name, path string, of func(*More) float32) source {
 	return source{
