@@ -54,7 +54,7 @@ func writeGolden(out io.Writer, in io.Reader, file, from string) error {
 	}
 	read := func(by gbdt.Reading) (*gbdt.Model, error) { return modelIn(file, b, by) }
 	if err := release.Differ(list, m, m.FeatureNames(), read); err != nil {
-		return fmt.Errorf("%s does not answer as %s says: %w", file, from, err)
+		return fmt.Errorf("%s does not answer as %s says: %w", file, named(from), err)
 	}
 	vectors := make([]release.Golden, len(list))
 	for i, p := range list {
@@ -84,9 +84,17 @@ func predictions(in io.Reader, from string, m *gbdt.Model) ([]release.Prediction
 	if err != nil {
 		return nil, fmt.Errorf("read the predictions: %w", err)
 	}
-	list, err := release.Predictions(b, m.FeatureNames(), m.NumFeature())
+	list, err := release.Predictions(named(from), b, m.FeatureNames(), m.NumFeature())
 	if err == nil && len(list) == 0 {
-		err = wrongUsage("%s holds no predictions: write a row a line, with the library's answer", from)
+		err = wrongUsage("%s holds no predictions: write a row a line, with the library's answer", named(from))
 	}
 	return list, err
+}
+
+// named is what a file is called that may be standard input.
+func named(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
 }

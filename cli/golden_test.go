@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,11 +47,26 @@ func TestGolden(t *testing.T) {
 		{"v3.4.1-ties.ubj", file("v3.4.1-base.rows", true), "no usual cause"},
 		{"v3.4.1-ties.ubj", "nowhere", "no such file"},
 		{"v3.4.1-ties.ubj", os.DevNull, "holds no predictions"},
-		{"v3.4.1-ties.ubj", fixtures + "v3.4.1-ties.ubj", "predictions.csv"},
+		{"v3.4.1-ties.ubj", fixtures + "v3.4.1-ties.ubj", "row 1 of " + fixtures + "v3.4.1-ties.ubj has"},
 	} {
 		said, err := run(t, "golden", "--model", fixtures+tt.model, "--from", tt.from)
 		if (err != nil) == (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s from %s: %v, want %s: %.100s", tt.model, tt.from, err, tt.says, said)
+		}
+	}
+}
+
+// What is wrong is told of the file that was named.
+func TestGoldenNamesStandardInput(t *testing.T) {
+	for in, says := range map[string]string{
+		"":              "standard input holds no predictions",
+		"1,2\n":         "row 1 of standard input has 2 cells",
+		"1,2,3,4,5,6,7": "does not answer as standard input says",
+	} {
+		var errOut strings.Builder
+		code := Run(t.Context(), []string{"golden", "--model", "../inference/model/testdata/v3.4.1-ties.ubj", "--from", "-"}, strings.NewReader(in), io.Discard, &errOut)
+		if code == 0 || !strings.Contains(errOut.String(), says) {
+			t.Errorf("%q: %d, %s", in, code, errOut.String())
 		}
 	}
 }

@@ -164,7 +164,7 @@ func (m *Manifest) confirm(booster *model.Model, predictions []byte, read Read) 
 	if predictions == nil {
 		return booster, nil
 	}
-	list, err := Predictions(predictions, m.names(), booster.NumFeature())
+	list, err := Predictions(PredictionsName, predictions, m.names(), booster.NumFeature())
 	if err != nil {
 		return nil, err
 	}

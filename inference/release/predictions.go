@@ -28,8 +28,8 @@ type Prediction struct {
 // Predictions reads CSV: a column a feature and then the answer. A first row
 // names the columns, in any order; the answer is called score, prediction or
 // margin. Without one they stand in the order of the model, and the answer is a
-// score. An empty cell is missing. The error is a Refusal.
-func Predictions(b []byte, names []string, features int) ([]Prediction, error) {
+// score. An empty cell is missing. The error is a Refusal, which calls them file.
+func Predictions(file string, b []byte, names []string, features int) ([]Prediction, error) {
 	rows := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))))
 	rows.FieldsPerRecord, rows.ReuseRecord, rows.TrimLeadingSpace = features+1, true, true
 	if len(names) != features {
@@ -46,19 +46,19 @@ func Predictions(b []byte, names []string, features int) ([]Prediction, error) {
 		case errors.Is(err, io.EOF):
 			return list, nil
 		case errors.Is(err, csv.ErrFieldCount):
-			return nil, refuse(BadGolden, "row %d of %s has %d cells, want %d features and an answer%s", line, PredictionsName, len(cells), features, Miscounted(cells, features+1))
+			return nil, refuse(BadGolden, "row %d of %s has %d cells, want %d features and an answer%s", line, file, len(cells), features, Miscounted(cells, features+1))
 		case err != nil:
-			return nil, refuse(BadGolden, "%s cannot be read: %v", PredictionsName, err)
+			return nil, refuse(BadGolden, "%s cannot be read: %v", file, err)
 		case len(list) == MaxGolden:
-			return nil, refuse(TooLarge, "%s has more than %d rows; keep some of them", PredictionsName, MaxGolden)
+			return nil, refuse(TooLarge, "%s has more than %d rows; keep some of them", file, MaxGolden)
 		}
 		if line == 1 {
 			is, err := IsHead(cells, names)
 			if err != nil {
-				return nil, refuse(BadGolden, "%s: %v", PredictionsName, err)
+				return nil, refuse(BadGolden, "%s: %v", file, err)
 			}
 			if is {
-				if columns, err = named(cells, names); err != nil {
+				if columns, err = named(file, cells, names); err != nil {
 					return nil, err
 				}
 				continue
@@ -66,7 +66,7 @@ func Predictions(b []byte, names []string, features int) ([]Prediction, error) {
 		}
 		p, err := columns.read(cells)
 		if err != nil {
-			return nil, refuse(BadGolden, "row %d of %s: %v", line, PredictionsName, err)
+			return nil, refuse(BadGolden, "row %d of %s: %v", line, file, err)
 		}
 		list = append(list, p)
 	}
@@ -80,7 +80,7 @@ type columns struct {
 }
 
 // named reads a first row.
-func named(cells, names []string) (columns, error) {
+func named(file string, cells, names []string) (columns, error) {
 	c := columns{at: slices.Repeat([]int{-1}, len(cells)-1), answer: -1}
 	known, place := placesOf(names), 0
 	for i, cell := range cells {
@@ -93,17 +93,17 @@ func named(cells, names []string) (columns, error) {
 		default:
 			f := known.of(name)
 			if f < 0 {
-				return c, refuse(BadGolden, "%s has a column %.60q, which is no feature of the model; name the answer score or margin", PredictionsName, name)
+				return c, refuse(BadGolden, "%s has a column %.60q, which is no feature of the model; name the answer score or margin", file, name)
 			}
 			c.at[f] = i
 			place++
 		}
 	}
 	if c.answer < 0 || place != len(c.at) {
-		return c, refuse(BadGolden, "%s has no column score or margin among its %d; name the answer of the library so", PredictionsName, len(cells))
+		return c, refuse(BadGolden, "%s has no column score or margin among its %d; name the answer of the library so", file, len(cells))
 	}
 	if slices.Contains(c.at, -1) {
-		return c, refuse(BadGolden, "%s names a column twice; name each feature once", PredictionsName)
+		return c, refuse(BadGolden, "%s names a column twice; name each feature once", file)
 	}
 	return c, nil
 }

@@ -57,7 +57,7 @@ func TestPredictions(t *testing.T) {
 		"a byte order mark": "\ufeffhour,floor,partner,score\n7,0.5,1," + six([]float32{7, 0.5, 1}) + "\r\n",
 		"1e-3":              "7,0.5,1," + fmt.Sprintf("%.5e", m.Score([]float32{7, 0.5, 1})),
 	} {
-		list, err := release.Predictions([]byte(file), m.FeatureNames(), 3)
+		list, err := release.Predictions(release.PredictionsName, []byte(file), m.FeatureNames(), 3)
 		if err != nil || len(list) == 0 {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -84,7 +84,7 @@ func TestPredictions(t *testing.T) {
 		"1,\"2,3,4\n":                         "cannot be read",
 		strings.Repeat("1,2,3,4\n", 1+release.MaxGolden): "more than 1024 rows",
 	} {
-		if _, err := release.Predictions([]byte(file), m.FeatureNames(), 3); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := release.Predictions(release.PredictionsName, []byte(file), m.FeatureNames(), 3); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%.40q: %v", file, err)
 		}
 	}
@@ -94,7 +94,7 @@ func TestPredictions(t *testing.T) {
 func TestAgrees(t *testing.T) {
 	m := taken(t, releasetest.Booster(0), model.Reading{})
 	row := []float32{7, 0.5, 1}
-	list, err := release.Predictions([]byte("7,0.5,1,0\n"), nil, 3)
+	list, err := release.Predictions(release.PredictionsName, []byte("7,0.5,1,0\n"), nil, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestAgrees(t *testing.T) {
 // Which rows differ, and how many of them.
 func TestDiffer(t *testing.T) {
 	m := taken(t, releasetest.Booster(0), model.Reading{})
-	list, err := release.Predictions([]byte(csvOf(t, "", nil, exact(m.Score))), nil, 3)
+	list, err := release.Predictions(release.PredictionsName, []byte(csvOf(t, "", nil, exact(m.Score))), nil, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestLikely(t *testing.T) {
 		}
 		file := csvOf(t, "", tt.change, exact(of.Score))
 		m := taken(t, tt.model, model.Reading{})
-		list, err := release.Predictions([]byte(file), nil, 3)
+		list, err := release.Predictions(release.PredictionsName, []byte(file), nil, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func TestLikely(t *testing.T) {
 		"explains all":             "hour,floor,partner,margin\n7,0.5,1,0.3\n", // one row alone proves no shift
 		`"partner" exchanged; wri`: csvOf(t, "", func(row []*float32) { row[1], row[2] = row[2], row[1] }, exact(m.Score)),
 	} {
-		list, err := release.Predictions([]byte(file), m.FeatureNames(), 3)
+		list, err := release.Predictions(release.PredictionsName, []byte(file), m.FeatureNames(), 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func TestLikelyNumbersForMissing(t *testing.T) {
 			}
 			fmt.Fprintf(&file, "%v,%v,%v,%v\n", row[0], told, row[2], m.Score(row))
 		}
-		list, err := release.Predictions([]byte(file.String()), nil, 3)
+		list, err := release.Predictions(release.PredictionsName, []byte(file.String()), nil, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -283,7 +283,7 @@ func FuzzPredictions(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		list, err := release.Predictions(b, m.FeatureNames(), 3)
+		list, err := release.Predictions(release.PredictionsName, b, m.FeatureNames(), 3)
 		if err != nil {
 			return
 		}
@@ -314,11 +314,11 @@ func TestOrderOfManyColumns(t *testing.T) {
 
 // Names of features may be numbers beside the name of the answer.
 func TestPredictionsOfNumberedColumns(t *testing.T) {
-	list, err := release.Predictions([]byte("0,1,score\n5,6,0.5\n"), []string{"0", "1"}, 2)
+	list, err := release.Predictions(release.PredictionsName, []byte("0,1,score\n5,6,0.5\n"), []string{"0", "1"}, 2)
 	if err != nil || len(list) != 1 || *list[0].Features[0] != 5 || *list[0].Features[1] != 6 || list[0].Answer != "0.5" {
 		t.Errorf("%v, %v", list, err)
 	}
-	if list, err := release.Predictions([]byte("0,1,0.5\n"), []string{"0", "1"}, 2); err != nil || len(list) != 1 {
+	if list, err := release.Predictions(release.PredictionsName, []byte("0,1,0.5\n"), []string{"0", "1"}, 2); err != nil || len(list) != 1 {
 		t.Errorf("a row: %v, %v", list, err)
 	}
 }
