@@ -403,7 +403,7 @@ def make_contract(options: argparse.Namespace, tables: Log, vocabularies: dict[s
         if known < 0.5:
             sys.exit(f"source {source}: its vocabulary covers {known:.0%} of the rows; lower --min-count or leave it out")
         table = pair_rates(rows, source, at, vocabularies[source], own)
-        features.append({"name": f"rate of partner by {source}", "kind": "table", "source": ["partner", source], "table": table})
+        features.append({"name": f"rate of partner by {source}", "kind": "table", "source": [source, "partner"], "table": table})
     return rules | {"features": features}
 
 
@@ -422,8 +422,13 @@ def pair_rates(rows: Rows, source: str, at: np.ndarray, vocabulary: list[str], o
     n, bids = np.bincount(cell, minlength=size), np.bincount(cell, weights=rows.label[known], minlength=size)
     prior = np.repeat([own[name] for name in rows.partners], len(vocabulary))
     rates = (bids + RATES[source] * prior) / (n + RATES[source])
-    keys = [f"{partner}|{value}" for partner in rows.partners for value in vocabulary]
-    return {key: short(rate) for key, rate in sorted(zip(keys, rates))}
+    return {key: short(rate) for key, rate in sorted(zip(pairs(rows.partners, vocabulary), rates)) if key}
+
+
+def pairs(partners: list[str], vocabulary: list[str]) -> list[str]:
+    """Names the cells of a table by value and partner. Only what comes last may hold a "|", as
+    names of partners do: a value with one has no name, and its rate is missing."""
+    return ["" if "|" in value else f"{value}|{partner}" for partner in partners for value in vocabulary]
 
 
 # ---- boosting

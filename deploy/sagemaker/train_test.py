@@ -12,6 +12,8 @@ import io
 import json
 import os
 import pathlib
+import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -155,6 +157,25 @@ class Logs(unittest.TestCase):
         with self.assertRaises(SystemExit) as ended:
             self.read()
         self.assertIn("no log of auctions", str(ended.exception))
+
+
+class Tables(unittest.TestCase):
+    # A partner finds its rate, whatever its name.
+    def test_names_of_partners(self):
+        partners, values = ["a", "a|b", "|", "a|banner|b"], ["banner", "odd|value", "video"]
+        cells = train.pairs(partners, values)
+        table = {name: number for number, name in enumerate(cells) if name}
+        contract = {"features": [{"name": "rate", "kind": "table", "source": ["imp.format", "partner"], "table": table}]}
+        line = {"request": {"id": "1", "imp": [{"video": {}}]}, "partners": partners}
+        with tempfile.TemporaryDirectory() as folder:
+            spec, out = pathlib.Path(folder) / "contract", pathlib.Path(folder) / "rows"
+            spec.write_bytes(train.dumps(contract))
+            done = subprocess.run([SLUICE, "features", "--contract", spec, "--out", out], input=train.dumps(line) + b"\n", stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            rows = out.read_bytes()
+        start = rows.index(b"\n") + 1
+        got = [struct.unpack_from("<qiff", rows, start + 20 * i)[-1] for i in range(len(partners))]
+        self.assertEqual(got, [2, 5, 8, 11])
 
 
 class Given(unittest.TestCase):
