@@ -237,10 +237,12 @@ class Log:
             sys.exit(f"{self.auctions} auctions are too few to split {len(turn)} ways; log more")
         return parts
 
-    def __iter__(self):
-        """Yields auctions, but for the few that Python cannot read or write."""
+    def spread(self, count: int):
+        """Yields so many auctions from all over the log, but for the few that Python cannot
+        read or write."""
+        step = max(1, self.auctions // count)
         with open(self.path, "rb") as lines:
-            for line in lines:
+            for line in itertools.islice(lines, 0, step * count, step):
                 try:
                     auction = json.loads(line)
                     dumps(auction)
@@ -524,7 +526,7 @@ def golden(sluice: str, contract: dict, booster: xgb.Booster, rows: Rows, log: L
     and a few with much missing."""
     picked = np.linspace(0, len(rows.features) - 1, GOLDEN * 2 // 3).astype(int)
     vectors = [golden_vector(booster, row, rows.missing) for row in sparse(rows.features[picked[1::2]])]
-    vectors += [golden_vector(booster, row, rows.missing) for row in rows.features[picked[::2]][: GOLDEN // 6]]
+    vectors += [golden_vector(booster, row, rows.missing) for row in rows.features[picked[::4]]]
     return vectors + golden_auctions(sluice, contract, booster, log, GOLDEN - len(vectors))
 
 
@@ -550,7 +552,7 @@ def golden_auctions(sluice: str, contract: dict, booster: xgb.Booster, log: Log,
     """Auctions of the log as the manifest has them, each with another of its partners."""
     asked = Log(log.path.with_suffix(".golden"), 0, {})
     lines = []
-    for i, auction in enumerate(itertools.islice(log, count)):
+    for i, auction in enumerate(log.spread(count)):
         auction["partners"], auction["bidders"] = [auction["partners"][i % len(auction["partners"])]], None
         lines.append(auction)
     asked.path.write_bytes(b"".join(dumps(line) + b"\n" for line in lines))

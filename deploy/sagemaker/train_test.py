@@ -57,7 +57,7 @@ class Logs(unittest.TestCase):
 
     def read(self):
         log, said = self.log()
-        return [int(auction["request"]["id"]) for auction in log], said
+        return [int(auction["request"]["id"]) for auction in log.spread(log.auctions)], said
 
     def test_folders_and_names(self):
         self.put("dt=2026-11-02/part-0.json.gz", gzip.compress(b"\n".join(lines(3, 4)) + b"\n"))
@@ -118,7 +118,7 @@ class Logs(unittest.TestCase):
             b'{"filter": {"bidId": "4", "advertiserId": "c", "dayOfWeek": 7}, "bidders": []}',
         )))
         log, said = self.log("--filter", "kit")
-        self.assertEqual((list(log), said), ([
+        self.assertEqual((list(log.spread(log.auctions)), said), ([
             {"ts": 0, "request": {"id": "1", "imp": [{}], "wseat": ["a", "b", "a"]}, "partners": ["a", "b"], "bidders": None},
             {"ts": 1795350772000, "request": {"id": 2, "imp": []}, "partners": ["a"], "bidders": ["a"]},
             {"ts": 1795350772000, "request": {"id": "3"}, "partners": ["a", "7"], "bidders": None},
@@ -150,7 +150,14 @@ class Logs(unittest.TestCase):
         self.put("a", b"\n".join([*lines(1), *(AUCTION.replace(b'{"id": "%d"}', request) for request in hard), *lines(5)]))
         log, said = self.log()
         self.assertEqual((log.auctions, said), (4, ""))
-        self.assertEqual([auction["request"]["id"] for auction in log], ["1", "5"])
+        self.assertEqual([auction["request"]["id"] for auction in log.spread(log.auctions)], ["1", "5"])
+
+    # Those that prove a model stand for the whole log and not for its first minute.
+    def test_spread(self):
+        self.put("a", b"\n".join(lines(*range(30))))
+        log, _ = self.log()
+        self.assertEqual([auction["request"]["id"] for auction in log.spread(4)], ["0", "7", "14", "21"])
+        self.assertEqual(len(list(log.spread(31))), 30)
 
     def test_nothing(self):
         self.put("_SUCCESS", b"")
