@@ -24,7 +24,8 @@ func scoreCommand() *cobra.Command {
 		Short: "Score rows with any model file, one prediction a line",
 		Long: "Rows are read from standard input as CSV, a column a feature, in the order of the model or, where\n" +
 			"a first row has the names of its features, in any. An empty cell is missing; an empty line is a row\n" +
-			"only of a model of one feature. Scores are those of the library that wrote the file, bit for bit.",
+			"only of a model of one feature. Margins are those of the library that wrote the file,\n" +
+			"bit for bit, and scores as exact as its exponential: the last bit of a float32 may differ.",
 		Example: "  echo 0.61,0,3,1,4,12,0,,,,, | sluice score --model local/demo/models/better.tar.gz",
 		Args:    readsInput,
 		RunE: func(c *cobra.Command, _ []string) error {
