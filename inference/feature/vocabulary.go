@@ -269,7 +269,9 @@ func hostOf(address string) string {
 }
 
 // isPort tells a port behind a host from what stands behind a scheme.
-func isPort(s string) bool { return s == "" || s[0] >= '0' && s[0] <= '9' || strings.IndexByte("/?#", s[0]) >= 0 }
+func isPort(s string) bool {
+	return s == "" || s[0] >= '0' && s[0] <= '9' || strings.IndexByte("/?#", s[0]) >= 0
+}
 
 func (c *Contract) money(name, path string, of func(*More) float32) source {
 	return source{
