@@ -71,7 +71,7 @@ func foreign(b []byte) format {
 		}
 	}
 	if bytes.HasPrefix(b[min(len(b), tarMark):], []byte("ustar")) {
-		return format{name: "a tar archive inside something else than gzip", way: "pack the model once, with tar czf"}
+		return format{name: "a tar archive packed once more, or not by gzip", way: "pack the model once, with tar czf"}
 	}
 	dense := strings.Join(strings.Fields(string(b)), "")
 	for _, f := range documents() {

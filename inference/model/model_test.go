@@ -378,7 +378,7 @@ func TestNamesOtherFormats(t *testing.T) {
 		{"booster[0]:\n0:[f0<15] yes=1,no=2", "dump of XGBoost", "save_model"},
 		{"\x08\x08\x12\x08skl2onnx\x1a\x061.16.0", "ONNX", "converted from"},
 		{"\x08\x09\x12\x0bOnnxMLTools", "ONNX", "converted from"},
-		{strings.Repeat("\x00", 257) + "ustar\x00", "tar archive inside", "tar czf"},
+		{strings.Repeat("\x00", 257) + "ustar\x00", "tar archive packed once more, or not by gzip", "tar czf"},
 		{"CBM1\x00\x00\x00\x00", "CatBoost", "XGBoost or LightGBM"},
 		{`{"features_info":{"float_features":[`, "CatBoost", "XGBoost or LightGBM"},
 		{"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "Git LFS", "git lfs pull"},
