@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -75,8 +76,8 @@ func See(f Fleet) *Seen {
 func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		fleet := chi.URLParam(r, "fleet")
-		if _, err := s.views.of(r.Context(), fleet); err != nil {
-			return nil, err
+		if !slices.Contains(s.source.Fleets(r.Context()), fleet) { // more is not asked: a wish needs the state alone
+			return nil, sentence(ErrNotFound, "there is no fleet %q", fleet)
 		}
 		a, err := readAsk(r)
 		if err != nil {

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -203,4 +204,37 @@ func TestClientAsksAgain(t *testing.T) {
 	if _, err := c.Ask(t.Context(), "demo", rollout.VerbResume, api.Ask{By: "ada"}); !errors.Is(err, api.ErrConflict) || len(l.keys) != 1 {
 		t.Errorf("a refusal is an answer: %v, asked %d times", err, len(l.keys))
 	}
+}
+
+// A wish needs the state and nothing else: whatever cannot be read of what is
+// only good to know keeps nobody from going back.
+func TestWishNeedsTheStateAlone(t *testing.T) {
+	for _, doubt := range []error{
+		fmt.Errorf("look.json %w: it is damaged", api.ErrDamaged),
+		fmt.Errorf("read: %w", api.ErrUnavailable),
+	} {
+		f := apitest.Scene("idle", noon)
+		f.Doubt = doubt
+		h := apitest.Handler(f, api.Options{})
+		if w := ask(h, "POST", "/v1/fleets/demo/rollback", `{"by":"ada"}`); w.Code != 202 || !strings.Contains(w.Body.String(), apitest.Digest("basel")) {
+			t.Errorf("%v: %d %s, want 202", doubt, w.Code, w.Body)
+		}
+	}
+	f := apitest.Scene("idle", noon)
+	f.Doubt, f.Over = fmt.Errorf("it %w: it is damaged", api.ErrDamaged), nil
+	var shown api.Fleet
+	w := ask(apitest.Handler(damagedLists{f}, api.Options{}), "GET", "/v1/fleets/demo", "")
+	if err := json.Unmarshal(w.Body.Bytes(), &shown); err != nil || w.Code != 200 || shown.Back == nil || shown.Back.Digest != apitest.Digest("basel") {
+		t.Fatalf("shown: %d %s %v, want the way back", w.Code, w.Body, err)
+	}
+	if notes := shown.Stable.Notes; len(notes) != 1 || !strings.Contains(notes[0], "it is damaged") || shown.Loop != nil {
+		t.Errorf("notes %q of stable, look %+v", notes, shown.Loop)
+	}
+}
+
+// damagedLists leaves out of lists what is damaged, as the controller's store.
+type damagedLists struct{ *apitest.Fake }
+
+func (damagedLists) Finished(context.Context, string, int) ([]rollout.Rollout, error) {
+	return nil, nil
 }

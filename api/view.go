@@ -115,6 +115,9 @@ func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error)
 		return view{}, fmt.Errorf("read the state of %s: %w", fleet, err)
 	}
 	out.look, err = v.source.Look(ctx, fleet)
+	if errors.Is(err, ErrDamaged) { // the leader's next one takes its place
+		out.look, err = rollout.Look{}, nil
+	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return view{}, fmt.Errorf("read the last look at %s: %w", fleet, err)
 	}
@@ -146,7 +149,7 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 	for _, b := range []struct {
 		to     **Release
 		digest string
-	}{{&out.Candidate, candidate}, {&out.Stable, s.Stable}, {&out.Previous, s.Previous}, {&out.Default, s.Default}, {&out.Back, backTo(s)}} {
+	}{{&out.Candidate, candidate}, {&out.Stable, s.Stable}, {&out.Previous, s.Previous}, {&out.Default, s.Default}, {&out.Back, s.Back()}} {
 		r, err := v.release(ctx, f, b.digest)
 		if err != nil {
 			return Fleet{}, err
@@ -217,8 +220,8 @@ func (v *views) next(fleet string, s rollout.State, counts TaskCounts, l rollout
 	return next(s, counts, p, known)
 }
 
-// release tells where a release came from. One without a passport is shown by
-// its digest alone.
+// release tells where a release came from. One without a passport that can be
+// read is shown by its digest alone.
 func (v *views) release(ctx context.Context, f *shared, digest string) (*Release, error) {
 	if digest == "" {
 		return nil, nil //nolint:nilnil // there is no release, and nothing went wrong
@@ -230,6 +233,8 @@ func (v *views) release(ctx context.Context, f *shared, digest string) (*Release
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return &Release{Digest: digest}, nil
+	case errors.Is(err, ErrDamaged):
+		return &Release{Digest: digest, Notes: []string{err.Error()}}, nil
 	case err != nil:
 		return nil, fmt.Errorf("read the passport of %s: %w", rollout.Short(digest), err)
 	}
@@ -257,15 +262,6 @@ func merge(fresh, archived []rollout.Rollout) []rollout.Rollout {
 	}
 	slices.SortStableFunc(out, func(a, b rollout.Rollout) int { return b.Since.Compare(a.Since) })
 	return out
-}
-
-// backTo is where a rollback without a name leads: to what is stable while
-// something else is being tried, else to the release before it.
-func backTo(s rollout.State) string {
-	if r := s.Active; r != nil && r.Phase != rollout.Queued && r.Phase != rollout.Admitting {
-		return s.Stable
-	}
-	return s.Previous
 }
 
 // servesSince is when stable became stable: when it went live, or when a

@@ -54,6 +54,7 @@ func repairs() []repair {
 		{operating, "`replace_poisoned: true` in the fleet file stops such tasks by itself, one at a time", "controller:TestPoisonedTask"},
 		{operating, "nothing: the leader takes a later one within seconds, and the page tells of it for ten more.", "controller:TestRepairs"},
 		{operating, "If it stays, two sets of controllers run on the same tasks: end one", "e2e:TestTwoSetsOfControllers"},
+		{operating, "whoever asks for it is told, and all else goes on; restore an earlier version of the object.", "controller:TestDamagedDocuments"},
 		{operating, "see that what is stable is what you want; `sluice rollback --to DIGEST` if it is not", "e2e:TestStateMended"},
 		{operating, "it is written anew by itself, and somebody leads after one `--lease` | nothing", "controller:TestRepairs"},
 		{operating, "start one; the fleet serves on meanwhile", "e2e:TestKilled"},

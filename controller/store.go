@@ -59,7 +59,7 @@ func (s Store) load(ctx context.Context, fleet string) (state rollout.State, eta
 		return state, "", fmt.Errorf("load the state of fleet %s: %w: %w", fleet, rollout.ErrUnavailable, err)
 	}
 	if err := json.Unmarshal(body, &state); err != nil {
-		return state, "", fmt.Errorf("%s %w: it is damaged: restore an earlier version of the object: %w", release.FleetKey(fleet), rollout.ErrDamaged, err)
+		return state, "", damaged(release.FleetKey(fleet), err)
 	}
 	if err := state.Check(); err != nil {
 		return state, "", fmt.Errorf("%s %w: %w", release.FleetKey(fleet), rollout.ErrDamaged, err)
@@ -91,9 +91,14 @@ func (s Store) read(ctx context.Context, key string, into any) error {
 		return fmt.Errorf("%w: %w", rollout.ErrUnavailable, err)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("read %s: %w", key, err)
+		return damaged(key, err)
 	}
 	return nil
+}
+
+// damaged is the error of a document that is no JSON of its kind.
+func damaged(key string, why error) error {
+	return fmt.Errorf("%s %w: it is damaged: restore an earlier version of the object: %w", key, rollout.ErrDamaged, why)
 }
 
 // Finished returns up to limit rollouts that have ended, newest first.
@@ -118,7 +123,8 @@ func (s Store) Finished(ctx context.Context, fleet string, limit int) ([]rollout
 }
 
 // readAll reads documents, some of them at the same time, in order. Those that
-// are not there are left out.
+// are not there are left out, and damaged ones too: who asks for one of them is
+// told, and nobody else has to do without the others.
 func readAll[T any](ctx context.Context, s Store, keys []string) ([]T, error) {
 	found := make([]*T, len(keys))
 	g, ctx := errgroup.WithContext(ctx)
@@ -127,7 +133,7 @@ func readAll[T any](ctx context.Context, s Store, keys []string) ([]T, error) {
 		g.Go(func() error {
 			var one T
 			err := s.read(ctx, key, &one)
-			if errors.Is(err, ErrNotFound) {
+			if errors.Is(err, ErrNotFound) || errors.Is(err, rollout.ErrDamaged) {
 				return nil
 			}
 			found[i] = &one
@@ -226,14 +232,14 @@ func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (ro
 const dangerWaits = time.Second
 
 // kept looks up what is stored under the names of a request. Danger does not
-// wait for an archive that cannot be read.
+// wait for an archive that cannot be read, and the way back needs no passport.
 func (s Store) kept(ctx context.Context, state rollout.State, q rollout.Request) (k rollout.Kept, err error) {
-	if q.Release != "" {
+	if q.Release != "" && q.Release != state.Back() {
 		_, err := s.Release(ctx, q.Release)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		k.Release = err == nil || errors.Is(err, rollout.ErrDamaged) // the archive beside it has its digest
+		if !k.Release && !errors.Is(err, ErrNotFound) {
 			return k, err
 		}
-		k.Release = err == nil
 	}
 	id := q.Rollout
 	if q.Verb == rollout.VerbRollback && state.Active == nil {

@@ -123,16 +123,18 @@ func TestArchiveThatCannotBeRead(t *testing.T) {
 		store := Store{Documents: f, Names: []string{"ads"}}
 		for _, q := range []rollout.Request{
 			{ID: "1", Verb: rollout.VerbTry, Rollout: "x", Source: &release.Source{Bucket: "b", Key: "k"}},
-			{ID: "2", Verb: rollout.VerbRollback, Release: release.Digest(testArtifact("first"))},
+			{ID: "2", Verb: rollout.VerbRollback, Release: release.Digest(testArtifact("bad"))},
 		} {
 			q.By, q.At = "ann", time.Now()
 			if _, err := store.Request(t.Context(), "ads", q); !errors.Is(err, rollout.ErrUnavailable) {
 				t.Errorf("%s: %v, want ErrUnavailable", q.Verb, err)
 			}
 		}
-		back := rollout.Request{ID: "3", Verb: rollout.VerbRollback, By: "ann", At: time.Now()}
-		if _, err := store.Request(t.Context(), "ads", back); err != nil {
-			t.Errorf("the way back waits for the archive: %v", err)
+		for id, named := range []string{"", release.Digest(testArtifact("first"))} {
+			back := rollout.Request{ID: fmt.Sprint("back", id), Verb: rollout.VerbRollback, By: "ann", At: time.Now(), Release: named}
+			if _, err := store.Request(t.Context(), "ads", back); err != nil {
+				t.Errorf("the way back waits for the archive: %v", err)
+			}
 		}
 	})
 }

@@ -30,7 +30,8 @@ type Fake struct {
 	Passports []release.Passport
 	Asked     []rollout.Request
 	Logs      map[string][][]byte // chunks of looks, by rollout
-	Fail      error               // of every read
+	Fail      error               // of every read of the state
+	Doubt     error               // of every read of all else that the controller keeps
 	Reads     int
 }
 
@@ -51,13 +52,13 @@ func (f *Fake) Look(context.Context, string) (rollout.Look, error) {
 	if f.Seen.At.IsZero() {
 		return rollout.Look{}, api.ErrNotFound
 	}
-	return f.Seen, nil
+	return f.Seen, f.Doubt
 }
 
 func (f *Fake) Finished(_ context.Context, _ string, limit int) ([]rollout.Rollout, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
-	return slices.Clone(f.Over[:min(limit, len(f.Over))]), nil
+	return slices.Clone(f.Over[:min(limit, len(f.Over))]), f.Doubt
 }
 
 func (f *Fake) Rollout(_ context.Context, _, id string) (rollout.Rollout, error) {
@@ -96,7 +97,7 @@ func (f *Fake) Release(_ context.Context, digest string) (release.Passport, erro
 	defer f.Mu.Unlock()
 	for _, r := range f.Passports {
 		if r.Digest == digest {
-			return r, nil
+			return r, f.Doubt
 		}
 	}
 	return release.Passport{}, api.ErrNotFound

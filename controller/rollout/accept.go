@@ -254,7 +254,7 @@ func (s State) sensibleRollback(q Request, kept Kept) error {
 	switch {
 	case q.Release == "":
 		return fmt.Errorf("%w: there is no earlier release to go back to; name one", ErrConflict)
-	case q.Release != s.backTo() && !kept.Release:
+	case q.Release != s.Back() && !kept.Release:
 		return fmt.Errorf("%w: no release %s in the store: see /v1/releases", ErrBadRequest, Short(q.Release))
 	case q.Release == s.Stable && !s.begun():
 		return fmt.Errorf("%w: %s is what serves", ErrConflict, Short(q.Release))
@@ -264,9 +264,9 @@ func (s State) sensibleRollback(q Request, kept Kept) error {
 	return nil
 }
 
-// backTo is the release that a rollback without a name leads to: what is
+// Back is the release that a rollback without a name leads to: what is
 // stable while something else is being tried, else the one before it.
-func (s State) backTo() string {
+func (s State) Back() string {
 	if s.begun() {
 		return s.Stable
 	}

@@ -632,7 +632,7 @@ func (h *history) restores() {
 		return // there is nothing to go back to
 	}
 	h.s = asked
-	want := h.s.backTo()
+	want := h.s.Back()
 	h.pass(1 << 30)
 	for id, t := range h.w.tasks {
 		if t.Serving != want || t.Shadow != "" {

@@ -110,7 +110,7 @@ func (s State) aimed(q Request) Request {
 			q.Rollout = cmp.Or(q.Rollout, active)
 		}
 	case VerbRollback:
-		q.Release = cmp.Or(q.Release, s.backTo())
+		q.Release = cmp.Or(q.Release, s.Back())
 		q.Rollout = cmp.Or(active, "rollback-"+q.ID)
 	case VerbPause, VerbTry:
 	}
