@@ -83,3 +83,49 @@ func TestDamagedPassportOfAnother(t *testing.T) {
 		checkServes(t, w, "bad")
 	})
 }
+
+// A state that is gone is no fleet that begins: the first model that comes
+// would serve without proof, while tasks serve one that has it.
+func TestStateGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r := w.reconciler(1)
+		for _, name := range []string{"first", "good"} {
+			playJob(t, w, name, func() error { _, err := r.Pass(t.Context()); return err })
+		}
+		key := release.FleetKey("ads")
+		kept := w.documents[key]
+		w.remove(key)
+		w.complete("bad", testArtifact("bad"), 0.3)
+		r = w.reconciler(1) // it has not seen what is gone
+		store := Store{Documents: w, Names: []string{"ads"}}
+		for range 60 {
+			if _, err := r.Pass(t.Context()); !errors.Is(err, rollout.ErrDamaged) {
+				t.Fatalf("a pass without the state: %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		pause := rollout.Request{ID: "1", Verb: rollout.VerbPause, By: "ann", At: time.Now()}
+		if _, err := store.Request(t.Context(), "ads", pause); !errors.Is(err, rollout.ErrDamaged) {
+			t.Errorf("a wish without the state: %v", err)
+		}
+		if look, err := store.Look(t.Context(), "ads"); err != nil || !strings.Contains(strings.Join(look.Errors, " "), "it is gone: restore an earlier version of the object") {
+			t.Errorf("people are told %q (%v)", look.Errors, err)
+		}
+		good := release.Digest(testArtifact("good"))
+		for id, task := range w.tasks {
+			if task.Serving != good {
+				t.Errorf("task %s serves %.12s, want good", id, task.Serving)
+			}
+		}
+		w.put(key, kept.body)
+		for pass := 0; pass < 600 && w.ended(t)["bad"].Phase == ""; pass++ {
+			_, _ = r.Pass(t.Context()) // what it cannot do now, it does later
+			time.Sleep(time.Second)
+		}
+		if bad := w.ended(t)["bad"]; bad.Phase != rollout.RolledBack || bad.Reason != rollout.CandidateWorse {
+			t.Errorf("restored, and bad is %+v", bad)
+		}
+		checkServes(t, w, "good")
+	})
+}

@@ -239,9 +239,10 @@ func TestRepairs(t *testing.T) {
 			defer w.mu.Unlock()
 			w.tasks["b"].epoch = 1 << 32
 		},
-		"lease removed, state removed": func(w *world) {
+		"lease removed, begun anew": func(w *world) {
 			w.remove(leaseKey)
 			w.remove(release.FleetKey("ads"))
+			w.remove(finishedIndex("ads").key)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -298,6 +299,8 @@ func TestUnableLeaderSaysSo(t *testing.T) {
 			"cannot be":                     `{"fleet":"ads","epoch":9223372036854775807}`,
 			"run the version that wrote it": `{"fleet":"ads","active":{"id":"a","phase":"dreaming"}}`,
 			"does not know: run the version that wrote": `{"fleet":"ads","queue":[{"id":"a","phase":"dreaming"}]}`,
+			`it is the state of fleet "toys"`:           `{"fleet":"toys","epoch":1}`,
+			`it is the state of fleet ""`:               `{}`,
 		} {
 			w.put(release.FleetKey("ads"), []byte(state))
 			if _, err := r.Pass(t.Context()); err == nil {

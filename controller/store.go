@@ -50,10 +50,9 @@ func (s Store) load(ctx context.Context, fleet string) (state rollout.State, eta
 	if !slices.Contains(s.Names, fleet) {
 		return state, "", fmt.Errorf("fleet %q: %w", fleet, ErrNotFound)
 	}
-	state.Fleet = fleet
 	body, etag, err := s.Documents.Get(ctx, release.FleetKey(fleet))
 	if errors.Is(err, ErrNotFound) {
-		return state, "", nil
+		return rollout.State{Fleet: fleet}, "", s.never(ctx, fleet)
 	}
 	if err != nil {
 		return state, "", fmt.Errorf("load the state of fleet %s: %w: %w", fleet, rollout.ErrUnavailable, err)
@@ -61,10 +60,27 @@ func (s Store) load(ctx context.Context, fleet string) (state rollout.State, eta
 	if err := json.Unmarshal(body, &state); err != nil {
 		return state, "", damaged(release.FleetKey(fleet), err)
 	}
+	if state.Fleet != fleet {
+		return state, "", damaged(release.FleetKey(fleet), fmt.Errorf("it is the state of fleet %q", state.Fleet))
+	}
 	if err := state.Check(); err != nil {
 		return state, "", fmt.Errorf("%s %w: %w", release.FleetKey(fleet), rollout.ErrDamaged, err)
 	}
 	return state, etag, nil
+}
+
+// never returns an error unless a fleet without a state never had one. To begin
+// anew is to trust the first model that comes, while tasks serve a better one.
+func (s Store) never(ctx context.Context, fleet string) error {
+	index := finishedIndex(fleet).key // written when the first rollout has ended
+	_, _, err := s.Documents.Get(ctx, index)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("see whether fleet %s has ever had a state: %w: %w", fleet, rollout.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s %w: it is gone: restore an earlier version of the object, or remove %s too, if the first model that comes may serve without proof", release.FleetKey(fleet), rollout.ErrDamaged, index)
 }
 
 // save replaces the state whose ETag is etag and returns the new one: ErrStale
