@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -11,8 +12,15 @@ import (
 const checkFor = 3 * time.Second
 
 // readable refuses a try of an artifact that is not there, or cannot be read.
-func (s *server) readable(ctx context.Context, q rollout.Request) error {
+// One that is asked again has its answer, whatever has become of the artifact.
+func (s *server) readable(ctx context.Context, fleet string, q rollout.Request) error {
 	if q.Verb != rollout.VerbTry || s.options.Artifact == nil {
+		return nil
+	}
+	switch state, err := s.source.State(ctx, fleet); {
+	case err != nil:
+		return fmt.Errorf("see whether it has been asked before: %w", err)
+	case state.Remembers(q.ID):
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkFor)

@@ -40,3 +40,27 @@ func TestTryAtTheDoor(t *testing.T) {
 		}
 	}
 }
+
+// TestTryAgainAtTheDoor asks twice with one key, the second time after the
+// artifact is gone: it is the same wish, and has the same answer.
+func TestTryAgainAtTheDoor(t *testing.T) {
+	gone := false
+	h := apitest.Handler(apitest.Scene("canary", noon), api.Options{Artifact: func(context.Context, release.Source) error {
+		if gone {
+			return errors.New("there is nothing")
+		}
+		return nil
+	}})
+	try := func(key string) (code int, body string) {
+		w := ask(h, "POST", "/v1/fleets/demo/try", `{"by":"ada","source":"s3://b/k"}`, "Idempotency-Key", key)
+		return w.Code, w.Body.String()
+	}
+	_, first := try("k-1")
+	gone = true
+	if code, again := try("k-1"); code != 202 || again != first {
+		t.Errorf("asked again: %d %s, want %s", code, again, first)
+	}
+	if code, body := try("k-2"); code != 400 || !strings.Contains(body, "there is nothing") {
+		t.Errorf("another wish: %d %s", code, body)
+	}
+}

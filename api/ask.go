@@ -87,7 +87,7 @@ func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.readable(r.Context(), q); err != nil {
+		if err := s.readable(r.Context(), fleet, q); err != nil {
 			return nil, err
 		}
 		stored, err := s.source.Request(r.Context(), fleet, q)

@@ -55,6 +55,11 @@ func (q Request) asks() string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// Remembers reports whether a wish of that ID has been taken.
+func (s State) Remembers(id string) bool {
+	return slices.ContainsFunc(s.Wishes, func(w Wish) bool { return w.ID == id })
+}
+
 // remembered returns the first answer to a wish that is asked again.
 func (s State) remembered(q Request) (answer Request, known bool, err error) {
 	i := slices.IndexFunc(s.Wishes, func(w Wish) bool { return w.ID == q.ID })
