@@ -26,7 +26,11 @@ func ask(h http.Handler, method, path, body string, header ...string) *httptest.
 		q.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i < len(header); i += 2 {
-		q.Header.Set(header[i], header[i+1])
+		set := q.Header.Set
+		if i > 0 && header[i] == header[i-2] {
+			set = q.Header.Add
+		}
+		set(header[i], header[i+1])
 		if header[i] == "Host" {
 			q.Host = header[i+1]
 		}

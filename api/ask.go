@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -106,6 +105,9 @@ func readAsk(r *http.Request) (Ask, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return a, sentence(errMediaType, "send the body as Content-Type: application/json")
 	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return a, sentence(errMediaType, "the body is in Content-Encoding %.40q: send it as it is", coding)
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		return a, sentence(ErrBadRequest, "the body broke off")
@@ -113,15 +115,13 @@ func readAsk(r *http.Request) (Ask, error) {
 	if len(body) > maxBody {
 		return a, sentence(errTooLong, "the body is larger than %d bytes", maxBody)
 	}
-	in := json.NewDecoder(strings.NewReader(string(body)))
-	in.DisallowUnknownFields()
-	if err := in.Decode(&a); err != nil {
-		return a, sentence(ErrBadRequest, "the body is not as it should be: %s", strings.TrimPrefix(err.Error(), "json: "))
+	if err := decodeStrictly(body, &a); err != nil {
+		return a, err
 	}
-	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return a, sentence(ErrBadRequest, "the body holds more than one JSON value")
+	key, err := keyOf(r)
+	if err != nil {
+		return a, err
 	}
-	key := strings.Trim(r.Header.Get(keyHeader), `"`)
 	if a.ID != "" && key != "" && key != a.ID {
 		return a, sentence(ErrBadRequest, "the body's id is %.100q and %s is %.100q: send one of them", a.ID, keyHeader, key)
 	}
@@ -131,6 +131,23 @@ func readAsk(r *http.Request) (Ask, error) {
 
 // keyHeader names a wish, so that asking again is known as such.
 const keyHeader = "Idempotency-Key"
+
+// keyOf returns the key that a caller chose; empty where there is none. Whoever
+// sends one that says nothing counts on it all the same.
+func keyOf(r *http.Request) (string, error) {
+	values := r.Header.Values(keyHeader)
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", sentence(ErrBadRequest, "%s stands twice: send one", keyHeader)
+	}
+	key := strings.Trim(values[0], `"`)
+	if key == "" {
+		return "", sentence(ErrBadRequest, "%s is empty: choose a new one for each wish, or leave it out", keyHeader)
+	}
+	return key, nil
+}
 
 // request checks a at the door and makes it a wish.
 func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -112,10 +113,11 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 // lastSeen is the sequence number of the last event that the client knows; -1
 // when it knows none and wants all that is remembered.
 func lastSeen(r *http.Request) (int64, error) {
-	text := r.Header.Get("Last-Event-ID")
-	if text == "" {
-		text = r.URL.Query().Get("after")
+	after, err := only(r, "after")
+	if err != nil {
+		return 0, err
 	}
+	text := cmp.Or(r.Header.Get("Last-Event-ID"), after)
 	if text == "" {
 		return -1, nil
 	}

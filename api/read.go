@@ -185,9 +185,9 @@ func (s *server) release(r *http.Request) (any, error) {
 }
 
 func limitOf(r *http.Request, usual, most int) (int, error) {
-	text := r.URL.Query().Get("limit")
-	if text == "" {
-		return usual, nil
+	text, err := only(r, "limit")
+	if err != nil || text == "" {
+		return usual, err
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > most {
