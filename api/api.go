@@ -168,7 +168,7 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 				r.Method(http.MethodHead, row.path, row.serve) // the server leaves the body out
 			}
 		}
-		r.NotFound(s.handle(func(*http.Request) (any, error) { return nil, sentence(ErrNotFound, "there is no such route") }))
+		r.NotFound(s.handle(func(*http.Request) (any, error) { return nil, sentence(ErrNotFound, noRoute) }))
 	})
 	files := http.FileServerFS(dashboard)
 	r.Get("/*", files.ServeHTTP)

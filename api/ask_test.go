@@ -104,6 +104,9 @@ func TestProblems(t *testing.T) {
 		{"DELETE", "/v1/fleets/demo", "", 405, "Method Not Allowed", "Allow", "GET, HEAD"},
 		{"DELETE", "/v1/fleets/demo/rollouts/a%2Fb", "", 405, "Method Not Allowed", "Allow", "GET, HEAD"},
 		{"POST", "/", "", 405, "Method Not Allowed", "Allow", "GET, HEAD"},
+		{"BREW", "/v1/fleets", "", 405, "Method Not Allowed", "Allow", "GET, HEAD"},
+		{"BREW", "/v1/nothing", "", 404, "Not Found", "Allow", ""},
+		{"BREW", "/v1", "", 404, "Not Found", "Allow", ""},
 	} {
 		w := ask(h, tt.method, tt.path, tt.body)
 		var p struct {

@@ -86,6 +86,9 @@ func sameOrigin(next http.Handler) http.Handler {
 	})
 }
 
+// noRoute is what is said of a path that leads nowhere.
+const noRoute = "there is no such route"
+
 // notAllowed tells which methods a route knows.
 func notAllowed(routes chi.Routes) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -94,6 +97,10 @@ func notAllowed(routes chi.Routes) http.HandlerFunc {
 			if routes.Match(chi.NewRouteContext(), method, cmp.Or(r.URL.RawPath, r.URL.Path)) {
 				known = append(known, method)
 			}
+		}
+		if len(known) == 0 || strings.TrimSuffix(r.URL.Path, "/") == "/v1" { // of which chi says that it takes all
+			refuse(w, http.StatusNotFound, noRoute)
+			return
 		}
 		allow := strings.Join(known, ", ")
 		w.Header().Set("Allow", allow)
