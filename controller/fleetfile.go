@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -44,22 +45,26 @@ type ECS struct {
 	Container   string `yaml:"container"`    // that answers auctions; empty: whichever maps the control port
 }
 
+// place names the service, however cluster and service are written: by name or
+// by ARN.
+func (e ECS) place() string { return path.Base(e.Cluster) + "/" + path.Base(e.Service) }
+
 // maxFleetFile bounds a fleet file.
 const maxFleetFile = 1 << 20
 
 // ReadFleets reads every *.yaml file of a folder, or the one file named.
-func ReadFleets(path string) ([]Fleet, error) {
-	files := []string{path}
-	if info, err := os.Stat(path); err != nil {
+func ReadFleets(place string) ([]Fleet, error) {
+	files := []string{place}
+	if info, err := os.Stat(place); err != nil {
 		return nil, fmt.Errorf("read the fleet file: %w; name a file or folder with --fleets", err)
 	} else if info.IsDir() {
-		files, _ = filepath.Glob(filepath.Join(path, "*.yaml")) // the pattern is fine
+		files, _ = filepath.Glob(filepath.Join(place, "*.yaml")) // the pattern is fine
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%s has no *.yaml file: write one per fleet, or name another folder with --fleets", path)
+		return nil, fmt.Errorf("%s has no *.yaml file: write one per fleet, or name another folder with --fleets", place)
 	}
 	var fleets []Fleet
-	declared := map[string]string{} // file, by fleet
+	declared, steered := map[string]string{}, map[string]string{} // file, by fleet and by service
 	for _, file := range files {
 		f, err := readFleet(file)
 		if err != nil {
@@ -68,7 +73,10 @@ func ReadFleets(path string) ([]Fleet, error) {
 		if other, ok := declared[f.Name]; ok {
 			return nil, fmt.Errorf("%s: fleet %q is declared twice, here and in %s: give one of them another name", file, f.Name, other)
 		}
-		declared[f.Name] = file
+		if other, ok := steered[f.ECS.place()]; ok {
+			return nil, fmt.Errorf("%s: the ECS service %s is that of a fleet in %s already: two fleets would tell the same tasks to serve two releases; give each a service of its own", file, f.ECS.place(), other)
+		}
+		declared[f.Name], steered[f.ECS.place()] = file, file
 		fleets = append(fleets, f)
 	}
 	return fleets, nil
@@ -96,11 +104,11 @@ func readFleet(file string) (Fleet, error) {
 
 // readManifest reads the manifest for models that come without one. Its path
 // is relative to the fleet file.
-func readManifest(folder, path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(folder, path)
+func readManifest(folder, file string) (string, error) {
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(folder, file)
 	}
-	body, err := os.ReadFile(path)
+	body, err := os.ReadFile(file)
 	if err == nil {
 		err = release.CheckManifest(body)
 	}
@@ -144,6 +152,9 @@ func ParseFleet(body []byte) (Fleet, error) {
 	if !utf8.Valid(body) {
 		return Fleet{}, errors.New("the file is no text: want YAML in UTF-8")
 	}
+	if err := single(body); err != nil {
+		return Fleet{}, err
+	}
 	if err := decode(body, func() error { return yaml.UnmarshalWithOptions(body, &file, yaml.Strict()) }); err != nil {
 		return Fleet{}, err
 	}
@@ -164,6 +175,22 @@ func ParseFleet(body []byte) (Fleet, error) {
 		f.Policies.Special = append(f.Policies.Special, special)
 	}
 	return f, f.check()
+}
+
+// single refuses a file of several documents, of which the library reads the
+// first. What is no YAML is told by whoever reads it.
+func single(body []byte) (err error) {
+	defer func() { _ = recover() }() // as decode's
+	file, parsed := parser.ParseBytes(body, 0)
+	if parsed != nil {
+		return nil
+	}
+	full := func(d *ast.DocumentNode) bool { return d.Body != nil && d.Body.Type() != ast.CommentType }
+	first := slices.IndexFunc(file.Docs, full)
+	if first >= 0 && slices.ContainsFunc(file.Docs[first+1:], full) {
+		return errors.New("the file holds more than one document (---): write a file per fleet, and name their folder with --fleets")
+	}
+	return nil
 }
 
 // decode shows the line of a fleet file that could not be read. Some files
@@ -264,6 +291,11 @@ func (f Fleet) check() error {
 	}
 	if len(f.Jobs) == 0 {
 		return errors.New(`jobs: want patterns of training job names, such as ["adfilter-*"]`)
+	}
+	for _, pattern := range f.Jobs {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("jobs: pattern %q: %w", pattern, err)
+		}
 	}
 	if f.LookEvery < 100*time.Millisecond || f.JobsEvery < 100*time.Millisecond {
 		return errors.New("look_every and jobs_every: want 100ms or more")

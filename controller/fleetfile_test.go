@@ -56,6 +56,8 @@ func TestParseFleetErrors(t *testing.T) {
 		{"unknown setting of a special policy", "name: urgent", "nane: urgent", "nane"},
 		{"wrong type", "settle: 10s", "settle: soon", "soon"},
 		{"number for a list", `jobs: ["adfilter-*"]`, "jobs: 7", "jobs"},
+		{"a pattern that is none", `jobs: ["adfilter-*"]`, `jobs: ["[a"]`, `jobs: pattern "[a": syntax error`},
+		{"a second fleet in one file", "policies:\n", "---\nfleet: other\n---\npolicies:\n", "more than one document (---)"},
 		{"number without a unit", "settle: 10s", "settle: 10", `[5:18] "10" is no duration`},
 		{"place in a special policy", "    shadow: {skip: true}", "    settle: soon", `[9:13] "soon" is no duration`},
 		{"line of an unknown setting in a special policy", "    shadow: {skip: true}", "    colour: red", `[9:5] unknown field "colour"`},
@@ -113,6 +115,35 @@ func TestReadFleets(t *testing.T) {
 	}
 	if fleets, err := ReadFleets(filepath.Join(dir, "a.yaml")); err != nil || len(fleets) != 1 {
 		t.Errorf("one file gives %v, %v", fleets, err)
+	}
+}
+
+// Two fleets never steer the same tasks.
+func TestServiceOfTwoFleets(t *testing.T) {
+	dir := t.TempDir()
+	for name, change := range map[string][2]string{
+		"a.yaml": {"", ""},
+		"b.yaml": {"cluster: c", "cluster: arn:aws:ecs:us-east-1:1:cluster/c"},
+	} {
+		body := strings.Replace(goodFleet, change[0], change[1], 1)
+		if name == "b.yaml" {
+			body = strings.Replace(body, "fleet: ", "fleet: other-", 1)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ReadFleets(dir); err == nil || !strings.Contains(err.Error(), "give each a service of its own") {
+		t.Errorf("two fleets with one service give %v", err)
+	}
+}
+
+// Marks of a document's beginning and end make no second one.
+func TestOneDocument(t *testing.T) {
+	for _, body := range []string{"---\n" + goodFleet, "# fleet\n---\n" + goodFleet, goodFleet + "\n---\n", goodFleet + "\n...\n"} {
+		if f, err := ParseFleet([]byte(body)); err != nil || f.Name != "ads" {
+			t.Errorf("%s gives %q, %v", body, f.Name, err)
+		}
 	}
 }
 
