@@ -66,8 +66,8 @@ func (c *controllerFlags) check() error {
 		return wrongUsage("no bucket: name the one that keeps releases and fleet documents with --bucket")
 	case c.control.Cert != "" && c.control.CA == "":
 		return wrongUsage("--control-cert needs --control-ca, by which tasks are known")
-	case c.leaseTTL < time.Second:
-		return wrongUsage("--lease is %v: want a second or more", c.leaseTTL)
+	case c.leaseTTL < time.Second || c.leaseTTL > controller.MaxTTL:
+		return wrongUsage("--lease is %v: want a second to %v", c.leaseTTL, controller.MaxTTL)
 	}
 	return nil
 }

@@ -21,7 +21,12 @@ type lease struct {
 	Epoch   int64     `json:"epoch"`
 	Renewal int64     `json:"renewal"` // counts up, so that every renewal changes the document
 	At      time.Time `json:"at"`      // for people
+
+	TTL time.Duration `json:"ttl,omitempty"` // the holder's, which acts by no other
 }
+
+// MaxTTL bounds how long a lease may last.
+const MaxTTL = time.Hour
 
 // Elector takes and keeps the lease.
 type Elector struct {
@@ -38,6 +43,7 @@ type Elector struct {
 
 	seenETag string    // of somebody else's lease
 	seenAt   time.Time // when it was first seen
+	seenTTL  time.Duration // unchanged for so long, it is free
 }
 
 // maxEpoch is beyond what leaders can come to: whoever wrote more was none.
@@ -76,7 +82,7 @@ func (e *Elector) Until() time.Time {
 // else's lease would be free, and often enough to keep one's own.
 func (e *Elector) Wait(now time.Time) time.Duration {
 	wait := e.TTL / 4
-	if free := e.seenAt.Add(e.TTL).Sub(now); e.etag == "" && free > 0 {
+	if free := e.seenAt.Add(e.seenTTL).Sub(now); e.etag == "" && free > 0 {
 		wait = min(wait, free)
 	}
 	return wait
@@ -107,7 +113,7 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 			return err
 		}
 		own := found.Holder != "" && slices.ContainsFunc(e.tried[:], found.same) // its reply was lost
-		if found.Holder != "" && !own && !e.abandoned(foundETag, now) {
+		if found.Holder != "" && !own && !e.abandoned(found, foundETag, now) {
 			return nil
 		}
 		next, etag, anew = found, foundETag, !own
@@ -115,7 +121,7 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 	if anew || next.Epoch <= e.used {
 		next.Epoch = max(next.Epoch, e.held.Epoch, e.used) + 1
 	}
-	next.Holder, next.At = e.Name, now
+	next.Holder, next.At, next.TTL = e.Name, now, e.TTL
 	next.Renewal++
 	e.tried = [2]lease{next, e.tried[0]}
 	body, err := json.Marshal(next)
@@ -157,7 +163,7 @@ func (e *Elector) read(ctx context.Context, now time.Time) (found lease, etag st
 	if err != nil {
 		return lease{}, "", err
 	}
-	if err := json.Unmarshal(body, &found); err != nil || found.Epoch < 0 || found.Epoch > maxEpoch || found.Renewal < 0 {
+	if err := json.Unmarshal(body, &found); err != nil || found.Epoch < 0 || found.Epoch > maxEpoch || found.Renewal < 0 || found.TTL < 0 || found.TTL > MaxTTL {
 		return lease{}, "", e.mend(ctx, now, etag, "damaged")
 	}
 	return found, etag, nil
@@ -195,13 +201,13 @@ func (e *Elector) mend(ctx context.Context, now time.Time, etag, how string) err
 	return fmt.Errorf("%s was %s and is written anew: in %v somebody leads, once whoever held it has had to stop", leaseKey, how, e.TTL)
 }
 
-// abandoned reports whether a lease has not changed for a whole TTL of this
-// process's own clock.
-func (e *Elector) abandoned(etag string, now time.Time) bool {
+// abandoned reports whether a lease has not changed for a whole TTL, the longer
+// of the holder's and one's own, by this process's own clock.
+func (e *Elector) abandoned(found lease, etag string, now time.Time) bool {
 	if etag != e.seenETag {
-		e.seenETag, e.seenAt = etag, now
+		e.seenETag, e.seenAt, e.seenTTL = etag, now, max(e.TTL, found.TTL)
 	}
-	return now.Sub(e.seenAt) >= e.TTL
+	return now.Sub(e.seenAt) >= e.seenTTL
 }
 
 // Release gives the lease back, so that the next leader need not wait.

@@ -89,3 +89,23 @@ func (d *deafDocuments) Put(ctx context.Context, key string, body []byte, etag s
 	}
 	return newETag, err
 }
+
+// While --lease is being changed, controllers differ in it: whoever waits does
+// so for as long as the holder may act.
+func TestLeaseOfAnotherLength(t *testing.T) {
+	w := newWorld()
+	start := time.Now()
+	long := &Elector{Documents: w, Name: "long", TTL: time.Minute}
+	short := &Elector{Documents: w, Name: "short", TTL: time.Second}
+	if epoch, err := long.Hold(t.Context(), start); epoch != 1 || err != nil {
+		t.Fatalf("got epoch %d, %v", epoch, err)
+	}
+	for at := time.Duration(0); at < time.Minute; at += 250 * time.Millisecond { // the holder is frozen
+		if epoch, err := short.Hold(t.Context(), start.Add(at)); epoch != 0 || err != nil {
+			t.Fatalf("after %v another leads under epoch %d (%v), while the first may act for %v", at, epoch, err, long.Until().Sub(start))
+		}
+	}
+	if epoch, err := short.Hold(t.Context(), start.Add(time.Minute)); epoch != 2 || err != nil {
+		t.Errorf("after the holder's lease: epoch %d, %v", epoch, err)
+	}
+}
