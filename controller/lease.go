@@ -41,8 +41,8 @@ type Elector struct {
 	used  int64                     // epochs up to this one belong to others
 	until atomic.Pointer[time.Time] // up to which this process may act
 
-	seenETag string    // of somebody else's lease
-	seenAt   time.Time // when it was first seen
+	seenETag string        // of somebody else's lease
+	seenAt   time.Time     // when it was first seen
 	seenTTL  time.Duration // unchanged for so long, it is free
 }
 
