@@ -154,7 +154,7 @@ func mutants() []mutant {
 		},
 		{
 			6, "a lease is free after half of its time", "controller/lease.go",
-			"return now.Sub(e.seenAt) >= e.TTL", "return now.Sub(e.seenAt) >= e.TTL/2", "TestRandomLeases",
+			"return now.Sub(e.seenAt) >= e.seenTTL", "return now.Sub(e.seenAt) >= e.seenTTL/2", "TestRandomLeases",
 		},
 		{
 			6, "a deposed controller goes on with a newer state", "controller/loop.go",
