@@ -319,8 +319,8 @@ export class Refused extends Error {
 
 const patience = 10_000; // milliseconds for one call
 
-async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
-  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
+async function call<T>(path: string, init: RequestInit = {}, within = patience): Promise<T> {
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(within), cache: "no-store" });
   if (!answer.ok) throw new Refused(await saidOf(answer), answer.status);
   return await answer.json() as T;
 }
@@ -351,12 +351,16 @@ const at = (fleet: string, ...rest: string[]) =>
   ["v1/fleets", fleet, ...rest].map((s, i) => (i === 0 ? s : encodeURIComponent(s))).join("/");
 
 export const fleets = () => call<string[]>("v1/fleets");
+export const fleet = (name: string) => call<Fleet>(at(name));
 export const tasks = (fleet: string) => call<Tasks>(at(fleet, "tasks") + "?limit=1000");
 export const rollouts = (fleet: string) => call<Rollout[]>(at(fleet, "rollouts") + "?limit=50");
 export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "rollouts", id));
-export const releases = () => call<Passport[]>("v1/releases?limit=50");
+export const releases = (within: number) => call<Passport[]>("v1/releases?limit=50", {}, within);
 
 const tries = 3; // of a wish that is not answered
+
+// unanswered is whether nobody knows what became of a wish.
+export const unanswered = (err: unknown) => !(err instanceof Refused) || err.status >= 500;
 
 // ask writes a wish down. Where no answer comes it asks again, as the same wish
 // by its key, so that it has one effect.
@@ -369,8 +373,7 @@ export async function ask(fleet: string, verb: Verb, key: string, body: Ask): Pr
         body: JSON.stringify(body),
       });
     } catch (err) {
-      const answered = err instanceof Refused && ![502, 503, 504].includes(err.status);
-      if (answered || n === tries) throw err;
+      if (!unanswered(err) || n === tries) throw err;
       await new Promise((resolve) => setTimeout(resolve, 200 * n));
     }
   }

@@ -2,7 +2,7 @@
 // happen before it does.
 
 import type { Ask, Fleet, Passport, Release, Rollout, Verb } from "./api.ts";
-import { ask, newKey, releases, see } from "./api.ts";
+import { ask, fleet, newKey, Refused, releases, see, unanswered } from "./api.ts";
 import { h } from "./dom.ts";
 import { short, words } from "./format.ts";
 import { origin } from "./fleet.ts";
@@ -21,27 +21,39 @@ interface Target extends Release {
   bad: boolean;
 }
 
-// open shows the dialog for a wish and resolves with what to tell once it was
-// stored, or null when it was called off.
-export async function open(f: Fleet, wish: Asked, past: Rollout[]): Promise<string | null> {
-  const targets = wish.verb === "rollback" ? await rollbackTargets(f, past, wish.release) : [];
-  return new Promise((resolve) => show(f, wish, targets, resolve));
+// Conflict is why a wish was turned away, since things changed under it: how they
+// stand now, and what was typed.
+interface Conflict {
+  now: Fleet;
+  refused: string;
+  why: string;
 }
 
-function show(f: Fleet, wish: Asked, targets: Target[], resolve: (told: string | null) => void): void {
+// open shows the dialog for a wish, and again where things changed under it. It
+// resolves when the last one closes; tell gets what becomes of the wish.
+export async function open(f: Fleet, wish: Asked, past: Rollout[], tell: (what: string) => void): Promise<void> {
+  let conflict: Conflict | null = { now: f, refused: "", why: "" };
+  while (conflict !== null) {
+    const { now, ...typed }: Conflict = conflict;
+    const targets = wish.verb === "rollback" ? await rollbackTargets(now, past, wish.release) : [];
+    conflict = await new Promise((resolve) => show(now, wish, targets, typed, tell, resolve));
+  }
+}
+
+function show(f: Fleet, wish: Asked, targets: Target[], typed: Omit<Conflict, "now">, tell: (what: string) => void, done: (conflict: Conflict | null) => void): void {
   const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: localStorage.getItem(nameKey) ?? "" }) as HTMLInputElement;
-  const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows" }) as HTMLInputElement;
-  const failed = h("p", { class: "failed", role: "alert" });
+  const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why }) as HTMLInputElement;
+  const failed = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" }) as HTMLButtonElement;
   const choice = chooser(targets);
   const effect = h("p", { class: "effect", id: "effect" });
-  const tell = () => {
+  const describe = () => {
     const to = targets.find((t) => t.digest === choice.value());
     go.textContent = label(wish.verb, to);
     effect.textContent = effectOf(f, wish, to);
   };
-  choice.node.addEventListener("change", tell);
-  tell();
+  choice.node.addEventListener("change", describe);
+  describe();
 
   const box = h("dialog", { "aria-labelledby": "ask-title", "aria-describedby": "effect", class: "ask" },
     h("form", { method: "dialog" },
@@ -50,27 +62,48 @@ function show(f: Fleet, wish: Asked, targets: Target[], resolve: (told: string |
       h("label", { for: "by" }, "Your name"), name,
       h("label", { for: "why" }, "Why"), why, failed,
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go))) as HTMLDialogElement;
+  const fields = [...box.querySelectorAll("input")];
 
   const key = newKey(); // one dialog is one wish, however often it is sent
-  let told: string | null = null;
-  const close = (what: string | null) => { told = what; box.close(); };
-  box.addEventListener("close", () => { box.remove(); resolve(told); }); // Escape closes it too
-  box.querySelector("#cancel")?.addEventListener("click", () => close(null));
-  box.querySelector("form")?.addEventListener("submit", (e) => {
-    e.preventDefault();
-    go.disabled = true;
-    localStorage.setItem(nameKey, name.value.trim());
+  const what = () => go.textContent ?? wish.verb;
+  let open = true, fate: "unsent" | "sending" | "unknown" | "stored" = "unsent";
+  let conflict: Conflict | null = null;
+  box.addEventListener("close", () => { // Escape closes it too
+    open = false;
+    box.remove();
+    if (fate === "sending") tell(`${what()} is still being asked; closing does not call it back.`);
+    if (fate === "unknown") tell(`${what()} may be stored, or not: see what is asked.`);
+    done(conflict);
+  });
+  box.querySelector("#cancel")?.addEventListener("click", () => box.close());
+  const send = async () => {
     const body: Ask = { by: name.value.trim(), seen: see(f) };
     if (why.value.trim() !== "") body.why = why.value.trim();
     if (wish.rollout) body.rollout = wish.rollout;
     if (wish.verb === "rollback") body.release = choice.value();
-    ask(f.fleet, wish.verb, key, body)
-      .then(() => close(`Asked: ${go.textContent ?? wish.verb}. The controller acts on its next look.`))
-      .catch((err: unknown) => {
-        failed.textContent = `Not stored: ${err instanceof Error ? err.message : String(err)}`;
-        go.disabled = false;
-      });
-  });
+    localStorage.setItem(nameKey, body.by);
+    [fate, go.disabled, failed.textContent] = ["sending", true, ""];
+    fields.forEach((i) => { i.disabled = true; }); // what may be stored is not changed any more
+    try {
+      await ask(f.fleet, wish.verb, key, body);
+      fate = "stored";
+      tell(`Asked: ${what()}. The controller acts on its next look.`);
+      box.close();
+    } catch (err) {
+      fate = unanswered(err) ? "unknown" : "unsent";
+      const said = err instanceof Refused ? err.message : "no answer came";
+      failed.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said}`;
+      if (!open) tell(`${what()}: ${failed.textContent}`);
+      else if (err instanceof Refused && err.status === 409) {
+        conflict = { now: await fleet(f.fleet).catch(() => f), refused: said, why: why.value };
+        box.close();
+      }
+      fields.forEach((i) => { i.disabled = fate === "unknown"; });
+      go.disabled = false;
+    }
+  };
+  box.addEventListener("keydown", (e) => { if (e.key === "Enter" && e.repeat) e.preventDefault(); }); // held since before it opened
+  box.querySelector("form")?.addEventListener("submit", (e) => { e.preventDefault(); void send(); });
   document.body.append(box);
   box.showModal();
   (name.value === "" ? name : why).focus();
@@ -78,7 +111,7 @@ function show(f: Fleet, wish: Asked, targets: Target[], resolve: (told: string |
 
 // rollbackTargets are the releases one may go back to, the likeliest first.
 async function rollbackTargets(f: Fleet, past: Rollout[], wanted?: string): Promise<Target[]> {
-  const known: Passport[] = await releases().catch(() => []); // the store may be away; what the page knows will do
+  const known: Passport[] = await releases(2000).catch(() => []); // the store may be away, and who goes back is in a hurry: what the page knows will do
   const list: Release[] = [];
   const tried = f.active && !["queued", "admitting"].includes(f.active.phase) ? f.active.candidate : "";
   const add = (r: Release | null | undefined) => {

@@ -22,6 +22,7 @@ let stream: EventSource | null = null;
 let opened = 0; // performance.now() when stream was
 let last = 0; // sequence number of the last event
 let fetching = false;
+let asking = false; // a dialog is open, or about to be
 let archive = ""; // what the list of rollouts was fetched for
 
 function render(): void {
@@ -187,11 +188,15 @@ function toast(text: string): void {
 }
 
 async function act(verb: Verb, from: DOMStringMap = {}): Promise<void> {
-  if (store.view === null || document.querySelector("dialog[open]")) return;
-  const told = await open(store.view, {
-    verb, ...(from["rollout"] ? { rollout: from["rollout"] } : {}), ...(from["release"] ? { release: from["release"] } : {}),
-  }, store.rollouts);
-  if (told) toast(told);
+  if (store.view === null || asking) return;
+  asking = true;
+  try {
+    await open(store.view, {
+      verb, ...(from["rollout"] ? { rollout: from["rollout"] } : {}), ...(from["release"] ? { release: from["release"] } : {}),
+    }, store.rollouts, toast);
+  } finally {
+    asking = false;
+  }
 }
 
 function showEvidence(id: string): void {

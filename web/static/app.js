@@ -9,8 +9,8 @@ var Refused = class extends Error {
   status;
 };
 var patience = 1e4;
-async function call(path, init = {}) {
-  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
+async function call(path, init = {}, within = patience) {
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(within), cache: "no-store" });
   if (!answer.ok) throw new Refused(await saidOf(answer), answer.status);
   return await answer.json();
 }
@@ -18,11 +18,11 @@ async function saidOf(answer) {
   const body2 = await answer.json().catch(() => null);
   return body2?.detail ?? `the server answered ${answer.status}`;
 }
-async function refusal(fleet) {
+async function refusal(fleet2) {
   const stop = new AbortController();
   const late = setTimeout(() => stop.abort(), patience);
   try {
-    const answer = await fetch(eventsPath(fleet, 0), { signal: stop.signal, cache: "no-store" });
+    const answer = await fetch(eventsPath(fleet2, 0), { signal: stop.signal, cache: "no-store" });
     return answer.ok ? "" : await saidOf(answer);
   } catch {
     return "";
@@ -31,31 +31,32 @@ async function refusal(fleet) {
     stop.abort();
   }
 }
-var at = (fleet, ...rest) => ["v1/fleets", fleet, ...rest].map((s, i) => i === 0 ? s : encodeURIComponent(s)).join("/");
+var at = (fleet2, ...rest) => ["v1/fleets", fleet2, ...rest].map((s, i) => i === 0 ? s : encodeURIComponent(s)).join("/");
 var fleets = () => call("v1/fleets");
-var tasks = (fleet) => call(at(fleet, "tasks") + "?limit=1000");
-var rollouts = (fleet) => call(at(fleet, "rollouts") + "?limit=50");
-var rollout = (fleet, id) => call(at(fleet, "rollouts", id));
-var releases = () => call("v1/releases?limit=50");
+var fleet = (name) => call(at(name));
+var tasks = (fleet2) => call(at(fleet2, "tasks") + "?limit=1000");
+var rollouts = (fleet2) => call(at(fleet2, "rollouts") + "?limit=50");
+var rollout = (fleet2, id) => call(at(fleet2, "rollouts", id));
+var releases = (within) => call("v1/releases?limit=50", {}, within);
 var tries = 3;
-async function ask(fleet, verb, key, body2) {
+var unanswered = (err) => !(err instanceof Refused) || err.status >= 500;
+async function ask(fleet2, verb, key, body2) {
   for (let n = 1; ; n++) {
     try {
-      return await call(at(fleet, verb), {
+      return await call(at(fleet2, verb), {
         method: "POST",
         headers: { "Content-Type": "application/json", "Idempotency-Key": key },
         body: JSON.stringify(body2)
       });
     } catch (err) {
-      const answered = err instanceof Refused && ![502, 503, 504].includes(err.status);
-      if (answered || n === tries) throw err;
+      if (!unanswered(err) || n === tries) throw err;
       await new Promise((resolve) => setTimeout(resolve, 200 * n));
     }
   }
 }
 var newKey = () => "page-" + Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
 var see = (f) => ({ revision: f.last_event, rollout: f.active?.id ?? "", release: f.stable?.digest ?? "" });
-var eventsPath = (fleet, after) => at(fleet, "events") + (after > 0 ? `?after=${after}` : "");
+var eventsPath = (fleet2, after) => at(fleet2, "events") + (after > 0 ? `?after=${after}` : "");
 
 // src/dom.ts
 function h(tag, attributes = {}, ...children) {
@@ -323,24 +324,28 @@ function tile(t, dense) {
 
 // src/dialog.ts
 var nameKey = "sluice.name";
-async function open(f, wish, past) {
-  const targets = wish.verb === "rollback" ? await rollbackTargets(f, past, wish.release) : [];
-  return new Promise((resolve) => show(f, wish, targets, resolve));
+async function open(f, wish, past, tell) {
+  let conflict = { now: f, refused: "", why: "" };
+  while (conflict !== null) {
+    const { now: now2, ...typed } = conflict;
+    const targets = wish.verb === "rollback" ? await rollbackTargets(now2, past, wish.release) : [];
+    conflict = await new Promise((resolve) => show(now2, wish, targets, typed, tell, resolve));
+  }
 }
-function show(f, wish, targets, resolve) {
+function show(f, wish, targets, typed, tell, done) {
   const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: localStorage.getItem(nameKey) ?? "" });
-  const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows" });
-  const failed = h("p", { class: "failed", role: "alert" });
+  const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why });
+  const failed = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" });
   const choice = chooser(targets);
   const effect = h("p", { class: "effect", id: "effect" });
-  const tell = () => {
+  const describe = () => {
     const to = targets.find((t) => t.digest === choice.value());
     go.textContent = label(wish.verb, to);
     effect.textContent = effectOf(f, wish, to);
   };
-  choice.node.addEventListener("change", tell);
-  tell();
+  choice.node.addEventListener("change", describe);
+  describe();
   const box = h(
     "dialog",
     { "aria-labelledby": "ask-title", "aria-describedby": "effect", class: "ask" },
@@ -358,36 +363,62 @@ function show(f, wish, targets, resolve) {
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go)
     )
   );
+  const fields = [...box.querySelectorAll("input")];
   const key = newKey();
-  let told = null;
-  const close = (what) => {
-    told = what;
-    box.close();
-  };
+  const what = () => go.textContent ?? wish.verb;
+  let open2 = true, fate = "unsent";
+  let conflict = null;
   box.addEventListener("close", () => {
+    open2 = false;
     box.remove();
-    resolve(told);
+    if (fate === "sending") tell(`${what()} is still being asked; closing does not call it back.`);
+    if (fate === "unknown") tell(`${what()} may be stored, or not: see what is asked.`);
+    done(conflict);
   });
-  box.querySelector("#cancel")?.addEventListener("click", () => close(null));
-  box.querySelector("form")?.addEventListener("submit", (e) => {
-    e.preventDefault();
-    go.disabled = true;
-    localStorage.setItem(nameKey, name.value.trim());
+  box.querySelector("#cancel")?.addEventListener("click", () => box.close());
+  const send = async () => {
     const body2 = { by: name.value.trim(), seen: see(f) };
     if (why.value.trim() !== "") body2.why = why.value.trim();
     if (wish.rollout) body2.rollout = wish.rollout;
     if (wish.verb === "rollback") body2.release = choice.value();
-    ask(f.fleet, wish.verb, key, body2).then(() => close(`Asked: ${go.textContent ?? wish.verb}. The controller acts on its next look.`)).catch((err) => {
-      failed.textContent = `Not stored: ${err instanceof Error ? err.message : String(err)}`;
-      go.disabled = false;
+    localStorage.setItem(nameKey, body2.by);
+    [fate, go.disabled, failed.textContent] = ["sending", true, ""];
+    fields.forEach((i) => {
+      i.disabled = true;
     });
+    try {
+      await ask(f.fleet, wish.verb, key, body2);
+      fate = "stored";
+      tell(`Asked: ${what()}. The controller acts on its next look.`);
+      box.close();
+    } catch (err) {
+      fate = unanswered(err) ? "unknown" : "unsent";
+      const said = err instanceof Refused ? err.message : "no answer came";
+      failed.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said}`;
+      if (!open2) tell(`${what()}: ${failed.textContent}`);
+      else if (err instanceof Refused && err.status === 409) {
+        conflict = { now: await fleet(f.fleet).catch(() => f), refused: said, why: why.value };
+        box.close();
+      }
+      fields.forEach((i) => {
+        i.disabled = fate === "unknown";
+      });
+      go.disabled = false;
+    }
+  };
+  box.addEventListener("keydown", (e) => {
+    if (e.key === "Enter" && e.repeat) e.preventDefault();
+  });
+  box.querySelector("form")?.addEventListener("submit", (e) => {
+    e.preventDefault();
+    void send();
   });
   document.body.append(box);
   box.showModal();
   (name.value === "" ? name : why).focus();
 }
 async function rollbackTargets(f, past, wanted) {
-  const known = await releases().catch(() => []);
+  const known = await releases(2e3).catch(() => []);
   const list = [];
   const tried = f.active && !["queued", "admitting"].includes(f.active.phase) ? f.active.candidate : "";
   const add = (r) => {
@@ -924,6 +955,7 @@ var stream = null;
 var opened = 0;
 var last = 0;
 var fetching = false;
+var asking = false;
 var archive = "";
 function render() {
   const app = document.getElementById("app");
@@ -1089,13 +1121,17 @@ function toast(text) {
   }, 6e3);
 }
 async function act(verb, from = {}) {
-  if (store.view === null || document.querySelector("dialog[open]")) return;
-  const told = await open(store.view, {
-    verb,
-    ...from["rollout"] ? { rollout: from["rollout"] } : {},
-    ...from["release"] ? { release: from["release"] } : {}
-  }, store.rollouts);
-  if (told) toast(told);
+  if (store.view === null || asking) return;
+  asking = true;
+  try {
+    await open(store.view, {
+      verb,
+      ...from["rollout"] ? { rollout: from["rollout"] } : {},
+      ...from["release"] ? { release: from["release"] } : {}
+    }, store.rollouts, toast);
+  } finally {
+    asking = false;
+  }
 }
 function showEvidence(id) {
   const entry2 = [...document.querySelectorAll(".history details")].find((d) => d.dataset["rollout"] === id);
@@ -1130,9 +1166,9 @@ function listen() {
 }
 function choose() {
   const named = decodeURIComponent(location.hash.slice(1));
-  const fleet = store.fleets.includes(named) ? named : store.fleets[0];
-  if (fleet === void 0 || fleet === store.fleet) return;
-  Object.assign(store, { ...newStore(), fleets: store.fleets, fleet });
+  const fleet2 = store.fleets.includes(named) ? named : store.fleets[0];
+  if (fleet2 === void 0 || fleet2 === store.fleet) return;
+  Object.assign(store, { ...newStore(), fleets: store.fleets, fleet: fleet2 });
   last = 0;
   archive = "";
   render();
