@@ -40,7 +40,7 @@ function topBar(): HTMLElement {
   const looked = f?.loop ? `controller looked ${span(now(store) - Date.parse(f.loop.at))} ago` : "";
   const tone = store.link === "live" && warning(store)?.grave ? "lost" : store.link;
   const name = store.fleets.length > 1
-    ? h("nav", { "aria-label": "Fleets" }, store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n)))
+    ? h("nav", { "aria-label": "Fleets" }, h("h1", { class: "unseen" }, store.fleet), store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n)))
     : h("h1", {}, store.fleet);
   return h("header", { class: "top" },
     h("img", { src: "favicon.svg", alt: "Sluice", width: 26, height: 26 }), name,
@@ -54,6 +54,7 @@ function alarm(): HTMLElement {
   const w = warning(store);
   const p = store.view?.pause;
   return h("div", { class: "alarms" },
+    store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
     w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null);
 }
@@ -203,11 +204,16 @@ function showEvidence(id: string): void {
   const entry = [...document.querySelectorAll<HTMLDetailsElement>(".history details")].find((d) => d.dataset["rollout"] === id);
   if (!entry) return;
   entry.open = true;
-  entry.scrollIntoView({ behavior: "smooth", block: "start" });
+  entry.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
+  entry.querySelector("summary")?.focus({ preventScroll: true });
 }
 
 function listen(): void {
   document.addEventListener("click", (e) => {
+    if (e.target instanceof Element && e.target.closest(".skip")) {
+      e.preventDefault(); // the address names the fleet, and no place on the page
+      document.getElementById("trial")?.focus();
+    }
     const b = e.target instanceof Element ? e.target.closest<HTMLElement>("[data-do]") : null;
     const verb = b?.dataset["do"];
     if (!b || !verb) return;
@@ -218,20 +224,36 @@ function listen(): void {
     if (e.target instanceof HTMLDetailsElement && e.target.open && e.target.dataset["rollout"]) void details(e.target.dataset["rollout"]);
   }, true);
   document.addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || (e.target instanceof Element && e.target.closest("input, dialog, select, textarea"))) return;
-    if (e.key === "r" && store.view?.back) { e.preventDefault(); void act("rollback"); }
-    if (e.key === "p") { e.preventDefault(); void act(store.view?.pause ? "resume" : "pause"); }
+    if (e.repeat || e.ctrlKey || e.metaKey || e.altKey || (e.target instanceof Element && e.target.closest("input, dialog, select, textarea"))) return;
+    const key = e.key.toLowerCase(); // Caps Lock may be on
+    if (key === "r" && store.view?.back) { e.preventDefault(); void act("rollback"); }
+    if (key === "p") { e.preventDefault(); void act(store.view?.pause ? "resume" : "pause"); }
   });
   window.addEventListener("hashchange", choose);
   setInterval(watch, 1000);
 }
 
-// choose turns to the fleet that the address names, or to the first.
+// named is the fleet in the address; empty where it names none.
+function named(): string {
+  const hash = location.hash.slice(1);
+  try {
+    return decodeURIComponent(hash);
+  } catch {
+    return hash; // names no fleet, as it is no name
+  }
+}
+
+// choose turns to the fleet that the address names. Where it names none, the page
+// stays with the one it shows, or takes the first, and says so.
 function choose(): void {
-  const named = decodeURIComponent(location.hash.slice(1));
-  const fleet = store.fleets.includes(named) ? named : store.fleets[0];
-  if (fleet === undefined || fleet === store.fleet) return;
-  Object.assign(store, { ...newStore(), fleets: store.fleets, fleet });
+  const wanted = named(), known = store.fleets.includes(wanted);
+  const fleet = known ? wanted : store.fleet || store.fleets[0];
+  store.strange = known ? "" : wanted;
+  if (fleet === undefined || fleet === store.fleet) {
+    render();
+    return;
+  }
+  Object.assign(store, { ...newStore(), fleets: store.fleets, strange: store.strange, fleet });
   last = 0;
   archive = "";
   render();

@@ -5,6 +5,7 @@ import type { Event, Fleet, Rollout, Tasks } from "./api.ts";
 export interface Store {
   fleets: string[];
   fleet: string;
+  strange: string; // what the address names, where that is no fleet
   view: Fleet | null;
   tasks: Tasks | null;
   rollouts: Rollout[];
@@ -21,7 +22,7 @@ export const maxEvents = 200;
 
 export function newStore(): Store {
   return {
-    fleets: [], fleet: "", view: null, tasks: null, rollouts: [], events: [], missed: false, details: new Map(),
+    fleets: [], fleet: "", strange: "", view: null, tasks: null, rollouts: [], events: [], missed: false, details: new Map(),
     link: "connecting", heard: performance.now(), skew: 0, trouble: "",
   };
 }

@@ -663,6 +663,7 @@ function newStore() {
   return {
     fleets: [],
     fleet: "",
+    strange: "",
     view: null,
     tasks: null,
     rollouts: [],
@@ -970,7 +971,7 @@ function topBar() {
   const f = store.view;
   const looked = f?.loop ? `controller looked ${span(now(store) - Date.parse(f.loop.at))} ago` : "";
   const tone2 = store.link === "live" && warning(store)?.grave ? "lost" : store.link;
-  const name = store.fleets.length > 1 ? h("nav", { "aria-label": "Fleets" }, store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n))) : h("h1", {}, store.fleet);
+  const name = store.fleets.length > 1 ? h("nav", { "aria-label": "Fleets" }, h("h1", { class: "unseen" }, store.fleet), store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n))) : h("h1", {}, store.fleet);
   return h(
     "header",
     { class: "top" },
@@ -992,6 +993,7 @@ function alarm() {
   return h(
     "div",
     { class: "alarms" },
+    store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
     w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null
   );
@@ -1137,10 +1139,15 @@ function showEvidence(id) {
   const entry2 = [...document.querySelectorAll(".history details")].find((d) => d.dataset["rollout"] === id);
   if (!entry2) return;
   entry2.open = true;
-  entry2.scrollIntoView({ behavior: "smooth", block: "start" });
+  entry2.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
+  entry2.querySelector("summary")?.focus({ preventScroll: true });
 }
 function listen() {
   document.addEventListener("click", (e) => {
+    if (e.target instanceof Element && e.target.closest(".skip")) {
+      e.preventDefault();
+      document.getElementById("trial")?.focus();
+    }
     const b = e.target instanceof Element ? e.target.closest("[data-do]") : null;
     const verb = b?.dataset["do"];
     if (!b || !verb) return;
@@ -1151,12 +1158,13 @@ function listen() {
     if (e.target instanceof HTMLDetailsElement && e.target.open && e.target.dataset["rollout"]) void details(e.target.dataset["rollout"]);
   }, true);
   document.addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target instanceof Element && e.target.closest("input, dialog, select, textarea")) return;
-    if (e.key === "r" && store.view?.back) {
+    if (e.repeat || e.ctrlKey || e.metaKey || e.altKey || e.target instanceof Element && e.target.closest("input, dialog, select, textarea")) return;
+    const key = e.key.toLowerCase();
+    if (key === "r" && store.view?.back) {
       e.preventDefault();
       void act("rollback");
     }
-    if (e.key === "p") {
+    if (key === "p") {
       e.preventDefault();
       void act(store.view?.pause ? "resume" : "pause");
     }
@@ -1164,11 +1172,23 @@ function listen() {
   window.addEventListener("hashchange", choose);
   setInterval(watch, 1e3);
 }
+function named() {
+  const hash = location.hash.slice(1);
+  try {
+    return decodeURIComponent(hash);
+  } catch {
+    return hash;
+  }
+}
 function choose() {
-  const named = decodeURIComponent(location.hash.slice(1));
-  const fleet2 = store.fleets.includes(named) ? named : store.fleets[0];
-  if (fleet2 === void 0 || fleet2 === store.fleet) return;
-  Object.assign(store, { ...newStore(), fleets: store.fleets, fleet: fleet2 });
+  const wanted = named(), known = store.fleets.includes(wanted);
+  const fleet2 = known ? wanted : store.fleet || store.fleets[0];
+  store.strange = known ? "" : wanted;
+  if (fleet2 === void 0 || fleet2 === store.fleet) {
+    render();
+    return;
+  }
+  Object.assign(store, { ...newStore(), fleets: store.fleets, strange: store.strange, fleet: fleet2 });
   last = 0;
   archive = "";
   render();
