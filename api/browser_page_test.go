@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // two is a server of two fleets that do the same.
@@ -55,5 +59,79 @@ func TestDashboardKeys(t *testing.T) {
 	got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`window.how + " " + document.activeElement.matches("details[open] > summary")`))
 	if err != nil || got != "auto true" {
 		t.Errorf("it goes to the evidence so: %q (%v)", got, err)
+	}
+}
+
+// While nothing is tried, the page shows what is asked and what waits.
+func TestDashboardWaiting(t *testing.T) {
+	ctx := browser(t)
+	f := apitest.Scene("canary", time.Now())
+	f.Saved.Active = nil // between two
+	f.Saved.Requests = []rollout.Request{{ID: "w-1", Verb: rollout.VerbPause, By: "ada", At: time.Now()}}
+	s := site(t, f)
+	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.trial.calm .next`)))
+	trial := text(ctx, t, `.trial`)
+	for _, want := range []string{"pause by ada", "greedy"} {
+		if !strings.Contains(trial, want) {
+			t.Errorf("want %q in\n%s", want, trial)
+		}
+	}
+}
+
+// What is wrong with a task stands on its tile, also where it is ready.
+func TestDashboardTaskDoubt(t *testing.T) {
+	ctx := browser(t)
+	for _, scene := range []string{"idle", "crowd"} {
+		f := apitest.Scene(scene, time.Now())
+		f.Seen.Seen.Tasks[5].Epoch = 9
+		s := site(t, f)
+		do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.task .state`)))
+		if tiles := text(ctx, t, `.tasks`); !strings.Contains(tiles, "obeys a newer controller") {
+			t.Errorf("%s: nobody sees it:\n%s", scene, tiles)
+		}
+	}
+}
+
+// A list that ends before the past does says where the rest is.
+func TestDashboardOlder(t *testing.T) {
+	ctx := browser(t)
+	f := apitest.Scene("idle", time.Now())
+	for i := range 60 {
+		r := f.Over[0]
+		r.ID = fmt.Sprint("older-", i)
+		f.Over = append(f.Over, r)
+	}
+	s := site(t, f)
+	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.history details`)))
+	if past := text(ctx, t, `.history`); !strings.Contains(past, "sluice rollouts --fleet demo --limit 500") {
+		t.Errorf("it ends with %q", past[max(0, len(past)-200):])
+	}
+}
+
+// On a phone nothing is wider than the page, and no badge is cut.
+func TestDashboardPhone(t *testing.T) {
+	ctx := browser(t)
+	f := apitest.Scene("rolled_back", time.Now())
+	for i := range f.Seen.Seen.Tasks {
+		f.Seen.Seen.Tasks[i].Stratum.Zone = "ap-southeast-2-wl1"
+	}
+	r := f.Saved.Finished[0]
+	f.Saved.Finished, r.Phase = nil, rollout.RollingBack
+	for i := range 30 {
+		r.Verdict.Culprits = append(r.Verdict.Culprits, fmt.Sprint("partner-", i))
+	}
+	e := judge.Earnings{Value: judge.Amount{Value: 1234.5, Low: 1200, High: 1300}}
+	r.Verdict.Money = &judge.Money{Currency: "USD", Priced: 1000, Candidate: e, Stable: e}
+	f.Saved.Active = &r
+	s := site(t, f)
+	do(ctx, t, chromedp.EmulateViewport(390, 844), chromedp.Navigate(s.URL),
+		chromedp.WaitVisible(chromedp.CSS(`.task .cohort`)), chromedp.WaitVisible(chromedp.CSS(`.money td`)))
+	got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[
+		document.documentElement.scrollWidth > innerWidth ? "the page is wider than the phone" : "",
+		...[...document.querySelectorAll(".task .line, .badge, .card > header")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => "cut: " + e.textContent.slice(0, 60)),
+		parseFloat(getComputedStyle(document.querySelector(".money td")).paddingRight) < 4 ? "the figures of money touch" : "",
+	].filter((s) => s).join("\n")`))
+	if err != nil || got != "" {
+		t.Errorf("%s (%v)", got, err)
 	}
 }

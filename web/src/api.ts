@@ -353,7 +353,8 @@ const at = (fleet: string, ...rest: string[]) =>
 export const fleets = () => call<string[]>("v1/fleets");
 export const fleet = (name: string) => call<Fleet>(at(name));
 export const tasks = (fleet: string) => call<Tasks>(at(fleet, "tasks") + "?limit=1000");
-export const rollouts = (fleet: string) => call<Rollout[]>(at(fleet, "rollouts") + "?limit=50");
+export const pastLimit = 50; // rollouts that the page lists
+export const rollouts = (fleet: string) => call<Rollout[]>(at(fleet, "rollouts") + `?limit=${pastLimit}`);
 export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "rollouts", id));
 export const releases = (within: number) => call<Passport[]>("v1/releases?limit=50", {}, within);
 

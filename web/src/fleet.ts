@@ -62,7 +62,7 @@ export function tasksPanel(f: Fleet, tasks: Tasks | null): HTMLElement {
   const list = tasks?.tasks ?? [];
   // Among many, those that are compared or in trouble stand out, the rest are dots.
   const many = list.length > crowd;
-  const notable = many ? list.filter((t) => t.cohort !== "rest" || t.state !== "ready").slice(0, crowd) : list;
+  const notable = many ? list.filter((t) => t.cohort !== "rest" || t.state !== "ready" || troubleOf(t) !== "").slice(0, crowd) : list;
   const rest = many ? list.filter((t) => !notable.includes(t)) : [];
   return h("section", { class: "card tasks", "aria-label": "Tasks" },
     h("header", {}, h("h2", {}, "Tasks"), legend(f)),
@@ -79,8 +79,10 @@ function legend(f: Fleet): HTMLElement {
     item("stable", "stable"), f.active ? item("candidate", "candidate") : null, f.tasks.on_other > 0 ? item("other", "other") : null);
 }
 
+const troubleOf = (t: Task) => t.error || t.failure || "";
+
 function tile(t: Task, dense: boolean): HTMLElement {
-  const trouble = t.error || t.failure || "";
+  const trouble = troubleOf(t);
   const runs = Object.values(t.stratum).filter((v) => v !== "").join(" ");
   const about = `task ${t.id} at ${t.address}${runs && ` (${runs})`}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` +
     (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble ? `: ${trouble}` : "");
@@ -93,5 +95,7 @@ function tile(t: Task, dense: boolean): HTMLElement {
     t.state === "ready"
       ? h("div", { class: "line small" },
         h("span", {}, t.filter_rate === null ? "–" : `${percent(t.filter_rate)} filtered`), h("span", {}, mebibytes(t.memory_bytes)))
-      : h("div", { class: "line small state" }, t.state.replace("_", " "), trouble ? `: ${trouble}` : ""));
+      : null,
+    t.state !== "ready" || trouble !== ""
+      ? h("div", { class: "line small state" }, t.state === "ready" ? "" : t.state.replace("_", " ") + (trouble ? ": " : ""), trouble) : null);
 }

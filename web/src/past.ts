@@ -1,6 +1,7 @@
 // What has been: finished rollouts with their evidence, and the log.
 
 import type { Event, Rollout } from "./api.ts";
+import { pastLimit } from "./api.ts";
 import { h } from "./dom.ts";
 import { clock, count, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
@@ -13,7 +14,8 @@ export function historyPanel(s: Store): HTMLElement {
   const over = s.rollouts.filter((r) => r.final);
   return h("section", { class: "card history", "aria-label": "History" },
     h("header", {}, h("h2", {}, "History")),
-    over.length === 0 ? h("p", { class: "muted" }, "No rollout has ended yet.") : over.map((r) => entry(s, r)));
+    over.length === 0 ? h("p", { class: "muted" }, "No rollout has ended yet.") : over.map((r) => entry(s, r)),
+    s.rollouts.length >= pastLimit ? h("p", { class: "muted" }, `These are the newest ${over.length}; `, h("code", {}, `sluice rollouts --fleet ${s.fleet} --limit 500`), " lists older ones.") : null);
 }
 
 function entry(s: Store, r: Rollout): HTMLElement {

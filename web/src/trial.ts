@@ -69,6 +69,7 @@ function idlePanel(f: Fleet, now: number): HTMLElement {
     h("div", { class: "stand" }, h("strong", { class: "state" }, f.stable ? "nothing" : "no release yet")),
     h("p", { class: "sentence" }, f.next.sentence),
     f.next.at ? h("p", { class: "muted" }, "about ", until(f.next.at, now)) : null,
+    terms(waiting(f)),
     last === null ? null : h("div", { class: `last ${tone(last.phase)}` },
       h("p", {}, "Last: ", h("b", {}, last.id), " ", badge(last.phase, tone(last.phase)), " ", h("span", { class: "reason" }, last.reason), " ", ago(last.since, now)),
       h("p", { class: "sentence" }, last.sentence),
@@ -88,9 +89,9 @@ function progress(r: Rollout, now: number): HTMLElement | null {
 const seenOf = (v: Verdict): (Node | string)[] =>
   v.needed ? [", ", h("b", {}, count(v.requests ?? 0)), ` of about ${count(v.needed)} ${units(v.gate ?? "")}`] : [];
 
-function nextList(f: Fleet, r: Rollout, now: number): HTMLElement {
+function nextList(f: Fleet, r: Rollout, now: number): HTMLElement | null {
   const n = f.next;
-  const rows: [string, (Node | string)[]][] = [["Next", [n.sentence, ...(n.at && Date.parse(n.at) > now ? [" About ", until(n.at, now), "."] : [])]]];
+  const rows: Row[] = [["Next", [n.sentence, ...(n.at && Date.parse(n.at) > now ? [" About ", until(n.at, now), "."] : [])]]];
   if (n.deadline) rows.push(["Otherwise", [h("b", {}, words(n.otherwise ?? "")), " at ", until(n.deadline, now), "."]]);
   const spent = budget(r);
   if (spent.length > 0) rows.push(["Budget", spent]);
@@ -103,10 +104,18 @@ function nextList(f: Fleet, r: Rollout, now: number): HTMLElement {
     const p = r.predicted;
     rows.push(["Predicted", [`filter rate ${percent(p.estimate)} [${percent(p.low)}, ${percent(p.high)}]`]]);
   }
-  for (const q of f.requests) rows.push(["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]);
-  for (const w of f.queue) rows.push(["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]]);
-  return h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
+  return terms([...rows, ...waiting(f)]);
 }
+
+type Row = [string, (Node | string)[]];
+
+// waiting are the wishes that are not acted on yet, and the models that come after this one.
+const waiting = (f: Fleet): Row[] => [
+  ...f.requests.map((q): Row => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
+  ...f.queue.map((w): Row => ["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]]),
+];
+
+const terms = (rows: Row[]) => rows.length === 0 ? null : h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
 
 // budget tells how much of what the candidate may spoil is spent.
 function budget(r: Rollout): (Node | string)[] {
@@ -156,7 +165,7 @@ export function evidencePanel(f: Fleet): HTMLElement | null {
     h("header", {}, h("h2", {}, "Evidence"),
       h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
       alarms(v),
-      (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null),
+      (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad names" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null),
     gatesTable(findings), v?.money ? moneyTable(v.money) : null);
 }
 

@@ -35,7 +35,8 @@ var at = (fleet2, ...rest) => ["v1/fleets", fleet2, ...rest].map((s, i) => i ===
 var fleets = () => call("v1/fleets");
 var fleet = (name) => call(at(name));
 var tasks = (fleet2) => call(at(fleet2, "tasks") + "?limit=1000");
-var rollouts = (fleet2) => call(at(fleet2, "rollouts") + "?limit=50");
+var pastLimit = 50;
+var rollouts = (fleet2) => call(at(fleet2, "rollouts") + `?limit=${pastLimit}`);
 var rollout = (fleet2, id) => call(at(fleet2, "rollouts", id));
 var releases = (within) => call("v1/releases?limit=50", {}, within);
 var tries = 3;
@@ -276,7 +277,7 @@ var crowd = 60;
 function tasksPanel(f, tasks2) {
   const list = tasks2?.tasks ?? [];
   const many = list.length > crowd;
-  const notable = many ? list.filter((t) => t.cohort !== "rest" || t.state !== "ready").slice(0, crowd) : list;
+  const notable = many ? list.filter((t) => t.cohort !== "rest" || t.state !== "ready" || troubleOf(t) !== "").slice(0, crowd) : list;
   const rest = many ? list.filter((t) => !notable.includes(t)) : [];
   return h(
     "section",
@@ -297,8 +298,9 @@ function legend(f) {
     f.tasks.on_other > 0 ? item("other", "other") : null
   );
 }
+var troubleOf = (t) => t.error || t.failure || "";
 function tile(t, dense) {
-  const trouble = t.error || t.failure || "";
+  const trouble = troubleOf(t);
   const runs = Object.values(t.stratum).filter((v) => v !== "").join(" ");
   const about = `task ${t.id} at ${t.address}${runs && ` (${runs})`}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble ? `: ${trouble}` : "");
   const classes2 = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort === "rest" && t.shadow !== "" ? "shadows" : t.cohort].join(" ");
@@ -318,7 +320,8 @@ function tile(t, dense) {
       { class: "line small" },
       h("span", {}, t.filter_rate === null ? "–" : `${percent(t.filter_rate)} filtered`),
       h("span", {}, mebibytes(t.memory_bytes))
-    ) : h("div", { class: "line small state" }, t.state.replace("_", " "), trouble ? `: ${trouble}` : "")
+    ) : null,
+    t.state !== "ready" || trouble !== "" ? h("div", { class: "line small state" }, t.state === "ready" ? "" : t.state.replace("_", " ") + (trouble ? ": " : ""), trouble) : null
   );
 }
 
@@ -702,7 +705,8 @@ function historyPanel(s) {
     "section",
     { class: "card history", "aria-label": "History" },
     h("header", {}, h("h2", {}, "History")),
-    over.length === 0 ? h("p", { class: "muted" }, "No rollout has ended yet.") : over.map((r) => entry(s, r))
+    over.length === 0 ? h("p", { class: "muted" }, "No rollout has ended yet.") : over.map((r) => entry(s, r)),
+    s.rollouts.length >= pastLimit ? h("p", { class: "muted" }, `These are the newest ${over.length}; `, h("code", {}, `sluice rollouts --fleet ${s.fleet} --limit 500`), " lists older ones.") : null
   );
 }
 function entry(s, r) {
@@ -836,6 +840,7 @@ function idlePanel(f, now2) {
     h("div", { class: "stand" }, h("strong", { class: "state" }, f.stable ? "nothing" : "no release yet")),
     h("p", { class: "sentence" }, f.next.sentence),
     f.next.at ? h("p", { class: "muted" }, "about ", until(f.next.at, now2)) : null,
+    terms(waiting(f)),
     last2 === null ? null : h(
       "div",
       { class: `last ${tone(last2.phase)}` },
@@ -873,10 +878,13 @@ function nextList(f, r, now2) {
     const p = r.predicted;
     rows.push(["Predicted", [`filter rate ${percent(p.estimate)} [${percent(p.low)}, ${percent(p.high)}]`]]);
   }
-  for (const q of f.requests) rows.push(["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]);
-  for (const w of f.queue) rows.push(["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]]);
-  return h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
+  return terms([...rows, ...waiting(f)]);
 }
+var waiting = (f) => [
+  ...f.requests.map((q) => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
+  ...f.queue.map((w) => ["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]])
+];
+var terms = (rows) => rows.length === 0 ? null : h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
 function budget(r) {
   const bounds = [
     [r.exposed, r.budget?.auctions, "auctions"],
@@ -937,7 +945,7 @@ function evidencePanel(f) {
       h("h2", {}, "Evidence"),
       h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
       alarms(v),
-      (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null
+      (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad names" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null
     ),
     gatesTable(findings),
     v?.money ? moneyTable(v.money) : null
