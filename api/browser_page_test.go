@@ -135,3 +135,29 @@ func TestDashboardPhone(t *testing.T) {
 		t.Errorf("%s (%v)", got, err)
 	}
 }
+
+// A page that nobody sees holds no connection, of which a browser has few, but
+// its title follows; once it is seen, it goes on where it was.
+func TestDashboardHidden(t *testing.T) {
+	ctx := browser(t)
+	f := apitest.Scene("canary", time.Now())
+	s := site(t, f)
+	hide := func(hidden string) chromedp.Action[chromedp.Void] {
+		return chromedp.Evaluate[chromedp.Void](`Object.defineProperty(document, "hidden", { value: ` + hidden + `, configurable: true });
+			document.dispatchEvent(new Event("visibilitychange"))`)
+	}
+	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.link.live`)),
+		chromedp.Evaluate[chromedp.Void](`window.shut = 0; const close = EventSource.prototype.close;
+			EventSource.prototype.close = function () { window.shut++; close.call(this) }`),
+		hide("true"))
+	if n, err := chromedp.Run(ctx, chromedp.Evaluate[int](`window.shut`)); err != nil || n != 1 {
+		t.Fatalf("it closed %d streams (%v), want 1", n, err)
+	}
+	f.Mu.Lock()
+	f.Saved.Active = nil
+	f.Mu.Unlock()
+	f.Tell(rollout.Event{At: time.Now(), Rollout: "unseen", To: rollout.Shadow, Reason: rollout.Admitted, Sentence: "a new one comes"})
+	do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.trial.calm`)))
+	log := `//section[contains(@class,"log")]//b[contains(., "unseen")]`
+	do(ctx, t, chromedp.WaitNotPresent(log), hide("false"), chromedp.WaitVisible(log))
+}

@@ -1,7 +1,7 @@
 // The dashboard: one page that follows one fleet live.
 
 import type { Event, Fleet, Verb } from "./api.ts";
-import { eventsPath, fleets, refusal, Refused, rollout, rollouts, tasks } from "./api.ts";
+import { eventsPath, fleet, fleets, refusal, Refused, rollout, rollouts, tasks } from "./api.ts";
 import { open } from "./dialog.ts";
 import { h, morph } from "./dom.ts";
 import { servingPanel, tasksPanel } from "./fleet.ts";
@@ -16,10 +16,11 @@ import { evidencePanel, stateText, trialPanel } from "./trial.ts";
 // once an hour, and with its controller, and the next one opens within 2 s.
 const silence = 12_000;
 const blink = 5_000;
+const glimpse = 10_000; // between looks of a page that nobody sees
 
 const store = newStore();
 let stream: EventSource | null = null;
-let opened = 0; // performance.now() when stream was
+let opened = 0; // performance.now() when stream was, or the last glance
 let last = 0; // sequence number of the last event
 let fetching = false;
 let asking = false; // a dialog is open, or about to be
@@ -76,9 +77,42 @@ function body(): HTMLElement {
     h("p", { class: "hints muted" }, h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume"));
 }
 
+// shown opens the stream of a page that is seen, and closes it when it is not: a
+// browser has six connections for all its pages, and each stream holds one.
+function shown(): void {
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+  } else if (store.fleet !== "") {
+    store.heard = performance.now();
+    if (store.link === "live") store.link = "connecting";
+    follow();
+  }
+}
+
+// glance looks once, for the title of a page that nobody sees.
+async function glance(): Promise<void> {
+  const name = store.fleet;
+  opened = performance.now();
+  try {
+    const f = await fleet(name);
+    if (stream !== null || name !== store.fleet) return;
+    [store.heard, store.link] = [performance.now(), "live"];
+    look(f);
+  } catch {
+    if (stream === null) store.link = "lost";
+    render();
+  }
+}
+
 // follow opens the stream of the fleet, and opens it again when it breaks.
 function follow(): void {
   stream?.close();
+  stream = null;
+  if (document.hidden) {
+    void glance();
+    return;
+  }
   const es = new EventSource(eventsPath(store.fleet, last));
   [stream, opened] = [es, performance.now()];
   const heard = () => {
@@ -115,6 +149,10 @@ const unseen = (why: string) => `The server cannot show this fleet: ${why}.`;
 // place of one that hangs.
 function watch(): void {
   const at = performance.now();
+  if (document.hidden) {
+    if (store.fleet !== "" && at - opened > glimpse) void glance();
+    return;
+  }
   if (store.link !== "lost" && at - store.heard > (store.link === "live" ? silence : blink)) [store.link, store.trouble] = ["lost", ""];
   if (store.link === "lost" && stream !== null && at - opened > silence) follow();
   render();
@@ -230,6 +268,7 @@ function listen(): void {
     if (key === "p") { e.preventDefault(); void act(store.view?.pause ? "resume" : "pause"); }
   });
   window.addEventListener("hashchange", choose);
+  document.addEventListener("visibilitychange", shown);
   setInterval(watch, 1000);
 }
 
@@ -247,13 +286,13 @@ function named(): string {
 // stays with the one it shows, or takes the first, and says so.
 function choose(): void {
   const wanted = named(), known = store.fleets.includes(wanted);
-  const fleet = known ? wanted : store.fleet || store.fleets[0];
+  const next = known ? wanted : store.fleet || store.fleets[0];
   store.strange = known ? "" : wanted;
-  if (fleet === undefined || fleet === store.fleet) {
+  if (next === undefined || next === store.fleet) {
     render();
     return;
   }
-  Object.assign(store, { ...newStore(), fleets: store.fleets, strange: store.strange, fleet });
+  Object.assign(store, { ...newStore(), fleets: store.fleets, strange: store.strange, fleet: next });
   last = 0;
   archive = "";
   render();

@@ -959,6 +959,7 @@ function alarms(v) {
 // src/main.ts
 var silence = 12e3;
 var blink = 5e3;
+var glimpse = 1e4;
 var store = newStore();
 var stream = null;
 var opened = 0;
@@ -1024,8 +1025,36 @@ function body() {
     h("p", { class: "hints muted" }, h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume")
   );
 }
+function shown() {
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+  } else if (store.fleet !== "") {
+    store.heard = performance.now();
+    if (store.link === "live") store.link = "connecting";
+    follow();
+  }
+}
+async function glance() {
+  const name = store.fleet;
+  opened = performance.now();
+  try {
+    const f = await fleet(name);
+    if (stream !== null || name !== store.fleet) return;
+    [store.heard, store.link] = [performance.now(), "live"];
+    look(f);
+  } catch {
+    if (stream === null) store.link = "lost";
+    render();
+  }
+}
 function follow() {
   stream?.close();
+  stream = null;
+  if (document.hidden) {
+    void glance();
+    return;
+  }
   const es = new EventSource(eventsPath(store.fleet, last));
   [stream, opened] = [es, performance.now()];
   const heard = () => {
@@ -1066,6 +1095,10 @@ async function refused(es) {
 var unseen = (why) => `The server cannot show this fleet: ${why}.`;
 function watch() {
   const at2 = performance.now();
+  if (document.hidden) {
+    if (store.fleet !== "" && at2 - opened > glimpse) void glance();
+    return;
+  }
   if (store.link !== "lost" && at2 - store.heard > (store.link === "live" ? silence : blink)) [store.link, store.trouble] = ["lost", ""];
   if (store.link === "lost" && stream !== null && at2 - opened > silence) follow();
   render();
@@ -1178,6 +1211,7 @@ function listen() {
     }
   });
   window.addEventListener("hashchange", choose);
+  document.addEventListener("visibilitychange", shown);
   setInterval(watch, 1e3);
 }
 function named() {
@@ -1190,13 +1224,13 @@ function named() {
 }
 function choose() {
   const wanted = named(), known = store.fleets.includes(wanted);
-  const fleet2 = known ? wanted : store.fleet || store.fleets[0];
+  const next = known ? wanted : store.fleet || store.fleets[0];
   store.strange = known ? "" : wanted;
-  if (fleet2 === void 0 || fleet2 === store.fleet) {
+  if (next === void 0 || next === store.fleet) {
     render();
     return;
   }
-  Object.assign(store, { ...newStore(), fleets: store.fleets, strange: store.strange, fleet: fleet2 });
+  Object.assign(store, { ...newStore(), fleets: store.fleets, strange: store.strange, fleet: next });
   last = 0;
   archive = "";
   render();
