@@ -161,3 +161,31 @@ func TestDashboardHidden(t *testing.T) {
 	log := `//section[contains(@class,"log")]//b[contains(., "unseen")]`
 	do(ctx, t, chromedp.WaitNotPresent(log), hide("false"), chromedp.WaitVisible(log))
 }
+
+// Plain English comes first, the judge's own words after it.
+func TestDashboardHeadline(t *testing.T) {
+	ctx := browser(t)
+	back := apitest.Scene("rolled_back", time.Now())
+	r := back.Saved.Finished[0]
+	r.Phase = rollout.RollingBack
+	back.Saved.Finished, back.Saved.Active = nil, &r
+	good := apitest.Scene("canary", time.Now())
+	v := good.Seen.Seen.Verdict
+	v.Outcome, v.Sentence = judge.Acceptable, "ACCEPTABLE: filter_rate_paired +0.1 pt, anytime 95 % CS [-0.9, +1.1]; each proven at E >= 20 (= 1/0.05)"
+	for _, c := range []struct {
+		f     *apitest.Fake
+		first string
+		proof string
+	}{
+		{back, "It filters 47 % of dsp-07's requests, stable 22 %; allowed is −3 to +3 points.", r.Verdict.Sentence},
+		{apitest.Scene("rolled_back", time.Now()), "It filters 47 % of dsp-07's requests, stable 22 %; allowed is −3 to +3 points.", r.Verdict.Sentence},
+		{good, "Same as stable, within what is allowed, on every count.", v.Sentence},
+		{apitest.Scene("shadow", time.Now()), "No harm is shown so far.", "filter rate +0.1 pt"},
+		{apitest.Scene("canary", time.Now()), "No harm is shown so far; not proven yet: Partners, as served (dsp-07).", "partner dsp-07 +2.6 pt"},
+	} {
+		do(ctx, t, chromedp.Navigate(site(t, c.f).URL), chromedp.WaitVisible(chromedp.CSS(`.trial .proof`)))
+		if first, proof := text(ctx, t, `.trial p:has(+ .proof)`), text(ctx, t, `.trial .proof`); first != c.first || !strings.HasPrefix(proof, c.proof) {
+			t.Errorf("it says %q, then %q; want %q, then %q", first, proof, c.first, c.proof)
+		}
+	}
+}

@@ -1,8 +1,9 @@
 // Small pieces that several panels share.
 
-import type { Outcome, Phase, Release } from "./api.ts";
+import type { Outcome, Phase, Release, Verdict } from "./api.ts";
 import { h } from "./dom.ts";
 import { clock, short, span, words } from "./format.ts";
+import { headline } from "./headline.ts";
 
 export type Tone = "good" | "bad" | "warn" | "try" | "calm";
 
@@ -51,3 +52,11 @@ export const button = (act: string, text: string, kind = "", more: Record<string
 
 // notesOf are what whoever sees a release should know of it.
 export const notesOf = (r: Release | null): HTMLElement[] => (r?.notes ?? []).map((note) => h("p", { class: "note" }, note));
+
+// said is what a verdict comes to, and then its proof; or what is said otherwise.
+export function said(v: Verdict | null, otherwise: string): HTMLElement[] {
+  const first = v ? headline(v) : "";
+  const proof = v ? v.sentence : otherwise;
+  if (first === "") return [h("p", { class: "sentence" }, proof)];
+  return [h("p", { class: "sentence" }, first), h("p", { class: "proof muted" }, proof)];
+}

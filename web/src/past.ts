@@ -6,7 +6,7 @@ import { h } from "./dom.ts";
 import { clock, count, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
-import { ago, badge, button, code, tone } from "./parts.ts";
+import { ago, badge, button, code, said, tone } from "./parts.ts";
 import type { Store } from "./store.ts";
 import { now } from "./store.ts";
 
@@ -32,7 +32,7 @@ function whole(s: Store, r: Rollout, at: number): (HTMLElement | null)[] {
   const d = s.details.get(r.id) ?? r;
   const findings = d.verdict?.findings ?? [];
   return [
-    h("p", { class: "sentence" }, d.sentence),
+    ...said(d.verdict?.sentence === d.sentence ? d.verdict : null, d.sentence),
     h("p", { class: "muted" }, "candidate ", code(d.candidate), " against ", code(d.against), `, policy ${d.policy || "—"}`,
       d.by ? `, asked by ${d.by}` : "", `; ${count(d.exposed)} auctions answered by it; from ${d.source || "—"}`),
     d.verdict && d.verdict.sentence !== d.sentence ? h("p", {}, "Verdict ", h("b", {}, words(d.verdict.outcome)), `: ${d.verdict.sentence}`) : null,

@@ -5,11 +5,11 @@ import { h, svg } from "./dom.ts";
 import { clock, count, percent, points, share, span, units, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
-import { ago, badge, button, code, notesOf, tone, until } from "./parts.ts";
+import { ago, badge, button, code, notesOf, said, tone, until } from "./parts.ts";
 
-export function trialPanel(f: Fleet, now: number): HTMLElement {
+export function trialPanel(f: Fleet, now: number, details: Map<string, Rollout>): HTMLElement {
   const r = f.active;
-  if (r === null) return idlePanel(f, now);
+  if (r === null) return idlePanel(f, now, details);
   const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary");
   return h("section", { id: "trial", class: `card trial ${tone(r.phase)}`, tabindex: "-1", "aria-label": "Being tried" },
     h("header", {},
@@ -24,7 +24,7 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
       r.verdict ? verdictBadge(r.verdict) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
-    h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
+    ...said(judged || (r.phase === "rolling_back" && r.verdict?.outcome === "worse") ? r.verdict : null, r.sentence),
     notesOf(f.candidate),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now) : null,
     nextList(f, r, now));
@@ -62,8 +62,8 @@ function verbs(f: Fleet, r: Rollout): (HTMLElement | null)[] {
   ];
 }
 
-function idlePanel(f: Fleet, now: number): HTMLElement {
-  const last = f.last;
+function idlePanel(f: Fleet, now: number, details: Map<string, Rollout>): HTMLElement {
+  const last = f.last ? details.get(f.last.id) ?? f.last : null;
   return h("section", { id: "trial", class: `card trial calm`, tabindex: "-1", "aria-label": "Being tried" },
     h("header", {}, h("h2", {}, "Being tried")),
     h("div", { class: "stand" }, h("strong", { class: "state" }, f.stable ? "nothing" : "no release yet")),
@@ -72,7 +72,7 @@ function idlePanel(f: Fleet, now: number): HTMLElement {
     terms(waiting(f)),
     last === null ? null : h("div", { class: `last ${tone(last.phase)}` },
       h("p", {}, "Last: ", h("b", {}, last.id), " ", badge(last.phase, tone(last.phase)), " ", h("span", { class: "reason" }, last.reason), " ", ago(last.since, now)),
-      h("p", { class: "sentence" }, last.sentence),
+      ...said(last.verdict?.sentence === last.sentence ? last.verdict : null, last.sentence),
       last.verdict ? button("evidence", "Show its evidence", "link", { "data-rollout": last.id }) : null));
 }
 

@@ -164,6 +164,32 @@ var gates = {
 var gateName = (gate) => gates[gate] ?? words(gate);
 var units = (gate) => /^missed/.test(gate) ? "bids" : /paired$|^partners|^invalid/.test(gate) ? "pairs" : "requests";
 
+// src/headline.ts
+function headline(v) {
+  if (v.breaker || v.holds) return "";
+  switch (v.outcome) {
+    case "acceptable":
+      return "Same as stable, within what is allowed, on every count.";
+    case "no_data":
+      return "Nothing to compare yet.";
+    case "unsure":
+      return `No harm is shown so far${v.gate ? `; not proven yet: ${gateName(v.gate)}${v.partner ? ` (${v.partner})` : ""}` : ""}.`;
+    case "worse":
+      return harm(v);
+    case "invalid":
+    case "inconclusive":
+      return "";
+  }
+}
+function harm(v) {
+  const f = (v.findings ?? []).find((one) => one.outcome === "worse" && one.gate === v.gate && (one.partner ?? "") === (v.partner ?? ""));
+  if (!f || f.since_past || !/^(filter_rate|partners)_/.test(f.gate)) return "";
+  const of = f.partner ? `${f.partner}'s requests` : "the requests";
+  return `It filters ${rate(f.candidate_rate, f)} of ${of}, stable ${rate(f.stable_rate, f)}; allowed is ${bound(f.band_low)} to ${bound(f.band_high)} points.`;
+}
+var rate = (share3, f) => percent(share3, Math.abs(f.difference) < 0.02 ? 1 : 0);
+var bound = (share3) => points(share3).replace(/\.0$/, "");
+
 // src/parts.ts
 function tone(phase) {
   switch (phase) {
@@ -208,6 +234,12 @@ var until = (iso, now2) => {
 };
 var button = (act2, text, kind = "", more2 = {}) => h("button", { type: "button", class: kind, "data-do": act2, ...more2 }, text);
 var notesOf = (r) => (r?.notes ?? []).map((note) => h("p", { class: "note" }, note));
+function said(v, otherwise) {
+  const first = v ? headline(v) : "";
+  const proof = v ? v.sentence : otherwise;
+  if (first === "") return [h("p", { class: "sentence" }, proof)];
+  return [h("p", { class: "sentence" }, first), h("p", { class: "proof muted" }, proof)];
+}
 
 // src/fleet.ts
 function servingPanel(f, now2) {
@@ -396,11 +428,11 @@ function show(f, wish, targets, typed, tell, done) {
       box.close();
     } catch (err) {
       fate = unanswered(err) ? "unknown" : "unsent";
-      const said = err instanceof Refused ? err.message : "no answer came";
-      failed.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said}`;
+      const said2 = err instanceof Refused ? err.message : "no answer came";
+      failed.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said2}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said2}`;
       if (!open2) tell(`${what()}: ${failed.textContent}`);
       else if (err instanceof Refused && err.status === 409) {
-        conflict = { now: await fleet(f.fleet).catch(() => f), refused: said, why: why.value };
+        conflict = { now: await fleet(f.fleet).catch(() => f), refused: said2, why: why.value };
         box.close();
       }
       fields.forEach((i) => {
@@ -731,7 +763,7 @@ function whole(s, r, at2) {
   const d = s.details.get(r.id) ?? r;
   const findings = d.verdict?.findings ?? [];
   return [
-    h("p", { class: "sentence" }, d.sentence),
+    ...said(d.verdict?.sentence === d.sentence ? d.verdict : null, d.sentence),
     h(
       "p",
       { class: "muted" },
@@ -776,9 +808,9 @@ function log(events, at2) {
 }
 
 // src/trial.ts
-function trialPanel(f, now2) {
+function trialPanel(f, now2, details2) {
   const r = f.active;
-  if (r === null) return idlePanel(f, now2);
+  if (r === null) return idlePanel(f, now2, details2);
   const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary");
   return h(
     "section",
@@ -802,7 +834,7 @@ function trialPanel(f, now2) {
       r.verdict ? verdictBadge(r.verdict) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now2) }, span(now2 - Date.parse(r.since))))
     ),
-    h("p", { class: "sentence" }, judged && r.verdict ? r.verdict.sentence : r.sentence),
+    ...said(judged || r.phase === "rolling_back" && r.verdict?.outcome === "worse" ? r.verdict : null, r.sentence),
     notesOf(f.candidate),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now2) : null,
     nextList(f, r, now2)
@@ -831,8 +863,8 @@ function verbs(f, r) {
     h("span", { class: "by" }, r.exposed > 0 ? [h("b", {}, count(r.exposed)), " auctions answered by it"] : "no auction answered by it yet")
   ];
 }
-function idlePanel(f, now2) {
-  const last2 = f.last;
+function idlePanel(f, now2, details2) {
+  const last2 = f.last ? details2.get(f.last.id) ?? f.last : null;
   return h(
     "section",
     { id: "trial", class: `card trial calm`, tabindex: "-1", "aria-label": "Being tried" },
@@ -845,7 +877,7 @@ function idlePanel(f, now2) {
       "div",
       { class: `last ${tone(last2.phase)}` },
       h("p", {}, "Last: ", h("b", {}, last2.id), " ", badge(last2.phase, tone(last2.phase)), " ", h("span", { class: "reason" }, last2.reason), " ", ago(last2.since, now2)),
-      h("p", { class: "sentence" }, last2.sentence),
+      ...said(last2.verdict?.sentence === last2.sentence ? last2.verdict : null, last2.sentence),
       last2.verdict ? button("evidence", "Show its evidence", "link", { "data-rollout": last2.id }) : null
     )
   );
@@ -1018,7 +1050,7 @@ function body() {
   return h(
     "main",
     {},
-    h("div", { class: "hero" }, servingPanel(f, at2), trialPanel(f, at2)),
+    h("div", { class: "hero" }, servingPanel(f, at2), trialPanel(f, at2, store.details)),
     evidencePanel(f),
     tasksPanel(f, store.tasks),
     h("div", { class: "past" }, historyPanel(store), logPanel(store)),
@@ -1132,6 +1164,7 @@ async function more(f) {
     }
     if (f.fleet === store.fleet) store.tasks = list;
     render();
+    if (f.active === null && f.last !== null && f.fleet === store.fleet) await details(f.last.id);
   } catch {
   } finally {
     fetching = false;
@@ -1140,10 +1173,10 @@ async function more(f) {
 function say(before, f) {
   const told = (v) => v?.active ? `${v.active.id} ${v.active.phase} ${v.active.step} ${v.active.reason}` : v?.last?.id ?? "";
   if (before !== null && told(before) === told(f)) return;
-  const said = document.getElementById("said");
-  if (said === null) return;
+  const said2 = document.getElementById("said");
+  if (said2 === null) return;
   const r = f.active ?? f.last;
-  said.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.sentence}` : f.next.sentence;
+  said2.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.sentence}` : f.next.sentence;
 }
 async function details(id) {
   if (store.details.has(id)) return;
