@@ -189,3 +189,18 @@ func TestDashboardHeadline(t *testing.T) {
 		}
 	}
 }
+
+// At twice the size nothing sticks out, and the button of a dialog is in sight.
+func TestDashboardZoom(t *testing.T) {
+	ctx := browser(t)
+	s := site(t, apitest.Scene("canary", time.Now()))
+	do(ctx, t, chromedp.EmulateViewport(640, 450), chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.task`)),
+		chromedp.Click(chromedp.CSS(`.back button`)), chromedp.WaitVisible(confirm))
+	got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[
+		document.documentElement.scrollWidth > innerWidth ? "sticks out: " + [...document.querySelectorAll("main *")].filter((e) => !e.closest(".scroll") && e.getBoundingClientRect().right > innerWidth).map((e) => e.className).join() : "",
+		document.querySelector("#confirm").getBoundingClientRect().bottom > document.querySelector("dialog").getBoundingClientRect().bottom ? "the button is out of sight" : "",
+	].filter((s) => s).join("\n")`))
+	if err != nil || got != "" {
+		t.Errorf("%s (%v)", got, err)
+	}
+}
