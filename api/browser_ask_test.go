@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"context"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -19,17 +18,17 @@ const (
 	failed  = chromedp.CSS(`dialog[open] .failed`)
 )
 
-// asker opens the page of a scene for somebody whose name is known. Calls go
+// asker opens the page of a canary for somebody whose name is known. Calls go
 // through window.through, which a test may replace.
-func asker(ctx context.Context, t *testing.T, scene string) (*apitest.Fake, *httptest.Server) {
+func asker(ctx context.Context, t *testing.T) *apitest.Fake {
 	t.Helper()
-	f := apitest.Scene(scene, time.Now())
+	f := apitest.Scene("canary", time.Now())
 	s := site(t, f)
 	do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.back button`)),
 		chromedp.Evaluate[chromedp.Void](`localStorage.setItem("sluice.name", "ada");
 			window.through = window.real = window.fetch;
 			window.fetch = (path, init) => window.through(path, init);`))
-	return f, s
+	return f
 }
 
 // asked is what was stored.
@@ -58,7 +57,7 @@ func pressEnter(ctx context.Context, t *testing.T, held bool) {
 // one; and the key that opened it, still held, confirms nothing.
 func TestDashboardAsksOnce(t *testing.T) {
 	ctx := browser(t)
-	f, _ := asker(ctx, t, "canary")
+	f := asker(ctx, t)
 	do(ctx, t,
 		chromedp.Evaluate[chromedp.Void](`window.posts = 0; window.held = [];
 			window.through = (path, init) => {
@@ -85,7 +84,7 @@ func TestDashboardAsksOnce(t *testing.T) {
 // that, and asks for the same again.
 func TestDashboardUnanswered(t *testing.T) {
 	ctx := browser(t)
-	f, _ := asker(ctx, t, "canary")
+	f := asker(ctx, t)
 	do(ctx, t,
 		chromedp.Evaluate[chromedp.Void](`window.through = async (path, init) => {
 			const answer = await window.real(path, init);
@@ -112,7 +111,7 @@ func TestDashboardUnanswered(t *testing.T) {
 // reads so, and then what became of it.
 func TestDashboardClosedWhileAsking(t *testing.T) {
 	ctx := browser(t)
-	asker(ctx, t, "canary")
+	asker(ctx, t)
 	do(ctx, t,
 		chromedp.Evaluate[chromedp.Void](`window.through = (path, init) => init?.method !== "POST" ? window.real(path, init)
 			: new Promise((go) => { window.answer = () => go(window.real(path, init)) })`),
@@ -126,7 +125,7 @@ func TestDashboardClosedWhileAsking(t *testing.T) {
 // After a conflict the dialog shows how things stand now, and asks about that.
 func TestDashboardConflict(t *testing.T) {
 	ctx := browser(t)
-	f, _ := asker(ctx, t, "canary")
+	f := asker(ctx, t)
 	do(ctx, t, chromedp.Click(chromedp.CSS(`[data-do=promote]`)), chromedp.WaitVisible(confirm), chromedp.SendKeys(chromedp.CSS(`#why`), "pager"))
 	f.Tell(rollout.Event{At: time.Now(), Rollout: "partner-blind", From: rollout.Canary, To: rollout.Canary, Step: 2, Reason: rollout.Accepted, Sentence: "the next step"})
 	do(ctx, t, chromedp.Click(confirm), contains(`@role="alert"`, "how things stand now"))
