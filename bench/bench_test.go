@@ -210,3 +210,14 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 }
+
+// What our programs are measured beside is built with this folder in it, and
+// knows none of the names that came later.
+func TestEarlierIsBuilt(t *testing.T) {
+	switch _, err := buildEarlier(t.Context(), "..", t.TempDir()); {
+	case errors.Is(err, errShallow):
+		t.Skip(err)
+	case err != nil:
+		t.Error(err)
+	}
+}

@@ -18,7 +18,6 @@ import (
 	"github.com/apache/thrift/lib/go/thrift"
 
 	"github.com/sluicehq/sluice/idl/gen/adfilter"
-	"github.com/sluicehq/sluice/idl/gen/openrtb"
 	"github.com/sluicehq/sluice/inference"
 	"github.com/sluicehq/sluice/inference/feature"
 	"github.com/sluicehq/sluice/inference/release"
@@ -170,7 +169,7 @@ type stock struct {
 	features *feature.Extractor
 }
 
-func (h stock) Decide(_ context.Context, b *openrtb.AuctionRequest, partners []string) (*adfilter.Decision, error) {
+func (h stock) Decide(_ context.Context, b *auctionRequest, partners []string) (*adfilter.Decision, error) {
 	r := fromWire(b)
 	width := h.features.Len()
 	rows := make([]float32, width*len(partners))

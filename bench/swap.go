@@ -102,10 +102,10 @@ func (w *swapper) turn(ctx context.Context, swapping bool) (p99 float64, bad int
 		}
 		ended <- w.swap(turn)
 	}()
-	sum, err := auction.Run(ctx, auction.Config{
-		Targets: []string{w.server.Data}, World: market(requests()), Rate: swapRate, Connections: benchConnections,
-		Duration: swapTurn, Deadline: 10 * time.Second, Seed: 1, ConnectionAge: -1,
-	})
+	c := aimed(w.server.Data)
+	c.World, c.Rate, c.Connections, c.ConnectionAge = market(requests()), swapRate, benchConnections, -1
+	c.Duration, c.Deadline, c.Seed = swapTurn, 10*time.Second, 1
+	sum, err := auction.Run(ctx, c)
 	return float64(sum.Latency.P99), sum.Auctions.Failed + sum.Auctions.Degraded, errors.Join(err, <-ended)
 }
 

@@ -151,10 +151,10 @@ func requests() []feature.Request {
 }
 
 // onWire is the request as clients have it.
-func onWire(r *feature.Request) *openrtb.AuctionRequest {
+func onWire(r *feature.Request) *auctionRequest {
 	i := func(v float32) *int32 { n := int32(v); return &n }
 	floor, tmax := float64(r.ImpBidfloor), int32(time.Minute/time.Millisecond)
-	return &openrtb.AuctionRequest{
+	return &auctionRequest{
 		ID: &r.ID, At: i(r.At), Tmax: &tmax, Cur: []string{"USD"},
 		Imp:    []*openrtb.Imp{{Tagid: &r.ImpTagID, Bidfloor: &floor, Banner: &openrtb.Banner{W: i(r.Width), H: i(r.Height)}}},
 		Site:   &openrtb.Site{Domain: &r.SiteDomain, Cat: []string{r.SiteCat}, Publisher: &openrtb.Publisher{ID: &r.PublisherID}},
@@ -164,7 +164,7 @@ func onWire(r *feature.Request) *openrtb.AuctionRequest {
 }
 
 // fromWire is what the stock server does of it: just what the model reads.
-func fromWire(b *openrtb.AuctionRequest) feature.Request {
+func fromWire(b *auctionRequest) feature.Request {
 	r := feature.Absent()
 	r.ID = b.GetID()
 	if len(b.Imp) > 0 {
