@@ -3,8 +3,6 @@
 package main
 
 import (
-	"client/gen/adfilter"
-	"client/gen/openrtb"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,6 +20,9 @@ import (
 	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
+
+	"client/gen/adfilter"
+	"client/gen/openrtb"
 )
 
 const timeout = 2 * time.Second // in earnest, what is left of tmax
