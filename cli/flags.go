@@ -44,7 +44,11 @@ func takes(most int) cobra.PositionalArgs {
 // want of a reason.
 func saysSomething(c *cobra.Command, _ []string) (err error) {
 	c.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.Type() == "string" && f.Value.String() == "" && f.Name != "why" && f.Name != "by" {
+		empty := f.Value.Type() == "string" && f.Value.String() == ""
+		if list, is := f.Value.(pflag.SliceValue); is {
+			empty = len(list.GetSlice()) == 0 || slices.Contains(list.GetSlice(), "")
+		}
+		if empty && f.Name != "why" && f.Name != "by" {
 			err = wrongUsage("--%s is empty, as a variable that is not set leaves it: give it, or leave it out", f.Name)
 		}
 	})

@@ -237,6 +237,13 @@ func TestEmptyIsNotLeftOut(t *testing.T) {
 	if _, err := run(t, "controller", "--bucket", "b", "--control-token-file", ""); exitCode(t.Context(), err) != exitUsage {
 		t.Errorf("controller without a token that it is told to have: %v", err)
 	}
+	for _, args := range [][]string{
+		{"auction", "--target", ""}, {"auction", "--target", "a:1,"}, {"controller", "--bucket", "b", "--host", ""},
+	} {
+		if _, err := run(t, args...); exitCode(t.Context(), err) != exitUsage || !strings.Contains(err.Error(), "is empty") {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
 	if len(f.Asked) > 0 {
 		t.Fatalf("asked %+v", f.Asked)
 	}
