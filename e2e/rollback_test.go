@@ -22,10 +22,10 @@ import (
 )
 
 // What is promised of 99 rollbacks in a hundred: on a calm day, and with a lost
-// reply, whose retry the SDK puts off by up to a second.
+// reply, whose retry is put off by so much at most.
 const (
 	backWithin = time.Second
-	retryAfter = time.Second
+	retryAfter = 100 * time.Millisecond
 )
 
 // BenchmarkRollback asks a promotion back at any moment of it, or soon after,

@@ -18,8 +18,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -72,6 +70,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		}
 		cfg.Region = "us-east-1"
 	}
+	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	return &Client{
 		s3: s3.NewFromConfig(cfg, func(so *s3.Options) {
 			so.UsePathStyle = cfg.BaseEndpoint != nil
@@ -135,14 +134,4 @@ func (o Options) loaders() []func(*config.LoadOptions) error {
 			credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, "")))
 	}
 	return loaders
-}
-
-// retryer repeats what throttling, lost connections and S3's 409 (two
-// conditional writes met) may have stopped.
-func (o Options) retryer() aws.Retryer {
-	standard := retry.NewStandard(func(so *retry.StandardOptions) {
-		so.MaxAttempts = o.Attempts
-		so.MaxBackoff = o.MaxBackoff
-	})
-	return retry.AddWithErrorCodes(standard, codeConflict)
 }

@@ -10,10 +10,6 @@ import (
 	"testing"
 )
 
-// retries is how many calls more than expected a test takes for none: on a
-// busy machine the SDK may break a connection of its own and ask again.
-const retries = 3
-
 type object = map[string]any
 
 // call is one that a fake service was asked.
