@@ -483,12 +483,10 @@ func (s *session) printDecision(p *printer, seq int32) {
 	p.text(release)
 	p.field(thrift.LIST, 1, 2)
 	p.list(thrift.STRUCT, len(d.partners))
-	for i, name := range d.partners {
-		score, filtered := 1.0, false
-		if reason == "" {
-			score, filtered = float64(d.scores[i]), d.filtered[i] && !d.explored
-		}
-		p.partner(name, score, filtered)
+	if p.compact {
+		p.compactPartners(d)
+	} else {
+		p.binaryPartners(d)
 	}
 	p.boolean(2, 3, d.explored)
 	p.boolean(3, 4, reason != "")
@@ -504,36 +502,68 @@ func (s *session) printDecision(p *printer, seq int32) {
 	p.stop(2)
 }
 
-// partner writes a PartnerDecision. Most of a reply is made of these, so the
-// binary protocol's are written in one go.
-func (p *printer) partner(name string, score float64, filtered bool) {
-	if p.compact {
+func (p *printer) compactPartners(d *decision) {
+	scores, verdicts := d.told()
+	for i, name := range d.partners {
+		score, filtered := 1.0, i < len(verdicts) && verdicts[i]
+		if i < len(scores) {
+			score = float64(scores[i])
+		}
 		p.field(thrift.STRING, 0, 1)
 		p.text(name)
 		p.field(thrift.DOUBLE, 1, 2)
 		p.double(score)
 		p.boolean(2, 3, filtered)
 		p.stop(1)
-		return
 	}
-	const head, tail = 3 + 4, 3 + 8 + 3 + 1 + 1
-	n := len(p.out)
-	end := n + head + len(name) + tail
-	if end > cap(p.out) {
-		p.out = slices.Grow(p.out, end-n)
+}
+
+// binaryPartners writes as compactPartners does. Most of a reply is made of
+// PartnerDecisions, so that room for all of them is made at once, and what
+// surrounds a name is written in words of eight bytes.
+func (p *printer) binaryPartners(d *decision) {
+	const (
+		before, behind = 3 + 4, 3 + 8 + 3 + 1 + 1
+		name           = uint64(thrift.STRING)<<16 | 1 // type and id of a field
+		score          = uint64(thrift.DOUBLE)<<16 | 2
+		filtered       = uint64(thrift.BOOL)<<16 | 3
+	)
+	length := (before + behind) * len(d.partners)
+	for _, n := range d.partners {
+		length += len(n)
 	}
-	p.out = p.out[:end]
-	b := p.out[n:end]
-	b[0], b[1], b[2] = byte(thrift.STRING), 0, 1
-	binary.BigEndian.PutUint32(b[3:], uint32(len(name)))
-	copy(b[head:], name)
-	b = b[head+len(name):][:tail]
-	b[0], b[1], b[2] = byte(thrift.DOUBLE), 0, 2
-	binary.BigEndian.PutUint64(b[3:], math.Float64bits(score))
-	b[11], b[12], b[13], b[14], b[15] = byte(thrift.BOOL), 0, 3, 0, byte(thrift.STOP)
-	if filtered {
-		b[14] = 1
+	start := len(p.out)
+	p.out = slices.Grow(p.out, length)[:start+length]
+	b := p.out[start:]
+	scores, verdicts := d.told()
+	for i, n := range d.partners {
+		bits, last := math.Float64bits(1), filtered<<16
+		if i < len(scores) {
+			bits = math.Float64bits(float64(scores[i]))
+		}
+		if i < len(verdicts) && verdicts[i] {
+			last |= 1 << 8
+		}
+		binary.BigEndian.PutUint64(b, name<<40|uint64(len(n))<<8) // the name begins in its last byte
+		b = b[before:]
+		copy(b, n)
+		b = b[len(n):]
+		binary.BigEndian.PutUint64(b, score<<40|bits>>24)
+		binary.BigEndian.PutUint64(b[8:], bits<<40|last)
+		b = b[behind:]
 	}
+}
+
+// told is what the reply says of each partner, in their order. Without scores
+// each of them is 1, and without verdicts nobody is filtered.
+func (d *decision) told() (scores []float32, verdicts []bool) {
+	switch {
+	case d.degraded != "":
+		return nil, nil
+	case d.explored:
+		return d.scores, nil
+	}
+	return d.scores, d.filtered
 }
 
 // printFilter writes the reply that filterReply would be.
