@@ -10,13 +10,16 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // readJSON reads a model in JSON. Each tree is handed on as soon as it is read,
 // so that only one is held in that shape.
 func readJSON(c *cursor, trees *builder) (header, error) {
 	plain := &plainJSON{cursor: c}
-	j := jsonReader{cursor: c, plain: plain, in: json.NewDecoder(plain), trees: trees}
+	in := jsontext.NewDecoder(plain, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // as encoding/json
+	j := jsonReader{cursor: c, plain: plain, in: in, trees: trees}
 	var d snapshotDocument
 	err := j.fields("", d.keys(), false)
 	if err == nil {
@@ -40,7 +43,7 @@ func readJSON(c *cursor, trees *builder) (header, error) {
 type jsonReader struct {
 	*cursor
 	plain   io.Reader
-	in      *json.Decoder
+	in      *jsontext.Decoder
 	trees   *builder
 	unknown unknownKey
 }
@@ -49,7 +52,7 @@ type jsonReader struct {
 func (j *jsonReader) value(key string, to any) error {
 	switch to := to.(type) {
 	case nil:
-		return j.in.Decode(new(skipped))
+		return j.in.SkipValue()
 	case keys:
 		return j.fields(key, to, false)
 	case anyKeys:
@@ -59,25 +62,33 @@ func (j *jsonReader) value(key string, to any) error {
 	case *[]string:
 		return j.names(to)
 	}
-	return j.in.Decode(to)
+	return j.scalar(to)
+}
+
+// scalar reads a value that is held whole.
+func (j *jsonReader) scalar(to any) error {
+	value, err := j.in.ReadValue()
+	if err != nil {
+		return err
+	}
+	if list, is := to.(json.Unmarshaler); is {
+		return list.UnmarshalJSON(value)
+	}
+	return json.Unmarshal(value, to)
 }
 
 // fields reads an object; null leaves everything as it is. Keys are matched as
 // encoding/json does, whatever the case of their letters.
 func (j *jsonReader) fields(object string, known keys, others bool) error {
-	start, err := j.in.Token()
-	if err != nil || start == nil {
+	if null, err := j.enter('{', "an object"); err != nil || null {
 		return err
 	}
-	if start != json.Delim('{') {
-		return fmt.Errorf("%v stands where an object should", start)
-	}
-	for j.in.More() {
-		key, err := j.in.Token()
+	for j.in.PeekKind() == '"' {
+		key, err := j.in.ReadToken()
 		if err != nil {
 			return err
 		}
-		name, _ := key.(string)
+		name := key.String()
 		to, ok := known.of(name)
 		if !ok && !others {
 			j.unknown.note(object, name)
@@ -86,8 +97,22 @@ func (j *jsonReader) fields(object string, known keys, others bool) error {
 			return err
 		}
 	}
-	_, err = j.in.Token()
+	_, err := j.in.ReadToken()
 	return err
+}
+
+// enter reads the beginning of an object or a list, or null.
+func (j *jsonReader) enter(begin jsontext.Kind, what string) (null bool, err error) {
+	start, err := j.in.ReadToken()
+	switch {
+	case err != nil:
+		return false, err
+	case start.Kind() == 'n':
+		return true, nil
+	case start.Kind() != begin:
+		return false, fmt.Errorf("%v stands where %s should", start, what)
+	}
+	return false, nil
 }
 
 // of returns where the value of a key goes.
@@ -103,28 +128,20 @@ func (k keys) of(key string) (to any, known bool) {
 	return nil, false
 }
 
-// skipped is a value that nobody needs.
-type skipped struct{}
-
-// UnmarshalJSON keeps nothing.
-func (*skipped) UnmarshalJSON([]byte) error { return nil }
-
 // items calls item for every value of a list; null is the error of what is none.
 func (j *jsonReader) items(item func() error, null error) error {
-	switch start, err := j.in.Token(); {
+	switch isNull, err := j.enter('[', "a list"); {
 	case err != nil:
 		return err
-	case start == nil:
+	case isNull:
 		return null
-	case start != json.Delim('['):
-		return fmt.Errorf("%v stands where a list should", start)
 	}
-	for j.in.More() {
+	for k := j.in.PeekKind(); k != ']' && k != 0; k = j.in.PeekKind() {
 		if err := item(); err != nil {
 			return err
 		}
 	}
-	_, err := j.in.Token()
+	_, err := j.in.ReadToken()
 	return err
 }
 
@@ -132,7 +149,7 @@ func (j *jsonReader) names(to *[]string) error {
 	*to = nil
 	return j.items(func() error {
 		var name string
-		if err := j.in.Decode(&name); err != nil {
+		if err := j.scalar(&name); err != nil {
 			return err
 		}
 		*to = append(*to, name)
@@ -156,7 +173,7 @@ func (j *jsonReader) list() error {
 
 // end refuses what follows the model.
 func (j *jsonReader) end() error {
-	rest := bufio.NewReader(io.MultiReader(j.in.Buffered(), j.plain))
+	rest := bufio.NewReader(io.MultiReader(bytes.NewReader(j.in.UnreadBuffer()), j.plain))
 	for {
 		r, _, err := rest.ReadRune()
 		switch {
