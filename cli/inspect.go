@@ -46,7 +46,11 @@ func inspect(out io.Writer, file string) error {
 		trees += fmt.Sprintf(" of %d, up to the best iteration", m.Trained())
 	}
 	if folds := len(m.Members()); folds > 0 {
-		trees += fmt.Sprintf(" in %d folds, whose scores are averaged", folds)
+		together := "whose mean answers"
+		if m.Votes() {
+			together = "whose vote answers"
+		}
+		trees += fmt.Sprintf(", in %d folds %s", folds, together)
 	}
 	features := strconv.Itoa(m.NumFeature())
 	if names := m.FeatureNames(); len(names) > 0 {

@@ -255,6 +255,8 @@ func TestInspect(t *testing.T) {
 		{fixtures + "vlightgbm3.3.5-classifier.pkl", "format     lightgbm-pickle\n"},
 		{fixtures + "v3.4.1-hashed.ubj", "features   200000\n"},
 		{fixtures + "v3.4.1-hashed.ubj", "note       It reads 200000 columns, and a contract has at most 512 features, so that no task serves it.\n"},
+		{"../inference/release/testdata/folds/v1.7.6-best.tar.gz", "trees      26 of 36, up to the best iteration, in 5 folds whose mean answers\n"},
+		{"../inference/release/testdata/folds/v3.4.1-hinge.tar.gz", "trees      20, in 5 folds whose vote answers\n"},
 		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
 		{"nowhere", "no such file"},
 		{"testdata", "testdata is a folder; name the file in it"},

@@ -35,6 +35,9 @@ func Ensemble(members []*Model) (*Model, error) {
 // Members returns the models that an ensemble asks, or nil.
 func (m *Model) Members() []*Model { return m.members }
 
+// Votes tells whether the models of an ensemble answer by what most of them say.
+func (m *Model) Votes() bool { return m.members != nil && m.link == step }
+
 // mean adds in float32, as NumPy does.
 func (m *Model) mean(of func(*Model, []float32) float32, x []float32) float32 {
 	sum := float32(0)

@@ -127,6 +127,8 @@ type archive struct {
 	sizes    map[string]int64 // of files by name
 	manifest []byte           // nil where there is none
 	reading  model.Reading    // how its models are taken
+	strict   bool             // another model beside the one that answers is refused, as admission does
+	unnamed  bool             // and so it is whatever it is called, since nothing names the model
 }
 
 // lookThrough checks an archive from its first byte to its last.

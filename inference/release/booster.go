@@ -8,8 +8,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/sluicehq/sluice/inference/model"
 )
@@ -29,6 +27,7 @@ func ReadModelBy(b []byte, by model.Reading) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.strict = true
 	manifest, _ := parseManifest(a.manifest) // a broken one says nothing
 	if a.reading = by; by.Trees == model.ByRules {
 		a.reading.Trees = manifest.Trees
@@ -36,48 +35,42 @@ func ReadModelBy(b []byte, by model.Reading) (*model.Model, error) {
 	if manifest.Model != "" && a.holds(manifest.Model) {
 		return a.boosterOf(&manifest)
 	}
-	_, m, err := a.only()
+	_, m, err := a.only(DefaultModel)
 	return m, err
 }
 
-// only finds the model of an archive in which nobody names it: the file that
-// SageMaker's container writes, or else the one file that can be read as a
-// model, whatever else was packed beside it. Files whose names begin with a dot
-// are no models to SageMaker's server, nor here.
-func (a *archive) only() (name string, m *model.Model, err error) {
-	if a.holds(DefaultModel) {
-		m, err = a.booster(DefaultModel)
-		return DefaultModel, m, err
+// only finds the model of an archive in which nobody names it: the file that is
+// called as models are by default, or else the one file that can be read as a
+// model, whatever notes were packed beside it.
+func (a *archive) only(byDefault string) (name string, m *model.Model, err error) {
+	a.strict, a.unnamed = true, true
+	for _, name := range []string{byDefault, DefaultModel} {
+		if a.holds(name) {
+			m, err = a.booster(name)
+			return name, m, err
+		}
 	}
 	models, refused := a.models(), map[string]Refusal{}
 	_, err = a.walk(func(file string, _ *tar.Header, content io.Reader) error {
-		if file == ManifestName || hidden(file) {
+		if m != nil || isNoModel(file) {
 			return nil
 		}
 		read, err := models.read(content, a.sizes[file])
 		var refusal Refusal
-		switch {
-		case errors.As(err, &refusal):
+		if errors.As(err, &refusal) {
 			refused[file] = refusal
 			return nil
-		case err != nil:
-			return err
-		case m != nil:
-			return refuse(Format, "the archive holds two models, %.100q and %.100q; pack one, or name it in %s", name, file, ManifestName)
 		}
 		name, m = file, read
-		return nil
+		return err
 	})
-	if err == nil && m == nil {
-		err = a.noModel(refused)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case m == nil:
+		return "", nil, a.noModel(refused)
 	}
-	return name, m, err
-}
-
-// hidden tells the names that begin with a dot, as those of files that macOS
-// packs beside others.
-func hidden(name string) bool {
-	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return len(part) > 1 && part[0] == '.' })
+	return name, m, a.unmistaken(name, []string{name}, m.MemoryBytes())
 }
 
 // noModel is the refusal of an archive in which no file is a model.
@@ -95,7 +88,7 @@ func (a *archive) noModel(refused map[string]Refusal) error {
 		return refuse(Format, "the archive holds no file; pack the model into it, as tar czf model.tar.gz %s does", DefaultModel)
 	}
 	return refuse(Format, "the archive holds no %s but %s, of which none is a model that is read here; pack the model under that name, or name it in %s%s",
-		DefaultModel, listed(a.sizes), ManifestName, why)
+		DefaultModel, listed(slices.Sorted(maps.Keys(a.sizes))), ManifestName, why)
 }
 
 // NotesOn are the notes on the model that ReadModel read of a file, for whoever
@@ -126,30 +119,28 @@ func (a *archive) boosterOf(m *Manifest) (*model.Model, error) {
 	return m.missing(booster)
 }
 
-// booster reads the model of that name. Where there is none, the folds of a
-// k-fold training are named after it: xgboost-model-0, -1 and so on.
+// booster reads the model of that name, whole or as folds.
 func (a *archive) booster(name string) (*model.Model, error) {
-	if _, found := a.sizes[name]; found {
-		read, err := a.boosters(name)
-		return read[name], err
-	}
-	folds := a.folds(name)
-	names := make([]string, len(folds))
-	for i, fold := range folds {
-		if fold != i {
-			return nil, refuse(Format, "the archive holds %s-%d and no %s-%d; pack all folds of the training", name, fold, name, i)
-		}
-		names[i] = foldName(name, i)
-	}
-	read, err := a.boosters(names...)
+	parts, err := a.parts(name)
 	if err != nil {
 		return nil, err
 	}
-	members := make([]*model.Model, len(names))
-	for i, name := range names {
-		members[i] = read[name]
+	read, err := a.boosters(parts...)
+	if err != nil {
+		return nil, err
 	}
-	return model.Ensemble(members)
+	members := make([]*model.Model, len(parts))
+	for i, part := range parts {
+		members[i] = read[part]
+	}
+	m, err := model.Ensemble(members)
+	if err != nil || !a.strict {
+		return m, err
+	}
+	if err := alike(parts, members); err != nil {
+		return nil, err
+	}
+	return m, a.unmistaken(name, parts, m.MemoryBytes())
 }
 
 // boosters reads those files, which the archive holds.
@@ -161,7 +152,7 @@ func (a *archive) boosters(names ...string) (map[string]*model.Model, error) {
 		}
 		m, err := models.read(content, a.sizes[name])
 		if err != nil {
-			return err
+			return ofFile(name, len(names), err)
 		}
 		if read[name] = m; len(read) == len(names) {
 			return errEnough
@@ -173,33 +164,21 @@ func (a *archive) boosters(names ...string) (map[string]*model.Model, error) {
 
 func (a *archive) models() *models { return a.limits.models(len(a.packed), a.reading) }
 
-func (a *archive) holds(name string) bool {
-	_, found := a.sizes[name]
-	return found || len(a.folds(name)) > 0
-}
-
-// folds returns the numbers of the folds, ascending.
-func (a *archive) folds(name string) []int {
-	var folds []int
-	for file := range a.sizes {
-		number, after := strings.CutPrefix(file, name+"-")
-		if n, err := strconv.Atoi(number); after && err == nil && n >= 0 && file == foldName(name, n) {
-			folds = append(folds, n)
-		}
+// ofFile names the file of several that is refused.
+func ofFile(name string, files int, err error) error {
+	var refusal Refusal
+	if files < 2 || !errors.As(err, &refusal) {
+		return err
 	}
-	slices.Sort(folds)
-	return folds
+	return refuse(refusal.Reason, "%.100q in the archive: %s", name, refusal.Detail)
 }
 
-func foldName(name string, fold int) string { return name + "-" + strconv.Itoa(fold) }
-
-func listed(files map[string]int64) string {
-	names := slices.Sorted(maps.Keys(files))
+func listed(names []string) string {
 	if len(names) == 0 {
 		return "nothing"
 	}
 	if len(names) > 5 {
-		names = append(names[:5], "...")
+		names = append(names[:5:5], "...")
 	}
 	return fmt.Sprintf("%.300q", names)
 }

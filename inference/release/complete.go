@@ -101,11 +101,7 @@ func (l Limits) lonely(artifact []byte, name string, taken model.Reading) (found
 		return found, nil // to open it tells why
 	}
 	found.in, a.reading = a, taken
-	if a.holds(name) {
-		found.booster, err = a.booster(name)
-	} else {
-		found.name, found.booster, err = a.only()
-	}
+	found.name, found.booster, err = a.only(name)
 	return found, err
 }
 

@@ -7,6 +7,7 @@ package release
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -54,11 +55,11 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 		return nil, err
 	}
 	if !a.holds(manifest.Model) {
-		return nil, refuse(BadManifest, "manifest.json says that the model is in %.100q, which the archive does not hold; pack it, or name the right file", manifest.Model)
+		return nil, refuse(BadManifest, "manifest.json says that the model is in %.100q, and the archive holds %s; pack it, or name the right file", manifest.Model, listed(slices.Sorted(maps.Keys(a.sizes))))
 	}
 	r := &Release{Digest: Digest(archive), Manifest: manifest, manifestBytes: int64(len(a.manifest))}
 	r.Predicts = manifest.Predicted.FilterRate != (Interval{}) || tellsRate(a.manifest)
-	a.reading = l.reading(manifest)
+	a.strict, a.reading = l.Admission, l.reading(manifest)
 	r.rules = a.reading.Rules
 	if r.Model, err = a.boosterOf(&manifest); err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 // containers write one.
 func (a *archive) missingManifest() error {
 	var refusal Refusal
-	if _, _, err := a.only(); errors.As(err, &refusal) && refusal.Reason == Pickle {
+	if _, _, err := a.only(DefaultModel); errors.As(err, &refusal) && refusal.Reason == Pickle {
 		return refusal
 	}
 	return refuse(BadManifest, "the archive holds no %s; train with the script that writes one beside %s, or name one for such models in the fleet's file, as admission.manifest", ManifestName, DefaultModel)

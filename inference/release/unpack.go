@@ -53,11 +53,23 @@ func (m *models) read(from io.Reader, size int64) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.take(plain, size)
+}
+
+// take reads a model that is not packed.
+func (m *models) take(plain io.Reader, size int64) (*model.Model, error) {
 	booster, err := m.bounds.Read(plain, size)
-	if err == nil && m.bounds.Trees > 0 {
-		m.bounds.Trees = max(1, m.bounds.Trees-booster.MemoryBytes())
+	if err == nil {
+		m.uses(booster.MemoryBytes())
 	}
 	return booster, err
+}
+
+// uses takes the bytes of a model off what the next ones may cost.
+func (m *models) uses(bytes int64) {
+	if m.bounds.Trees > 0 {
+		m.bounds.Trees = max(1, m.bounds.Trees-bytes)
+	}
 }
 
 // plain returns a model as it is when it is not packed, and its length. It is
