@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -248,6 +249,9 @@ func TestInspect(t *testing.T) {
 		{fixtures + "v3.4.1-continued.json", "note       All 8 trees answer. The file names the first 1 as the best"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "lightgbm-text\nversion    v4\nobjective  binary\n"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "evaluator  masks\n"},
+		{fixtures + "vlightgbm4.6.0-cats.txt", "features   6\ncategories 2: 0, 1\nmemory"},
+		{fixtures + "v3.4.1-onehot.json", "features   6\ncategories 4: 0, 1, 2, 3\nmemory"},
+		{fixtures + "v3.2.0-farmissing.pkl", "features   6\nmemory"}, // whose sets are none of categories
 		{"../local/demo/models/baseline.tar.gz", "trees      60\n"},
 		{"../inference/release/testdata/admitted/first-rules-dart-3.4.tar.gz", "A task that serves this very archive, admitted earlier, reads it by older rules"},
 		{fixtures + "vlightgbm4.6.0-cats.txt", "note       Nothing outside has confirmed its scores"},
@@ -278,6 +282,19 @@ func TestInspect(t *testing.T) {
 	}
 	if _, err := run(t, "score"); err == nil || !strings.Contains(err.Error(), "--model") {
 		t.Errorf("without a model: %v", err)
+	}
+}
+
+// Features stand in the order of the columns, and what is left out is told.
+func TestColumns(t *testing.T) {
+	var names []string
+	for i := range 52 {
+		names = append(names, fmt.Sprint("f", 51-i))
+	}
+	for n, want := range map[int]string{0: "0", 2: "2: f51, f50", 50: "f3, f2", 51: "f3, f2, and 1 more", 52: "f3, f2, and 2 more"} {
+		if got := columns(n, names[:n]); !strings.HasSuffix(got, want) {
+			t.Errorf("%d names: %s, want %s", n, got, want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"maps"
 	"math"
 	"slices"
 )
@@ -122,6 +123,7 @@ type builder struct {
 	sets     []cutSet
 	borders  []float32
 	wide     []float64
+	ofKind   []bool // of each set, whether it is one of categories
 
 	most   int64  // bytes that all of it may take, 0 for any
 	mostOf string // what allows no more
@@ -208,18 +210,31 @@ func (b *builder) place(t *tree, p place, number int) error {
 	kids := b.grow(2)
 	b.nodes[p.to] = node{threshold: value, slot: slot, left: kids}
 	if bySet {
-		b.nodes[p.to].threshold, b.nodes[p.to].value = float32(math.NaN()), b.set(cuts)
+		b.nodes[p.to].threshold, b.nodes[p.to].value = float32(math.NaN()), b.set(cuts, t.byCategory(p.from))
 	}
 	b.queue = append(b.queue, place{left, kids, p.depth + 1}, place{right, kids + 1, p.depth + 1})
 	return nil
 }
 
 // set keeps a set and returns its number as the value of a node.
-func (b *builder) set(cuts []float32) float32 {
+func (b *builder) set(cuts []float32, ofKind bool) float32 {
 	number, from := len(b.sets), len(b.borders)
+	b.ofKind = append(b.ofKind, ofKind)
 	b.borders = append(b.borders, cuts...)
 	b.sets = append(b.sets, cutSet{uint32(from), uint32(len(b.borders))})
 	return math.Float32frombits(uint32(number))
+}
+
+// categories returns the features of which splits ask the category, ascending.
+func (b *builder) categories() []int {
+	found := map[int]bool{}
+	for at := range b.nodes {
+		n := &b.nodes[at]
+		if n.left != uint32(at) && n.isSet() && b.ofKind[math.Float32bits(n.value)] {
+			found[int(n.slot>>1)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 // keep forgets all trees but the first n.
@@ -318,6 +333,8 @@ func (t *tree) categorical(number int) error {
 	}
 	return nil
 }
+
+func (t *tree) byCategory(node int32) bool { return len(t.Kind) > 0 && t.Kind[node] == 1 }
 
 func (t *tree) setCuts(node int32, cuts []float32) {
 	if t.cuts == nil {

@@ -360,6 +360,10 @@ func (p *lightgbmTree) category(t *tree, i, number int) error {
 		}
 		p.words[w] = 0 // so that no other node claims them, too
 	}
+	if t.Kind == nil {
+		t.Kind = make([]int32, len(t.Left))
+	}
+	t.Kind[i] = 1
 	t.setCuts(int32(i), complement(categorySet(categories, true)))
 	return nil
 }
@@ -403,7 +407,7 @@ func (l *lightgbm) model(trees *builder, best int64) (*Model, error) {
 	if l.average {
 		m.divisor = float64(len(trees.roots))
 	}
-	m.forest = trees.forest()
+	m.forest, m.categories = trees.forest(), trees.categories()
 	return m, m.lightgbmObjective(l.facts["objective"])
 }
 

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -53,6 +54,8 @@ type Model struct {
 	alike     []Reading // by which the file comes to the same; nil for all
 	unproven  bool      // a newer XGBoost wrote it than any that is proven
 	forest    forest
+
+	categories []int // features that are split by category, ascending
 
 	rough   int // splits at thresholds that rows of float32 hold only roughly
 	missing missing
@@ -117,6 +120,16 @@ func (m *Model) NumFeature() int { return m.features }
 // FeatureNames returns the names that the model carries, one per feature, or
 // nil where it carries none. The caller must not change them.
 func (m *Model) FeatureNames() []string { return m.names }
+
+// Categories returns the features that trees split by category, ascending.
+func (m *Model) Categories() []int {
+	list := slices.Clone(m.categories)
+	for _, member := range m.members {
+		list = append(list, member.categories...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
 
 // Objective returns the library's name of what the model was trained for.
 func (m *Model) Objective() string { return m.objective }
@@ -403,7 +416,7 @@ func (h *header) model(trees *builder, by Reading) (*Model, error) {
 			trees.keep(n)
 		}
 	}
-	m.forest = trees.forest()
+	m.forest, m.categories = trees.forest(), trees.categories()
 	m.names = given(h.names, "f")
 	return m, nil
 }

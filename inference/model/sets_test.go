@@ -58,3 +58,28 @@ func TestBeyond(t *testing.T) {
 		}
 	}
 }
+
+// The features that are split by category, in the order of columns: not those
+// whose sets say what is missing, and those of all folds.
+func TestCategories(t *testing.T) {
+	onehot, cats := parse(t, "testdata/v3.4.1-onehot.json"), parse(t, "testdata/vlightgbm4.6.0-cats.txt")
+	folds, err := Ensemble([]*Model{parse(t, "testdata/v3.4.1-partition.ubj"), onehot})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		m    *Model
+		want []int
+	}{
+		"XGBoost":                    {onehot, []int{0, 1, 2, 3}},
+		"one of which 0 is missing":  {onehot.WithMissing(0), []int{0, 1, 2, 3}},
+		"LightGBM":                   {cats, []int{0, 1}},
+		"folds":                      {folds, []int{0, 1, 2, 3}},
+		"LightGBM, zero for missing": {parse(t, "testdata/vlightgbm4.6.0-zero.txt"), nil},
+		"numbers":                    {parse(t, "testdata/v3.2.0-farmissing.pkl"), nil},
+	} {
+		if got := tt.m.Categories(); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
