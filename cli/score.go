@@ -105,7 +105,7 @@ func scoreRows(out io.Writer, in io.Reader, m *gbdt.Model, answer func([]float32
 		if errors.Is(err, csv.ErrFieldCount) && len(cells) == 1 && cells[0] == "" {
 			err = fmt.Errorf("row %d is empty, and no row is passed over in silence; write one of which nothing is known as %s", number, nothingKnown(m.NumFeature()))
 		} else if errors.Is(err, csv.ErrFieldCount) {
-			err = fmt.Errorf("row %d has %d cells, the model reads %d features%s", number, len(cells), m.NumFeature(), release.Miscounted(cells, m.NumFeature()))
+			err = fmt.Errorf("row %d has %d cells, the model reads %d features%s", number, len(cells), m.NumFeature(), release.Miscounted(cells, m.NumFeature(), m.FeatureNames()))
 		}
 		head := false
 		if err == nil && number == 1 {

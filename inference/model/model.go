@@ -470,7 +470,11 @@ func (h *header) supported() error {
 		return refuse(Booster, "the booster is %.40q, only gbtree and dart are scored here; train with booster=gbtree", h.booster)
 	}
 	if h.outputs > 1 {
-		return refuse(Objective, "the model gives %d numbers per row, only one is read; train it for one target, e.g. with objective=binary:logistic", h.outputs)
+		way := "train it for one target, e.g. with objective=binary:logistic"
+		if name, several := map[string]string{"reg:quantileerror": "quantile_alpha", "reg:expectileerror": "expectile_alpha"}[h.objective]; several {
+			way = "train a model for each " + name
+		}
+		return refuse(Objective, "the model gives %d numbers per row, only one is read; %s", h.outputs, way)
 	}
 	if _, known := objectiveOf(h.objective); !known {
 		return refuse(Objective, "the objective is %.40q, which is not scored here; train with objective=binary:logistic, or another that gives one number per row", h.objective)

@@ -573,6 +573,12 @@ func TestRefusesImpossibleHeaders(t *testing.T) {
 			t.Errorf("%s: refused as %q, want %q", tt.new, got, tt.want)
 		}
 	}
+	several := strings.Replace(good, `"num_target":"1"`, `"num_target":"2"`, 1)
+	for objective, way := range map[string]string{"binary:logistic": "train it for one target", "reg:quantileerror": "train a model for each quantile_alpha", "reg:expectileerror": "train a model for each expectile_alpha"} {
+		if _, err := Parse([]byte(strings.Replace(several, "binary:logistic", objective, 1))); err == nil || !strings.Contains(err.Error(), way) {
+			t.Errorf("several numbers of %s: %v, want %s", objective, err, way)
+		}
+	}
 }
 
 func TestBounds(t *testing.T) {

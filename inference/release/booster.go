@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sluicehq/sluice/inference/model"
 )
@@ -173,12 +174,19 @@ func ofFile(name string, files int, err error) error {
 	return refuse(refusal.Reason, "%.100q in the archive: %s", name, refusal.Detail)
 }
 
+// listed tells the first of some names.
 func listed(names []string) string {
+	const most = 5
 	if len(names) == 0 {
 		return "nothing"
 	}
-	if len(names) > 5 {
-		names = append(names[:5:5], "...")
+	var told []string
+	for _, name := range names[:min(len(names), most)] {
+		told = append(told, fmt.Sprintf("%.60q", name))
 	}
-	return fmt.Sprintf("%.300q", names)
+	list := strings.Join(told, ", ")
+	if len(names) > most {
+		list += fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return list
 }

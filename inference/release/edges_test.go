@@ -179,7 +179,7 @@ func TestFoldsShareTheirMemory(t *testing.T) {
 // What is missing is told with what there is.
 func TestSaysWhatThereIs(t *testing.T) {
 	for n, want := range map[int]string{
-		1: `"f0"`, 5: `"f0" "f1" "f2" "f3" "f4"]`, 6: `"f4" "..."`,
+		1: `"f0" in the archive`, 5: `but "f0", "f1", "f2", "f3", "f4", of`, 7: `"f4" and 2 more, of`,
 	} {
 		files := map[string][]byte{}
 		for i := range n {

@@ -23,6 +23,8 @@ type Prediction struct {
 	Features []*float32
 	Margin   bool   // the answer is a margin, else a score
 	Answer   string // as it was written, for its digits tell how exact it is
+
+	row int // of the file, whose first may name the columns
 }
 
 // Predictions reads CSV: a column a feature and then the answer. A first row
@@ -46,7 +48,7 @@ func Predictions(file string, b []byte, names []string, features int) ([]Predict
 		case errors.Is(err, io.EOF):
 			return list, nil
 		case errors.Is(err, csv.ErrFieldCount):
-			return nil, refuse(BadGolden, "row %d of %s has %d cells, want %d features and an answer%s", line, file, len(cells), features, Miscounted(cells, features+1))
+			return nil, refuse(BadGolden, "row %d of %s has %d cells, want %d features and an answer%s", line, file, len(cells), features, Miscounted(cells, features+1, names))
 		case err != nil:
 			return nil, refuse(BadGolden, "%s cannot be read: %v", file, err)
 		case len(list) == MaxGolden:
@@ -68,6 +70,7 @@ func Predictions(file string, b []byte, names []string, features int) ([]Predict
 		if err != nil {
 			return nil, refuse(BadGolden, "row %d of %s: %v", line, file, err)
 		}
+		p.row = line
 		list = append(list, p)
 	}
 }
@@ -85,7 +88,7 @@ func named(file string, cells, names []string) (columns, error) {
 	known, place := placesOf(names), 0
 	for i, cell := range cells {
 		switch name := strings.TrimSpace(cell); {
-		case slices.Contains([]string{"score", "prediction", "margin"}, strings.ToLower(name)) && known.of(name) < 0 && c.answer < 0:
+		case isAnswer(name) && known.of(name) < 0 && c.answer < 0:
 			c.answer, c.margin = i, strings.EqualFold(name, "margin")
 		case len(names) == 0 && place < len(c.at): // the model does not name its features
 			c.at[place] = i
@@ -163,15 +166,46 @@ func Order(cells, names []string) ([]int, error) {
 }
 
 // Miscounted says why a row of CSV may have another number of cells than wanted,
-// or nothing.
-func Miscounted(cells []string, want int) string {
-	switch {
-	case len(cells) == 1 && want > 1 && strings.ContainsAny(cells[0], ";\t"):
+// or nothing. names are those of the features, where they have any.
+func Miscounted(cells []string, want int, names []string) string {
+	if len(cells) == 1 && want > 1 && strings.ContainsAny(cells[0], ";\t") {
 		return "; separate cells by commas"
-	case len(cells) == want+1:
+	}
+	if head, err := IsHead(cells, names); err == nil && head && len(names) > 0 {
+		if why := unlike(cells, names); why != "" {
+			return why
+		}
+	}
+	if len(cells) == want+1 {
 		return "; leave out the numbers of rows, as to_csv(index=False) does"
 	}
 	return ""
+}
+
+// unlike says which column a first row has too much, or else which it lacks. One
+// without a name holds the numbers of rows.
+func unlike(cells, names []string) string {
+	known, seen := placesOf(names), make([]bool, len(names))
+	for _, cell := range cells {
+		name := strings.TrimSpace(cell)
+		switch f := known.of(name); {
+		case f >= 0:
+			seen[f] = true
+		case name == "":
+			return ""
+		case !isAnswer(name):
+			return fmt.Sprintf("; %.60q is no feature of the model: leave that column out", name)
+		}
+	}
+	if f := slices.Index(seen, false); f >= 0 {
+		return fmt.Sprintf("; the feature %.60q has no column: write one, with empty cells where it is missing", names[f])
+	}
+	return ""
+}
+
+// isAnswer tells whether a column is called as the library's answers are.
+func isAnswer(name string) bool {
+	return slices.Contains([]string{"score", "prediction", "margin"}, strings.ToLower(name))
 }
 
 // IsHead tells whether the first row of CSV names its columns: some cell holds
@@ -296,7 +330,7 @@ func Differ(list []Prediction, m *model.Model, names []string, read Read) error 
 		what, ours = "margin", m.Margin(g.row())
 	}
 	return refuse(BadGolden, "%d of %d answers of its library differ: for row %d it gave the %s %.40s, here it is %v%s",
-		wrong, len(list), first+1, what, list[first].Answer, ours, because(likely(list, m, names, read)))
+		wrong, len(list), list[first].row, what, list[first].Answer, ours, because(likely(list, m, names, read)))
 }
 
 // because is a cause behind what it caused.

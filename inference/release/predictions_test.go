@@ -70,18 +70,21 @@ func TestPredictions(t *testing.T) {
 		}
 	}
 	for file, says := range map[string]string{
-		"1,2,3\n":                             "row 1 of predictions.csv has 3 cells, want 3 features and an answer",
-		"1,2,3,4\n1,2,3,4\n1,2,3\n":           "row 3 of predictions.csv has 3 cells",
-		"hour,floor,partner\n":                "row 1 of",
-		"hour,floor,partner,score\n1,2,x,4\n": "row 2 of predictions.csv: \"x\"",
-		"1,2,x,4\n":                           `"x" is no number`,
-		"1,2,3,\n":                            "the answer is",
-		"1,2,3,inf\n":                         "the answer is",
-		"hour,floor,partner,label\n":          `column "label"`,
-		"hour,floor,score,margin\n":           `column "margin"`,
-		"hour,hour,partner,score\n":           "twice",
-		"hour,floor,partner,partner\n":        "no column score",
-		"1,\"2,3,4\n":                         "cannot be read",
+		"1,2,3\n":                                        "row 1 of predictions.csv has 3 cells, want 3 features and an answer",
+		"1,2,3,4\n1,2,3,4\n1,2,3\n":                      "row 3 of predictions.csv has 3 cells",
+		"hour,floor,partner\n":                           "row 1 of",
+		"hour,floor,partner,score\n1,2,x,4\n":            "row 2 of predictions.csv: \"x\"",
+		"1,2,x,4\n":                                      `"x" is no number`,
+		"1,2,3,\n":                                       "the answer is",
+		"1,2,3,inf\n":                                    "the answer is",
+		"hour,floor,partner,label\n":                     `column "label"`,
+		"hour,floor,label,partner,score\n":               `want 3 features and an answer; "label" is no feature of the model: leave that column out`,
+		"hour,partner,score\n":                           `want 3 features and an answer; the feature "floor" has no column: write one, with empty cells where it is missing`,
+		",hour,floor,partner,score\n":                    "leave out the numbers of rows, as to_csv(index=False) does",
+		"hour,floor,score,margin\n":                      `column "margin"`,
+		"hour,hour,partner,score\n":                      "twice",
+		"hour,floor,partner,partner\n":                   "no column score",
+		"1,\"2,3,4\n":                                    "cannot be read",
 		strings.Repeat("1,2,3,4\n", 1+release.MaxGolden): "more than 1024 rows",
 	} {
 		if _, err := release.Predictions(release.PredictionsName, []byte(file), m.FeatureNames(), 3); err == nil || !strings.Contains(err.Error(), says) {
@@ -119,6 +122,13 @@ func TestDiffer(t *testing.T) {
 	}
 	list[0].Answer, list[4].Answer = "0.25", "0.75"
 	if err := release.Differ(list, m, nil, nil); err == nil || !strings.Contains(err.Error(), ": 2 of 24 answers of its library differ: for row 1 it gave the score 0.25, here it is") {
+		t.Error(err)
+	}
+	headed, err := release.Predictions(release.PredictionsName, []byte("hour,floor,partner,score\n7,0.5,1,0.25\n"), m.FeatureNames(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release.Differ(headed, m, nil, nil); err == nil || !strings.Contains(err.Error(), "for row 2 it gave the score 0.25") { // of the file, as in all other sentences
 		t.Error(err)
 	}
 }
