@@ -99,7 +99,10 @@ func proven(opened *release.Release, predicts bool, notes []string) string {
 	} else {
 		sentence += "no filter rate is predicted"
 	}
-	return strings.Join(append([]string{sentence}, notes...), ". ")
+	if len(notes) > 0 {
+		sentence += ". " + strings.Join(notes, " ")
+	}
+	return sentence
 }
 
 // report begins one about an archive.
@@ -175,7 +178,7 @@ func passport(opened *release.Release, p release.Passport, answers int, now time
 	p.Manifest = opened.Manifest
 	p.Format, p.Version, p.Objective = opened.Model.Format(), opened.Model.Version(), opened.Model.Objective()
 	p.Trees, p.Trained, p.Features = opened.Model.Trees(), opened.Model.Trained(), opened.Features.Len()
-	p.Answers, p.Notes = &answers, release.Notes(opened.Model, answers)
+	p.Answers, p.Notes = &answers, append(release.Notes(opened.Model, answers), opened.Beside...)
 	p.MemoryBytes, p.Evaluator = opened.MemoryBytes(), string(opened.Scorer.Allowed())
 	p.Golden = len(opened.Manifest.Golden)
 	p.Predicted, p.Intended = opened.Manifest.Predicted, opened.Manifest.IntendedChange

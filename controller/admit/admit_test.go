@@ -256,6 +256,8 @@ func TestConfirmed(t *testing.T) {
 		{"one with too few", releasetest.Archive(0), 13, 0, admit.Refuse, "12 of its golden vectors hold an answer of its library, min_answers is 13", 0},
 		{"a model alone", booster, 0, 0, admit.Admit, nothing, 1},
 		{"a model alone, where answers are asked for", booster, 1, 0, admit.Refuse, "min_answers is 1; put a few rows", 0},
+		{"a model beside a scaler", filesOf(t, map[string]string{"xgboost-model": string(booster), "predictions.csv": answers, "scaler.pkl": "\x80\x04}q\x00."}), 1, 1, admit.Admit, "Beside the model lie pickles of which nothing is used: \"scaler.pkl\".", 1},
+		{"a model alone beside a scaler", filesOf(t, map[string]string{"xgboost-model": string(booster), "scaler.pkl": "\x80\x04}q\x00."}), 0, 0, admit.Admit, "as predictions.csv, would. Beside the model", 2},
 		{"a model with an answer", with(booster), 1, 1, admit.Admit, "13 golden vectors reproduced", 0},
 		{"a newer model alone", newer, 0, 0, admit.Refuse, newest + ", and the newest that is proven here is 3.4; put a few rows", 0},
 		{"a newer model with an answer", with(newer), 0, 1, admit.Admit, newest + ", and the newest that is proven", 1},

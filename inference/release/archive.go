@@ -2,6 +2,7 @@ package release
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
@@ -125,6 +126,7 @@ type archive struct {
 	limits   Limits
 	packed   []byte
 	sizes    map[string]int64 // of files by name
+	pickles  []string         // files that look like one
 	manifest []byte           // nil where there is none
 	reading  model.Reading    // how its models are taken
 	strict   bool             // another model beside the one that answers is refused, as admission does
@@ -149,7 +151,11 @@ func (l Limits) lookThrough(packed []byte) (*archive, error) {
 		if name == ManifestName {
 			to = &kept
 		}
-		n, err := io.Copy(to, io.LimitReader(content, left+1))
+		in := bufio.NewReader(content)
+		if head, _ := in.Peek(model.Recognisable); isPickle(head) && !isNoModel(name) { // an error comes again below
+			a.pickles = append(a.pickles, name)
+		}
+		n, err := io.Copy(to, io.LimitReader(in, left+1))
 		if err != nil {
 			return unpackError(err)
 		}

@@ -108,7 +108,16 @@ func NotesOn(b []byte, m *model.Model) []string {
 	if err == nil && !m.IsAlike(manifest.reading()) {
 		notes = append(notes, "Admission writes into the manifest that it is read so. A task that serves this very archive, admitted earlier, reads it by older rules and answers otherwise.")
 	}
-	return notes
+	return append(notes, a.notesBeside(manifest.Model)...)
+}
+
+// notesBeside are the notes on what lies beside the model, which a manifest
+// names or nobody.
+func (a *archive) notesBeside(name string) []string {
+	if len(a.pickles) > 0 && (name == "" || !a.holds(name)) {
+		name, _, _ = a.only(DefaultModel) // it was read before
+	}
+	return a.besides(name)
 }
 
 // boosterOf reads the model of a manifest, as its contract says what is missing.

@@ -129,6 +129,17 @@ func (m *models) looksLike(content io.Reader, size int64) (bool, error) {
 	return err == nil, err
 }
 
+// besides is the note on the pickles beside a model, of which nothing is used.
+func (a *archive) besides(name string) []string {
+	parts, _ := a.parts(name) // the model of that name was read
+	beside := slices.DeleteFunc(slices.Clone(a.pickles), func(file string) bool { return slices.Contains(parts, file) })
+	if len(beside) == 0 {
+		return nil
+	}
+	slices.Sort(beside)
+	return []string{fmt.Sprintf("Beside the model lie pickles of which nothing is used: %s. What changes rows before the model or scores behind it, as a scaler or a calibrator does, has no effect here.", listed(beside))}
+}
+
 // isNoModel tells the files that are something else by their name: ours, and
 // those whose names begin with a dot, which are no models to SageMaker's server.
 func isNoModel(file string) bool {

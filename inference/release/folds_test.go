@@ -106,6 +106,58 @@ func TestOneModelWhereNobodyNamesIt(t *testing.T) {
 	}
 }
 
+// Pickles beside a model may be what changed its rows in training: nothing of
+// them is used, and that is said. The model may be one itself.
+func TestPicklesBesideAModel(t *testing.T) {
+	one, scaler := releasetest.Booster(1), []byte("\x80\x04}q\x00.")
+	pickled, err := os.ReadFile("../model/testdata/v3.2.0-classifier.pkl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deflated, err := os.ReadFile("testdata/packed/v3.2.0-classifier.zlib")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lie = "Beside the model lie pickles of which nothing is used: "
+	for name, tt := range map[string]struct {
+		files map[string][]byte
+		says  string
+	}{
+		"a scaler":                    {map[string][]byte{"xgboost-model": one, "scaler.pkl": scaler}, lie + `"scaler.pkl".`},
+		"two, one of them packed":     {map[string][]byte{"xgboost-model": one, "z.pkl": scaler, "encoder.z": zip(scaler)}, lie + `"encoder.z", "z.pkl".`},
+		"beside folds":                {map[string][]byte{"xgboost-model-0": one, "xgboost-model-1": one, "scaler.pkl": scaler}, lie + `"scaler.pkl".`},
+		"a name of its own":           {map[string][]byte{"model.json": one, "scaler.pkl": scaler}, lie + `"scaler.pkl".`},
+		"a pickled model and another": {map[string][]byte{"model.pkl": pickled, "scaler.pkl": scaler}, lie + `"scaler.pkl".`},
+		"a pickled model":             {map[string][]byte{"model.pkl": pickled}, ""},
+		"a packed model":              {map[string][]byte{"model.joblib": deflated}, ""},
+		"hidden":                      {map[string][]byte{"xgboost-model": one, "._scaler.pkl": scaler}, ""},
+		"notes":                       {map[string][]byte{"xgboost-model": one, "notes.txt": []byte("none")}, ""},
+	} {
+		archive := pack(t, tt.files)
+		m, err := release.ReadModel(archive)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if said := strings.Join(release.NotesOn(archive, m), " "); !strings.Contains(said, tt.says) || tt.says == "" && strings.Contains(said, lie) {
+			t.Errorf("%s: %s", name, said)
+		}
+		if m.NumFeature() != 3 {
+			continue // of another contract
+		}
+		completed, err := release.AdmissionLimits().Complete(archive, fleetManifest(t))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		r, err := release.AdmissionLimits().Open(completed)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if said := strings.Join(r.Beside, " "); !strings.Contains(said, tt.says) || tt.says == "" && said != "" {
+			t.Errorf("%s, admitted: %s", name, said)
+		}
+	}
+}
+
 // The same archives go on to load where they were admitted before.
 func TestLoadingTakesTheOneOfTheName(t *testing.T) {
 	one, two := releasetest.Booster(1), releasetest.Booster(2)

@@ -27,6 +27,9 @@ type Release struct {
 	// Predicts says that the manifest tells a filter rate, which may be zero.
 	Predicts bool
 
+	// Beside are notes on what lies beside the model in the archive.
+	Beside []string
+
 	manifestBytes int64
 	rules         model.Rules // by which it is taken
 	cause         string      // why golden margins do not come out, as far as admission found out
@@ -73,7 +76,7 @@ func (l Limits) Open(archive []byte) (*Release, error) {
 	if !r.settleBase() && l.Admission && !r.settleTrees(a) {
 		r.cause = r.why(a)
 	}
-	r.lacks = r.unsaid(a.reading)
+	r.lacks, r.Beside = r.unsaid(a.reading), a.besides(manifest.Model)
 	r.Scorer = prepare(r.Features, r.Model)
 	return r, nil
 }

@@ -33,6 +33,20 @@ func packing(head []byte) func(io.Reader) (io.Reader, error) {
 	return nil
 }
 
+// isPickle tells whether a file that begins so is a pickle, packed or not.
+func isPickle(head []byte) bool {
+	if unpack := packing(head); unpack != nil {
+		plain, err := unpack(bytes.NewReader(head))
+		if err != nil {
+			return false
+		}
+		first := make([]byte, model.Recognisable)
+		n, _ := io.ReadFull(plain, first) // as far as the head goes
+		head = first[:n]
+	}
+	return model.IsPickle(head) && !model.IsBinary(head)
+}
+
 // models reads the models of one artifact, which share what they may cost.
 type models struct {
 	limits   Limits
