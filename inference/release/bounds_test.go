@@ -88,8 +88,46 @@ func TestSameDigits(t *testing.T) {
 		{0.00012344, "0.0001234", false},
 		{0.000123456, "0.00012345", false},
 	} {
-		if got := sameDigits(tt.v, tt.written); got != tt.want {
+		if got := sameDigits(tt.v, tt.written, digits{}); got != tt.want {
 			t.Errorf("%v is written %s: %v", tt.v, tt.written, got)
+		}
+	}
+}
+
+// Zeros at the end are left out by most who write numbers: what stands beside a
+// number tells how many digits it has.
+func TestSameDigitsWithoutZeros(t *testing.T) {
+	for _, tt := range []struct {
+		v       float32
+		written string
+		beside  string // the file's other answers
+		want    bool
+	}{
+		{-0.048109952, "-0.04811", "0.123456 -1.41234", true}, // %.6g
+		{1.4159969, "1.416", "0.123456 -0.00141234", true},
+		{1.4159939, "1.416", "0.123456 -0.00141234", false},
+		{0.2107004, "0.2107", "0.123456 0.001412", true}, // %.6f, or round(6)
+		{0.2107006, "0.2107", "0.123456 0.001412", false},
+		{0.5000004, "0.5", "0.123456", true},
+		{0.5000006, "0.5", "0.123456", false},
+		{0.5000004, "0.5", "0.1 0.9", false},        // nothing tells that it is more than one digit
+		{0.0000124, "0.000012", "0.123456", false},  // two digits
+		{0.00001239, "1.24e-05", "0.123456", false}, // by either %.6g or %.6f
+		{0.00001240001, "1.24e-05", "0.123456 1.23456e-05", true},
+		{0.6449565, "0.644956", "0.123456", true}, // np.round of a float32
+		{0.6449567, "0.644956", "0.123456", false},
+		{0, "0", "0.123456", true},
+		{1e-7, "0", "0.123456", false},
+		{3, "0e10", "0.123456", false},
+		{0.49999997, "0.5", "0.123456789012345", true}, // one unit in the last place
+		{0.4999999, "0.5", "0.123456789012345", false},
+	} {
+		list := []Prediction{{Answer: tt.written}}
+		for _, other := range strings.Fields(tt.beside) {
+			list = append(list, Prediction{Answer: other})
+		}
+		if got := sameDigits(tt.v, tt.written, digitsIn(list)); got != tt.want {
+			t.Errorf("%v is written %s beside %s: %v", tt.v, tt.written, tt.beside, got)
 		}
 	}
 }

@@ -185,12 +185,35 @@ func (s *search) likelyAnswers(m *model.Model) string {
 		return all(given) + "scores, where margins should stand; ask the library for its margins (output_margin=True)"
 	case explained:
 		return all(given) + "margins, where scores should stand; name the column margin"
+	}
+	if !given[0].Margin && m.ScoresShares() {
+		if cause := otherShares(given, m); cause != "" {
+			return cause
+		}
+	}
+	switch n, rounded := fewDigits(given, m); {
+	case rounded:
+		return all(given) + fmt.Sprintf("rounded, to %d digits where that is the least, which proves too little; write all digits", n)
 	case given[0].Margin && shifted(given, m):
 		return all(given) + "off by the same: another base score or base margin was given in training; train with the base_score that is saved"
-	case !given[0].Margin && m.ScoresShares():
-		return otherShares(given, m)
 	}
 	return ""
+}
+
+// fewDigits tells whether all answers are the model's to the digits that they
+// are written with, and how many the shortest has.
+func fewDigits(given []Prediction, m *model.Model) (least int, all bool) {
+	least = math.MaxInt
+	for _, p := range given {
+		v, written := p.by(m), digitsOf(p.Answer).padded(p.beside)
+		if !written.hold(v, p.Answer) {
+			return 0, false
+		}
+		if v != 0 {
+			least = min(least, written.significant)
+		}
+	}
+	return least, least < leastDigits
 }
 
 // otherShares tells what people write in place of scores that are shares.
@@ -202,7 +225,7 @@ func otherShares(given []Prediction, m *model.Model) string {
 		theirs[i], _ = strconv.ParseFloat(p.Answer, 64)
 	}
 	decimals := 0
-	for decimals < leastDigits+1 && slices.ContainsFunc(theirs, func(v float64) bool { return math.Abs(v-rounded(v, decimals)) > 1e-7 }) {
+	for decimals < leastDigits+2 && slices.ContainsFunc(theirs, func(v float64) bool { return math.Abs(v-rounded(v, decimals)) > 1e-7 }) {
 		decimals++ // a float32 in full is not quite what it was rounded to
 	}
 	within := func(off float64, of func(float64) float64) bool {
@@ -221,7 +244,7 @@ func otherShares(given []Prediction, m *model.Model) string {
 		return all(given) + "the chances of the other class (predict_proba(rows)[:, 0]); write those of column 1"
 	case within(100*close, func(v float64) float64 { return 100 * v }):
 		return all(given) + "in percent; write shares of 1"
-	case decimals <= leastDigits && within(math.Pow10(-decimals)/2+1e-7, func(v float64) float64 { return v }):
+	case decimals <= leastDigits+1 && within(math.Pow10(-decimals)/2+1e-7, func(v float64) float64 { return v }):
 		return all(given) + fmt.Sprintf("rounded to %d decimals, which proves too little; write all digits", decimals)
 	}
 	return ""

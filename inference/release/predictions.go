@@ -24,7 +24,8 @@ type Prediction struct {
 	Margin   bool   // the answer is a margin, else a score
 	Answer   string // as it was written, for its digits tell how exact it is
 
-	row int // of the file, whose first may name the columns
+	row    int    // of the file, whose first may name the columns
+	beside digits // of the answers in the same file
 }
 
 // Predictions reads CSV: a column a feature and then the answer. A first row
@@ -46,6 +47,10 @@ func Predictions(file string, b []byte, names []string, features int) ([]Predict
 		cells, err := rows.Read()
 		switch {
 		case errors.Is(err, io.EOF):
+			most := digitsIn(list)
+			for i := range list {
+				list[i].beside = most
+			}
 			return list, nil
 		case errors.Is(err, csv.ErrFieldCount):
 			return nil, refuse(BadGolden, "row %d of %s has %d cells, want %d features and an answer%s", line, file, len(cells), features, Miscounted(cells, features+1, names))
@@ -271,13 +276,15 @@ func (c columns) read(cells []string) (Prediction, error) {
 }
 
 // Agrees tells whether a model answers so, to the digits that were written.
-func (p *Prediction) Agrees(m *model.Model) bool {
+func (p *Prediction) Agrees(m *model.Model) bool { return sameDigits(p.by(m), p.Answer, p.beside) }
+
+// by is a model's own answer.
+func (p *Prediction) by(m *model.Model) float32 {
 	g := Golden{Features: p.Features}
-	ours := m.Score(g.row())
 	if p.Margin {
-		ours = m.Margin(g.row())
+		return m.Margin(g.row())
 	}
-	return sameDigits(ours, p.Answer)
+	return m.Score(g.row())
 }
 
 func allAgree(list []Prediction, m *model.Model) bool {
@@ -287,19 +294,56 @@ func allAgree(list []Prediction, m *model.Model) bool {
 // leastDigits is how many digits an answer must have, unless it is exact.
 const leastDigits = 5
 
+// digits are how exactly numbers are written.
+type digits struct{ significant, decimals int }
+
+// digitsOf tells those of a number.
+func digitsOf(written string) digits {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(written), "e")
+	_, decimals, _ := strings.Cut(mantissa, ".")
+	power, _ := strconv.Atoi(exponent)
+	significant := strings.TrimLeft(strings.NewReplacer("-", "", "+", "", ".", "").Replace(mantissa), "0")
+	return digits{len(significant), len(decimals) - power}
+}
+
+// digitsIn tells the most of a file: what has fewer of them ended in zeros, which
+// %g, NumPy and pandas leave out.
+func digitsIn(list []Prediction) (most digits) {
+	for _, p := range list {
+		d := digitsOf(p.Answer)
+		most.significant, most.decimals = max(most.significant, d.significant), max(most.decimals, d.decimals)
+	}
+	return most
+}
+
+// padded are the digits of a number with the zeros that were left out, as many
+// as what stands beside it has, whichever of both was held to. Zeros alone are
+// none that tell anything.
+func (d digits) padded(beside digits) digits {
+	if d.significant == 0 {
+		return digits{0, max(d.decimals, beside.decimals)}
+	}
+	left := max(0, min(beside.significant-d.significant, beside.decimals-d.decimals))
+	return digits{d.significant + left, d.decimals + left}
+}
+
+// hold tells whether a number, or one a unit in the last place beside it, would
+// be written so.
+func (d digits) hold(v float32, written string) bool {
+	theirs, _ := strconv.ParseFloat(written, 64)
+	unit, beside := math.Pow10(-d.decimals), math.Nextafter32(v, float32(math.Inf(1)))-v
+	return math.Abs(float64(v)-theirs) <= unit/2*(1+1e-6)+float64(beside)
+}
+
 // sameDigits tells whether a number is the one that was written, or would be
-// written so.
-func sameDigits(v float32, written string) bool {
+// written so, with the digits that others beside it have.
+func sameDigits(v float32, written string, beside digits) bool {
 	theirs, _ := strconv.ParseFloat(written, 64)
 	if ulps(v, float32(theirs)) <= 1 {
 		return true
 	}
-	mantissa, exponent, _ := strings.Cut(strings.ToLower(written), "e")
-	_, decimals, _ := strings.Cut(mantissa, ".")
-	power, _ := strconv.Atoi(exponent)
-	digits := len(strings.TrimLeft(strings.NewReplacer("-", "", "+", "", ".", "").Replace(mantissa), "0"))
-	unit := math.Pow10(power - len(decimals))
-	return digits >= leastDigits && math.Abs(float64(v)-theirs) <= unit/2*(1+1e-6)
+	d := digitsOf(written).padded(beside)
+	return d.significant >= leastDigits && d.hold(v, written)
 }
 
 // Vector makes a golden vector of a prediction with which the model agrees.
@@ -324,13 +368,12 @@ func Differ(list []Prediction, m *model.Model, names []string, read Read) error 
 	if wrong == 0 {
 		return nil
 	}
-	g := Golden{Features: list[first].Features}
-	what, ours := "score", m.Score(g.row())
+	what := "score"
 	if list[first].Margin {
-		what, ours = "margin", m.Margin(g.row())
+		what = "margin"
 	}
 	return refuse(BadGolden, "%d of %d answers of its library differ: for row %d it gave the %s %.40s, here it is %v%s",
-		wrong, len(list), list[first].row, what, list[first].Answer, ours, because(likely(list, m, names, read)))
+		wrong, len(list), list[first].row, what, list[first].Answer, list[first].by(m), because(likely(list, m, names, read)))
 }
 
 // because is a cause behind what it caused.

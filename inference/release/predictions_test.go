@@ -210,6 +210,19 @@ func TestLikely(t *testing.T) {
 			t.Errorf("%v, want %s", err, says)
 		}
 	}
+	rare := taken(t, releasetest.Booster(-9.123457), model.Reading{}) // of whose scores six decimals are three digits
+	for says, file := range map[string]string{
+		"rounded to 6 decimals": csvOf(t, "", nil, func(row []float32) string { return fmt.Sprintf("%.6f", rare.Score(row)) }),
+		"rounded, to 4 digits":  csvOf(t, "hour,floor,partner,margin\n", nil, func(row []float32) string { return fmt.Sprintf("%.4g", rare.Margin(row)) }),
+	} {
+		list, err := release.Predictions(release.PredictionsName, []byte(file), rare.FeatureNames(), 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := release.Differ(list, rare, rare.FeatureNames(), nil); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %s", err, says)
+		}
+	}
 	// All trees, where the manifest insists on the best.
 	r, err := release.AdmissionLimits().Open(answered(t, early, model.Reading{Trees: model.All}, `"trees":"best",`))
 	if err != nil || r.Prove() == nil || !strings.Contains(r.Prove().Error(), `those of all its trees; write "trees": "all"`) {
