@@ -88,7 +88,7 @@ func TestSameDigits(t *testing.T) {
 		{0.00012344, "0.0001234", false},
 		{0.000123456, "0.00012345", false},
 	} {
-		if got := sameDigits(tt.v, tt.written, digits{}); got != tt.want {
+		if got := sameDigits(tt.v, tt.written, digits{}, 1); got != tt.want {
 			t.Errorf("%v is written %s: %v", tt.v, tt.written, got)
 		}
 	}
@@ -126,7 +126,7 @@ func TestSameDigitsWithoutZeros(t *testing.T) {
 		for _, other := range strings.Fields(tt.beside) {
 			list = append(list, Prediction{Answer: other})
 		}
-		if got := sameDigits(tt.v, tt.written, digitsIn(list)); got != tt.want {
+		if got := sameDigits(tt.v, tt.written, digitsIn(list), 1); got != tt.want {
 			t.Errorf("%v is written %s beside %s: %v", tt.v, tt.written, tt.beside, got)
 		}
 	}

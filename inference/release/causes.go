@@ -206,7 +206,7 @@ func fewDigits(given []Prediction, m *model.Model) (least int, all bool) {
 	least = math.MaxInt
 	for _, p := range given {
 		v, written := p.by(m), digitsOf(p.Answer).padded(p.beside)
-		if !written.hold(v, p.Answer) {
+		if !written.hold(v, p.Answer, p.off()) {
 			return 0, false
 		}
 		if v != 0 {

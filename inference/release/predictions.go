@@ -276,7 +276,19 @@ func (c columns) read(cells []string) (Prediction, error) {
 }
 
 // Agrees tells whether a model answers so, to the digits that were written.
-func (p *Prediction) Agrees(m *model.Model) bool { return sameDigits(p.by(m), p.Answer, p.beside) }
+func (p *Prediction) Agrees(m *model.Model) bool {
+	return sameDigits(p.by(m), p.Answer, p.beside, p.off())
+}
+
+// off is by how many units in the last place an answer may differ: a score by
+// the library's exponential (see model.Score), a margin by its base (see
+// model.WithBaseMargin).
+func (p *Prediction) off() int64 {
+	if p.Margin {
+		return 1
+	}
+	return 2
+}
 
 // by is a model's own answer.
 func (p *Prediction) by(m *model.Model) float32 {
@@ -327,23 +339,24 @@ func (d digits) padded(beside digits) digits {
 	return digits{d.significant + left, d.decimals + left}
 }
 
-// hold tells whether a number, or one a unit in the last place beside it, would
-// be written so.
-func (d digits) hold(v float32, written string) bool {
+// hold tells whether a number, or one at most so many units in the last place off
+// it, would be written so.
+func (d digits) hold(v float32, written string, off int64) bool {
 	theirs, _ := strconv.ParseFloat(written, 64)
-	unit, beside := math.Pow10(-d.decimals), math.Nextafter32(v, float32(math.Inf(1)))-v
-	return math.Abs(float64(v)-theirs) <= unit/2*(1+1e-6)+float64(beside)
+	unit, last := math.Pow10(-d.decimals), float64(math.Nextafter32(v, float32(math.Inf(1)))-v)
+	return math.Abs(float64(v)-theirs) <= unit/2*(1+1e-6)+float64(off)*last
 }
 
 // sameDigits tells whether a number is the one that was written, or would be
-// written so, with the digits that others beside it have.
-func sameDigits(v float32, written string, beside digits) bool {
+// written so, with the digits that others beside it have, give or take some units
+// in the last place.
+func sameDigits(v float32, written string, beside digits, off int64) bool {
 	theirs, _ := strconv.ParseFloat(written, 64)
-	if ulps(v, float32(theirs)) <= 1 {
+	if ulps(v, float32(theirs)) <= off {
 		return true
 	}
 	d := digitsOf(written).padded(beside)
-	return d.significant >= leastDigits && d.hold(v, written)
+	return d.significant >= leastDigits && d.hold(v, written, off)
 }
 
 // Vector makes a golden vector of a prediction with which the model agrees.

@@ -93,6 +93,26 @@ func TestPredictions(t *testing.T) {
 	}
 }
 
+// Scores may be two units in the last place off, as the exponentials of two C
+// libraries are, and margins one, as their bases are.
+func TestAgreesAsFarAsLibrariesDo(t *testing.T) {
+	m := taken(t, releasetest.Booster(0.3), model.Reading{})
+	row := []float32{7, 0.5, 1}
+	for margin, most := range map[bool]int{false: 2, true: 1} {
+		v := m.Score(row)
+		if margin {
+			v = m.Margin(row)
+		}
+		for off := range 5 {
+			p := release.Prediction{Features: []*float32{&row[0], &row[1], &row[2]}, Margin: margin, Answer: fmt.Sprintf("%.12g", v)}
+			if got := p.Agrees(m); got != (off <= most) {
+				t.Errorf("margin %v, %d units off: %v", margin, off, got)
+			}
+			v = math.Nextafter32(v, 9)
+		}
+	}
+}
+
 // Few digits prove little, and those of another number nothing.
 func TestAgrees(t *testing.T) {
 	m := taken(t, releasetest.Booster(0), model.Reading{})
