@@ -35,6 +35,8 @@ var (
 	ErrUnavailable = rollout.ErrUnavailable
 	// ErrDamaged means that what is stored cannot be used until a person mends it.
 	ErrDamaged = rollout.ErrDamaged
+	// ErrNotStored means that a wish is surely not stored, whatever went wrong.
+	ErrNotStored = rollout.ErrNotStored
 )
 
 // Fleets is all that the handlers need of the controller.
@@ -58,7 +60,8 @@ type Documents interface {
 	// Request writes a wish into the fleet's state by compare-and-swap, if
 	// rollout.Accept accepts it there, and returns it as stored, with what it is
 	// about named. One that is remembered there, by its ID, changes nothing and
-	// is answered as it was first.
+	// is answered as it was first. An error that may leave it stored is not
+	// ErrNotStored.
 	Request(ctx context.Context, fleet string, r rollout.Request) (rollout.Request, error)
 }
 

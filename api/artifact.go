@@ -19,7 +19,7 @@ func (s *server) readable(ctx context.Context, fleet string, q rollout.Request) 
 	}
 	switch state, err := s.source.State(ctx, fleet); {
 	case err != nil:
-		return fmt.Errorf("see whether it has been asked before: %w", err)
+		return fmt.Errorf("%w: see whether it has been asked before: %w", ErrNotStored, err)
 	case state.Remembers(q.ID):
 		return nil
 	}

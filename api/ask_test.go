@@ -241,3 +241,85 @@ type damagedLists struct{ *apitest.Fake }
 func (damagedLists) Finished(context.Context, string, int) ([]rollout.Rollout, error) {
 	return nil, nil
 }
+
+// Trouble of the server, or on the way, leaves open whether a wish is stored,
+// unless the server's own problem says that it is not, or nobody was sent the
+// wish. Nothing that a later try comes to settles what an earlier one did.
+func TestClientKnowsWhatIsUnknown(t *testing.T) {
+	const surely = `{"detail":"S3 is away","stored":false}`
+	const breaks = 0
+	type reply struct {
+		code int
+		body string
+	}
+	for _, tt := range []struct {
+		name    string
+		replies []reply
+		unknown bool
+	}{
+		{"a panic of a proxy", []reply{{500, "<html>"}}, true},
+		{"a problem that does not say", []reply{{500, `{"detail":"internal error"}`}}, true},
+		{"a status that nobody has heard of", []reply{{599, ""}}, true},
+		{"no gateway", []reply{{502, ""}}, true},
+		{"a connection that breaks", []reply{{breaks, ""}}, true},
+		{"an answer that is none", []reply{{202, "<html>"}}, true},
+		{"an answer about another wish", []reply{{202, `{}`}}, true},
+		{"a problem that says so", []reply{{503, surely}}, false},
+		{"says so of a later try", []reply{{500, ""}, {503, surely}}, true},
+		{"a conflict", []reply{{409, `{"detail":"no"}`}}, false},
+	} {
+		asked := 0
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			r := tt.replies[min(asked, len(tt.replies)-1)]
+			asked++
+			if r.code == breaks {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(r.code)
+			io.WriteString(w, r.body)
+		}))
+		_, err := api.Client{Base: s.URL}.Ask(t.Context(), "demo", rollout.VerbPause, api.Ask{By: "ada", ID: "k-1"})
+		s.Close()
+		unknown, is := errors.AsType[*api.UnknownError](err)
+		if err == nil || is != tt.unknown || is && unknown.ID != "k-1" {
+			t.Errorf("%s: %v, want unknown %v", tt.name, err, tt.unknown)
+		}
+	}
+	_, err := api.Client{Base: "127.0.0.1:1"}.Ask(t.Context(), "demo", rollout.VerbPause, api.Ask{By: "ada"})
+	if _, unknown := errors.AsType[*api.UnknownError](err); unknown || !errors.Is(err, api.ErrUnreachable) || !errors.Is(err, api.ErrNotStored) {
+		t.Errorf("nobody there: %v", err)
+	}
+}
+
+// A server says that a wish is not stored where it can know, and nowhere else.
+func TestProblemsSayWhatIsStored(t *testing.T) {
+	for _, tt := range []struct {
+		err    error
+		code   int
+		stored string
+	}{
+		{fmt.Errorf("%w: load: %w", api.ErrNotStored, api.ErrUnavailable), 503, `"stored":false`},
+		{fmt.Errorf("%w: %w", api.ErrNotStored, api.ErrDamaged), 500, `"stored":false`},
+		{fmt.Errorf("note the request: %w", api.ErrUnavailable), 503, ""},
+		{errors.New("a bug"), 500, ""},
+		{context.DeadlineExceeded, 504, ""},
+		{fmt.Errorf("%w: over", api.ErrConflict), 409, ""},
+	} {
+		h := apitest.Handler(failing{apitest.Scene("canary", noon), tt.err}, api.Options{})
+		w := ask(h, "POST", "/v1/fleets/demo/pause", `{"by":"ada"}`)
+		said := strings.Contains(w.Body.String(), `"stored"`)
+		if w.Code != tt.code || said != (tt.stored != "") || !strings.Contains(w.Body.String(), tt.stored) {
+			t.Errorf("%v: %d %s, want %d %s", tt.err, w.Code, w.Body, tt.code, tt.stored)
+		}
+	}
+}
+
+// failing is a control plane that takes no wish.
+type failing struct {
+	*apitest.Fake
+	err error
+}
+
+func (f failing) Request(_ context.Context, _ string, q rollout.Request) (rollout.Request, error) {
+	return q, f.err
+}

@@ -137,3 +137,24 @@ func TestDashboardConflict(t *testing.T) {
 		t.Errorf("stored %+v", f.Asked)
 	}
 }
+
+// What the server is sure of is taken at its word, but for what an earlier try
+// may have done.
+func TestDashboardSurelyNotStored(t *testing.T) {
+	ctx := browser(t)
+	f := asker(ctx, t)
+	do(ctx, t,
+		chromedp.Evaluate[chromedp.Void](`window.replies = [{}, {}, {}, {stored: false}];
+			window.through = async (path, init) => init?.method !== "POST" ? window.real(path, init)
+				: new Response(JSON.stringify({detail: "S3 is away", ...(window.replies.shift() ?? {stored: false})}), {status: 503})`),
+		chromedp.Click(chromedp.CSS(`[data-do=pause]`)), chromedp.WaitVisible(confirm), chromedp.Click(confirm),
+		contains(`@role="alert"`, "Unknown whether it is stored: S3 is away"),
+		chromedp.Click(confirm), chromedp.WaitVisible(`//button[@id="confirm"][not(@disabled)]`),
+		contains(`@role="alert"`, "Unknown whether it is stored: S3 is away"),
+		chromedp.KeyEvent("\x1b"), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)),
+		chromedp.Click(chromedp.CSS(`[data-do=pause]`)), chromedp.WaitVisible(confirm), chromedp.Click(confirm),
+		contains(`@role="alert"`, "Not stored: S3 is away"))
+	if n := asked(f); n != 0 {
+		t.Errorf("stored %d wishes, want none", n)
+	}
+}

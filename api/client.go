@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -40,16 +42,24 @@ type unreached struct{ error }
 
 func (u unreached) Unwrap() []error { return []error{ErrUnreachable, u.error} }
 
+// unsent is an error of a call that nobody was sent.
+type unsent struct{ error }
+
+func (u unsent) Unwrap() []error { return []error{ErrNotStored, u.error} }
+
 // Refusal is an answer that is not a success. It is ErrNotFound, ErrConflict,
-// ErrBadRequest or ErrTooMany (by errors.Is) where the server meant that.
+// ErrBadRequest, ErrTooMany or ErrNotStored (by errors.Is) where the server
+// meant that.
 type Refusal struct {
 	Status  int
 	Message string
+
+	notStored bool
 }
 
 func (r *Refusal) Error() string { return r.Message }
 
-// Unwrap returns what the status stands for.
+// Unwrap returns what the answer stands for.
 func (r *Refusal) Unwrap() error {
 	switch r.Status {
 	case http.StatusNotFound:
@@ -61,8 +71,25 @@ func (r *Refusal) Unwrap() error {
 	case http.StatusTooManyRequests:
 		return ErrTooMany
 	}
+	if r.notStored {
+		return ErrNotStored
+	}
 	return nil
 }
+
+// UnknownError means that nobody knows whether a wish is stored. To ask again
+// with the same ID is safe: it is the same wish, and has one effect.
+type UnknownError struct {
+	ID  string // of the wish
+	Err error  // of the last try
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("unknown whether it is stored: %v", e.Err)
+}
+
+// Unwrap returns the error of the last try.
+func (e *UnknownError) Unwrap() error { return e.Err }
 
 // Fleets returns the names of all fleets.
 func (c Client) Fleets(ctx context.Context) (names []string, err error) {
@@ -113,7 +140,8 @@ func (c Client) Release(ctx context.Context, digest string) (p Passport, err err
 
 // Ask writes a wish down and returns it as stored, with what it is about named.
 // Nothing has happened then: Follow shows what becomes of it. Where no answer
-// comes it asks again, as the same wish, so that it has one effect.
+// comes it asks again, as the same wish, so that it has one effect; an
+// UnknownError says that it may be stored none the less.
 func (c Client) Ask(ctx context.Context, fleet string, verb rollout.Verb, a Ask) (stored Request, err error) {
 	if a.ID == "" {
 		a.ID = newID(time.Now())
@@ -123,15 +151,22 @@ func (c Client) Ask(ctx context.Context, fleet string, verb rollout.Verb, a Ask)
 		return stored, fmt.Errorf("encode the request: %w", err)
 	}
 	header := http.Header{keyHeader: {a.ID}}
+	doubt := false // a try may have stored it
 	for tries := 1; ; tries++ {
+		stored = Request{}
 		err := c.call(ctx, http.MethodPost, fleetPath(fleet, string(verb)), body, header, &stored)
-		if err == nil || tries == askTries || !unanswered(err) {
+		if err == nil && stored.ID != a.ID {
+			err = fmt.Errorf("%s answered with another wish: is it a sluice controller?", c.base())
+		}
+		if err == nil || answered(err) {
 			return stored, err
 		}
-		select {
-		case <-ctx.Done():
+		doubt = doubt || !errors.Is(err, ErrNotStored)
+		if tries == askTries || !pause(ctx, askPause<<tries) {
+			if doubt {
+				err = &UnknownError{a.ID, err}
+			}
 			return stored, err
-		case <-time.After(askPause << tries):
 		}
 	}
 }
@@ -142,13 +177,21 @@ const (
 	askPause = 100 * time.Millisecond // before the second, and twice that for each more
 )
 
-// unanswered reports whether nobody knows what became of a call.
-func unanswered(err error) bool {
+// answered reports whether a refusal is about the wish, and not trouble on the
+// way or of the server.
+func answered(err error) bool {
 	var refused *Refusal
-	if errors.As(err, &refused) {
-		return refused.Status == http.StatusBadGateway || refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusGatewayTimeout
+	return errors.As(err, &refused) && refused.Status < http.StatusInternalServerError
+}
+
+// pause waits and reports whether ctx let it.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
-	return true // of the network, or of an answer that broke off
 }
 
 func fleetPath(fleet string, rest ...string) string {
@@ -187,9 +230,11 @@ func (c Client) base() string {
 
 // send returns a success; everything else is an error.
 func (c Client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {
-	q, err := http.NewRequestWithContext(ctx, method, c.base()+path, bytes.NewReader(body))
+	var connected atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	q, err := http.NewRequestWithContext(traced, method, c.base()+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", c.base(), err)
+		return nil, unsent{fmt.Errorf("ask %s: %w", c.base(), err)}
 	}
 	for k, v := range header {
 		q.Header[k] = v
@@ -202,19 +247,26 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 		h = &http.Client{}
 	}
 	answer, err := h.Do(q)
-	if err != nil {
-		return nil, unreached{fmt.Errorf("reach the controller's API at %s: %w: is it running there? --api or SLUICE_API says where it is", c.base(), cause(err))}
-	}
-	if answer.StatusCode < 300 {
+	switch {
+	case err != nil && connected.Load():
+		return nil, unreached{fmt.Errorf("hear from the controller's API at %s: %w", c.base(), cause(err))}
+	case err != nil:
+		return nil, unsent{unreached{fmt.Errorf("reach the controller's API at %s: %w: is it running there? --api or SLUICE_API says where it is", c.base(), cause(err))}}
+	case answer.StatusCode < 300:
 		return answer, nil
 	}
 	defer answer.Body.Close()
+	return nil, c.refusal(answer)
+}
+
+// refusal is what an answer that is not a success says.
+func (c Client) refusal(answer *http.Response) error {
 	var p problem
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	if err != nil || json.Unmarshal(text, &p) != nil || cmp.Or(p.Detail, p.Error) == "" {
-		p.Detail = fmt.Sprintf("%s answered %s: is it a sluice controller?", c.base(), answer.Status)
+		p = problem{Detail: fmt.Sprintf("%s answered %s: is it a sluice controller?", c.base(), answer.Status)}
 	}
-	return nil, &Refusal{Status: answer.StatusCode, Message: cmp.Or(p.Detail, p.Error)}
+	return &Refusal{Status: answer.StatusCode, Message: cmp.Or(p.Detail, p.Error), notStored: p.Stored != nil && !*p.Stored}
 }
 
 // cause is an error of HTTP without the address that was asked.

@@ -27,10 +27,22 @@ type problem struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
 	Error  string `json:"error"`
+
+	// Stored is false where a wish is surely not stored, though the trouble is the
+	// server's. Without it a status from 500 on leaves that open.
+	Stored *bool `json:"stored,omitempty"`
 }
 
 func problemOf(code int, why string) problem {
 	return problem{Type: "about:blank", Title: http.StatusText(code), Status: code, Detail: why, Error: why}
+}
+
+// about says of a server's trouble with a wish what is known of the wish.
+func (p problem) about(err error) problem {
+	if p.Status >= http.StatusInternalServerError && errors.Is(err, ErrNotStored) {
+		p.Stored = new(bool)
+	}
+	return p
 }
 
 // spoken is an error whose text was written for the person who asked.
@@ -61,9 +73,9 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 			return
 		case code == http.StatusInternalServerError || code == http.StatusGatewayTimeout:
 			s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
-			body = problemOf(code, told(code, err))
+			body = problemOf(code, told(code, err)).about(err)
 		case err != nil:
-			body = problemOf(code, err.Error())
+			body = problemOf(code, err.Error()).about(err)
 		}
 		if full := (rollout.Full{}); errors.As(err, &full) {
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(full.After.Seconds()))))
@@ -120,7 +132,7 @@ func told(code int, err error) string {
 	case errors.Is(err, ErrDamaged):
 		return err.Error()
 	case code == http.StatusGatewayTimeout:
-		return fmt.Sprintf("the fleet's documents could not be read within %v; the server's log says more", readTimeout)
+		return fmt.Sprintf("the fleet's documents could not be read or written within %v; the server's log says more", readTimeout)
 	}
 	return "internal error; the server's log says more"
 }

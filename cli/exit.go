@@ -17,6 +17,7 @@ const (
 	exitRefused     = 3   // it makes no sense as things stand (409)
 	exitUnreachable = 4   // nobody answers at that address
 	exitWaitOver    = 5   // the time to wait is over; it goes on without the command
+	exitUnknown     = 6   // nobody knows whether the wish is stored
 	exitInterrupted = 130 // Ctrl-C broke it off
 )
 
@@ -25,6 +26,7 @@ const (
 func exitCode(ctx context.Context, err error) int {
 	_, misused := errors.AsType[usageError](err)
 	_, waited := errors.AsType[waitOverError](err)
+	_, unknown := errors.AsType[*api.UnknownError](err)
 	network, _ := errors.AsType[*net.OpError](err)
 	switch {
 	case err == nil:
@@ -35,6 +37,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case waited:
 		return exitWaitOver
+	case unknown:
+		return exitUnknown
 	case errors.Is(err, api.ErrConflict):
 		return exitRefused
 	case errors.Is(err, api.ErrUnreachable), network != nil && network.Op == "dial":

@@ -114,6 +114,7 @@ func (w *wish) command(c *cobra.Command) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&w.body.Why, "why", "", "`reason`, shown with all that follows")
 	f.StringVar(&w.body.By, "by", "", "`name` of who asks (default USER@HOST)")
+	f.StringVar(&w.body.ID, "key", "", "`key` of the wish: asked again with the same one it is the same wish, and has one effect; a new one where it is left out")
 	f.BoolVar(&w.wait, "wait", false, "wait until it is done, and fail if it ends otherwise")
 	f.DurationVar(&w.timeout, "timeout", 30*time.Minute, "`time` that --wait waits at most")
 	jsonFlag(c, &w.json)
@@ -157,6 +158,9 @@ func (w *wish) ask(ctx context.Context, out io.Writer) error {
 		w.body.Release = before.Back.Digest // whatever happens until it is taken
 	}
 	stored, err := w.client.Ask(ctx, fleet, w.verb, w.body)
+	if unknown, ok := errors.AsType[*api.UnknownError](err); ok {
+		return fmt.Errorf("%w: ask again by the same command with --key %s, which is safe: it is the same wish, and has one effect; sluice status --fleet %s shows what is asked", err, unknown.ID, fleet)
+	}
 	if err != nil {
 		return err
 	}

@@ -356,3 +356,35 @@ func (e *ended) Request(ctx context.Context, fleet string, q rollout.Request) (r
 	e.Mu.Unlock()
 	return e.Fake.Request(ctx, fleet, q)
 }
+
+// Where nobody knows whether a wish is stored, the command says so and how to
+// ask for the same, and that has one effect.
+func TestUnknownIsAskedAgain(t *testing.T) {
+	f := apitest.Scene("canary", noon)
+	h, down := apitest.Handler(f, api.Options{}), true
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && down {
+			h.ServeHTTP(httptest.NewRecorder(), r) // it is stored
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	for _, verb := range []string{"rollback", "promote", "pause"} {
+		f.Saved.Requests, f.Asked, down = nil, nil, true
+		_, err := run(t, verb, "--api", s.URL, "--why", "x")
+		if exitCode(t.Context(), err) != exitUnknown {
+			t.Fatalf("%s: %v, want exit code %d", verb, err, exitUnknown)
+		}
+		_, rest, _ := strings.Cut(err.Error(), "--key ")
+		key, _, found := strings.Cut(rest, ",")
+		if !found || !strings.Contains(err.Error(), "unknown whether it is stored") {
+			t.Errorf("%s: %v", verb, err)
+		}
+		down = false
+		if said, err := run(t, verb, "--api", s.URL, "--why", "x", "--key", key); err != nil || len(f.Asked) != 1 || f.Asked[0].ID != key {
+			t.Errorf("%s again as %s: %q, %v; stored %+v", verb, key, said, err, f.Asked)
+		}
+	}
+}

@@ -219,16 +219,17 @@ func (s Store) Release(ctx context.Context, digest string) (p release.Passport, 
 
 // Request notes what a person asks, and returns it with what it is about named;
 // the leader acts on it. What is remembered is answered as it was first.
-// rollout.ErrConflict, ErrBadRequest and ErrTooMany say why it is turned away.
+// rollout.ErrConflict, ErrBadRequest and ErrTooMany say why it is turned away;
+// of other errors those before the first write are rollout.ErrNotStored.
 func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (rollout.Request, error) {
-	for range maxTries {
+	for tries := range maxTries {
 		state, etag, err := s.load(ctx, fleet)
 		if err != nil {
-			return q, err
+			return q, unwritten(err, tries)
 		}
 		kept, err := s.kept(ctx, state, q) // after the state: what has left it is in the archive
 		if err != nil {
-			return q, err
+			return q, unwritten(err, tries)
 		}
 		next, noted, err := rollout.Accept(state, q, kept)
 		if err != nil || len(next.Requests) == len(state.Requests) {
@@ -241,6 +242,15 @@ func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (ro
 		}
 	}
 	return q, fmt.Errorf("note the request: somebody else wrote first %d times: %w: %w", maxTries, rollout.ErrUnavailable, ErrStale)
+}
+
+// unwritten marks an error that came before anything was written. A write that
+// was turned away may have been its own repetition, whose reply was lost.
+func unwritten(err error, writes int) error {
+	if writes > 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %w", rollout.ErrNotStored, err)
 }
 
 // dangerWaits bounds how long a wish that makes things safer waits for what is

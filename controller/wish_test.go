@@ -138,3 +138,44 @@ func TestArchiveThatCannotBeRead(t *testing.T) {
 		}
 	})
 }
+
+// Before its first write a wish is surely not stored, and the error says so;
+// after one it is open.
+func TestWishSurelyNotStored(t *testing.T) {
+	const state = "fleets/ads/state.json"
+	for _, tt := range []struct {
+		name   string
+		ask    func(what string, writes int) error
+		surely bool
+	}{
+		{"the state cannot be read", func(what string, _ int) error { return map[bool]error{true: errDown}[what == "get "+state] }, true},
+		{"the archive cannot be read", func(what string, _ int) error {
+			return map[bool]error{true: errDown}[strings.Contains(what, "/rollouts/")]
+		}, true},
+		{"the state cannot be written", func(what string, _ int) error { return map[bool]error{true: errDown}[what == "put "+state] }, false},
+		{"nor read again after a write that came to nothing", func(what string, writes int) error {
+			switch {
+			case what == "put "+state:
+				return ErrStale
+			case writes > 0:
+				return errDown
+			}
+			return nil
+		}, false},
+	} {
+		w, writes := newWorld(), 0
+		w.documents[state] = document{[]byte(`{"fleet":"ads"}`), "1", 0}
+		f := faults{world: w, ask: func(what string) error {
+			err := tt.ask(what, writes)
+			if what == "put "+state {
+				writes++
+			}
+			return err
+		}}
+		q := rollout.Request{ID: "1", Verb: rollout.VerbTry, Rollout: "x", Source: &release.Source{Bucket: "b", Key: "k"}, By: "ann"}
+		_, err := Store{Documents: f, Names: []string{"ads"}}.Request(t.Context(), "ads", q)
+		if err == nil || errors.Is(err, rollout.ErrNotStored) != tt.surely {
+			t.Errorf("%s: %v, want surely not stored %v", tt.name, err, tt.surely)
+		}
+	}
+}

@@ -24,6 +24,9 @@ var (
 	ErrTooMany = errors.New("too many")
 	// ErrNotFound means that there is no such thing, or none yet.
 	ErrNotFound = errors.New("not found")
+	// ErrNotStored means that a wish is surely not stored, whatever went wrong.
+	// Without it, an error that is not the asker's leaves that open.
+	ErrNotStored = errors.New("nothing is stored")
 )
 
 // Full means that a bound is reached. It is ErrTooMany.

@@ -314,21 +314,27 @@ export interface Seen {
 
 // Refused is an answer that is not a success.
 export class Refused extends Error {
-  constructor(message: string, readonly status: number) { super(message); }
+  constructor(message: string, readonly status: number, readonly stored?: boolean) { super(message); }
 }
 
 const patience = 10_000; // milliseconds for one call
 
 async function call<T>(path: string, init: RequestInit = {}, within = patience): Promise<T> {
   const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(within), cache: "no-store" });
-  if (!answer.ok) throw new Refused(await saidOf(answer), answer.status);
+  if (!answer.ok) {
+    const said = await problemOf(answer);
+    throw new Refused(said.detail, answer.status, said.stored);
+  }
   return await answer.json() as T;
 }
 
-// saidOf is what an answer that is not a success says to people.
-async function saidOf(answer: Response): Promise<string> {
+interface Problem { detail: string; stored?: boolean }
+
+// problemOf is what an answer that is not a success says.
+async function problemOf(answer: Response): Promise<Problem> {
   const body: unknown = await answer.json().catch(() => null);
-  return (body as { detail?: string } | null)?.detail ?? `the server answered ${answer.status}`;
+  const said = body as Partial<Problem> | null;
+  return { ...said, detail: said?.detail ?? `the server answered ${answer.status}` };
 }
 
 // refusal is why a stream of events is not to be had, which a browser keeps from
@@ -338,7 +344,7 @@ export async function refusal(fleet: string): Promise<string> {
   const late = setTimeout(() => stop.abort(), patience);
   try {
     const answer = await fetch(eventsPath(fleet, 0), { signal: stop.signal, cache: "no-store" });
-    return answer.ok ? "" : await saidOf(answer);
+    return answer.ok ? "" : (await problemOf(answer)).detail;
   } catch {
     return "";
   } finally {
@@ -360,12 +366,18 @@ export const releases = (within: number) => call<Passport[]>("v1/releases?limit=
 
 const tries = 3; // of a wish that is not answered
 
-// unanswered is whether nobody knows what became of a wish.
-export const unanswered = (err: unknown) => !(err instanceof Refused) || err.status >= 500;
+// trouble is whether an answer, or that there is none, says nothing of the wish.
+const trouble = (err: unknown) => !(err instanceof Refused) || err.status >= 500;
+
+// unanswered is whether nobody knows what became of a wish. doubt is whether an
+// earlier try may have stored it.
+export const unanswered = (err: unknown, doubt: boolean) =>
+  trouble(err) && (doubt || !(err instanceof Refused) || err.stored !== false);
 
 // ask writes a wish down. Where no answer comes it asks again, as the same wish
 // by its key, so that it has one effect.
 export async function ask(fleet: string, verb: Verb, key: string, body: Ask): Promise<Request> {
+  let doubt = false;
   for (let n = 1; ; n++) {
     try {
       return await call<Request>(at(fleet, verb), {
@@ -374,8 +386,12 @@ export async function ask(fleet: string, verb: Verb, key: string, body: Ask): Pr
         body: JSON.stringify(body),
       });
     } catch (err) {
-      if (!unanswered(err) || n === tries) throw err;
-      await new Promise((resolve) => setTimeout(resolve, 200 * n));
+      doubt = unanswered(err, doubt);
+      if (trouble(err) && n < tries) {
+        await new Promise((resolve) => setTimeout(resolve, 200 * n));
+        continue;
+      }
+      throw doubt && err instanceof Refused ? new Refused(err.message, err.status) : err;
     }
   }
 }

@@ -82,6 +82,7 @@ function show(f: Fleet, wish: Asked, targets: Target[], typed: Omit<Conflict, "n
     if (wish.rollout) body.rollout = wish.rollout;
     if (wish.verb === "rollback") body.release = choice.value();
     localStorage.setItem(nameKey, body.by);
+    const doubt = fate === "unknown";
     [fate, go.disabled, failed.textContent] = ["sending", true, ""];
     fields.forEach((i) => { i.disabled = true; }); // what may be stored is not changed any more
     try {
@@ -90,7 +91,7 @@ function show(f: Fleet, wish: Asked, targets: Target[], typed: Omit<Conflict, "n
       tell(`Asked: ${what()}. The controller acts on its next look.`);
       box.close();
     } catch (err) {
-      fate = unanswered(err) ? "unknown" : "unsent";
+      fate = unanswered(err, doubt) ? "unknown" : "unsent";
       const said = err instanceof Refused ? err.message : "no answer came";
       failed.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said}`;
       if (!open) tell(`${what()}: ${failed.textContent}`);

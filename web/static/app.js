@@ -2,28 +2,34 @@
 
 // src/api.ts
 var Refused = class extends Error {
-  constructor(message, status) {
+  constructor(message, status, stored) {
     super(message);
     this.status = status;
+    this.stored = stored;
   }
   status;
+  stored;
 };
 var patience = 1e4;
 async function call(path, init = {}, within = patience) {
   const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(within), cache: "no-store" });
-  if (!answer.ok) throw new Refused(await saidOf(answer), answer.status);
+  if (!answer.ok) {
+    const said2 = await problemOf(answer);
+    throw new Refused(said2.detail, answer.status, said2.stored);
+  }
   return await answer.json();
 }
-async function saidOf(answer) {
+async function problemOf(answer) {
   const body2 = await answer.json().catch(() => null);
-  return body2?.detail ?? `the server answered ${answer.status}`;
+  const said2 = body2;
+  return { ...said2, detail: said2?.detail ?? `the server answered ${answer.status}` };
 }
 async function refusal(fleet2) {
   const stop = new AbortController();
   const late = setTimeout(() => stop.abort(), patience);
   try {
     const answer = await fetch(eventsPath(fleet2, 0), { signal: stop.signal, cache: "no-store" });
-    return answer.ok ? "" : await saidOf(answer);
+    return answer.ok ? "" : (await problemOf(answer)).detail;
   } catch {
     return "";
   } finally {
@@ -40,8 +46,10 @@ var rollouts = (fleet2) => call(at(fleet2, "rollouts") + `?limit=${pastLimit}`);
 var rollout = (fleet2, id) => call(at(fleet2, "rollouts", id));
 var releases = (within) => call("v1/releases?limit=50", {}, within);
 var tries = 3;
-var unanswered = (err) => !(err instanceof Refused) || err.status >= 500;
+var trouble = (err) => !(err instanceof Refused) || err.status >= 500;
+var unanswered = (err, doubt) => trouble(err) && (doubt || !(err instanceof Refused) || err.stored !== false);
 async function ask(fleet2, verb, key, body2) {
+  let doubt = false;
   for (let n = 1; ; n++) {
     try {
       return await call(at(fleet2, verb), {
@@ -50,8 +58,12 @@ async function ask(fleet2, verb, key, body2) {
         body: JSON.stringify(body2)
       });
     } catch (err) {
-      if (!unanswered(err) || n === tries) throw err;
-      await new Promise((resolve) => setTimeout(resolve, 200 * n));
+      doubt = unanswered(err, doubt);
+      if (trouble(err) && n < tries) {
+        await new Promise((resolve) => setTimeout(resolve, 200 * n));
+        continue;
+      }
+      throw doubt && err instanceof Refused ? new Refused(err.message, err.status) : err;
     }
   }
 }
@@ -275,7 +287,7 @@ function servingPanel(f, now2) {
 var origin = (r) => r.job || r.source || "unknown origin";
 function share2(c, candidate) {
   const parts = [["stable", c.on_stable, "stable"], ["candidate", c.on_candidate, "candidate"], ["other", c.on_other, "something else"]];
-  const trouble = [[c.unreachable, "unreachable"], [c.failed, "failed"], [c.preparing, "loading"]];
+  const trouble2 = [[c.unreachable, "unreachable"], [c.failed, "failed"], [c.preparing, "loading"]];
   return h(
     "div",
     { class: "share" },
@@ -287,7 +299,7 @@ function share2(c, candidate) {
       " tasks ready",
       candidate !== "" ? `; ${c.on_stable} on stable, ${c.on_candidate} on the candidate` : "",
       c.on_other > 0 ? `; ${c.on_other} on something else` : "",
-      trouble.filter(([n]) => n > 0).map(([n, t]) => h("b", { class: "low" }, `; ${n} ${t}`))
+      trouble2.filter(([n]) => n > 0).map(([n, t]) => h("b", { class: "low" }, `; ${n} ${t}`))
     )
   );
 }
@@ -332,9 +344,9 @@ function legend(f) {
 }
 var troubleOf = (t) => t.error || t.failure || "";
 function tile(t, dense) {
-  const trouble = troubleOf(t);
+  const trouble2 = troubleOf(t);
   const runs = Object.values(t.stratum).filter((v) => v !== "").join(" ");
-  const about = `task ${t.id} at ${t.address}${runs && ` (${runs})`}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble ? `: ${trouble}` : "");
+  const about = `task ${t.id} at ${t.address}${runs && ` (${runs})`}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble2 ? `: ${trouble2}` : "");
   const classes2 = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort === "rest" && t.shadow !== "" ? "shadows" : t.cohort].join(" ");
   if (dense) return h("li", { class: classes2, "data-key": t.id, title: about, "aria-label": about });
   return h(
@@ -353,7 +365,7 @@ function tile(t, dense) {
       h("span", {}, t.filter_rate === null ? "–" : `${percent(t.filter_rate)} filtered`),
       h("span", {}, mebibytes(t.memory_bytes))
     ) : null,
-    t.state !== "ready" || trouble !== "" ? h("div", { class: "line small state" }, t.state === "ready" ? "" : t.state.replace("_", " ") + (trouble ? ": " : ""), trouble) : null
+    t.state !== "ready" || trouble2 !== "" ? h("div", { class: "line small state" }, t.state === "ready" ? "" : t.state.replace("_", " ") + (trouble2 ? ": " : ""), trouble2) : null
   );
 }
 
@@ -417,6 +429,7 @@ function show(f, wish, targets, typed, tell, done) {
     if (wish.rollout) body2.rollout = wish.rollout;
     if (wish.verb === "rollback") body2.release = choice.value();
     localStorage.setItem(nameKey, body2.by);
+    const doubt = fate === "unknown";
     [fate, go.disabled, failed.textContent] = ["sending", true, ""];
     fields.forEach((i) => {
       i.disabled = true;
@@ -427,7 +440,7 @@ function show(f, wish, targets, typed, tell, done) {
       tell(`Asked: ${what()}. The controller acts on its next look.`);
       box.close();
     } catch (err) {
-      fate = unanswered(err) ? "unknown" : "unsent";
+      fate = unanswered(err, doubt) ? "unknown" : "unsent";
       const said2 = err instanceof Refused ? err.message : "no answer came";
       failed.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said2}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said2}`;
       if (!open2) tell(`${what()}: ${failed.textContent}`);
