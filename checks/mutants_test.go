@@ -386,7 +386,7 @@ func mutants() []mutant {
 		},
 		{
 			11, "a wish is remembered until it is met", "controller/rollout/wish.go",
-			"return w.Became != \"\" && now.Sub(w.At) >= WishKept", "return w.Became != \"\"", "controller:TestWishHasOneEffect",
+			"\t\ts.Aged = time.Time{}\n\t\treturn\n", "\t\ts.Aged = time.Time{}\n\t\treturn\n\tcase true:\n\t\ts.Wishes = slices.DeleteFunc(s.Wishes, ended)\n", "controller:TestWishHasOneEffect",
 		},
 		{
 			11, "a relative target is resolved when it is acted on", "controller/rollout/accept.go",

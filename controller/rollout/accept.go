@@ -121,10 +121,9 @@ func (s State) room(q Request) error {
 	if len(s.Requests) >= most {
 		return Full{5 * time.Second, fmt.Sprintf("%d requests wait for a leader already: is a controller running?", len(s.Requests))}
 	}
-	young := slices.DeleteFunc(slices.Clone(s.Wishes), func(w Wish) bool { return w.Became != "" && q.At.Sub(w.At) >= WishKept })
-	if len(young) >= maxOthers && !q.Verb.Danger() {
-		wait := max(time.Minute, WishKept-q.At.Sub(young[0].At))
-		return Full{wait, fmt.Sprintf("%d wishes of the last day are remembered, as many as may be: ask again in %v; rollback, abort and pause are still taken", len(young), wait.Round(time.Minute))}
+	if n := len(s.Wishes); n >= maxOthers && !q.Verb.Danger() {
+		wait := time.Duration(wishHours-s.Wishes[0].Hours) * time.Hour
+		return Full{wait, fmt.Sprintf("%d wishes of the last day are remembered, as many as may be: ask again in %v hours; rollback, abort and pause are still taken", n, wait.Hours())}
 	}
 	if n := s.tries(); n >= maxTries && q.Verb == VerbTry {
 		return Full{time.Minute, fmt.Sprintf("%d rollouts that people asked for wait already: wait for one to end, or give one up with sluice abort ID", n)}

@@ -67,12 +67,51 @@ func TestWishIsRememberedForADay(t *testing.T) {
 		t.Fatalf("not gone back: %+v", s)
 	}
 	again := wish("1", VerbRollback)
-	again.At = start.Add(WishKept - time.Second)
+	const minutes = 10
+	for passed := time.Duration(0); passed < WishKept; passed += minutes * time.Minute {
+		s = heard(s, start.Add(2*time.Second+passed))
+	}
 	if next, answer := accept(t, s, again); fmt.Sprint(answer) != fmt.Sprint(first) || len(next.Requests) > 0 {
 		t.Errorf("asked again: %+v with %+v, want %+v", answer, next.Requests, first)
 	}
-	if s = heard(s, start.Add(WishKept)); len(s.Wishes) > 0 {
+	for passed := WishKept; passed < WishKept+2*time.Hour; passed += minutes * time.Minute {
+		s = heard(s, start.Add(2*time.Second+passed))
+	}
+	if len(s.Wishes) > 0 || !s.Aged.IsZero() {
 		t.Errorf("still remembers %+v", s.Wishes)
+	}
+}
+
+// No clock that is wrong makes a wish be forgotten early, or remembered for
+// good: neither of who takes wishes, nor of a leader that comes and goes.
+func TestWrongClocksForgetNothing(t *testing.T) {
+	for _, off := range []time.Duration{-90 * 24 * time.Hour, -3 * time.Hour, 0, 3 * time.Hour, 90 * 24 * time.Hour} {
+		first := wish("1", VerbRollback)
+		first.At = start.Add(off) // by the clock of the server that took it
+		s, answer := accept(t, State{Stable: "v2", Previous: "v1"}, first)
+		now := start
+		s = heard(heard(s, now), now)
+		for hour := range 40 {
+			for range 6 {
+				now = now.Add(10 * time.Minute)
+				s = heard(s, now)
+				if hour < 12 { // two that take turns
+					s = heard(s, now.Add(off+time.Minute))
+				}
+			}
+			other := wish(fmt.Sprint("pause", hour), VerbPause)
+			other.At = now.Add(off)
+			s.Pause = nil
+			s, _ = accept(t, s, other)
+			if hour == 22 {
+				if _, again := accept(t, s, first); fmt.Sprint(again) != fmt.Sprint(answer) {
+					t.Errorf("%v off: a day later it is answered %+v, want %+v", off, again, answer)
+				}
+			}
+		}
+		if s.Remembers("1") {
+			t.Errorf("%v off: remembered for good: %+v", off, s.Wishes[0])
+		}
 	}
 }
 
@@ -180,11 +219,9 @@ func TestWishesAreBounded(t *testing.T) {
 
 	s = State{Stable: "v1", Previous: "v0"}
 	for i := range maxOthers {
-		s.Wishes = append(s.Wishes, Wish{ID: fmt.Sprint(i), At: start, Became: Asked})
+		s.Wishes = append(s.Wishes, Wish{ID: fmt.Sprint(i), At: start, Became: Asked, Hours: 21})
 	}
-	late := wish("more", VerbTry)
-	late.At = start.Add(20 * time.Hour)
-	if _, _, err := Accept(s, late, Kept{}); !strings.Contains(fmt.Sprint(err), "ask again in 4h0m0s") {
+	if _, _, err := Accept(s, wish("more", VerbTry), Kept{}); !strings.Contains(fmt.Sprint(err), "ask again in 4 hours") {
 		t.Errorf("20 hours after the oldest of a day's: %v, want to be told of 4 hours", err)
 	}
 

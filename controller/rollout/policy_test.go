@@ -153,13 +153,12 @@ func TestBoundsOfRequests(t *testing.T) {
 	}
 }
 
-// As many wishes wait as may, twice as many where danger is told; what is a day
-// old makes room.
+// As many wishes wait as may, twice as many where danger is told.
 func TestRoomForWishes(t *testing.T) {
 	q, danger := wish("1", VerbResume), wish("1", VerbRollback)
 	waiting := func(n int) State { return State{Requests: slices.Repeat([]Request{{Verb: VerbPause}}, n)} }
-	told := func(n int, age time.Duration, became Reason) State {
-		return State{Wishes: slices.Repeat([]Wish{{At: start.Add(-age), Became: became}}, n)}
+	told := func(n, hours int) State {
+		return State{Wishes: slices.Repeat([]Wish{{Became: Aborted, Hours: hours}}, n)}
 	}
 	for _, tt := range []struct {
 		what         string
@@ -170,11 +169,9 @@ func TestRoomForWishes(t *testing.T) {
 		{"full", waiting(maxRequests), false, true},
 		{"nearly twice", waiting(2*maxRequests - 1), false, true},
 		{"twice", waiting(2 * maxRequests), false, false},
-		{"remembered", told(maxOthers-1, 0, Aborted), true, true},
-		{"all remembered", told(maxOthers, 0, Aborted), false, true},
-		{"nearly a day old", told(maxOthers, WishKept-1, Aborted), false, true},
-		{"a day old", told(maxOthers, WishKept, Aborted), true, true},
-		{"old and still to be done", told(maxOthers, WishKept, ""), false, true},
+		{"remembered", told(maxOthers-1, 0), true, true},
+		{"all remembered", told(maxOthers, 0), false, true},
+		{"nearly a day old", told(maxOthers, wishHours-1), false, true},
 	} {
 		if got := tt.s.room(q) == nil; got != tt.room {
 			t.Errorf("%s: room %v", tt.what, got)
@@ -183,10 +180,10 @@ func TestRoomForWishes(t *testing.T) {
 			t.Errorf("%s: room for danger %v", tt.what, got)
 		}
 	}
-	for age, want := range map[time.Duration]time.Duration{time.Hour: 23 * time.Hour, WishKept - time.Second: time.Minute} {
+	for hours, want := range map[int]time.Duration{1: 24 * time.Hour, wishHours - 1: time.Hour} {
 		var full Full
-		if !errors.As(told(maxOthers, age, Aborted).room(q), &full) || full.After != want {
-			t.Errorf("%v after the first: ask again in %v, want %v", age, full.After, want)
+		if !errors.As(told(maxOthers, hours).room(q), &full) || full.After != want {
+			t.Errorf("in hour %d of the first: ask again in %v, want %v", hours, full.After, want)
 		}
 	}
 }

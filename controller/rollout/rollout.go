@@ -122,6 +122,9 @@ type State struct {
 	// Wishes are the requests of the last day, for who asks again, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`
 
+	// Aged is when the hour began that is counted for wishes that have ended.
+	Aged time.Time `json:"aged,omitzero"`
+
 	// RestoredAt is when the state was last found to be an earlier version of
 	// itself: nobody is to blame for what happened before.
 	RestoredAt time.Time `json:"restored_at,omitzero"`

@@ -96,7 +96,7 @@ func (s *State) forget(archived []string, now time.Time) {
 			delete(s.Seen, job)
 		}
 	}
-	s.forgetWishes(now)
+	s.ageWishes(now)
 }
 
 // coalesce leaves of the waiting candidates the newest, those that people

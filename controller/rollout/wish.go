@@ -10,9 +10,13 @@ import (
 	"time"
 )
 
-// WishKept is for how long a wish is remembered, so that asking again with the
-// same ID gives the first answer and has no second effect.
+// WishKept is for how long a wish is remembered at least, so that asking again
+// with the same ID gives the first answer and has no second effect.
 const WishKept = 24 * time.Hour
+
+// wishHours is in which hour a wish that has ended is forgotten: the first of
+// them may have been nearly over when it ended.
+const wishHours = int(WishKept/time.Hour) + 1
 
 // How many wishes are remembered. Danger does not wait for others to be
 // forgotten: the last quarter is kept for it.
@@ -32,6 +36,7 @@ type Wish struct {
 	Rollout string    `json:"rollout,omitempty"` // the one it turned out to be about
 	Release string    `json:"release,omitempty"`
 	Became  Reason    `json:"became,omitempty"` // of the one event in which it ended; empty before
+	Hours   int       `json:"hours,omitempty"`  // that leaders have counted since then
 }
 
 // Seen is what a person was looking at when asking. What is nil was not told.
@@ -78,7 +83,6 @@ func (s State) remembered(q Request) (answer Request, known bool, err error) {
 // remember keeps a wish that is taken, and forgets as many of those that have
 // ended as must be.
 func (s *State) remember(q Request, asks string) {
-	s.forgetWishes(q.At)
 	if len(s.Wishes) >= maxWishes {
 		if i := slices.IndexFunc(s.Wishes, func(w Wish) bool { return w.Became != "" }); i >= 0 {
 			s.Wishes = slices.Delete(s.Wishes, i, i+1)
@@ -87,8 +91,31 @@ func (s *State) remember(q Request, asks string) {
 	s.Wishes = append(s.Wishes, Wish{ID: q.ID, Asks: asks, Verb: q.Verb, By: q.By, At: q.At, Rollout: q.Rollout, Release: q.Release})
 }
 
-func (s *State) forgetWishes(now time.Time) {
-	s.Wishes = slices.DeleteFunc(s.Wishes, func(w Wish) bool { return w.Became != "" && now.Sub(w.At) >= WishKept })
+// ageWishes counts the hours since wishes have ended, and forgets those of a day
+// ago. When they were asked and when they ended is told by clocks that may be
+// days off, so that no two moments are compared but those of two looks with an
+// hour between them: longer, a clock was changed or nobody led, and nothing is
+// known of the time.
+func (s *State) ageWishes(now time.Time) {
+	ended := func(w Wish) bool { return w.Became != "" }
+	passed := now.Sub(s.Aged)
+	switch {
+	case !slices.ContainsFunc(s.Wishes, ended):
+		s.Aged = time.Time{}
+		return
+	case passed >= 0 && passed < time.Hour:
+		return
+	}
+	s.Aged = now
+	if passed < 0 || passed >= 2*time.Hour {
+		return
+	}
+	for i := range s.Wishes {
+		if ended(s.Wishes[i]) {
+			s.Wishes[i].Hours++
+		}
+	}
+	s.Wishes = slices.DeleteFunc(s.Wishes, func(w Wish) bool { return w.Became != "" && w.Hours >= wishHours })
 }
 
 // became notes in which event a wish has ended.

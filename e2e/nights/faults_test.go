@@ -32,13 +32,13 @@ func seededFaults() []seeded {
 	return []seeded{
 		{
 			"a retried write takes a wish anew", "wish retried", 1_000_000, "controller/store.go",
-			"\tfor range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n",
-			"\tfor try := range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n" +
-				"\t\tstate.Wishes = slices.DeleteFunc(state.Wishes, func(w rollout.Wish) bool { return try > 0 && w.ID == q.ID })\n",
+			"\tfor tries := range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n",
+			"\tfor tries := range maxTries {\n\t\tstate, etag, err := s.load(ctx, fleet)\n" +
+				"\t\tstate.Wishes = slices.DeleteFunc(state.Wishes, func(w rollout.Wish) bool { return tries > 0 && w.ID == q.ID })\n",
 		},
 		{
 			"a wish is forgotten once it took effect", "wish repeated", 60_000, "controller/rollout/wish.go",
-			"return w.Became != \"\" && now.Sub(w.At) >= WishKept", "return w.Became != \"\"",
+			"\t\ts.Aged = time.Time{}\n\t\treturn\n", "\t\ts.Aged = time.Time{}\n\t\treturn\n\tcase true:\n\t\ts.Wishes = slices.DeleteFunc(s.Wishes, ended)\n",
 		},
 		{
 			"a wish that was overruled is not told of", "wish unsaid", 100_000, "controller/rollout/hear.go",
