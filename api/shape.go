@@ -164,7 +164,7 @@ func shapeEvent(e rollout.Event) Event {
 }
 
 func shapeRequest(r rollout.Request) Request {
-	out := Request{ID: r.ID, Verb: string(r.Verb), By: r.By, Why: r.Why, At: r.At.UTC(), Rollout: r.Rollout, Release: r.Release, Intended: shapeChange(r.Intended)}
+	out := Request{ID: r.ID, Verb: string(r.Verb), By: r.By, Why: r.Why, At: r.At.UTC(), Rollout: r.Rollout, Release: r.Release, Intended: shapeChange(r.Intended), Revision: r.Revision}
 	if r.Source != nil {
 		out.Source = place(*r.Source)
 	}

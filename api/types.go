@@ -241,6 +241,8 @@ type Request struct {
 	Source  string    `json:"source,omitempty"`
 
 	Intended *Change `json:"intended_change,omitempty"`
+
+	Revision int64 `json:"revision"` // Fleet.LastEvent when it was taken: what becomes of it comes after
 }
 
 // TaskCounts sums up the tasks of a fleet.

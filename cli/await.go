@@ -14,11 +14,11 @@ import (
 
 // await follows the fleet until the wish q has come true, and tells what
 // happens on the way. It fails when it turned out otherwise, or not in time.
-func await(ctx context.Context, c api.Client, fleet string, q api.Request, before api.Fleet, limit time.Duration, out io.Writer) error {
+func await(ctx context.Context, c api.Client, fleet string, q api.Request, limit time.Duration, out io.Writer) error {
 	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	w := waiting{of: q, rollout: concerns(q), after: before.LastEvent, out: out}
+	w := waiting{of: q, rollout: concerns(q), after: q.Revision, out: out}
 	for {
 		err := c.Follow(ctx, fleet, w.after, w.hear)
 		switch {

@@ -149,20 +149,12 @@ func (w *wish) ask(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	before, err := w.client.Fleet(ctx, fleet)
-	if err != nil {
+	if err := w.look(ctx, fleet); err != nil {
 		return err
-	}
-	w.body.Seen = api.See(before)
-	if w.verb == rollout.VerbRollback && w.body.Release == "" && before.Back != nil {
-		w.body.Release = before.Back.Digest // whatever happens until it is taken
 	}
 	stored, err := w.client.Ask(ctx, fleet, w.verb, w.body)
-	if unknown, ok := errors.AsType[*api.UnknownError](err); ok {
-		return fmt.Errorf("%w: ask again by the same command with --key %s, which is safe: it is the same wish, and has one effect; sluice status --fleet %s shows what is asked", err, unknown.ID, fleet)
-	}
 	if err != nil {
-		return err
+		return w.again(err, fleet)
 	}
 	if w.json {
 		err = printJSON(out, stored)
@@ -175,7 +167,50 @@ func (w *wish) ask(ctx context.Context, out io.Writer) error {
 	if w.json {
 		out = io.Discard
 	}
-	return await(ctx, w.client, fleet, stored, before, w.timeout, out)
+	return await(ctx, w.client, fleet, stored, w.timeout, out)
+}
+
+// dangerLooks bounds how long a rollback waits to read where it leads: whoever
+// takes it knows that, too.
+const dangerLooks = time.Second
+
+// look takes down what there is to see, so that a wish is about that, whatever
+// happens until it is taken. Danger does not wait for it, and means things as
+// they stand where they cannot be seen; so does what is asked again by its key.
+func (w *wish) look(ctx context.Context, fleet string) error {
+	if w.verb.Danger() {
+		if w.verb != rollout.VerbRollback || w.body.Release != "" || w.body.ID != "" {
+			return nil
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, dangerLooks)
+		defer cancel()
+	}
+	f, err := w.client.Fleet(ctx, fleet)
+	switch {
+	case err != nil && w.verb.Danger():
+	case err != nil:
+		return err
+	case w.verb != rollout.VerbRollback:
+		w.body.Seen = api.See(f)
+	case f.Back != nil:
+		w.body.Release = f.Back.Digest
+	}
+	return nil
+}
+
+// again adds to an error how to ask for the same, where nobody knows whether it
+// is stored.
+func (w *wish) again(err error, fleet string) error {
+	unknown, ok := errors.AsType[*api.UnknownError](err)
+	if !ok {
+		return err
+	}
+	flags := "--key " + unknown.ID
+	if w.to == "" && w.body.Release != "" {
+		flags += " --to " + w.body.Release
+	}
+	return fmt.Errorf("%w: ask again by the same command with %s, which is safe: it is the same wish, and has one effect; sluice status --fleet %s shows what is asked", err, flags, fleet)
 }
 
 // intend reads a change in points: "+5", or "partner=+5".

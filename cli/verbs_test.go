@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -371,20 +372,51 @@ func TestUnknownIsAskedAgain(t *testing.T) {
 		h.ServeHTTP(w, r)
 	}))
 	defer s.Close()
+	active := f.Saved.Active
 	for _, verb := range []string{"rollback", "promote", "pause"} {
-		f.Saved.Requests, f.Asked, down = nil, nil, true
+		f.Saved.Active, f.Saved.Requests, f.Asked, down = active, nil, nil, true
 		_, err := run(t, verb, "--api", s.URL, "--why", "x")
 		if exitCode(t.Context(), err) != exitUnknown {
 			t.Fatalf("%s: %v, want exit code %d", verb, err, exitUnknown)
 		}
-		_, rest, _ := strings.Cut(err.Error(), "--key ")
-		key, _, found := strings.Cut(rest, ",")
+		_, rest, _ := strings.Cut(err.Error(), "by the same command with ")
+		flags, _, found := strings.Cut(rest, ",")
 		if !found || !strings.Contains(err.Error(), "unknown whether it is stored") {
 			t.Errorf("%s: %v", verb, err)
 		}
-		down = false
-		if said, err := run(t, verb, "--api", s.URL, "--why", "x", "--key", key); err != nil || len(f.Asked) != 1 || f.Asked[0].ID != key {
-			t.Errorf("%s again as %s: %q, %v; stored %+v", verb, key, said, err, f.Asked)
+		down, f.Saved.Active = false, nil // it has taken effect meanwhile
+		again := append([]string{verb, "--api", s.URL, "--why", "x"}, strings.Fields(flags)...)
+		if said, err := run(t, again...); err != nil || len(f.Asked) != 1 || !slices.Contains(again, f.Asked[0].ID) {
+			t.Errorf("%s again with %s: %q, %v; stored %+v", verb, flags, said, err, f.Asked)
+		}
+	}
+}
+
+// Danger is asked while the fleet cannot be read, and soon where it is slow: who
+// takes it knows what it is about.
+func TestDangerDoesNotWaitForAReading(t *testing.T) {
+	const long = 12 * time.Second // a call's own bound is 15
+	for _, slow := range []bool{false, true} {
+		f := apitest.Scene("canary", noon)
+		h := apitest.Handler(f, api.Options{})
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodPost:
+				h.ServeHTTP(w, r)
+			case slow:
+				<-r.Context().Done()
+			default:
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		}))
+		defer s.Close()
+		for _, verb := range []string{"rollback", "abort", "pause"} {
+			f.Saved.Requests, f.Asked = nil, nil
+			began := time.Now()
+			said, err := run(t, verb, "--fleet", "demo", "--api", s.URL)
+			if took := time.Since(began); err != nil || len(f.Asked) != 1 || took > long {
+				t.Errorf("slow %v, %s: %q %v after %v, stored %+v", slow, verb, said, err, took, f.Asked)
+			}
 		}
 	}
 }

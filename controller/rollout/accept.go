@@ -83,6 +83,7 @@ func Accept(s State, q Request, kept Kept) (State, Request, error) {
 	if err := s.sensible(q, kept); err != nil {
 		return s, q, err
 	}
+	q.Revision = s.LastEvent
 	s = s.clone()
 	s.Requests = append(s.Requests, q)
 	s.remember(q, asks)

@@ -246,6 +246,8 @@ type Request struct {
 
 	// Seen is what the asker was looking at; not stored.
 	Seen *Seen `json:"seen,omitempty"`
+
+	Revision int64 `json:"revision,omitempty"` // State.LastEvent when it was taken: what becomes of it comes after
 }
 
 // Observation is what the outside world showed just now.

@@ -28,15 +28,16 @@ const (
 // Wish is what is remembered of a request: its answer, as far as who asks
 // again does not bring it along, and what became of it.
 type Wish struct {
-	ID      string    `json:"id"`
-	Asks    string    `json:"asks"` // digest of what was asked
-	Verb    Verb      `json:"verb"`
-	By      string    `json:"by"`
-	At      time.Time `json:"at"`
-	Rollout string    `json:"rollout,omitempty"` // the one it turned out to be about
-	Release string    `json:"release,omitempty"`
-	Became  Reason    `json:"became,omitempty"` // of the one event in which it ended; empty before
-	Hours   int       `json:"hours,omitempty"`  // that leaders have counted since then
+	ID       string    `json:"id"`
+	Asks     string    `json:"asks"` // digest of what was asked
+	Verb     Verb      `json:"verb"`
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
+	Rollout  string    `json:"rollout,omitempty"` // the one it turned out to be about
+	Release  string    `json:"release,omitempty"`
+	Revision int64     `json:"revision,omitempty"`
+	Became   Reason    `json:"became,omitempty"` // of the one event in which it ended; empty before
+	Hours    int       `json:"hours,omitempty"`  // that leaders have counted since then
 }
 
 // Seen is what a person was looking at when asking. What is nil was not told.
@@ -51,7 +52,7 @@ func (v Verb) Danger() bool { return v == VerbRollback || v == VerbAbort || v ==
 
 // asks is the same for requests that ask the same.
 func (q Request) asks() string {
-	q.ID, q.At, q.Seen = "", time.Time{}, nil
+	q.ID, q.At, q.Seen, q.Revision = "", time.Time{}, nil, 0
 	body, err := json.Marshal(q)
 	if err != nil {
 		return "" // no number: turned away for that
@@ -76,7 +77,7 @@ func (s State) remembered(q Request) (answer Request, known bool, err error) {
 		return q, true, fmt.Errorf("%w: %s is the id of another wish already, %s asked by %s at %s: choose a new id (Idempotency-Key) for each wish",
 			ErrConflict, w.ID, w.Verb, w.By, w.At.UTC().Format(time.RFC3339))
 	}
-	q.At, q.Rollout, q.Release, q.Seen = w.At, w.Rollout, w.Release, nil
+	q.At, q.Rollout, q.Release, q.Revision, q.Seen = w.At, w.Rollout, w.Release, w.Revision, nil
 	return q, true, nil
 }
 
@@ -88,7 +89,7 @@ func (s *State) remember(q Request, asks string) {
 			s.Wishes = slices.Delete(s.Wishes, i, i+1)
 		}
 	}
-	s.Wishes = append(s.Wishes, Wish{ID: q.ID, Asks: asks, Verb: q.Verb, By: q.By, At: q.At, Rollout: q.Rollout, Release: q.Release})
+	s.Wishes = append(s.Wishes, Wish{ID: q.ID, Asks: asks, Verb: q.Verb, By: q.By, At: q.At, Rollout: q.Rollout, Release: q.Release, Revision: q.Revision})
 }
 
 // ageWishes counts the hours since wishes have ended, and forgets those of a day

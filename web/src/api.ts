@@ -220,6 +220,7 @@ export interface Request {
   release?: string;
   source?: string;
   intended_change?: Change;
+  revision: number;
 }
 
 export interface TaskCounts {
