@@ -69,6 +69,8 @@ func repairs() []repair {
 		{operating, "Read CHANGELOG.md. Then exchange processes one at a time, in any order: the controllers by stopping one and starting the newer, the tasks by a rolling deployment of the ECS service.", "e2e:TestUpgrade"},
 		{operating, "To go back, do the same with the older version.", "e2e:TestUpgrade"},
 		{operating, "A server that Ctrl-C or SIGTERM ends in good order ends with 0.", "e2e:TestScripts"},
+		{operating, "unless the problem says `\"stored\": false`: ask again with the same key.", "api:TestClientKnowsWhatIsUnknown"},
+		{"cli/verbs.go", "ask again by the same command with %s, which is safe: it is the same wish, and has one effect", "cli:TestUnknownIsAskedAgain"},
 		{operating, "name the release to go back to, and nothing can stand in between.", "controller/rollout:TestWishNamesItsTarget"},
 		{operating, "looks may be removed or moved to cheaper storage", "e2e:TestStateMended"},
 		{operating, "`fleets/<fleet>/look.json` and `judge/` can be lost without harm.", "e2e:TestStateMended"},

@@ -19,6 +19,7 @@ func await(ctx context.Context, c api.Client, fleet string, q api.Request, limit
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	w := waiting{of: q, rollout: concerns(q), after: q.Revision, out: out}
+	w.find = func(id string) (api.Rollout, error) { return c.Rollout(ctx, fleet, id) }
 	for {
 		err := c.Follow(ctx, fleet, w.after, w.hear)
 		switch {
@@ -31,6 +32,7 @@ func await(ctx context.Context, c api.Client, fleet string, q api.Request, limit
 		case errors.Is(err, api.ErrNotFound):
 			return err
 		}
+		w.trouble(err.Error())
 		select { // the server went away: come back, and go on where we were
 		case <-time.After(2 * time.Second):
 		case <-ctx.Done():
@@ -55,6 +57,13 @@ type waiting struct {
 	rollout string
 	after   int64
 	out     io.Writer
+	find    func(id string) (api.Rollout, error)
+
+	missed   bool   // not all that happened was heard: see how things stand
+	restored bool   // the state was put back to an earlier version
+	again    bool   // what is told was heard before, up to the next look
+	doubted  bool   // the wish was not found the last time
+	troubled string // what keeps news away, as told last
 
 	done bool
 	end  error
@@ -64,19 +73,101 @@ type waiting struct {
 func (w *waiting) hear(n api.News) bool {
 	switch {
 	case n.Event != nil:
-		e := *n.Event
-		w.after = e.Seq
-		fmt.Fprintln(w.out, eventLine(e))
-		if e.Wish == w.of.ID {
-			w.became(e)
-		}
-		if w.rollout != "" && e.Rollout == w.rollout && rollout.Phase(e.To).Final() {
-			w.done, w.end = true, w.judge(rollout.Phase(e.To), e)
-		}
+		w.event(*n.Event)
+	case n.Gap:
+		w.missed = true
+	case n.Trouble != "":
+		w.trouble(n.Trouble)
 	case n.Look != nil:
-		w.look(*n.Look)
+		w.troubled, w.again = "", false
+		if n.Look.LastEvent < w.after {
+			w.after, w.missed, w.restored = n.Look.LastEvent, true, true
+		}
+		if w.missed {
+			w.missed = false
+			w.catchUp(*n.Look)
+		}
+		if !w.done {
+			w.look(*n.Look)
+		}
 	}
 	return !w.done
+}
+
+// event takes in what happened. A number that was heard already comes of a state
+// that was put back, all of which is told again.
+func (w *waiting) event(e api.Event) {
+	w.again = w.again || e.Seq <= w.after
+	w.after = e.Seq
+	if w.again || e.Reason == string(rollout.Restored) {
+		w.missed, w.restored = true, true
+	}
+	if w.again {
+		return
+	}
+	fmt.Fprintln(w.out, eventLine(e))
+	if e.Wish == w.of.ID {
+		w.became(e)
+	}
+	if w.rollout != "" && e.Rollout == w.rollout && rollout.Phase(e.To).Final() {
+		w.done, w.end = true, w.judge(rollout.Phase(e.To), e)
+	}
+}
+
+// trouble tells once why there is no news.
+func (w *waiting) trouble(why string) {
+	if why != w.troubled {
+		w.troubled = why
+		fmt.Fprintf(w.out, "No news: %s. Still waiting.\n", why)
+	}
+}
+
+// catchUp sees what became of the wish where that may not have been heard.
+func (w *waiting) catchUp(f api.Fleet) {
+	if w.asked(f) {
+		w.found()
+		return
+	}
+	if w.rollout == "" {
+		if w.look(f); !w.done {
+			w.lost("it is not " + w.of.Verb + "d")
+		}
+		return
+	}
+	r, err := w.find(w.rollout)
+	switch {
+	case errors.Is(err, api.ErrNotFound):
+		w.restored = true // what there was once does not go otherwise
+		w.lost(w.rollout + " is not in it")
+	case err != nil:
+		w.missed = true // the next look shows it
+	case r.Final:
+		w.done, w.end = true, w.judge(rollout.Phase(r.Phase), api.Event{Rollout: r.ID, To: r.Phase, Reason: r.Reason, Sentence: r.Sentence})
+	case w.restored && w.of.Verb != string(rollout.VerbTry) && !slices.ContainsFunc(r.History, func(e api.Event) bool { return e.Wish == w.of.ID }):
+		w.lost(fmt.Sprintf("%s is in %s there, and %s is not asked", r.ID, r.Phase, w.of.Verb))
+	default:
+		w.found()
+	}
+}
+
+func (w *waiting) found() { w.doubted, w.restored = false, false }
+
+// lost ends the wait for a wish that the state does not know any more. Another
+// server may show how things stood just before it was taken, but not twice.
+func (w *waiting) lost(how string) {
+	if !w.doubted {
+		w.doubted, w.missed = true, true
+		return
+	}
+	why := "more has happened than is remembered"
+	if w.restored {
+		why = "the state was put back to an earlier version"
+	}
+	w.done, w.end = true, fmt.Errorf("%s, and %s: sluice status shows how it stands; ask again if it is still wanted", why, how)
+}
+
+func (w *waiting) asked(f api.Fleet) bool {
+	return slices.ContainsFunc(f.Requests, func(q api.Request) bool { return q.ID == w.of.ID })
 }
 
 // became takes in the event in which the wish itself ends. What it set going
@@ -110,7 +201,7 @@ func (w *waiting) judge(end rollout.Phase, e api.Event) error {
 
 // look ends the wait for wishes about the fleet, once they were acted on.
 func (w *waiting) look(f api.Fleet) {
-	if slices.ContainsFunc(f.Requests, func(q api.Request) bool { return q.ID == w.of.ID }) {
+	if w.asked(f) {
 		return
 	}
 	held := f.Active != nil && f.Active.Phase == string(rollout.Held)
