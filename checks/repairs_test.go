@@ -95,8 +95,8 @@ func repairs() []repair {
 		{fleet, "a count that is put right before that costs nothing.", stories},
 
 		{"controller/store.go", "it is damaged: restore an earlier version of the object", "e2e:TestStateMended"},
-		{"controller/store.go", "it is gone: restore an earlier version of the object", "controller:TestStateGone"},
-		{"controller/store.go", "or remove %s too, if the first model that comes may serve without proof", "controller:TestRepairs"},
+		{"controller/store.go", "it is gone, though %s is there: restore an earlier version of the object", "controller:TestStateGone"},
+		{"controller/store.go", "or put {\\\"fleet\\\":%q} in its place to begin anew, if the first model that comes may serve without proof", "controller:TestRepairs"},
 		{"controller/rollout/counters.go", "cannot be: restore an earlier version of the state", "controller:TestUnableLeaderSaysSo"},
 		{"controller/rollout/counters.go", "Stop it in ECS, which starts another", "e2e:TestPoisonedTaskStopped"},
 		{"controller/rollout/counters.go", "The leader takes a later one; where this stays, see what else talks to its control port", "e2e:TestTwoSetsOfControllers"},

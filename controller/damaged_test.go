@@ -109,7 +109,7 @@ func TestStateGone(t *testing.T) {
 		if _, err := store.Request(t.Context(), "ads", pause); !errors.Is(err, rollout.ErrDamaged) {
 			t.Errorf("a wish without the state: %v", err)
 		}
-		if look, err := store.Look(t.Context(), "ads"); err != nil || !strings.Contains(strings.Join(look.Errors, " "), "it is gone: restore an earlier version of the object") {
+		if look, err := store.Look(t.Context(), "ads"); err != nil || !strings.Contains(strings.Join(look.Errors, " "), "it is gone, though fleets/ads/look.json is there: restore an earlier version of the object") {
 			t.Errorf("people are told %q (%v)", look.Errors, err)
 		}
 		good := release.Digest(testArtifact("good"))
@@ -128,4 +128,83 @@ func TestStateGone(t *testing.T) {
 		}
 		checkServes(t, w, "good")
 	})
+}
+
+// Whatever there is of a fleet tells that it had a state, also where nothing has
+// been archived and the index of what was is lost.
+func TestStateGoneBeforeTheFirstArchive(t *testing.T) {
+	for _, trace := range []string{lookKey("ads"), finishedKey("ads", "first"), finishedIndex("ads").key, pastsKey("ads", "first"), "fleets/ads/looks/first/0000.gz"} {
+		w := newWorld()
+		w.put(leaseKey, []byte(`{"holder":"","epoch":6,"renewal":9}`))
+		w.put(trace, []byte(`{}`))
+		w.complete("bad", testArtifact("bad"), 0.3)
+		r := w.reconciler(7)
+		for range 60 {
+			if _, err := r.Pass(t.Context()); !errors.Is(err, rollout.ErrDamaged) || !strings.Contains(err.Error(), "is there") {
+				t.Fatalf("%s alone: %v", trace, err)
+			}
+		}
+		if _, begun := w.documents[release.FleetKey("ads")]; begun {
+			t.Errorf("%s alone: the fleet began anew", trace)
+		}
+	}
+}
+
+// A new fleet begins whatever else lies in the bucket, whatever cannot be asked
+// at first, and whoever looks at it meanwhile: before each write, after it, and
+// between any two reads.
+func TestNewFleetBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.put(leaseKey, []byte(`{"holder":"","epoch":6,"renewal":9}`))
+		w.put(release.PassportKey(release.Digest(nil)), []byte(`{}`))
+		w.put("fleets/ads-2/state.json", []byte(`{"fleet":"ads-2"}`))
+		w.ecsDown = true
+		store := Store{Documents: w, Names: []string{"ads"}}
+		look := func(string) error {
+			if _, err := store.State(t.Context(), "ads"); err != nil {
+				t.Errorf("somebody looks at it: %v", err)
+			}
+			return nil
+		}
+		w.before, w.after = look, look
+		between := faults{world: w}
+		between.ask = func(what string) error {
+			if what == "get "+lookKey("ads") { // of one who found no state: it is begun just then
+				_, _ = w.reconciler(7).Pass(t.Context())
+			}
+			return nil
+		}
+		if _, err := (Store{Documents: between, Names: []string{"ads"}}).State(t.Context(), "ads"); err != nil {
+			t.Errorf("begun between two reads: %v", err)
+		}
+		r := w.reconciler(7)
+		for range 3 {
+			if _, err := r.Pass(t.Context()); errors.Is(err, rollout.ErrDamaged) {
+				t.Errorf("ECS cannot be asked: %v", err)
+			}
+		}
+		w.ecsDown = false
+		playJob(t, w, "first", func() error { _, err := r.Pass(t.Context()); return err })
+		checkServes(t, w, "first")
+	})
+}
+
+// What keeps the state of a new fleet from being written leaves nothing of it.
+func TestNewFleetThatCannotBegin(t *testing.T) {
+	w := newWorld()
+	f := faults{world: w, ask: func(what string) error {
+		return map[bool]error{true: errDown}[what == "put "+release.FleetKey("ads")]
+	}}
+	r := w.reconciler(7)
+	r.Documents, r.store.Documents = f, f
+	if _, err := r.Pass(t.Context()); !errors.Is(err, rollout.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if len(w.documents) > 0 {
+		t.Errorf("there is %v", w.documents)
+	}
+	if _, err := w.reconciler(8).Pass(t.Context()); err != nil {
+		t.Errorf("a pass later: %v", err)
+	}
 }

@@ -117,6 +117,7 @@ func age(t testing.TB, rollouts, releases int) *aged {
 	t.Helper()
 	b := &bucket{world: newWorld()}
 	a := &aged{bucket: b, store: Store{Documents: b, Names: []string{"ads"}}, rollouts: rollouts, releases: releases}
+	b.store(release.FleetKey("ads"), []byte(`{"fleet":"ads"}`))
 	for i := range releases {
 		b.admitted(t, i)
 	}

@@ -241,8 +241,7 @@ func TestRepairs(t *testing.T) {
 		},
 		"lease removed, begun anew": func(w *world) {
 			w.remove(leaseKey)
-			w.remove(release.FleetKey("ads"))
-			w.remove(finishedIndex("ads").key)
+			w.put(release.FleetKey("ads"), []byte(`{"fleet":"ads"}`))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -106,6 +106,10 @@ var errDeposed = fmt.Errorf("the state was written under another lease, ours is 
 // epoch is needed, if the lease is still ours.
 func (f *Reconciler) load(ctx context.Context) (stored rollout.State, etag string, err error) {
 	stored, etag, err = f.store.load(ctx, f.Fleet.Name)
+	if err == nil && etag == "" { // a new fleet: its state comes before all else that tells of it
+		etag, err = f.store.save(ctx, stored, "")
+		err = unavailable("begin the fleet", err)
+	}
 	if err != nil {
 		return stored, etag, err
 	}

@@ -52,7 +52,14 @@ func (s Store) load(ctx context.Context, fleet string) (state rollout.State, eta
 	}
 	body, etag, err := s.Documents.Get(ctx, release.FleetKey(fleet))
 	if errors.Is(err, ErrNotFound) {
-		return rollout.State{Fleet: fleet}, "", s.never(ctx, fleet)
+		trace, unseen := s.trace(ctx, fleet)
+		if unseen != nil || trace == "" {
+			return rollout.State{Fleet: fleet}, "", unseen
+		}
+		body, etag, err = s.Documents.Get(ctx, release.FleetKey(fleet)) // it may have begun just now
+		if errors.Is(err, ErrNotFound) {
+			return state, "", gone(fleet, trace)
+		}
 	}
 	if err != nil {
 		return state, "", fmt.Errorf("load the state of fleet %s: %w: %w", fleet, rollout.ErrUnavailable, err)
@@ -69,18 +76,37 @@ func (s Store) load(ctx context.Context, fleet string) (state rollout.State, eta
 	return state, etag, nil
 }
 
-// never returns an error unless a fleet without a state never had one. To begin
-// anew is to trust the first model that comes, while tasks serve a better one.
-func (s Store) never(ctx context.Context, fleet string) error {
-	index := finishedIndex(fleet).key // written when the first rollout has ended
-	_, _, err := s.Documents.Get(ctx, index)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil
-	case err != nil:
-		return fmt.Errorf("see whether fleet %s has ever had a state: %w: %w", fleet, rollout.ErrUnavailable, err)
+// trace returns what there is of a fleet besides its state; empty where there is
+// nothing. The state comes first, so that whatever there is tells that there
+// was one.
+func (s Store) trace(ctx context.Context, fleet string) (key string, err error) {
+	_, _, err = s.Documents.Get(ctx, lookKey(fleet)) // nearly always, and cheaper than a list of all
+	if err == nil {
+		return lookKey(fleet), nil
 	}
-	return fmt.Errorf("%s %w: it is gone: restore an earlier version of the object, or remove %s too, if the first model that comes may serve without proof", release.FleetKey(fleet), rollout.ErrDamaged, index)
+	found := []string(nil)
+	if errors.Is(err, ErrNotFound) {
+		found, err = s.Documents.List(ctx, "fleets/"+fleet+"/", 1)
+	}
+	if err != nil || len(found) == 0 {
+		return "", unavailable("see whether fleet "+fleet+" has ever had a state", err)
+	}
+	return found[0], nil
+}
+
+// gone is the error of a state that is missing. To begin anew by oneself would
+// be to trust the first model that comes, while tasks serve a better one.
+func gone(fleet, trace string) error {
+	return fmt.Errorf("%s %w: it is gone, though %s is there: restore an earlier version of the object; or put {\"fleet\":%q} in its place to begin anew, if the first model that comes may serve without proof",
+		release.FleetKey(fleet), rollout.ErrDamaged, trace, fleet)
+}
+
+// unavailable is nil where err is.
+func unavailable(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: %w", doing, rollout.ErrUnavailable, err)
 }
 
 // save replaces the state whose ETag is etag and returns the new one: ErrStale
