@@ -314,9 +314,9 @@ func countTasks(tasks []Task, desired int) TaskCounts {
 	return c
 }
 
-func shapeLoop(l rollout.Look) *Loop {
+func shapeLoop(l rollout.Look, age time.Duration) *Loop {
 	return &Loop{
-		At: l.At.UTC(), Leader: l.Leader, Epoch: l.Epoch, TookSeconds: l.Took.Seconds(), EverySeconds: l.Every.Seconds(),
+		At: l.At.UTC(), AgeSeconds: age.Seconds(), Leader: l.Leader, Epoch: l.Epoch, TookSeconds: l.Took.Seconds(), EverySeconds: l.Every.Seconds(),
 		Pace:   finite(l.Seen.Pace),
 		Wanted: firstOf(l.Wanted, 20), Errors: firstOf(l.Errors, 20),
 	}

@@ -312,7 +312,8 @@ type Next struct {
 
 // Loop is the controller's last look at the fleet.
 type Loop struct {
-	At           time.Time `json:"at"`
+	At           time.Time `json:"at"`          // by the leader's clock
+	AgeSeconds   float64   `json:"age_seconds"` // at Fleet.At, by this server's clock and by when it saw the look come
 	Leader       string    `json:"leader"`
 	Epoch        int64     `json:"epoch"`
 	TookSeconds  float64   `json:"took_seconds"`

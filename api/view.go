@@ -16,7 +16,9 @@ import (
 type view struct {
 	at    time.Time
 	state rollout.State
-	look  rollout.Look // zero before the first
+	look  rollout.Look  // zero before the first
+	age   time.Duration // of the look
+	ahead time.Duration // by which the leader's clock differs, where that shows
 	tasks []Task
 	fleet Fleet
 }
@@ -36,6 +38,7 @@ type views struct {
 type shared struct {
 	turn   chan struct{} // holds one token
 	newest view
+	sight  sight
 
 	past     []rollout.Rollout // finished ones in the archive, newest first
 	pastOf   pastOf
@@ -121,6 +124,9 @@ func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return view{}, fmt.Errorf("read the last look at %s: %w", fleet, err)
 	}
+	if !out.look.At.IsZero() {
+		out.age, out.ahead = f.sight.see(out.look.At, out.at)
+	}
 	of := pastOf{out.state.LastEvent, len(out.state.Finished)}
 	if f.past == nil || f.pastOf != of {
 		past, err := v.source.Finished(ctx, fleet, pastLimit)
@@ -175,7 +181,10 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 	}
 	out.Next = v.next(fleet, s, out.Tasks, w.look)
 	if !w.look.At.IsZero() {
-		out.Loop = shapeLoop(w.look)
+		out.Loop = shapeLoop(w.look, w.age)
+		if doubt := doubtClocks(w.ahead); doubt != "" {
+			out.Loop.Errors = append([]string{doubt}, out.Loop.Errors...)
+		}
 	}
 	return out, nil
 }

@@ -95,13 +95,22 @@ func seenAgo(f api.Fleet) string {
 	if f.Loop == nil {
 		return ": no controller has looked at it yet"
 	}
-	return fmt.Sprintf(", seen %s ago by %s (epoch %d)", span(f.At.Sub(f.Loop.At)), f.Loop.Leader, f.Loop.Epoch)
+	return fmt.Sprintf(", seen %s ago by %s (epoch %d)", span(lookAge(f)), f.Loop.Leader, f.Loop.Epoch)
+}
+
+// lookAge is how old the last look is. An earlier server leaves that to two
+// clocks.
+func lookAge(f api.Fleet) time.Duration {
+	if age := f.Loop.AgeSeconds; age > 0 {
+		return time.Duration(age * float64(time.Second))
+	}
+	return max(0, f.At.Sub(f.Loop.At))
 }
 
 // warnings are what makes the rest of the page doubtful.
 func warnings(f api.Fleet) (out []string) {
 	if l := f.Loop; l != nil {
-		age, pace := f.At.Sub(l.At), time.Duration(l.EverySeconds*float64(time.Second))
+		age, pace := lookAge(f), time.Duration(l.EverySeconds*float64(time.Second))
 		if age > max(5*pace, 15*time.Second) {
 			out = append(out, "the controller has not looked for "+span(age)+": what follows is how things stood then. Is it running?")
 		}

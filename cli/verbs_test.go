@@ -99,7 +99,9 @@ func TestStatusText(t *testing.T) {
 			h.ServeHTTP(answer, r)
 			var f api.Fleet
 			if r.URL.Path == "/v1/fleets/demo" && json.Unmarshal(answer.Body.Bytes(), &f) == nil {
-				f.At = noon
+				if f.At = noon; f.Loop != nil {
+					f.Loop.AgeSeconds = noon.Sub(f.Loop.At).Seconds()
+				}
 				json.NewEncoder(w).Encode(f)
 				return
 			}

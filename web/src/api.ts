@@ -279,6 +279,7 @@ export interface Next {
 
 export interface Loop {
   at: string;
+  age_seconds: number;
   leader: string;
   epoch: number;
   took_seconds: number;

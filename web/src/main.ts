@@ -8,7 +8,7 @@ import { servingPanel, tasksPanel } from "./fleet.ts";
 import { clock, span, words } from "./format.ts";
 import { button } from "./parts.ts";
 import { historyPanel, logPanel } from "./past.ts";
-import { blind, maxEvents, newStore, now, warning } from "./store.ts";
+import { blind, lookedAt, maxEvents, newStore, now, warning } from "./store.ts";
 import { evidencePanel, stateText, trialPanel } from "./trial.ts";
 
 // Milliseconds without a word from the server, which says something every 5 s,
@@ -38,7 +38,7 @@ function render(): void {
 
 function topBar(): HTMLElement {
   const f = store.view;
-  const looked = f?.loop ? `controller looked ${span(now(store) - Date.parse(f.loop.at))} ago` : "";
+  const looked = f?.loop ? `controller looked ${span(now(store) - lookedAt(f, f.loop))} ago` : "";
   const tone = store.link === "live" && warning(store)?.grave ? "lost" : store.link;
   const name = store.fleets.length > 1
     ? h("nav", { "aria-label": "Fleets" }, h("h1", { class: "unseen" }, store.fleet), store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n)))

@@ -1,6 +1,6 @@
 // What the page knows, and how old it is.
 
-import type { Event, Fleet, Rollout, Tasks } from "./api.ts";
+import type { Event, Fleet, Loop, Rollout, Tasks } from "./api.ts";
 
 export interface Store {
   fleets: string[];
@@ -30,6 +30,9 @@ export function newStore(): Store {
 // now is the server's clock, in milliseconds.
 export const now = (s: Store) => Date.now() + s.skew;
 
+// lookedAt is the moment of the last look by the clock of the server.
+export const lookedAt = (f: Fleet, l: Loop) => Date.parse(f.at) - 1000 * l.age_seconds;
+
 // Warning says why what is shown may not be how things stand, and what to do.
 // The moment it ends with stands apart: how long ago that is changes all the
 // time, and nobody wants it read out each time.
@@ -50,7 +53,7 @@ export function warning(s: Store): Warning | null {
   }
   if (f === null) return null;
   if (!f.loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
-  const looked = Date.parse(f.loop.at);
+  const looked = lookedAt(f, f.loop);
   if (Date.parse(f.at) - looked > Math.max(5000 * f.loop.every_seconds, 15_000)) {
     return { grave: true, text: "No controller looks: start one, or see its log. Until then nothing is decided; the fleet keeps serving. The last look was at", moment: looked };
   }

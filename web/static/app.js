@@ -725,6 +725,7 @@ function newStore() {
   };
 }
 var now = (s) => Date.now() + s.skew;
+var lookedAt = (f, l) => Date.parse(f.at) - 1e3 * l.age_seconds;
 function warning(s) {
   const f = s.view;
   const old = (text) => f === null ? { grave: true, text } : { grave: true, text: `${text} What you see is from`, moment: Date.parse(f.at) };
@@ -734,7 +735,7 @@ function warning(s) {
   }
   if (f === null) return null;
   if (!f.loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
-  const looked = Date.parse(f.loop.at);
+  const looked = lookedAt(f, f.loop);
   if (Date.parse(f.at) - looked > Math.max(5e3 * f.loop.every_seconds, 15e3)) {
     return { grave: true, text: "No controller looks: start one, or see its log. Until then nothing is decided; the fleet keeps serving. The last look was at", moment: looked };
   }
@@ -1023,7 +1024,7 @@ function render() {
 }
 function topBar() {
   const f = store.view;
-  const looked = f?.loop ? `controller looked ${span(now(store) - Date.parse(f.loop.at))} ago` : "";
+  const looked = f?.loop ? `controller looked ${span(now(store) - lookedAt(f, f.loop))} ago` : "";
   const tone2 = store.link === "live" && warning(store)?.grave ? "lost" : store.link;
   const name = store.fleets.length > 1 ? h("nav", { "aria-label": "Fleets" }, h("h1", { class: "unseen" }, store.fleet), store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n))) : h("h1", {}, store.fleet);
   return h(
