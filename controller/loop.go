@@ -65,7 +65,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	if err != nil {
 		return f.Fleet.LookEvery, f.unable(ctx, err, began)
 	}
-	state := stored
+	state := stored.SetRight(began)
 	state.Epoch = f.epoch
 	known := f.memo.wentBack(stored.Counters())
 	if known != (rollout.Counters{}) {
