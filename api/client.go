@@ -249,7 +249,7 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 	answer, err := h.Do(q)
 	switch {
 	case err != nil && connected.Load():
-		return nil, unreached{fmt.Errorf("hear from the controller's API at %s: %w", c.base(), cause(err))}
+		return nil, unreached{fmt.Errorf("hear from the controller's API at %s: %w: is it stopped, or overloaded? every controller answers, see --api", c.base(), cause(err))}
 	case err != nil:
 		return nil, unsent{unreached{fmt.Errorf("reach the controller's API at %s: %w: is it running there? --api or SLUICE_API says where it is", c.base(), cause(err))}}
 	case answer.StatusCode < 300:
@@ -269,8 +269,14 @@ func (c Client) refusal(answer *http.Response) error {
 	return &Refusal{Status: answer.StatusCode, Message: cmp.Or(p.Detail, p.Error), notStored: p.Stored != nil && !*p.Stored}
 }
 
+// errSlow means that the time for a call was over.
+var errSlow = errors.New("no answer came in time")
+
 // cause is an error of HTTP without the address that was asked.
 func cause(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errSlow
+	}
 	if asked := (*url.Error)(nil); errors.As(err, &asked) {
 		return asked.Err
 	}

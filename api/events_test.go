@@ -226,3 +226,45 @@ func (s *slow) FlushError() error {
 	}
 	return nil
 }
+
+// What a client does not read waits in no great buffer: news is new, or the
+// client is dropped.
+func TestLittleWaitsForWhoDoesNotRead(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	taken, served := make(chan int, 1), make(chan error, 1)
+	go func() {
+		served <- api.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			sum, control := 0, http.NewResponseController(w)
+			for {
+				_ = control.SetWriteDeadline(time.Now().Add(time.Second))
+				n, err := w.Write(make([]byte, 16<<10))
+				if sum += n; err != nil || sum > 64<<20 {
+					taken <- sum
+					return
+				}
+			}
+		}))
+	}()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.(*net.TCPConn).SetReadBuffer(16 << 10); err != nil { //nolint:forcetypeassert // as it was dialled
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if sum := <-taken; sum > 1<<20 {
+		t.Errorf("%d bytes wait for a client that does not read", sum)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}

@@ -13,6 +13,11 @@ import (
 // requests are finished then, streams are ended.
 type stopping struct{}
 
+// unread bounds the bytes that the system keeps for a client that does not read.
+// By itself it takes megabytes, with which a stream reads news of long ago, and
+// keeps its seat.
+const unread = 64 << 10
+
 // Serve answers on l until ctx ends, then finishes what is in hand for up to
 // five seconds. Open streams end with ctx.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
@@ -25,6 +30,12 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		MaxHeaderBytes:    32 << 10,
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithoutCancel(ctx), stopping{}, ctx)
+		},
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if b, ok := c.(interface{ SetWriteBuffer(bytes int) error }); ok {
+				_ = b.SetWriteBuffer(unread) // one that is gone fails at its first read
+			}
+			return ctx
 		},
 	}
 	stopped := make(chan error, 1)
