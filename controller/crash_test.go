@@ -34,15 +34,21 @@ func TestCrashes(t *testing.T) {
 		guilty bool
 		late   bool // ECS says it some passes later
 		killed bool // and the controller dies in between
+
+		behind time.Duration // ECS's clock
 	}{
-		"shadow":               {phase: rollout.Shadow, victim: func(*rollout.Rollout) string { return "a" }, guilty: true},
-		"canary":               {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.CanaryTasks[0] }, guilty: true},
-		"canary, told late":    {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.CanaryTasks[0] }, guilty: true, late: true},
-		"canary, killed":       {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.CanaryTasks[0] }, guilty: true, late: true, killed: true},
-		"control":              {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.ControlTasks[0] }},
-		"bystander":            {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return bystander(r) }},
-		"promotion":            {phase: rollout.Promoting, victim: func(*rollout.Rollout) string { return "c" }, guilty: true},
-		"promotion, told late": {phase: rollout.Promoting, victim: func(*rollout.Rollout) string { return "c" }, guilty: true, late: true},
+		"shadow":                            {phase: rollout.Shadow, victim: func(*rollout.Rollout) string { return "a" }, guilty: true},
+		"canary":                            {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.CanaryTasks[0] }, guilty: true},
+		"canary, told late":                 {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.CanaryTasks[0] }, guilty: true, late: true},
+		"canary, killed":                    {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.CanaryTasks[0] }, guilty: true, late: true, killed: true},
+		"control":                           {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.ControlTasks[0] }},
+		"bystander":                         {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return bystander(r) }},
+		"promotion":                         {phase: rollout.Promoting, victim: func(*rollout.Rollout) string { return "c" }, guilty: true},
+		"shadow, by a clock days behind":    {phase: rollout.Shadow, victim: func(*rollout.Rollout) string { return "a" }, guilty: true, behind: 72 * time.Hour},
+		"canary, by a clock days behind":    {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.CanaryTasks[0] }, guilty: true, behind: 72 * time.Hour},
+		"canary, by a clock days ahead":     {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return r.CanaryTasks[0] }, guilty: true, behind: -72 * time.Hour},
+		"bystander, by a clock days behind": {phase: rollout.Canary, victim: func(r *rollout.Rollout) string { return bystander(r) }, behind: 72 * time.Hour},
+		"promotion, told late":              {phase: rollout.Promoting, victim: func(*rollout.Rollout) string { return "c" }, guilty: true, late: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -68,6 +74,7 @@ func TestCrashes(t *testing.T) {
 							w.start(victim) // for crash to take away
 						}
 						w.crash(victim, "m", s.Default, rollout.Crash{ExitCode: 2, Why: "Essential container in task exited"})
+						w.crashed[0].At = w.crashed[0].At.Add(-tt.behind)
 					}
 					passes++
 					_, err := r.Pass(t.Context())

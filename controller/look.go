@@ -150,6 +150,7 @@ func (f *Reconciler) crashed(ctx context.Context, s rollout.State, now time.Time
 	if f.memo.ending.failed = err != nil; err != nil {
 		return f.memo.crashed, err
 	}
+	crashed = f.memo.date(crashed, now)
 	for _, c := range crashed {
 		if c.Beside && !slices.Contains(f.memo.crashed, c) {
 			f.Log.WarnContext(ctx, "a sidecar ended its task; no release is at fault", "fleet", f.Fleet.Name,

@@ -33,8 +33,9 @@ type memory struct {
 	listing, finding service // ECS, which lists tasks; SageMaker, which finds jobs
 	ending, keeping  service // ECS, which tells crashes; S3, which keeps looks
 
-	crashed   []rollout.Crash // as ECS told last
+	crashed   []rollout.Crash // as ECS told last, by this machine's clock
 	crashedAt time.Time
+	ecsBehind time.Duration // ECS's clock, or this machine's is ahead
 
 	examination *examination // under way, or not picked up yet
 	admission   *admission   // of the last rollout looked at
@@ -89,6 +90,39 @@ func (m *memory) archivedOf(finished []rollout.Rollout) []string {
 		return !slices.ContainsFunc(finished, func(r rollout.Rollout) bool { return r.ID == id })
 	})
 	return slices.Sorted(maps.Keys(m.archived))
+}
+
+// clocksApart is by how much ECS's clock may differ, and ECS tell late, before
+// anything is made of it.
+const clocksApart = time.Minute
+
+// date tells by this machine's clock when tasks crashed: ECS tells by its own,
+// and where they differ a crash of now would be one of before the candidate. One
+// that was not told the last time is hardly older than that, and none is of
+// later than now.
+func (m *memory) date(crashed []rollout.Crash, now time.Time) []rollout.Crash {
+	newest := time.Time{}
+	for _, c := range crashed {
+		known := slices.ContainsFunc(m.crashed, func(o rollout.Crash) bool { return o.Task == c.Task })
+		if !known && c.At.After(newest) {
+			newest = c.At
+		}
+	}
+	if !newest.IsZero() && !m.crashedAt.IsZero() {
+		m.ecsBehind = 0
+		if late := m.crashedAt.Sub(newest); late > clocksApart {
+			m.ecsBehind = late
+		} else if early := newest.Sub(now); early > clocksApart {
+			m.ecsBehind = -early
+		}
+	}
+	crashed = slices.Clone(crashed)
+	for i := range crashed {
+		if c := &crashed[i]; !c.At.IsZero() {
+			c.At = c.At.Add(m.ecsBehind)
+		}
+	}
+	return crashed
 }
 
 // setTasks takes over what ECS has listed.
