@@ -67,7 +67,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	if server, ok := r.Context().Value(stopping{}).(context.Context); ok {
 		defer context.AfterFunc(server, cancel)()
 	}
-	out := &stream{out: w, control: http.NewResponseController(w), after: after}
+	out := &stream{out: w, control: http.NewResponseController(w), after: after, began: time.Now()}
 	if err := s.follow(ctx, fleet, out); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		s.log.DebugContext(r.Context(), "stream ended", "fleet", fleet, "err", err)
 	}
@@ -132,6 +132,7 @@ func lastSeen(r *http.Request) (int64, error) {
 type stream struct {
 	out     http.ResponseWriter
 	control *http.ResponseController
+	began   time.Time
 	after   int64     // last event sent
 	looked  time.Time // moment of the last look sent
 	lookOf  int64     // LastEvent it was sent at
@@ -144,6 +145,9 @@ type stream struct {
 
 // news sends what v holds that the client does not know.
 func (s *stream) news(v view) error {
+	if s.after > v.state.LastEvent && v.at.Before(s.began) {
+		return s.alive() // the client has heard more from another server; the next view tells
+	}
 	if err := s.sendEvents(v.state); err != nil {
 		return err
 	}

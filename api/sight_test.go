@@ -1,10 +1,14 @@
 package api
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // A look is as old as this server has seen it, whatever its moment says by a
@@ -41,3 +45,34 @@ func TestAgeOfALook(t *testing.T) {
 		t.Errorf("a look of tomorrow: %v old, %v ahead", age, ahead)
 	}
 }
+
+// A client that comes from another server may know more than the view that is
+// kept here, which is no reason to tell it everything again.
+func TestStreamOfWhoKnowsMore(t *testing.T) {
+	began := time.Now()
+	state := rollout.State{LastEvent: 3, Events: []rollout.Event{{Seq: 2}, {Seq: 3}}}
+	for _, tt := range []struct {
+		what  string
+		after int64
+		at    time.Time
+		told  int
+	}{
+		{"a view of before", 4, began.Add(-time.Millisecond), 0},
+		{"a view of now: the state was put back", 4, began, 2},
+		{"a view of before that knows more", 2, began.Add(-time.Millisecond), 1},
+	} {
+		w := &patient{httptest.NewRecorder()}
+		s := &stream{out: w, control: http.NewResponseController(w), after: tt.after, began: began, sent: began}
+		if err := s.news(view{at: tt.at, state: state}); err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Count(w.Body.String(), "event: event"); told != tt.told {
+			t.Errorf("%s: told %d events, want %d:\n%s", tt.what, told, tt.told, w.Body)
+		}
+	}
+}
+
+// patient is a client without a deadline.
+type patient struct{ *httptest.ResponseRecorder }
+
+func (patient) SetWriteDeadline(time.Time) error { return nil }
