@@ -303,12 +303,16 @@ func (c Client) Follow(ctx context.Context, fleet string, after int64, each func
 	if after >= 0 {
 		header.Set("Last-Event-ID", strconv.FormatInt(after, 10))
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(streamSilent, func() { cancel(errSilent) })
+	defer silence.Stop()
 	answer, err := c.send(ctx, http.MethodGet, fleetPath(fleet, "events"), nil, header)
 	if err != nil {
-		return err
+		return heard(ctx, err)
 	}
 	defer answer.Body.Close()
-	err = readStream(answer.Body, func(kind string, data []byte) error {
+	err = readStream(living{answer.Body, silence}, func(kind string, data []byte) error {
 		n, ok, err := decodeNews(kind, data)
 		switch {
 		case err != nil:
@@ -321,7 +325,35 @@ func (c Client) Follow(ctx context.Context, fleet string, after int64, each func
 	if errors.Is(err, errStop) {
 		return nil
 	}
-	return fmt.Errorf("follow %s: %w", fleet, err)
+	return fmt.Errorf("follow %s: %w", fleet, heard(ctx, err))
+}
+
+// streamSilent is for how long a stream may be silent: its server, or the way to
+// it, is gone then, whether or not anybody has said so.
+const streamSilent = 3 * streamQuiet
+
+var errSilent = unreached{fmt.Errorf("nothing came for %v", streamSilent)}
+
+// heard is the error of a stream, or that it was silent.
+func heard(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrUnreachable) {
+		return cause
+	}
+	return err
+}
+
+// living puts off the end of the patience with each sign of life.
+type living struct {
+	io.Reader
+	silence *time.Timer
+}
+
+func (l living) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if n > 0 {
+		l.silence.Reset(streamSilent)
+	}
+	return n, err
 }
 
 func decodeNews(kind string, data []byte) (n News, ok bool, err error) {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -76,3 +78,53 @@ func TestStreamOfWhoKnowsMore(t *testing.T) {
 type patient struct{ *httptest.ResponseRecorder }
 
 func (patient) SetWriteDeadline(time.Time) error { return nil }
+
+// A stream of which nothing comes any more is given up, before its answer and in
+// the middle of it; one that gives signs of life is not.
+func TestSilentStreamIsGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		body *frozen // nil: not even an answer
+		want time.Duration
+	}{
+		{"no answer", nil, streamSilent},
+		{"signs of life, and then none", &frozen{signs: 100}, 100*streamQuiet + streamSilent},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := Client{Base: "x", HTTP: &http.Client{Transport: away(func(q *http.Request) (*http.Response, error) {
+				if tt.body == nil {
+					<-q.Context().Done()
+					return nil, q.Context().Err()
+				}
+				tt.body.ctx = q.Context()
+				return &http.Response{StatusCode: http.StatusOK, Body: tt.body}, nil
+			})}}
+			began := time.Now()
+			err := c.Follow(t.Context(), "demo", 0, func(News) bool { return true })
+			if took := time.Since(began); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "nothing came for 30s") || took != tt.want {
+				t.Errorf("%s: %v after %v, want %v", tt.name, err, took, tt.want)
+			}
+		})
+	}
+}
+
+type away func(*http.Request) (*http.Response, error)
+
+func (a away) RoundTrip(q *http.Request) (*http.Response, error) { return a(q) }
+
+// frozen is an answer that gives signs of life and then nothing.
+type frozen struct {
+	ctx   context.Context
+	signs int
+}
+
+func (f *frozen) Read(p []byte) (int, error) {
+	if f.signs--; f.signs >= 0 {
+		time.Sleep(streamQuiet)
+		return copy(p, ": alive\n\n"), nil
+	}
+	<-f.ctx.Done()
+	return 0, f.ctx.Err()
+}
+
+func (f *frozen) Close() error { return nil }
