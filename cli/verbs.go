@@ -252,7 +252,7 @@ func resolve(ctx context.Context, c api.Client, prefix string) (string, error) {
 	}
 	list, err := c.Releases(ctx, api.MostListed)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("find the release that begins with %q: %w: a whole digest needs no list", prefix, err)
 	}
 	var found []string
 	for _, r := range list {
