@@ -125,16 +125,16 @@ type route struct {
 
 func (s *server) routes() []route {
 	rows := []route{
-		{http.MethodGet, "/fleets", s.handle(s.fleets)},
-		{http.MethodGet, "/fleets/{fleet}", s.handle(s.fleet)},
-		{http.MethodGet, "/fleets/{fleet}/tasks", s.handle(s.tasks)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts", s.handle(s.rollouts)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}", s.handle(s.rollout)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.handle(s.looks)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.handle(s.chunk)},
+		{http.MethodGet, "/fleets", s.reads(s.fleets)},
+		{http.MethodGet, "/fleets/{fleet}", s.reads(s.fleet)},
+		{http.MethodGet, "/fleets/{fleet}/tasks", s.reads(s.tasks)},
+		{http.MethodGet, "/fleets/{fleet}/rollouts", s.reads(s.rollouts)},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}", s.reads(s.rollout)},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.reads(s.looks)},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.reads(s.chunk)},
 		{http.MethodGet, "/fleets/{fleet}/events", s.events},
-		{http.MethodGet, "/releases", s.handle(s.releases)},
-		{http.MethodGet, "/releases/{digest}", s.handle(s.release)},
+		{http.MethodGet, "/releases", s.reads(s.releases)},
+		{http.MethodGet, "/releases/{digest}", s.reads(s.release)},
 	}
 	for _, verb := range []rollout.Verb{
 		rollout.VerbPause, rollout.VerbResume, rollout.VerbAbort,
@@ -157,6 +157,7 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 	s := &server{
 		source: f, log: log, options: o,
 		streams: newSeats(o.Streams),
+		readers: newSeats(maxReaders),
 		views:   newViews(f, o),
 	}
 	r := chi.NewRouter()
@@ -184,5 +185,6 @@ type server struct {
 	log     *slog.Logger
 	options Options
 	streams *seats
+	readers *seats
 	views   *views
 }

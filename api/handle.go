@@ -16,6 +16,10 @@ import (
 // readTimeout bounds what one request may wait for the controller's documents.
 const readTimeout = 10 * time.Second
 
+// maxReaders bounds the questions in hand, as each holds what it has read until
+// its client has taken it. Wishes are not among them: danger finds room.
+const maxReaders = 256
+
 // accepted is the answer to a wish that was written down and not yet acted on.
 type accepted struct{ body any }
 
@@ -85,6 +89,25 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		}
 		if err := write(w, code, body); err != nil {
 			s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
+		}
+	}
+}
+
+// reads is handle for what only reads, of which so many may be in hand.
+func (s *server) reads(h func(*http.Request) (any, error)) http.HandlerFunc {
+	serve := s.handle(h)
+	return func(w http.ResponseWriter, r *http.Request) {
+		client := clientOf(r.RemoteAddr)
+		switch ok, own := s.readers.take(client); {
+		case own:
+			w.Header().Set("Retry-After", "1")
+			refuse(w, http.StatusTooManyRequests, fmt.Sprintf("%d questions of %s are in hand, as many as one client may have: wait for their answers", s.readers.each, client))
+		case !ok:
+			w.Header().Set("Retry-After", "1")
+			refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d questions are in hand, as many as there may be", s.readers.most))
+		default:
+			defer s.readers.leave(client)
+			serve(w, r)
 		}
 	}
 }
