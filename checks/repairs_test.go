@@ -26,6 +26,7 @@ func repairs() []repair {
 		{operating, "Give the bucket versioning.", "e2e:TestStateMended"},
 		{operating, "keep the API inside the network that may roll back.", "(a matter of the network)"},
 		{operating, "close them to everybody else, and let tasks know the controller by one of these, or both:", "inference:TestPortsOverTLS"},
+		{operating, "To rotate a CA, put the new one beside the old one in its file, exchange the certificates, then remove the old one.", "identity:TestCARotates"},
 		{operating, "To rotate a token, put the new one on a second line of the tasks' file, then first in the controller's, then remove the old one.", "e2e:TestTokenRotates"},
 		{operating, "To begin with a token, give it to the controllers first: tasks that want none ignore it.", "e2e:TestTokenRotates"},
 		{operating, "the controller's error says which flags to compare.", "controller/fleet:TestIntroducesItself"},

@@ -6,5 +6,5 @@ import "time"
 func LookNow(k *Keeper) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.looked, k.stamp = time.Time{}, [4]stamp{}
+	k.looked = time.Time{}
 }

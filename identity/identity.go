@@ -4,7 +4,8 @@
 //
 // It opens no connection and reads none, but for the line that brings a token;
 // a file that turns bad is
-// reported, and what was read before goes on to serve.
+// reported, looked at again every second, and what was read before goes on to
+// serve.
 package identity
 
 import (
@@ -15,10 +16,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 )
@@ -33,13 +31,10 @@ type Files struct {
 // Any reports whether a file is named.
 func (f Files) Any() bool { return f != Files{} }
 
-const (
-	maxFileBytes  = 1 << 20
-	minTokenBytes = 16
-	// MaxTokenBytes is how long a token may be.
-	MaxTokenBytes = 256
-	lookAgain     = time.Second
-)
+// MaxTokenBytes is how long a token may be.
+const MaxTokenBytes = 256
+
+const lookAgain = time.Second
 
 // Keeper holds what the files said last. Many goroutines may use it. A nil
 // Keeper has nothing and accepts everybody.
@@ -47,23 +42,12 @@ type Keeper struct {
 	files Files
 	log   *slog.Logger
 
-	mu     sync.Mutex
-	looked time.Time
-	stamp  [4]stamp
-	now    held
-}
-
-// held is the content of all files.
-type held struct {
-	cert   *tls.Certificate
-	ca     *x509.CertPool
-	tokens []string
-}
-
-// stamp tells whether a file has changed.
-type stamp struct {
-	size int64
-	at   time.Time
+	mu      sync.Mutex
+	looked  time.Time
+	trouble error // with what the files say now; nil for none
+	pair    source[*tls.Certificate]
+	ca      source[authority]
+	tokens  source[[]string]
 }
 
 // Open reads all files, or says which one is wrong. It returns nil where none
@@ -78,109 +62,83 @@ func Open(f Files, log *slog.Logger) (*Keeper, error) {
 	case f.CA != "" && f.Cert == "":
 		return nil, errors.New("a CA alone proves one side only: name a certificate and its key, too")
 	}
-	k := &Keeper{files: f, log: log}
-	k.stamp = k.stamps()
-	var err error
-	if k.now, err = f.read(); err != nil {
+	k := &Keeper{
+		files: f, log: log,
+		pair:   source[*tls.Certificate]{names: named(f.Cert, f.Key), parse: parsePair, good: pairIsGood},
+		ca:     source[authority]{names: named(f.CA), parse: parseCA, good: authority.isGood},
+		tokens: source[[]string]{names: named(f.Token), parse: parseTokens},
+	}
+	if err := errors.Join(k.pair.open(), k.ca.open(), k.tokens.open()); err != nil {
 		return nil, err
 	}
-	k.looked = time.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.look()
 	return k, nil
 }
 
-func (k *Keeper) stamps() (all [4]stamp) {
-	for i, name := range []string{k.files.Cert, k.files.Key, k.files.CA, k.files.Token} {
-		if info, err := os.Stat(name); err == nil {
-			all[i] = stamp{info.Size(), info.ModTime()}
-		}
+// look takes what the files say now, as far as it is better than what is held,
+// and tells of what is not. What one of them has wrong holds up no other.
+func (k *Keeper) look() {
+	k.looked = time.Now()
+	var news bool
+	var wrong []error
+	for _, look := range []func(time.Time) (bool, error){k.pair.look, k.ca.look, k.tokens.look} {
+		taken, err := look(k.looked)
+		news, wrong = news || taken, append(wrong, err)
 	}
-	return all
+	was := k.trouble
+	k.trouble = errors.Join(wrong...)
+	switch ctx := context.Background(); {
+	case k.trouble != nil && (was == nil || was.Error() != k.trouble.Error()):
+		k.log.WarnContext(ctx, "credentials are not in order, what was read before serves on", "err", k.trouble)
+	case k.trouble == nil && (news || was != nil):
+		k.log.InfoContext(ctx, "credentials read again")
+	}
 }
 
-func (f Files) read() (h held, err error) {
-	if f.Cert != "" {
-		cert, certErr := readFile(f.Cert)
-		key, keyErr := readFile(f.Key)
-		if err := errors.Join(certErr, keyErr); err != nil {
-			return h, err
-		}
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil {
-			return h, fmt.Errorf("use %s with %s: %w", f.Cert, f.Key, err)
-		}
-		h.cert = &pair
+// lookNow looks at the files, once a second at most. Whoever calls it holds mu.
+func (k *Keeper) lookNow() {
+	if time.Since(k.looked) >= lookAgain {
+		k.look()
 	}
-	if f.CA != "" {
-		pem, err := readFile(f.CA)
-		if err != nil {
-			return h, err
-		}
-		if h.ca = x509.NewCertPool(); !h.ca.AppendCertsFromPEM(pem) {
-			return h, fmt.Errorf("%s holds no certificate in PEM", f.CA)
-		}
-	}
-	if f.Token != "" {
-		h.tokens, err = readTokens(f.Token)
-	}
-	return h, err
 }
 
-func readTokens(name string) (tokens []string, err error) {
-	b, err := readFile(name)
-	if err != nil {
-		return nil, err
+// Trouble is what is wrong with the files, or with the certificate in use; nil
+// for nothing.
+func (k *Keeper) Trouble() error {
+	if k == nil {
+		return nil
 	}
-	for line := range bytes.Lines(b) {
-		switch token := bytes.TrimSpace(line); {
-		case len(token) == 0:
-		case len(token) < minTokenBytes || len(token) > MaxTokenBytes:
-			return nil, fmt.Errorf("%s holds a token of %d bytes: want %d to %d", name, len(token), minTokenBytes, MaxTokenBytes)
-		default:
-			tokens = append(tokens, string(token))
-		}
-	}
-	if len(tokens) == 0 {
-		return nil, fmt.Errorf("%s holds no token: write one on a line of its own", name)
-	}
-	return tokens, nil
-}
-
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	if len(b) > maxFileBytes {
-		return nil, fmt.Errorf("%s has more than %d bytes", name, maxFileBytes)
-	}
-	return b, nil
-}
-
-// current is what the files say, looked at once a second at most.
-func (k *Keeper) current() held {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if time.Since(k.looked) < lookAgain {
-		return k.now
+	k.lookNow()
+	return k.trouble
+}
+
+// Expires is when the certificate in use does; zero where there is none.
+func (k *Keeper) Expires() time.Time {
+	if !k.WantsTLS() {
+		return time.Time{}
 	}
-	k.looked = time.Now()
-	found := k.stamps()
-	if found == k.stamp {
-		return k.now
-	}
-	k.stamp = found
-	fresh, err := k.files.read()
-	if err != nil {
-		k.log.WarnContext(context.Background(), "credentials not read again, the old ones serve on", "err", err)
-		return k.now
-	}
-	k.now = fresh
-	return k.now
+	cert, _ := k.certificates()
+	return cert.Leaf.NotAfter
+}
+
+// certificates are ours, and whose the other side's must be: nil where no CA is
+// named.
+func (k *Keeper) certificates() (*tls.Certificate, *x509.CertPool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lookNow()
+	return k.pair.value, k.ca.value.pool
+}
+
+func (k *Keeper) known() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lookNow()
+	return k.tokens.value
 }
 
 // WantsToken reports whether the other side must send a token.
@@ -194,7 +152,7 @@ func (k *Keeper) Token() string {
 	if !k.WantsToken() {
 		return ""
 	}
-	return k.current().tokens[0]
+	return k.known()[0]
 }
 
 // Accepts reports whether a token is one of those in the file. How long it
@@ -205,7 +163,7 @@ func (k *Keeper) Accepts(token []byte) bool {
 	}
 	got := sha256.Sum256(token)
 	same := 0
-	for _, t := range k.current().tokens {
+	for _, t := range k.known() {
 		want := sha256.Sum256([]byte(t))
 		same |= subtle.ConstantTimeCompare(got[:], want[:])
 	}
@@ -218,10 +176,10 @@ func (k *Keeper) Server() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			h := k.current()
-			c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*h.cert}}
-			if h.ca != nil {
-				c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, h.ca
+			cert, ca := k.certificates()
+			c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*cert}}
+			if ca != nil {
+				c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, ca
 			}
 			return c, nil
 		},
@@ -232,17 +190,17 @@ func (k *Keeper) Server() *tls.Config {
 // servers that the CA signed; its name does not matter, since tasks come and go
 // under addresses of their own. So the CA must sign for nothing else.
 func (k *Keeper) Client() *tls.Config {
-	h := k.current()
+	cert, ca := k.certificates()
 	c := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
-		Certificates:       []tls.Certificate{*h.cert},
+		Certificates:       []tls.Certificate{*cert},
 		InsecureSkipVerify: true, // of the name; the chain is verified below
 		VerifyConnection: func(s tls.ConnectionState) error {
 			between := x509.NewCertPool()
 			for _, c := range s.PeerCertificates[1:] {
 				between.AddCert(c)
 			}
-			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: h.ca, Intermediates: between})
+			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: ca, Intermediates: between})
 			return err
 		},
 	}

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -30,7 +31,8 @@ func (t *Task) readyz(w http.ResponseWriter, _ *http.Request) {
 		Reason  string `json:"reason,omitempty"` // one word
 		Detail  string `json:"detail,omitempty"`
 		Release string `json:"release,omitempty"`
-	}{Reason: t.unready()}
+		Warning string `json:"warning,omitempty"` // about certificates and tokens; the task is as ready as without
+	}{Reason: t.unready(), Warning: t.credentialsTrouble()}
 	answer.Ready = answer.Reason == ""
 	if s := t.serving.Load(); s != nil {
 		answer.Release = s.release
@@ -45,4 +47,13 @@ func (t *Task) readyz(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	_ = json.NewEncoder(w).Encode(answer) // whoever asked may have gone
+}
+
+// credentialsTrouble says what is wrong with the files of certificates and
+// tokens; "" for nothing.
+func (t *Task) credentialsTrouble() string {
+	if err := errors.Join(t.control.known.Trouble(), t.data.known.Trouble()); err != nil {
+		return err.Error()
+	}
+	return ""
 }

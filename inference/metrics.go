@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/inference/feature"
 )
 
@@ -60,8 +61,10 @@ func (f factory) gauge(name, help string) prometheus.Gauge {
 	return v
 }
 
-func (f factory) read(name, help string, value func() float64) {
-	f.r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+func (f factory) read(name, help string, value func() float64) { f.readOf(name, help, nil, value) }
+
+func (f factory) readOf(name, help string, of prometheus.Labels, value func() float64) {
+	f.r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: of}, value))
 }
 
 func newMetrics() *metrics {
@@ -132,12 +135,33 @@ func (m *metrics) watch(t *Task) {
 	f.read("sluice_memory_bytes", "Resident memory.", func() float64 { return float64(residentBytes()) })
 	f.read("sluice_requests_in_hand", "Requests being scored.", func() float64 { return float64(len(t.slots.free)) })
 	f.read("sluice_lag_seconds", "How long a request that has arrived waits for a processor.", func() float64 { return t.lag.now().Seconds() })
-	f.read("sluice_ready", "1 where the task takes auctions.", func() float64 {
-		if t.unready() == "" {
-			return 1
-		}
-		return 0
-	})
+	f.read("sluice_ready", "1 where the task takes auctions.", func() float64 { return oneIf(t.unready() == "") })
+	for _, d := range []*door{t.data, t.control} {
+		f.watchCredentials(d.name, d.known)
+	}
+}
+
+// watchCredentials shows how a port's certificates and tokens are, where it has
+// any. Files are looked at by it, too, when nobody connects.
+func (f factory) watchCredentials(port string, known *identity.Keeper) {
+	of := prometheus.Labels{"port": port}
+	if known != nil {
+		f.readOf("sluice_credentials_bad", "1 where files of a port's certificates or tokens make no sense, so that what was read before serves on, or where its certificate is not good now.", of, func() float64 {
+			return oneIf(known.Trouble() != nil)
+		})
+	}
+	if known.WantsTLS() {
+		f.readOf("sluice_certificate_expires_seconds", "Unix time at which the certificate in use expires.", of, func() float64 {
+			return float64(known.Expires().Unix())
+		})
+	}
+}
+
+func oneIf(so bool) float64 {
+	if so {
+		return 1
+	}
+	return 0
 }
 
 // serving returns the counters of a release.

@@ -27,10 +27,10 @@ type balancer struct {
 
 // onLoopback is a task with real ports.
 type onLoopback struct {
-	task *Task
-	data string
-	stop context.CancelFunc
-	done chan error
+	task               *Task
+	data, control, web string
+	stop               context.CancelFunc
+	done               chan error
 }
 
 func startOnLoopback(t *testing.T) *onLoopback {
@@ -40,6 +40,12 @@ func startOnLoopback(t *testing.T) *onLoopback {
 	o.DrainDelay, o.DrainLinger, o.DrainTimeout = 50*time.Millisecond, 100*time.Millisecond, 5*time.Second
 	o.ConnectionAge, o.MaxWait, o.Deadline = 200*time.Millisecond, time.Minute, time.Minute
 	force(t, task, assignment{release: hash.digest(), buckets: 1})
+	return onPorts(t, task)
+}
+
+// onPorts runs a task on ports of this machine.
+func onPorts(t *testing.T, task *Task) *onLoopback {
+	t.Helper()
 	var ports [3]net.Listener
 	for i := range ports {
 		var err error
@@ -48,7 +54,10 @@ func startOnLoopback(t *testing.T) *onLoopback {
 		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	l := &onLoopback{task: task, data: ports[0].Addr().String(), stop: stop, done: make(chan error, 1)}
+	l := &onLoopback{
+		task: task, data: ports[0].Addr().String(), control: ports[1].Addr().String(), web: ports[2].Addr().String(),
+		stop: stop, done: make(chan error, 1),
+	}
 	go func() { l.done <- task.Run(ctx, Listeners{ports[0], ports[1], ports[2]}) }()
 	return l
 }

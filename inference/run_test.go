@@ -91,7 +91,7 @@ func (l *lines) await(t *testing.T, message string) map[string]any {
 			if line["msg"] == message {
 				return line
 			}
-		case <-t.Context().Done():
+		case <-time.After(time.Minute):
 			t.Fatalf("nothing logged %q", message)
 		}
 	}

@@ -24,10 +24,16 @@ type PKI struct{ Server, Client identity.Files }
 // New makes one in a folder of the test's.
 func New(t *testing.T) PKI {
 	t.Helper()
+	return Between(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+}
+
+// Between makes one that is good from one moment to another.
+func Between(t *testing.T, from, until time.Time) PKI {
+	t.Helper()
 	dir := t.TempDir()
 	caKey := newKey(t)
 	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotBefore: from, NotAfter: until,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	path := filepath.Join(dir, "ca.pem")
@@ -35,7 +41,7 @@ func New(t *testing.T) PKI {
 	leaf := func(name string, use x509.ExtKeyUsage) identity.Files {
 		key := newKey(t)
 		cert := &x509.Certificate{
-			SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+			SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: until,
 			ExtKeyUsage: []x509.ExtKeyUsage{use}, DNSNames: []string{"localhost"},
 		}
 		f := identity.Files{Cert: filepath.Join(dir, name+".pem"), Key: filepath.Join(dir, name+".key"), CA: path}
@@ -54,14 +60,26 @@ func New(t *testing.T) PKI {
 func Replace(t *testing.T, old, by identity.Files) {
 	t.Helper()
 	for to, from := range map[string]string{old.Cert: by.Cert, old.Key: by.Key, old.CA: by.CA} {
-		b, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		Put(t, to, Bytes(t, from))
 	}
+}
+
+// Put writes a file anew, as rotations do.
+func Put(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Bytes are those of a file.
+func Bytes(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
