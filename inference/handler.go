@@ -61,10 +61,11 @@ func (t *Task) serveData(ctx context.Context, w *wire) {
 		if err = w.next(); err == nil {
 			now, err = s.call(ctx, w)
 		}
-		if err == nil && (w.lastReply() || !end.IsZero() && w.buffered() == 0 && now.After(end)) {
-			err = io.EOF
+		if err == nil && (w.lastReply() || w.isOld(now, end)) {
+			s.ended, err = true, io.EOF
 		}
 	}
+	s.ended = s.ended || w.lastCall.Load() != 0
 	if errors.Is(err, errTooLong) && !s.refused {
 		s.refuseFrame(ctx)
 	}
@@ -72,11 +73,15 @@ func (t *Task) serveData(ctx context.Context, w *wire) {
 	t.m.hit(w.limitOf(err))
 }
 
-// leave ends the connection. Somebody who was told why gets to read it.
+// leave ends the connection. Somebody who was told why, or has answers under
+// way, gets to read them.
 func (s *session) leave() {
 	s.w.finish()
-	if s.refused {
-		s.w.linger()
+	switch {
+	case s.refused:
+		s.w.linger(s.w.limits.read)
+	case s.ended:
+		s.w.linger(min(farewell, s.w.limits.read))
 	}
 }
 
@@ -100,6 +105,12 @@ func (t *Task) endOfConnection(now time.Time, id uint64) time.Time {
 	}
 	jitter := float64(id>>11) / (1 << 53) // in [0, 1)
 	return now.Add(time.Duration(float64(t.o.ConnectionAge) * (0.75 + jitter/2)))
+}
+
+// isOld reports whether the connection is to end for its age: between requests,
+// and where there is never such a moment, in the middle of a pipe.
+func (w *wire) isOld(now, end time.Time) bool {
+	return !end.IsZero() && now.After(end) && w.buffered() == 0 && (now.After(end.Add(pipeTime)) || !w.pending())
 }
 
 // why says in one word what ended a connection.

@@ -308,7 +308,11 @@ func (t *Task) prepare(ctx context.Context, a assignment, since time.Time, isDef
 	case err == nil:
 		return
 	case errors.Is(err, errOvertaken), working.Err() != nil:
-		t.log.InfoContext(ctx, "preparation given up", "release", a.release, "generation", a.generation, "reason", "overtaken")
+		reason := "overtaken"
+		if ctx.Err() != nil {
+			reason = "draining"
+		}
+		t.log.InfoContext(ctx, "preparation given up", "release", a.release, "generation", a.generation, "reason", reason)
 		return
 	}
 	f := failure{release: a.release, reason: "format", detail: err.Error()}

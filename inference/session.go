@@ -39,6 +39,7 @@ type session struct {
 	draws uint64
 
 	refused bool // the last call could not be read, and its client was told why
+	ended   bool // by us
 	d       decision
 	in      thrift.TProtocol // of the generated code, once it is needed
 	out     thrift.TProtocol

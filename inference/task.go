@@ -213,8 +213,7 @@ func (t *Task) Run(ctx context.Context, l Listeners) error {
 	case err = <-broken:
 		err = fmt.Errorf("serve http: %w", err)
 	}
-	stopLoading()
-	t.drain(life, l, web)
+	t.drain(life, l, web, stopLoading)
 	return err
 }
 
@@ -230,11 +229,13 @@ func (t *Task) Steer(ctx context.Context, control net.Listener) {
 	all.Wait()
 }
 
-// drain ends everything in order, each within its time.
-func (t *Task) drain(ctx context.Context, l Listeners, web *http.Server) {
+// drain ends everything in order, each within its time. While auctions are let
+// in, what is assigned still comes into force: a rollback means those, too.
+func (t *Task) drain(ctx context.Context, l Listeners, web *http.Server, stopLoading func()) {
 	t.draining.Store(true)
 	t.log.InfoContext(ctx, "draining", "connections", t.data.count())
 	pause(ctx, t.o.DrainDelay)
+	stopLoading()
 	limit, cancel := context.WithTimeout(ctx, t.o.DrainTimeout)
 	defer cancel()
 	_ = l.Data.Close() // a listener that fails to close lets nobody in either

@@ -1,8 +1,10 @@
 package inference
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"sync"
@@ -376,7 +378,7 @@ func TestSwapNeverMixes(t *testing.T) {
 			if _, err := c.Assign(t.Context(), a); err != nil {
 				t.Error(err)
 			}
-			for s, _ := c.Status(t.Context()); s.Generation != g && !t.Failed(); s, _ = c.Status(t.Context()) {
+			for s, _ := c.Status(t.Context()); (s.Generation != g || s.Requests == 0) && !t.Failed(); s, _ = c.Status(t.Context()) {
 			}
 		}
 		hangUp()
@@ -423,9 +425,9 @@ func (m scoring) Score(_ *release.Scratch, _ *feature.Request, _ []uint32, score
 
 func TestSwapInMidRequest(t *testing.T) {
 	task := newToyTask(t, newToyShop(low, high))
-	force(t, task, assignment{release: high.digest(), shadow: low.digest(), sample: 1, buckets: 1, generation: 2})
+	force(t, task, assignment{release: high.digest(), shadow: low.digest(), sample: 1, explore: 1, buckets: 1, generation: 2})
 	after := task.serving.Load()
-	force(t, task, assignment{release: low.digest(), shadow: high.digest(), sample: 1, buckets: 1, generation: 3})
+	force(t, task, assignment{release: low.digest(), shadow: high.digest(), sample: 1, explore: 1, buckets: 1, generation: 3})
 	before := *task.serving.Load()
 	swap := func() { task.serving.Store(after) }
 	before.active = newArm(low.digest(), scoring{swap, 0.25}, func(string) float32 { return 0.5 })
@@ -433,8 +435,13 @@ func TestSwapInMidRequest(t *testing.T) {
 	s := &session{t: task}
 	s.d.request.ID, s.d.partners = "x", []string{"a", "b"}
 	s.decide(t.Context(), true, time.Now())
-	if which(t, s.decisionReply()) != 0 {
+	d := s.decisionReply()
+	if which(t, d) != 0 {
 		t.Error("answered by the other release")
+	}
+	var r receipt
+	if err := task.receipts.read(d.Receipt, &r, time.Now()); err != nil || r.key() != (countsKey{low.digest(), high.digest(), 3}) {
+		t.Errorf("the receipt is of %+v, %v", r.key(), err)
 	}
 	s.afterReply(t.Context(), time.Now())
 	old, now := before.counts.tally(1), after.counts.tally(1)
@@ -517,6 +524,50 @@ func TestDrain(t *testing.T) {
 		}
 		idleConn.Close()
 		lateConn.Close()
+	})
+}
+
+// A task that drains does what is assigned while it lets auctions in, as a
+// rollback means those, too; later it gives up what it prepares, and says why.
+func TestDrainAndAssignments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shop, log := newToyShop(low, high), new(bytes.Buffer)
+		o := toyOptions(shop)
+		o.Log = slog.New(slog.NewTextHandler(log, nil))
+		task, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		task.loader.open = shop.open
+		r := start(t, task)
+		r.assign(assigned(low, 1))
+		c, conn := r.dial(FramedBinary)
+		began := time.Now()
+		r.stop()
+		if s := r.assign(assigned(high, 2)); s.Release != high.digest() || s.Ready {
+			t.Errorf("while it lets auctions in: %v", s)
+		}
+		shop.mu.Lock()
+		shop.hold = make(chan struct{}) // for ever
+		shop.mu.Unlock()
+		if s := r.assign(assigned(hash, 3)); s.Preparing != hash.digest() {
+			t.Errorf("it does not prepare: %v", s)
+		}
+		time.Sleep(task.o.DrainDelay)
+		synctest.Wait()
+		if d, err := c.Decide(t.Context(), ask("x"), []string{"a"}); err != nil || which(t, d) != 1 {
+			t.Errorf("in the middle of a preparation: %v, %v", d, err)
+		}
+		conn.Close()
+		if err := <-r.done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if took := time.Since(began); took != task.o.DrainDelay {
+			t.Errorf("draining took %v", took)
+		}
+		if !strings.Contains(log.String(), "preparation given up") || !strings.Contains(log.String(), "reason=draining") {
+			t.Errorf("logged %s", log)
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package inference
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -53,7 +54,10 @@ const (
 	maxFrameLimit    = 1<<24 - 1
 	frameHeaderBytes = 4
 	emptyReads       = 100
-	longestOldName   = 64 // bytes of a method's name, where only it tells a call from noise
+	pipeGap          = 5 * time.Millisecond // between messages in a pipe, at most, where it cannot be seen
+	pipeTime         = 2 * time.Second      // that an old connection may wait for its pipe to run empty
+	farewell         = 2 * time.Second      // for a client to read its last answers and go
+	longestOldName   = 64                   // bytes of a method's name, where only it tells a call from noise
 )
 
 // wireLimits bound what one connection may cost.
@@ -455,12 +459,12 @@ func (w *wire) frameHead() (h head, ok bool) {
 	}
 }
 
-// linger reads what a client still sends of a message that nobody wants, so
-// that it comes to read the answer: closed over unread bytes, a connection is
-// reset.
-func (w *wire) linger() {
+// linger reads for a while what a client still sends that nobody wants, so that
+// it comes to read the answers before: closed over unread bytes, a connection
+// is reset.
+func (w *wire) linger(most time.Duration) {
 	half, ok := w.conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || w.conn.SetReadDeadline(time.Now().Add(w.limits.read)) != nil {
+	if !ok || half.CloseWrite() != nil || w.conn.SetReadDeadline(time.Now().Add(most)) != nil {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, w.conn, maxFrameLimit) // until the client goes, or the bound
@@ -477,8 +481,31 @@ func (w *wire) more() error { return unexpected(w.fill()) }
 func (w *wire) took(n int) { w.from, w.left = w.from+n, w.left-n }
 
 // lastReply reports whether the connection is to end now: it was told to, and
-// the client has nothing under way that we know of.
-func (w *wire) lastReply() bool { return w.lastCall.Load() != 0 && w.buffered() == 0 }
+// the client has nothing under way that has come.
+func (w *wire) lastReply() bool { return w.lastCall.Load() != 0 && !w.pending() }
+
+// pending reports whether the client has sent more, unless it is to end by now
+// whatever it sent.
+func (w *wire) pending() bool {
+	if w.buffered() > 0 {
+		return true
+	}
+	if at := w.lastCall.Load(); at != 0 && time.Now().UnixNano() >= at {
+		return false
+	}
+	if _, secure := w.conn.(*tls.Conn); !secure {
+		return hasSent(w.conn)
+	}
+	// Nobody shows what TLS holds back, so that only reading tells.
+	w.readArmed = time.Time{}
+	if w.send() != nil || w.conn.SetReadDeadline(time.Now().Add(pipeGap)) != nil {
+		return false
+	}
+	w.makeRoom()
+	n, _ := w.conn.Read(w.in[w.to:]) // an error will come again
+	w.to += n
+	return n > 0
+}
 
 // Read hands over bytes of the message and no others.
 func (w *wire) Read(p []byte) (int, error) {
