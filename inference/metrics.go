@@ -86,7 +86,7 @@ func newMetrics() *metrics {
 		swapSeconds:    f.histogram("sluice_swap_seconds", "From an assignment to its coming into force.", prometheus.ExponentialBuckets(1e-3, 2, 16)),
 		failures:       f.counters("sluice_load_failures_total", "Releases that could not be made ready, by reason.", "reason"),
 		outcomes:       f.counters("sluice_outcomes_total", "Reported outcomes taken.", "kind"),
-		outcomesLost:   f.counters("sluice_outcomes_dropped_total", "Reported outcomes (or bids of them) that do not count, by reason.", "reason"),
+		outcomesLost:   f.counters("sluice_outcomes_dropped_total", "Reported outcomes (or bids and wins of them) that do not count, by reason.", "reason"),
 		bids:           f.counter("sluice_explored_bids_total", "Reported bids on explored requests."),
 		missed:         f.counter("sluice_missed_bids_total", "Of those, bids that the serving release would have filtered."),
 		shadowRequests: f.counter("sluice_shadow_requests_total", "Requests scored by both releases."),

@@ -3,9 +3,12 @@ package inference
 import (
 	"bytes"
 	"errors"
+	"net"
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/sluicehq/sluice/idl/gen/adfilter"
 )
 
 func explored(at time.Time) receipt {
@@ -112,5 +115,112 @@ func TestOutcomesThatDoNotCountAreCounted(t *testing.T) {
 	give(explored(now), "b")
 	if n := counterOf(t, task, "sluice_outcomes_dropped_total", "unknown_release"); n != 1 {
 		t.Errorf("%v dropped", n)
+	}
+}
+
+// reporting sends reports over a connection of its own, and waits until they
+// are taken.
+func (l *onLoopback) reporting(t *testing.T, d Dialect, outcomes ...*adfilter.Outcome) {
+	t.Helper()
+	conn, err := net.Dial("tcp", l.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := client(conn, d)
+	if err := c.Report(t.Context(), outcomes); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Filter(t.Context(), &adfilter.BidRequest{}); err != nil { // which comes after it
+		t.Fatalf("after a report: %v", err)
+	}
+}
+
+// Receipts that are late, of elsewhere, damaged or huge, and partners that
+// nobody asked about, are counted by reason and nowhere else; a receipt that
+// comes back after its release has gone, or to another process, counts for that
+// release alone.
+func TestStrangeReceiptsOverTheWire(t *testing.T) {
+	for _, d := range []Dialect{FramedBinary, FramedCompact, UnframedBinary, UnframedCompact} {
+		task := newToyTask(t, newToyShop(low, high))
+		task.o.DrainDelay, task.o.MaxWait, task.o.Deadline = 0, time.Minute, time.Minute
+		task.o.DrainLinger = 0
+		begin := assignment{release: low.digest(), shadow: high.digest(), sample: 1, explore: 1, buckets: 1, generation: 1}
+		force(t, task, begin)
+		l := onPorts(t, task)
+		conn, err := net.Dial("tcp", l.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := client(conn, d).Decide(t.Context(), ask("x"), []string{"a", "b"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		begin.release, begin.shadow, begin.generation = high.digest(), low.digest(), 2
+		if err := task.orders.take(begin, 1, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the next release", func() bool { return task.serving.Load().assignment == begin }) // the receipt is late now
+		was := residentBytes()
+		dropped := func(reason string) int { return int(counterOf(t, task, "sluice_outcomes_dropped_total", reason)) }
+		outcome := func(receipt []byte, bidders ...string) *adfilter.Outcome {
+			return &adfilter.Outcome{Receipt: receipt, Bidders: bidders}
+		}
+		l.reporting(t, d, outcome(got.Receipt, "a"))
+		l.reporting(t, d, outcome(got.Receipt, "a")) // receipts do not tell auctions apart, so it counts again
+		flipped := bytes.Clone(got.Receipt)
+		flipped[len(flipped)/2] ^= 1
+		foreign := explored(time.Now())
+		l.reporting(t, d,
+			outcome(nil, "a"), outcome(got.Receipt[:20], "a"), outcome(flipped, "a"), outcome(make([]byte, 100_000), "a"),
+			outcome(newReceipts("other fleet", time.Minute).append(nil, &foreign), "a"))
+		if n := dropped("damaged"); n != 5 {
+			t.Errorf("%s: %d are damaged, want 5", d, n)
+		}
+		old := explored(time.Now().Add(-time.Hour))
+		l.reporting(t, d, outcome(task.receipts.append(nil, &old), "a"))
+		if n := dropped("too_old"); n != 1 {
+			t.Errorf("%s: %d are too old", d, n)
+		}
+		won := outcome(got.Receipt)
+		won.Win = &adfilter.Win{Partner: "nobody"}
+		l.reporting(t, d, outcome(got.Receipt, "nobody"), won)
+		if n := dropped("unknown_partner"); n != 2 {
+			t.Errorf("%s: %d partners are unknown, want a bidder and a winner", d, n)
+		}
+		for g := range 50 { // of tasks that nobody heard of
+			one := explored(time.Now())
+			one.generation = int64(1000 + g)
+			l.reporting(t, d, outcome(task.receipts.append(nil, &one), "a"))
+		}
+		if n := dropped("unknown_release"); n != 50-foreignCounts {
+			t.Errorf("%s: %d are of unknown releases", d, n)
+		}
+		if grown := residentBytes() - was; grown > 64<<20 {
+			t.Errorf("%s: %d bytes more", d, grown)
+		}
+		for _, c := range task.ledger.under(1) {
+			if in := c.tally(1); c.key.release != low.digest() || in.partners[0].bids[0] != 2 || in.partners[0].name != "a" {
+				t.Errorf("%s: the late bids are counted under %+v: %+v", d, c.key, in.partners[0])
+			}
+		}
+		for _, c := range task.ledger.under(2) {
+			for _, p := range c.tally(1).partners {
+				if p.bids[0] != 0 {
+					t.Errorf("%s: a bid is counted under another release: %+v", d, p)
+				}
+			}
+		}
+		again := newToyTask(t, newToyShop(low, high)) // the next process, before it serves that
+		s := &session{t: again}
+		s.outcome(reported{receipt: got.Receipt, bidders: []string{"a"}}, time.Now())
+		if c := again.ledger.under(1); len(c) != 1 || c[0].key != (countsKey{low.digest(), high.digest(), 1}) || c[0].tally(1).partners[0].bids[0] != 1 {
+			t.Errorf("%s: after a restart: %v", d, c)
+		}
+		l.stop()
+		if err := <-l.done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
 	}
 }

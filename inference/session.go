@@ -411,7 +411,13 @@ func (s *session) outcome(o reported, now time.Time) {
 		}
 		s.bid(c, r, name, in, bid)
 	}
-	if p := r.pair(o.winner); p != nil && o.winner != "" && p.bits&pairBoth != 0 {
+	if o.winner == "" {
+		return
+	}
+	switch p := r.pair(o.winner); {
+	case p == nil:
+		s.t.m.dropped("unknown_partner").Inc()
+	case p.bits&pairBoth != 0:
 		c.addWin(p.bits, in, o.cleared)
 	}
 }
