@@ -3,6 +3,8 @@ package api
 import (
 	"fmt"
 	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // sight is when the newest look was seen here. How old a look is says no one
@@ -29,16 +31,13 @@ func (s *sight) see(of, now time.Time) (age, ahead time.Duration) {
 	return age, age - now.Sub(of)
 }
 
-// clocksApart is by how much clocks may differ before it is told.
-const clocksApart = time.Minute
-
 // doubtClocks says that two clocks differ; empty where they do not.
 func doubtClocks(ahead time.Duration) string {
 	how := "ahead of"
 	if ahead < 0 {
 		how, ahead = "behind", -ahead
 	}
-	if ahead < clocksApart {
+	if ahead < rollout.ClocksApart {
 		return ""
 	}
 	return fmt.Sprintf("the leader's clock is %v %s this server's: set both by NTP; until then deadlines may come early or late", ahead.Round(time.Second), how)

@@ -92,10 +92,6 @@ func (m *memory) archivedOf(finished []rollout.Rollout) []string {
 	return slices.Sorted(maps.Keys(m.archived))
 }
 
-// clocksApart is by how much ECS's clock may differ, and ECS tell late, before
-// anything is made of it.
-const clocksApart = time.Minute
-
 // date tells by this machine's clock when tasks crashed: ECS tells by its own,
 // and where they differ a crash of now would be one of before the candidate. One
 // that was not told the last time is hardly older than that, and none is of
@@ -110,9 +106,9 @@ func (m *memory) date(crashed []rollout.Crash, now time.Time) []rollout.Crash {
 	}
 	if !newest.IsZero() && !m.crashedAt.IsZero() {
 		m.ecsBehind = 0
-		if late := m.crashedAt.Sub(newest); late > clocksApart {
+		if late := m.crashedAt.Sub(newest); late > rollout.ClocksApart {
 			m.ecsBehind = late
-		} else if early := newest.Sub(now); early > clocksApart {
+		} else if early := newest.Sub(now); early > rollout.ClocksApart {
 			m.ecsBehind = -early
 		}
 	}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// clocksApart is by how much clocks of leaders may differ without anything
-// being made of it.
-const clocksApart = time.Minute
+// ClocksApart is by how much two clocks may differ without anything being made
+// of it.
+const ClocksApart = time.Minute
 
 // SetRight returns s with no moment in it that has not come yet: a leader whose
 // clock was ahead has left it. What it began counts from now, since nobody knows
@@ -42,7 +42,7 @@ func (s State) ahead(now time.Time) bool {
 			left = append(left, r.History[n-1].At)
 		}
 	}
-	return slices.ContainsFunc(left, func(t time.Time) bool { return t.Sub(now) > clocksApart })
+	return slices.ContainsFunc(left, func(t time.Time) bool { return t.Sub(now) > ClocksApart })
 }
 
 func (r *Rollout) setRight(now time.Time) {

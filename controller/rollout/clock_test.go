@@ -48,7 +48,7 @@ func TestSetRight(t *testing.T) {
 		func(_ *State, r *Rollout) *time.Time { return &r.TooFewSince },
 		func(_ *State, r *Rollout) *time.Time { return &r.History[0].At },
 	} {
-		for apart, want := range map[time.Duration]time.Duration{clocksApart: clocksApart, clocksApart + 1: 0} {
+		for apart, want := range map[time.Duration]time.Duration{ClocksApart: ClocksApart, ClocksApart + 1: 0} {
 			s := State{Active: &Rollout{History: make([]Event, 1)}}
 			*field(&s, s.Active) = at(apart)
 			got := s.SetRight(start)
