@@ -268,22 +268,25 @@ func TestClientKnowsWhatIsUnknown(t *testing.T) {
 		{"says so of a later try", []reply{{500, ""}, {503, surely}}, true},
 		{"a conflict", []reply{{409, `{"detail":"no"}`}}, false},
 	} {
-		asked := 0
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			r := tt.replies[min(asked, len(tt.replies)-1)]
-			asked++
-			if r.code == breaks {
-				panic(http.ErrAbortHandler)
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // each waits before it asks again
+			asked := 0
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				r := tt.replies[min(asked, len(tt.replies)-1)]
+				asked++
+				if r.code == breaks {
+					panic(http.ErrAbortHandler)
+				}
+				w.WriteHeader(r.code)
+				io.WriteString(w, r.body)
+			}))
+			_, err := api.Client{Base: s.URL}.Ask(t.Context(), "demo", rollout.VerbPause, api.Ask{By: "ada", ID: "k-1"})
+			s.Close()
+			unknown, is := errors.AsType[*api.UnknownError](err)
+			if err == nil || is != tt.unknown || is && unknown.ID != "k-1" {
+				t.Errorf("%v, want unknown %v", err, tt.unknown)
 			}
-			w.WriteHeader(r.code)
-			io.WriteString(w, r.body)
-		}))
-		_, err := api.Client{Base: s.URL}.Ask(t.Context(), "demo", rollout.VerbPause, api.Ask{By: "ada", ID: "k-1"})
-		s.Close()
-		unknown, is := errors.AsType[*api.UnknownError](err)
-		if err == nil || is != tt.unknown || is && unknown.ID != "k-1" {
-			t.Errorf("%s: %v, want unknown %v", tt.name, err, tt.unknown)
-		}
+		})
 	}
 	_, err := api.Client{Base: "127.0.0.1:1"}.Ask(t.Context(), "demo", rollout.VerbPause, api.Ask{By: "ada"})
 	if _, unknown := errors.AsType[*api.UnknownError](err); unknown || !errors.Is(err, api.ErrUnreachable) || !errors.Is(err, api.ErrNotStored) {
