@@ -57,8 +57,9 @@ func TestStories(t *testing.T) {
 	}
 }
 
-func tell(t *testing.T, story string) string {
+func tell(t *testing.T, story string, watch ...func(State, time.Time)) string {
 	w, s, p := newWorld("a", "b", "c", "d"), State{Fleet: "f"}, storyPolicies()
+	w.watch = watch
 	var out strings.Builder
 	for line := range strings.Lines(story) {
 		if strings.HasPrefix(line, "  ") {
@@ -99,6 +100,9 @@ func tell(t *testing.T, story string) string {
 func settle(out *strings.Builder, s State, w *world, p Policies, now time.Time) State {
 	for range 8 {
 		next, actions := Decide(s, w.observe(s, now), p, now)
+		for _, see := range w.watch {
+			see(next, now)
+		}
 		for _, e := range next.Events {
 			if e.Seq > s.LastEvent {
 				fmt.Fprintf(out, "  %s\n", telling(e))

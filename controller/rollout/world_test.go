@@ -37,6 +37,7 @@ type world struct {
 	swaps     []SwapCost        // of whatever is the candidate
 	desired   int
 	crashed   []Crash
+	watch     []func(State, time.Time) // sees every decision of a story
 }
 
 func newWorld(tasks ...string) *world {
@@ -114,14 +115,25 @@ func (w *world) auctions(r *Rollout, pass time.Duration, missing int64) {
 // said is what the judge says now.
 func (w *world) said(now time.Time) *judge.Verdict {
 	v := &judge.Verdict{Outcome: w.verdict, At: now, Suspect: w.suspect, Sentence: "the judge says " + string(w.verdict)}
+	of := judge.Finding{Outcome: w.verdict, CandidateRate: .961, StableRate: .689, Difference: .272, BandLow: -.05, BandHigh: .05}
 	switch w.verdict { //nolint:exhaustive // the others say no more
 	case judge.Inconclusive:
-		v.Class = w.class
+		v.Class, v.Gate, v.Partner = w.class, judge.GatePartnersServed, "solvane"
 	case judge.Unsure:
-		v.Holds = w.holds
+		v.Gate, v.Requests, v.Needed, v.ETA = judge.GateFilterRateServed, 8_220, 16_440, 40*time.Second
+		if v.Holds = w.holds; w.holds {
+			v.Gate, of.CandidateRate, of.StableRate = judge.GateDrift, .412, .25
+		}
 	case judge.Worse:
-		v.Breaker = w.breaker
+		v.Gate, v.Partner, v.Culprits = judge.GatePartnersServed, "solvane", []string{"solvane"}
+		if v.Breaker = w.breaker; w.breaker {
+			v.Gate, v.Partner, v.Culprits, of.Sentence = judge.GateBreaker, "", nil, "a task crashed while it served the candidate; 0 of stable's did"
+		}
+	case judge.Invalid:
+		v.Gate, of.CandidateRate, of.StableRate = judge.GateSampleRatio, .087, .5
 	}
+	of.Gate, of.Partner = v.Gate, v.Partner
+	v.Findings = []judge.Finding{of}
 	return v
 }
 
