@@ -185,8 +185,9 @@ func (f *Reconciler) save(ctx context.Context, old, next rollout.State, etag str
 func (f *Reconciler) report(ctx context.Context, old, next rollout.State) {
 	for _, e := range next.Events {
 		if e.Seq > old.LastEvent {
+			said := e.Headline(next.Find(e.Rollout), f.Fleet.Policies.For(e.Rollout))
 			f.Log.InfoContext(ctx, "decided", "fleet", f.Fleet.Name, "rollout", e.Rollout, "candidate", rollout.Short(e.Candidate),
-				"from", e.From, "to", e.To, "step", e.Step, "reason", e.Reason, "sentence", e.Sentence, "by", e.By)
+				"from", e.From, "to", e.To, "step", e.Step, "reason", e.Reason, "headline", said.Text, "way_out", said.WayOut, "sentence", e.Sentence, "by", e.By)
 		}
 	}
 }

@@ -368,7 +368,7 @@ func (h *history) checkStep(next State, seen Observation) {
 			continue
 		}
 		h.checkReason(e)
-		checkHeadline(h.t, fmt.Sprintf("%+v", e), e.Headline(next.rollout(e.Rollout), h.p.For(e.Rollout)))
+		checkHeadline(h.t, fmt.Sprintf("%+v", e), e.Headline(next.Find(e.Rollout), h.p.For(e.Rollout)))
 		h.checkSuccess(e, seen)
 		h.checkSwaps(e, seen)
 		h.checkTooFew(e, seen)

@@ -42,6 +42,22 @@ func (e Event) Headline(r *Rollout, p Policy) Headline {
 	return e.ofFleet()
 }
 
+// Find returns the rollout of that name; nil where the state has none, or none
+// any more.
+func (s State) Find(id string) *Rollout {
+	if s.Active != nil && s.Active.ID == id {
+		return s.Active
+	}
+	for _, list := range [][]Rollout{s.Queue, s.Finished} {
+		for i := range list {
+			if list[i].ID == id {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
 // asOf is the rollout as it stood when the event happened.
 func (e Event) asOf(r *Rollout) Rollout {
 	was := Rollout{ID: e.Rollout, History: []Event{e}, Verdict: e.Verdict}
@@ -64,6 +80,9 @@ func (e Event) asOf(r *Rollout) Rollout {
 			break
 		}
 		was.Since = o.At
+	}
+	if was.Verdict == nil && r != nil && (e.To == RollingBack || e.To.Final()) {
+		was.Verdict = r.Verdict // the last one that mattered
 	}
 	return was
 }

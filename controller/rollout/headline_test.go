@@ -47,7 +47,7 @@ func TestHeadlines(t *testing.T) {
 					continue
 				}
 				told, last = e.Seq, s
-				then[e.Seq] = e.Headline(s.rollout(e.Rollout), p.For(e.Rollout))
+				then[e.Seq] = e.Headline(s.Find(e.Rollout), p.For(e.Rollout))
 				once(fmt.Sprintf("%s -> %s %s", e.From, e.To, e.Reason), then[e.Seq], namesIn(e)...)
 			}
 			if r := s.Active; r != nil {
@@ -73,19 +73,6 @@ func TestHeadlines(t *testing.T) {
 		}
 	}
 	kept(t, "testdata/headlines.golden", out.String())
-}
-
-// rollout is the one of that name, for a test.
-func (s State) rollout(id string) *Rollout {
-	for _, r := range slices.Concat(s.Finished, s.Queue) {
-		if r.ID == id {
-			return &r
-		}
-	}
-	if s.Active != nil && s.Active.ID == id {
-		return s.Active
-	}
-	return nil
 }
 
 // namesIn are the names by which people know whom an event is about.
