@@ -67,7 +67,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	if server, ok := r.Context().Value(stopping{}).(context.Context); ok {
 		defer context.AfterFunc(server, cancel)()
 	}
-	out := &stream{out: w, control: http.NewResponseController(w), after: after, began: time.Now()}
+	out := &stream{out: w, control: http.NewResponseController(w), policy: s.views.governs, after: after, began: time.Now()}
 	if err := s.follow(ctx, fleet, out); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		s.log.DebugContext(r.Context(), "stream ended", "fleet", fleet, "err", err)
 	}
@@ -133,6 +133,7 @@ type stream struct {
 	out     http.ResponseWriter
 	control *http.ResponseController
 	began   time.Time
+	policy  func(fleet, rollout string) rollout.Policy
 	after   int64     // last event sent
 	looked  time.Time // moment of the last look sent
 	lookOf  int64     // LastEvent it was sent at
@@ -148,7 +149,7 @@ func (s *stream) news(v view) error {
 	if s.after > v.state.LastEvent && v.at.Before(s.began) {
 		return s.alive() // the client has heard more from another server; the next view tells
 	}
-	if err := s.sendEvents(v.state); err != nil {
+	if err := s.sendEvents(v); err != nil {
 		return err
 	}
 	changed := !v.look.At.Equal(s.looked) || v.state.LastEvent != s.lookOf || len(v.state.Requests) != s.asked
@@ -160,7 +161,8 @@ func (s *stream) news(v view) error {
 	return s.alive()
 }
 
-func (s *stream) sendEvents(state rollout.State) error {
+func (s *stream) sendEvents(v view) error {
+	state := v.state
 	if s.after > state.LastEvent {
 		s.after = -1 // the fleet's memory began anew
 	}
@@ -179,7 +181,7 @@ func (s *stream) sendEvents(state rollout.State) error {
 		if e.Seq <= s.after {
 			continue
 		}
-		if err := s.message("event", e.Seq, shapeEvent(e)); err != nil {
+		if err := s.message("event", e.Seq, shapeEvent(e, v.rollout(e.Rollout), s.policy(v.state.Fleet, e.Rollout))); err != nil {
 			return err
 		}
 		s.after = e.Seq

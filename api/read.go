@@ -72,7 +72,7 @@ func (s *server) rollouts(r *http.Request) (any, error) {
 	all = append(all, merge(v.state.Finished, archived)...)
 	out := make([]Rollout, 0, len(all))
 	for _, one := range all[:min(limit, len(all))] {
-		out = append(out, shapeRollout(one))
+		out = append(out, shapeRollout(one, s.views.governs(fleet, one.ID), v.at))
 	}
 	return out, nil
 }
@@ -89,7 +89,7 @@ func (s *server) rollout(r *http.Request) (any, error) {
 	}
 	for _, one := range slices.Concat(v.state.Queue, v.state.Finished) {
 		if one.ID == id {
-			return shapeWhole(one), nil
+			return shapeWhole(one, s.views.governs(fleet, id), v.at), nil
 		}
 	}
 	missing := sentence(ErrNotFound, "fleet %s knows no rollout %q", fleet, id)
@@ -103,7 +103,7 @@ func (s *server) rollout(r *http.Request) (any, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read rollout %s of %s: %w", id, fleet, err)
 	}
-	return shapeWhole(one), nil
+	return shapeWhole(one, s.views.governs(fleet, id), v.at), nil
 }
 
 // looks tells which chunks there are of the log of a rollout's looks.

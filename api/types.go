@@ -96,7 +96,9 @@ type Rollout struct {
 
 	Phase    string    `json:"phase"`
 	Reason   string    `json:"reason"`
-	Sentence string    `json:"sentence"`
+	Headline string    `json:"headline"` // what has come of it so far, in plain words: shorter than 110 characters
+	WayOut   string    `json:"way_out"`  // what to do, or that nothing needs doing; times are UTC
+	Sentence string    `json:"sentence"` // the proof of it
 	Since    time.Time `json:"since"`
 	Final    bool      `json:"final"`
 
@@ -215,6 +217,8 @@ type Event struct {
 	To        string    `json:"to,omitempty"`
 	Step      int       `json:"step,omitempty"` // canary step that was entered, from 1
 	Reason    string    `json:"reason"`
+	Headline  string    `json:"headline"` // as of Rollout, when it happened
+	WayOut    string    `json:"way_out"`
 	Sentence  string    `json:"sentence"`
 	By        string    `json:"by,omitempty"`
 	Wish      string    `json:"wish,omitempty"` // id of the wish that ends with it

@@ -20,6 +20,7 @@ type view struct {
 	age   time.Duration // of the look
 	ahead time.Duration // by which the leader's clock differs, where that shows
 	tasks []Task
+	past  []rollout.Rollout // that are over, newest first
 	fleet Fleet
 }
 
@@ -95,6 +96,25 @@ func (v *views) of(ctx context.Context, fleet string) (view, error) {
 	return fresh, nil
 }
 
+// governs is the policy of a rollout, zero where it is not known.
+func (v *views) governs(fleet, id string) rollout.Policy {
+	p, _ := v.policy(fleet, id)
+	return p
+}
+
+// rollout is the one of that name, nil where it is not among what is at hand.
+func (v view) rollout(id string) *rollout.Rollout {
+	if r := v.state.Find(id); r != nil {
+		return r
+	}
+	for i := range v.past {
+		if v.past[i].ID == id {
+			return &v.past[i]
+		}
+	}
+	return nil
+}
+
 // forget makes the next look at the fleet a fresh one.
 func (v *views) forget(ctx context.Context, fleet string) {
 	v.mu.Lock()
@@ -135,15 +155,14 @@ func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error)
 		}
 		f.past, f.pastOf = append([]rollout.Rollout{}, past...), of
 	}
-	out.tasks = shapeTasks(out.look, out.state)
+	out.tasks, out.past = shapeTasks(out.look, out.state), merge(out.state.Finished, f.past)
 	out.fleet, err = v.summary(ctx, fleet, f, out)
 	return out, err
 }
 
 // summary puts together what is worth knowing of a fleet.
 func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (Fleet, error) {
-	s := w.state
-	past := merge(s.Finished, f.past)
+	s, past := w.state, w.past
 	out := Fleet{
 		Fleet: fleet, At: w.at.UTC(), Queue: []Rollout{}, Requests: []Request{},
 		Tasks: countTasks(w.tasks, w.look.Seen.Desired), LastEvent: s.LastEvent,
@@ -167,10 +186,10 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 	}
 	v.judgedNow(&out, w)
 	for _, r := range s.Queue {
-		out.Queue = append(out.Queue, shapeRollout(r))
+		out.Queue = append(out.Queue, shapeRollout(r, v.governs(fleet, r.ID), w.at))
 	}
 	if len(past) > 0 {
-		last := shapeRollout(past[0])
+		last := shapeRollout(past[0], v.governs(fleet, past[0].ID), w.at)
 		out.Last = &last
 	}
 	if s.Pause != nil {
@@ -196,8 +215,9 @@ func (v *views) judgedNow(f *Fleet, w view) {
 		return
 	}
 	r := freshest(*w.state.Active, w.look)
-	active := shapeWhole(r)
-	if p, known := v.policy(f.Fleet, r.ID); known && r.Comparing() == rollout.Canary {
+	p, known := v.policy(f.Fleet, r.ID)
+	active := shapeWhole(r, p, w.at)
+	if known && r.Comparing() == rollout.Canary {
 		active.Budget = shapeBudget(p.Budget, r.Sized)
 	}
 	f.Active = &active

@@ -79,6 +79,8 @@ export interface Rollout {
   by?: string;
   phase: Phase;
   reason: string;
+  headline: string;
+  way_out: string;
   sentence: string;
   since: string;
   final: boolean;
@@ -198,6 +200,8 @@ export interface Event {
   to?: Phase;
   step?: number;
   reason: string;
+  headline: string;
+  way_out: string;
   sentence: string;
   by?: string;
   wish?: string;
