@@ -74,7 +74,7 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 	}
 	p.trying(f)
 	for _, q := range f.Queue {
-		p.field("waits", q.ID+"  "+q.Sentence)
+		p.field("waits", saidOf(q).first())
 	}
 	for _, q := range f.Requests {
 		p.field("asked", q.Verb+" by "+q.By+", not yet acted on")
@@ -161,16 +161,18 @@ func (p *page) trying(f api.Fleet) {
 		p.field("tries", "nothing")
 		if f.Last != nil {
 			p.field("last", fmt.Sprintf("%s: %s (%s), %s ago", f.Last.ID, f.Last.Phase, f.Last.Reason, span(f.At.Sub(f.Last.Since))))
-			p.field("", f.Last.Sentence)
+			p.said("", saidOf(*f.Last))
+			p.proof(saidOf(*f.Last))
 		}
 		return
 	}
 	p.field("tries", strings.TrimSpace(rollout.Short(r.Candidate)+"  "+r.ID))
+	p.said("", saidOf(*r))
 	p.notes(f.Candidate)
-	p.field("", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
+	p.field("stands", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
 	v := r.Verdict
 	if v == nil || !judged(r.Phase) {
-		p.field("", r.Sentence)
+		p.proof(saidOf(*r))
 	}
 	if v != nil && (judged(r.Phase) || judged(r.HeldFrom)) { // a held one is judged all the same
 		p.standing(*v, judged(r.Phase))
