@@ -32,7 +32,7 @@ func repairs() []repair {
 		{operating, "the controller's error says which flags to compare.", "controller/fleet:TestIntroducesItself"},
 		{operating, "Point the NLB's health check at `/readyz`: a TCP check passes with no model loaded.", "inference:TestTaskBoots"},
 
-		{operating, "`sluice status` (or the dashboard): what serves, what is being tried, the verdict's sentence, what happens next and when.", "cli:TestStatusText"},
+		{operating, "`sluice status` (or the dashboard): what serves, what is being tried, how it stands in one line, the way out, the proof, what happens next and when.", "cli:TestStatusText"},
 		{operating, "**`sluice rollback --why \"…\"`**. All tasks go back to stable at once; no step, no judge, no count is asked.", "controller:TestRestoredWhateverIsDown"},
 		{operating, "the same command goes to the one before it. `--to DIGEST` goes to any other; `sluice rollouts` shows them.", "e2e:TestScripts"},
 		{operating, "`sluice pause` lets nothing start or advance. Danger is still acted on. `sluice resume` lets it go on.", stories},
@@ -80,14 +80,14 @@ func repairs() []repair {
 		{operating, "A task is poisoned: stop it in ECS.", "e2e:TestPoisonedTaskStopped"},
 		{operating, "Alert on `sluice_degraded_total` growing: those auctions were forwarded unfiltered.", "inference:TestFailsOpen"},
 
-		{judge, "read which gate and partner; `sluice replay ID` proves it", "cli:TestReplay"},
+		{judge, "mend the cause that the way out names: the partner in the training data, or `--filter-rates` with the manifest that serves; where it is meant, `sluice try --intended`. `sluice replay ID` proves it", "controller/rollout:TestVerdictsHaveTheirHeadlines"},
 		{judge, "look at that task's log", "controller:TestCrashes"},
 		{judge, "mend the task, clock or load balancer that is named", stories},
 		{judge, "see whether traffic reaches canary *and* control tasks", stories},
 		{judge, "| goes on | wait |", stories},
 		{judge, "let connections end sooner (`--connection-age`), or let pairs decide (`served: guard`)", "controller/judge:TestGuards"},
 		{judge, "decide: promote, or abort", stories},
-		{judge, "a larger step, a wider margin, or that partner into the tail", "controller/judge:TestPlanPartners"},
+		{judge, "more traffic, a larger step, that partner into the tail, or a wider margin", "controller/judge:TestPlanPartners"},
 		{judge, "look, then promote or abort", stories},
 		{judge, "| next step, or promotion, once the soak is over | |", stories},
 

@@ -71,7 +71,7 @@ function body(): HTMLElement {
   if (f === null) return h("main", {}, h("p", { class: "boot" }, blind(store) ? "Nothing to show yet." : "Looking…"));
   const at = now(store);
   return h("main", {},
-    h("div", { class: "hero" }, servingPanel(f, at), trialPanel(f, at, store.details)),
+    h("div", { class: "hero" }, servingPanel(f, at), trialPanel(f, at)),
     evidencePanel(f), tasksPanel(f, store.tasks),
     h("div", { class: "past" }, historyPanel(store), logPanel(store)),
     h("p", { class: "hints muted" }, h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume"));
@@ -190,7 +190,6 @@ async function more(f: Fleet): Promise<void> {
     }
     if (f.fleet === store.fleet) store.tasks = list;
     render();
-    if (f.active === null && f.last !== null && f.fleet === store.fleet) await details(f.last.id); // for its headline
   } catch {
     // the stream tells when the server is away; the next look tries again
   } finally {
@@ -205,7 +204,7 @@ function say(before: Fleet | null, f: Fleet): void {
   const said = document.getElementById("said");
   if (said === null) return;
   const r = f.active ?? f.last;
-  said.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.sentence}` : f.next.sentence;
+  said.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.headline || r.sentence}` : f.next.sentence;
 }
 
 async function details(id: string): Promise<void> {

@@ -3,7 +3,7 @@
 import type { Event, Rollout } from "./api.ts";
 import { pastLimit } from "./api.ts";
 import { h } from "./dom.ts";
-import { clock, count, words } from "./format.ts";
+import { clock, count, local, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
 import { ago, badge, button, code, said, tone } from "./parts.ts";
@@ -24,7 +24,7 @@ function entry(s: Store, r: Rollout): HTMLElement {
     h("summary", {},
       badge(r.phase, tone(r.phase)), h("b", { class: "name" }, r.id),
       h("span", { class: "reason" }, r.reason), h("span", { class: "spring" }), ago(r.since, at),
-      h("span", { class: "gist" }, r.sentence)),
+      h("span", { class: "gist" }, r.headline || r.sentence)),
     h("div", { class: "more" }, whole(s, r, at)));
 }
 
@@ -32,13 +32,13 @@ function whole(s: Store, r: Rollout, at: number): (HTMLElement | null)[] {
   const d = s.details.get(r.id) ?? r;
   const findings = d.verdict?.findings ?? [];
   return [
-    ...said(d.verdict?.sentence === d.sentence ? d.verdict : null, d.sentence),
+    ...said(d, d.since),
     h("p", { class: "muted" }, "candidate ", code(d.candidate), " against ", code(d.against), `, policy ${d.policy || "—"}`,
       d.by ? `, asked by ${d.by}` : "", `; ${count(d.exposed)} auctions answered by it; from ${d.source || "—"}`),
     d.verdict && d.verdict.sentence !== d.sentence ? h("p", {}, "Verdict ", h("b", {}, words(d.verdict.outcome)), `: ${d.verdict.sentence}`) : null,
     findings.length > 0 ? gatesTable(findings) : null,
     d.verdict?.money ? moneyTable(d.verdict.money) : null,
-    (d.history ?? []).length > 0 ? log(d.history ?? [], at) : null,
+    (d.history ?? []).length > 0 ? log(d.history ?? [], at, true) : null,
     r.phase === "live" && r.candidate !== "" && r.candidate !== s.view?.stable?.digest
       ? h("p", {}, button("rollback", "Roll back to this release…", "", { "data-release": r.candidate })) : null,
   ];
@@ -47,11 +47,12 @@ function whole(s: Store, r: Rollout, at: number): (HTMLElement | null)[] {
 export function logPanel(s: Store): HTMLElement {
   return h("section", { class: "card log", "aria-label": "Log" },
     h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first")),
-    s.events.length === 0 ? h("p", { class: "muted" }, "Nothing has happened yet.") : log([...s.events].reverse(), now(s)),
+    s.events.length === 0 ? h("p", { class: "muted" }, "Nothing has happened yet.") : log([...s.events].reverse(), now(s), false),
     s.missed ? h("p", { class: "muted" }, "Older events are no longer remembered; rollouts keep their own in the history.") : null);
 }
 
-function log(events: Event[], at: number): HTMLElement {
+// log tells events, with their proofs where those are asked for.
+function log(events: Event[], at: number, proofs: boolean): HTMLElement {
   return h("ol", { class: "events" }, events.map((e) =>
     h("li", { "data-key": e.seq },
       h("time", { datetime: e.at, title: e.at }, clock(e.at, at)),
@@ -59,5 +60,6 @@ function log(events: Event[], at: number): HTMLElement {
         e.to ? badge(e.step ? `${e.to} ${e.step}` : e.to, tone(e.to)) : badge(e.reason, "calm"),
         e.rollout ? h("b", {}, ` ${e.rollout} `) : " ",
         e.to ? h("span", { class: "reason" }, e.reason) : null,
-        h("span", { class: "gist" }, e.sentence)))));
+        h("span", { class: "gist", title: e.sentence }, local(e.headline || e.sentence, e.at)),
+        proofs && e.headline ? h("span", { class: "gist proof muted" }, e.sentence) : null))));
 }

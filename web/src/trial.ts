@@ -7,9 +7,9 @@ import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
 import { ago, badge, button, code, notesOf, said, tone, until } from "./parts.ts";
 
-export function trialPanel(f: Fleet, now: number, details: Map<string, Rollout>): HTMLElement {
+export function trialPanel(f: Fleet, now: number): HTMLElement {
   const r = f.active;
-  if (r === null) return idlePanel(f, now, details);
+  if (r === null) return idlePanel(f, now);
   const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary");
   return h("section", { id: "trial", class: `card trial ${tone(r.phase)}`, tabindex: "-1", "aria-label": "Being tried" },
     h("header", {},
@@ -24,7 +24,7 @@ export function trialPanel(f: Fleet, now: number, details: Map<string, Rollout>)
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
       r.verdict ? verdictBadge(r.verdict) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
-    ...said(judged || (r.phase === "rolling_back" && r.verdict?.outcome === "worse") ? r.verdict : null, r.sentence),
+    ...said(r, f.at, judged ? r.verdict?.sentence : r.sentence),
     notesOf(f.candidate),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now) : null,
     nextList(f, r, now));
@@ -62,8 +62,8 @@ function verbs(f: Fleet, r: Rollout): (HTMLElement | null)[] {
   ];
 }
 
-function idlePanel(f: Fleet, now: number, details: Map<string, Rollout>): HTMLElement {
-  const last = f.last ? details.get(f.last.id) ?? f.last : null;
+function idlePanel(f: Fleet, now: number): HTMLElement {
+  const last = f.last;
   return h("section", { id: "trial", class: `card trial calm`, tabindex: "-1", "aria-label": "Being tried" },
     h("header", {}, h("h2", {}, "Being tried")),
     h("div", { class: "stand" }, h("strong", { class: "state" }, f.stable ? "nothing" : "no release yet")),
@@ -72,7 +72,7 @@ function idlePanel(f: Fleet, now: number, details: Map<string, Rollout>): HTMLEl
     terms(waiting(f)),
     last === null ? null : h("div", { class: `last ${tone(last.phase)}` },
       h("p", {}, "Last: ", h("b", {}, last.id), " ", badge(last.phase, tone(last.phase)), " ", h("span", { class: "reason" }, last.reason), " ", ago(last.since, now)),
-      ...said(last.verdict?.sentence === last.sentence ? last.verdict : null, last.sentence),
+      ...said(last, f.at),
       last.verdict ? button("evidence", "Show its evidence", "link", { "data-rollout": last.id }) : null));
 }
 
@@ -112,7 +112,7 @@ type Row = [string, (Node | string)[]];
 // waiting are the wishes that are not acted on yet, and the models that come after this one.
 const waiting = (f: Fleet): Row[] => [
   ...f.requests.map((q): Row => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
-  ...f.queue.map((w): Row => ["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]]),
+  ...f.queue.map((w): Row => ["Waits", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]]),
 ];
 
 const terms = (rows: Row[]) => rows.length === 0 ? null : h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());

@@ -155,6 +155,12 @@ function clock(iso, now2) {
   if (new Date(now2).toDateString() === d.toDateString()) return time;
   return `${d.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time.slice(0, 5)}`;
 }
+var local = (text, moment2) => text.replace(/(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d) UTC/g, (_, day, time) => {
+  const at2 = /* @__PURE__ */ new Date(`${day ?? moment2.slice(0, 10)}T${time}:00Z`);
+  const told = at2.toLocaleTimeString("en-GB").slice(0, 5);
+  if (at2.toDateString() === new Date(moment2).toDateString()) return told;
+  return `${told} on ${at2.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}`;
+});
 var words = (name) => name.replaceAll("_", " ");
 var gates = {
   data: "Data",
@@ -175,32 +181,6 @@ var gates = {
 };
 var gateName = (gate) => gates[gate] ?? words(gate);
 var units = (gate) => /^missed/.test(gate) ? "bids" : /paired$|^partners|^invalid/.test(gate) ? "pairs" : "requests";
-
-// src/headline.ts
-function headline(v) {
-  if (v.breaker || v.holds) return "";
-  switch (v.outcome) {
-    case "acceptable":
-      return "Same as stable, within what is allowed, on every count.";
-    case "no_data":
-      return "Nothing to compare yet.";
-    case "unsure":
-      return `No harm is shown so far${v.gate ? `; not proven yet: ${gateName(v.gate)}${v.partner ? ` (${v.partner})` : ""}` : ""}.`;
-    case "worse":
-      return harm(v);
-    case "invalid":
-    case "inconclusive":
-      return "";
-  }
-}
-function harm(v) {
-  const f = (v.findings ?? []).find((one) => one.outcome === "worse" && one.gate === v.gate && (one.partner ?? "") === (v.partner ?? ""));
-  if (!f || f.since_past || !/^(filter_rate|partners)_/.test(f.gate)) return "";
-  const of = f.partner ? `${f.partner}'s requests` : "the requests";
-  return `It filters ${rate(f.candidate_rate, f)} of ${of}, stable ${rate(f.stable_rate, f)}; allowed is ${bound(f.band_low)} to ${bound(f.band_high)} points.`;
-}
-var rate = (share3, f) => percent(share3, Math.abs(f.difference) < 0.02 ? 1 : 0);
-var bound = (share3) => points(share3).replace(/\.0$/, "");
 
 // src/parts.ts
 function tone(phase) {
@@ -246,11 +226,13 @@ var until = (iso, now2) => {
 };
 var button = (act2, text, kind = "", more2 = {}) => h("button", { type: "button", class: kind, "data-do": act2, ...more2 }, text);
 var notesOf = (r) => (r?.notes ?? []).map((note) => h("p", { class: "note" }, note));
-function said(v, otherwise) {
-  const first = v ? headline(v) : "";
-  const proof = v ? v.sentence : otherwise;
-  if (first === "") return [h("p", { class: "sentence" }, proof)];
-  return [h("p", { class: "sentence" }, first), h("p", { class: "proof muted" }, proof)];
+function said(r, at2, proof = r.sentence) {
+  if (!r.headline) return [h("p", { class: "sentence" }, proof)];
+  return [
+    h("p", { class: "sentence" }, local(r.headline, at2)),
+    h("p", { class: "way" }, local(r.way_out ?? "", at2).split("`").map((part, i) => i % 2 === 1 ? h("code", {}, part) : part)),
+    h("p", { class: "proof muted" }, proof)
+  ];
 }
 
 // src/fleet.ts
@@ -768,7 +750,7 @@ function entry(s, r) {
       h("span", { class: "reason" }, r.reason),
       h("span", { class: "spring" }),
       ago(r.since, at2),
-      h("span", { class: "gist" }, r.sentence)
+      h("span", { class: "gist" }, r.headline || r.sentence)
     ),
     h("div", { class: "more" }, whole(s, r, at2))
   );
@@ -777,7 +759,7 @@ function whole(s, r, at2) {
   const d = s.details.get(r.id) ?? r;
   const findings = d.verdict?.findings ?? [];
   return [
-    ...said(d.verdict?.sentence === d.sentence ? d.verdict : null, d.sentence),
+    ...said(d, d.since),
     h(
       "p",
       { class: "muted" },
@@ -792,7 +774,7 @@ function whole(s, r, at2) {
     d.verdict && d.verdict.sentence !== d.sentence ? h("p", {}, "Verdict ", h("b", {}, words(d.verdict.outcome)), `: ${d.verdict.sentence}`) : null,
     findings.length > 0 ? gatesTable(findings) : null,
     d.verdict?.money ? moneyTable(d.verdict.money) : null,
-    (d.history ?? []).length > 0 ? log(d.history ?? [], at2) : null,
+    (d.history ?? []).length > 0 ? log(d.history ?? [], at2, true) : null,
     r.phase === "live" && r.candidate !== "" && r.candidate !== s.view?.stable?.digest ? h("p", {}, button("rollback", "Roll back to this release…", "", { "data-release": r.candidate })) : null
   ];
 }
@@ -801,11 +783,11 @@ function logPanel(s) {
     "section",
     { class: "card log", "aria-label": "Log" },
     h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first")),
-    s.events.length === 0 ? h("p", { class: "muted" }, "Nothing has happened yet.") : log([...s.events].reverse(), now(s)),
+    s.events.length === 0 ? h("p", { class: "muted" }, "Nothing has happened yet.") : log([...s.events].reverse(), now(s), false),
     s.missed ? h("p", { class: "muted" }, "Older events are no longer remembered; rollouts keep their own in the history.") : null
   );
 }
-function log(events, at2) {
+function log(events, at2, proofs) {
   return h("ol", { class: "events" }, events.map((e) => h(
     "li",
     { "data-key": e.seq },
@@ -816,15 +798,16 @@ function log(events, at2) {
       e.to ? badge(e.step ? `${e.to} ${e.step}` : e.to, tone(e.to)) : badge(e.reason, "calm"),
       e.rollout ? h("b", {}, ` ${e.rollout} `) : " ",
       e.to ? h("span", { class: "reason" }, e.reason) : null,
-      h("span", { class: "gist" }, e.sentence)
+      h("span", { class: "gist", title: e.sentence }, local(e.headline || e.sentence, e.at)),
+      proofs && e.headline ? h("span", { class: "gist proof muted" }, e.sentence) : null
     )
   )));
 }
 
 // src/trial.ts
-function trialPanel(f, now2, details2) {
+function trialPanel(f, now2) {
   const r = f.active;
-  if (r === null) return idlePanel(f, now2, details2);
+  if (r === null) return idlePanel(f, now2);
   const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary");
   return h(
     "section",
@@ -848,7 +831,7 @@ function trialPanel(f, now2, details2) {
       r.verdict ? verdictBadge(r.verdict) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now2) }, span(now2 - Date.parse(r.since))))
     ),
-    ...said(judged || r.phase === "rolling_back" && r.verdict?.outcome === "worse" ? r.verdict : null, r.sentence),
+    ...said(r, f.at, judged ? r.verdict?.sentence : r.sentence),
     notesOf(f.candidate),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now2) : null,
     nextList(f, r, now2)
@@ -877,8 +860,8 @@ function verbs(f, r) {
     h("span", { class: "by" }, r.exposed > 0 ? [h("b", {}, count(r.exposed)), " auctions answered by it"] : "no auction answered by it yet")
   ];
 }
-function idlePanel(f, now2, details2) {
-  const last2 = f.last ? details2.get(f.last.id) ?? f.last : null;
+function idlePanel(f, now2) {
+  const last2 = f.last;
   return h(
     "section",
     { id: "trial", class: `card trial calm`, tabindex: "-1", "aria-label": "Being tried" },
@@ -891,7 +874,7 @@ function idlePanel(f, now2, details2) {
       "div",
       { class: `last ${tone(last2.phase)}` },
       h("p", {}, "Last: ", h("b", {}, last2.id), " ", badge(last2.phase, tone(last2.phase)), " ", h("span", { class: "reason" }, last2.reason), " ", ago(last2.since, now2)),
-      ...said(last2.verdict?.sentence === last2.sentence ? last2.verdict : null, last2.sentence),
+      ...said(last2, f.at),
       last2.verdict ? button("evidence", "Show its evidence", "link", { "data-rollout": last2.id }) : null
     )
   );
@@ -928,7 +911,7 @@ function nextList(f, r, now2) {
 }
 var waiting = (f) => [
   ...f.requests.map((q) => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
-  ...f.queue.map((w) => ["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]])
+  ...f.queue.map((w) => ["Waits", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]])
 ];
 var terms = (rows) => rows.length === 0 ? null : h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
 function budget(r) {
@@ -1064,7 +1047,7 @@ function body() {
   return h(
     "main",
     {},
-    h("div", { class: "hero" }, servingPanel(f, at2), trialPanel(f, at2, store.details)),
+    h("div", { class: "hero" }, servingPanel(f, at2), trialPanel(f, at2)),
     evidencePanel(f),
     tasksPanel(f, store.tasks),
     h("div", { class: "past" }, historyPanel(store), logPanel(store)),
@@ -1178,7 +1161,6 @@ async function more(f) {
     }
     if (f.fleet === store.fleet) store.tasks = list;
     render();
-    if (f.active === null && f.last !== null && f.fleet === store.fleet) await details(f.last.id);
   } catch {
   } finally {
     fetching = false;
@@ -1190,7 +1172,7 @@ function say(before, f) {
   const said2 = document.getElementById("said");
   if (said2 === null) return;
   const r = f.active ?? f.last;
-  said2.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.sentence}` : f.next.sentence;
+  said2.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.headline || r.sentence}` : f.next.sentence;
 }
 async function details(id) {
   if (store.details.has(id)) return;
