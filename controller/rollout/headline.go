@@ -60,13 +60,16 @@ func (s State) Find(id string) *Rollout {
 
 // asOf is the rollout as it stood when the event happened.
 func (e Event) asOf(r *Rollout) Rollout {
-	was := Rollout{ID: e.Rollout, History: []Event{e}, Verdict: e.Verdict}
+	was := Rollout{ID: e.Rollout}
 	if r != nil && r.ID == e.Rollout {
-		if i := slices.IndexFunc(r.History, func(o Event) bool { return o.Seq == e.Seq && o.To == e.To }); i >= 0 {
-			was = *r
-			was.History, was.Verdict = r.History[:i+1], nil
-		}
+		was = *r
 	}
+	before := slices.DeleteFunc(slices.Clone(was.History), func(o Event) bool { return o.Seq >= e.Seq })
+	at := slices.IndexFunc(was.History, func(o Event) bool { return o.Seq == e.Seq && o.To == e.To })
+	if at >= 0 { // as it was kept, with its verdict
+		e = was.History[at]
+	}
+	was.History, was.Verdict = append(before, e), nil
 	was.Candidate, was.Phase, was.Step, was.Reason, was.Sentence, was.By = e.Candidate, e.To, e.Step, e.Reason, e.Sentence, e.By
 	was.Since, was.StepSince, was.InvalidSince, was.HeldUntil = e.At, time.Time{}, time.Time{}, time.Time{}
 	if e.To == Held {

@@ -57,8 +57,8 @@ func refusals(sentence string) map[Reason]refusal {
 func golden(sentence string) refusal {
 	says := func(part string) bool { return strings.Contains(sentence, part) }
 	r := refusal{[]string{"it does not answer here as it did in training"}, ""}
-	if differ := between(sentence, ": ", " answers of its library differ"); differ != "" && strings.Contains(differ, " of ") && len(differ) < 20 {
-		r.lines = []string{r.lines[0] + " (" + differ + " examples differ)", r.lines[0]}
+	if wrong, all := differing(sentence); wrong != "" {
+		r.lines = []string{r.lines[0] + " (" + wrong + " of " + all + " examples differ)", r.lines[0]}
 	}
 	switch {
 	case says(" of its auction is "):
@@ -73,6 +73,18 @@ func golden(sentence string) refusal {
 		return refusal{[]string{"its examples of how it answers cannot be used", "its examples cannot be used"}, "Let the training script write them."}
 	}
 	return r
+}
+
+// differing are how many examples differ, of how many; empty where a sentence
+// tells of the first alone.
+func differing(sentence string) (wrong, all string) {
+	words := strings.Fields(strings.NewReplacer(" answers of its library", "", ";", "", ":", "").Replace(sentence))
+	for i := 3; i < len(words); i++ {
+		if words[i] == "differ" && words[i-2] == "of" {
+			return words[i-3], words[i-1]
+		}
+	}
+	return "", ""
 }
 
 // file is how the file of an artifact is that cannot be checked yet, and what

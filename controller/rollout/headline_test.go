@@ -13,8 +13,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sluicehq/sluice/controller/admit"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/inference/release"
+	"github.com/sluicehq/sluice/inference/release/releasetest"
 )
 
 // TestHeadlines keeps what people read of every story: of each arrow, for each
@@ -59,6 +61,11 @@ func TestHeadlines(t *testing.T) {
 				if now := e.Headline(&r, p.For(r.ID)); now != then[e.Seq] {
 					t.Errorf("%s: %s -> %s read %q at its time, and %q now", file, e.From, e.To, then[e.Seq], now)
 				}
+			}
+			end, older := teller{Rollout: r}.lately(), r
+			older.History = r.History[:len(r.History)-1]
+			if now := end.Headline(&older, p.For(r.ID)); now != then[end.Seq] {
+				t.Errorf("%s: of a rollout as it was before its end one reads %q, else %q", file, now, then[end.Seq])
 			}
 			if stands := r.Headline(p.For(r.ID), start.Add(48*time.Hour)); stands != then[teller{Rollout: r}.lately().Seq] {
 				t.Errorf("%s: %s reads %q, its end %q", file, r.ID, stands, then[teller{Rollout: r}.lately().Seq])
@@ -142,6 +149,41 @@ func TestEveryReasonHasItsHeadline(t *testing.T) {
 		}
 		if plain == 0 {
 			t.Errorf("nothing is told of the reason %s", why)
+		}
+	}
+}
+
+// TestRefusalsByTheirSentence holds what is read of refusals that one word
+// stands for, as package admit tells them.
+func TestRefusalsByTheirSentence(t *testing.T) {
+	margins, row := releasetest.Manifest(0), releasetest.Manifest(0)
+	for i := range margins.Golden {
+		margins.Golden[i].Margin++
+	}
+	few := releasetest.Manifest(0)
+	few.Golden = few.Golden[:1]
+	row.Golden[0].Score += .5
+	for _, tt := range []struct {
+		artifact []byte
+		says     string
+	}{
+		{releasetest.Pack(margins, releasetest.Booster(0)), "two was refused: it does not answer here as it did in training (12 of 12 examples differ)."},
+		{releasetest.Pack(row, releasetest.Booster(0)), "two was refused: it does not answer here as it did in training."},
+		{releasetest.Pack(few, releasetest.Booster(0)), "two was refused: its examples of how it answers cannot be used."},
+	} {
+		report := admit.Check(tt.artifact, release.Source{Bucket: "b", Key: "k"}, admit.Policy{}, "", start)
+		h := Rollout{ID: "two", Phase: Refused, Reason: Reason(report.Reason), Sentence: report.Sentence}.Headline(Policy{}, start)
+		if report.Reason != release.BadGolden || h.Text != tt.says {
+			t.Errorf("of %s: %s one reads %q, want %q", report.Reason, report.Sentence, h.Text, tt.says)
+		}
+		checkHeadline(t, report.Sentence, h, "two")
+	}
+	for sentence, want := range map[string]string{
+		"s3://b/k: 3 of 8 answers of its library differ: for row 2 it gave the score 0.1, here it is 0.2": "3 of 8",
+		"s3://b/k: golden vector 0 scores 0.1, in training it scored 0.2":                                 " of ",
+	} {
+		if wrong, all := differing(sentence); wrong+" of "+all != want {
+			t.Errorf("%q tells of %s of %s", sentence, wrong, all)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -167,11 +168,12 @@ func (w *watcher) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before := w.state
 	w.state = state
 	for _, e := range state.Events {
 		if e.Seq > w.told {
 			w.told = e.Seq
-			w.stage.say("%s", telling(e, state.Find(e.Rollout)))
+			w.stage.say("%s", telling(e, cmp.Or(state.Find(e.Rollout), before.Find(e.Rollout))))
 		}
 	}
 	return nil
