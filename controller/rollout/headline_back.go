@@ -110,7 +110,10 @@ func (t teller) where() string {
 	case Superseded:
 		return "Nothing to do. "
 	}
-	return "Stable serves on every task again. "
+	if t.Reason == RollbackByHand {
+		return "Every task has gone back. "
+	}
+	return "Every task serves as before. "
 }
 
 // grounds are why it goes back, from the fullest to the shortest, and what

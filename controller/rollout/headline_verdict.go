@@ -90,8 +90,10 @@ func (t teller) ahead() string {
 
 // unsure tells what is still to come before a verdict.
 func (t teller) unsure(v *judge.Verdict) string {
-	n, of := t.name(), proofOf(v)
-	calm := "No harm seen so far from " + n + "."
+	of, calm := proofOf(v), "No harm seen so far from "+t.name()+"."
+	if of == "" {
+		of = "everything"
+	}
 	if left := v.Needed - v.Requests; v.Needed > 0 && left > 0 {
 		more := calm + " About " + about(left, unit(v.Gate)) + " until " + of + " is proven"
 		if v.ETA > 0 {
@@ -102,14 +104,14 @@ func (t teller) unsure(v *judge.Verdict) string {
 	if v.ETA > 0 {
 		return fit(calm+" Some "+lasting(v.ETA)+" until "+of+" is proven.", calm)
 	}
+	if proofOf(v) == "" {
+		return fit(calm+" Not everything is proven yet.", calm)
+	}
 	return fit(calm+" Not proven yet: "+of+".", calm)
 }
 
-// proofOf is what a verdict waits for; every proof where that is not told.
+// proofOf is what a verdict waits for; empty where that is not one thing.
 func proofOf(v *judge.Verdict) string {
-	if v == nil {
-		return "that"
-	}
 	whose := ""
 	if v.Partner != "" {
 		whose = " for " + middle(v.Partner, maxName)
@@ -131,7 +133,7 @@ func proofOf(v *judge.Verdict) string {
 		return "its value of lost bids"
 	case judge.GateData, judge.GateDrift, judge.GateSampleRatio, judge.GatePrediction, judge.GateLive, judge.GateBreaker:
 	}
-	return "all that is compared"
+	return ""
 }
 
 // unit is what a gate counts.
@@ -152,7 +154,15 @@ func (t teller) unclear(v *judge.Verdict) string {
 	case v == nil || v.Outcome == judge.NoData:
 		return fit("Nothing could be compared of "+n+" yet: no requests were counted.", "Nothing could be compared of "+n+" yet.")
 	case v.Outcome != judge.Inconclusive:
-		return fit("No harm from "+n+" was seen, but "+proofOf(v)+" was not proven in time.", "No harm from "+n+" was seen, but not all was proven in time.")
+		short := "No harm from " + n + " was seen, but not everything was proven in time."
+		if of := proofOf(v); of != "" {
+			return fit("No harm from "+n+" was seen, but "+of+" was not proven in time.", short)
+		}
+		return fit(short)
+	}
+	of := ""
+	if gate := proofOf(v); gate != "" {
+		of = " (" + gate + ")"
 	}
 	switch v.Class {
 	case judge.Floor:
@@ -161,11 +171,11 @@ func (t teller) unclear(v *judge.Verdict) string {
 			same = "its tasks differ for good"
 		}
 		more := "More traffic like this does not prove " + n
-		return fit(more+" ("+proofOf(v)+"): "+same+".", more+" ("+proofOf(v)+").", more+".")
+		return fit(more+of+": "+same+".", more+of+".", more+".")
 	case judge.Borderline:
-		return fit(n+" lies at the very edge of what is allowed ("+proofOf(v)+").", n+" lies at the very edge of what is allowed.")
+		return fit(n+" lies at the very edge of what is allowed"+of+".", n+" lies at the very edge of what is allowed.")
 	case judge.Starved:
-		return fit("Too little traffic to prove "+n+" ("+proofOf(v)+").", "Too little traffic to prove "+n+".")
+		return fit("Too little traffic to prove "+n+of+".", "Too little traffic to prove "+n+".")
 	}
 	return fit("It cannot be told whether " + n + " is as good as stable.")
 }
@@ -311,7 +321,11 @@ func (t teller) gross(f judge.Finding) []string {
 		if many := between(" "+s, " ", " tasks crashed"); strings.Contains(s, " tasks crashed") {
 			crashed = many + " tasks"
 		}
-		return []string{crashed + " crashed while serving " + n + "."}
+		did := " crashed while serving "
+		if !t.been(Canary) && !t.been(Promoting) {
+			did = " crashed while scoring with "
+		}
+		return []string{crashed + did + n + "."}
 	case strings.Contains(s, "have no score"):
 		return []string{n + " gave no score to " + rate(f.CandidateRate) + " of its latest requests.", n + " gave no score to its latest requests."}
 	case strings.Contains(s, "scores of the candidate lie"):
