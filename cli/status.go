@@ -74,7 +74,7 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 	}
 	p.trying(f)
 	for _, q := range f.Queue {
-		p.field("waits", saidOf(q).first())
+		p.field("waits", cmp.Or(q.Headline, q.ID+"  "+q.Sentence))
 	}
 	for _, q := range f.Requests {
 		p.field("asked", q.Verb+" by "+q.By+", not yet acted on")
