@@ -191,6 +191,24 @@ func TestDashboardHeadline(t *testing.T) {
 	}
 }
 
+// In the first seconds of a step its tasks get few requests, which is as it
+// should be, and nothing to be red about.
+func TestDashboardTellsGathering(t *testing.T) {
+	ctx, f := browser(t), apitest.Scene("canary", time.Now())
+	f.Saved.Active.StepSince = time.Now()
+	v := f.Seen.Seen.Verdict
+	v.Outcome, v.Gate, v.Partner, v.Sentence = judge.Invalid, judge.GateSampleRatio, "", "INVALID sample_ratio: the candidate gets 8.7 % of the requests with 50.0 % of the tasks (E = 2.8e+26)"
+	v.Findings = []judge.Finding{{Gate: judge.GateSampleRatio, Outcome: judge.Invalid, CandidateRate: .087, StableRate: .5}}
+	do(ctx, t, chromedp.Navigate(site(t, f).URL), chromedp.WaitVisible(chromedp.CSS(`.trial .proof`)))
+	const normal = "Gathering: the new canary of partner-blind still gets few connections (9 % of the requests)."
+	if said := text(ctx, t, `.trial .sentence`); said != normal {
+		t.Errorf("it says %q, want %q", said, normal)
+	}
+	if alarmed, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.querySelector(".trial .stand .badge") !== null`)); err != nil || alarmed {
+		t.Errorf("there is a badge (%v)", err)
+	}
+}
+
 // Times are the reader's own, with their day where that is another one there.
 func TestDashboardTellsLocalTimes(t *testing.T) {
 	const zone = "Pacific/Kiritimati" // 14 hours ahead

@@ -22,7 +22,7 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
     h("div", { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
-      r.verdict ? verdictBadge(r.verdict) : null,
+      r.verdict ? verdictBadge(r.verdict, r.phase) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
     ...said(r, f.at, judged ? r.verdict?.sentence : r.sentence),
     notesOf(f.candidate),
@@ -30,12 +30,13 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
     nextList(f, r, now));
 }
 
-// verdictBadge says what is not simply on its way to a verdict.
-function verdictBadge(v: Verdict): HTMLElement | null {
+// verdictBadge says what is not simply on its way to a verdict. Data that are
+// invalid hold a rollout unless that is soon over, as when a step begins.
+function verdictBadge(v: Verdict, phase: Phase): HTMLElement | null {
   if (v.breaker) return h("span", { class: "badge bad", title: "gross harm: told at once, without statistics" }, "breaker");
   if (v.holds) return h("span", { class: "badge warn", title: "no harm is shown, but a person should look: promote or abort it" }, "needs a look");
   if (v.outcome === "inconclusive") return h("span", { class: "badge warn", title: classes[v.class ?? "floor"] }, `inconclusive: ${v.class ?? ""}`);
-  if (v.outcome === "invalid") return badge("invalid data", "warn");
+  if (v.outcome === "invalid" && phase === "held") return badge("invalid data", "warn");
   return null;
 }
 

@@ -828,7 +828,7 @@ function trialPanel(f, now2) {
       { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
-      r.verdict ? verdictBadge(r.verdict) : null,
+      r.verdict ? verdictBadge(r.verdict, r.phase) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now2) }, span(now2 - Date.parse(r.since))))
     ),
     ...said(r, f.at, judged ? r.verdict?.sentence : r.sentence),
@@ -837,11 +837,11 @@ function trialPanel(f, now2) {
     nextList(f, r, now2)
   );
 }
-function verdictBadge(v) {
+function verdictBadge(v, phase) {
   if (v.breaker) return h("span", { class: "badge bad", title: "gross harm: told at once, without statistics" }, "breaker");
   if (v.holds) return h("span", { class: "badge warn", title: "no harm is shown, but a person should look: promote or abort it" }, "needs a look");
   if (v.outcome === "inconclusive") return h("span", { class: "badge warn", title: classes[v.class ?? "floor"] }, `inconclusive: ${v.class ?? ""}`);
-  if (v.outcome === "invalid") return badge("invalid data", "warn");
+  if (v.outcome === "invalid" && phase === "held") return badge("invalid data", "warn");
   return null;
 }
 var classes = {
