@@ -44,6 +44,7 @@ type memory struct {
 	swaps       watch.Swaps
 	pasts       watch.Pasts
 	pace        watch.Pace
+	auctions    watch.Auctions
 }
 
 func newMemory() memory {

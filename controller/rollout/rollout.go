@@ -252,21 +252,23 @@ type Request struct {
 
 // Observation is what the outside world showed just now.
 type Observation struct {
-	Jobs       []Job          `json:"-"`              // completed training jobs that the fleet listens to
-	Admission  *Admission     `json:"-"`              // of the rollout in Admitting
-	Published  []string       `json:"-"`              // releases known to be stored whole
-	Archived   []string       `json:"-"`              // finished rollouts known to be in the archive
-	Indexed    bool           `json:"-"`              // the indexes of what is stored were made anew under this lease
-	Lost       string         `json:"lost,omitempty"` // why the active candidate can be stored no more; empty: it can
-	Tasks      []Task         `json:"tasks"`          // running ones, in any order
-	Desired    int            `json:"desired"`        // tasks that ECS is to keep running
-	Verdict    *judge.Verdict `json:"verdict"`        // of the active rollout; nil when nothing is judged
-	Exposed    int64          `json:"exposed"`        // auctions answered by the active candidate
-	MissedBids int64          `json:"missed_bids"`    // bids on those that it alone filtered, extrapolated from explored requests
-	Pace       float64        `json:"pace"`           // auctions a second that one task answers, on average over the fleet and the last minute or so; 0 unknown
-	Crashed    []Crash        `json:"crashed"`        // tasks that ended by themselves lately
-	Swaps      []SwapCost     `json:"swaps"`          // what the swaps under way cost, as far as that can be told
-	Known      Counters       `json:"-"`              // how far a state that went back had come; zero: it did not
+	Jobs       []Job          `json:"-"`                  // completed training jobs that the fleet listens to
+	Admission  *Admission     `json:"-"`                  // of the rollout in Admitting
+	Published  []string       `json:"-"`                  // releases known to be stored whole
+	Archived   []string       `json:"-"`                  // finished rollouts known to be in the archive
+	Indexed    bool           `json:"-"`                  // the indexes of what is stored were made anew under this lease
+	Lost       string         `json:"lost,omitempty"`     // why the active candidate can be stored no more; empty: it can
+	Tasks      []Task         `json:"tasks"`              // running ones, in any order
+	Desired    int            `json:"desired"`            // tasks that ECS is to keep running
+	Verdict    *judge.Verdict `json:"verdict"`            // of the active rollout; nil when nothing is judged
+	Exposed    int64          `json:"exposed"`            // auctions answered by the active candidate
+	MissedBids int64          `json:"missed_bids"`        // bids on those that it alone filtered, extrapolated from explored requests
+	Pace       float64        `json:"pace"`               // auctions a second that one task answers, on average over the fleet and the last minute or so; 0 unknown
+	Crashed    []Crash        `json:"crashed"`            // tasks that ended by themselves lately
+	Swaps      []SwapCost     `json:"swaps"`              // what the swaps under way cost, as far as that can be told
+	Auctions   *Auctions      `json:"auctions,omitempty"` // how they fare; nil where nobody measured
+	Unwell     []Unwell       `json:"unwell,omitempty"`   // what is wrong with the fleet, whatever is being tried
+	Known      Counters       `json:"-"`                  // how far a state that went back had come; zero: it did not
 }
 
 // Crash is the end of a task's own making: not scaled in, not stopped, not
@@ -356,6 +358,9 @@ type Task struct {
 
 	// Times is what requests took; nil where the task does not tell.
 	Times *Times `json:"-"`
+
+	// Health is what became of its auctions; nil where the task does not tell.
+	Health *Health `json:"-"`
 }
 
 // Look is what the leader saw in its last pass, kept for people to see.
