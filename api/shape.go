@@ -64,6 +64,7 @@ func shapeRollout(r rollout.Rollout, p rollout.Policy, at time.Time) Rollout {
 	if r.Verdict != nil {
 		out.Verdict = shapeVerdict(r.Verdict, false)
 	}
+	out.Gathering = r.Gathering(p)
 	return out
 }
 
@@ -106,6 +107,9 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 		Sentence: v.Sentence, Otherwise: otherwise(v), Looks: v.Looks, At: v.At.UTC(), Progress: finite(v.Progress), ETASeconds: v.ETA.Seconds(),
 		Requests: v.Requests, Needed: v.Needed, Detectable: finite(v.Detectable), Money: shapeMoney(v.Money),
 	}
+	if !agree(v) {
+		out.Requests, out.Needed = 0, 0
+	}
 	if findings {
 		for _, s := range v.Spent {
 			out.Spent = append(out.Spent, Spent{Gate: string(s.Gate), Alpha: finite(s.Alpha), Evidence: finite(s.Evidence), Threshold: finite(s.Threshold)})
@@ -115,6 +119,18 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 		}
 	}
 	return out
+}
+
+// asFar is by how much two measures of one progress may differ.
+const asFar = .1
+
+// agree reports whether the requests behind a proof, of those it needs, are as
+// far as the proof is.
+func agree(v *judge.Verdict) bool {
+	if v.Needed <= 0 {
+		return true
+	}
+	return v.Outcome != judge.NoData && math.Abs(float64(v.Requests)/float64(v.Needed)-v.Progress) <= asFar
 }
 
 // otherwise is what would have changed the verdict: what its gate says.

@@ -26,6 +26,9 @@ type Fleet struct {
 	Pause    *Pause    `json:"pause"`
 	Requests []Request `json:"requests"` // wishes not yet acted on
 
+	Auctions *Auctions `json:"auctions"` // null where the controller does not measure them
+	Unwell   []Unwell  `json:"unwell"`   // the worst first; empty where nothing is known to be wrong
+
 	Tasks     TaskCounts `json:"tasks"`
 	Next      Next       `json:"next"`
 	Loop      *Loop      `json:"loop"`       // null before the controller's first look
@@ -116,7 +119,8 @@ type Rollout struct {
 
 	Predicted *Interval `json:"predicted,omitempty"`
 	Intended  *Change   `json:"intended_change,omitempty"`
-	Verdict   *Verdict  `json:"verdict"`
+	Verdict   *Verdict  `json:"verdict"`             // of the step it is in; null before that has one
+	Gathering bool      `json:"gathering,omitempty"` // the step is so new that no figure of it means anything yet
 
 	CanaryTasks  []string `json:"canary_tasks,omitempty"`
 	ControlTasks []string `json:"control_tasks,omitempty"`
@@ -148,7 +152,9 @@ type Verdict struct {
 	ETASeconds float64   `json:"eta_seconds"` // 0 when unknown
 
 	// Of the proof that is furthest away: requests or pairs behind it, how many
-	// it needs, and the smallest difference that could be told at present.
+	// it needs, and the smallest difference that could be told at present. The
+	// first two are left out where they tell another story than Progress, as of a
+	// difference that more of the same will not prove.
 	Requests   int64   `json:"requests,omitempty"`
 	Needed     int64   `json:"needed,omitempty"`
 	Detectable float64 `json:"detectable,omitempty"`

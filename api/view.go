@@ -166,6 +166,7 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 	out := Fleet{
 		Fleet: fleet, At: w.at.UTC(), Queue: []Rollout{}, Requests: []Request{},
 		Tasks: countTasks(w.tasks, w.look.Seen.Desired), LastEvent: s.LastEvent,
+		Auctions: shapeAuctions(w.look.Seen.Auctions), Unwell: shapeUnwell(w.look.Seen.Unwell),
 	}
 	candidate := ""
 	if s.Active != nil {
@@ -223,12 +224,10 @@ func (v *views) judgedNow(f *Fleet, w view) {
 	f.Active = &active
 }
 
-// freshest is the rollout with the verdict of the last look, where that is
-// about this rollout: a look at an earlier phase may still be lying about.
+// freshest is the rollout as the last look shows it, where that is about this
+// rollout: a look at an earlier phase may still be lying about.
 func freshest(r rollout.Rollout, l rollout.Look) rollout.Rollout {
-	if v := l.Seen.Verdict; v != nil && v.At.After(r.Since) && (r.Verdict == nil || v.At.After(r.Verdict.At)) {
-		r.Verdict = v
-	}
+	r = r.Judged(l.Seen.Verdict)
 	if l.At.After(r.Since) {
 		r.Exposed, r.MissedBids = max(r.Exposed, l.Seen.Exposed), max(r.MissedBids, l.Seen.MissedBids)
 	}

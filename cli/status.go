@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -26,7 +27,7 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say what serves, what is being tried and how it compares",
-		Long:  "It also tells what happens next, how the tasks are, and the way back.",
+		Long:  "It begins with what is wrong, and how auctions fare. It also tells what happens next, how the tasks are, and the way back.",
 		Example: "  sluice status\n" +
 			"  sluice status --json",
 		Args: takes(0),
@@ -47,9 +48,9 @@ func (s *statusFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tasks, err := s.client.Tasks(ctx, fleet, s.limit)
-	if err != nil {
-		return err
+	tasks, missed := s.client.Tasks(ctx, fleet, s.limit)
+	if missed != nil && s.json {
+		return missed
 	}
 	if s.json {
 		return printJSON(out, struct {
@@ -57,7 +58,7 @@ func (s *statusFlags) run(ctx context.Context, out io.Writer) error {
 			List []api.Task `json:"task_list"`
 		}{f, tasks.Tasks})
 	}
-	return printStatus(out, f, tasks)
+	return errors.Join(printStatus(out, f, tasks), missed) // what is known is told all the same
 }
 
 func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
@@ -67,6 +68,10 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 	for _, w := range warnings(f) {
 		p.field("WARNING", w)
 	}
+	for _, u := range f.Unwell {
+		p.field("UNWELL", u.Sentence)
+	}
+	p.auctions(f)
 	p.field("serves", servesText(f))
 	p.notes(f.Stable)
 	if f.Previous != nil {
@@ -171,10 +176,13 @@ func (p *page) trying(f api.Fleet) {
 	p.notes(f.Candidate)
 	p.field("stands", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
 	v := r.Verdict
-	if v == nil || !judged(r.Phase) {
+	switch {
+	case r.Gathering:
+		p.field("entered", r.Sentence) // by what proof, which is none of this step
+	case v == nil || !judged(r.Phase):
 		p.proof(saidOf(*r))
 	}
-	if v != nil && (judged(r.Phase) || judged(r.HeldFrom)) { // a held one is judged all the same
+	if v != nil && !r.Gathering && (judged(r.Phase) || judged(r.HeldFrom)) { // a held one is judged all the same
 		p.standing(*v, judged(r.Phase))
 	}
 	if text := budgetText(*r); text != "" {

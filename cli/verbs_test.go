@@ -92,7 +92,7 @@ func TestStatusText(t *testing.T) {
 	p := rollout.Defaults()
 	p.Budget = rollout.Budget{Auctions: 200_000}
 	policy := func(string, string) (rollout.Policy, bool) { return p, true }
-	for _, name := range []string{"fresh", "canary", "held", "promoting", "rolled_back", "paused"} {
+	for _, name := range []string{"fresh", "canary", "held", "promoting", "rolled_back", "paused", "gathering", "unwell"} {
 		h := apitest.Handler(apitest.Scene(name, noon), api.Options{Policy: policy})
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			answer := httptest.NewRecorder()
@@ -138,6 +138,43 @@ func TestStatusCommand(t *testing.T) {
 	}
 	if err != nil || json.Unmarshal([]byte(text), &back) != nil || back.Fleet.Fleet != "demo" || len(back.List) != 8 {
 		t.Errorf("--json: %v\n%s", err, text)
+	}
+}
+
+// What the server cannot tell is not known, which is neither none nor well.
+func TestStatusTellsWhatIsNotKnown(t *testing.T) {
+	f := apitest.Scene("canary", time.Now())
+	measured := f.Seen.Seen.Auctions
+	h := apitest.Handler(f, api.Options{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/tasks") {
+			http.Error(w, `{"error":"256 questions are in hand"}`, http.StatusServiceUnavailable)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	got, err := run(t, "status", "--api", s.URL)
+	if err == nil || !strings.Contains(err.Error(), "256 questions are in hand") || !strings.Contains(got, "8 of 8 ready") || strings.Contains(got, "TASK ") {
+		t.Errorf("without tasks: %v\n%s", err, got)
+	}
+	if got, err := run(t, "status", "--json", "--api", s.URL); err == nil || got != "" {
+		t.Errorf("half of an answer for a program: %v\n%s", err, got)
+	}
+	older := *measured.All
+	older.Degraded, older.Failed, older.P50, older.P99 = nil, nil, 0, 0
+	for _, tt := range []struct {
+		told *rollout.Auctions
+		want string
+	}{
+		{nil, "auctions   not known: the controller"},
+		{&rollout.Auctions{}, "auctions   not known yet: no task has told twice"},
+		{&rollout.Auctions{Over: time.Minute, All: &older}, "auctions   2,000/s, 18 % filtered, ? % degraded, ? % failed, p50 ?, p99 ?, over 1 min"},
+	} {
+		f.Seen.Seen.Auctions = tt.told
+		if got, err := run(t, "status", "--api", apitest.Serve(t, f, api.Options{}).Base); err != nil || !strings.Contains(got, tt.want) {
+			t.Errorf("%v: want %q in\n%s", err, tt.want, got)
+		}
 	}
 }
 

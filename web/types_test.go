@@ -39,6 +39,11 @@ func TestTypesAgree(t *testing.T) {
 		api.Next{},
 		api.Loop{},
 		api.Tasks{},
+		api.Auctions{},
+		api.Traffic{},
+		api.Slots{},
+		api.Columns{},
+		api.Unwell{},
 		api.Ask{},
 	} {
 		name := reflect.TypeOf(v).Name()

@@ -133,8 +133,9 @@ func Digest(word string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(word)))
 }
 
-// Scene is a control plane at a moment of a fleet's life: fresh, idle, shadow, canary,
-// held, promoting, rolled_back, paused, or crowd: a canary among 300 tasks.
+// Scene is a control plane at a moment of a fleet's life: fresh, idle, unwell, shadow, canary,
+// held, promoting, rolled_back, paused, gathering: a canary step that has only
+// just begun, or crowd: a canary among 300 tasks.
 func Scene(name string, now time.Time) *Fake {
 	f := &Fake{}
 	if name == "fresh" {
@@ -155,6 +156,7 @@ func Scene(name string, now time.Time) *Fake {
 		n = 300
 	}
 	f.Seen.Seen.Tasks, f.Seen.Seen.Desired = tasks(n, stable, now), n
+	f.Seen.Seen.Auctions = auctionsOf(n, name != "idle" && name != "unwell" && name != "paused" && name != "shadow" && name != "rolled_back", now)
 	for _, r := range slices.Backward(f.Over) {
 		f.Tell(rollout.Event{At: r.Since, Rollout: r.ID, Candidate: r.Candidate, From: rollout.Canary, To: r.Phase, Reason: r.Reason, Sentence: r.Sentence, By: r.By})
 	}
@@ -163,6 +165,9 @@ func Scene(name string, now time.Time) *Fake {
 		f.Saved.Pause = &rollout.Pause{By: "ada@laptop", Why: "release freeze", At: now.Add(-7 * time.Minute)}
 		return f
 	case "idle":
+		return f
+	case "unwell":
+		f.degrade(.206)
 		return f
 	}
 	f.begin(name, tried, now)
@@ -206,6 +211,13 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 		verdict = verdictServed(now.Add(-time.Second))
 	}
 	switch name {
+	case "gathering":
+		old := *verdict
+		old.At, old.Outcome, old.Sentence = now.Add(-4*time.Second), judge.Acceptable, "ACCEPTABLE: filter_rate_paired +0.1 pt; each proven at E >= 20 (= 1/0.05)"
+		r.Step, r.Sentence, r.Verdict = 1, old.Sentence, &old
+		r.Since, r.StepSince = now.Add(-3*time.Second), time.Time{}
+		note(rollout.Canary, rollout.Canary, rollout.Accepted, r.Sentence, 3*time.Second)
+		verdict = nil
 	case "crowd":
 		f.Seen.Seen.Tasks[100].Reachable, f.Seen.Seen.Tasks[100].Error = false, "connection refused"
 	case "held":

@@ -20,6 +20,8 @@ export interface Fleet {
   last: Rollout | null;
   pause: Pause | null;
   requests: Request[];
+  auctions: Auctions | null;
+  unwell: Unwell[];
   tasks: TaskCounts;
   next: Next;
   loop: Loop | null;
@@ -97,6 +99,7 @@ export interface Rollout {
   predicted?: Interval;
   intended_change?: Change;
   verdict: Verdict | null;
+  gathering?: boolean;
   canary_tasks?: string[];
   control_tasks?: string[];
   history?: Event[];
@@ -241,6 +244,50 @@ export interface TaskCounts {
   on_other: number;
 }
 
+export interface Auctions {
+  over_seconds: number;
+  deadline_seconds: number;
+  all: Traffic | null;
+  canary: Traffic | null;
+  control: Traffic | null;
+  rest: Traffic | null;
+  slots: Slots;
+}
+
+export interface Traffic {
+  tasks: number;
+  rate: number;
+  answered: number;
+  filtered: number | null;
+  degraded: number | null;
+  failed: number | null;
+  p50_seconds: number | null;
+  p99_seconds: number | null;
+}
+
+export interface Slots {
+  begin: string;
+  every_seconds: number;
+  all?: Columns;
+  canary?: Columns;
+  control?: Columns;
+  rest?: Columns;
+}
+
+export interface Columns {
+  rate: (number | null)[];
+  filtered: (number | null)[];
+  degraded: (number | null)[];
+  failed: (number | null)[];
+  p50_seconds: (number | null)[];
+  p99_seconds: (number | null)[];
+}
+
+export interface Unwell {
+  reason: "missing" | "silent" | "failed" | "degraded" | "late";
+  sentence: string;
+}
+
 export interface Task {
   id: string;
   address: string;
@@ -325,8 +372,16 @@ export class Refused extends Error {
 
 const patience = 10_000; // milliseconds for one call
 
-async function call<T>(path: string, init: RequestInit = {}, within = patience): Promise<T> {
-  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(within), cache: "no-store" });
+let dated: (date: number, sent: number) => void = () => undefined;
+
+// onDate hears the server's clock, in milliseconds, from every answer to a
+// question that was sent at that time of ours.
+export const onDate = (hear: typeof dated) => { dated = hear; };
+
+async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const sent = Date.now();
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
+  dated(Date.parse(answer.headers.get("Date") ?? ""), sent);
   if (!answer.ok) {
     const said = await problemOf(answer);
     throw new Refused(said.detail, answer.status, said.stored);
@@ -368,7 +423,7 @@ export const tasks = (fleet: string) => call<Tasks>(at(fleet, "tasks") + "?limit
 export const pastLimit = 50; // rollouts that the page lists
 export const rollouts = (fleet: string) => call<Rollout[]>(at(fleet, "rollouts") + `?limit=${pastLimit}`);
 export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "rollouts", id));
-export const releases = (within: number) => call<Passport[]>("v1/releases?limit=50", {}, within);
+export const releases = () => call<Passport[]>("v1/releases?limit=50");
 
 const tries = 3; // of a wish that is not answered
 
