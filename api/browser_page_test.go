@@ -195,7 +195,7 @@ func TestDashboardHeadline(t *testing.T) {
 // should be, and nothing to be red about.
 func TestDashboardTellsGathering(t *testing.T) {
 	ctx, f := browser(t), apitest.Scene("canary", time.Now())
-	f.Saved.Active.StepSince = time.Now()
+	f.Saved.Active.StepSince = time.Now().Add(-2 * time.Second)
 	v := f.Seen.Seen.Verdict
 	v.Outcome, v.Gate, v.Partner, v.Sentence = judge.Invalid, judge.GateSampleRatio, "", "INVALID sample_ratio: the candidate gets 8.7 % of the requests with 50.0 % of the tasks (E = 2.8e+26)"
 	v.Findings = []judge.Finding{{Gate: judge.GateSampleRatio, Outcome: judge.Invalid, CandidateRate: .087, StableRate: .5}}

@@ -330,7 +330,7 @@ func TestShots(t *testing.T) {
 		t.Skip("say -shots FOLDER for pictures")
 	}
 	ctx := browser(t)
-	for _, name := range []string{"idle", "shadow", "canary", "held", "doubtful", "unclear", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
+	for _, name := range []string{"idle", "unwell", "gathering", "shadow", "canary", "held", "doubtful", "unclear", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
 		s := site(t, apitest.Scene(name, time.Now()))
 		for _, size := range []struct {
 			what          string

@@ -1,20 +1,22 @@
 // The dashboard: one page that follows one fleet live.
 
-import type { Event, Fleet, Verb } from "./api.ts";
-import { eventsPath, fleet, fleets, refusal, Refused, rollout, rollouts, tasks } from "./api.ts";
+import type { Event, Fleet, Rollout, Verb } from "./api.ts";
+import { eventsPath, fleet, fleets, onDate, refusal, Refused, rollout, rollouts, tasks } from "./api.ts";
 import { open } from "./dialog.ts";
 import { h, morph } from "./dom.ts";
+import { auctionsPanel } from "./auctions.ts";
+import { fetched, waiting } from "./fetched.ts";
 import { servingPanel, tasksPanel } from "./fleet.ts";
 import { clock, span, words } from "./format.ts";
 import { button } from "./parts.ts";
 import { historyPanel, logPanel } from "./past.ts";
-import { blind, lookedAt, maxEvents, newStore, now, warning } from "./store.ts";
+import { blind, late, lateAfter, lookedAt, maxEvents, newStore, now, older, warning } from "./store.ts";
 import { evidencePanel, stateText, trialPanel } from "./trial.ts";
 
 // Milliseconds without a word from the server, which says something every 5 s,
 // until the connection is called lost. A stream that broke gets less: each ends
 // once an hour, and with its controller, and the next one opens within 2 s.
-const silence = 12_000;
+const silence = lateAfter;
 const blink = 5_000;
 const glimpse = 10_000; // between looks of a page that nobody sees
 
@@ -25,15 +27,25 @@ let last = 0; // sequence number of the last event
 let fetching = false;
 let asking = false; // a dialog is open, or about to be
 let archive = ""; // what the list of rollouts was fetched for
+let drawing = false; // with the next frame
 
+// render shows the store with the next frame, once, however much has come until
+// then. A page that nobody sees has no frames.
 function render(): void {
+  if (document.hidden) draw();
+  else if (!drawing) requestAnimationFrame(draw);
+  drawing = !document.hidden;
+}
+
+function draw(): void {
+  drawing = false;
   const app = document.getElementById("app");
   if (app === null) return;
   const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), body());
   morph(app, next);
   const f = store.view;
   const state = f?.active ? stateText(f.active) : "idle";
-  document.title = f ? `${blind(store) ? "? " : warning(store)?.grave ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
+  document.title = f ? `${blind(store) ? "? " : warning(store)?.grave || f.unwell.length > 0 ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
 }
 
 function topBar(): HTMLElement {
@@ -47,7 +59,7 @@ function topBar(): HTMLElement {
     h("img", { src: "favicon.svg", alt: "Sluice", width: 26, height: 26 }), name,
     h("span", { class: "spring" }),
     h("span", { class: `link ${tone}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1000 * f.loop.took_seconds)} ms` : "" },
-      h("i", { "aria-hidden": "true" }), tone === "live" ? `live${looked ? ", " + looked : ""}` : store.link === "live" ? looked || "no news" : store.link),
+      h("i", { "aria-hidden": "true" }), tone === "live" ? `live${looked ? ", " + looked : ""}` : store.link !== "live" ? store.link : late(store) ? `late, ${looked}` : looked || "no news"),
     f === null ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…"));
 }
 
@@ -57,6 +69,7 @@ function alarm(): HTMLElement {
   return h("div", { class: "alarms" },
     store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
     w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
+    (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence)),
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null);
 }
 
@@ -71,8 +84,9 @@ function body(): HTMLElement {
   if (f === null) return h("main", {}, h("p", { class: "boot" }, blind(store) ? "Nothing to show yet." : "Looking…"));
   const at = now(store);
   return h("main", {},
+    auctionsPanel(f, at),
     h("div", { class: "hero" }, servingPanel(f, at), trialPanel(f, at)),
-    evidencePanel(f), tasksPanel(f, store.tasks),
+    evidencePanel(f), tasksPanel(f, store.tasks, at),
     h("div", { class: "past" }, historyPanel(store), logPanel(store)),
     h("p", { class: "hints muted" }, h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume"));
 }
@@ -165,10 +179,16 @@ function take(e: Event): void {
 }
 
 function look(f: Fleet): void {
+  store.clock.told(Date.parse(f.at));
+  store.trouble = "";
+  if (older(store, f)) {
+    render();
+    return;
+  }
+  f.auctions ??= null; // an earlier server tells neither
+  f.unwell ??= [];
   say(store.view, f);
   store.view = f;
-  store.trouble = "";
-  store.skew = Date.parse(f.at) - Date.now();
   if (f.last_event < last) { // the fleet's memory began anew
     last = f.last_event;
     store.events = [];
@@ -177,46 +197,47 @@ function look(f: Fleet): void {
   void more(f);
 }
 
-// more fetches what a look does not hold, one fetch at a time.
+// more fetches what a look does not hold, one fetch at a time. What does not
+// come leaves what was there, and why.
 async function more(f: Fleet): Promise<void> {
   if (fetching) return;
   fetching = true;
-  try {
-    const list = await tasks(f.fleet);
-    const wanted = `${f.fleet}/${f.last_event}`;
-    if (archive !== wanted) {
-      const done = await rollouts(f.fleet);
-      if (f.fleet === store.fleet) [store.rollouts, archive] = [done, wanted];
-    }
-    if (f.fleet === store.fleet) store.tasks = list;
-    render();
-  } catch {
-    // the stream tells when the server is away; the next look tries again
-  } finally {
-    fetching = false;
+  const ours = () => f.fleet === store.fleet;
+  const [list, wanted] = [await fetched(store.tasks, tasks(f.fleet)), `${f.fleet}/${f.last_event}`];
+  if (ours()) store.tasks = list;
+  if (ours() && archive !== wanted) {
+    const done = await fetched(store.rollouts, rollouts(f.fleet));
+    if (ours()) store.rollouts = done;
+    if (ours() && done.why === "") archive = wanted;
   }
+  render();
+  const lacking = [...store.details].find(([, d]) => d.why !== "");
+  if (ours() && lacking) await details(lacking[0]);
+  fetching = false;
 }
 
 // say speaks to those who do not see the page: changes of phase, not numbers.
 function say(before: Fleet | null, f: Fleet): void {
+  const wrong = (v: Fleet | null) => (v?.unwell ?? []).map((u) => u.reason).join();
   const told = (v: Fleet | null) => (v?.active ? `${v.active.id} ${v.active.phase} ${v.active.step} ${v.active.reason}` : v?.last?.id ?? "");
-  if (before !== null && told(before) === told(f)) return;
   const said = document.getElementById("said");
-  if (said === null) return;
+  if (said !== null && wrong(f) !== "" && wrong(before) !== wrong(f)) {
+    said.textContent = `The fleet is unwell. ${f.unwell.map((u) => u.sentence).join(" ")}`;
+    return;
+  }
+  if (said === null || (before !== null && told(before) === told(f))) return;
   const r = f.active ?? f.last;
   said.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.headline || r.sentence}` : f.next.sentence;
 }
 
 async function details(id: string): Promise<void> {
-  if (store.details.has(id)) return;
-  try {
-    const r = await rollout(store.fleet, id);
-    if (store.details.size > 100) store.details.clear();
-    if (r.final) store.details.set(id, r);
-    render();
-  } catch {
-    // what the list says stays on the page
-  }
+  const had = store.details.get(id) ?? waiting<Rollout>();
+  if (had.value !== null) return;
+  const all = store.details;
+  const r = await fetched(had, rollout(store.fleet, id));
+  if (all.size > 100) all.clear();
+  if (r.value === null || r.value.final) all.set(id, r);
+  render();
 }
 
 function toast(text: string): void {
@@ -232,7 +253,7 @@ async function act(verb: Verb, from: DOMStringMap = {}): Promise<void> {
   try {
     await open(store.view, {
       verb, ...(from["rollout"] ? { rollout: from["rollout"] } : {}), ...(from["release"] ? { release: from["release"] } : {}),
-    }, store.rollouts, toast);
+    }, store.rollouts.value ?? [], toast);
   } finally {
     asking = false;
   }
@@ -292,7 +313,7 @@ function choose(): void {
     render();
     return;
   }
-  Object.assign(store, { ...newStore(), fleets: store.fleets, strange: store.strange, fleet: next });
+  Object.assign(store, { ...newStore(store.clock), fleets: store.fleets, strange: store.strange, fleet: next });
   last = 0;
   archive = "";
   render();
@@ -315,5 +336,6 @@ async function start(): Promise<void> {
   setTimeout(() => void start(), 3000);
 }
 
+onDate((date, sent) => store.clock.dated(date, sent));
 listen();
 void start();

@@ -3,6 +3,7 @@
 import type { Event, Rollout } from "./api.ts";
 import { pastLimit } from "./api.ts";
 import { h } from "./dom.ts";
+import { missing } from "./fetched.ts";
 import { clock, count, local, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
@@ -11,11 +12,13 @@ import type { Store } from "./store.ts";
 import { now } from "./store.ts";
 
 export function historyPanel(s: Store): HTMLElement {
-  const over = s.rollouts.filter((r) => r.final);
+  const all = s.rollouts.value ?? [], over = all.filter((r) => r.final), text = missing("past rollouts", s.rollouts);
   return h("section", { class: "card history", "aria-label": "History" },
     h("header", {}, h("h2", {}, "History")),
-    over.length === 0 ? h("p", { class: "muted" }, "No rollout has ended yet.") : over.map((r) => entry(s, r)),
-    s.rollouts.length >= pastLimit ? h("p", { class: "muted" }, `These are the newest ${over.length}; `, h("code", {}, `sluice rollouts --fleet ${s.fleet} --limit 500`), " lists older ones.") : null);
+    text !== "" ? h("p", { class: s.rollouts.why === "" ? "muted" : "note", "data-key": "missing" }, text)
+      : over.length === 0 ? h("p", { class: "muted", "data-key": "missing" }, "No rollout has ended yet.") : null,
+    over.map((r) => entry(s, r)),
+    all.length >= pastLimit ? h("p", { class: "muted" }, `These are the newest ${over.length}; `, h("code", {}, `sluice rollouts --fleet ${s.fleet} --limit 500`), " lists older ones.") : null);
 }
 
 function entry(s: Store, r: Rollout): HTMLElement {
@@ -29,13 +32,14 @@ function entry(s: Store, r: Rollout): HTMLElement {
 }
 
 function whole(s: Store, r: Rollout, at: number): (HTMLElement | null)[] {
-  const d = s.details.get(r.id) ?? r;
+  const fetch = s.details.get(r.id), d = fetch?.value ?? r;
   const findings = d.verdict?.findings ?? [];
   return [
     ...said(d, d.since),
     h("p", { class: "muted" }, "candidate ", code(d.candidate), " against ", code(d.against), `, policy ${d.policy || "—"}`,
       d.by ? `, asked by ${d.by}` : "", `; ${count(d.exposed)} auctions answered by it; from ${d.source || "—"}`),
     d.verdict && d.verdict.sentence !== d.sentence ? h("p", {}, "Verdict ", h("b", {}, words(d.verdict.outcome)), `: ${d.verdict.sentence}`) : null,
+    fetch?.why ? h("p", { class: "note", "data-key": "missing" }, missing("its evidence", fetch)) : null,
     findings.length > 0 ? gatesTable(findings) : null,
     d.verdict?.money ? moneyTable(d.verdict.money) : null,
     (d.history ?? []).length > 0 ? log(d.history ?? [], at, true) : null,
@@ -47,7 +51,7 @@ function whole(s: Store, r: Rollout, at: number): (HTMLElement | null)[] {
 export function logPanel(s: Store): HTMLElement {
   return h("section", { class: "card log", "aria-label": "Log" },
     h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first")),
-    s.events.length === 0 ? h("p", { class: "muted" }, "Nothing has happened yet.") : log([...s.events].reverse(), now(s), false),
+    s.events.length === 0 ? h("p", { class: "muted" }, s.view?.last_event === 0 ? "Nothing has happened yet." : "Waiting for the log…") : log([...s.events].reverse(), now(s), false),
     s.missed ? h("p", { class: "muted" }, "Older events are no longer remembered; rollouts keep their own in the history.") : null);
 }
 

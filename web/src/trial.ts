@@ -10,7 +10,8 @@ import { ago, badge, button, code, notesOf, said, tone, until } from "./parts.ts
 export function trialPanel(f: Fleet, now: number): HTMLElement {
   const r = f.active;
   if (r === null) return idlePanel(f, now);
-  const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary");
+  const gathering = r.gathering === true;
+  const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary") && !gathering;
   return h("section", { id: "trial", class: `card trial ${tone(r.phase)}`, tabindex: "-1", "aria-label": "Being tried" },
     h("header", {},
       h("h2", {}, "Being tried"),
@@ -22,9 +23,9 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
     h("div", { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
-      r.verdict ? verdictBadge(r.verdict, r.phase) : null,
+      r.verdict && !gathering && r.phase !== "promoting" ? verdictBadge(r.verdict, r.phase) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
-    ...said(r, f.at, judged ? r.verdict?.sentence : r.sentence),
+    ...said(r, f.at, judged ? r.verdict?.sentence : gathering ? `It came to this step by: ${r.sentence}` : r.sentence),
     notesOf(f.candidate),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now) : null,
     nextList(f, r, now));
@@ -164,7 +165,7 @@ export function evidencePanel(f: Fleet): HTMLElement | null {
   const v = r.verdict;
   return h("section", { class: "card", "aria-label": "Evidence" },
     h("header", {}, h("h2", {}, "Evidence"),
-      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
+      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, r.gathering ? "gathering" : words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
       alarms(v),
       (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad names" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null),
     gatesTable(findings), v?.money ? moneyTable(v.money) : null);

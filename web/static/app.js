@@ -11,8 +11,14 @@ var Refused = class extends Error {
   stored;
 };
 var patience = 1e4;
-async function call(path, init = {}, within = patience) {
-  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(within), cache: "no-store" });
+var dated = () => void 0;
+var onDate = (hear) => {
+  dated = hear;
+};
+async function call(path, init = {}) {
+  const sent = Date.now();
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
+  dated(Date.parse(answer.headers.get("Date") ?? ""), sent);
   if (!answer.ok) {
     const said2 = await problemOf(answer);
     throw new Refused(said2.detail, answer.status, said2.stored);
@@ -20,20 +26,20 @@ async function call(path, init = {}, within = patience) {
   return await answer.json();
 }
 async function problemOf(answer) {
-  const body2 = await answer.json().catch(() => null);
-  const said2 = body2;
+  const body3 = await answer.json().catch(() => null);
+  const said2 = body3;
   return { ...said2, detail: said2?.detail ?? `the server answered ${answer.status}` };
 }
 async function refusal(fleet2) {
   const stop = new AbortController();
-  const late = setTimeout(() => stop.abort(), patience);
+  const late2 = setTimeout(() => stop.abort(), patience);
   try {
     const answer = await fetch(eventsPath(fleet2, 0), { signal: stop.signal, cache: "no-store" });
     return answer.ok ? "" : (await problemOf(answer)).detail;
   } catch {
     return "";
   } finally {
-    clearTimeout(late);
+    clearTimeout(late2);
     stop.abort();
   }
 }
@@ -44,18 +50,18 @@ var tasks = (fleet2) => call(at(fleet2, "tasks") + "?limit=1000");
 var pastLimit = 50;
 var rollouts = (fleet2) => call(at(fleet2, "rollouts") + `?limit=${pastLimit}`);
 var rollout = (fleet2, id) => call(at(fleet2, "rollouts", id));
-var releases = (within) => call("v1/releases?limit=50", {}, within);
+var releases = () => call("v1/releases?limit=50");
 var tries = 3;
 var trouble = (err) => !(err instanceof Refused) || err.status >= 500;
 var unanswered = (err, doubt) => trouble(err) && (doubt || !(err instanceof Refused) || err.stored !== false);
-async function ask(fleet2, verb, key, body2) {
+async function ask(fleet2, verb, key, body3) {
   let doubt = false;
   for (let n = 1; ; n++) {
     try {
       return await call(at(fleet2, verb), {
         method: "POST",
         headers: { "Content-Type": "application/json", "Idempotency-Key": key },
-        body: JSON.stringify(body2)
+        body: JSON.stringify(body3)
       });
     } catch (err) {
       doubt = unanswered(err, doubt);
@@ -125,6 +131,21 @@ function syncAttributes(old, next) {
   for (const { name, value } of next.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
+}
+
+// src/fetched.ts
+var waiting = () => ({ value: null, why: "" });
+async function fetched(before, value) {
+  try {
+    return { value: await value, why: "" };
+  } catch (err) {
+    return { value: before.value, why: err instanceof Refused ? err.message : "no answer came" };
+  }
+}
+function missing(what, f, again = true) {
+  if (f.why === "") return f.value === null ? `Fetching ${what}…` : "";
+  const now2 = f.value === null ? "could not be fetched" : "could not be fetched anew, and may be old";
+  return `${what.charAt(0).toUpperCase()}${what.slice(1)} ${now2}: ${f.why}.${again ? " It is tried again." : ""}`;
 }
 
 // src/format.ts
@@ -300,8 +321,8 @@ function stack(parts) {
   );
 }
 var crowd = 60;
-function tasksPanel(f, tasks2) {
-  const list = tasks2?.tasks ?? [];
+function tasksPanel(f, fetch2, now2) {
+  const tasks2 = fetch2.value, list = tasks2?.tasks ?? [];
   const many = list.length > crowd;
   const notable = many ? list.filter((t) => t.cohort !== "rest" || t.state !== "ready" || troubleOf(t) !== "").slice(0, crowd) : list;
   const rest = many ? list.filter((t) => !notable.includes(t)) : [];
@@ -309,10 +330,21 @@ function tasksPanel(f, tasks2) {
     "section",
     { class: "card tasks", "aria-label": "Tasks" },
     h("header", {}, h("h2", {}, "Tasks"), legend(f)),
-    list.length === 0 ? h("p", { class: "muted" }, "no task is running") : h("ul", { class: "grid" }, notable.map((t) => tile(t, false))),
+    unlisted(f, fetch2, now2),
+    list.length === 0 ? null : h("ul", { class: "grid" }, notable.map((t) => tile(t, false))),
     rest.length > 0 ? h("ul", { class: "grid dense" }, rest.map((t) => tile(t, true))) : null,
     tasks2 && tasks2.total > list.length ? h("p", { class: "muted" }, `and ${count(tasks2.total - list.length)} more`) : null
   );
+}
+function unlisted(f, fetch2, now2) {
+  const runs2 = `${f.tasks.total} of ${f.tasks.desired} tasks were running at the last look.`;
+  const text = missing("the list of tasks", fetch2);
+  if (text !== "") {
+    const since = fetch2.value === null || fetch2.why === "" ? "" : ` It is from ${clock(fetch2.value.at, now2)}.`;
+    return h("p", { class: fetch2.why === "" ? "muted" : "note", "data-key": "unlisted" }, `${text}${since} ${runs2}`);
+  }
+  if (fetch2.value === null || fetch2.value.total > 0) return null;
+  return h("p", { class: "muted", "data-key": "unlisted" }, f.tasks.total > 0 ? `The list is from before: ${runs2}` : "No task is running.");
 }
 function legend(f) {
   const item = (kind, text) => h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), text);
@@ -327,8 +359,8 @@ function legend(f) {
 var troubleOf = (t) => t.error || t.failure || "";
 function tile(t, dense) {
   const trouble2 = troubleOf(t);
-  const runs = Object.values(t.stratum).filter((v) => v !== "").join(" ");
-  const about = `task ${t.id} at ${t.address}${runs && ` (${runs})`}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble2 ? `: ${trouble2}` : "");
+  const runs2 = Object.values(t.stratum).filter((v) => v !== "").join(" ");
+  const about = `task ${t.id} at ${t.address}${runs2 && ` (${runs2})`}: ${t.state.replace("_", " ")}, ${t.cohort}, serves ${t.serves} ${short(t.serving)}` + (t.shadow ? `, scores ${short(t.shadow)} in its shadow` : "") + (t.preparing ? `, loads ${short(t.preparing)}` : "") + (trouble2 ? `: ${trouble2}` : "");
   const classes2 = ["task", `on-${t.serves}`, `is-${t.state}`, t.cohort === "rest" && t.shadow !== "" ? "shadows" : t.cohort].join(" ");
   if (dense) return h("li", { class: classes2, "data-key": t.id, title: about, "aria-label": about });
   return h(
@@ -355,26 +387,33 @@ function tile(t, dense) {
 var nameKey = "sluice.name";
 async function open(f, wish, past, tell) {
   let conflict = { now: f, refused: "", why: "" };
+  const older2 = wish.verb === "rollback" ? fetched(waiting(), releases()) : null;
   while (conflict !== null) {
     const { now: now2, ...typed } = conflict;
-    const targets = wish.verb === "rollback" ? await rollbackTargets(now2, past, wish.release) : [];
-    conflict = await new Promise((resolve) => show(now2, wish, targets, typed, tell, resolve));
+    conflict = await new Promise((resolve) => show(now2, wish, past, older2, typed, tell, resolve));
   }
 }
-function show(f, wish, targets, typed, tell, done) {
+function show(f, wish, past, older2, typed, tell, done) {
   const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: localStorage.getItem(nameKey) ?? "" });
   const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why });
   const failed = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" });
-  const choice = chooser(targets);
+  let targets = [];
+  const choice = chooser();
   const effect = h("p", { class: "effect", id: "effect" });
   const describe = () => {
     const to = targets.find((t) => t.digest === choice.value());
     go.textContent = label(wish.verb, to);
     effect.textContent = effectOf(f, wish, to);
   };
+  const offer = (known) => {
+    targets = older2 === null ? [] : rollbackTargets(f, past, known.value ?? [], wish.release);
+    choice.offer(targets, missing("older releases", known, false));
+    describe();
+  };
   choice.node.addEventListener("change", describe);
-  describe();
+  offer(waiting());
+  void older2?.then(offer);
   const box = h(
     "dialog",
     { "aria-labelledby": "ask-title", "aria-describedby": "effect", class: "ask" },
@@ -382,7 +421,7 @@ function show(f, wish, targets, typed, tell, done) {
       "form",
       { method: "dialog" },
       h("h2", { id: "ask-title" }, title(f, wish)),
-      targets.length > 0 ? choice.node : null,
+      older2 === null ? null : choice.node,
       effect,
       h("label", { for: "by" }, "Your name"),
       name,
@@ -406,18 +445,18 @@ function show(f, wish, targets, typed, tell, done) {
   });
   box.querySelector("#cancel")?.addEventListener("click", () => box.close());
   const send = async () => {
-    const body2 = { by: name.value.trim(), seen: see(f) };
-    if (why.value.trim() !== "") body2.why = why.value.trim();
-    if (wish.rollout) body2.rollout = wish.rollout;
-    if (wish.verb === "rollback") body2.release = choice.value();
-    localStorage.setItem(nameKey, body2.by);
+    const body3 = { by: name.value.trim(), seen: see(f) };
+    if (why.value.trim() !== "") body3.why = why.value.trim();
+    if (wish.rollout) body3.rollout = wish.rollout;
+    if (wish.verb === "rollback") body3.release = choice.value();
+    localStorage.setItem(nameKey, body3.by);
     const doubt = fate === "unknown";
     [fate, go.disabled, failed.textContent] = ["sending", true, ""];
     fields.forEach((i) => {
       i.disabled = true;
     });
     try {
-      await ask(f.fleet, wish.verb, key, body2);
+      await ask(f.fleet, wish.verb, key, body3);
       fate = "stored";
       tell(`Asked: ${what()}. The controller acts on its next look.`);
       box.close();
@@ -447,8 +486,7 @@ function show(f, wish, targets, typed, tell, done) {
   box.showModal();
   (name.value === "" ? name : why).focus();
 }
-async function rollbackTargets(f, past, wanted) {
-  const known = await releases(2e3).catch(() => []);
+function rollbackTargets(f, past, known, wanted) {
   const list = [];
   const tried = f.active && !["queued", "admitting"].includes(f.active.phase) ? f.active.candidate : "";
   const add = (r) => {
@@ -472,19 +510,23 @@ function recordOf(f, past, digest) {
   const last2 = tried[0];
   return last2 ? { note: `${words(last2.phase)}: ${last2.reason}`, bad: true } : { note: "never live here", bad: true };
 }
-function chooser(targets) {
-  const rows = targets.map((t, i) => {
-    return h(
+function chooser() {
+  const list = h("div", {}), note = h("p", { class: "muted lacking" });
+  const node = h("fieldset", {}, h("legend", {}, "Go back to"), list, note);
+  const value = () => node.querySelector("input:checked")?.value ?? "";
+  const offer = (targets, lacking) => {
+    const chosen = value();
+    morph(list, h("div", {}, targets.map((t, i) => h(
       "label",
-      { class: "target" },
-      h("input", { type: "radio", name: "release", value: t.digest, checked: i === 0 }),
+      { class: "target", "data-key": t.digest },
+      h("input", { type: "radio", name: "release", value: t.digest, checked: chosen === "" ? i === 0 : t.digest === chosen }),
       h("code", {}, short(t.digest)),
       h("b", {}, origin(t)),
       h("span", { class: t.bad ? "low" : "muted" }, t.note)
-    );
-  });
-  const node = h("fieldset", {}, h("legend", {}, "Go back to"), rows);
-  return { node, value: () => node.querySelector("input:checked")?.value ?? "" };
+    ))));
+    note.textContent = lacking;
+  };
+  return { node, value, offer };
 }
 var dangerous = (verb) => verb === "rollback" || verb === "abort" || verb === "promote";
 function title(f, wish) {
@@ -541,6 +583,188 @@ function effectOf(f, wish, to) {
   }
 }
 
+// src/clock.ts
+var step = 1e3;
+var start = () => Date.now() - performance.now();
+var Clock = class {
+  ahead = -Infinity;
+  // the server's clock minus ours, in milliseconds, at least
+  ours = start();
+  // now is the server's time, in milliseconds.
+  now() {
+    return Date.now() + (this.ahead === -Infinity ? 0 : this.ahead);
+  }
+  // told takes in a moment that the server's clock has shown.
+  told(at2) {
+    this.check();
+    this.ahead = Math.max(this.ahead, at2 - Date.now());
+  }
+  // dated takes in the Date, in whole seconds, of the answer to a question that
+  // was sent at that time of ours.
+  dated(date, sent) {
+    if (Number.isNaN(date)) return;
+    this.check();
+    if (this.ahead > date + 1e3 - sent) this.ahead = -Infinity;
+    this.told(date);
+  }
+  // check forgets what was known where our own clock was moved.
+  check() {
+    const now2 = start();
+    if (Math.abs(now2 - this.ours) > step) this.ahead = -Infinity;
+    this.ours = now2;
+  }
+};
+
+// src/store.ts
+var maxEvents = 200;
+var lateAfter = 12e3;
+function newStore(clock2 = new Clock()) {
+  return {
+    fleets: [],
+    fleet: "",
+    strange: "",
+    view: null,
+    tasks: waiting(),
+    rollouts: waiting(),
+    events: [],
+    missed: false,
+    details: /* @__PURE__ */ new Map(),
+    link: "connecting",
+    heard: performance.now(),
+    clock: clock2,
+    trouble: ""
+  };
+}
+var now = (s) => s.clock.now();
+var late = (s) => s.view !== null && now(s) - Date.parse(s.view.at) > lateAfter;
+function older(s, f) {
+  const shown2 = s.view === null ? 0 : Date.parse(s.view.at);
+  return Date.parse(f.at) < shown2 && shown2 <= now(s) + 2e3;
+}
+var lookedAt = (f, l) => Date.parse(f.at) - 1e3 * l.age_seconds;
+function warning(s) {
+  const f = s.view;
+  const old = (text) => f === null ? { grave: true, text } : { grave: true, text: `${text} What you see is from`, moment: Date.parse(f.at) };
+  if (s.trouble !== "") return old(s.trouble);
+  if (s.link === "lost") {
+    return old(f === null ? "The server does not answer; trying again. Is a controller running?" : "Connection lost; trying again. The fleet serves on without it.");
+  }
+  if (f === null) return null;
+  if (late(s)) return old("The news comes late: something between here and the server holds it back.");
+  if (!f.loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
+  const looked = lookedAt(f, f.loop);
+  if (Date.parse(f.at) - looked > Math.max(5e3 * f.loop.every_seconds, 15e3)) {
+    return { grave: true, text: "No controller looks: start one, or see its log. Until then nothing is decided; the fleet keeps serving. The last look was at", moment: looked };
+  }
+  const errors = f.loop.errors, more2 = errors.length > 2 ? `; and ${errors.length - 2} more` : "";
+  return errors.length > 0 ? { grave: false, text: `The controller meets errors: ${errors.slice(0, 2).join("; ")}${more2}` } : null;
+}
+var blind = (s) => s.link === "lost" || s.trouble !== "" || late(s);
+
+// src/auctions.ts
+function auctionsPanel(f, now2) {
+  return h(
+    "section",
+    { class: `card auctions${f.unwell.length > 0 ? " bad" : f.auctions?.all ? "" : " calm"}`, "aria-label": "Auctions" },
+    h("header", {}, h("h2", {}, "Auctions"), when(f, now2)),
+    body(f)
+  );
+}
+function when(f, now2) {
+  if (!f.loop || !f.auctions?.all) return null;
+  const until2 = lookedAt(f, f.loop);
+  return h(
+    "span",
+    { class: "muted" },
+    `the ${span(1e3 * f.auctions.over_seconds)} to `,
+    h("time", { datetime: new Date(until2).toISOString() }, clock(new Date(until2).toISOString(), now2)),
+    ", by what tasks count"
+  );
+}
+function body(f) {
+  const a = f.auctions;
+  if (!f.loop) return [h("p", { class: "muted" }, "Not known: no controller has looked yet.")];
+  if (a === null) return [h("p", { class: "muted" }, "Not known: the controller that looked last does not measure them.")];
+  if (a.all === null) return [h("p", { class: "muted" }, f.tasks.total === 0 ? "No task is running that could answer any." : "Not known yet: no task has told twice what it answered.")];
+  return [tiles(f, a, a.all), a.canary || a.control ? arms(a) : null];
+}
+var unknown = "?";
+var rate = (perSecond) => perSecond < 10 ? String(Number(perSecond.toPrecision(2))) : count(Math.round(perSecond));
+var shareOf = (s) => s === null ? `${unknown} %` : s >= 0.1 ? `${(100 * s).toFixed(0)} %` : share(s);
+var took = (seconds) => seconds === null ? unknown : `${Number((1e3 * seconds).toPrecision(3))} ms`;
+function tiles(f, a, all) {
+  const bad = new Set(f.unwell.map((u) => u.reason));
+  const minutes = Math.round((a.slots.all?.rate.length ?? 0) * a.slots.every_seconds / 60);
+  const tile2 = (name, figure, low, of, more2 = null) => h(
+    "div",
+    { class: `figure${low ? " low" : ""}` },
+    h("dt", {}, name),
+    h("dd", {}, h("b", {}, figure), more2 === null ? null : h("small", {}, more2)),
+    spark(a, of, `${name} over the last ${minutes} min`)
+  );
+  return h(
+    "dl",
+    { class: "figures" },
+    tile2("Auctions a second", rate(all.rate), bad.has("silent"), "rate"),
+    tile2("Filtered", shareOf(all.filtered), false, "filtered", "of all calls to partners"),
+    tile2("Degraded", shareOf(all.degraded), bad.has("degraded"), "degraded", "forwarded unscored"),
+    tile2("Failed", shareOf(all.failed), bad.has("failed"), "failed", "without an answer"),
+    tile2(
+      "p99",
+      took(all.p99_seconds),
+      bad.has("late"),
+      "p99_seconds",
+      `p50 ${took(all.p50_seconds)}${a.deadline_seconds > 0 ? `, deadline ${took(a.deadline_seconds)}` : ""}`
+    )
+  );
+}
+function spark(a, of, label2) {
+  const all = a.slots.all?.[of] ?? [], canary = of === "rate" ? [] : a.slots.canary?.[of] ?? [];
+  const told = [...all, ...canary].filter((v) => v !== null);
+  if (told.length < 2) return null;
+  const most = Math.max(...told), floor = of === "filtered" ? Math.min(...told) * 0.8 : 0;
+  const width = 120, height = 26, slots = Math.max(all.length, canary.length);
+  const y = (v) => height - 2 - (height - 4) * (most > floor ? (v - floor) / (most - floor) : 0);
+  const line = (values, kind) => runs(values).map((run) => svg("polyline", {
+    class: kind,
+    points: run.map(([i, v]) => `${(width * i / Math.max(1, slots - 1)).toFixed(1)},${y(v).toFixed(1)}`).join(" ")
+  }));
+  return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label2 }, line(all, "all"), line(canary, "canary"));
+}
+function runs(values) {
+  const all = [];
+  values.forEach((v, i) => {
+    if (v === null) return;
+    const last2 = all.at(-1);
+    if (last2 && last2.at(-1)?.[0] === i - 1) last2.push([i, v]);
+    else all.push([[i, v]]);
+  });
+  return all.filter((run) => run.length > 1);
+}
+function arms(a) {
+  const rows = [
+    ["canary", "candidate", a.canary],
+    ["control", "control", a.control],
+    ["rest", "stable", a.rest]
+  ];
+  const head = ["", "tasks", "auctions/s", "filtered", "degraded", "failed", "p50", "p99"];
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": "Auctions per arm" },
+    h(
+      "table",
+      { class: "arms" },
+      h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t)))),
+      h("tbody", {}, rows.map(([name, kind, t]) => t === null ? null : h(
+        "tr",
+        { "data-key": name },
+        h("th", { scope: "row" }, h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), name)),
+        [count(t.tasks), rate(t.rate), shareOf(t.filtered), shareOf(t.degraded), shareOf(t.failed), took(t.p50_seconds), took(t.p99_seconds)].map((text) => h("td", { class: "number" }, text))
+      )))
+    )
+  );
+}
+
 // src/gates.ts
 function gatesTable(findings) {
   const head = ["Gate", "Verdict", "Candidate", "Stable", "Difference, 95 % interval, allowed band", "Evidence", "Basis"];
@@ -566,8 +790,8 @@ function because(f) {
   ));
 }
 function gateRow(f) {
-  const unknown = f.low <= -1 && f.high >= 1;
-  const measured = f.requests > 0 && !unknown && (f.band_low !== 0 || f.band_high !== 0);
+  const unknown2 = f.low <= -1 && f.high >= 1;
+  const measured = f.requests > 0 && !unknown2 && (f.band_low !== 0 || f.band_high !== 0);
   const fine = Math.abs(f.band_high) <= 5e-3;
   const digits = fine ? 2 : 1;
   return h(
@@ -687,54 +911,16 @@ var row = (name, e) => h("tr", { "data-key": `money/${name}` }, h("th", { scope:
 var amount = (a) => [h("b", {}, rounded(a.value)), ` [${rounded(a.low)}, ${rounded(a.high)}]`];
 var rounded = (v) => Math.abs(v) >= 100 ? count(Math.round(v)) : String(Number(v.toPrecision(3)));
 
-// src/store.ts
-var maxEvents = 200;
-function newStore() {
-  return {
-    fleets: [],
-    fleet: "",
-    strange: "",
-    view: null,
-    tasks: null,
-    rollouts: [],
-    events: [],
-    missed: false,
-    details: /* @__PURE__ */ new Map(),
-    link: "connecting",
-    heard: performance.now(),
-    skew: 0,
-    trouble: ""
-  };
-}
-var now = (s) => Date.now() + s.skew;
-var lookedAt = (f, l) => Date.parse(f.at) - 1e3 * l.age_seconds;
-function warning(s) {
-  const f = s.view;
-  const old = (text) => f === null ? { grave: true, text } : { grave: true, text: `${text} What you see is from`, moment: Date.parse(f.at) };
-  if (s.trouble !== "") return old(s.trouble);
-  if (s.link === "lost") {
-    return old(f === null ? "The server does not answer; trying again. Is a controller running?" : "Connection lost; trying again. The fleet serves on without it.");
-  }
-  if (f === null) return null;
-  if (!f.loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
-  const looked = lookedAt(f, f.loop);
-  if (Date.parse(f.at) - looked > Math.max(5e3 * f.loop.every_seconds, 15e3)) {
-    return { grave: true, text: "No controller looks: start one, or see its log. Until then nothing is decided; the fleet keeps serving. The last look was at", moment: looked };
-  }
-  const errors = f.loop.errors, more2 = errors.length > 2 ? `; and ${errors.length - 2} more` : "";
-  return errors.length > 0 ? { grave: false, text: `The controller meets errors: ${errors.slice(0, 2).join("; ")}${more2}` } : null;
-}
-var blind = (s) => s.link === "lost" || s.trouble !== "";
-
 // src/past.ts
 function historyPanel(s) {
-  const over = s.rollouts.filter((r) => r.final);
+  const all = s.rollouts.value ?? [], over = all.filter((r) => r.final), text = missing("past rollouts", s.rollouts);
   return h(
     "section",
     { class: "card history", "aria-label": "History" },
     h("header", {}, h("h2", {}, "History")),
-    over.length === 0 ? h("p", { class: "muted" }, "No rollout has ended yet.") : over.map((r) => entry(s, r)),
-    s.rollouts.length >= pastLimit ? h("p", { class: "muted" }, `These are the newest ${over.length}; `, h("code", {}, `sluice rollouts --fleet ${s.fleet} --limit 500`), " lists older ones.") : null
+    text !== "" ? h("p", { class: s.rollouts.why === "" ? "muted" : "note", "data-key": "missing" }, text) : over.length === 0 ? h("p", { class: "muted", "data-key": "missing" }, "No rollout has ended yet.") : null,
+    over.map((r) => entry(s, r)),
+    all.length >= pastLimit ? h("p", { class: "muted" }, `These are the newest ${over.length}; `, h("code", {}, `sluice rollouts --fleet ${s.fleet} --limit 500`), " lists older ones.") : null
   );
 }
 function entry(s, r) {
@@ -756,7 +942,7 @@ function entry(s, r) {
   );
 }
 function whole(s, r, at2) {
-  const d = s.details.get(r.id) ?? r;
+  const fetch2 = s.details.get(r.id), d = fetch2?.value ?? r;
   const findings = d.verdict?.findings ?? [];
   return [
     ...said(d, d.since),
@@ -772,6 +958,7 @@ function whole(s, r, at2) {
       `; ${count(d.exposed)} auctions answered by it; from ${d.source || "—"}`
     ),
     d.verdict && d.verdict.sentence !== d.sentence ? h("p", {}, "Verdict ", h("b", {}, words(d.verdict.outcome)), `: ${d.verdict.sentence}`) : null,
+    fetch2?.why ? h("p", { class: "note", "data-key": "missing" }, missing("its evidence", fetch2)) : null,
     findings.length > 0 ? gatesTable(findings) : null,
     d.verdict?.money ? moneyTable(d.verdict.money) : null,
     (d.history ?? []).length > 0 ? log(d.history ?? [], at2, true) : null,
@@ -783,7 +970,7 @@ function logPanel(s) {
     "section",
     { class: "card log", "aria-label": "Log" },
     h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first")),
-    s.events.length === 0 ? h("p", { class: "muted" }, "Nothing has happened yet.") : log([...s.events].reverse(), now(s), false),
+    s.events.length === 0 ? h("p", { class: "muted" }, s.view?.last_event === 0 ? "Nothing has happened yet." : "Waiting for the log…") : log([...s.events].reverse(), now(s), false),
     s.missed ? h("p", { class: "muted" }, "Older events are no longer remembered; rollouts keep their own in the history.") : null
   );
 }
@@ -808,7 +995,8 @@ function log(events, at2, proofs) {
 function trialPanel(f, now2) {
   const r = f.active;
   if (r === null) return idlePanel(f, now2);
-  const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary");
+  const gathering = r.gathering === true;
+  const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary") && !gathering;
   return h(
     "section",
     { id: "trial", class: `card trial ${tone(r.phase)}`, tabindex: "-1", "aria-label": "Being tried" },
@@ -828,10 +1016,10 @@ function trialPanel(f, now2) {
       { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
-      r.verdict ? verdictBadge(r.verdict, r.phase) : null,
+      r.verdict && !gathering && r.phase !== "promoting" ? verdictBadge(r.verdict, r.phase) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now2) }, span(now2 - Date.parse(r.since))))
     ),
-    ...said(r, f.at, judged ? r.verdict?.sentence : r.sentence),
+    ...said(r, f.at, judged ? r.verdict?.sentence : gathering ? `It came to this step by: ${r.sentence}` : r.sentence),
     notesOf(f.candidate),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now2) : null,
     nextList(f, r, now2)
@@ -869,7 +1057,7 @@ function idlePanel(f, now2) {
     h("div", { class: "stand" }, h("strong", { class: "state" }, f.stable ? "nothing" : "no release yet")),
     h("p", { class: "sentence" }, f.next.sentence),
     f.next.at ? h("p", { class: "muted" }, "about ", until(f.next.at, now2)) : null,
-    terms(waiting(f)),
+    terms(waiting2(f)),
     last2 === null ? null : h(
       "div",
       { class: `last ${tone(last2.phase)}` },
@@ -907,9 +1095,9 @@ function nextList(f, r, now2) {
     const p = r.predicted;
     rows.push(["Predicted", [`filter rate ${percent(p.estimate)} [${percent(p.low)}, ${percent(p.high)}]`]]);
   }
-  return terms([...rows, ...waiting(f)]);
+  return terms([...rows, ...waiting2(f)]);
 }
-var waiting = (f) => [
+var waiting2 = (f) => [
   ...f.requests.map((q) => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
   ...f.queue.map((w) => ["Waits", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]])
 ];
@@ -972,7 +1160,7 @@ function evidencePanel(f) {
       "header",
       {},
       h("h2", {}, "Evidence"),
-      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
+      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, r.gathering ? "gathering" : words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
       alarms(v),
       (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad names" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null
     ),
@@ -986,7 +1174,7 @@ function alarms(v) {
 }
 
 // src/main.ts
-var silence = 12e3;
+var silence = lateAfter;
 var blink = 5e3;
 var glimpse = 1e4;
 var store = newStore();
@@ -996,14 +1184,21 @@ var last = 0;
 var fetching = false;
 var asking = false;
 var archive = "";
+var drawing = false;
 function render() {
+  if (document.hidden) draw();
+  else if (!drawing) requestAnimationFrame(draw);
+  drawing = !document.hidden;
+}
+function draw() {
+  drawing = false;
   const app = document.getElementById("app");
   if (app === null) return;
-  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), body());
+  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), body2());
   morph(app, next);
   const f = store.view;
   const state = f?.active ? stateText(f.active) : "idle";
-  document.title = f ? `${blind(store) ? "? " : warning(store)?.grave ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
+  document.title = f ? `${blind(store) ? "? " : warning(store)?.grave || f.unwell.length > 0 ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
 }
 function topBar() {
   const f = store.view;
@@ -1020,7 +1215,7 @@ function topBar() {
       "span",
       { class: `link ${tone2}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1e3 * f.loop.took_seconds)} ms` : "" },
       h("i", { "aria-hidden": "true" }),
-      tone2 === "live" ? `live${looked ? ", " + looked : ""}` : store.link === "live" ? looked || "no news" : store.link
+      tone2 === "live" ? `live${looked ? ", " + looked : ""}` : store.link !== "live" ? store.link : late(store) ? `late, ${looked}` : looked || "no news"
     ),
     f === null ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…")
   );
@@ -1033,6 +1228,7 @@ function alarm() {
     { class: "alarms" },
     store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
     w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
+    (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence)),
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null
   );
 }
@@ -1040,16 +1236,17 @@ function moment(at2) {
   if (at2 === void 0) return [];
   return [` ${clock(new Date(at2).toISOString(), now(store))}`, h("span", { "aria-hidden": "true" }, ` (${span(now(store) - at2)} ago)`), "."];
 }
-function body() {
+function body2() {
   const f = store.view;
   if (f === null) return h("main", {}, h("p", { class: "boot" }, blind(store) ? "Nothing to show yet." : "Looking…"));
   const at2 = now(store);
   return h(
     "main",
     {},
+    auctionsPanel(f, at2),
     h("div", { class: "hero" }, servingPanel(f, at2), trialPanel(f, at2)),
     evidencePanel(f),
-    tasksPanel(f, store.tasks),
+    tasksPanel(f, store.tasks, at2),
     h("div", { class: "past" }, historyPanel(store), logPanel(store)),
     h("p", { class: "hints muted" }, h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume")
   );
@@ -1138,10 +1335,16 @@ function take(e) {
   store.events = [...store.events, e].slice(-maxEvents);
 }
 function look(f) {
+  store.clock.told(Date.parse(f.at));
+  store.trouble = "";
+  if (older(store, f)) {
+    render();
+    return;
+  }
+  f.auctions ??= null;
+  f.unwell ??= [];
   say(store.view, f);
   store.view = f;
-  store.trouble = "";
-  store.skew = Date.parse(f.at) - Date.now();
   if (f.last_event < last) {
     last = f.last_event;
     store.events = [];
@@ -1152,37 +1355,39 @@ function look(f) {
 async function more(f) {
   if (fetching) return;
   fetching = true;
-  try {
-    const list = await tasks(f.fleet);
-    const wanted = `${f.fleet}/${f.last_event}`;
-    if (archive !== wanted) {
-      const done = await rollouts(f.fleet);
-      if (f.fleet === store.fleet) [store.rollouts, archive] = [done, wanted];
-    }
-    if (f.fleet === store.fleet) store.tasks = list;
-    render();
-  } catch {
-  } finally {
-    fetching = false;
+  const ours = () => f.fleet === store.fleet;
+  const [list, wanted] = [await fetched(store.tasks, tasks(f.fleet)), `${f.fleet}/${f.last_event}`];
+  if (ours()) store.tasks = list;
+  if (ours() && archive !== wanted) {
+    const done = await fetched(store.rollouts, rollouts(f.fleet));
+    if (ours()) store.rollouts = done;
+    if (ours() && done.why === "") archive = wanted;
   }
+  render();
+  const lacking = [...store.details].find(([, d]) => d.why !== "");
+  if (ours() && lacking) await details(lacking[0]);
+  fetching = false;
 }
 function say(before, f) {
+  const wrong = (v) => (v?.unwell ?? []).map((u) => u.reason).join();
   const told = (v) => v?.active ? `${v.active.id} ${v.active.phase} ${v.active.step} ${v.active.reason}` : v?.last?.id ?? "";
-  if (before !== null && told(before) === told(f)) return;
   const said2 = document.getElementById("said");
-  if (said2 === null) return;
+  if (said2 !== null && wrong(f) !== "" && wrong(before) !== wrong(f)) {
+    said2.textContent = `The fleet is unwell. ${f.unwell.map((u) => u.sentence).join(" ")}`;
+    return;
+  }
+  if (said2 === null || before !== null && told(before) === told(f)) return;
   const r = f.active ?? f.last;
   said2.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.headline || r.sentence}` : f.next.sentence;
 }
 async function details(id) {
-  if (store.details.has(id)) return;
-  try {
-    const r = await rollout(store.fleet, id);
-    if (store.details.size > 100) store.details.clear();
-    if (r.final) store.details.set(id, r);
-    render();
-  } catch {
-  }
+  const had = store.details.get(id) ?? waiting();
+  if (had.value !== null) return;
+  const all = store.details;
+  const r = await fetched(had, rollout(store.fleet, id));
+  if (all.size > 100) all.clear();
+  if (r.value === null || r.value.final) all.set(id, r);
+  render();
 }
 function toast(text) {
   const t = document.getElementById("toast");
@@ -1200,7 +1405,7 @@ async function act(verb, from = {}) {
       verb,
       ...from["rollout"] ? { rollout: from["rollout"] } : {},
       ...from["release"] ? { release: from["release"] } : {}
-    }, store.rollouts, toast);
+    }, store.rollouts.value ?? [], toast);
   } finally {
     asking = false;
   }
@@ -1259,13 +1464,13 @@ function choose() {
     render();
     return;
   }
-  Object.assign(store, { ...newStore(), fleets: store.fleets, strange: store.strange, fleet: next });
+  Object.assign(store, { ...newStore(store.clock), fleets: store.fleets, strange: store.strange, fleet: next });
   last = 0;
   archive = "";
   render();
   follow();
 }
-async function start() {
+async function start2() {
   try {
     store.fleets = await fleets();
     if (store.fleets.length > 0) {
@@ -1278,7 +1483,8 @@ async function start() {
     store.link = "lost";
   }
   render();
-  setTimeout(() => void start(), 3e3);
+  setTimeout(() => void start2(), 3e3);
 }
+onDate((date, sent) => store.clock.dated(date, sent));
 listen();
-void start();
+void start2();
