@@ -319,7 +319,9 @@ func (a *Auctions) told(s rollout.State, tasks []rollout.Task, arms func(*rollou
 	return out
 }
 
-// traffic is what an arm's slots come to; nil where they hold nothing.
+// traffic is what an arm's slots come to; nil where they hold nothing. Its rate is
+// that of the tasks which are in the arm now, at what each answered on average:
+// so the arms add up, though tasks have moved from one to another since.
 func traffic(slots []slot, arm, tasks int) *rollout.Traffic {
 	total, spread := sums{}, pool{}
 	for _, s := range slots {
@@ -336,20 +338,27 @@ func traffic(slots []slot, arm, tasks int) *rollout.Traffic {
 		return nil
 	}
 	t := &rollout.Traffic{
-		Tasks: tasks, Rate: round(total.rate()), Answered: total.answered, DegradedCount: total.degraded, FailedCount: total.failed,
+		Tasks: tasks, Rate: round(total.each() * float64(tasks)), Answered: total.answered, DegradedCount: total.degraded, FailedCount: total.failed,
 		Filtered: share(total.filtered, total.scored), Degraded: share(total.degraded, total.known), Failed: share(total.failed, total.known+total.failed),
 	}
 	t.P50, t.P99 = spread.percentiles()
 	return t
 }
 
-// rate is how many auctions a second the tasks answered together: as each did
-// on average, times how many they were.
-func (c *sums) rate() float64 {
+// each is how many auctions a second a task answered on average.
+func (c *sums) each() float64 {
 	if c.seconds <= 0 {
 		return 0
 	}
-	return float64(c.answered) / c.seconds * float64(c.tasks) / float64(c.looks)
+	return float64(c.answered) / c.seconds
+}
+
+// rate is how many they answered together, as many as they were on average.
+func (c *sums) rate() float64 {
+	if c.looks == 0 {
+		return 0
+	}
+	return c.each() * float64(c.tasks) / float64(c.looks)
 }
 
 // meanRate is the average of what all tasks answered in a second.

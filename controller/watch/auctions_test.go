@@ -111,20 +111,20 @@ func TestAuctions(t *testing.T) {
 	m.tells("one is silent", m.last.All, "3 300 0.25 0 0")
 	m.tasks[3].Reachable = true
 	m.pass(2, 4*time.Millisecond)
-	m.tells("it went on meanwhile", m.last.All, "4 318.2 0.25 0 0")
+	m.tells("it went on meanwhile", m.last.All, "4 400 0.25 0 0")
 	m.pass(20, 4*time.Millisecond)
 	m.tells("and is back", m.last.All, "4 400 0.25 0 0")
 
 	m.tasks[2].Boot, m.tasks[2].Health = "2", &rollout.Health{Answered: 1e6, Deadline: time.Second} // busy before anybody asked
 	m.tasks[2].Requests, m.tasks[2].Scored, m.tasks[2].Filtered = 1e6, 1e7, 1e7
 	m.pass(1, 4*time.Millisecond)
-	m.tells("a restart", m.last.All, "4 390.9 0.25 0 0")
+	m.tells("a restart", m.last.All, "4 400 0.25 0 0")
 	m.tasks[1].Health = &rollout.Health{Answered: 3, Deadline: time.Second} // what it never was
 	m.pass(30, 4*time.Millisecond)
 	m.tells("after one that contradicts itself once", m.last.All, "4 400 0.25 0 0")
 	m.tasks[1].Health.Answered = math.MaxInt64
 	m.pass(1, 4*time.Millisecond)
-	m.tells("what nobody can count", m.last.All, "4 391.7 0.25 0 0")
+	m.tells("what nobody can count", m.last.All, "4 400 0.25 0 0")
 
 	m.state.Active = nil
 	m.pass(1, 4*time.Millisecond)
