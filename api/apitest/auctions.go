@@ -7,17 +7,21 @@ import (
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
+const (
+	each  = 250. // auctions a second, of a task
+	slots = 40
+)
+
 // auctionsOf is what n tasks answer, one of them as a canary where there is one.
 func auctionsOf(n int, canary bool, now time.Time) *rollout.Auctions {
-	const slots, every = 40, 15 * time.Second
-	each := 250.
-	all := traffic(n, each, .182, 0, .0118)
+	const every = 15 * time.Second
+	all := traffic(n, .182, 0, .0118)
 	a := &rollout.Auctions{Over: 52 * time.Second, Deadline: 50 * time.Millisecond, Before: each * float64(n), All: all, Rest: all}
-	a.Slots = rollout.Slots{Begin: now.Add(-slots * every).Truncate(every), Every: every, All: columns(all, slots, 0)}
+	a.Slots = rollout.Slots{Begin: now.Add(-slots * every).Truncate(every), Every: every, All: columns(all, 0)}
 	a.Slots.Rest = a.Slots.All
 	if canary {
-		a.Canary, a.Control, a.Rest = traffic(1, each, .184, .0002, .0127), traffic(1, each, .182, .0001, .0121), traffic(n-2, each, .182, 0, .0116)
-		a.Slots.Canary, a.Slots.Control, a.Slots.Rest = columns(a.Canary, slots, slots-5), columns(a.Control, slots, slots-5), columns(a.Rest, slots, 0)
+		a.Canary, a.Control, a.Rest = traffic(1, .184, .0002, .0127), traffic(1, .182, .0001, .0121), traffic(n-2, .182, 0, .0116)
+		a.Slots.Canary, a.Slots.Control, a.Slots.Rest = columns(a.Canary, slots-5), columns(a.Control, slots-5), columns(a.Rest, 0)
 	}
 	return a
 }
@@ -28,12 +32,12 @@ func (f *Fake) degrade(share float64) {
 	all := *a.All
 	all.Degraded, all.DegradedCount = &share, int64(share*float64(all.Answered))
 	all.P99 = 87 * time.Millisecond
-	a.All, a.Slots.All = &all, columns(&all, 40, 0)
+	a.All, a.Slots.All = &all, columns(&all, 0)
 	f.Seen.Seen.Auctions = &a
 	f.Seen.Seen.Unwell = rollout.FindUnwell(f.Saved, f.Seen.Seen, f.Seen.At)
 }
 
-func traffic(tasks int, each, filtered, degraded float64, p99 float64) *rollout.Traffic {
+func traffic(tasks int, filtered, degraded, p99 float64) *rollout.Traffic {
 	failed, rate := 0., each*float64(tasks)
 	return &rollout.Traffic{
 		Tasks: tasks, Rate: rate, Answered: int64(52 * rate), Filtered: &filtered, Degraded: &degraded, Failed: &failed,
@@ -42,7 +46,7 @@ func traffic(tasks int, each, filtered, degraded float64, p99 float64) *rollout.
 }
 
 // columns go up and down a little around what is so now, from some slot on.
-func columns(t *rollout.Traffic, slots, from int) *rollout.Columns {
+func columns(t *rollout.Traffic, from int) *rollout.Columns {
 	c := &rollout.Columns{}
 	for _, of := range []struct {
 		to *[]*float64

@@ -42,8 +42,9 @@ func TestUnwell(t *testing.T) {
 		{"failed", func(_ *State, o *Observation) {
 			o.Auctions.All.Failed, o.Auctions.All.FailedCount = part(.0034), 412
 		}, "failed: 412 auctions in the last 60 s got no answer, 0.3 % of all; more than 0.1 % is too many."},
-		{"late", func(_ *State, o *Observation) { o.Auctions.All.P99 = 74 * time.Millisecond },
-			"late: One auction in 100 took longer than 74 ms in the last 60 s; they are to be answered within 50 ms."},
+		{"late", func(_ *State, o *Observation) {
+			o.Auctions.All.P99 = 74 * time.Millisecond
+		}, "late: One auction in 100 took longer than 74 ms in the last 60 s; they are to be answered within 50 ms."},
 		{"late, of few", func(_ *State, o *Observation) {
 			o.Auctions.All.P99, o.Auctions.All.Answered = 74*time.Millisecond, 999
 		}, ""},

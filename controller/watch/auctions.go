@@ -95,7 +95,7 @@ func (a *Auctions) Look(s rollout.State, tasks []rollout.Task, desired int, now 
 			a.take(was, t, arms(t), now)
 		}
 	}
-	return a.told(s, tasks, arms)
+	return a.told(tasks, arms)
 }
 
 // turn begins another slot where its time has come, and drops what is old.
@@ -292,7 +292,7 @@ func (p *pool) percentiles() (p50, p99 time.Duration) {
 }
 
 // told puts together what is known.
-func (a *Auctions) told(s rollout.State, tasks []rollout.Task, arms func(*rollout.Task) int) *rollout.Auctions {
+func (a *Auctions) told(tasks []rollout.Task, arms func(*rollout.Task) int) *rollout.Auctions {
 	var now [armsTold]int // tasks of each arm
 	for i := range tasks {
 		if tasks[i].Reachable {
