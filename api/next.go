@@ -11,7 +11,7 @@ import (
 // decides by itself and may decide otherwise; known says whether p is the
 // policy that governs the active rollout (or, when there is none, the oldest
 // one waiting).
-func next(s rollout.State, counts TaskCounts, p rollout.Policy, known bool) Next {
+func next(s rollout.State, tasks []rollout.Task, p rollout.Policy, known bool) Next {
 	r := s.Active
 	switch {
 	case r == nil && s.Pause != nil:
@@ -35,19 +35,30 @@ func next(s rollout.State, counts TaskCounts, p rollout.Policy, known bool) Next
 	case rollout.Held:
 		return nextHeld(*r)
 	case rollout.Promoting:
-		n := Next{Sentence: fmt.Sprintf("%d of %d tasks serve it; live when all do.", counts.OnCandidate, counts.Total), Phase: string(rollout.Live)}
+		n := Next{Sentence: fmt.Sprintf("%d of %d tasks serve it alone; live when all do.", serveAlone(tasks, r.Candidate), len(tasks)), Phase: string(rollout.Live)}
 		if known {
 			n.Deadline, n.Otherwise = moment(r.Since.Add(p.PromoteWait)), string(rollout.RollingBack)
 		}
 		return n
 	case rollout.RollingBack:
 		return Next{
-			Sentence: fmt.Sprintf("%d of %d tasks serve stable; ends when all do.", counts.OnStable, counts.Total),
+			Sentence: fmt.Sprintf("%d of %d tasks serve stable alone; ends when all do.", serveAlone(tasks, s.Stable), len(tasks)),
 			Phase:    string(rollout.RolledBack),
 		}
 	case rollout.Live, rollout.RolledBack, rollout.Refused, rollout.Superseded:
 	}
 	return Next{Sentence: "It is over; the next one takes its turn."}
+}
+
+// serveAlone counts the tasks that have arrived: those that answer with a release
+// and score with no other beside it.
+func serveAlone(tasks []rollout.Task, digest string) (n int) {
+	for _, t := range tasks {
+		if t.Reachable && t.Serving == digest && t.Shadow == "" {
+			n++
+		}
+	}
+	return n
 }
 
 func nextAdmitting(s rollout.State, p rollout.Policy, known bool) Next {

@@ -199,7 +199,7 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 	for _, r := range s.Requests {
 		out.Requests = append(out.Requests, shapeRequest(r))
 	}
-	out.Next = v.next(fleet, s, out.Tasks, w.look)
+	out.Next = v.next(fleet, s, w.look)
 	if !w.look.At.IsZero() {
 		out.Loop = shapeLoop(w.look, w.age)
 		if doubt := doubtClocks(w.ahead); doubt != "" {
@@ -234,7 +234,7 @@ func freshest(r rollout.Rollout, l rollout.Look) rollout.Rollout {
 	return r
 }
 
-func (v *views) next(fleet string, s rollout.State, counts TaskCounts, l rollout.Look) Next {
+func (v *views) next(fleet string, s rollout.State, l rollout.Look) Next {
 	var p rollout.Policy
 	known := false
 	switch {
@@ -245,7 +245,7 @@ func (v *views) next(fleet string, s rollout.State, counts TaskCounts, l rollout
 	case len(s.Queue) > 0:
 		p, known = v.policy(fleet, s.Queue[0].ID)
 	}
-	return next(s, counts, p, known)
+	return next(s, l.Seen.Tasks, p, known)
 }
 
 // release tells where a release came from. One without a passport that can be

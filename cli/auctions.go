@@ -24,6 +24,9 @@ func (p *page) auctions(f api.Fleet) {
 		return
 	}
 	p.field("auctions", trafficText(*a.All)+", over "+span(time.Duration(a.OverSeconds*float64(time.Second))))
+	if text := rangeText(a.Slots); text != "" {
+		p.field("", text)
+	}
 	if a.Canary == nil && a.Control == nil {
 		return
 	}
@@ -40,6 +43,46 @@ func (p *page) auctions(f api.Fleet) {
 func trafficText(t api.Traffic) string {
 	return fmt.Sprintf("%s/s, %s filtered, %s degraded, %s failed, p50 %s, p99 %s",
 		rateText(t.Rate), shareText(t.Filtered), shareText(t.Degraded), shareText(t.Failed), tookText(t.P50), tookText(t.P99))
+}
+
+// rangeText tells between what all auctions went over the last minutes; nothing
+// while those are too few to tell.
+func rangeText(s api.Slots) string {
+	c := s.All
+	if c == nil || len(c.Rate)*int(s.EverySeconds) < 120 {
+		return ""
+	}
+	low, high := between(c.Rate)
+	fewest, most := between(c.Filtered)
+	_, degraded := between(c.Degraded)
+	_, failed := between(c.Failed)
+	_, p99 := between(c.P99)
+	return fmt.Sprintf("in %s %s to %s/s, %s to %s filtered; at most %s degraded, %s failed, p99 %s",
+		span(time.Duration(float64(len(c.Rate))*s.EverySeconds)*time.Second), rateText(numberOf(low)), rateText(numberOf(high)),
+		shareText(fewest), shareText(most), shareText(degraded), shareText(failed), tookText(p99))
+}
+
+// between is the least and the greatest of what is known; nil where nothing is.
+func between(column []*float64) (least, greatest *float64) {
+	for _, v := range column {
+		if v == nil {
+			continue
+		}
+		if least == nil || *v < *least {
+			least = v
+		}
+		if greatest == nil || *v > *greatest {
+			greatest = v
+		}
+	}
+	return least, greatest
+}
+
+func numberOf(v *float64) float64 {
+	if v == nil {
+		return 0
+	}
+	return *v
 }
 
 func rateText(rate float64) string {

@@ -94,7 +94,11 @@ func printRollout(out io.Writer, r api.Rollout) error {
 	p.line("")
 	p.said("", saidOf(r))
 	p.field("phase", fmt.Sprintf("%s (%s), since %s", phaseText(r), r.Reason, clock(r.Since)))
-	p.proof(saidOf(r))
+	if r.Gathering {
+		p.field("entered", r.Sentence) // by what proof, which is none of this step
+	} else {
+		p.proof(saidOf(r))
+	}
 	p.field("candidate", orDash(r.Candidate))
 	p.field("against", orDash(r.Against))
 	p.field("from", r.Source)
