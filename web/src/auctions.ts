@@ -51,12 +51,17 @@ function tiles(f: Fleet, a: Auctions, all: Traffic): HTMLElement {
       `p50 ${took(all.p50_seconds)}${a.deadline_seconds > 0 ? `, deadline ${took(a.deadline_seconds)}` : ""}`));
 }
 
+// scale is what a spark reaches up to at least: what is a trace of what would be
+// too much looks like one.
+const scale = (a: Auctions, of: keyof Columns): number =>
+  of === "degraded" ? 0.01 : of === "failed" ? 0.001 : of === "p99_seconds" ? a.deadline_seconds : 0;
+
 // spark draws a column of all tasks, and of the canaries above it.
 function spark(a: Auctions, of: keyof Columns, label: string): SVGElement | null {
   const all = a.slots.all?.[of] ?? [], canary = of === "rate" ? [] : a.slots.canary?.[of] ?? [];
   const told = [...all, ...canary].filter((v) => v !== null);
   if (told.length < 2) return null;
-  const most = Math.max(...told), floor = of === "filtered" ? Math.min(...told) * 0.8 : 0;
+  const most = Math.max(scale(a, of), ...told), floor = of === "filtered" ? Math.min(...told) * 0.8 : 0;
   const width = 120, height = 26, slots = Math.max(all.length, canary.length);
   const y = (v: number) => height - 2 - (height - 4) * (most > floor ? (v - floor) / (most - floor) : 0);
   const line = (values: (number | null)[], kind: string) => runs(values).map((run) => svg("polyline", {

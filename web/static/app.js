@@ -718,11 +718,12 @@ function tiles(f, a, all) {
     )
   );
 }
+var scale = (a, of) => of === "degraded" ? 0.01 : of === "failed" ? 1e-3 : of === "p99_seconds" ? a.deadline_seconds : 0;
 function spark(a, of, label2) {
   const all = a.slots.all?.[of] ?? [], canary = of === "rate" ? [] : a.slots.canary?.[of] ?? [];
   const told = [...all, ...canary].filter((v) => v !== null);
   if (told.length < 2) return null;
-  const most = Math.max(...told), floor = of === "filtered" ? Math.min(...told) * 0.8 : 0;
+  const most = Math.max(scale(a, of), ...told), floor = of === "filtered" ? Math.min(...told) * 0.8 : 0;
   const width = 120, height = 26, slots = Math.max(all.length, canary.length);
   const y = (v) => height - 2 - (height - 4) * (most > floor ? (v - floor) / (most - floor) : 0);
   const line = (values, kind) => runs(values).map((run) => svg("polyline", {
