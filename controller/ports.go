@@ -74,7 +74,7 @@ type Jobs interface {
 type Tasks interface {
 	// List returns the running tasks: ID, Address, Tag, Protected, StartedAt
 	// and Stratum, as far as it is known, are filled in; and how many ECS is to
-	// keep running.
+	// keep running. A zone that ECS does not tell the task itself may.
 	List(ctx context.Context) (tasks []rollout.Task, desired int, err error)
 
 	// Crashed returns the tasks that lately ended by themselves - an exit code

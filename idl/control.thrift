@@ -76,6 +76,7 @@ struct Status {
   25: optional i64 failed        // calls since boot that got no answer, since they could not be read, called for what
                                  // is not there, or lost their connection first; and connections that found no seat
   26: optional i64 deadline_us   // by which an auction is answered that has no shorter tmax
+  27: optional string zone       // availability zone, as the container agent tells it; not set where nobody tells
 }
 
 /* What was counted travels packed, many numbers in one `binary`: one behind the other as unsigned varints

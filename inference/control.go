@@ -201,6 +201,9 @@ func (t *Task) status() *control.Status {
 	answered := t.m.health.answered(s.Latency)
 	degraded = min(degraded, answered)
 	s.Answered, s.Degraded, s.Failed, s.DeadlineUs = &answered, &degraded, &failed, &deadline
+	if t.o.Zone != "" {
+		s.Zone = &t.o.Zone
+	}
 	if now := t.serving.Load(); now != nil {
 		s.Release, s.Shadow, s.Sample, s.Explore = now.release, now.shadow, now.sample, now.explore
 		s.Generation, s.Buckets, s.ServingSinceMs = now.generation, int32(now.buckets), now.since.UnixMilli()

@@ -58,9 +58,11 @@ func Run(ctx context.Context, s Settings) (err error) {
 		return err
 	}
 	if s.Name == "" {
-		if s.Name, err = taskARN(ctx, s.Agent); err != nil {
+		told, err := askAgent(ctx, s.Agent)
+		if err != nil {
 			return err
 		}
+		s.Name, s.Zone = told.TaskARN, told.AvailabilityZone
 	}
 	bucket, err := OpenBucket(ctx, s.Bucket, s.FetchTimeout)
 	if err != nil {
@@ -83,7 +85,7 @@ func Run(ctx context.Context, s Settings) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Log.InfoContext(ctx, "task listens", "fleet", s.Fleet, "task", s.Name,
+	s.Log.InfoContext(ctx, "task listens", "fleet", s.Fleet, "task", s.Name, "zone", s.Zone,
 		"data", l.Data.Addr().String(), "control", l.Control.Addr().String(), "http", l.HTTP.Addr().String())
 	return task.Run(ctx, l)
 }

@@ -38,9 +38,12 @@ func TestOptionsNameTheFlag(t *testing.T) {
 	}
 }
 
-func TestTaskNameComesFromTheAgent(t *testing.T) {
+func TestTaskAsksTheAgentWhoAndWhereItIs(t *testing.T) {
 	const arn = "arn:aws:ecs:eu-central-1:1:task/c/abc"
-	answers := map[string]string{"/good/task": `{"Cluster":"c","TaskARN":"` + arn + `"}`, "/empty/task": `{}`, "/noise/task": `<html>`}
+	answers := map[string]string{
+		"/good/task": `{"Cluster":"c","TaskARN":"` + arn + `","AvailabilityZone":"eu-central-1b"}`, "/nowhere/task": `{"TaskARN":"` + arn + `"}`,
+		"/empty/task": `{}`, "/noise/task": `<html>`,
+	}
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, ok := answers[r.URL.Path]
 		if !ok {
@@ -49,12 +52,14 @@ func TestTaskNameComesFromTheAgent(t *testing.T) {
 		io.WriteString(w, body)
 	}))
 	defer agent.Close()
-	if got, err := taskARN(t.Context(), agent.URL+"/good"); got != arn || err != nil {
-		t.Errorf("%q, %v", got, err)
+	for path, zone := range map[string]string{"/good": "eu-central-1b", "/nowhere": ""} {
+		if got, err := askAgent(t.Context(), agent.URL+path); got != (placement{arn, zone}) || err != nil {
+			t.Errorf("%s: %+v, %v", path, got, err)
+		}
 	}
 	for _, path := range []string{"/empty", "/noise", "/absent"} {
-		if got, err := taskARN(t.Context(), agent.URL+path); err == nil {
-			t.Errorf("%s: %q", path, got)
+		if got, err := askAgent(t.Context(), agent.URL+path); err == nil {
+			t.Errorf("%s: %+v", path, got)
 		}
 	}
 }

@@ -170,6 +170,21 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// Where ECS tells no zone, the task does.
+func TestZone(t *testing.T) {
+	said := goodStatus()
+	told := "eu-central-1b"
+	said.Zone = &told
+	address, _ := listen(t, &task{status: said})
+	c := newControl(t, fleet.Options{})
+	for ecs, want := range map[string]string{"": "eu-central-1b", "eu-central-1a": "eu-central-1a"} {
+		got, err := c.Status(t.Context(), rollout.Task{ID: "t1", Address: address, Stratum: rollout.Stratum{Zone: ecs}})
+		if err != nil || got.Stratum.Zone != want {
+			t.Errorf("ECS says %q: %v, zone %q, want %q", ecs, err, got.Stratum.Zone, want)
+		}
+	}
+}
+
 // A task that does not tell what its requests took, or not in our bins, is as
 // good as any other: it is only not judged by it.
 func TestNoLatency(t *testing.T) {

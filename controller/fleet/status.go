@@ -40,6 +40,9 @@ func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
 	t.MemoryBytes, t.Connections = s.MemoryBytes, int(s.Connections)
 	t.Requests, t.Scored, t.Filtered = s.Requests, s.Scored, s.Filtered
 	t.Evaluator = plain(s.GetEvaluator())
+	if t.Stratum.Zone == "" {
+		t.Stratum.Zone = plain(s.GetZone())
+	}
 	t.Times, t.Health = times(s), health(s)
 	if t.StartedAt.IsZero() && s.StartedMs > 0 {
 		t.StartedAt = time.UnixMilli(s.StartedMs).UTC()

@@ -835,6 +835,7 @@ func (p *Failure) String() string {
 //  - Degraded
 //  - Failed
 //  - DeadlineUs
+//  - Zone
 type Status struct {
   Task string `thrift:"task,1" db:"task" json:"task"`
   Boot string `thrift:"boot,2" db:"boot" json:"boot"`
@@ -862,6 +863,7 @@ type Status struct {
   Degraded *int64 `thrift:"degraded,24" db:"degraded" json:"degraded,omitempty"`
   Failed *int64 `thrift:"failed,25" db:"failed" json:"failed,omitempty"`
   DeadlineUs *int64 `thrift:"deadline_us,26" db:"deadline_us" json:"deadline_us,omitempty"`
+  Zone *string `thrift:"zone,27" db:"zone" json:"zone,omitempty"`
 }
 
 func NewStatus() *Status {
@@ -992,6 +994,13 @@ func (p *Status) GetDeadlineUs() int64 {
   }
 return *p.DeadlineUs
 }
+var Status_Zone_DEFAULT string
+func (p *Status) GetZone() string {
+  if !p.IsSetZone() {
+    return Status_Zone_DEFAULT
+  }
+return *p.Zone
+}
 func (p *Status) IsSetFailure() bool {
   return p.Failure != nil
 }
@@ -1022,6 +1031,10 @@ func (p *Status) IsSetFailed() bool {
 
 func (p *Status) IsSetDeadlineUs() bool {
   return p.DeadlineUs != nil
+}
+
+func (p *Status) IsSetZone() bool {
+  return p.Zone != nil
 }
 
 func (p *Status) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -1290,6 +1303,16 @@ func (p *Status) Read(ctx context.Context, iprot thrift.TProtocol) error {
     case 26:
       if fieldTypeId == thrift.I64 {
         if err := p.ReadField26(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 27:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField27(ctx, iprot); err != nil {
           return err
         }
       } else {
@@ -1571,6 +1594,15 @@ func (p *Status)  ReadField26(ctx context.Context, iprot thrift.TProtocol) error
   return nil
 }
 
+func (p *Status)  ReadField27(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 27: ", err)
+} else {
+  p.Zone = &v
+}
+  return nil
+}
+
 func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Status"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -1601,6 +1633,7 @@ func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField24(ctx, oprot); err != nil { return err }
     if err := p.writeField25(ctx, oprot); err != nil { return err }
     if err := p.writeField26(ctx, oprot); err != nil { return err }
+    if err := p.writeField27(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -1902,6 +1935,18 @@ func (p *Status) writeField26(ctx context.Context, oprot thrift.TProtocol) (err 
   return err
 }
 
+func (p *Status) writeField27(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetZone() {
+    if err := oprot.WriteFieldBegin(ctx, "zone", thrift.STRING, 27); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 27:zone: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Zone)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.zone (27) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 27:zone: ", p), err) }
+  }
+  return err
+}
+
 func (p *Status) Equals(other *Status) bool {
   if p == other {
     return true
@@ -1966,6 +2011,12 @@ func (p *Status) Equals(other *Status) bool {
       return false
     }
     if (*p.DeadlineUs) != (*other.DeadlineUs) { return false }
+  }
+  if p.Zone != other.Zone {
+    if p.Zone == nil || other.Zone == nil {
+      return false
+    }
+    if (*p.Zone) != (*other.Zone) { return false }
   }
   return true
 }
