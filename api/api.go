@@ -4,7 +4,7 @@
 // is read from where the controller saved it, so any number of servers may
 // answer, on any machine, whether a controller is alive or not.
 //
-// It does not know who is asking: sign-in comes on top, as Options.Middleware.
+// Who asks is proven by Options.SignIn, and each route says what role it wants.
 package api
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/inference/release"
 )
 
@@ -111,8 +112,11 @@ type Options struct {
 	// every artifact is awaited.
 	Artifact func(ctx context.Context, source release.Source) error
 
-	// Middleware wraps every route under /v1, outermost first: the place for
-	// sign-in.
+	// SignIn proves who asks. Nil: whoever reaches the server may do everything,
+	// under any name.
+	SignIn *SignIn
+
+	// Middleware wraps every route under /v1, outermost first.
 	Middleware []func(http.Handler) http.Handler
 }
 
@@ -121,28 +125,39 @@ type Options struct {
 type route struct {
 	method, path string
 	serve        http.HandlerFunc
+	needs        identity.Role // on the fleet that it is about; empty: it is for everybody
 }
 
 func (s *server) routes() []route {
 	rows := []route{
-		{http.MethodGet, "/fleets", s.reads(s.fleets)},
-		{http.MethodGet, "/fleets/{fleet}", s.reads(s.fleet)},
-		{http.MethodGet, "/fleets/{fleet}/tasks", s.reads(s.tasks)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts", s.reads(s.rollouts)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}", s.reads(s.rollout)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.reads(s.looks)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.reads(s.chunk)},
-		{http.MethodGet, "/fleets/{fleet}/events", s.events},
-		{http.MethodGet, "/releases", s.reads(s.releases)},
-		{http.MethodGet, "/releases/{digest}", s.reads(s.release)},
+		{http.MethodGet, "/me", s.reads(s.me), ""},
+		{http.MethodGet, "/fleets", s.reads(s.fleets), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}", s.reads(s.fleet), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/tasks", s.reads(s.tasks), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts", s.reads(s.rollouts), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}", s.reads(s.rollout), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.reads(s.looks), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.reads(s.chunk), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/events", s.events, identity.Viewer},
+		{http.MethodGet, "/releases", s.reads(s.releases), identity.Viewer},
+		{http.MethodGet, "/releases/{digest}", s.reads(s.release), identity.Viewer},
 	}
 	for _, verb := range []rollout.Verb{
 		rollout.VerbPause, rollout.VerbResume, rollout.VerbAbort,
 		rollout.VerbPromote, rollout.VerbRollback, rollout.VerbTry,
 	} {
-		rows = append(rows, route{http.MethodPost, "/fleets/{fleet}/" + string(verb), s.handle(s.ask(verb))})
+		rows = append(rows, route{http.MethodPost, "/fleets/{fleet}/" + string(verb), s.handle(s.ask(verb)), needed(verb)})
 	}
 	return rows
+}
+
+// needed is the role that a wish takes. To let a candidate serve everywhere
+// without proof is the one that no later look makes good.
+func needed(verb rollout.Verb) identity.Role {
+	if verb == rollout.VerbPromote {
+		return identity.Admin
+	}
+	return identity.Operator
 }
 
 // New returns every route of the service, and the dashboard at /; there are no
@@ -167,13 +182,17 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 		r.Use(sameOrigin)
 		r.Use(o.Middleware...)
 		for _, row := range s.routes() {
-			r.Method(row.method, row.path, row.serve)
+			serve := s.only(row.needs, row.serve)
+			r.Method(row.method, row.path, serve)
 			if row.method == http.MethodGet {
-				r.Method(http.MethodHead, row.path, row.serve) // the server leaves the body out
+				r.Method(http.MethodHead, row.path, serve) // the server leaves the body out
 			}
 		}
 		r.NotFound(s.handle(func(*http.Request) (any, error) { return nil, sentence(ErrNotFound, noRoute) }))
 	})
+	if o.SignIn != nil {
+		r.With(sameOrigin).Group(s.mount)
+	}
 	files := http.FileServerFS(dashboard)
 	r.Get("/*", files.ServeHTTP)
 	r.Head("/*", files.ServeHTTP)

@@ -35,7 +35,7 @@ type Ask struct {
 	// was first, for a day; empty: the server chooses one.
 	ID string `json:"id,omitempty"`
 
-	By      string `json:"by"`                // who asks
+	By      string `json:"by"`                // who asks, where there is no sign-in: else that is proven
 	Why     string `json:"why,omitempty"`     // shown with all that follows from it
 	Rollout string `json:"rollout,omitempty"` // resume, abort, promote: the one meant; empty: the active one
 	Release string `json:"release,omitempty"` // rollback: digest; empty: where Fleet.Back points
@@ -81,6 +81,9 @@ func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 		a, err := readAsk(r)
 		if err != nil {
 			return nil, err
+		}
+		if p, signed := personOf(r); signed { // what the body says of that is no proof
+			a.By = p.Name
 		}
 		q, err := a.request(verb, time.Now())
 		if err != nil {

@@ -24,8 +24,9 @@ import (
 // without tricks; every call but Follow is over within fifteen seconds, and Ask,
 // which tries three times, within a minute.
 type Client struct {
-	Base string // http://host:port; without a scheme it is http
-	HTTP *http.Client
+	Base  string // http://host:port; without a scheme it is http
+	Token string // proves who asks; empty for none
+	HTTP  *http.Client
 }
 
 const (
@@ -48,8 +49,8 @@ type unsent struct{ error }
 func (u unsent) Unwrap() []error { return []error{ErrNotStored, u.error} }
 
 // Refusal is an answer that is not a success. It is ErrNotFound, ErrConflict,
-// ErrBadRequest, ErrTooMany or ErrNotStored (by errors.Is) where the server
-// meant that.
+// ErrBadRequest, ErrTooMany, ErrUnauthorized, ErrForbidden or ErrNotStored (by
+// errors.Is) where the server meant that.
 type Refusal struct {
 	Status  int
 	Message string
@@ -70,6 +71,10 @@ func (r *Refusal) Unwrap() error {
 		return ErrBadRequest
 	case http.StatusTooManyRequests:
 		return ErrTooMany
+	case http.StatusUnauthorized:
+		return ErrUnauthorized
+	case http.StatusForbidden:
+		return ErrForbidden
 	}
 	if r.notStored {
 		return ErrNotStored
@@ -90,6 +95,11 @@ func (e *UnknownError) Error() string {
 
 // Unwrap returns the error of the last try.
 func (e *UnknownError) Unwrap() error { return e.Err }
+
+// Me returns who asks, as far as the server knows.
+func (c Client) Me(ctx context.Context) (m Me, err error) {
+	return m, c.get(ctx, "/v1/me", &m)
+}
 
 // Fleets returns the names of all fleets.
 func (c Client) Fleets(ctx context.Context) (names []string, err error) {
@@ -241,6 +251,9 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 	}
 	if body != nil {
 		q.Header.Set("Content-Type", "application/json")
+	}
+	if c.Token != "" {
+		q.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	h := c.HTTP
 	if h == nil {

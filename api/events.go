@@ -67,13 +67,13 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	if server, ok := r.Context().Value(stopping{}).(context.Context); ok {
 		defer context.AfterFunc(server, cancel)()
 	}
-	out := &stream{out: w, control: http.NewResponseController(w), policy: s.views.governs, after: after, began: time.Now()}
+	out := &stream{still: func() bool { return s.still(r) }, out: w, control: http.NewResponseController(w), policy: s.views.governs, after: after, began: time.Now()}
 	if err := s.follow(ctx, fleet, out); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		s.log.DebugContext(r.Context(), "stream ended", "fleet", fleet, "err", err)
 	}
 }
 
-// follow sends news until the client goes, or cannot keep up.
+// follow sends news until the client goes, cannot keep up, or may see no more.
 func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 	if err := out.send("retry: 2000\n\n"); err != nil {
 		return err
@@ -107,6 +107,9 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 		case <-ctx.Done():
 			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
 		}
+		if !out.still() {
+			return fmt.Errorf("follow %s: %w", fleet, ErrUnauthorized)
+		}
 	}
 }
 
@@ -132,6 +135,7 @@ func lastSeen(r *http.Request) (int64, error) {
 type stream struct {
 	out     http.ResponseWriter
 	control *http.ResponseController
+	still   func() bool // may the client go on to see
 	began   time.Time
 	policy  func(fleet, rollout string) rollout.Policy
 	after   int64     // last event sent

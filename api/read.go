@@ -27,8 +27,13 @@ const (
 	tasksDefault = 500
 )
 
+// fleets are those that who asks may see.
 func (s *server) fleets(r *http.Request) (any, error) {
-	return append([]string{}, s.source.Fleets(r.Context())...), nil
+	seen := append([]string{}, s.source.Fleets(r.Context())...)
+	if p, signed := personOf(r); signed {
+		seen = slices.DeleteFunc(seen, func(fleet string) bool { return p.Grants.On(fleet) == "" })
+	}
+	return seen, nil
 }
 
 func (s *server) fleet(r *http.Request) (any, error) {

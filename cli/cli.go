@@ -28,6 +28,7 @@ func commands() []*cobra.Command {
 		in(groupServe, demoCommand()),
 		in(groupServe, controllerCommand()),
 		in(groupServe, taskCommand()),
+		in(groupServe, tokenCommand()),
 
 		in(groupSteer, statusCommand()),
 		in(groupSteer, rolloutsCommand()),

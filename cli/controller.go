@@ -29,6 +29,7 @@ type controllerFlags struct {
 	hosts                                          []string
 	leaseTTL                                       time.Duration
 	control                                        identity.Files
+	door                                           doorFlags
 }
 
 func controllerCommand() *cobra.Command {
@@ -56,6 +57,7 @@ func controllerCommand() *cobra.Command {
 	f.StringVar(&o.control.Cert, "control-cert", "", "`file` of the certificate shown to tasks, in PEM; read again when it changes")
 	f.StringVar(&o.control.Key, "control-key", "", "`file` of its key")
 	f.StringVar(&o.control.CA, "control-ca", "", "`file` of the CA whose certificates tasks must show")
+	o.door.flags(f)
 	f.DurationVar(&o.leaseTTL, "lease", 15*time.Second, "`time` after which a silent leader is replaced")
 	return c
 }
@@ -69,7 +71,7 @@ func (c *controllerFlags) check() error {
 	case c.leaseTTL < time.Second || c.leaseTTL > controller.MaxTTL:
 		return wrongUsage("--lease is %v: want a second to %v", c.leaseTTL, controller.MaxTTL)
 	}
-	return nil
+	return c.door.check(c.listen)
 }
 
 // run is the loop, the API and the dashboard in one process.
@@ -80,6 +82,10 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("read the credentials for tasks (--control-token-file, --control-cert, --control-key, --control-ca): %w", err)
 	}
 	fleets, err := controller.ReadFleets(c.fleets)
+	if err != nil {
+		return err
+	}
+	signIn, err := c.door.signIn(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -119,7 +125,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		store.Names = append(store.Names, f.Name)
 		store.fleets[f.Name] = loop
 	}
-	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Policy: store.policy, Artifact: client.Artifacts().Check})
+	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Policy: store.policy, Artifact: client.Artifacts().Check, SignIn: signIn})
 	log.InfoContext(ctx, "serving", "dashboard", "http://"+listener.Addr().String(), "fleets", len(fleets))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return leader.Run(ctx) })

@@ -45,6 +45,7 @@ func TestTypesAgree(t *testing.T) {
 		api.Columns{},
 		api.Unwell{},
 		api.Ask{},
+		api.Me{},
 	} {
 		name := reflect.TypeOf(v).Name()
 		want, got := goFields(reflect.TypeOf(v)), tsFields(string(source), name)

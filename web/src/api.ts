@@ -346,6 +346,18 @@ export interface Tasks {
   tasks: Task[];
 }
 
+export type Role = "viewer" | "operator" | "admin";
+
+export interface Me {
+  open: boolean;
+  name?: string;
+  how?: string;
+  roles?: Record<string, Role>;
+  until?: string;
+  tokens?: boolean;
+  provider?: string;
+}
+
 export type Verb = "pause" | "resume" | "abort" | "promote" | "rollback" | "try";
 
 export interface Ask {
@@ -386,7 +398,7 @@ async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
     const said = await problemOf(answer);
     throw new Refused(said.detail, answer.status, said.stored);
   }
-  return await answer.json() as T;
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 
 interface Problem { detail: string; stored?: boolean }
@@ -417,6 +429,9 @@ export async function refusal(fleet: string): Promise<string> {
 const at = (fleet: string, ...rest: string[]) =>
   ["v1/fleets", fleet, ...rest].map((s, i) => (i === 0 ? s : encodeURIComponent(s))).join("/");
 
+export const me = () => call<Me>("v1/me");
+export const enter = (token: string) => call<undefined>("signin/token", { method: "POST", body: token });
+export const leave = () => call<undefined>("signin/out", { method: "POST" });
 export const fleets = () => call<string[]>("v1/fleets");
 export const fleet = (name: string) => call<Fleet>(at(name));
 export const tasks = (fleet: string) => call<Tasks>(at(fleet, "tasks") + "?limit=1000");

@@ -8,6 +8,7 @@ import type { Fetched } from "./fetched.ts";
 import { fetched, missing, waiting } from "./fetched.ts";
 import { short, words } from "./format.ts";
 import { origin } from "./fleet.ts";
+import { provenName } from "./signin.ts";
 
 const nameKey = "sluice.name";
 
@@ -43,7 +44,7 @@ export async function open(f: Fleet, wish: Asked, past: Rollout[], tell: (what: 
 }
 
 function show(f: Fleet, wish: Asked, past: Rollout[], older: Promise<Fetched<Passport[]>> | null, typed: Omit<Conflict, "now">, tell: (what: string) => void, done: (conflict: Conflict | null) => void): void {
-  const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: localStorage.getItem(nameKey) ?? "" }) as HTMLInputElement;
+  const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: provenName() || (localStorage.getItem(nameKey) ?? ""), readonly: provenName() !== "" }) as HTMLInputElement;
   const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why }) as HTMLInputElement;
   const failed = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" }) as HTMLButtonElement;
@@ -92,7 +93,7 @@ function show(f: Fleet, wish: Asked, past: Rollout[], older: Promise<Fetched<Pas
     if (why.value.trim() !== "") body.why = why.value.trim();
     if (wish.rollout) body.rollout = wish.rollout;
     if (wish.verb === "rollback") body.release = choice.value();
-    localStorage.setItem(nameKey, body.by);
+    if (provenName() === "") localStorage.setItem(nameKey, body.by);
     const doubt = fate === "unknown";
     [fate, go.disabled, failed.textContent] = ["sending", true, ""];
     fields.forEach((i) => { i.disabled = true; }); // what may be stored is not changed any more

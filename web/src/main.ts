@@ -10,6 +10,7 @@ import { servingPanel, tasksPanel } from "./fleet.ts";
 import { clock, span, words } from "./format.ts";
 import { button } from "./parts.ts";
 import { historyPanel, logPanel } from "./past.ts";
+import { doorPart, guard, identify, locked, roleOn, whoPart } from "./signin.ts";
 import { blind, late, lateAfter, lookedAt, maxEvents, newStore, now, older, warning } from "./store.ts";
 import { evidencePanel, stateText, trialPanel } from "./trial.ts";
 
@@ -41,8 +42,9 @@ function draw(): void {
   drawing = false;
   const app = document.getElementById("app");
   if (app === null) return;
-  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), body());
+  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), locked() ? doorPart() : body());
   morph(app, next);
+  document.body.dataset["role"] = roleOn(store.fleet);
   const f = store.view;
   const state = f?.active ? stateText(f.active) : "idle";
   document.title = f ? `${blind(store) ? "? " : warning(store)?.grave || f.unwell.length > 0 ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
@@ -60,7 +62,8 @@ function topBar(): HTMLElement {
     h("span", { class: "spring" }),
     h("span", { class: `link ${tone}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1000 * f.loop.took_seconds)} ms` : "" },
       h("i", { "aria-hidden": "true" }), tone === "live" ? `live${looked ? ", " + looked : ""}` : store.link !== "live" ? store.link : late(store) ? `late, ${looked}` : looked || "no news"),
-    f === null ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…"));
+    whoPart(),
+    f === null || locked() ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…"));
 }
 
 function alarm(): HTMLElement {
@@ -151,6 +154,7 @@ function follow(): void {
 // refused says why the server does not give a stream, and asks again.
 async function refused(es: EventSource): Promise<void> {
   const why = await refusal(store.fleet);
+  if (why !== "" && !await identify().catch(() => true)) void start(); // the session is over
   if (stream !== es) return;
   if (why !== "") [store.trouble, store.heard] = [unseen(why), performance.now()];
   render();
@@ -322,6 +326,12 @@ function choose(): void {
 
 async function start(): Promise<void> {
   try {
+    if (!await identify()) {
+      stream?.close();
+      [stream, store.fleet, store.view, store.trouble, store.link] = [null, "", null, "", "live"];
+      render();
+      return; // until somebody signs in
+    }
     store.fleets = await fleets();
     if (store.fleets.length > 0) {
       choose();
@@ -338,4 +348,5 @@ async function start(): Promise<void> {
 
 onDate((date, sent) => store.clock.dated(date, sent));
 listen();
+guard(() => { void start(); });
 void start();

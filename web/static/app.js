@@ -23,7 +23,7 @@ async function call(path, init = {}) {
     const said2 = await problemOf(answer);
     throw new Refused(said2.detail, answer.status, said2.stored);
   }
-  return await answer.json();
+  return answer.status === 204 ? void 0 : await answer.json();
 }
 async function problemOf(answer) {
   const body3 = await answer.json().catch(() => null);
@@ -44,6 +44,9 @@ async function refusal(fleet2) {
   }
 }
 var at = (fleet2, ...rest) => ["v1/fleets", fleet2, ...rest].map((s, i) => i === 0 ? s : encodeURIComponent(s)).join("/");
+var me = () => call("v1/me");
+var enter = (token) => call("signin/token", { method: "POST", body: token });
+var leave = () => call("signin/out", { method: "POST" });
 var fleets = () => call("v1/fleets");
 var fleet = (name) => call(at(name));
 var tasks = (fleet2) => call(at(fleet2, "tasks") + "?limit=1000");
@@ -383,6 +386,67 @@ function tile(t, dense) {
   );
 }
 
+// src/signin.ts
+var known = { open: true };
+var failed = "";
+var sending = false;
+var provenName = () => known.name ?? "";
+var locked = () => !known.open && provenName() === "";
+async function identify() {
+  known = await me();
+  return !locked();
+}
+function roleOn(fleet2) {
+  const has = [known.roles?.["*"], known.roles?.[fleet2]];
+  if (known.open || has.includes("admin")) return "admin";
+  return has.includes("operator") ? "operator" : "viewer";
+}
+function whoPart() {
+  if (known.open) return h("span", { class: "who", title: "There is no sign-in: whoever reaches this server may do everything, under any name." }, "open to all");
+  if (locked()) return null;
+  return h("span", { class: "who" }, provenName(), " ", h("button", { type: "button", "data-sign": "out" }, "Sign out"));
+}
+function doorPart() {
+  return h(
+    "main",
+    { class: "door" },
+    h(
+      "form",
+      { id: "signin" },
+      h("h2", {}, "Sign in"),
+      known.provider ? h("a", { class: "button primary", id: "provider", href: "signin/start" }, `Sign in with ${known.provider}`) : null,
+      h("label", { for: "token" }, known.provider ? "or with a token" : "Token"),
+      h("input", { id: "token", name: "token", type: "password", required: true, autocomplete: "current-password" }),
+      h("p", { class: "failed", role: "alert" }, failed),
+      h("button", { type: "submit", class: "primary" }, "Sign in")
+    )
+  );
+}
+function guard(changed) {
+  document.addEventListener("submit", (e) => {
+    if (!(e.target instanceof HTMLFormElement) || e.target.id !== "signin") return;
+    e.preventDefault();
+    const token = e.target.querySelector("#token");
+    if (token !== null && !sending) void signIn(token.value).then(changed);
+  });
+  document.addEventListener("click", (e) => {
+    if (e.target instanceof Element && e.target.closest("[data-sign]")) void leave().then(() => {
+      location.reload();
+    });
+  });
+}
+async function signIn(token) {
+  [sending, failed] = [true, ""];
+  try {
+    await enter(token);
+    if (!await identify()) failed = "The browser kept no session: open this page by https.";
+  } catch (err) {
+    failed = err instanceof Refused ? err.message : "The server does not answer; try again.";
+  } finally {
+    sending = false;
+  }
+}
+
 // src/dialog.ts
 var nameKey = "sluice.name";
 async function open(f, wish, past, tell) {
@@ -394,9 +458,9 @@ async function open(f, wish, past, tell) {
   }
 }
 function show(f, wish, past, older2, typed, tell, done) {
-  const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: localStorage.getItem(nameKey) ?? "" });
+  const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: provenName() || (localStorage.getItem(nameKey) ?? ""), readonly: provenName() !== "" });
   const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why });
-  const failed = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
+  const failed2 = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" });
   let targets = [];
   const choice = chooser();
@@ -406,9 +470,9 @@ function show(f, wish, past, older2, typed, tell, done) {
     go.textContent = label(wish.verb, to);
     effect.textContent = effectOf(f, wish, to);
   };
-  const offer = (known) => {
-    targets = older2 === null ? [] : rollbackTargets(f, past, known.value ?? [], wish.release);
-    choice.offer(targets, missing("older releases", known, false));
+  const offer = (known2) => {
+    targets = older2 === null ? [] : rollbackTargets(f, past, known2.value ?? [], wish.release);
+    choice.offer(targets, missing("older releases", known2, false));
     describe();
   };
   choice.node.addEventListener("change", describe);
@@ -427,7 +491,7 @@ function show(f, wish, past, older2, typed, tell, done) {
       name,
       h("label", { for: "why" }, "Why"),
       why,
-      failed,
+      failed2,
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go)
     )
   );
@@ -449,9 +513,9 @@ function show(f, wish, past, older2, typed, tell, done) {
     if (why.value.trim() !== "") body3.why = why.value.trim();
     if (wish.rollout) body3.rollout = wish.rollout;
     if (wish.verb === "rollback") body3.release = choice.value();
-    localStorage.setItem(nameKey, body3.by);
+    if (provenName() === "") localStorage.setItem(nameKey, body3.by);
     const doubt = fate === "unknown";
-    [fate, go.disabled, failed.textContent] = ["sending", true, ""];
+    [fate, go.disabled, failed2.textContent] = ["sending", true, ""];
     fields.forEach((i) => {
       i.disabled = true;
     });
@@ -463,8 +527,8 @@ function show(f, wish, past, older2, typed, tell, done) {
     } catch (err) {
       fate = unanswered(err, doubt) ? "unknown" : "unsent";
       const said2 = err instanceof Refused ? err.message : "no answer came";
-      failed.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said2}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said2}`;
-      if (!open2) tell(`${what()}: ${failed.textContent}`);
+      failed2.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said2}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said2}`;
+      if (!open2) tell(`${what()}: ${failed2.textContent}`);
       else if (err instanceof Refused && err.status === 409) {
         conflict = { now: await fleet(f.fleet).catch(() => f), refused: said2, why: why.value };
         box.close();
@@ -486,7 +550,7 @@ function show(f, wish, past, older2, typed, tell, done) {
   box.showModal();
   (name.value === "" ? name : why).focus();
 }
-function rollbackTargets(f, past, known, wanted) {
+function rollbackTargets(f, past, known2, wanted) {
   const list = [];
   const tried = f.active && !["queued", "admitting"].includes(f.active.phase) ? f.active.candidate : "";
   const add = (r) => {
@@ -494,10 +558,10 @@ function rollbackTargets(f, past, known, wanted) {
     if (r.digest === f.stable?.digest && f.back?.digest !== r.digest) return;
     list.push(r);
   };
-  add(wanted ? known.find((r) => r.digest === wanted) ?? { digest: wanted } : null);
+  add(wanted ? known2.find((r) => r.digest === wanted) ?? { digest: wanted } : null);
   add(f.back);
   add(f.previous);
-  known.forEach(add);
+  known2.forEach(add);
   const targets = list.map((r) => ({ ...r, ...recordOf(f, past, r.digest) }));
   const trusted = (t) => t.bad ? 1 : 0;
   return targets.sort((a, b) => trusted(a) - trusted(b)).slice(0, 8);
@@ -1195,8 +1259,9 @@ function draw() {
   drawing = false;
   const app = document.getElementById("app");
   if (app === null) return;
-  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), body2());
+  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), locked() ? doorPart() : body2());
   morph(app, next);
+  document.body.dataset["role"] = roleOn(store.fleet);
   const f = store.view;
   const state = f?.active ? stateText(f.active) : "idle";
   document.title = f ? `${blind(store) ? "? " : warning(store)?.grave || f.unwell.length > 0 ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
@@ -1218,7 +1283,8 @@ function topBar() {
       h("i", { "aria-hidden": "true" }),
       tone2 === "live" ? `live${looked ? ", " + looked : ""}` : store.link !== "live" ? store.link : late(store) ? `late, ${looked}` : looked || "no news"
     ),
-    f === null ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…")
+    whoPart(),
+    f === null || locked() ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…")
   );
 }
 function alarm() {
@@ -1312,6 +1378,7 @@ function follow() {
 }
 async function refused(es) {
   const why = await refusal(store.fleet);
+  if (why !== "" && !await identify().catch(() => true)) void start2();
   if (stream !== es) return;
   if (why !== "") [store.trouble, store.heard] = [unseen(why), performance.now()];
   render();
@@ -1458,9 +1525,9 @@ function named() {
   }
 }
 function choose() {
-  const wanted = named(), known = store.fleets.includes(wanted);
-  const next = known ? wanted : store.fleet || store.fleets[0];
-  store.strange = known ? "" : wanted;
+  const wanted = named(), known2 = store.fleets.includes(wanted);
+  const next = known2 ? wanted : store.fleet || store.fleets[0];
+  store.strange = known2 ? "" : wanted;
   if (next === void 0 || next === store.fleet) {
     render();
     return;
@@ -1473,6 +1540,12 @@ function choose() {
 }
 async function start2() {
   try {
+    if (!await identify()) {
+      stream?.close();
+      [stream, store.fleet, store.view, store.trouble, store.link] = [null, "", null, "", "live"];
+      render();
+      return;
+    }
     store.fleets = await fleets();
     if (store.fleets.length > 0) {
       choose();
@@ -1488,4 +1561,7 @@ async function start2() {
 }
 onDate((date, sent) => store.clock.dated(date, sent));
 listen();
+guard(() => {
+  void start2();
+});
 void start2();
