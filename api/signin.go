@@ -32,7 +32,7 @@ type Provider interface {
 	Name() string
 
 	// Start returns the address that a browser signs in at.
-	Start(trip Trip) string
+	Start(ctx context.Context, trip Trip) (string, error)
 
 	// Finish returns whom the code proves that came back from there.
 	Finish(ctx context.Context, trip Trip, code string) (Proven, error)
@@ -173,6 +173,14 @@ func onLoopback(r *http.Request) bool {
 func (s *server) start(w http.ResponseWriter, r *http.Request) {
 	in := s.options.SignIn
 	trip := Trip{State: rand.Text(), Nonce: rand.Text(), Verifier: rand.Text() + rand.Text(), Until: time.Now().Add(tripTime)}
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	there, err := in.Provider.Start(ctx, trip)
+	if err != nil {
+		s.log.WarnContext(r.Context(), "sign-in cannot begin", "err", err)
+		refuse(w, http.StatusBadGateway, in.Provider.Name()+" does not answer, so that nobody can sign in there now; tokens are taken: "+err.Error())
+		return
+	}
 	sealed, err := in.Seal.Close(tripCookie, trip)
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
@@ -181,7 +189,7 @@ func (s *server) start(w http.ResponseWriter, r *http.Request) {
 	c := s.cookie(r, tripCookie, sealed, tripTime)
 	c.SameSite, c.Path = http.SameSiteLaxMode, "/signin" // the way back comes from another site
 	http.SetCookie(w, c)
-	http.Redirect(w, r, in.Provider.Start(trip), http.StatusSeeOther)
+	http.Redirect(w, r, there, http.StatusSeeOther)
 }
 
 // callback is where the provider sends a browser back to.

@@ -266,3 +266,73 @@ func TestOpenServersSaySo(t *testing.T) {
 		t.Errorf("a token where nobody is asked: %d", w.Code)
 	}
 }
+
+// elsewhere is a provider that proves everybody to be ada, if the trip is theirs.
+type elsewhere struct{ codes int }
+
+func (*elsewhere) Name() string { return "accounts.example.com" }
+
+func (*elsewhere) Start(_ context.Context, trip api.Trip) (string, error) {
+	return "https://accounts.example.com/auth?state=" + trip.State, nil
+}
+
+func (e *elsewhere) Finish(context.Context, api.Trip, string) (api.Proven, error) {
+	e.codes++
+	return api.Proven{Name: "ada", Groups: []string{"sre", "unheard-of"}}, nil
+}
+
+func (*elsewhere) Bearer(_ context.Context, token string) (api.Proven, error) {
+	if token != "signed" {
+		return api.Proven{}, errors.New("it is not signed")
+	}
+	return api.Proven{Name: "sub:ci", Groups: []string{"sre"}, How: "bearer"}, nil
+}
+
+// A browser that comes back is let in with its own trip, once, and by what the
+// people file grants its groups at each moment.
+func TestTrips(t *testing.T) {
+	h := newHouse(t, api.Options{})
+	h.people(t, "group:sre operator", "vera viewer "+identity.HashToken(h.viewer))
+	people, err := identity.OpenPeople(h.file, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := &elsewhere{}
+	in := *h.door
+	in.People, in.Provider = people, there
+	h.Handler = apitest.Handler(h.Fake, api.Options{SignIn: &in})
+
+	w := ask(h, "GET", "/signin/start", "")
+	trip := w.Result().Cookies()[0]
+	_, state, _ := strings.Cut(w.Header().Get("Location"), "state=")
+	if w.Code != 303 || !trip.HttpOnly || trip.SameSite != http.SameSiteLaxMode || strings.Contains(trip.Value, state) {
+		t.Fatalf("start: %d %+v", w.Code, trip)
+	}
+	mine := []string{"Cookie", trip.Name + "=" + trip.Value}
+	for _, wrong := range []struct {
+		query  string
+		cookie []string
+	}{{"?code=c&state=" + state, nil}, {"?code=c&state=other", mine}, {"?code=c", mine}, {"?error=access_denied&state=" + state, mine}, {"?code=c&state=" + state, []string{"Cookie", "sluice_trip=" + h.enter(t, h.viewer).Value}}} {
+		if w := ask(h, "GET", "/signin/callback"+wrong.query, "", wrong.cookie...); w.Code < 400 || there.codes > 0 {
+			t.Errorf("%v: %d", wrong, w.Code)
+		}
+	}
+	w = ask(h, "GET", "/signin/callback?code=c&state="+state, "", mine...)
+	cookies := w.Result().Cookies()
+	if w.Code != 303 || w.Header().Get("Location") != "/" || len(cookies) != 2 || cookies[0].MaxAge >= 0 {
+		t.Fatalf("back: %d %+v", w.Code, cookies)
+	}
+	as := []string{"Cookie", cookies[1].Name + "=" + cookies[1].Value}
+	if w := ask(h, "POST", "/v1/fleets/demo/pause", `{"why":"w"}`, as...); w.Code != 202 || !strings.Contains(w.Body.String(), `"by":"ada"`) {
+		t.Errorf("pause: %d %s", w.Code, w.Body)
+	}
+	if w := ask(h, "POST", "/v1/fleets/demo/promote", `{"why":"w"}`, as...); w.Code != 403 {
+		t.Errorf("promote: %d", w.Code)
+	}
+	if w := ask(h, "GET", "/v1/me", "", "Authorization", "Bearer signed"); !strings.Contains(w.Body.String(), `"name":"sub:ci","how":"bearer"`) {
+		t.Errorf("a machine: %s", w.Body)
+	}
+	if w := ask(h, "GET", "/v1/fleets", "", "Authorization", "Bearer forged"); w.Code != 401 || !strings.Contains(w.Body.String(), "it is not signed") {
+		t.Errorf("a forger: %d %s", w.Code, w.Body)
+	}
+}

@@ -24,7 +24,8 @@ func repairs() []repair {
 	return []repair{
 		{operating, "promote it by hand, or try it again", "e2e:TestUpgrade"},
 		{operating, "Give the bucket versioning.", "e2e:TestStateMended"},
-		{operating, "keep the API inside the network that may roll back.", "(a matter of the network)"},
+		{operating, "`--people` names who may see and steer,", "cli:TestTokensLetIn"},
+		{operating, "without it a controller listens on loopback alone.", "cli:TestControllersAreNotOpenByMistake"},
 		{operating, "close them to everybody else, and let tasks know the controller by one of these, or both:", "inference:TestPortsOverTLS"},
 		{operating, "To rotate a CA, put the new one beside the old one in its file, exchange the certificates, then remove the old one.", "identity:TestCARotates"},
 		{operating, "To rotate a token, put the new one on a second line of the tasks' file, then first in the controller's, then remove the old one.", "e2e:TestTokenRotates"},
