@@ -85,7 +85,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	signIn, err := c.door.signIn(ctx, log)
+	signIn, err := c.door.signIn(log)
 	if err != nil {
 		return err
 	}
@@ -126,6 +126,9 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		store.fleets[f.Name] = loop
 	}
 	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Policy: store.policy, Artifact: client.Artifacts().Check, SignIn: signIn})
+	if signIn == nil {
+		log.WarnContext(ctx, "there is no sign-in: whoever reaches this controller may do everything, under any name (--people)")
+	}
 	log.InfoContext(ctx, "serving", "dashboard", "http://"+listener.Addr().String(), "fleets", len(fleets))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return leader.Run(ctx) })

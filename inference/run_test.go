@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/idl/gen/adfilter"
 	"github.com/sluicehq/sluice/inference/release"
 	"github.com/sluicehq/sluice/inference/release/releasetest"
@@ -240,5 +241,33 @@ func TestPortInUse(t *testing.T) {
 	s.ControlAddress = taken.Addr().String()
 	if err := Run(t.Context(), s); err == nil || !strings.Contains(err.Error(), "--control-listen") {
 		t.Errorf("%v does not name the flag", err)
+	}
+}
+
+// Beyond loopback a task knows its controllers, or somebody has said what they
+// give up.
+func TestControlPortIsNotOpenByMistake(t *testing.T) {
+	for _, tt := range []struct {
+		address, host, token, ca string
+		open                     bool
+		says                     string
+	}{
+		{":9091", "", "", "", false, "--control-open"},
+		{"0.0.0.0:9091", "127.0.0.1", "", "", false, "SLUICE_CONTROL_OPEN=true"},
+		{"10.0.0.5:9091", "", "", "", false, "--control-listen 10.0.0.5:9091 is reached"},
+		{":9091", "127.0.0.1", "", "", false, ""},
+		{"[::1]:9091", "", "", "", false, ""},
+		{":9091", "", "token", "", false, ""},
+		{":9091", "", "", "ca", false, ""},
+		{":9091", "", "", "", true, ""},
+		{":9091", "", "token", "", true, "contradict"},
+	} {
+		s := settings(io.Discard)
+		s.ControlAddress, s.Host, s.ControlOpen = tt.address, tt.host, tt.open
+		s.ControlFiles = identity.Files{Token: tt.token, CA: tt.ca}
+		err := s.Check()
+		if (err != nil) != (tt.says != "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%+v: %v", tt, err)
+		}
 	}
 }
