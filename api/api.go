@@ -81,6 +81,11 @@ type Archive interface {
 	// Chunk returns one of them, as package history wrote it, or ErrNotFound.
 	Chunk(ctx context.Context, fleet, id string, chunk int) ([]byte, error)
 
+	// Audit returns up to limit entries of the audit trail that come after a key
+	// (empty: the newest), newest first, of the fleets that wanted says yes to (""
+	// for what is about all of them); and the key to go on from, empty at the end.
+	Audit(ctx context.Context, after string, limit int, wanted func(fleet string) bool) (entries []rollout.Entry, next string, err error)
+
 	// Releases returns up to limit passports, newest first.
 	Releases(ctx context.Context, limit int) ([]release.Passport, error)
 
@@ -139,6 +144,7 @@ func (s *server) routes() []route {
 		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.reads(s.looks), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.reads(s.chunk), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/events", s.events, identity.Viewer},
+		{http.MethodGet, "/audit", s.reads(s.audit), identity.Viewer},
 		{http.MethodGet, "/releases", s.reads(s.releases), identity.Viewer},
 		{http.MethodGet, "/releases/{digest}", s.reads(s.release), identity.Viewer},
 	}

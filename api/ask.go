@@ -82,12 +82,22 @@ func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if p, signed := personOf(r); signed { // what the body says of that is no proof
+		p, signed := personOf(r)
+		claim := strings.TrimSpace(a.By)
+		if signed { // what the body says of that is no proof
 			a.By = p.Name
 		}
 		q, err := a.request(verb, time.Now())
 		if err != nil {
 			return nil, err
+		}
+		if q.How, q.From = p.How, clientOf(r.RemoteAddr); signed && claim != p.Name {
+			if q.Claim = claim; printable("by", claim, rollout.MaxBy) != nil {
+				q.Claim = ""
+			}
+		}
+		if signed && verb.Override() && q.Why == "" {
+			return nil, sentence(ErrBadRequest, "say why (why): %s goes over what was decided, and the reason is shown with all that follows", verb)
 		}
 		if err := s.readable(r.Context(), fleet, q); err != nil {
 			return nil, err

@@ -77,6 +77,7 @@ func TestDashboardAsksOnce(t *testing.T) {
 			t.Errorf("%s is %d (%v), want %d", what, got, err, want)
 		}
 	}
+	do(ctx, t, chromedp.SetValue(chromedp.CSS(`#why`), "pager"))
 	pressEnter(ctx, t, false)
 	do(ctx, t, chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
 	if n := asked(f); n != 1 {

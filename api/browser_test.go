@@ -285,6 +285,7 @@ func TestDashboardVerbs(t *testing.T) {
 	for _, press := range []chromedp.CSS{`[data-do=promote]`, `[data-do=resume]`, `[data-do=abort]`, `[data-do=pause]`} {
 		do(ctx, t,
 			chromedp.Click(press), chromedp.WaitVisible(chromedp.CSS(`dialog[open] #confirm`)),
+			chromedp.SetValue(chromedp.CSS(`#why`), "pager"),
 			chromedp.KeyEvent("\r"), // the name is known: the reason has the focus, Enter confirms
 			chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
 	}

@@ -138,6 +138,18 @@ func (c Client) Chunk(ctx context.Context, fleet, id string, chunk int) (k Chunk
 	return k, c.get(ctx, fleetPath(fleet, "rollouts", id, "looks", strconv.Itoa(chunk)), &k)
 }
 
+// Audit returns up to limit entries of the audit trail, newest first, after a
+// cursor (empty: from the newest); of one fleet, or with an empty name of all.
+func (c Client) Audit(ctx context.Context, fleet, after string, limit int) (a Audit, err error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	for name, value := range map[string]string{"fleet": fleet, "after": after} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return a, c.get(ctx, "/v1/audit?"+query.Encode(), &a)
+}
+
 // Releases returns up to limit passports, newest first.
 func (c Client) Releases(ctx context.Context, limit int) (list []Passport, err error) {
 	return list, c.get(ctx, "/v1/releases?limit="+strconv.Itoa(limit), &list)

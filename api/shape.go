@@ -185,7 +185,7 @@ func shapeEvent(e rollout.Event, r *rollout.Rollout, p rollout.Policy) Event {
 }
 
 func shapeRequest(r rollout.Request) Request {
-	out := Request{ID: r.ID, Verb: string(r.Verb), By: r.By, Why: r.Why, At: r.At.UTC(), Rollout: r.Rollout, Release: r.Release, Intended: shapeChange(r.Intended), Revision: r.Revision}
+	out := Request{ID: r.ID, Verb: string(r.Verb), By: r.By, How: r.How, Why: r.Why, At: r.At.UTC(), Rollout: r.Rollout, Release: r.Release, Intended: shapeChange(r.Intended), Revision: r.Revision}
 	if r.Source != nil {
 		out.Source = place(*r.Source)
 	}

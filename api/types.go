@@ -244,6 +244,7 @@ type Request struct {
 	ID      string    `json:"id"`
 	Verb    string    `json:"verb"`
 	By      string    `json:"by"`
+	How     string    `json:"how,omitempty"` // By is proven: token, session or bearer; empty: it is what somebody said
 	Why     string    `json:"why,omitempty"`
 	At      time.Time `json:"at"`
 	Rollout string    `json:"rollout,omitempty"`

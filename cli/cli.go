@@ -32,6 +32,7 @@ func commands() []*cobra.Command {
 
 		in(groupSteer, statusCommand()),
 		in(groupSteer, rolloutsCommand()),
+		in(groupSteer, auditCommand()),
 		in(groupSteer, tryCommand()),
 		in(groupSteer, pauseCommand()),
 		in(groupSteer, resumeCommand()),

@@ -112,8 +112,8 @@ func rollbackCommand() *cobra.Command {
 func (w *wish) command(c *cobra.Command) *cobra.Command {
 	w.flags(c)
 	f := c.Flags()
-	f.StringVar(&w.body.Why, "why", "", "`reason`, shown with all that follows")
-	f.StringVar(&w.body.By, "by", "", "`name` of who asks (default USER@HOST)")
+	f.StringVar(&w.body.Why, "why", "", "`reason`, shown with all that follows, and kept; only pause and resume may do without")
+	f.StringVar(&w.body.By, "by", "", "`name` of who asks (default USER@HOST); where there is sign-in, the proven name stands for it, and this is kept as a claim")
 	f.StringVar(&w.body.ID, "key", "", "`key` of the wish: asked again with the same one it is the same wish, and has one effect; a new one where it is left out")
 	f.BoolVar(&w.wait, "wait", false, "wait until it is done, and fail if it ends otherwise")
 	f.DurationVar(&w.timeout, "timeout", 30*time.Minute, "`time` that --wait waits at most")
@@ -137,6 +137,9 @@ func (w *wish) onRollout(c *cobra.Command) *cobra.Command {
 
 // ask writes the wish down, says so, and waits for it where that is asked for.
 func (w *wish) ask(ctx context.Context, out io.Writer) error {
+	if w.verb.Override() && strings.TrimSpace(w.body.Why) == "" {
+		return wrongUsage("say why: sluice %s --why '…'; the reason is shown with all that follows, and kept", w.verb)
+	}
 	if w.body.By == "" {
 		w.body.By = whoami()
 	}

@@ -94,7 +94,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	f.memo.known, f.own = next.Counters(), true
 	f.memo.swaps.Asked(next, actions)
 	f.report(ctx, state, next)
-	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
+	troubles = errors.Join(troubles, f.apply(ctx, next, actions), f.audit(ctx, next))
 	troubles = errors.Join(troubles, f.settle(ctx, next, decided), doubts(next, seen.Tasks))
 	troubles = f.rival.told(troubles, ahead > 0, began)
 	return f.pace(changed, actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))

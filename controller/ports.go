@@ -50,6 +50,10 @@ type Documents interface {
 
 	// List returns up to limit keys under prefix, newest first.
 	List(ctx context.Context, prefix string, limit int) ([]string, error)
+
+	// After returns up to limit keys under prefix that come after that one, in
+	// the order of their bytes. It costs as much as it returns.
+	After(ctx context.Context, prefix, after string, limit int) ([]string, error)
 }
 
 // Artifacts are what training jobs leave in S3.

@@ -46,6 +46,9 @@ func TestTypesAgree(t *testing.T) {
 		api.Unwell{},
 		api.Ask{},
 		api.Me{},
+		api.Audit{},
+		api.AuditEntry{},
+		api.Standing{},
 	} {
 		name := reflect.TypeOf(v).Name()
 		want, got := goFields(reflect.TypeOf(v)), tsFields(string(source), name)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -84,6 +85,23 @@ func (f *Fake) Chunk(_ context.Context, _, id string, n int) ([]byte, error) {
 		return nil, api.ErrNotFound
 	}
 	return f.Logs[id][n], nil
+}
+
+// Audit tells of what was asked, on one page.
+func (f *Fake) Audit(_ context.Context, after string, limit int, wanted func(string) bool) (entries []rollout.Entry, next string, err error) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	for _, e := range slices.Backward(f.Saved.Unaudited) {
+		if wanted(e.Fleet) && (after == "" || e.Key() > after) {
+			entries = append(entries, e)
+		}
+	}
+	slices.SortFunc(entries, func(a, b rollout.Entry) int { return strings.Compare(a.Key(), b.Key()) })
+	if len(entries) > limit {
+		entries = entries[:limit]
+		next = entries[limit-1].Key()
+	}
+	return entries, next, f.Doubt
 }
 
 func (f *Fake) Releases(_ context.Context, limit int) ([]release.Passport, error) {

@@ -85,6 +85,7 @@ func Accept(s State, q Request, kept Kept) (State, Request, error) {
 	}
 	q.Revision = s.LastEvent
 	s = s.clone()
+	s.audit(q)
 	s.Requests = append(s.Requests, q)
 	s.remember(q, asks)
 	return s, q, nil
@@ -96,7 +97,7 @@ func brief(q Request) error {
 		name, value string
 		most        int
 	}
-	texts := []text{{"by", q.By, MaxBy}, {"why", q.Why, MaxWhy}, {"id", q.ID, MaxName}, {"rollout", q.Rollout, MaxName}, {"release", q.Release, MaxName}}
+	texts := []text{{"by", q.By, MaxBy}, {"why", q.Why, MaxWhy}, {"id", q.ID, MaxName}, {"rollout", q.Rollout, MaxName}, {"release", q.Release, MaxName}, {"claim", q.Claim, MaxBy}, {"from", q.From, MaxName}}
 	if q.Source != nil {
 		texts = append(texts, text{"source", q.Source.Bucket + q.Source.Key, MaxKey})
 	}
@@ -125,6 +126,9 @@ func (s State) room(q Request) error {
 	if n := len(s.Wishes); n >= maxOthers && !q.Verb.Danger() {
 		wait := time.Duration(wishHours-s.Wishes[0].Hours) * time.Hour
 		return Full{wait, fmt.Sprintf("%d wishes of the last day are remembered, as many as may be: ask again in %v hours; rollback, abort and pause are still taken", n, wait.Hours())}
+	}
+	if n := len(s.Unaudited); n >= maxUnaudited && (!q.Verb.Danger() || n >= 2*maxUnaudited) {
+		return Full{time.Minute, fmt.Sprintf("%d entries of the audit trail cannot be stored: let the controllers write %s* in their bucket", n, AuditPrefix)}
 	}
 	if n := s.tries(); n >= maxTries && q.Verb == VerbTry {
 		return Full{time.Minute, fmt.Sprintf("%d rollouts that people asked for wait already: wait for one to end, or give one up with sluice abort ID", n)}

@@ -23,6 +23,7 @@ func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Acti
 	if next.Active != nil {
 		next.carryOn(seen, p.For(next.Active.ID), now)
 	}
+	next.auditEnds(s.LastEvent, seen.Audited, now)
 	return next, corrections(next, seen, p)
 }
 
@@ -131,10 +132,7 @@ func (s State) wished() (move, bool) {
 	if r.Asked == nil {
 		return move{}, false
 	}
-	say := string(r.Asked.Verb) + " asked by " + r.Asked.By
-	if r.Asked.Why != "" {
-		say += ": " + r.Asked.Why
-	}
+	say := r.Asked.told()
 	switch r.Asked.Verb {
 	case VerbRollback:
 		return move{RollingBack, r.Step, RollbackByHand, say}, r.Phase != RollingBack || r.Asked.Release != s.Stable
@@ -358,9 +356,5 @@ func count(tasks []Task, is func(Task) bool) (n int) {
 func transient(t Task) bool { return t.FailureReason == "download" }
 
 func pausedBy(p *Pause) string {
-	say := "paused by " + p.By
-	if p.Why != "" {
-		say += ": " + p.Why
-	}
-	return say
+	return because("paused by "+p.By, p.Why)
 }

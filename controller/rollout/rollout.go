@@ -122,6 +122,11 @@ type State struct {
 	// Wishes are the requests of the last day, for who asks again, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`
 
+	// Unaudited are the entries of the audit trail that are not known to be stored
+	// yet. A version that keeps none drops them; who took the wish has stored them
+	// by then, unless S3 was in trouble.
+	Unaudited []Entry `json:"unaudited,omitempty"`
+
 	// Aged is when the hour began that is counted for wishes that have ended.
 	Aged time.Time `json:"aged,omitzero"`
 
@@ -244,6 +249,13 @@ type Request struct {
 	// judge's bands move there. Its Why says what for.
 	Intended *release.Change `json:"intended_change,omitempty"`
 
+	How   string `json:"how,omitempty"`   // By is proven: token, session or bearer; empty: it is what somebody said
+	Claim string `json:"claim,omitempty"` // what they called themselves besides
+	From  string `json:"from,omitempty"`  // address that it came from
+
+	// BreakGlass carries it out in spite of a freeze.
+	BreakGlass bool `json:"break_glass,omitempty"`
+
 	// Seen is what the asker was looking at; not stored.
 	Seen *Seen `json:"seen,omitempty"`
 
@@ -256,6 +268,7 @@ type Observation struct {
 	Admission  *Admission     `json:"-"`                  // of the rollout in Admitting
 	Published  []string       `json:"-"`                  // releases known to be stored whole
 	Archived   []string       `json:"-"`                  // finished rollouts known to be in the archive
+	Audited    []string       `json:"-"`                  // keys of entries known to be stored
 	Indexed    bool           `json:"-"`                  // the indexes of what is stored were made anew under this lease
 	Lost       string         `json:"lost,omitempty"`     // why the active candidate can be stored no more; empty: it can
 	Tasks      []Task         `json:"tasks"`              // running ones, in any order

@@ -26,6 +26,7 @@ func (s State) clone() State {
 	s.Queue, s.Finished = cloneRollouts(s.Queue), cloneRollouts(s.Finished)
 	s.Requests, s.Events = slices.Clone(s.Requests), slices.Clone(s.Events)
 	s.Wishes, s.Seen, s.Unseen = slices.Clone(s.Wishes), maps.Clone(s.Seen), slices.Clone(s.Unseen)
+	s.Unaudited = slices.Clone(s.Unaudited)
 	if s.Active != nil {
 		active := s.Active.clone()
 		s.Active = &active
@@ -105,7 +106,7 @@ func (s *State) coalesce(p Policies, now time.Time) {
 	var kept []Rollout
 	for i, r := range s.Queue {
 		if r.Asked != nil && r.Asked.Verb == VerbAbort {
-			s.drop(r, Refused, Aborted, "abort asked by "+r.Asked.By, now)
+			s.drop(r, Refused, Aborted, r.Asked.told(), now)
 			continue
 		}
 		newer := slices.IndexFunc(s.Queue[i+1:], func(o Rollout) bool { return o.By == "" })

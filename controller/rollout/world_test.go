@@ -60,7 +60,7 @@ func (w *world) start(id string) {
 }
 
 func (w *world) observe(s State, now time.Time) Observation {
-	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived))}
+	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)), Audited: audited(s)}
 	for _, r := range s.Finished {
 		w.over[r.ID] = r
 	}
@@ -274,4 +274,12 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		err = fmt.Errorf("no such word: %s", word)
 	}
 	return nil, err
+}
+
+// audited are the keys of all entries that wait: a controller has stored them.
+func audited(s State) (keys []string) {
+	for _, e := range s.Unaudited {
+		keys = append(keys, e.Key())
+	}
+	return keys
 }

@@ -221,6 +221,7 @@ export interface Request {
   id: string;
   verb: string;
   by: string;
+  how?: string;
   why?: string;
   at: string;
   rollout?: string;
@@ -346,6 +347,42 @@ export interface Tasks {
   tasks: Task[];
 }
 
+export interface Audit {
+  entries: AuditEntry[];
+  next?: string;
+}
+
+export interface AuditEntry {
+  what: string;
+  at: string;
+  fleet?: string;
+  wish?: string;
+  verb?: string;
+  by?: string;
+  how?: string;
+  claim?: string;
+  from?: string;
+  why?: string;
+  rollout?: string;
+  release?: string;
+  source?: string;
+  break_glass?: boolean;
+  reason?: string;
+  sentence?: string;
+  before?: Standing;
+  after?: Standing;
+}
+
+export interface Standing {
+  revision: number;
+  stable?: string;
+  default?: string;
+  rollout?: string;
+  phase?: Phase;
+  step?: number;
+  paused?: boolean;
+}
+
 export type Role = "viewer" | "operator" | "admin";
 
 export interface Me {
@@ -438,6 +475,8 @@ export const tasks = (fleet: string) => call<Tasks>(at(fleet, "tasks") + "?limit
 export const pastLimit = 50; // rollouts that the page lists
 export const rollouts = (fleet: string) => call<Rollout[]>(at(fleet, "rollouts") + `?limit=${pastLimit}`);
 export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "rollouts", id));
+export const audit = (fleet: string, after = "") =>
+  call<Audit>(`v1/audit?limit=100&fleet=${encodeURIComponent(fleet)}` + (after === "" ? "" : `&after=${after}`));
 export const releases = () => call<Passport[]>("v1/releases?limit=50");
 
 const tries = 3; // of a wish that is not answered

@@ -45,7 +45,7 @@ export async function open(f: Fleet, wish: Asked, past: Rollout[], tell: (what: 
 
 function show(f: Fleet, wish: Asked, past: Rollout[], older: Promise<Fetched<Passport[]>> | null, typed: Omit<Conflict, "now">, tell: (what: string) => void, done: (conflict: Conflict | null) => void): void {
   const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: provenName() || (localStorage.getItem(nameKey) ?? ""), readonly: provenName() !== "" }) as HTMLInputElement;
-  const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why }) as HTMLInputElement;
+  const why = h("input", { id: "why", name: "why", required: wish.verb !== "pause" && wish.verb !== "resume", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why }) as HTMLInputElement;
   const failed = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" }) as HTMLButtonElement;
   let targets: Target[] = [];
