@@ -58,6 +58,13 @@ type Documents interface {
 	// Look returns what the leader saw last: ErrNotFound before the first look.
 	Look(ctx context.Context, fleet string) (rollout.Look, error)
 
+	// Stop returns the stop of all fleets; nil where there is none.
+	Stop(ctx context.Context) (*rollout.Stop, error)
+
+	// SetStop puts a stop of all fleets in place, or with nil ends the one there
+	// is, once e is in the audit trail.
+	SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) error
+
 	// Request writes a wish into the fleet's state by compare-and-swap, if
 	// rollout.Accept accepts it there, and returns it as stored, with what it is
 	// about named. One that is remembered there, by its ID, changes nothing and
@@ -144,6 +151,9 @@ func (s *server) routes() []route {
 		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.reads(s.looks), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.reads(s.chunk), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/events", s.events, identity.Viewer},
+		{http.MethodGet, "/freeze", s.reads(s.freeze), identity.Viewer},
+		{http.MethodPost, "/freeze", s.handle(s.setFreeze), identity.Operator},
+		{http.MethodPost, "/unfreeze", s.handle(s.endFreeze), identity.Operator},
 		{http.MethodGet, "/audit", s.reads(s.audit), identity.Viewer},
 		{http.MethodGet, "/releases", s.reads(s.releases), identity.Viewer},
 		{http.MethodGet, "/releases/{digest}", s.reads(s.release), identity.Viewer},

@@ -52,6 +52,7 @@ type Standing struct {
 	Phase    string `json:"phase,omitempty"`
 	Step     int    `json:"step,omitempty"` // canary step, from 1
 	Paused   bool   `json:"paused,omitempty"`
+	Frozen   bool   `json:"frozen,omitempty"`
 }
 
 // audit lists the trail as far as who asks may see it.
@@ -97,7 +98,7 @@ func shapeStanding(s *rollout.Standing) *Standing {
 	if s == nil {
 		return nil
 	}
-	out := &Standing{Revision: s.Revision, Stable: s.Stable, Default: s.Default, Rollout: s.Rollout, Phase: string(s.Phase), Paused: s.Paused}
+	out := &Standing{Revision: s.Revision, Stable: s.Stable, Default: s.Default, Rollout: s.Rollout, Phase: string(s.Phase), Paused: s.Paused, Frozen: s.Frozen}
 	if s.Phase == rollout.Canary {
 		out.Step = s.Step + 1
 	}

@@ -138,6 +138,30 @@ func (c Client) Chunk(ctx context.Context, fleet, id string, chunk int) (k Chunk
 	return k, c.get(ctx, fleetPath(fleet, "rollouts", id, "looks", strconv.Itoa(chunk)), &k)
 }
 
+// Stop returns the stop of all fleets, if there is one.
+func (c Client) Stop(ctx context.Context) (s Stop, err error) {
+	return s, c.get(ctx, "/v1/freeze", &s)
+}
+
+// Freeze stops all fleets, and Unfreeze ends that: nothing starts or advances,
+// and danger is still acted on.
+func (c Client) Freeze(ctx context.Context, a StopAsk) (s Stop, err error) {
+	return s, c.post(ctx, "/v1/freeze", a, &s)
+}
+
+// Unfreeze ends a stop of all fleets.
+func (c Client) Unfreeze(ctx context.Context, a StopAsk) (s Stop, err error) {
+	return s, c.post(ctx, "/v1/unfreeze", a, &s)
+}
+
+func (c Client) post(ctx context.Context, path string, what, into any) error {
+	body, err := json.Marshal(what)
+	if err != nil {
+		return fmt.Errorf("encode the request: %w", err)
+	}
+	return c.call(ctx, http.MethodPost, path, body, nil, into)
+}
+
 // Audit returns up to limit entries of the audit trail, newest first, after a
 // cursor (empty: from the newest); of one fleet, or with an empty name of all.
 func (c Client) Audit(ctx context.Context, fleet, after string, limit int) (a Audit, err error) {

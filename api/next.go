@@ -16,6 +16,8 @@ func next(s rollout.State, tasks []rollout.Task, p rollout.Policy, known bool) N
 	switch {
 	case r == nil && s.Pause != nil:
 		return Next{Sentence: "Nothing starts until somebody resumes."}
+	case r == nil && s.Frozen != nil:
+		return Next{Sentence: "Nothing starts while it is frozen.", At: moment(s.Frozen.Until)}
 	case r == nil && len(s.Queue) == 0:
 		return Next{Sentence: "Waits for the next training job."}
 	case r == nil:
@@ -71,6 +73,8 @@ func nextAdmitting(s rollout.State, p rollout.Policy, known bool) Next {
 		n.Sentence, n.Phase = "Its artifact is checked; then it goes live, as there is nothing to compare it with.", string(rollout.Promoting)
 	case s.Active.Reason == rollout.Paused:
 		n.Sentence = "Starts when somebody resumes."
+	case s.Active.Reason == rollout.FreezeBegins:
+		n.Sentence = "Starts when it is no longer frozen."
 	case s.Active.Reason == rollout.AwaitArtifact:
 		n.Sentence = "Waits for its artifact to be there, and whole."
 		if known {
@@ -137,6 +141,8 @@ func nextHeld(r rollout.Rollout) Next {
 		n.Sentence = "Goes on by itself when the data can be trusted again."
 	case rollout.Paused:
 		n.Sentence = "Goes on when somebody resumes."
+	case rollout.FreezeBegins:
+		n.Sentence = "Goes on when it is no longer frozen."
 	default:
 		n.Sentence = "Needs a person: resume, promote or abort. Goes on by itself if the proof arrives."
 	}

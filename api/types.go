@@ -23,6 +23,7 @@ type Fleet struct {
 	Queue  []Rollout `json:"queue"`  // waiting, oldest first
 	Last   *Rollout  `json:"last"`   // the one that finished last
 
+	Freeze   *Freeze   `json:"freeze"` // in force, as of the last decision
 	Pause    *Pause    `json:"pause"`
 	Requests []Request `json:"requests"` // wishes not yet acted on
 

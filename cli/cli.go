@@ -39,6 +39,8 @@ func commands() []*cobra.Command {
 		in(groupSteer, abortCommand()),
 		in(groupSteer, promoteCommand()),
 		in(groupSteer, rollbackCommand()),
+		in(groupSteer, freezeCommand()),
+		in(groupSteer, unfreezeCommand()),
 
 		in(groupJudge, planCommand()),
 		in(groupJudge, judgeCommand()),

@@ -10,6 +10,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	_ "time/tzdata" // zones of freezes, on machines that have none
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -150,6 +151,15 @@ func (a awake) Request(ctx context.Context, name string, q rollout.Request) (rol
 		f.Wake()
 	}
 	return q, err
+}
+
+// SetStop freezes all fleets, or ends that, and wakes their loops.
+func (a awake) SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) error {
+	err := a.Store.SetStop(ctx, stop, e)
+	for _, f := range a.fleets {
+		f.Wake()
+	}
+	return err
 }
 
 func (a awake) policy(name, id string) (rollout.Policy, bool) {

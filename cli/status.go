@@ -121,6 +121,9 @@ func warnings(f api.Fleet) (out []string) {
 		}
 		out = append(out, l.Errors[:min(3, len(l.Errors))]...)
 	}
+	if f.Freeze != nil {
+		out = append(out, f.Freeze.Sentence+"; nothing starts or advances")
+	}
 	if f.Pause != nil {
 		w := "paused by " + f.Pause.By + " " + span(f.At.Sub(f.Pause.At)) + " ago"
 		if f.Pause.Why != "" {

@@ -20,14 +20,19 @@ type target struct {
 	token  string // file; empty: SLUICE_TOKEN
 }
 
-// flags adds the flags that name a target.
-func (t *target) flags(c *cobra.Command) {
+// server adds the flags that name a controller, and who asks it.
+func (t *target) server(c *cobra.Command) {
 	base := os.Getenv("SLUICE_API")
 	if base == "" {
 		base = "http://127.0.0.1:8080"
 	}
 	c.Flags().StringVar(&t.client.Base, "api", base, "`address` of the controller's API (SLUICE_API)")
 	c.Flags().StringVar(&t.token, "token-file", os.Getenv("SLUICE_TOKEN_FILE"), "`file` of the token that proves who asks; SLUICE_TOKEN where it is left out (SLUICE_TOKEN_FILE)")
+}
+
+// flags adds the flags that name a target.
+func (t *target) flags(c *cobra.Command) {
+	t.server(c)
 	c.Flags().StringVar(&t.fleet, "fleet", "", "`name` of the fleet; the only one where it is left out")
 	if err := c.RegisterFlagCompletionFunc("fleet", completeFleets(t)); err != nil {
 		panic(err) // the flag has just been added

@@ -49,7 +49,7 @@ func tryCommand() *cobra.Command {
 		},
 	})
 	c.Flags().Func("intended", "wanted `change` of the filter rate in points, such as +5, or acme=+5 for one partner; may be repeated; --why says why", w.intend)
-	return c
+	return w.breaksGlass(c)
 }
 
 func pauseCommand() *cobra.Command {
@@ -66,12 +66,12 @@ func pauseCommand() *cobra.Command {
 
 func resumeCommand() *cobra.Command {
 	w := &wish{verb: rollout.VerbResume}
-	return w.onRollout(&cobra.Command{
+	return w.breaksGlass(w.onRollout(&cobra.Command{
 		Use:     "resume [ROLLOUT]",
 		Short:   "End a pause, or approve the step that waits for it",
 		Long:    "A rollout that is held goes on with the step that it was held in.",
 		Example: "  sluice resume --why 'the exchange is back'",
-	})
+	}))
 }
 
 func abortCommand() *cobra.Command {
@@ -86,12 +86,12 @@ func abortCommand() *cobra.Command {
 
 func promoteCommand() *cobra.Command {
 	w := &wish{verb: rollout.VerbPromote}
-	return w.onRollout(&cobra.Command{
+	return w.breaksGlass(w.onRollout(&cobra.Command{
 		Use:     "promote [ROLLOUT]",
 		Short:   "Let the candidate serve everywhere now, without further proof",
 		Long:    "Without a name it is the rollout that is being tried. Crashes and errors still take it back.",
 		Example: "  sluice promote --why 'the judge waits for traffic that does not come at night'",
-	})
+	}))
 }
 
 func rollbackCommand() *cobra.Command {
@@ -119,6 +119,12 @@ func (w *wish) command(c *cobra.Command) *cobra.Command {
 	f.DurationVar(&w.timeout, "timeout", 30*time.Minute, "`time` that --wait waits at most")
 	jsonFlag(c, &w.json)
 	c.RunE = func(c *cobra.Command, _ []string) error { return w.ask(c.Context(), c.OutOrStdout()) }
+	return c
+}
+
+// breaksGlass lets a verb happen in spite of a freeze.
+func (w *wish) breaksGlass(c *cobra.Command) *cobra.Command {
+	c.Flags().BoolVar(&w.body.BreakGlass, "break-glass", false, "do it in spite of a freeze, and let that rollout go on through it; takes an admin, and --why")
 	return c
 }
 

@@ -130,6 +130,7 @@ type fleetFile struct {
 	Admission admit.Policy   `yaml:"admission"`
 	Policy    rollout.Policy `yaml:"policy"`
 	Policies  []piece        `yaml:"policies"`
+	Freezes   []freezeFile   `yaml:"freezes"`
 
 	ReplacePoisoned bool `yaml:"replace_poisoned"`
 }
@@ -163,6 +164,11 @@ func ParseFleet(body []byte) (Fleet, error) {
 		Prices:   file.Prices.Sane(),
 		Policies: rollout.Policies{Default: file.Policy, ReplacePoisoned: file.ReplacePoisoned},
 	}
+	freezes, err := readFreezes(file.Freezes)
+	if err != nil {
+		return Fleet{}, err
+	}
+	f.Policies.Freezes = freezes
 	for i, p := range file.Policies {
 		if p.node == nil {
 			return Fleet{}, fmt.Errorf("policies[%d]: it is empty", i)

@@ -47,6 +47,9 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 		}
 		return seen, nil
 	}
+	seen.Stop, err = f.store.Stop(ctx)
+	seen.StopKnown = err == nil
+	trouble("look whether all fleets are frozen", err)
 	seen.Jobs, err = f.jobs(ctx, s, now)
 	trouble("look for models", err)
 	seen.Published, seen.Lost, err = f.published(ctx, s, now)

@@ -46,6 +46,7 @@ func TestTypesAgree(t *testing.T) {
 		api.Unwell{},
 		api.Ask{},
 		api.Me{},
+		api.Freeze{},
 		api.Audit{},
 		api.AuditEntry{},
 		api.Standing{},

@@ -30,6 +30,7 @@ type Fake struct {
 	Over      []rollout.Rollout
 	Passports []release.Passport
 	Asked     []rollout.Request
+	Stopped   *rollout.Stop
 	Logs      map[string][][]byte // chunks of looks, by rollout
 	Fail      error               // of every read of the state
 	Doubt     error               // of every read of all else that the controller keeps
@@ -85,6 +86,24 @@ func (f *Fake) Chunk(_ context.Context, _, id string, n int) ([]byte, error) {
 		return nil, api.ErrNotFound
 	}
 	return f.Logs[id][n], nil
+}
+
+// Stop and SetStop keep the stop of all fleets.
+func (f *Fake) Stop(context.Context) (*rollout.Stop, error) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	return f.Stopped, f.Doubt
+}
+
+func (f *Fake) SetStop(_ context.Context, stop *rollout.Stop, e rollout.Entry) error {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	f.Stopped, f.Saved.Frozen = stop, nil
+	if stop != nil {
+		f.Saved.Frozen = &rollout.Frozen{By: stop.By, Why: stop.Why, Since: stop.At, Until: stop.Until}
+	}
+	f.Saved.Unaudited = append(f.Saved.Unaudited, e)
+	return nil
 }
 
 // Audit tells of what was asked, on one page.

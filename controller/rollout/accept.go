@@ -153,8 +153,10 @@ func (s State) tries() (n int) {
 
 // sensible checks a wish that names what it is about.
 func (s State) sensible(q Request, kept Kept) error {
-	if err := sensibleChange(q); err != nil {
-		return err
+	for _, check := range []func(Request) error{sensibleChange, s.sensibleGlass} {
+		if err := check(q); err != nil {
+			return err
+		}
 	}
 	r := s.Active
 	active := r != nil && q.Rollout == r.ID
@@ -172,8 +174,10 @@ func (s State) sensible(q Request, kept Kept) error {
 		switch {
 		case q.Rollout != "" && !active:
 			return fmt.Errorf("%w: %s, so it cannot be resumed", ErrConflict, standing)
-		case s.Pause == nil && !(active && r.Phase == Held):
+		case s.Pause == nil && !(active && (r.Phase == Held || r.Phase == Admitting && q.BreakGlass)):
 			return fmt.Errorf("%w: nothing is paused or held", ErrConflict)
+		case s.Pause == nil && !s.mayAdvance(q):
+			return fmt.Errorf("%w: %s: %s cannot be resumed until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.Frozen.Sentence(), r.ID)
 		}
 	case VerbAbort:
 		if !waits && (!active || r.Phase == RollingBack) {
@@ -183,12 +187,30 @@ func (s State) sensible(q Request, kept Kept) error {
 		if !active || !r.promotable() {
 			return fmt.Errorf("%w: %s, not in shadow, canary or hold, so it cannot be promoted", ErrConflict, standing)
 		}
+		if !s.mayAdvance(q) {
+			return fmt.Errorf("%w: %s: %s cannot be promoted until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.Frozen.Sentence(), r.ID)
+		}
 	case VerbRollback:
 		return s.sensibleRollback(q, kept)
 	case VerbTry:
 		return s.sensibleTry(q, kept)
 	default:
 		return fmt.Errorf("%w: no verb %q", ErrBadRequest, q.Verb)
+	}
+	return nil
+}
+
+// sensibleGlass checks that a glass is there to be broken, and that it is said why.
+func (s State) sensibleGlass(q Request) error {
+	switch {
+	case !q.BreakGlass:
+		return nil
+	case q.Verb != VerbPromote && q.Verb != VerbResume && q.Verb != VerbTry:
+		return fmt.Errorf("%w: %s needs no broken glass: it happens in a freeze, too", ErrBadRequest, q.Verb)
+	case q.Why == "":
+		return fmt.Errorf("%w: say why the glass is broken (why)", ErrBadRequest)
+	case s.Frozen == nil:
+		return fmt.Errorf("%w: nothing is frozen, so there is no glass to break", ErrConflict)
 	}
 	return nil
 }

@@ -12,6 +12,12 @@ import (
 // AuditPrefix is what the keys of the audit trail begin with.
 const AuditPrefix = "audit/"
 
+// What is asked of all fleets, and so no wish of one.
+const (
+	VerbFreeze   = "freeze"
+	VerbUnfreeze = "unfreeze"
+)
+
 // What an entry tells of a wish.
 const (
 	AuditAsked  = "asked"  // it was taken
@@ -51,6 +57,7 @@ type Standing struct {
 	Phase    Phase  `json:"phase,omitempty"`
 	Step     int    `json:"step,omitempty"`
 	Paused   bool   `json:"paused,omitempty"`
+	Frozen   bool   `json:"frozen,omitempty"`
 }
 
 // auditAll stands for the fleet in the key of an entry about all of them.
@@ -79,7 +86,7 @@ func AuditFleet(key string) (fleet string, ok bool) {
 const maxUnaudited = 256
 
 func (s State) stand() *Standing {
-	st := &Standing{Revision: s.LastEvent, Stable: s.Stable, Default: s.Default, Paused: s.Pause != nil}
+	st := &Standing{Revision: s.LastEvent, Stable: s.Stable, Default: s.Default, Paused: s.Pause != nil, Frozen: s.Frozen != nil}
 	if s.Active != nil {
 		st.Rollout, st.Phase, st.Step = s.Active.ID, s.Active.Phase, s.Active.Step
 	}

@@ -15,6 +15,7 @@ func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Acti
 	seen.Tasks = ByID(seen.Tasks) // for all that follows
 	next.catchUp(seen, now)
 	next.takeUp(seen.Jobs, p, now)
+	next.freeze(seen, p, now)
 	next.hear(p, now)
 	next.forget(seen.Archived, now)
 	next.Indexed = next.Indexed || seen.Indexed
@@ -105,8 +106,8 @@ func transition(s State, seen Observation, p Policy, now time.Time) move {
 		if m, ok := s.hurting(seen, p); ok {
 			return m
 		}
-		if s.Pause != nil {
-			return move{Held, r.Step, Paused, pausedBy(s.Pause)}
+		if why, say, stopped := s.stopped(r); stopped {
+			return move{Held, r.Step, why, say}
 		}
 		return s.whilePromoting(seen, p, now)
 	case RollingBack:
@@ -142,12 +143,20 @@ func (s State) wished() (move, bool) {
 		}
 		return move{RollingBack, r.Step, Aborted, say}, r.Phase != RollingBack
 	case VerbPromote:
-		return move{Promoting, r.Step, PromotedByHand, say}, r.promotable()
+		return move{Promoting, r.Step, PromotedByHand, say}, r.promotable() && s.mayAdvance(*r.Asked)
 	case VerbResume:
-		return move{r.HeldFrom, r.Step, Resumed, say}, r.Phase == Held && r.Reason != Paused
+		if r.Phase == Admitting {
+			return move{Admitting, 0, Resumed, say}, r.Asked.BreakGlass
+		}
+		return move{r.HeldFrom, r.Step, Resumed, say}, r.Phase == Held && r.Reason != Paused && s.mayAdvance(*r.Asked)
 	case VerbPause, VerbTry: // wishes about the fleet, heard before
 	}
 	return move{}, false
+}
+
+// mayAdvance reports whether a freeze lets a wish about the active rollout do so.
+func (s State) mayAdvance(q Request) bool {
+	return s.Frozen == nil || s.Active.BrokeGlass || q.BreakGlass
 }
 
 func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
@@ -162,11 +171,14 @@ func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
 		return s.awaiting(*a, p, now)
 	case AdmissionOK:
 	}
+	why, say, stopped := s.stopped(r)
 	switch {
 	case a.Digest == s.Stable:
 		return move{Live, 0, AlreadyLive, "its bytes are those of the live release " + Short(s.Stable)}
-	case s.Pause != nil:
-		return move{Admitting, 0, Paused, pausedBy(s.Pause)}
+	case stopped && r.Reason == why && r.Sentence == say:
+		return stay(r)
+	case stopped:
+		return move{Admitting, 0, why, say}
 	case s.Stable == "":
 		return move{Promoting, 0, FirstRelease, "nothing serves yet, so there is nothing to compare it with: live without a rollout"}
 	case p.Shadow.Skip:
@@ -234,9 +246,10 @@ func (s State) harmed(seen Observation, p Policy) (move, bool) {
 // halted reports what stops a rollout in shadow or canary for now, or makes it
 // give way.
 func (s State) halted(r Rollout, p Policy, now time.Time) (move, bool) {
+	why, say, stopped := s.stopped(r)
 	switch {
-	case s.Pause != nil:
-		return move{Held, r.Step, Paused, pausedBy(s.Pause)}, true
+	case stopped:
+		return move{Held, r.Step, why, say}, true
 	case !r.InvalidSince.IsZero() && now.Sub(r.InvalidSince) >= p.DataGrace:
 		return move{Held, r.Step, DataInvalid, r.InvalidWhy}, true
 	case p.Preempt && len(s.Queue) > 0 && r.By == "" && r.Coalesced < p.MaxCoalesced:
@@ -287,10 +300,12 @@ func (s State) whileHeld(seen Observation, p Policy, now time.Time) move {
 		return m
 	}
 	back := func(why Reason, say string) move { return move{r.HeldFrom, r.Step, why, say} }
-	if s.Pause == nil {
+	if _, _, stopped := s.stopped(r); !stopped {
 		switch r.Reason { //nolint:exhaustive // the reasons for which enter holds a rollout
 		case Paused:
 			return back(Resumed, "no longer paused")
+		case FreezeBegins:
+			return back(FreezeEnds, "no longer frozen")
 		case DataInvalid:
 			if v != nil && v.Outcome != judge.Invalid && v.Outcome != judge.NoData {
 				return back(DataBack, "the data can be trusted again")

@@ -60,6 +60,7 @@ type Step struct {
 type Policies struct {
 	Default Policy   `yaml:"policy"`
 	Special []Policy `yaml:"policies"`
+	Freezes []Freeze `yaml:"-"` // of the fleet, whatever is tried on it
 
 	// ReplacePoisoned lets the controller stop tasks that obey no controller any
 	// more, one at a time.

@@ -60,6 +60,8 @@ const (
 	Approval        Reason = "approval" // a step waits for a person
 	Paused          Reason = "paused"
 	Resumed         Reason = "resumed"
+	FreezeBegins    Reason = "frozen" // by a calendar, or a stop of all fleets
+	FreezeEnds      Reason = "thawed"
 	HoldExpired     Reason = "hold_expired"
 	Aborted         Reason = "aborted"
 	PromotedByHand  Reason = "promoted_by_hand"
@@ -115,6 +117,10 @@ type State struct {
 	// Seen holds the training jobs already taken up, with their completion
 	// time, for as long as a listing may show them again.
 	Seen map[string]time.Time `json:"seen"`
+
+	// Frozen is the freeze in force, as of the last decision. A version that knows
+	// none drops the word and goes on.
+	Frozen *Frozen `json:"frozen,omitempty"`
 
 	Pause    *Pause    `json:"pause"`    // nothing starts or advances while set
 	Requests []Request `json:"requests"` // of people, not yet acted on
@@ -200,6 +206,9 @@ type Rollout struct {
 	Losses      Losses    `json:"losses,omitzero"`
 	TooFewSince time.Time `json:"too_few_since,omitzero"` // ECS is to keep too few tasks to compare since
 
+	// BrokeGlass says that an admin lets it go on in spite of any freeze.
+	BrokeGlass bool `json:"broke_glass,omitempty"`
+
 	// Sized is how many tasks the step gets of those that it asks for, so that
 	// the budget lasts; zero where it does not matter.
 	Sized int `json:"sized,omitempty"`
@@ -268,6 +277,8 @@ type Observation struct {
 	Admission  *Admission     `json:"-"`                  // of the rollout in Admitting
 	Published  []string       `json:"-"`                  // releases known to be stored whole
 	Archived   []string       `json:"-"`                  // finished rollouts known to be in the archive
+	Stop       *Stop          `json:"-"`                  // of all fleets; nil for none
+	StopKnown  bool           `json:"-"`                  // else nobody can tell now whether there is one
 	Audited    []string       `json:"-"`                  // keys of entries known to be stored
 	Indexed    bool           `json:"-"`                  // the indexes of what is stored were made anew under this lease
 	Lost       string         `json:"lost,omitempty"`     // why the active candidate can be stored no more; empty: it can

@@ -134,16 +134,17 @@ func (s *State) drop(r Rollout, to Phase, why Reason, say string, now time.Time)
 // start makes the oldest waiting candidate the active one, once it has waited
 // for newer ones.
 func (s *State) start(p Policies, now time.Time) {
-	if s.Active != nil || s.Pause != nil || len(s.Queue) == 0 {
+	i := slices.IndexFunc(s.Queue, func(r Rollout) bool { _, _, stopped := s.stopped(r); return !stopped })
+	if s.Active != nil || i < 0 {
 		return
 	}
-	first := s.Queue[0]
+	first := s.Queue[i]
 	if first.By == "" && now.Sub(first.FoundAt) < p.For(first.ID).Settle {
 		return
 	}
 	governs := p.For(first.ID)
 	first.Policy, first.Steps = governs.Name, len(governs.Steps)
-	s.Active, s.Queue = &first, slices.Delete(s.Queue, 0, 1)
+	s.Active, s.Queue = &first, slices.Delete(s.Queue, i, i+1)
 }
 
 // enter is the one place where the phase of an active rollout changes.
@@ -157,6 +158,9 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 		if r.Intended == nil { // else a person has said it
 			r.Intended = a.Intended
 		}
+	}
+	if r.Asked != nil && r.Asked.BreakGlass {
+		r.BrokeGlass = true
 	}
 	if from == Held && m.why == Resumed && r.Reason == Approval {
 		r.Approved = r.Step + 1

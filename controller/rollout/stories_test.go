@@ -27,7 +27,8 @@ func storyPolicies() Policies {
 	strict.Name, strict.Jobs = "strict", []string{"strict-*"}
 	strict.Inconclusive = InconclusivePolicy{Floor: RollBack, Borderline: RollBack, Starved: Hold, PhaseWaits: 1.5}
 	thrifty.Name, thrifty.Jobs, thrifty.Budget = "thrifty", []string{"thrifty-*"}, Budget{Auctions: 30_000, MissedBids: 600}
-	return Policies{Default: p, Special: []Policy{careful, quick, strict, thrifty}}
+	holidays := Freeze{Name: "holidays", Why: "nobody is there", From: start.Add(1000 * time.Hour), Until: start.Add(1100 * time.Hour)}
+	return Policies{Default: p, Special: []Policy{careful, quick, strict, thrifty}, Freezes: []Freeze{holidays}}
 }
 
 // TestStories replays whole rollouts. A line of a story is a moment and what

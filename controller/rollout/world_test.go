@@ -38,6 +38,9 @@ type world struct {
 	desired   int
 	crashed   []Crash
 	watch     []func(State, time.Time) // sees every decision of a story
+
+	stop        *Stop
+	stopUnknown bool
 }
 
 func newWorld(tasks ...string) *world {
@@ -60,7 +63,10 @@ func (w *world) start(id string) {
 }
 
 func (w *world) observe(s State, now time.Time) Observation {
-	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)), Audited: audited(s)}
+	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)), Audited: audited(s), Stop: w.stop, StopKnown: !w.stopUnknown}
+	if w.stopUnknown {
+		seen.Stop = nil
+	}
 	for _, r := range s.Finished {
 		w.over[r.ID] = r
 	}
@@ -243,6 +249,13 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		w.failing[name] = rest
 	case "mend":
 		delete(w.failing, name)
+	case "stop": // all fleets, until stop=over
+		w.stop = &Stop{By: "eve", Why: "an outage", At: now}
+		if name == "over" {
+			w.stop = nil
+		}
+	case "stop?": // nobody can tell
+		w.stopUnknown = name != "over"
 	case "again": // what was asked last, with the same id, or something else with it: again=VERB
 		if name != "" {
 			w.last = Request{ID: w.last.ID, Verb: Verb(name), By: w.last.By}
@@ -250,8 +263,11 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		q := w.last
 		q.At = now
 		return &q, nil
-	case "ask", "bob": // by ann, or by bob
-		q := Request{ID: "q" + fmt.Sprint(s.LastEvent), Verb: Verb(name), By: map[string]string{"ask": "ann", "bob": "bob"}[verb], At: now}
+	case "ask", "bob", "glass": // by ann, by bob, or by ann who breaks the glass
+		q := Request{ID: "q" + fmt.Sprint(s.LastEvent), Verb: Verb(name), By: map[string]string{"ask": "ann", "bob": "bob", "glass": "ann"}[verb], At: now}
+		if verb == "glass" {
+			q.BreakGlass, q.Why = true, "it cannot wait"
+		}
 		if n := len(s.Requests); n > 0 {
 			q.ID += fmt.Sprint(".", n)
 		}

@@ -18,6 +18,7 @@ export interface Fleet {
   active: Rollout | null;
   queue: Rollout[];
   last: Rollout | null;
+  freeze: Freeze | null;
   pause: Pause | null;
   requests: Request[];
   auctions: Auctions | null;
@@ -347,6 +348,15 @@ export interface Tasks {
   tasks: Task[];
 }
 
+export interface Freeze {
+  name?: string;
+  by?: string;
+  why?: string;
+  since: string;
+  until: string | null;
+  sentence: string;
+}
+
 export interface Audit {
   entries: AuditEntry[];
   next?: string;
@@ -381,6 +391,7 @@ export interface Standing {
   phase?: Phase;
   step?: number;
   paused?: boolean;
+  frozen?: boolean;
 }
 
 export type Role = "viewer" | "operator" | "admin";
@@ -405,6 +416,7 @@ export interface Ask {
   release?: string;
   source?: string;
   intended_change?: Change;
+  break_glass?: boolean;
   seen?: Seen;
 }
 

@@ -1290,12 +1290,14 @@ function topBar() {
 function alarm() {
   const w = warning(store);
   const p = store.view?.pause;
+  const frozen = store.view?.freeze;
   return h(
     "div",
     { class: "alarms" },
     store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
     w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
     (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence)),
+    frozen ? h("p", { class: "alarm warn", "data-key": "freeze" }, `${frozen.sentence.charAt(0).toUpperCase()}${frozen.sentence.slice(1)}. Nothing starts or advances; a rollback still works.`) : null,
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null
   );
 }
