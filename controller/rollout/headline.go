@@ -146,6 +146,10 @@ func (t teller) admitting() Headline {
 		return Headline{fit(n + " is being checked; no task has loaded it yet."), "Nothing to do."}
 	case Paused:
 		return Headline{t.because(n + " is checked and waits: " + pauser(t.Sentence) + " paused the fleet"), "`sluice resume` lets it go on."}
+	case FreezeBegins:
+		return Headline{t.because(n + " is checked and waits: the fleet is frozen"), "It starts when the freeze is over; `sluice resume --break-glass` does not wait for that, and takes an admin."}
+	case Resumed:
+		return Headline{t.because(n + " starts in the freeze, as " + t.who() + " asked"), "Nothing to do."}
 	case AwaitArtifact:
 		file := awaited(t.Sentence)
 		return Headline{fit(n + " is awaited: " + file.now + "."), file.way + t.until("it is refused", t.policy.ArtifactWait, "it has not come")}
@@ -174,6 +178,8 @@ func (t teller) compared() Headline {
 			return goesOn("the pause is over")
 		}
 		return Headline{t.because(n + " goes on, as " + t.who() + " asked"), t.waits()}
+	case FreezeEnds:
+		return goesOn("the freeze is over")
 	case DataBack:
 		return goesOn("its counts can be trusted again")
 	case Extended:
@@ -223,6 +229,8 @@ func (t teller) promoting() Headline {
 		return Headline{t.because(n + " goes to all tasks, as " + t.who() + " asked"), way + " Crashes and errors still take it back."}
 	case Resumed:
 		return Headline{fit(n + " goes on to all tasks: the pause is over."), way}
+	case FreezeEnds:
+		return Headline{fit(n + " goes on to all tasks: the freeze is over."), way}
 	}
 	return t.plainly()
 }
@@ -250,6 +258,8 @@ func (t teller) held() Headline {
 	switch t.Reason { //nolint:exhaustive // the reasons to hold; one that is unknown is told plainly
 	case Paused:
 		return Headline{t.because(n + " stands still: " + pauser(t.Sentence) + " paused the fleet"), "`sluice resume` lets it go on" + back + " Harm still takes it back."}
+	case FreezeBegins:
+		return Headline{t.because(n + " stands still: the fleet is frozen"), "It goes on when the freeze is over; `sluice resume --break-glass` does not wait for that, and takes an admin" + back + " Harm still takes it back."}
 	case Approval:
 		return Headline{fit(fmt.Sprintf("%s has passed step %s and waits for your approval.", n, t.step())), "`sluice resume` approves it, `sluice abort` gives it up" + back}
 	case Doubtful:

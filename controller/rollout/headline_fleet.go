@@ -14,6 +14,14 @@ func (e Event) ofFleet() Headline {
 		return Headline{t.because(who + " paused the fleet"), "Nothing starts or advances until `sluice resume`; harm is still taken back."}
 	case Resumed:
 		return Headline{fit(who + " ended the pause of the fleet."), "Nothing to do."}
+	case FreezeBegins:
+		t, what := teller{Rollout: Rollout{Sentence: e.Sentence}}, "The fleet is frozen by its calendar"
+		if e.By != "" {
+			what = who + " has frozen all fleets"
+		}
+		return Headline{t.because(what), "Nothing starts or advances until the freeze is over; harm is still taken back, and `sluice rollback` works."}
+	case FreezeEnds:
+		return Headline{"The freeze is over.", "Nothing to do: rollouts go on."}
 	case Restored:
 		return Headline{"The memory of the fleet was put back to an earlier version, and it goes on from there.", "See that what serves is what you want; `sluice rollback --to DIGEST` goes elsewhere."}
 	}

@@ -154,7 +154,7 @@ func pauser(sentence string) string {
 
 // whyOf is why a person asked for what has happened.
 func whyOf(sentence string) string {
-	for _, did := range []string{" asked by ", "paused by "} {
+	for _, did := range []string{" asked by ", "paused by ", "frozen "} {
 		if _, told, found := strings.Cut(sentence, did); found {
 			_, why, _ := strings.Cut(told, ": ")
 			return why
