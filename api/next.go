@@ -135,6 +135,9 @@ func nextHeld(r rollout.Rollout) Next {
 	switch r.Reason { //nolint:exhaustive // the reasons to hold; every other one reads as the last
 	case rollout.Approval:
 		n.Sentence = "Needs a person: resume to approve the step, or abort."
+		if r.SecondPerson {
+			n.Sentence = "Needs a second person, who is signed in: resume to approve the step, or abort."
+		}
 	case rollout.Doubtful:
 		n.Sentence = "Needs a person: promote or abort it, or resume to go on comparing."
 	case rollout.DataInvalid:

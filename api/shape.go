@@ -53,7 +53,7 @@ func shapeRollout(r rollout.Rollout, p rollout.Policy, at time.Time) Rollout {
 	said := r.Headline(p, at)
 	out := Rollout{
 		ID: r.ID, Job: r.Source.Job, Source: place(r.Source), Candidate: r.Candidate, Against: r.Against,
-		Policy: r.Policy, By: r.By, Phase: string(r.Phase), Reason: string(r.Reason), Headline: said.Text, WayOut: said.WayOut, Sentence: r.Sentence,
+		Policy: r.Policy, By: r.By, SecondPerson: r.SecondPerson, Tried: r.Tried, Phase: string(r.Phase), Reason: string(r.Reason), Headline: said.Text, WayOut: said.WayOut, Sentence: r.Sentence,
 		Since: r.Since.UTC(), Final: r.Phase.Final(), Step: stepOf(r), Steps: r.Steps, FoundAt: r.FoundAt.UTC(),
 		CompletedAt: moment(r.CompletedAt), Coalesced: r.Coalesced, Exposed: r.Exposed, Missed: r.MissedBids,
 		Predicted: shapeInterval(r.Predicted), Intended: shapeChange(r.Intended),

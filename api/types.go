@@ -98,6 +98,10 @@ type Rollout struct {
 	Policy    string `json:"policy"`
 	By        string `json:"by,omitempty"`
 
+	// SecondPerson: approval and promotion take somebody signed in who is not Tried.
+	SecondPerson bool   `json:"second_person,omitempty"`
+	Tried        string `json:"tried,omitempty"` // who asked for the try
+
 	Phase    string    `json:"phase"`
 	Reason   string    `json:"reason"`
 	Headline string    `json:"headline"` // what has come of it so far, in plain words: shorter than 110 characters

@@ -90,6 +90,11 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	for _, f := range fleets {
+		if signIn == nil && f.Policies.SecondPerson() {
+			return wrongUsage("fleet %s wants a second person (second_person), and nobody would be asked who they are: name a file of --people", f.Name)
+		}
+	}
 	client, err := aws.Open(ctx, aws.Options{
 		Region: c.region, Endpoint: c.endpoint,
 		MaxBackoff: time.Second, // the loop comes again by itself

@@ -162,6 +162,11 @@ func (s State) sensible(q Request, kept Kept) error {
 	active := r != nil && q.Rollout == r.ID
 	waits := slices.ContainsFunc(s.Queue, func(o Rollout) bool { return o.ID == q.Rollout }) || s.asked(VerbTry, q.Rollout)
 	standing := s.standing(q.Rollout, kept.Rollout)
+	if active {
+		if err := r.secondPerson(q); err != nil {
+			return err
+		}
+	}
 	if q.Rollout == "" && (q.Verb == VerbAbort || q.Verb == VerbPromote) {
 		return fmt.Errorf("%w: nothing is being tried", ErrConflict)
 	}

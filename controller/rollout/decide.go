@@ -143,12 +143,12 @@ func (s State) wished() (move, bool) {
 		}
 		return move{RollingBack, r.Step, Aborted, say}, r.Phase != RollingBack
 	case VerbPromote:
-		return move{Promoting, r.Step, PromotedByHand, say}, r.promotable() && s.mayAdvance(*r.Asked)
+		return move{Promoting, r.Step, PromotedByHand, say}, r.promotable() && s.mayAdvance(*r.Asked) && r.secondPerson(*r.Asked) == nil
 	case VerbResume:
 		if r.Phase == Admitting {
 			return move{Admitting, 0, Resumed, say}, r.Asked.BreakGlass
 		}
-		return move{r.HeldFrom, r.Step, Resumed, say}, r.Phase == Held && r.Reason != Paused && s.mayAdvance(*r.Asked)
+		return move{r.HeldFrom, r.Step, Resumed, say}, r.Phase == Held && r.Reason != Paused && s.mayAdvance(*r.Asked) && r.secondPerson(*r.Asked) == nil
 	case VerbPause, VerbTry: // wishes about the fleet, heard before
 	}
 	return move{}, false
@@ -157,6 +157,23 @@ func (s State) wished() (move, bool) {
 // mayAdvance reports whether a freeze lets a wish about the active rollout do so.
 func (s State) mayAdvance(q Request) bool {
 	return s.Frozen == nil || s.Active.BrokeGlass || q.BreakGlass
+}
+
+// secondPerson returns why who asks may not let the rollout go further by
+// themself, where the policy wants another than who asked for the try.
+func (r Rollout) secondPerson(q Request) error {
+	approves := q.Verb == VerbPromote || q.Verb == VerbResume && r.Phase == Held && r.Reason == Approval
+	switch {
+	case !r.SecondPerson || !approves:
+		return nil
+	case q.How == "":
+		return fmt.Errorf("%w: %s takes the word of a second person (second_person), who must be signed in", ErrConflict, r.ID)
+	case r.Tried != "" && r.TriedHow == "":
+		return fmt.Errorf("%w: %s takes the word of a second person (second_person), and nobody has proven who asked to try it: sluice abort, and try it again signed in", ErrConflict, r.ID)
+	case r.Tried == q.By:
+		return fmt.Errorf("%w: %s asked to try %s, so that it takes the word of somebody else (second_person)", ErrConflict, q.By, r.ID)
+	}
+	return nil
 }
 
 func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {

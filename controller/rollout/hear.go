@@ -28,7 +28,7 @@ func (s *State) hear(p Policies, now time.Time) {
 		switch q.Verb {
 		case VerbTry:
 			s.enqueue(Rollout{
-				ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At, Intended: q.Intended, Asked: &q, BrokeGlass: q.BreakGlass,
+				ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At, Intended: q.Intended, Asked: &q, BrokeGlass: q.BreakGlass, Tried: q.By, TriedHow: q.How,
 				Reason: Asked, Sentence: q.told() + meaning(q.Intended),
 			}, p, now)
 		case VerbRollback:

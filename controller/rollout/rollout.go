@@ -206,6 +206,12 @@ type Rollout struct {
 	Losses      Losses    `json:"losses,omitzero"`
 	TooFewSince time.Time `json:"too_few_since,omitzero"` // ECS is to keep too few tasks to compare since
 
+	// SecondPerson is the policy's. Tried is who asked for the try, where a person
+	// did, and TriedHow how that is proven.
+	SecondPerson bool   `json:"second_person,omitempty"`
+	Tried        string `json:"tried,omitempty"`
+	TriedHow     string `json:"tried_how,omitempty"`
+
 	// BrokeGlass says that an admin lets it go on in spite of any freeze.
 	BrokeGlass bool `json:"broke_glass,omitempty"`
 

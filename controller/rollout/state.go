@@ -83,7 +83,7 @@ func (s State) free(name string) string {
 func (s *State) enqueue(r Rollout, p Policies, now time.Time) {
 	governs := p.For(r.ID)
 	r.Phase, r.Since, r.FoundAt = Queued, now, now
-	r.Policy, r.Steps = governs.Name, len(governs.Steps)
+	r.Policy, r.Steps, r.SecondPerson = governs.Name, len(governs.Steps), governs.SecondPerson
 	s.note(&r, "", now, nil)
 	r.Asked = nil
 	s.Queue = append(s.Queue, r)
@@ -143,7 +143,7 @@ func (s *State) start(p Policies, now time.Time) {
 		return
 	}
 	governs := p.For(first.ID)
-	first.Policy, first.Steps = governs.Name, len(governs.Steps)
+	first.Policy, first.Steps, first.SecondPerson = governs.Name, len(governs.Steps), governs.SecondPerson
 	s.Active, s.Queue = &first, slices.Delete(s.Queue, i, i+1)
 }
 

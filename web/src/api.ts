@@ -80,6 +80,8 @@ export interface Rollout {
   against: string;
   policy: string;
   by?: string;
+  second_person?: boolean;
+  tried?: string;
   phase: Phase;
   reason: string;
   headline: string;
