@@ -114,14 +114,14 @@ func whatText(e api.AuditEntry) string {
 	if e.Verb == string(rollout.VerbRollback) {
 		about = "to " + rollout.Short(e.Release)
 	}
-	text := e.Verb + " " + about
+	text := strings.TrimSpace(e.Verb + " " + about)
 	if e.What != rollout.AuditAsked {
 		text += ": " + e.Reason
 	}
 	if e.BreakGlass {
 		text += " (glass broken)"
 	}
-	return strings.TrimSpace(text)
+	return text
 }
 
 func becameText(e api.AuditEntry) string {
