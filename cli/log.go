@@ -36,6 +36,7 @@ func logCommand() *cobra.Command {
 		o.listing.Values = strings.Split(s, ",")
 		return nil
 	})
+	f.BoolVar(&o.listing.People, "keep-people", false, "write advertising ids, addresses, user ids and exact places as they stand, where others are written that are everybody's")
 	f.BoolVar(&o.json, "json", false, "tell what became of the log as JSON")
 	return c
 }
