@@ -5,7 +5,7 @@ LINT     := $(TOOLS)/golangci-lint
 LINT_VERSION := v2.15.0
 GREMLINS := $(TOOLS)/gremlins
 GREMLINS_VERSION := v0.6.0
-PURE     ?= controller/rollout controller/judge controller/tally controller/history controller/admit inference/model inference/feature inference/release
+PURE     ?= controller/rollout controller/judge controller/tally controller/history controller/admit controller/preview inference/model inference/feature inference/release
 THRIFT_FLAGS := -strict --gen go:package_prefix=github.com/sluicehq/sluice/idl/gen/,skip_remote -out idl/gen
 FUZZTIME ?= 30s
 SOAK     ?= 10m

@@ -102,11 +102,11 @@ func (l *lister) line(doc []byte) error {
 	if err != nil {
 		return err
 	}
-	partners, err := line.asked()
+	partners, err := line.Asked()
 	if err != nil {
 		return err
 	}
-	r, err := line.parse(l.extractor)
+	r, err := line.Parse(l.extractor)
 	if err != nil {
 		return err
 	}
