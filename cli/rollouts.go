@@ -17,7 +17,7 @@ import (
 // rolloutsFlags are those of `sluice rollouts`.
 type rolloutsFlags struct {
 	target
-	json  bool
+	output
 	limit int
 }
 
@@ -43,7 +43,7 @@ func rolloutsCommand() *cobra.Command {
 		},
 	}
 	r.flags(c)
-	jsonFlag(c, &r.json)
+	r.formats(c)
 	limitFlag(c, &r.limit)
 	return c
 }
@@ -53,8 +53,8 @@ func (r *rolloutsFlags) one(ctx context.Context, out io.Writer, fleet, id string
 	switch {
 	case err != nil:
 		return err
-	case r.json:
-		return printJSON(out, found)
+	case r.data():
+		return r.print(out, found)
 	}
 	return printRollout(out, found)
 }
@@ -64,8 +64,8 @@ func (r *rolloutsFlags) list(ctx context.Context, out io.Writer, fleet string) e
 	switch {
 	case err != nil:
 		return err
-	case r.json:
-		return printJSON(out, list)
+	case r.data():
+		return r.print(out, list)
 	}
 	return printRollouts(out, list)
 }

@@ -18,7 +18,7 @@ import (
 // statusFlags are those of `sluice status`.
 type statusFlags struct {
 	target
-	json  bool
+	output
 	limit int
 }
 
@@ -34,7 +34,7 @@ func statusCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return s.run(c.Context(), c.OutOrStdout()) },
 	}
 	s.flags(c)
-	jsonFlag(c, &s.json)
+	s.formats(c)
 	limitFlag(c, &s.limit)
 	return c
 }
@@ -49,11 +49,11 @@ func (s *statusFlags) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	tasks, missed := s.client.Tasks(ctx, fleet, s.limit)
-	if missed != nil && s.json {
+	if missed != nil && s.data() {
 		return missed
 	}
-	if s.json {
-		return printJSON(out, struct {
+	if s.data() {
+		return s.print(out, struct {
 			api.Fleet
 			List []api.Task `json:"task_list"`
 		}{f, tasks.Tasks})

@@ -81,8 +81,3 @@ const listed = 50
 func limitFlag(c *cobra.Command, to *int) {
 	c.Flags().IntVar(to, "limit", listed, "`number` of tasks or rollouts to show")
 }
-
-// jsonFlag adds --json.
-func jsonFlag(c *cobra.Command, to *bool) {
-	c.Flags().BoolVar(to, "json", false, "print JSON")
-}

@@ -22,10 +22,10 @@ import (
 // wish is what the command line of a verb says.
 type wish struct {
 	target
+	output
 	verb    rollout.Verb
 	body    api.Ask
 	to      string // digest or the beginning of one
-	json    bool
 	wait    bool
 	timeout time.Duration
 }
@@ -117,7 +117,7 @@ func (w *wish) command(c *cobra.Command) *cobra.Command {
 	f.StringVar(&w.body.ID, "key", "", "`key` of the wish: asked again with the same one it is the same wish, and has one effect; a new one where it is left out")
 	f.BoolVar(&w.wait, "wait", false, "wait until it is done, and fail if it ends otherwise")
 	f.DurationVar(&w.timeout, "timeout", 30*time.Minute, "`time` that --wait waits at most")
-	jsonFlag(c, &w.json)
+	w.formats(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return w.ask(c.Context(), c.OutOrStdout()) }
 	return c
 }
@@ -165,15 +165,15 @@ func (w *wish) ask(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return w.again(err, fleet)
 	}
-	if w.json {
-		err = printJSON(out, stored)
+	if w.data() {
+		err = w.print(out, stored)
 	} else {
 		_, err = fmt.Fprintln(out, told(stored, fleet))
 	}
 	if err != nil || !w.wait {
 		return err
 	}
-	if w.json {
+	if w.data() {
 		out = io.Discard
 	}
 	return await(ctx, w.client, fleet, stored, w.timeout, out)
