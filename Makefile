@@ -20,7 +20,7 @@ PYTHON   ?= python3
 OTHERS   := $(TOOLS)/others/bin/python
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak recovery nights faults mutants gremlins bench-check bench-scale simulate
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 
 interop: ## call a task from clients in ten languages, old ones and those of deploy/clients
 	$(GO) test -count=1 -v -timeout 30m -run 'TestInterop$$' ./e2e -interop
+
+newcomer: ## follow deploy/sagemaker/README.md word for word beside a demo, until the model that it trains is live; needs Python 3 with venv
+	$(GO) test -count=1 -v -timeout 30m -run 'TestNewcomer$$' ./e2e -newcomer $(PYTHON)
 
 soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction may fail
 	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' ./e2e -soak $(SOAK) -soak-tasks $(TASKS)

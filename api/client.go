@@ -184,6 +184,11 @@ func (c Client) Release(ctx context.Context, digest string) (p Passport, err err
 	return p, c.get(ctx, "/v1/releases/"+url.PathEscape(digest), &p)
 }
 
+// Manifest returns the manifest of a release, as it lies in its archive.
+func (c Client) Manifest(ctx context.Context, digest string) (manifest json.RawMessage, err error) {
+	return manifest, c.get(ctx, "/v1/releases/"+url.PathEscape(digest)+"/manifest", &manifest)
+}
+
 // Ask writes a wish down and returns it as stored, with what it is about named.
 // Nothing has happened then: Follow shows what becomes of it. Where no answer
 // comes it asks again, as the same wish, so that it has one effect; an

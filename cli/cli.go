@@ -48,6 +48,7 @@ func commands() []*cobra.Command {
 		in(groupJudge, backtestCommand()),
 
 		in(groupModel, inspectCommand()),
+		in(groupModel, manifestCommand()),
 		in(groupModel, scoreCommand()),
 		in(groupModel, goldenCommand()),
 		in(groupModel, logCommand()),
