@@ -42,6 +42,7 @@ func commands() []*cobra.Command {
 		in(groupSteer, freezeCommand()),
 		in(groupSteer, unfreezeCommand()),
 
+		in(groupJudge, explainCommand()),
 		in(groupJudge, planCommand()),
 		in(groupJudge, judgeCommand()),
 		in(groupJudge, replayCommand()),
