@@ -43,6 +43,7 @@ func commands() []*cobra.Command {
 		in(groupSteer, unfreezeCommand()),
 
 		in(groupJudge, explainCommand()),
+		in(groupJudge, lintCommand()),
 		in(groupJudge, planCommand()),
 		in(groupJudge, judgeCommand()),
 		in(groupJudge, replayCommand()),

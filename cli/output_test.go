@@ -20,7 +20,7 @@ import (
 // serve, or write rows, scores, manifests and auctions, whose form is given.
 func showing() []string {
 	return []string{
-		"demo", "status", "rollouts", "explain", "try", "pause", "resume", "abort", "promote", "rollback", "plan", "judge", "replay", "backtest",
+		"demo", "status", "rollouts", "explain", "lint", "try", "pause", "resume", "abort", "promote", "rollback", "plan", "judge", "replay", "backtest",
 		"inspect", "log", "auction",
 	}
 }

@@ -54,14 +54,9 @@ const maxFleetFile = 1 << 20
 
 // ReadFleets reads every *.yaml file of a folder, or the one file named.
 func ReadFleets(place string) ([]Fleet, error) {
-	files := []string{place}
-	if info, err := os.Stat(place); err != nil {
-		return nil, fmt.Errorf("read the fleet file: %w; name a file or folder with --fleets", err)
-	} else if info.IsDir() {
-		files, _ = filepath.Glob(filepath.Join(place, "*.yaml")) // the pattern is fine
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s has no *.yaml file: write one per fleet, or name another folder with --fleets", place)
+	files, err := fleetFiles(place)
+	if err != nil {
+		return nil, err
 	}
 	var fleets []Fleet
 	declared, steered := map[string]string{}, map[string]string{} // file, by fleet and by service
