@@ -20,6 +20,7 @@ type statusFlags struct {
 	target
 	output
 	limit int
+	again bool // and again: watch
 }
 
 func statusCommand() *cobra.Command {
@@ -27,14 +28,17 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say what serves, what is being tried and how it compares",
-		Long:  "It begins with what is wrong, and how auctions fare. It also tells what happens next, how the tasks are, and the way back.",
+		Long: "It begins with what is wrong, and how auctions fare. It also tells what happens next, how the\n" +
+			"tasks are, and the way back. With --watch it goes on until Ctrl-C: on a terminal in place,\n" +
+			"elsewhere a line whenever something happens.",
 		Example: "  sluice status\n" +
-			"  sluice status --json",
+			"  sluice status -o json",
 		Args: takes(0),
 		RunE: func(c *cobra.Command, _ []string) error { return s.run(c.Context(), c.OutOrStdout()) },
 	}
 	s.flags(c)
 	s.formats(c)
+	c.Flags().BoolVarP(&s.again, "watch", "w", false, "go on showing it as it changes")
 	limitFlag(c, &s.limit)
 	return c
 }
@@ -43,6 +47,9 @@ func (s *statusFlags) run(ctx context.Context, out io.Writer) error {
 	fleet, err := s.only(ctx)
 	if err != nil {
 		return err
+	}
+	if s.again {
+		return s.watch(ctx, out, fleet)
 	}
 	f, err := s.client.Fleet(ctx, fleet)
 	if err != nil {
@@ -53,12 +60,15 @@ func (s *statusFlags) run(ctx context.Context, out io.Writer) error {
 		return missed
 	}
 	if s.data() {
-		return s.print(out, struct {
-			api.Fleet
-			List []api.Task `json:"task_list"`
-		}{f, tasks.Tasks})
+		return s.print(out, statusData{f, tasks.Tasks})
 	}
 	return errors.Join(printStatus(out, f, tasks), missed) // what is known is told all the same
+}
+
+// statusData is the status for programs.
+type statusData struct {
+	api.Fleet
+	List []api.Task `json:"task_list"`
 }
 
 func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
