@@ -71,9 +71,10 @@ func TestWatchAppends(t *testing.T) {
 	going.Phase, going.Reason = rollout.RollingBack, rollout.CandidateWorse
 	f.Saved.Active = &going
 	f.Mu.Unlock()
-	f.Tell(rollout.Event{At: time.Now(), Rollout: "partner-blind", From: rollout.Canary, To: rollout.RollingBack, Reason: rollout.CandidateWorse, Sentence: "it is\x1b[2J worse"})
+	f.Tell(rollout.Event{At: time.Now(), Rollout: "partner-blind", From: rollout.Canary, To: rollout.RollingBack, Reason: rollout.CandidateWorse, Sentence: "it is worse"})
+	f.Tell(rollout.Event{At: time.Now(), Rollout: "odd\x1b[2J", To: rollout.Queued, Reason: rollout.Found, Sentence: "found"})
 	out.await(t, "what happens", func(s string) bool {
-		return strings.Contains(s, "partner-blind  rolling_back (candidate_worse): it is?[2J worse\n") && strings.Contains(s, "tries partner-blind: rolling back (candidate_worse)")
+		return strings.Contains(s, "partner-blind  rolling_back (candidate_worse): ") && strings.Contains(s, "  odd?[2J  queued (found): ") && strings.Contains(s, "tries partner-blind: rolling back (candidate_worse)")
 	})
 	f.Mu.Lock()
 	f.Fail = fmt.Errorf("S3 is gone")

@@ -184,7 +184,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	f.Tell(rollout.Event{At: time.Now(), Rollout: "partner-blind", From: rollout.Canary, To: rollout.RollingBack, Reason: rollout.CandidateWorse, Sentence: "it is worse"})
 	within(t, patience, "the event, and nothing of what was there", func() (bool, string) {
 		text := s.screen()
-		return strings.Contains(text, "● rolling back to stable") && strings.Contains(text, "it is worse") && !strings.Contains(text, "✓ shadow"), text
+		return strings.Contains(text, "● rolling back to stable") && strings.Contains(text, "  partner-blind  rolling_back (candidate_worse): ") && !strings.Contains(text, "✓ shadow"), text
 	})
 	s.resize(t, 50, 12)
 	if err := watch.Process.Signal(unix.SIGWINCH); err != nil { // as it comes to who holds the terminal
