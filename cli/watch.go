@@ -28,11 +28,11 @@ func (s *statusFlags) watch(ctx context.Context, out io.Writer, fleet string) er
 	if err != nil {
 		return err
 	}
-	tasks, err := s.client.Tasks(ctx, fleet, s.limit)
-	if err != nil {
-		return err
-	}
+	tasks, missed := s.client.Tasks(ctx, fleet, s.limit)
 	w := &watching{of: s, out: out, now: time.Now, seen: sight{fleet: f, tasks: tasks, came: time.Now()}, after: f.LastEvent}
+	if missed != nil {
+		w.trouble = missed.Error()
+	}
 	if drawn, is := terminal(out); is && !s.data() {
 		w.screen = drawn
 	}
