@@ -16,8 +16,9 @@ import (
 // auditFlags are those of `sluice audit`.
 type auditFlags struct {
 	target
-	json, export bool
-	limit        int
+	output
+	export bool
+	limit  int
 }
 
 func auditCommand() *cobra.Command {
@@ -33,7 +34,7 @@ func auditCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return a.run(c.Context(), c.OutOrStdout()) },
 	}
 	a.flags(c)
-	jsonFlag(c, &a.json)
+	a.formats(c)
 	c.Flags().BoolVar(&a.export, "export", false, "print all entries there are, as lines of JSON")
 	c.Flags().IntVar(&a.limit, "limit", listed, "`number` of entries to show")
 	return c
@@ -53,8 +54,8 @@ func (a *auditFlags) run(ctx context.Context, out io.Writer) error {
 	switch {
 	case err != nil:
 		return err
-	case a.json:
-		return printJSON(out, found)
+	case a.data():
+		return a.print(out, found)
 	}
 	return printAudit(out, found)
 }

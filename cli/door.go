@@ -130,7 +130,7 @@ func readKeys(file string) (keys [][]byte, err error) {
 
 func tokenCommand() *cobra.Command {
 	var role string
-	var asJSON bool
+	var as output
 	c := &cobra.Command{
 		Use:   "token NAME",
 		Short: "Make a token for a person or a machine, and the line that lets them in",
@@ -147,15 +147,15 @@ func tokenCommand() *cobra.Command {
 			switch {
 			case err != nil:
 				return err
-			case asJSON:
-				return printJSON(c.OutOrStdout(), line)
+			case as.data():
+				return as.print(c.OutOrStdout(), line)
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "token  %s\nline   %s\n", line.Token, line.Line)
 			return err
 		},
 	}
 	c.Flags().StringVar(&role, "role", string(identity.Viewer), "`roles`, with commas: viewer, operator or admin, on every fleet, or on one as in operator:ads")
-	jsonFlag(c, &asJSON)
+	as.formats(c)
 	return c
 }
 

@@ -15,9 +15,9 @@ import (
 // freezeFlags are those of `sluice freeze` and `sluice unfreeze`.
 type freezeFlags struct {
 	target
+	output
 	ask  api.StopAsk
 	last time.Duration
-	json bool
 }
 
 func freezeCommand() *cobra.Command {
@@ -51,7 +51,7 @@ func (f *freezeFlags) command(c *cobra.Command) *cobra.Command {
 	f.server(c)
 	c.Flags().StringVar(&f.ask.Why, "why", "", "`reason`, shown on every fleet")
 	c.Flags().StringVar(&f.ask.By, "by", "", "`name` of who asks (default USER@HOST); where there is sign-in, the proven name stands for it")
-	jsonFlag(c, &f.json)
+	f.formats(c)
 	return c
 }
 
@@ -79,8 +79,8 @@ func (f *freezeFlags) run(ctx context.Context, out io.Writer, verb string) error
 	switch {
 	case err != nil:
 		return err
-	case f.json:
-		return printJSON(out, stop)
+	case f.data():
+		return f.print(out, stop)
 	case stop.Freeze == nil:
 		_, err = fmt.Fprintln(out, "Asked to unfreeze all fleets: rollouts go on with the next look.")
 	default:
