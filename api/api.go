@@ -99,6 +99,10 @@ type Archive interface {
 	// Release returns the passport of the release with that digest, or
 	// ErrNotFound.
 	Release(ctx context.Context, digest string) (release.Passport, error)
+
+	// Manifest returns the manifest of that release, byte for byte, or
+	// ErrNotFound; ErrConflict where its archive is too large to be read.
+	Manifest(ctx context.Context, digest string) ([]byte, error)
 }
 
 // Options are what a server may be told. Zero values take the defaults.
@@ -144,12 +148,14 @@ func (s *server) routes() []route {
 	rows := []route{
 		{http.MethodGet, "/me", s.reads(s.me), ""},
 		{http.MethodGet, "/fleets", s.reads(s.fleets), identity.Viewer},
+		{http.MethodGet, "/overview", s.reads(s.overview), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}", s.reads(s.fleet), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/tasks", s.reads(s.tasks), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/rollouts", s.reads(s.rollouts), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}", s.reads(s.rollout), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.reads(s.looks), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.reads(s.chunk), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/series", s.reads(s.series), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/events", s.events, identity.Viewer},
 		{http.MethodGet, "/freeze", s.reads(s.freeze), identity.Viewer},
 		{http.MethodPost, "/freeze", s.handle(s.setFreeze), identity.Operator},
@@ -157,6 +163,7 @@ func (s *server) routes() []route {
 		{http.MethodGet, "/audit", s.reads(s.audit), identity.Viewer},
 		{http.MethodGet, "/releases", s.reads(s.releases), identity.Viewer},
 		{http.MethodGet, "/releases/{digest}", s.reads(s.release), identity.Viewer},
+		{http.MethodGet, "/releases/{digest}/manifest", s.reads(s.manifest), identity.Viewer},
 	}
 	for _, verb := range []rollout.Verb{
 		rollout.VerbPause, rollout.VerbResume, rollout.VerbAbort,
@@ -190,6 +197,8 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 		streams: newSeats(o.Streams),
 		readers: newSeats(maxReaders),
 		views:   newViews(f, o),
+		traces:  newTraces(f),
+		opening: make(chan struct{}, 1),
 	}
 	r := chi.NewRouter()
 	r.Use(headers, knownHost(o.Hosts))
@@ -222,4 +231,6 @@ type server struct {
 	streams *seats
 	readers *seats
 	views   *views
+	traces  *traces
+	opening chan struct{} // holds the one archive that is in memory for its manifest
 }

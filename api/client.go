@@ -106,6 +106,11 @@ func (c Client) Fleets(ctx context.Context) (names []string, err error) {
 	return names, c.get(ctx, "/v1/fleets", &names)
 }
 
+// Overview returns what there is to know of all fleets at a glance.
+func (c Client) Overview(ctx context.Context) (list []Summary, err error) {
+	return list, c.get(ctx, "/v1/overview", &list)
+}
+
 // Fleet returns the summary of a fleet.
 func (c Client) Fleet(ctx context.Context, fleet string) (f Fleet, err error) {
 	return f, c.get(ctx, fleetPath(fleet), &f)
@@ -172,6 +177,12 @@ func (c Client) Audit(ctx context.Context, fleet, after string, limit int) (a Au
 		}
 	}
 	return a, c.get(ctx, "/v1/audit?"+query.Encode(), &a)
+}
+
+// Series returns the log of a rollout's looks judged anew, for drawing.
+// ErrNotFound where there is no log.
+func (c Client) Series(ctx context.Context, fleet, id string) (s Series, err error) {
+	return s, c.get(ctx, fleetPath(fleet, "rollouts", id, "series"), &s)
 }
 
 // Releases returns up to limit passports, newest first.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -22,6 +23,13 @@ const maxReaders = 256
 
 // accepted is the answer to a wish that was written down and not yet acted on.
 type accepted struct{ body any }
+
+// file is the body of an answer that is not JSON of ours: bytes to be kept under
+// a name, as they are.
+type file struct {
+	name string
+	body []byte
+}
 
 // problem is the body of every answer that is not a success (RFC 9457). Error
 // is its detail again, for clients that know no more.
@@ -87,7 +95,11 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		if a, ok := body.(accepted); ok {
 			code, body = http.StatusAccepted, a.body
 		}
-		if err := write(w, code, body); err != nil {
+		send := write
+		if f, ok := body.(file); ok {
+			send = f.write
+		}
+		if err := send(w, code, body); err != nil {
 			s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
 		}
 	}
@@ -121,6 +133,17 @@ func write(w http.ResponseWriter, code int, body any) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	return json.NewEncoder(w).Encode(body)
+}
+
+func (f file) write(w http.ResponseWriter, code int, _ any) error {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
+	h.Set("Content-Length", strconv.Itoa(len(f.body)))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, err := w.Write(f.body)
+	return err
 }
 
 func status(err error) int {

@@ -140,6 +140,14 @@ func (f *Fake) Release(_ context.Context, digest string) (release.Passport, erro
 	return release.Passport{}, api.ErrNotFound
 }
 
+// Manifest is one that tells its digest.
+func (f *Fake) Manifest(ctx context.Context, digest string) ([]byte, error) {
+	if _, err := f.Release(ctx, digest); err != nil {
+		return nil, err
+	}
+	return []byte("{ \"of\": \"" + digest + "\" }\n"), nil
+}
+
 func (f *Fake) Request(_ context.Context, _ string, q rollout.Request) (rollout.Request, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
