@@ -50,6 +50,13 @@ func TestTypesAgree(t *testing.T) {
 		api.Audit{},
 		api.AuditEntry{},
 		api.Standing{},
+		api.Summary{},
+		api.Series{},
+		api.SeriesPoint{},
+		api.SeriesGate{},
+		api.SeriesMoney{},
+		api.SeriesEarnings{},
+		api.SeriesPartner{},
 	} {
 		name := reflect.TypeOf(v).Name()
 		want, got := goFields(reflect.TypeOf(v)), tsFields(string(source), name)

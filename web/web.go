@@ -9,7 +9,7 @@ import (
 	"io/fs"
 )
 
-//go:generate go tool esbuild src/main.ts --bundle --format=esm --target=es2022 --charset=utf8 --legal-comments=none --log-level=warning "--banner:js=// Made from web/src by go generate ./web. Do not edit." --outfile=static/app.js
+//go:generate go tool esbuild src/main.ts --bundle --format=esm --target=es2022 --charset=utf8 --legal-comments=inline --log-level=warning "--banner:js=// Made from web/src by go generate ./web. Do not edit." --outfile=static/app.js
 
 //go:embed static
 var static embed.FS

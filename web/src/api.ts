@@ -408,6 +408,104 @@ export interface Me {
   provider?: string;
 }
 
+export interface Summary {
+  fleet: string;
+  trouble?: string;
+  at: string;
+  stable: Release | null;
+  active: Rollout | null;
+  queue: number;
+  last: Rollout | null;
+  pause: Pause | null;
+  requests: number;
+  tasks: TaskCounts;
+  next: Next;
+  loop: Loop | null;
+}
+
+// Column has an entry per point; what a look does not tell is null.
+export type Column = (number | null)[];
+
+export interface Series {
+  rollout: string;
+  looks: number;
+  whole: boolean;
+  differ: number;
+  programs: string[];
+  trouble?: string;
+  points: SeriesPoint[];
+  gates: SeriesGate[];
+  money: SeriesMoney | null;
+  moments: string[];
+  partners: SeriesPartner[];
+  more_partners: number;
+}
+
+export interface SeriesPoint {
+  look: number;
+  at: string;
+  step: number;
+  served: boolean;
+  turn?: boolean;
+  outcome: Outcome;
+  class?: string;
+  gate?: string;
+  partner?: string;
+  sentence: string;
+  progress: number;
+  requests: number;
+  share: number | null;
+  tasks: number | null;
+}
+
+export interface SeriesGate {
+  gate: string;
+  partner?: string[];
+  since_past?: boolean;
+  outcome: string[];
+  candidate: Column;
+  stable: Column;
+  difference: Column;
+  low: Column;
+  high: Column;
+  band_low: Column;
+  band_high: Column;
+  evidence: Column;
+  threshold: Column;
+  proof: Column;
+  required: Column;
+  requests: Column;
+}
+
+export interface SeriesMoney {
+  currency: string;
+  candidate: SeriesEarnings;
+  stable: SeriesEarnings;
+}
+
+export interface SeriesEarnings {
+  value: Column;
+  value_low: Column;
+  value_high: Column;
+  saved: Column;
+  saved_low: Column;
+  saved_high: Column;
+}
+
+export interface SeriesPartner {
+  name: string;
+  outcome: Outcome;
+  requests: number;
+  evidence: number;
+  band_low: number;
+  band_high: number;
+  candidate: Column;
+  stable: Column;
+  difference: Column;
+  low: Column;
+  high: Column;
+}
+
 export type Verb = "pause" | "resume" | "abort" | "promote" | "rollback" | "try";
 
 export interface Ask {
@@ -492,6 +590,12 @@ export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "r
 export const audit = (fleet: string, after = "") =>
   call<Audit>(`v1/audit?limit=100&fleet=${encodeURIComponent(fleet)}` + (after === "" ? "" : `&after=${after}`));
 export const releases = () => call<Passport[]>("v1/releases?limit=50");
+
+export const overview = () => call<Summary[]>("v1/overview");
+export const series = (fleet: string, id: string) => call<Series>(at(fleet, "rollouts", id, "series"));
+export const past = (fleet: string, limit: number) => call<Rollout[]>(at(fleet, "rollouts") + `?limit=${limit}`);
+export const release = (digest: string) => call<Passport>(`v1/releases/${digest}`);
+export const manifestPath = (digest: string) => `v1/releases/${digest}/manifest`;
 
 const tries = 3; // of a wish that is not answered
 

@@ -2,14 +2,19 @@
 
 import type { Event, Fleet, Rollout, Verb } from "./api.ts";
 import { eventsPath, fleet, fleets, onDate, refusal, Refused, rollout, rollouts, tasks } from "./api.ts";
+import { onNews } from "./asked.ts";
 import { open } from "./dialog.ts";
 import { h, morph } from "./dom.ts";
 import { auctionsPanel } from "./auctions.ts";
 import { fetched, waiting } from "./fetched.ts";
 import { servingPanel, tasksPanel } from "./fleet.ts";
 import { clock, span, words } from "./format.ts";
+import { keysHint, keysOn } from "./keys.ts";
+import { repaint, settle } from "./own.ts";
+import { listenPages, pageBody, pageTitle, ways } from "./pages.ts";
 import { button } from "./parts.ts";
 import { historyPanel, logPanel } from "./past.ts";
+import { here, to, toFleets } from "./route.ts";
 import { doorPart, guard, identify, locked, roleOn, whoPart } from "./signin.ts";
 import { blind, late, lateAfter, lookedAt, maxEvents, newStore, now, older, warning } from "./store.ts";
 import { evidencePanel, stateText, trialPanel } from "./trial.ts";
@@ -20,6 +25,7 @@ import { evidencePanel, stateText, trialPanel } from "./trial.ts";
 const silence = lateAfter;
 const blink = 5_000;
 const glimpse = 10_000; // between looks of a page that nobody sees
+const crowded = 8; // fleets that the top bar names; more are on a page of their own
 
 const store = newStore();
 let stream: EventSource | null = null;
@@ -42,28 +48,30 @@ function draw(): void {
   drawing = false;
   const app = document.getElementById("app");
   if (app === null) return;
-  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), locked() ? doorPart() : body());
+  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), here().page === "fleets" && !blind(store) ? null : alarm(), locked() ? doorPart() : body());
   morph(app, next);
+  settle();
   document.body.dataset["role"] = roleOn(store.fleet);
-  const f = store.view;
+  const f = store.view, title = pageTitle(store);
   const state = f?.active ? stateText(f.active) : "idle";
-  document.title = f ? `${blind(store) ? "? " : warning(store)?.grave || f.unwell.length > 0 ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
+  document.title = title !== "" ? `${title} · Sluice` : f ? `${blind(store) ? "? " : warning(store)?.grave || f.unwell.length > 0 ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
 }
 
 function topBar(): HTMLElement {
   const f = store.view;
   const looked = f?.loop ? `controller looked ${span(now(store) - lookedAt(f, f.loop))} ago` : "";
   const tone = store.link === "live" && warning(store)?.grave ? "lost" : store.link;
-  const name = store.fleets.length > 1
-    ? h("nav", { "aria-label": "Fleets" }, h("h1", { class: "unseen" }, store.fleet), store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n)))
-    : h("h1", {}, store.fleet);
+  const { page } = here(), first = page === "fleet" ? "h1" : "b"; // other pages have a heading of their own
+  const name = page === "fleets" ? null : store.fleets.length > 1 && store.fleets.length <= crowded
+    ? h("nav", { "aria-label": "Fleets" }, h(first, { class: "unseen" }, store.fleet), store.fleets.map((n) => h("a", { href: to(n), "aria-current": n === store.fleet ? "page" : null }, n)))
+    : h(first, { class: "fleet" }, store.fleet);
   return h("header", { class: "top" },
-    h("img", { src: "favicon.svg", alt: "Sluice", width: 26, height: 26 }), name,
+    h("img", { src: "favicon.svg", alt: "Sluice", width: 26, height: 26 }), name, ways(store),
     h("span", { class: "spring" }),
     h("span", { class: `link ${tone}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1000 * f.loop.took_seconds)} ms` : "" },
       h("i", { "aria-hidden": "true" }), tone === "live" ? `live${looked ? ", " + looked : ""}` : store.link !== "live" ? store.link : late(store) ? `late, ${looked}` : looked || "no news"),
     whoPart(),
-    f === null || locked() ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…"));
+    f === null || locked() || page === "fleets" ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…"));
 }
 
 function alarm(): HTMLElement {
@@ -85,7 +93,8 @@ function moment(at?: number): (string | Node)[] {
 }
 
 function body(): HTMLElement {
-  const f = store.view;
+  const f = store.view, page = store.fleet === "" ? null : pageBody(store, render);
+  if (page !== null) return page;
   if (f === null) return h("main", {}, h("p", { class: "boot" }, blind(store) ? "Nothing to show yet." : "Looking…"));
   const at = now(store);
   return h("main", {},
@@ -93,7 +102,7 @@ function body(): HTMLElement {
     h("div", { class: "hero" }, servingPanel(f, at), trialPanel(f, at)),
     evidencePanel(f), tasksPanel(f, store.tasks, at),
     h("div", { class: "past" }, historyPanel(store), logPanel(store)),
-    h("p", { class: "hints muted" }, h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume"));
+    keysHint());
 }
 
 // shown opens the stream of a page that is seen, and closes it when it is not: a
@@ -289,30 +298,26 @@ function listen(): void {
     if (e.target instanceof HTMLDetailsElement && e.target.open && e.target.dataset["rollout"]) void details(e.target.dataset["rollout"]);
   }, true);
   document.addEventListener("keydown", (e) => {
-    if (e.repeat || e.ctrlKey || e.metaKey || e.altKey || (e.target instanceof Element && e.target.closest("input, dialog, select, textarea"))) return;
+    if (!keysOn() || e.repeat || e.ctrlKey || e.metaKey || e.altKey || (e.target instanceof Element && e.target.closest("input, dialog, select, textarea"))) return;
     const key = e.key.toLowerCase(); // Caps Lock may be on
     if (key === "r" && store.view?.back) { e.preventDefault(); void act("rollback"); }
+    if (key === "f") location.hash = toFleets;
+    if (key === "h") location.hash = to(store.fleet, "history");
     if (key === "p") { e.preventDefault(); void act(store.view?.pause ? "resume" : "pause"); }
   });
   window.addEventListener("hashchange", choose);
+  listenPages(render);
+  onNews(render);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   document.addEventListener("visibilitychange", shown);
   setInterval(watch, 1000);
-}
-
-// named is the fleet in the address; empty where it names none.
-function named(): string {
-  const hash = location.hash.slice(1);
-  try {
-    return decodeURIComponent(hash);
-  } catch {
-    return hash; // names no fleet, as it is no name
-  }
 }
 
 // choose turns to the fleet that the address names. Where it names none, the page
 // stays with the one it shows, or takes the first, and says so.
 function choose(): void {
-  const wanted = named(), known = store.fleets.includes(wanted);
+  if (location.hash === "" && store.fleets.length > 1) history.replaceState(null, "", toFleets);
+  const wanted = here().fleet, known = store.fleets.includes(wanted);
   const next = known ? wanted : store.fleet || store.fleets[0];
   store.strange = known ? "" : wanted;
   if (next === undefined || next === store.fleet) {

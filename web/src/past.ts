@@ -56,7 +56,7 @@ export function logPanel(s: Store): HTMLElement {
 }
 
 // log tells events, with their proofs where those are asked for.
-function log(events: Event[], at: number, proofs: boolean): HTMLElement {
+export function log(events: Event[], at: number, proofs: boolean): HTMLElement {
   return h("ol", { class: "events" }, events.map((e) =>
     h("li", { "data-key": e.seq },
       h("time", { datetime: e.at, title: e.at }, clock(e.at, at)),

@@ -1,0 +1,64 @@
+package api_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/sluicehq/sluice/api/apitest"
+)
+
+// allPages are the addresses of every page of an estate, and what shows that it
+// is there.
+func allPages() []struct{ name, address, there string } {
+	blind, better := apitest.Digest("blind"), apitest.Digest("better")
+	return []struct{ name, address, there string }{
+		{"fleets", "#/", `.fleets .need`},
+		{"fleet", "#ads-us", `.gates .bar`},
+		{"rollout", "#ads-eu/rollouts/partner-blind", `.plot canvas`},
+		{"running", "#ads-us/rollouts/partner-blind?gate=filter_rate_served", `.plot canvas`},
+		{"history", "#ads-eu/history", `.rows tbody tr`},
+		{"releases", "#ads-eu/releases", `.rows tbody tr`},
+		{"release", "#ads-eu/releases/" + blind, `.facts a`},
+		{"compare", "#ads-eu/compare/" + blind + "/" + better, `.beside .differs`},
+	}
+}
+
+// TestShotsOfPages takes pictures of every page in both themes, and on a phone,
+// for people to look at; it checks nothing.
+func TestShotsOfPages(t *testing.T) {
+	if *shots == "" {
+		t.Skip("say -shots FOLDER for pictures")
+	}
+	s := site(t, estate(time.Now()))
+	for _, size := range []struct {
+		what          string
+		width, height int64
+		dark          string
+	}{{"light", 1280, 860, "light"}, {"dark", 1280, 860, "dark"}, {"phone", 390, 844, "light"}} {
+		t.Run(size.what, func(t *testing.T) {
+			ctx := browser(t)
+			do(ctx, t, chromedp.EmulateViewport(size.width, size.height))
+			if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: size.dark}},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range allPages() {
+				do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+"/"+p.address), chromedp.WaitVisible(chromedp.CSS(p.there)))
+				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(*shots, fmt.Sprintf("%s_%s.png", p.name, size.what)), png, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
