@@ -218,9 +218,12 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 	if o.SignIn != nil {
 		r.With(sameOrigin).Group(s.mount)
 	}
-	files := http.FileServerFS(dashboard)
-	r.Get("/*", files.ServeHTTP)
-	r.Head("/*", files.ServeHTTP)
+	page, err := files(dashboard)
+	if err != nil {
+		panic(err) // they are built in
+	}
+	r.Get("/*", page)
+	r.Head("/*", page)
 	return r
 }
 

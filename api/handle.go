@@ -1,6 +1,7 @@
 package api
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,6 +99,8 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		send := write
 		if f, ok := body.(file); ok {
 			send = f.write
+		} else if _, large := body.(Series); large && unpacks(r) {
+			send = writePacked
 		}
 		if err := send(w, code, body); err != nil {
 			s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
@@ -133,6 +136,21 @@ func write(w http.ResponseWriter, code int, body any) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	return json.NewEncoder(w).Encode(body)
+}
+
+// writePacked is write for what is large, and a client that unpacks it.
+func writePacked(w http.ResponseWriter, code int, body any) error {
+	plain, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Encoding", "gzip")
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	return pack(w, plain, gzip.BestSpeed)
 }
 
 func (f file) write(w http.ResponseWriter, code int, _ any) error {
