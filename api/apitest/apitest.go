@@ -180,7 +180,7 @@ func Digest(word string) string {
 
 // Scene is a control plane at a moment of a fleet's life: fresh, idle, unwell, shadow, canary,
 // held, promoting, rolled_back, paused, gathering: a canary step that has only
-// just begun, or crowd: a canary among 300 tasks.
+// just begun, or crowd: a canary among 300 tasks, or thousand, among as many.
 func Scene(name string, now time.Time) *Fake {
 	f := &Fake{}
 	if name == "fresh" {
@@ -197,8 +197,11 @@ func Scene(name string, now time.Time) *Fake {
 	f.Over = past(now)
 	f.Seen = rollout.Look{At: now.Add(-time.Second), Leader: "controller-a", Epoch: 7, Took: 38 * time.Millisecond, Every: time.Second}
 	n := 8
-	if name == "crowd" {
+	switch name {
+	case "crowd":
 		n = 300
+	case "thousand":
+		n = 1000
 	}
 	f.Seen.Seen.Tasks, f.Seen.Seen.Desired = tasks(n, stable, now), n
 	f.Seen.Seen.Auctions = auctionsOf(n, name != "idle" && name != "unwell" && name != "paused" && name != "shadow" && name != "rolled_back", now)

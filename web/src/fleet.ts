@@ -5,6 +5,7 @@ import { h, svg } from "./dom.ts";
 import type { Fetched } from "./fetched.ts";
 import { missing } from "./fetched.ts";
 import { clock, count, mebibytes, percent, short, span } from "./format.ts";
+import { kept } from "./own.ts";
 import { button, code, notesOf } from "./parts.ts";
 
 export function servingPanel(f: Fleet, now: number): HTMLElement {
@@ -69,8 +70,8 @@ export function tasksPanel(f: Fleet, fetch: Fetched<Tasks>, now: number): HTMLEl
   return h("section", { class: "card tasks", "aria-label": "Tasks" },
     h("header", {}, h("h2", {}, "Tasks"), legend(f)),
     unlisted(f, fetch, now),
-    list.length === 0 ? null : h("ul", { class: "grid" }, notable.map((t) => tile(t, false))),
-    rest.length > 0 ? h("ul", { class: "grid dense" }, rest.map((t) => tile(t, true))) : null,
+    list.length === 0 ? null : h("ul", { class: "grid" }, notable.map((t) => kept("li", t.id, JSON.stringify(t), () => tile(t, false)))),
+    rest.length > 0 ? kept("ul", "dense", rest.map(dotOf).join(), () => h("ul", { class: "grid dense" }, rest.map((t) => tile(t, true)))) : null,
     tasks && tasks.total > list.length ? h("p", { class: "muted" }, `and ${count(tasks.total - list.length)} more`) : null);
 }
 
@@ -94,6 +95,9 @@ function legend(f: Fleet): HTMLElement {
 }
 
 const troubleOf = (t: Task) => t.error || t.failure || "";
+
+// dotOf is all of a task that its dot shows.
+const dotOf = (t: Task) => [t.id, t.address, t.state, t.cohort, t.serving, t.shadow, t.preparing].join();
 
 function tile(t: Task, dense: boolean): HTMLElement {
   const trouble = troubleOf(t);

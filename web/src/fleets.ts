@@ -6,6 +6,7 @@ import { asked, missing } from "./asked.ts";
 import { h } from "./dom.ts";
 import { origin } from "./fleet.ts";
 import { count, percent, short, span } from "./format.ts";
+import { kept } from "./own.ts";
 import { ago, badge, tone, until } from "./parts.ts";
 import type { Tone } from "./parts.ts";
 import { to, toRollout } from "./route.ts";
@@ -19,13 +20,13 @@ export function fleetsPage(s: Store): HTMLElement {
   const all = asked("overview", overview, 5000), list = all.value ?? [], at = now(s);
   const rows = list.map((f) => ({ f, needs: needsOf(f, at) })).sort((a, b) => weight(b.needs) - weight(a.needs));
   const wanting = rows.filter((r) => r.needs.length > 0), fine = rows.filter((r) => r.needs.length === 0);
-  return h("main", { class: "page" },
+  return kept("main", "fleets", `${all.count}/${all.state}`, () => h("main", { class: "page" },
     h("section", { id: "trial", class: `card ${wanting.length > 0 ? "wanting" : ""}`, tabindex: "-1", "aria-label": "Fleets that need a person" },
       h("header", {}, h("h1", {}, wanting.length === 0 ? "No fleet needs a person" : wanting.length === 1 ? "1 fleet needs a person" : `${wanting.length} fleets need a person`),
         h("span", { class: "muted" }, list.length > 0 ? `of ${list.length}` : "")),
       missing(all, "The fleets"), rows.length === 0 || wanting.length === 0 ? null : h("ul", { class: "fleets" }, wanting.map((r) => row(r.f, r.needs, at)))),
     fine.length === 0 ? null : h("section", { class: "card", "aria-label": "Other fleets" },
-      h("header", {}, h("h2", {}, wanting.length > 0 ? "All others" : "Fleets")), h("ul", { class: "fleets" }, fine.map((r) => row(r.f, r.needs, at)))));
+      h("header", {}, h("h2", {}, wanting.length > 0 ? "All others" : "Fleets")), h("ul", { class: "fleets" }, fine.map((r) => row(r.f, r.needs, at))))));
 }
 
 const weight = (needs: Need[]) => needs.reduce((sum, n) => Math.max(sum, n.weight), 0);

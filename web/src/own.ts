@@ -19,6 +19,17 @@ export function own(key: string, version: string, paint: Painter, attributes: At
   return h("div", { "data-key": key, "data-own": key, ...attributes });
 }
 
+const shown = new Map<string, string>(); // versions of what is kept on the page
+
+// kept builds a part of the page only where its version is another than that on
+// the page: most of what a large fleet shows is the same from look to look.
+export function kept(tag: string, key: string, version: string, build: () => HTMLElement): HTMLElement {
+  const same = shown.get(key) === version, made = same ? h(tag) : build();
+  made.setAttribute("data-key", key);
+  made.setAttribute("data-kept", version);
+  return made;
+}
+
 // settle paints what is new on the page, and frees what is gone from it.
 export function settle(): void {
   for (const host of document.querySelectorAll<HTMLElement>("[data-own]")) {
@@ -27,6 +38,11 @@ export function settle(): void {
     has?.free?.();
     hosts.set(key, host);
     painted.set(host, { version: want.version, free: want.paint(host) });
+  }
+  shown.clear();
+  for (const part of document.querySelectorAll<HTMLElement>("[data-kept]")) {
+    if (part.hasChildNodes() || part.title !== "") shown.set(part.dataset["key"] ?? "", part.dataset["kept"] ?? "");
+    else delete part.dataset["kept"]; // what it should have been was removed with its parent: the next frame builds it
   }
   for (const [key, host] of hosts) {
     if (host.isConnected) continue;

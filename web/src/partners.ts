@@ -3,7 +3,7 @@
 import type { Series, SeriesPartner } from "./api.ts";
 import { h, svg } from "./dom.ts";
 import { count, evidence, percent, points } from "./format.ts";
-import { own } from "./own.ts";
+import { kept, own } from "./own.ts";
 
 export const orders: Record<string, string> = { evidence: "evidence against it", difference: "difference", traffic: "traffic", name: "name" };
 
@@ -20,7 +20,7 @@ const sorts: Record<string, (a: SeriesPartner, b: SeriesPartner) => number> = {
 export function partnersPanel(s: Series, stamp: string, order: string): HTMLElement {
   const by = order in sorts ? order : "evidence";
   const list = [...s.partners].sort(sorts[by]);
-  return h("section", { class: "card partners", "aria-label": "Partners" },
+  return kept("section", "partners-panel", `${stamp}|${by}`, () => h("section", { class: "card partners", "aria-label": "Partners" },
     h("header", {}, h("h2", {}, "Partners"),
       h("label", {}, "by ", h("select", { "data-set": "partners", "aria-label": "Order of the partners" },
         Object.entries(orders).map(([name, words]) => h("option", { value: name, selected: name === by }, words)))),
@@ -28,7 +28,7 @@ export function partnersPanel(s: Series, stamp: string, order: string): HTMLElem
     list.length === 0 ? h("p", { class: "muted" }, "The log knows no partner.") : own("partners", `${stamp}|${by}|${list.length}`, (host) => {
       host.replaceChildren(h("ul", { class: "multiples" }, list.map((p) => multiple(p))));
     }),
-    s.more_partners > 0 ? h("p", { class: "muted" }, `and ${count(s.more_partners)} more with less traffic; `, h("code", {}, `sluice replay ${s.rollout}`), " judges them all.") : null);
+    s.more_partners > 0 ? h("p", { class: "muted" }, `and ${count(s.more_partners)} more with less traffic; `, h("code", {}, `sluice replay ${s.rollout}`), " judges them all.") : null));
 }
 
 function multiple(p: SeriesPartner): HTMLElement {

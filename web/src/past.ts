@@ -4,9 +4,10 @@ import type { Event, Rollout } from "./api.ts";
 import { pastLimit } from "./api.ts";
 import { h } from "./dom.ts";
 import { missing } from "./fetched.ts";
-import { clock, count, local, words } from "./format.ts";
+import { clock, count, local, span, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
+import { kept } from "./own.ts";
 import { ago, badge, button, code, said, tone } from "./parts.ts";
 import type { Store } from "./store.ts";
 import { now } from "./store.ts";
@@ -22,13 +23,13 @@ export function historyPanel(s: Store): HTMLElement {
 }
 
 function entry(s: Store, r: Rollout): HTMLElement {
-  const at = now(s);
-  return h("details", { "data-key": r.id, "data-rollout": r.id, class: tone(r.phase) },
+  const at = now(s), version = [r.phase, r.sentence, span(at - Date.parse(r.since)), s.details.has(r.id), s.view?.stable?.digest].join("|");
+  return kept("details", `past/${s.fleet}/${r.id}`, version, () => h("details", { "data-rollout": r.id, class: tone(r.phase) },
     h("summary", {},
       badge(r.phase, tone(r.phase)), h("b", { class: "name" }, r.id),
       h("span", { class: "reason" }, r.reason), h("span", { class: "spring" }), ago(r.since, at),
       h("span", { class: "gist" }, r.headline || r.sentence)),
-    h("div", { class: "more" }, whole(s, r, at)));
+    h("div", { class: "more" }, whole(s, r, at))));
 }
 
 function whole(s: Store, r: Rollout, at: number): (HTMLElement | null)[] {
@@ -55,9 +56,10 @@ export function logPanel(s: Store): HTMLElement {
     s.missed ? h("p", { class: "muted" }, "Older events are no longer remembered; rollouts keep their own in the history.") : null);
 }
 
-// log tells events, with their proofs where those are asked for.
+// log tells events, with their proofs where those are asked for. The one without
+// scrolls by itself, for keys too.
 export function log(events: Event[], at: number, proofs: boolean): HTMLElement {
-  return h("ol", { class: "events" }, events.map((e) =>
+  return h("ol", { class: "events", tabindex: proofs ? null : "0" }, events.map((e) =>
     h("li", { "data-key": e.seq },
       h("time", { datetime: e.at, title: e.at }, clock(e.at, at)),
       h("span", {},

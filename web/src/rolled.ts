@@ -10,6 +10,7 @@ import { course, findings } from "./course.ts";
 import { h } from "./dom.ts";
 import { clock, count, gateName, percent, short, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
+import { kept } from "./own.ts";
 import { ago, badge, button, outcomeTone, said, tone } from "./parts.ts";
 import { partnersPanel } from "./partners.ts";
 import { log } from "./past.ts";
@@ -72,20 +73,21 @@ function timeline(s: Store, r: Route, pick: (at: string) => void): (HTMLElement 
   const place = found < 0 ? c.points.length - 1 : found, point = c.points[place];
   if (!point) return [];
   const gates = drawn(c), chosen = r.query.get("gate") ?? "", gate = gates.some((g) => g.gate === chosen) ? chosen : leading(c, place);
-  const at = now(s);
+  const at = now(s), stamp = `${s.fleet}/${r.id}/${log.count}/${log.state}`;
+  const version = [stamp, place, found, gate, running, matchMedia("(prefers-color-scheme: dark)").matches].join("|");
   return [
-    h("section", { class: "card", "aria-label": "Over time" },
+    kept("section", "timeline", version, () => h("section", { class: "card", "aria-label": "Over time" },
       h("header", {}, h("h2", {}, "Over time"),
         gates.length > 0 ? h("label", {}, "gate ", h("select", { "data-set": "gate", "aria-label": "Gate that is drawn" }, gates.map((g) => h("option", { value: g.gate, selected: g.gate === gate }, gateName(g.gate))))) : null,
         h("span", { class: "muted" }, coverage(c, running))),
       c.trouble ? h("p", { class: "note" }, `Not all of it can be shown: ${c.trouble}.`) : null,
       c.differ > 0 ? h("p", { class: "note" }, `At ${count(c.differ)} of ${count(c.looks)} looks this version judges otherwise than the one of then (${c.programs.join(", ")}); what you see is judged by this one.`) : null,
       slider(c, place, point, found < 0, at),
-      h("div", { class: "charts" }, charts(c, gate, found < 0 ? -1 : place, at).map((one) => figure(one, (i) => pick(c.points[i]?.at ?? ""))))),
-    partnersPanel(c, `${s.fleet}/${r.id}/${log.count}`, r.query.get("partners") ?? "evidence"),
-    h("section", { class: "card", "aria-label": "Evidence at this look" },
+      h("div", { class: "charts" }, charts(c, gate, found < 0 ? -1 : place, at).map((one) => figure(one, (i) => pick(c.points[i]?.at ?? "")))))),
+    partnersPanel(c, stamp, r.query.get("partners") ?? "evidence"),
+    kept("section", "evidence", version, () => h("section", { class: "card", "aria-label": "Evidence at this look" },
       h("header", {}, h("h2", {}, found < 0 ? "Evidence" : `Evidence at look ${point.look}`), h("span", { class: "muted" }, clock(point.at, at))),
-      gatesTable(findings(c, place))),
+      gatesTable(findings(c, place)))),
   ];
 }
 

@@ -103,6 +103,8 @@ function fill(e, attributes, children) {
   return e;
 }
 function morph(old, next) {
+  const kept3 = next.getAttribute("data-kept");
+  if (kept3 !== null && kept3 === old.getAttribute("data-kept")) return;
   syncAttributes(old, next);
   if (next.hasAttribute("data-own")) return;
   const byKey = /* @__PURE__ */ new Map();
@@ -259,6 +261,49 @@ var gates = {
 var gateName = (gate) => gates[gate] ?? words(gate);
 var units = (gate) => /^missed/.test(gate) ? "bids" : /paired$|^partners|^invalid/.test(gate) ? "pairs" : "requests";
 
+// src/own.ts
+var wanted = /* @__PURE__ */ new Map();
+var painted = /* @__PURE__ */ new WeakMap();
+var hosts = /* @__PURE__ */ new Map();
+function own(key, version, paint, attributes = {}) {
+  wanted.set(key, { version, paint });
+  return h("div", { "data-key": key, "data-own": key, ...attributes });
+}
+var shown = /* @__PURE__ */ new Map();
+function kept(tag, key, version, build) {
+  const same = shown.get(key) === version, made = same ? h(tag) : build();
+  made.setAttribute("data-key", key);
+  made.setAttribute("data-kept", version);
+  return made;
+}
+function settle() {
+  for (const host of document.querySelectorAll("[data-own]")) {
+    const key = host.dataset["own"] ?? "", want = wanted.get(key), has2 = painted.get(host);
+    if (!want || has2?.version === want.version) continue;
+    has2?.free?.();
+    hosts.set(key, host);
+    painted.set(host, { version: want.version, free: want.paint(host) });
+  }
+  shown.clear();
+  for (const part of document.querySelectorAll("[data-kept]")) {
+    if (part.hasChildNodes() || part.title !== "") shown.set(part.dataset["key"] ?? "", part.dataset["kept"] ?? "");
+    else delete part.dataset["kept"];
+  }
+  for (const [key, host] of hosts) {
+    if (host.isConnected) continue;
+    painted.get(host)?.free?.();
+    hosts.delete(key);
+    wanted.delete(key);
+  }
+}
+function repaint() {
+  for (const host of hosts.values()) {
+    const has2 = painted.get(host);
+    if (has2) painted.set(host, { ...has2, version: "" });
+  }
+  settle();
+}
+
 // src/parts.ts
 function tone(phase) {
   switch (phase) {
@@ -387,8 +432,8 @@ function tasksPanel(f, fetch2, now2) {
     { class: "card tasks", "aria-label": "Tasks" },
     h("header", {}, h("h2", {}, "Tasks"), legend(f)),
     unlisted(f, fetch2, now2),
-    list.length === 0 ? null : h("ul", { class: "grid" }, notable.map((t) => tile(t, false))),
-    rest.length > 0 ? h("ul", { class: "grid dense" }, rest.map((t) => tile(t, true))) : null,
+    list.length === 0 ? null : h("ul", { class: "grid" }, notable.map((t) => kept("li", t.id, JSON.stringify(t), () => tile(t, false)))),
+    rest.length > 0 ? kept("ul", "dense", rest.map(dotOf).join(), () => h("ul", { class: "grid dense" }, rest.map((t) => tile(t, true)))) : null,
     tasks2 && tasks2.total > list.length ? h("p", { class: "muted" }, `and ${count(tasks2.total - list.length)} more`) : null
   );
 }
@@ -413,6 +458,7 @@ function legend(f) {
   );
 }
 var troubleOf = (t) => t.error || t.failure || "";
+var dotOf = (t) => [t.id, t.address, t.state, t.cohort, t.serving, t.shadow, t.preparing].join();
 function tile(t, dense) {
   const trouble2 = troubleOf(t);
   const runs2 = Object.values(t.stratum).filter((v) => v !== "").join(" ");
@@ -755,8 +801,8 @@ function newStore(clock2 = new Clock()) {
 var now = (s) => s.clock.now();
 var late = (s) => s.view !== null && now(s) - Date.parse(s.view.at) > lateAfter;
 function older(s, f) {
-  const shown2 = s.view === null ? 0 : Date.parse(s.view.at);
-  return Date.parse(f.at) < shown2 && shown2 <= now(s) + 2e3;
+  const shown3 = s.view === null ? 0 : Date.parse(s.view.at);
+  return Date.parse(f.at) < shown3 && shown3 <= now(s) + 2e3;
 }
 var lookedAt = (f, l) => Date.parse(f.at) - 1e3 * l.age_seconds;
 function warning(s) {
@@ -884,9 +930,9 @@ function arms(a) {
 }
 
 // src/keys.ts
-var kept = "sluice.keys";
-var keysOn = () => localStorage.getItem(kept) !== "off";
-var switchKeys = () => localStorage.setItem(kept, keysOn() ? "off" : "on");
+var kept2 = "sluice.keys";
+var keysOn = () => localStorage.getItem(kept2) !== "off";
+var switchKeys = () => localStorage.setItem(kept2, keysOn() ? "off" : "on");
 function keysHint() {
   return h(
     "p",
@@ -894,37 +940,6 @@ function keysHint() {
     keysOn() ? [h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume ", h("kbd", {}, "F"), " fleets ", h("kbd", {}, "H"), " history "] : "Keys are off. ",
     h("button", { type: "button", class: "link", "data-page": "keys" }, keysOn() ? "Switch keys off" : "Switch keys on")
   );
-}
-
-// src/own.ts
-var wanted = /* @__PURE__ */ new Map();
-var painted = /* @__PURE__ */ new WeakMap();
-var hosts = /* @__PURE__ */ new Map();
-function own(key, version, paint, attributes = {}) {
-  wanted.set(key, { version, paint });
-  return h("div", { "data-key": key, "data-own": key, ...attributes });
-}
-function settle() {
-  for (const host of document.querySelectorAll("[data-own]")) {
-    const key = host.dataset["own"] ?? "", want = wanted.get(key), has2 = painted.get(host);
-    if (!want || has2?.version === want.version) continue;
-    has2?.free?.();
-    hosts.set(key, host);
-    painted.set(host, { version: want.version, free: want.paint(host) });
-  }
-  for (const [key, host] of hosts) {
-    if (host.isConnected) continue;
-    painted.get(host)?.free?.();
-    hosts.delete(key);
-    wanted.delete(key);
-  }
-}
-function repaint() {
-  for (const host of hosts.values()) {
-    const has2 = painted.get(host);
-    if (has2) painted.set(host, { ...has2, version: "" });
-  }
-  settle();
 }
 
 // src/route.ts
@@ -1031,7 +1046,7 @@ function fleetsPage(s) {
   const all = asked("overview", overview, 5e3), list = all.value ?? [], at2 = now(s);
   const rows2 = list.map((f) => ({ f, needs: needsOf(f, at2) })).sort((a, b) => weight(b.needs) - weight(a.needs));
   const wanting = rows2.filter((r) => r.needs.length > 0), fine = rows2.filter((r) => r.needs.length === 0);
-  return h(
+  return kept("main", "fleets", `${all.count}/${all.state}`, () => h(
     "main",
     { class: "page" },
     h(
@@ -1052,7 +1067,7 @@ function fleetsPage(s) {
       h("header", {}, h("h2", {}, wanting.length > 0 ? "All others" : "Fleets")),
       h("ul", { class: "fleets" }, fine.map((r) => row(r.f, r.needs, at2)))
     )
-  );
+  ));
 }
 var weight = (needs) => needs.reduce((sum, n) => Math.max(sum, n.weight), 0);
 function needsOf(f, at2) {
@@ -5593,8 +5608,8 @@ uPlot.sync = _sync;
 // src/chart.ts
 var height = 190;
 function figure(c, onPick) {
-  const shown2 = c.lines.filter((l) => l.values.some((v) => v !== null));
-  if (shown2.length === 0) {
+  const shown3 = c.lines.filter((l) => l.values.some((v) => v !== null));
+  if (shown3.length === 0) {
     return h("figure", { class: "chart", "data-key": c.key }, h("figcaption", {}, h("h3", {}, c.title), h("p", { class: "muted" }, "The log holds nothing of it.")));
   }
   const version = [c.key, c.at.length, c.at.at(-1), c.at[0], c.title, c.place, matchMedia("(prefers-color-scheme: dark)").matches].join("|");
@@ -5606,7 +5621,7 @@ function figure(c, onPick) {
     h(
       "ul",
       { class: "legend" },
-      shown2.map((l) => h(
+      shown3.map((l) => h(
         "li",
         { class: "key" },
         swatch(l),
@@ -5617,8 +5632,8 @@ function figure(c, onPick) {
       c.band ? h("li", { class: "key" }, h("i", { class: "fine", "aria-hidden": "true" }), `${c.band.name} ${told(c.band.low[place], c.unit)} to ${told(c.band.high[place], c.unit)}`) : null,
       c.limit ? h("li", { class: "key" }, h("i", { class: "line bad dash", "aria-hidden": "true" }), c.limit.name) : null
     ),
-    own(`${c.key}/canvas`, version, (host) => draw(host, { ...c, lines: shown2 }, onPick), { class: "plot", role: "img", "aria-label": `${c.title}. ${c.says}` }),
-    table2({ ...c, lines: shown2 })
+    own(`${c.key}/canvas`, version, (host) => draw(host, { ...c, lines: shown3 }, onPick), { class: "plot", role: "img", "aria-label": `${c.title}. ${c.says}` }),
+    table2({ ...c, lines: shown3 })
   );
 }
 var swatch = (l) => h("i", { class: `line ${l.tone}${l.dash ? " dash" : ""}`, "aria-hidden": "true" });
@@ -6129,7 +6144,7 @@ var sorts = {
 function partnersPanel(s, stamp, order) {
   const by = order in sorts ? order : "evidence";
   const list = [...s.partners].sort(sorts[by]);
-  return h(
+  return kept("section", "partners-panel", `${stamp}|${by}`, () => h(
     "section",
     { class: "card partners", "aria-label": "Partners" },
     h(
@@ -6147,7 +6162,7 @@ function partnersPanel(s, stamp, order) {
       host.replaceChildren(h("ul", { class: "multiples" }, list.map((p) => multiple(p))));
     }),
     s.more_partners > 0 ? h("p", { class: "muted" }, `and ${count(s.more_partners)} more with less traffic; `, h("code", {}, `sluice replay ${s.rollout}`), " judges them all.") : null
-  );
+  ));
 }
 function multiple(p) {
   const i = latest(p), d = p.difference[i], low = p.low[i], high = p.high[i];
@@ -6225,10 +6240,10 @@ function historyPanel(s) {
   );
 }
 function entry(s, r) {
-  const at2 = now(s);
-  return h(
+  const at2 = now(s), version = [r.phase, r.sentence, span(at2 - Date.parse(r.since)), s.details.has(r.id), s.view?.stable?.digest].join("|");
+  return kept("details", `past/${s.fleet}/${r.id}`, version, () => h(
     "details",
-    { "data-key": r.id, "data-rollout": r.id, class: tone(r.phase) },
+    { "data-rollout": r.id, class: tone(r.phase) },
     h(
       "summary",
       {},
@@ -6240,7 +6255,7 @@ function entry(s, r) {
       h("span", { class: "gist" }, r.headline || r.sentence)
     ),
     h("div", { class: "more" }, whole2(s, r, at2))
-  );
+  ));
 }
 function whole2(s, r, at2) {
   const fetch2 = s.details.get(r.id), d = fetch2?.value ?? r;
@@ -6276,7 +6291,7 @@ function logPanel(s) {
   );
 }
 function log(events, at2, proofs) {
-  return h("ol", { class: "events" }, events.map((e) => h(
+  return h("ol", { class: "events", tabindex: proofs ? null : "0" }, events.map((e) => h(
     "li",
     { "data-key": e.seq },
     h("time", { datetime: e.at, title: e.at }, clock(e.at, at2)),
@@ -6352,9 +6367,10 @@ function timeline(s, r, pick) {
   const place = found < 0 ? c.points.length - 1 : found, point = c.points[place];
   if (!point) return [];
   const gates2 = drawn(c), chosen = r.query.get("gate") ?? "", gate = gates2.some((g) => g.gate === chosen) ? chosen : leading(c, place);
-  const at2 = now(s);
+  const at2 = now(s), stamp = `${s.fleet}/${r.id}/${log3.count}/${log3.state}`;
+  const version = [stamp, place, found, gate, running, matchMedia("(prefers-color-scheme: dark)").matches].join("|");
   return [
-    h(
+    kept("section", "timeline", version, () => h(
       "section",
       { class: "card", "aria-label": "Over time" },
       h(
@@ -6368,14 +6384,14 @@ function timeline(s, r, pick) {
       c.differ > 0 ? h("p", { class: "note" }, `At ${count(c.differ)} of ${count(c.looks)} looks this version judges otherwise than the one of then (${c.programs.join(", ")}); what you see is judged by this one.`) : null,
       slider(c, place, point, found < 0, at2),
       h("div", { class: "charts" }, charts(c, gate, found < 0 ? -1 : place, at2).map((one) => figure(one, (i) => pick(c.points[i]?.at ?? ""))))
-    ),
-    partnersPanel(c, `${s.fleet}/${r.id}/${log3.count}`, r.query.get("partners") ?? "evidence"),
-    h(
+    )),
+    partnersPanel(c, stamp, r.query.get("partners") ?? "evidence"),
+    kept("section", "evidence", version, () => h(
       "section",
       { class: "card", "aria-label": "Evidence at this look" },
       h("header", {}, h("h2", {}, found < 0 ? "Evidence" : `Evidence at look ${point.look}`), h("span", { class: "muted" }, clock(point.at, at2))),
       gatesTable(findings(c, place))
-    )
+    ))
   ];
 }
 function nearest(points3, at2) {
@@ -6758,7 +6774,7 @@ function body2() {
     keysHint()
   );
 }
-function shown() {
+function shown2() {
   if (document.hidden) {
     stream?.close();
     stream = null;
@@ -6958,7 +6974,7 @@ function listen2() {
   listenPages(render);
   onNews(render);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
-  document.addEventListener("visibilitychange", shown);
+  document.addEventListener("visibilitychange", shown2);
   setInterval(watch, 1e3);
 }
 function choose() {
