@@ -20,7 +20,7 @@ PYTHON   ?= python3
 OTHERS   := $(TOOLS)/others/bin/python
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -120,6 +120,12 @@ models: build ## train the demo's models again, with real XGBoost in a virtual e
 
 models-fuzz: build ## compare random models of real libraries with Sluice, bit for bit, SECONDS_EACH (60) of each version; SEED=n begins elsewhere
 	SECONDS_EACH=$(SECONDS_EACH) $(if $(filter-out 0,$(SEED)),SEED=$(SEED)) deploy/sagemaker/models-fuzz.sh
+
+# The two in docs are those of the README.
+screenshots: ## take pictures of every page in both themes and on a phone into bin/screenshots, and two into docs
+	rm -rf bin/screenshots && mkdir -p bin/screenshots
+	$(GO) test -count=1 -timeout 20m -run 'TestShots' ./api -shots $(CURDIR)/bin/screenshots
+	cp bin/screenshots/front_light.png docs/fleet.png && cp bin/screenshots/front_dark.png docs/rollout.png
 
 clean: ## remove what was built
 	rm -rf bin .tools .venv .clients

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/sluicehq/sluice/api/apitest"
@@ -42,23 +41,33 @@ func TestShotsOfPages(t *testing.T) {
 		dark          string
 	}{{"light", 1280, 860, "light"}, {"dark", 1280, 860, "dark"}, {"phone", 390, 844, "light"}} {
 		t.Run(size.what, func(t *testing.T) {
-			ctx := browser(t)
+			ctx := browserFor(t, 10*time.Minute)
 			do(ctx, t, chromedp.EmulateViewport(size.width, size.height))
-			if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: size.dark}},
-			}); err != nil {
-				t.Fatal(err)
-			}
+			themed(ctx, t, size.dark)
 			for _, p := range allPages() {
 				do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+"/"+p.address), chromedp.WaitVisible(chromedp.CSS(p.there)))
 				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(filepath.Join(*shots, fmt.Sprintf("%s_%s.png", p.name, size.what)), png, 0o644); err != nil {
-					t.Fatal(err)
+				keep(t, fmt.Sprintf("%s_%s.png", p.name, size.what), png)
+				if p.name+size.what == "fleetlight" || p.name+size.what == "rolloutdark" { // for the README
+					do(ctx, t, chromedp.EmulateViewport(1280, 1000))
+					png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+					if err != nil {
+						t.Fatal(err)
+					}
+					keep(t, "front_"+size.what+".png", png)
+					do(ctx, t, chromedp.EmulateViewport(size.width, size.height))
 				}
 			}
 		})
+	}
+}
+
+func keep(t *testing.T, name string, png []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(*shots, name), png, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -49,7 +49,7 @@ function table(s: Store, list: Rollout[], at: number): HTMLElement {
       h("td", {}, h("time", { datetime: r.since, title: r.since }, clock(r.since, at))),
       h("th", { scope: "row" }, h("a", { href: toRollout(s.fleet, r.id) }, r.id), r.by ? h("small", {}, ` by ${r.by}`) : null),
       h("td", {}, badge(r.phase, tone(r.phase)), " ", h("span", { class: "reason" }, r.reason)),
-      h("td", {}, r.candidate === "" ? "—" : h("a", { href: toRelease(s.fleet, r.candidate), title: r.candidate }, h("code", {}, short(r.candidate)))),
-      h("td", { class: "number" }, r.exposed > 0 ? count(r.exposed) : "—"),
-      h("td", { class: "gist" }, r.sentence)))));
+      h("td", { class: r.candidate === "" ? "none" : null }, r.candidate === "" ? "—" : h("a", { href: toRelease(s.fleet, r.candidate), title: r.candidate }, h("code", {}, short(r.candidate)))),
+      h("td", { class: r.exposed > 0 ? "number" : "number none", "data-label": "auctions" }, r.exposed > 0 ? count(r.exposed) : "—"),
+      h("td", {}, h("p", { class: "gist", title: r.sentence }, r.sentence))))));
 }

@@ -28,8 +28,8 @@ export function releasesPage(s: Store): HTMLElement {
         h("thead", {}, h("tr", {}, ["Release", "From", "Admitted", "Trees", "Predicted filter rate", ""].map((t) => h("th", { scope: "col" }, t || h("span", { class: "unseen" }, "Compare"))))),
         h("tbody", {}, (list.value ?? []).map((p) => h("tr", { "data-key": p.digest },
           h("th", { scope: "row" }, h("a", { href: toRelease(s.fleet, p.digest), title: p.digest }, h("code", {}, short(p.digest))), p.digest === stable ? [" ", badge("serves", "good")] : null),
-          h("td", { class: "wrap" }, origin(p)), h("td", {}, p.admitted_at ? clock(p.admitted_at, at) : "—"), h("td", { class: "number" }, count(p.trees)),
-          h("td", { class: "number" }, p.predicted ? interval(p.predicted) : "—"),
+          h("td", { class: "wrap" }, origin(p)), h("td", {}, p.admitted_at ? clock(p.admitted_at, at) : "—"), h("td", { class: "number", "data-label": "trees" }, count(p.trees)),
+          h("td", { class: "number", "data-label": "predicted" }, p.predicted ? interval(p.predicted) : "—"),
           h("td", {}, p.digest !== stable && stable !== "" ? h("a", { href: to(s.fleet, "compare", p.digest, stable) }, "compare with stable") : null))))))));
 }
 

@@ -1034,9 +1034,9 @@ function table(s, list, at2) {
       h("td", {}, h("time", { datetime: r.since, title: r.since }, clock(r.since, at2))),
       h("th", { scope: "row" }, h("a", { href: toRollout(s.fleet, r.id) }, r.id), r.by ? h("small", {}, ` by ${r.by}`) : null),
       h("td", {}, badge(r.phase, tone(r.phase)), " ", h("span", { class: "reason" }, r.reason)),
-      h("td", {}, r.candidate === "" ? "—" : h("a", { href: toRelease(s.fleet, r.candidate), title: r.candidate }, h("code", {}, short(r.candidate)))),
-      h("td", { class: "number" }, r.exposed > 0 ? count(r.exposed) : "—"),
-      h("td", { class: "gist" }, r.sentence)
+      h("td", { class: r.candidate === "" ? "none" : null }, r.candidate === "" ? "—" : h("a", { href: toRelease(s.fleet, r.candidate), title: r.candidate }, h("code", {}, short(r.candidate)))),
+      h("td", { class: r.exposed > 0 ? "number" : "number none", "data-label": "auctions" }, r.exposed > 0 ? count(r.exposed) : "—"),
+      h("td", {}, h("p", { class: "gist", title: r.sentence }, r.sentence))
     )))
   );
 }
@@ -1144,8 +1144,8 @@ function releasesPage(s) {
           h("th", { scope: "row" }, h("a", { href: toRelease(s.fleet, p.digest), title: p.digest }, h("code", {}, short(p.digest))), p.digest === stable ? [" ", badge("serves", "good")] : null),
           h("td", { class: "wrap" }, origin(p)),
           h("td", {}, p.admitted_at ? clock(p.admitted_at, at2) : "—"),
-          h("td", { class: "number" }, count(p.trees)),
-          h("td", { class: "number" }, p.predicted ? interval(p.predicted) : "—"),
+          h("td", { class: "number", "data-label": "trees" }, count(p.trees)),
+          h("td", { class: "number", "data-label": "predicted" }, p.predicted ? interval(p.predicted) : "—"),
           h("td", {}, p.digest !== stable && stable !== "" ? h("a", { href: to(s.fleet, "compare", p.digest, stable) }, "compare with stable") : null)
         )))
       ))
