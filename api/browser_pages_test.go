@@ -68,7 +68,7 @@ func TestPageRollout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Difference: Partners, same requests, dsp-07 at this look", "Candidate and stable, same requests", "Evidence: ", "Share of the compared", "Latency", "Value of the bids", "Calls saved"} {
+	for _, want := range []string{"Difference: Partners, as served, dsp-07 at this look", "Canary, control and stable", "Evidence: ", "Share of the compared", "Latency", "Value of the bids", "Calls saved"} {
 		if !strings.Contains(charts, want) {
 			t.Errorf("want a chart %q in\n%s", want, charts)
 		}
@@ -81,8 +81,8 @@ func TestPageRollout(t *testing.T) {
 	}
 	do(ctx, t,
 		chromedp.Evaluate[chromedp.Void](`const set = (e, v) => { e.value = v; e.dispatchEvent(new Event("input", { bubbles: true })) };
-			set(document.querySelector("[data-set=at]"), 5); set(document.querySelector("[data-set=partners]"), "name"); set(document.querySelector("[data-set=gate]"), "filter_rate_served")`),
-		contains(`self::p`, "Look 6"), contains(`self::h3`, "Canary, control and stable"), chromedp.WaitNotPresent(chromedp.CSS(`.gates tr.worse`)))
+			set(document.querySelector("[data-set=at]"), 40); set(document.querySelector("[data-set=partners]"), "name"); set(document.querySelector("[data-set=gate]"), "filter_rate_paired")`),
+		contains(`self::p`, "Look 41"), contains(`self::h3`, "Candidate and stable, same requests"), chromedp.WaitNotPresent(chromedp.CSS(`.gates tr.worse`)))
 	if first := text(ctx, t, `.multiples li`); !strings.HasPrefix(first, "dsp-00") {
 		t.Errorf("by name the first partner is %q", first)
 	}
@@ -90,7 +90,7 @@ func TestPageRollout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(address), contains(`self::p`, "Look 6"), contains(`self::h3`, "Canary, control and stable"),
+	do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(address), contains(`self::p`, "Look 41"), contains(`self::h3`, "Candidate and stable, same requests"),
 		chromedp.Click(chromedp.CSS(`[data-page=latest]`)), chromedp.WaitVisible(chromedp.CSS(`.gates tr.worse`)))
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/history"
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // Series is the answer to /v1/fleets/{fleet}/rollouts/{id}/series: the log of
@@ -43,6 +44,7 @@ type SeriesPoint struct {
 	Class    string    `json:"class,omitempty"`
 	Gate     string    `json:"gate,omitempty"`
 	Partner  string    `json:"partner,omitempty"`
+	Headline string    `json:"headline"` // what people read first, as it was then
 	Sentence string    `json:"sentence"`
 	Progress float64   `json:"progress"`
 
@@ -116,7 +118,7 @@ func shapeSeries(id string, t *history.Trace) Series {
 		Gates: shapeGates(t.Points), Money: shapeEarned(t.Points), Moments: []time.Time{},
 	}
 	for _, p := range t.Points {
-		out.Points = append(out.Points, shapePoint(p))
+		out.Points = append(out.Points, shapePoint(id, p))
 	}
 	for _, m := range t.Moments {
 		out.Moments = append(out.Moments, m.At.UTC())
@@ -125,11 +127,15 @@ func shapeSeries(id string, t *history.Trace) Series {
 	return out
 }
 
-func shapePoint(p history.Point) SeriesPoint {
-	v := p.Verdict
+func shapePoint(id string, p history.Point) SeriesPoint {
+	v, then := p.Verdict, rollout.Rollout{ID: id, Phase: rollout.Shadow, Verdict: &p.Verdict}
+	if p.Served {
+		then.Phase = rollout.Canary
+	}
 	return SeriesPoint{
 		Look: p.Look, At: p.At.UTC(), Step: p.Step, Served: p.Served, Turn: p.Turn,
-		Outcome: string(v.Outcome), Class: string(v.Class), Gate: string(v.Gate), Partner: v.Partner, Sentence: v.Sentence, Progress: rounded(v.Progress),
+		Outcome: string(v.Outcome), Class: string(v.Class), Gate: string(v.Gate), Partner: v.Partner,
+		Headline: then.Headline(rollout.Policy{}, p.At).Text, Sentence: v.Sentence, Progress: rounded(v.Progress),
 		Requests: p.Answered[judge.CandidateArm] + p.Answered[judge.ControlArm],
 		Share:    part(float64(p.Answered[judge.CandidateArm]), float64(p.Answered[judge.ControlArm])),
 		Tasks:    part(float64(p.Tasks[judge.CandidateArm]), float64(p.Tasks[judge.ControlArm])),

@@ -58,6 +58,9 @@ func TestSeries(t *testing.T) {
 	if s.Points[29].Share != nil || end.Share == nil || *end.Share < .45 || *end.Share > .55 || *end.Tasks != .5 || end.Requests == 0 {
 		t.Errorf("in shadow the share is %v, at the end %+v", s.Points[29].Share, end)
 	}
+	if p := s.Points[20]; p.Headline == "" || p.Headline == p.Sentence || !strings.Contains(end.Headline, "dsp-07") {
+		t.Errorf("the headlines are %q, then %q", p.Headline, end.Headline)
+	}
 	served := gateOf(t, s, judge.GateFilterRateServed)
 	for _, column := range [][]*float64{served.Candidate, served.Stable, served.Estimate, served.Low, served.High, served.BandLow, served.Evidence, served.Proof, served.Requests} {
 		if len(column) != 120 {
@@ -67,8 +70,8 @@ func TestSeries(t *testing.T) {
 	if served.Candidate[10] != nil || served.Low[10] != nil || served.Low[119] == nil || *served.Low[119] >= *served.High[119] {
 		t.Errorf("in shadow the arms are %v, at the end %v to %v", served.Candidate[10], served.Low[119], served.High[119])
 	}
-	partners := gateOf(t, s, judge.GatePartnersPaired)
-	if partners.Partner[119] != "dsp-07" || *partners.Evidence[119] < *partners.Threshold[119] || *partners.Estimate[119] < .2 {
+	partners := gateOf(t, s, judge.GatePartnersServed)
+	if partners.Partner[119] != "dsp-07" || *partners.Evidence[119] < *partners.Threshold[119] || *partners.Estimate[119] < .05 {
 		t.Errorf("named is %q, by %v of %v", partners.Partner[119], *partners.Evidence[119], *partners.Threshold[119])
 	}
 	if m := s.Money; m == nil || m.Currency != "USD" || len(m.Stable.Value) != 120 || m.Stable.Value[119] == nil || m.Candidate.Saved[119] == nil {
@@ -85,7 +88,7 @@ func TestSeries(t *testing.T) {
 	if len(s.Partners) != 20 || s.More != 0 || len(s.Moments) != len(blind.Low) || s.Partners[0].Requests < s.Partners[19].Requests {
 		t.Fatalf("%d partners, %d more, %d moments, %d entries", len(s.Partners), s.More, len(s.Moments), len(blind.Low))
 	}
-	if at := len(blind.Low) - 1; blind.Low[at] == nil || *blind.Low[at] < .1 || blind.BandHigh != .03 {
+	if at := len(blind.Low) - 1; blind.Low[at] == nil || *blind.Low[at] < .02 || blind.BandHigh != .03 {
 		t.Errorf("dsp-07: %+v", blind)
 	}
 }

@@ -22,14 +22,14 @@ type Course struct {
 }
 
 // PartnerBlind is the course of a candidate that filters dsp-07 too much.
-var PartnerBlind = Course{Partners: 20, Shadow: 30, Canary: 90, Every: 2 * time.Second, Shift: .3, Prices: true}
+var PartnerBlind = Course{Partners: 20, Shadow: 30, Canary: 90, Every: 2 * time.Second, Shift: .08, Prices: true}
 
 // Log is the log of a rollout that goes so and whose last look is at upto, as the
 // controller writes it: 2 canary and 2 control tasks count, the judge judges, and
 // every look is noted in chunks of fifty. last is the verdict that it comes to.
 func Log(id string, c Course, upto time.Time) (chunks [][]byte, last judge.Verdict) {
 	w := tallytest.New(7)
-	w.Partners, w.Sample, w.Zipf, w.Served = c.Partners, .2, true, false
+	w.Partners, w.Sample, w.Zipf, w.Served = c.Partners, .05, true, false
 	w.Rate = func(k int) float64 { return .15 + .02*float64(k%9) }
 	w.Shift = func(k int) float64 {
 		if k == 7 {

@@ -213,7 +213,7 @@ func (t *Trace) thin() {
 func bare(v judge.Verdict) judge.Verdict {
 	findings := make([]judge.Finding, len(v.Findings))
 	for i, f := range v.Findings {
-		f.Growth, f.Drivers, f.Otherwise, f.Sentence = nil, nil, "", ""
+		f.Growth, f.Drivers, f.Otherwise = nil, nil, ""
 		findings[i] = f
 	}
 	v.Findings, v.Spent = findings, nil

@@ -451,6 +451,7 @@ export interface SeriesPoint {
   class?: string;
   gate?: string;
   partner?: string;
+  headline: string;
   sentence: string;
   progress: number;
   requests: number;

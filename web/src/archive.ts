@@ -5,7 +5,7 @@ import type { Phase, Rollout } from "./api.ts";
 import { past } from "./api.ts";
 import { asked, missing } from "./asked.ts";
 import { h } from "./dom.ts";
-import { clock, count, short, words } from "./format.ts";
+import { clock, count, local, short, words } from "./format.ts";
 import { own } from "./own.ts";
 import { badge, tone } from "./parts.ts";
 import type { Route } from "./route.ts";
@@ -38,7 +38,7 @@ export function historyPage(s: Store, r: Route): HTMLElement {
 const since = (r: Rollout, days: string, at: number) => days === "" || at - Date.parse(r.since) <= Number(days) * 86_400_000;
 
 function has(r: Rollout, text: string): boolean {
-  const in_ = [r.id, r.job, r.candidate, r.against, r.by, r.policy, r.reason, r.sentence, r.source].join("\n").toLowerCase();
+  const in_ = [r.id, r.job, r.candidate, r.against, r.by, r.policy, r.reason, r.headline, r.sentence, r.source].join("\n").toLowerCase();
   return text.toLowerCase().split(/\s+/).every((word) => in_.includes(word));
 }
 
@@ -51,5 +51,5 @@ function table(s: Store, list: Rollout[], at: number): HTMLElement {
       h("td", {}, badge(r.phase, tone(r.phase)), " ", h("span", { class: "reason" }, r.reason)),
       h("td", { class: r.candidate === "" ? "none" : null }, r.candidate === "" ? "—" : h("a", { href: toRelease(s.fleet, r.candidate), title: r.candidate }, h("code", {}, short(r.candidate)))),
       h("td", { class: r.exposed > 0 ? "number" : "number none", "data-label": "auctions" }, r.exposed > 0 ? count(r.exposed) : "—"),
-      h("td", {}, h("p", { class: "gist", title: r.sentence }, r.sentence))))));
+      h("td", {}, h("p", { class: "gist", title: r.sentence }, r.headline ? local(r.headline, r.since) : r.sentence))))));
 }

@@ -7,7 +7,10 @@ import type { Asked } from "./asked.ts";
 import { asked } from "./asked.ts";
 import type { Store } from "./store.ts";
 
-const heard = { id: "", verdicts: [] as Verdict[] };
+// Heard is a verdict with the headline that the rollout had then.
+interface Heard extends Verdict { headline: string }
+
+const heard = { id: "", verdicts: [] as Heard[] };
 const mostHeard = 300;
 let joined = { of: "", series: null as Series | null };
 
@@ -39,16 +42,16 @@ function listen(s: Store, id: string): void {
   const v = s.view?.active?.id === id ? s.view.active.verdict : null;
   const key = `${s.fleet}/${id}`;
   if (heard.id !== key) Object.assign(heard, { id: key, verdicts: [] });
-  if (v && v.at !== heard.verdicts.at(-1)?.at) heard.verdicts = [...heard.verdicts, v].slice(-mostHeard);
+  if (v && v.at !== heard.verdicts.at(-1)?.at) heard.verdicts = [...heard.verdicts, { ...v, headline: s.view?.active?.headline ?? "" }].slice(-mostHeard);
 }
 
 // join adds verdicts that were heard. How requests were shared out is in the log
 // only, and so is what partners do.
-function join(s: Series, verdicts: Verdict[]): Series {
+function join(s: Series, verdicts: Heard[]): Series {
   const last = s.points.at(-1);
   const points = [...s.points, ...verdicts.map((v) => ({
     look: v.looks, at: v.at, step: last?.step ?? 0, served: (v.findings ?? []).some((f) => f.gate === "filter_rate_served" && f.requests > 0),
-    outcome: v.outcome, sentence: v.sentence, progress: v.progress, requests: 0, share: null, tasks: null,
+    outcome: v.outcome, headline: v.headline, sentence: v.sentence, progress: v.progress, requests: 0, share: null, tasks: null,
     ...(v.class ? { class: v.class } : {}), ...(v.gate ? { gate: v.gate } : {}), ...(v.partner ? { partner: v.partner } : {}),
   }))];
   const gates = s.gates.map((g) => {

@@ -1,11 +1,11 @@
 // All fleets, those that need a person on top.
 
-import type { Summary } from "./api.ts";
+import type { Rollout, Summary } from "./api.ts";
 import { overview } from "./api.ts";
 import { asked, missing } from "./asked.ts";
 import { h } from "./dom.ts";
 import { origin } from "./fleet.ts";
-import { count, percent, short, span } from "./format.ts";
+import { count, local, percent, short, span } from "./format.ts";
 import { kept } from "./own.ts";
 import { ago, badge, tone, until } from "./parts.ts";
 import type { Tone } from "./parts.ts";
@@ -44,12 +44,14 @@ export function needsOf(f: Summary, at: number): Need[] {
   if (t.failed > 0) add(70, "bad", `${count(t.failed)} of ${count(t.total)} tasks could not take their release.`);
   if (t.unreachable > 0) add(65, "bad", `${count(t.unreachable)} of ${count(t.total)} tasks cannot be reached.`);
   if (lost > 0 && t.failed === 0 && t.unreachable === 0) add(20, "warn", `${count(t.ready)} of ${count(t.desired)} tasks are ready.`);
-  if (f.active?.phase === "held") add(90, "warn", h("b", {}, f.active.id), ` waits for a person: ${f.active.sentence}.`, ...(f.active.held_until ? [" Until ", until(f.active.held_until, at), "; then it goes back."] : []));
-  if (f.active?.phase === "rolling_back") add(60, "bad", h("b", {}, f.active.id), ` is being taken back: ${f.active.sentence}.`);
+  if (f.active?.phase === "held") add(90, "warn", h("b", {}, f.active.id), ` waits for a person. ${plain(f.active)}`, ...(f.active.held_until ? [" Until ", until(f.active.held_until, at), "; then it goes back."] : []));
+  if (f.active?.phase === "rolling_back") add(60, "bad", h("b", {}, f.active.id), ` is being taken back. ${plain(f.active)}`);
   if (f.pause) add(50, "warn", "Paused by ", h("b", {}, f.pause.by), ` ${span(at - Date.parse(f.pause.at))} ago${f.pause.why ? `: ${f.pause.why}` : ""}. Nothing starts or advances.`);
   if (f.loop && f.loop.errors.length > 0) add(30, "warn", `The controller meets errors: ${f.loop.errors[0]}${f.loop.errors.length > 1 ? `; and ${f.loop.errors.length - 1} more` : ""}`);
   return needs;
 }
+
+const plain = (r: Rollout) => (r.headline ? local(r.headline, r.since) : `${r.sentence}.`);
 
 function row(f: Summary, needs: Need[], at: number): HTMLElement {
   const a = f.active, last = f.last;

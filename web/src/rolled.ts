@@ -8,7 +8,7 @@ import { figure } from "./chart.ts";
 import { charts, drawn, leading } from "./charts.ts";
 import { course, findings } from "./course.ts";
 import { h } from "./dom.ts";
-import { clock, count, gateName, percent, short, words } from "./format.ts";
+import { clock, count, gateName, local, percent, short, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { kept } from "./own.ts";
 import { ago, badge, button, outcomeTone, said, tone } from "./parts.ts";
@@ -114,5 +114,6 @@ function slider(c: Series, place: number, p: SeriesPoint, latest: boolean, at: n
     h("p", { class: "stand" }, h("b", {}, `Look ${p.look}`), " ", h("time", { datetime: p.at, title: p.at }, clock(p.at, at)), " ",
       badge(p.class ? `${p.outcome}: ${p.class}` : p.outcome, outcomeTone(p.outcome)),
       h("span", { class: "muted" }, p.served ? ` arms of step ${p.step}` : " in the shadow of stable")),
-    h("p", { class: "proof" }, p.sentence));
+    p.headline ? h("p", { class: "sentence" }, local(p.headline, p.at)) : null,
+    h("p", { class: "proof muted" }, p.sentence));
 }

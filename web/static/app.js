@@ -1020,7 +1020,7 @@ function historyPage(s, r) {
 }
 var since = (r, days2, at2) => days2 === "" || at2 - Date.parse(r.since) <= Number(days2) * 864e5;
 function has(r, text) {
-  const in_ = [r.id, r.job, r.candidate, r.against, r.by, r.policy, r.reason, r.sentence, r.source].join("\n").toLowerCase();
+  const in_ = [r.id, r.job, r.candidate, r.against, r.by, r.policy, r.reason, r.headline, r.sentence, r.source].join("\n").toLowerCase();
   return text.toLowerCase().split(/\s+/).every((word) => in_.includes(word));
 }
 function table(s, list, at2) {
@@ -1036,7 +1036,7 @@ function table(s, list, at2) {
       h("td", {}, badge(r.phase, tone(r.phase)), " ", h("span", { class: "reason" }, r.reason)),
       h("td", { class: r.candidate === "" ? "none" : null }, r.candidate === "" ? "—" : h("a", { href: toRelease(s.fleet, r.candidate), title: r.candidate }, h("code", {}, short(r.candidate)))),
       h("td", { class: r.exposed > 0 ? "number" : "number none", "data-label": "auctions" }, r.exposed > 0 ? count(r.exposed) : "—"),
-      h("td", {}, h("p", { class: "gist", title: r.sentence }, r.sentence))
+      h("td", {}, h("p", { class: "gist", title: r.sentence }, r.headline ? local(r.headline, r.since) : r.sentence))
     )))
   );
 }
@@ -1083,12 +1083,13 @@ function needsOf(f, at2) {
   if (t.failed > 0) add(70, "bad", `${count(t.failed)} of ${count(t.total)} tasks could not take their release.`);
   if (t.unreachable > 0) add(65, "bad", `${count(t.unreachable)} of ${count(t.total)} tasks cannot be reached.`);
   if (lost > 0 && t.failed === 0 && t.unreachable === 0) add(20, "warn", `${count(t.ready)} of ${count(t.desired)} tasks are ready.`);
-  if (f.active?.phase === "held") add(90, "warn", h("b", {}, f.active.id), ` waits for a person: ${f.active.sentence}.`, ...f.active.held_until ? [" Until ", until(f.active.held_until, at2), "; then it goes back."] : []);
-  if (f.active?.phase === "rolling_back") add(60, "bad", h("b", {}, f.active.id), ` is being taken back: ${f.active.sentence}.`);
+  if (f.active?.phase === "held") add(90, "warn", h("b", {}, f.active.id), ` waits for a person. ${plain(f.active)}`, ...f.active.held_until ? [" Until ", until(f.active.held_until, at2), "; then it goes back."] : []);
+  if (f.active?.phase === "rolling_back") add(60, "bad", h("b", {}, f.active.id), ` is being taken back. ${plain(f.active)}`);
   if (f.pause) add(50, "warn", "Paused by ", h("b", {}, f.pause.by), ` ${span(at2 - Date.parse(f.pause.at))} ago${f.pause.why ? `: ${f.pause.why}` : ""}. Nothing starts or advances.`);
   if (f.loop && f.loop.errors.length > 0) add(30, "warn", `The controller meets errors: ${f.loop.errors[0]}${f.loop.errors.length > 1 ? `; and ${f.loop.errors.length - 1} more` : ""}`);
   return needs;
 }
+var plain = (r) => r.headline ? local(r.headline, r.since) : `${r.sentence}.`;
 function row(f, needs, at2) {
   const a = f.active, last2 = f.last;
   return h(
@@ -5919,7 +5920,7 @@ function listen(s, id) {
   const v = s.view?.active?.id === id ? s.view.active.verdict : null;
   const key = `${s.fleet}/${id}`;
   if (heard.id !== key) Object.assign(heard, { id: key, verdicts: [] });
-  if (v && v.at !== heard.verdicts.at(-1)?.at) heard.verdicts = [...heard.verdicts, v].slice(-mostHeard);
+  if (v && v.at !== heard.verdicts.at(-1)?.at) heard.verdicts = [...heard.verdicts, { ...v, headline: s.view?.active?.headline ?? "" }].slice(-mostHeard);
 }
 function join2(s, verdicts) {
   const last2 = s.points.at(-1);
@@ -5929,6 +5930,7 @@ function join2(s, verdicts) {
     step: last2?.step ?? 0,
     served: (v.findings ?? []).some((f) => f.gate === "filter_rate_served" && f.requests > 0),
     outcome: v.outcome,
+    headline: v.headline,
     sentence: v.sentence,
     progress: v.progress,
     requests: 0,
@@ -6424,7 +6426,8 @@ function slider(c, place, p, latest2, at2) {
       badge(p.class ? `${p.outcome}: ${p.class}` : p.outcome, outcomeTone(p.outcome)),
       h("span", { class: "muted" }, p.served ? ` arms of step ${p.step}` : " in the shadow of stable")
     ),
-    h("p", { class: "proof" }, p.sentence)
+    p.headline ? h("p", { class: "sentence" }, local(p.headline, p.at)) : null,
+    h("p", { class: "proof muted" }, p.sentence)
   );
 }
 
