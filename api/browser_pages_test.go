@@ -27,8 +27,8 @@ func estate(now time.Time) apitest.Several {
 	over := s.Of["ads-eu"]
 	chunks, last := apitest.Log("partner-blind", apitest.PartnerBlind, now.Add(-25*time.Second))
 	over.Logs = map[string][][]byte{"partner-blind": chunks}
-	r := &over.Saved.Finished[0]
-	r.Verdict, r.Sentence = &last, last.Sentence
+	bad, r := last, &over.Saved.Finished[0]
+	r.Verdict, r.Sentence = &bad, bad.Sentence
 	running := apitest.PartnerBlind
 	running.Shift, running.Gap = 0, 12
 	chunks, last = apitest.Log("partner-blind", running, now.Add(-10*time.Second))

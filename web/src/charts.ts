@@ -24,10 +24,18 @@ type Base = Pick<Chart, "at" | "steps" | "place" | "now">;
 export function charts(s: Series, gate: string, place: number, now: number): Chart[] {
   const base: Base = { at: s.points.map((p) => p.at), steps: s.points.map((p) => p.step), place, now };
   const g = s.gates.find((one) => one.gate === gate);
+  const alone = g?.partner ? { ...base, steps: turns(base.steps, g.partner) } : base;
   return [
-    ...(g ? [difference(g, base), rates(s, g, base), proof(g, base)] : []),
+    ...(g ? [difference(g, alone), rates(s, g, alone), proof(g, base)] : []),
     shared(s, base), ...latency(s, base), ...money(s, base),
   ];
+}
+
+// turns count whenever arms are formed anew or another partner speaks loudest:
+// what comes after is no line with what was before.
+function turns(steps: number[], partners: string[]): number[] {
+  let n = 0;
+  return steps.map((step, i) => (i > 0 && (step !== steps[i - 1] || partners[i] !== partners[i - 1]) ? ++n : n));
 }
 
 const whom = (g: SeriesGate, place: number) => (g.partner?.[place] ? `, ${g.partner[place]} at this look` : "");
@@ -64,9 +72,10 @@ function rates(s: Series, g: SeriesGate, base: Base): Chart {
   };
 }
 
-// way is how far evidence has come to where it decides, by its logarithm; it may
-// go beyond.
-const way = (have: number | null, want: number | null) => (have === null || want === null || want <= 1 ? null : Math.min(1.5, Math.max(0, Math.log(Math.max(have, 1)) / Math.log(want))));
+const beyond = 1.5; // times as far as where it decides; what lies farther is not told apart
+
+// way is how far evidence has come to where it decides, by its logarithm.
+const way = (have: number | null, want: number | null) => (have === null || want === null || want <= 1 ? null : Math.min(beyond, Math.max(0, Math.log(Math.max(have, 1)) / Math.log(want))));
 
 function proof(g: SeriesGate, base: Base): Chart {
   const at = base.place < 0 ? base.at.length - 1 : base.place;
@@ -75,7 +84,7 @@ function proof(g: SeriesGate, base: Base): Chart {
   return {
     ...base, key: "proof", title: `Evidence: ${gateName(g.gate)}`,
     says: `Against it ${tell(lastOf(g.evidence, at), lastOf(g.threshold, at))}; for it ${tell(lastOf(g.proof, at), lastOf(g.required, at))}. At 100 % it decides.`,
-    unit: (v) => `${Math.round(100 * v)}\u00a0%`, floor: 0, ceiling: 1,
+    unit: (v) => (v >= beyond ? `${100 * beyond}\u00a0% or more` : `${Math.round(100 * v)}\u00a0%`), floor: 0, ceiling: 1,
     limit: { value: 1, name: "decides" },
     lines: [{ name: "against the candidate", values: against, tone: "bad" }, { name: "for it", values: forIt, tone: "good" }],
   };
@@ -85,8 +94,8 @@ function shared(s: Series, base: Base): Chart {
   const at = base.place < 0 ? base.at.length - 1 : base.place, p = s.points[at];
   return {
     ...base, key: "share", title: "Share of the compared requests that canaries answer",
-    says: p?.share == null || p.tasks === null ? "Not known at this look." : `${percent(p.share)} of ${count(p.requests)} requests, with ${percent(p.tasks, 0)} of the compared tasks.`,
-    unit: (v) => percent(v, 0), floor: 0,
+    says: p?.share == null || p.tasks === null ? (p?.served ? "Not written down yet at this look." : "In the shadow of stable nothing is shared out.") : `${percent(p.share)} of ${count(p.requests)} requests, with ${percent(p.tasks, 0)} of the compared tasks.`,
+    unit: (v) => percent(v, 0), floor: 0, ceiling: Math.min(1, 1.4 * Math.max(...s.points.map((one) => one.tasks ?? 0))),
     lines: [
       { name: "of the requests", values: s.points.map((one) => one.share), tone: "candidate" },
       { name: "of the tasks", values: s.points.map((one) => one.tasks), tone: "muted", dash: true, thin: true },

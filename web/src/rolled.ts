@@ -24,7 +24,7 @@ export function rolloutPage(s: Store, r: Route, pick: (at: string) => void): HTM
   return h("main", { class: "page" },
     h("p", { class: "crumbs" }, h("a", { href: to(s.fleet, "history") }, "History"), " / ", r.id),
     one === null ? h("section", { class: "card", id: "trial", tabindex: "-1" }, missing(known, `Rollout ${r.id}`)) : head(s, one),
-    ...timeline(s, r, pick),
+    ...timeline(s, r, one?.sentence ?? "", pick),
     one && (one.history ?? []).length > 0
       ? h("section", { class: "card", "aria-label": "What happened" }, h("header", {}, h("h2", {}, "What happened")), log(one.history ?? [], now(s), true)) : null);
 }
@@ -61,8 +61,9 @@ function facts(s: Store, r: Rollout): [string, (Node | string)[]][] {
   ];
 }
 
-// timeline are the charts, and the slider that moves over them.
-function timeline(s: Store, r: Route, pick: (at: string) => void): (HTMLElement | null)[] {
+// timeline are the charts, and the slider that moves over them. told is a
+// sentence that stands above already.
+function timeline(s: Store, r: Route, told: string, pick: (at: string) => void): (HTMLElement | null)[] {
   const log = course(s, r.id), c = log.value;
   const running = s.view?.active?.id === r.id;
   if (c === null || c.points.length === 0) {
@@ -74,7 +75,7 @@ function timeline(s: Store, r: Route, pick: (at: string) => void): (HTMLElement 
   if (!point) return [];
   const gates = drawn(c), chosen = r.query.get("gate") ?? "", gate = gates.some((g) => g.gate === chosen) ? chosen : leading(c, place);
   const at = now(s), stamp = `${s.fleet}/${r.id}/${log.count}/${log.state}`;
-  const version = [stamp, place, found, gate, running, matchMedia("(prefers-color-scheme: dark)").matches].join("|");
+  const version = [stamp, place, found, gate, running, told, matchMedia("(prefers-color-scheme: dark)").matches].join("|");
   return [
     kept("section", "timeline", version, () => h("section", { class: "card", "aria-label": "Over time" },
       h("header", {}, h("h2", {}, "Over time"),
@@ -82,7 +83,7 @@ function timeline(s: Store, r: Route, pick: (at: string) => void): (HTMLElement 
         h("span", { class: "muted" }, coverage(c, running))),
       c.trouble ? h("p", { class: "note" }, `Not all of it can be shown: ${c.trouble}.`) : null,
       c.differ > 0 ? h("p", { class: "note" }, `At ${count(c.differ)} of ${count(c.looks)} looks this version judges otherwise than the one of then (${c.programs.join(", ")}); what you see is judged by this one.`) : null,
-      slider(c, place, point, found < 0, at),
+      slider(c, place, point, found < 0, at, told),
       h("div", { class: "charts" }, charts(c, gate, found < 0 ? -1 : place, at).map((one) => figure(one, (i) => pick(c.points[i]?.at ?? "")))))),
     partnersPanel(c, stamp, r.query.get("partners") ?? "evidence"),
     kept("section", "evidence", version, () => h("section", { class: "card", "aria-label": "Evidence at this look" },
@@ -105,7 +106,7 @@ function nearest(points: SeriesPoint[], at: number): number {
 const coverage = (c: Series, running: boolean) =>
   `${count(c.looks)} looks${c.points.length < c.looks ? `, ${count(c.points.length)} of them drawn` : ""}${c.whole ? "" : "; more is being judged"}${running ? "; it goes on" : ""}`;
 
-function slider(c: Series, place: number, p: SeriesPoint, latest: boolean, at: number): HTMLElement {
+function slider(c: Series, place: number, p: SeriesPoint, latest: boolean, at: number, told: string): HTMLElement {
   const label = `look ${p.look}, ${clock(p.at, at)}: ${words(p.outcome)}`;
   return h("div", { class: "slider" },
     h("div", { class: "line" },
@@ -115,5 +116,5 @@ function slider(c: Series, place: number, p: SeriesPoint, latest: boolean, at: n
       badge(p.class ? `${p.outcome}: ${p.class}` : p.outcome, outcomeTone(p.outcome)),
       h("span", { class: "muted" }, p.served ? ` arms of step ${p.step}` : " in the shadow of stable")),
     p.headline ? h("p", { class: "sentence" }, local(p.headline, p.at)) : null,
-    h("p", { class: "proof muted" }, p.sentence));
+    p.sentence === told ? null : h("p", { class: "proof muted" }, p.sentence));
 }

@@ -5776,12 +5776,17 @@ function leading(s, place) {
 function charts(s, gate, place, now2) {
   const base = { at: s.points.map((p) => p.at), steps: s.points.map((p) => p.step), place, now: now2 };
   const g = s.gates.find((one) => one.gate === gate);
+  const alone = g?.partner ? { ...base, steps: turns(base.steps, g.partner) } : base;
   return [
-    ...g ? [difference(g, base), rates(s, g, base), proof(g, base)] : [],
+    ...g ? [difference(g, alone), rates(s, g, alone), proof(g, base)] : [],
     shared(s, base),
     ...latency(s, base),
     ...money(s, base)
   ];
+}
+function turns(steps, partners) {
+  let n = 0;
+  return steps.map((step2, i) => i > 0 && (step2 !== steps[i - 1] || partners[i] !== partners[i - 1]) ? ++n : n);
 }
 var whom = (g, place) => g.partner?.[place] ? `, ${g.partner[place]} at this look` : "";
 function difference(g, base) {
@@ -5819,7 +5824,8 @@ function rates(s, g, base) {
     ]
   };
 }
-var way = (have, want) => have === null || want === null || want <= 1 ? null : Math.min(1.5, Math.max(0, Math.log(Math.max(have, 1)) / Math.log(want)));
+var beyond = 1.5;
+var way = (have, want) => have === null || want === null || want <= 1 ? null : Math.min(beyond, Math.max(0, Math.log(Math.max(have, 1)) / Math.log(want)));
 function proof(g, base) {
   const at2 = base.place < 0 ? base.at.length - 1 : base.place;
   const against = g.evidence.map((e, i) => way(e, g.threshold[i] ?? null)), forIt = g.proof.map((e, i) => way(e, g.required[i] ?? null));
@@ -5829,7 +5835,7 @@ function proof(g, base) {
     key: "proof",
     title: `Evidence: ${gateName(g.gate)}`,
     says: `Against it ${tell(lastOf(g.evidence, at2), lastOf(g.threshold, at2))}; for it ${tell(lastOf(g.proof, at2), lastOf(g.required, at2))}. At 100 % it decides.`,
-    unit: (v) => `${Math.round(100 * v)} %`,
+    unit: (v) => v >= beyond ? `${100 * beyond} % or more` : `${Math.round(100 * v)} %`,
     floor: 0,
     ceiling: 1,
     limit: { value: 1, name: "decides" },
@@ -5842,9 +5848,10 @@ function shared(s, base) {
     ...base,
     key: "share",
     title: "Share of the compared requests that canaries answer",
-    says: p?.share == null || p.tasks === null ? "Not known at this look." : `${percent(p.share)} of ${count(p.requests)} requests, with ${percent(p.tasks, 0)} of the compared tasks.`,
+    says: p?.share == null || p.tasks === null ? p?.served ? "Not written down yet at this look." : "In the shadow of stable nothing is shared out." : `${percent(p.share)} of ${count(p.requests)} requests, with ${percent(p.tasks, 0)} of the compared tasks.`,
     unit: (v) => percent(v, 0),
     floor: 0,
+    ceiling: Math.min(1, 1.4 * Math.max(...s.points.map((one) => one.tasks ?? 0))),
     lines: [
       { name: "of the requests", values: s.points.map((one) => one.share), tone: "candidate" },
       { name: "of the tasks", values: s.points.map((one) => one.tasks), tone: "muted", dash: true, thin: true }
@@ -6317,7 +6324,7 @@ function rolloutPage(s, r, pick) {
     { class: "page" },
     h("p", { class: "crumbs" }, h("a", { href: to(s.fleet, "history") }, "History"), " / ", r.id),
     one === null ? h("section", { class: "card", id: "trial", tabindex: "-1" }, missing(known3, `Rollout ${r.id}`)) : head(s, one),
-    ...timeline(s, r, pick),
+    ...timeline(s, r, one?.sentence ?? "", pick),
     one && (one.history ?? []).length > 0 ? h("section", { class: "card", "aria-label": "What happened" }, h("header", {}, h("h2", {}, "What happened")), log(one.history ?? [], now(s), true)) : null
   );
 }
@@ -6358,7 +6365,7 @@ function facts(s, r) {
     ...r.predicted ? [["Predicted", [`filter rate ${percent(r.predicted.estimate)} [${percent(r.predicted.low)}, ${percent(r.predicted.high)}]`]]] : []
   ];
 }
-function timeline(s, r, pick) {
+function timeline(s, r, told2, pick) {
   const log3 = course(s, r.id), c = log3.value;
   const running = s.view?.active?.id === r.id;
   if (c === null || c.points.length === 0) {
@@ -6370,7 +6377,7 @@ function timeline(s, r, pick) {
   if (!point) return [];
   const gates2 = drawn(c), chosen = r.query.get("gate") ?? "", gate = gates2.some((g) => g.gate === chosen) ? chosen : leading(c, place);
   const at2 = now(s), stamp = `${s.fleet}/${r.id}/${log3.count}/${log3.state}`;
-  const version = [stamp, place, found, gate, running, matchMedia("(prefers-color-scheme: dark)").matches].join("|");
+  const version = [stamp, place, found, gate, running, told2, matchMedia("(prefers-color-scheme: dark)").matches].join("|");
   return [
     kept("section", "timeline", version, () => h(
       "section",
@@ -6384,7 +6391,7 @@ function timeline(s, r, pick) {
       ),
       c.trouble ? h("p", { class: "note" }, `Not all of it can be shown: ${c.trouble}.`) : null,
       c.differ > 0 ? h("p", { class: "note" }, `At ${count(c.differ)} of ${count(c.looks)} looks this version judges otherwise than the one of then (${c.programs.join(", ")}); what you see is judged by this one.`) : null,
-      slider(c, place, point, found < 0, at2),
+      slider(c, place, point, found < 0, at2, told2),
       h("div", { class: "charts" }, charts(c, gate, found < 0 ? -1 : place, at2).map((one) => figure(one, (i) => pick(c.points[i]?.at ?? ""))))
     )),
     partnersPanel(c, stamp, r.query.get("partners") ?? "evidence"),
@@ -6405,7 +6412,7 @@ function nearest(points3, at2) {
   return best === points3.length - 1 ? -1 : best;
 }
 var coverage = (c, running) => `${count(c.looks)} looks${c.points.length < c.looks ? `, ${count(c.points.length)} of them drawn` : ""}${c.whole ? "" : "; more is being judged"}${running ? "; it goes on" : ""}`;
-function slider(c, place, p, latest2, at2) {
+function slider(c, place, p, latest2, at2, told2) {
   const label2 = `look ${p.look}, ${clock(p.at, at2)}: ${words(p.outcome)}`;
   return h(
     "div",
@@ -6427,7 +6434,7 @@ function slider(c, place, p, latest2, at2) {
       h("span", { class: "muted" }, p.served ? ` arms of step ${p.step}` : " in the shadow of stable")
     ),
     p.headline ? h("p", { class: "sentence" }, local(p.headline, p.at)) : null,
-    h("p", { class: "proof muted" }, p.sentence)
+    p.sentence === told2 ? null : h("p", { class: "proof muted" }, p.sentence)
   );
 }
 
