@@ -68,7 +68,7 @@ func TestPageRollout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Difference: Partners, as served, dsp-07 at this look", "Canary, control and stable", "Evidence: ", "Share of the compared", "Latency", "Value of the bids", "Calls saved"} {
+	for _, want := range []string{"Difference: dsp-07", "Candidate and stable: dsp-07", "Evidence: ", "Share of the compared", "Latency", "Value of the bids", "Calls saved"} {
 		if !strings.Contains(charts, want) {
 			t.Errorf("want a chart %q in\n%s", want, charts)
 		}

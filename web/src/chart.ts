@@ -36,8 +36,8 @@ export interface Chart {
 
 const height = 190;
 
-// figure is the chart with its words. onPick gets the point that is clicked.
-export function figure(c: Chart, onPick: (place: number) => void): HTMLElement {
+// figure is the chart with its words. onPick gets the moment that is clicked.
+export function figure(c: Chart, onPick: (at: string) => void): HTMLElement {
   const shown = c.lines.filter((l) => l.values.some((v) => v !== null));
   if (shown.length === 0) {
     return h("figure", { class: "chart", "data-key": c.key }, h("figcaption", {}, h("h3", {}, c.title), h("p", { class: "muted" }, "The log holds nothing of it.")));
@@ -92,15 +92,19 @@ export function spread(at: string[], steps: number[]): { x: number[]; places: nu
   return { x, places };
 }
 
+// lonely are the places of values between holes, of which a line shows nothing.
+const lonely = (values: Column): number[] =>
+  values.flatMap((v, i) => (v !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? [i] : []));
+
 const colour = (tone: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${tone}`).trim();
 
-function draw(host: HTMLElement, c: Chart, onPick: (place: number) => void): () => void {
+function draw(host: HTMLElement, c: Chart, onPick: (at: string) => void): () => void {
   const { x, places } = spread(c.at, c.steps);
   const column = (values: Column) => places.map((p) => (p < 0 ? null : values[p] ?? null));
   const data: (number | null)[][] = [], series: uPlot.Series[] = [{}], bands: uPlot.Band[] = [];
   const add = (values: Column, s: uPlot.Series) => {
     data.push(column(values));
-    return series.push({ points: { show: false }, spanGaps: false, ...s }) - 1;
+    return series.push({ points: { show: false }, ...s, spanGaps: false }) - 1;
   };
   const around = (low: Column, high: Column, fill: string) => {
     const top = add(high, { stroke: "transparent", width: 0 }), bottom = add(low, { stroke: "transparent", width: 0 });
@@ -108,7 +112,10 @@ function draw(host: HTMLElement, c: Chart, onPick: (place: number) => void): () 
   };
   if (c.band) around(c.band.low, c.band.high, faint("good", .16));
   for (const l of c.lines) if (l.low && l.high) around(l.low, l.high, faint(l.tone, .2));
-  for (const l of c.lines) add(l.values, { stroke: colour(l.tone), width: l.thin ? 1.2 : 2, ...(l.dash ? { dash: [5, 4] } : {}) });
+  for (const l of c.lines) {
+    const stroke = colour(l.tone), alone = lonely(column(l.values));
+    add(l.values, { stroke, width: l.thin ? 1.2 : 2, ...(l.dash ? { dash: [5, 4] } : {}), points: { show: alone.length > 0, size: 6, fill: stroke, filter: () => alone } });
+  }
   const axis: uPlot.Axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "12px system-ui, sans-serif" };
   const plot = new uPlot({
     width: Math.max(160, host.clientWidth), height, pxAlign: true, legend: { show: false },
@@ -132,7 +139,7 @@ function draw(host: HTMLElement, c: Chart, onPick: (place: number) => void): () 
   }, [x, ...data] as uPlot.AlignedData, host);
   const pick = () => {
     const place = places[plot.cursor.idx ?? -1];
-    if (place !== undefined && place >= 0) onPick(place);
+    if (place !== undefined && place >= 0) onPick(c.at[place] ?? "");
   };
   plot.over.addEventListener("click", pick);
   const wide = new ResizeObserver(() => { if (host.clientWidth > 0 && host.clientWidth !== plot.width) plot.setSize({ width: host.clientWidth, height }); });

@@ -1,6 +1,6 @@
 // The charts of a rollout, each from columns of its log.
 
-import type { Column, Series, SeriesGate } from "./api.ts";
+import type { Column, Series, SeriesGate, SeriesPartner } from "./api.ts";
 import type { Chart } from "./chart.ts";
 import { count, evidence, gateName, percent, points, share } from "./format.ts";
 
@@ -24,9 +24,11 @@ type Base = Pick<Chart, "at" | "steps" | "place" | "now">;
 export function charts(s: Series, gate: string, place: number, now: number): Chart[] {
   const base: Base = { at: s.points.map((p) => p.at), steps: s.points.map((p) => p.step), place, now };
   const g = s.gates.find((one) => one.gate === gate);
+  const named = g?.partner?.[place < 0 ? s.points.length - 1 : place], one = s.partners.find((p) => p.name === named);
   const alone = g?.partner ? { ...base, steps: turns(base.steps, g.partner) } : base;
   return [
-    ...(g ? [difference(g, alone), rates(s, g, alone), proof(g, base)] : []),
+    ...(g && one ? partner(s, one, base) : g ? [difference(g, alone), rates(s, g, alone)] : []),
+    ...(g ? [proof(g, base)] : []),
     shared(s, base), ...latency(s, base), ...money(s, base),
   ];
 }
@@ -73,6 +75,28 @@ function rates(s: Series, g: SeriesGate, base: Base): Chart {
 }
 
 const beyond = 1.5; // times as far as where it decides; what lies farther is not told apart
+
+// partner draws the one that speaks loudest at the look, from when it was first
+// heard, and not whoever spoke loudest before.
+function partner(s: Series, p: SeriesPartner, base: Base): Chart[] {
+  const times = s.points.map((one) => Date.parse(one.at)), wanted = times[base.place < 0 ? times.length - 1 : base.place] ?? 0;
+  const step = (moment: string) => s.points[Math.max(0, times.filter((t) => t <= Date.parse(moment)).length - 1)]?.step ?? 0;
+  const before = s.moments.filter((m) => Date.parse(m) <= wanted).length - 1;
+  const own: Base = { at: s.moments, steps: s.moments.map(step), place: base.place < 0 ? -1 : Math.max(0, before), now: base.now };
+  const at = own.place < 0 ? s.moments.length - 1 : own.place, unit = asPoints(false);
+  const d = lastOf(p.difference, at), low = lastOf(p.low, at), high = lastOf(p.high, at), c = lastOf(p.candidate, at), e = lastOf(p.stable, at);
+  const flat = (v: number): Column => s.moments.map(() => v);
+  return [{
+    ...own, key: "difference", title: `Difference: ${p.name}`, unit, floor: p.band_low, ceiling: p.band_high,
+    says: d === null || low === null || high === null ? "Not known at this look." : `${unit(d)} at this look, 95 % interval ${unit(low)} to ${unit(high)}; allowed is ${unit(p.band_low)} to ${unit(p.band_high)}.`,
+    lines: [{ name: "difference", values: p.difference, low: p.low, high: p.high, tone: "try" }],
+    band: { name: "allowed", low: flat(p.band_low), high: flat(p.band_high) },
+  }, {
+    ...own, key: "rates", title: `Candidate and stable: ${p.name}`, unit: (v) => percent(v),
+    says: c === null || e === null ? "Not known at this look." : `The candidate filters ${percent(c)} of its requests, stable ${percent(e)}.`,
+    lines: [{ name: "candidate", values: p.candidate, tone: "candidate" }, { name: "stable", values: p.stable, tone: "stable" }],
+  }];
+}
 
 // way is how far evidence has come to where it decides, by its logarithm.
 const way = (have: number | null, want: number | null) => (have === null || want === null || want <= 1 ? null : Math.min(beyond, Math.max(0, Math.log(Math.max(have, 1)) / Math.log(want))));

@@ -84,7 +84,7 @@ function timeline(s: Store, r: Route, told: string, pick: (at: string) => void):
       c.trouble ? h("p", { class: "note" }, `Not all of it can be shown: ${c.trouble}.`) : null,
       c.differ > 0 ? h("p", { class: "note" }, `At ${count(c.differ)} of ${count(c.looks)} looks this version judges otherwise than the one of then (${c.programs.join(", ")}); what you see is judged by this one.`) : null,
       slider(c, place, point, found < 0, at, told),
-      h("div", { class: "charts" }, charts(c, gate, found < 0 ? -1 : place, at).map((one) => figure(one, (i) => pick(c.points[i]?.at ?? "")))))),
+      h("div", { class: "charts" }, charts(c, gate, found < 0 ? -1 : place, at).map((one) => figure(one, pick))))),
     partnersPanel(c, stamp, r.query.get("partners") ?? "evidence"),
     kept("section", "evidence", version, () => h("section", { class: "card", "aria-label": "Evidence at this look" },
       h("header", {}, h("h2", {}, found < 0 ? "Evidence" : `Evidence at look ${point.look}`), h("span", { class: "muted" }, clock(point.at, at))),

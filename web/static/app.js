@@ -5680,6 +5680,7 @@ function spread(at2, steps) {
   });
   return { x, places };
 }
+var lonely = (values) => values.flatMap((v, i) => v !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? [i] : []);
 var colour = (tone2) => getComputedStyle(document.documentElement).getPropertyValue(`--${tone2}`).trim();
 function draw(host, c, onPick) {
   const { x, places } = spread(c.at, c.steps);
@@ -5687,7 +5688,7 @@ function draw(host, c, onPick) {
   const data = [], series2 = [{}], bands = [];
   const add = (values, s) => {
     data.push(column(values));
-    return series2.push({ points: { show: false }, spanGaps: false, ...s }) - 1;
+    return series2.push({ points: { show: false }, ...s, spanGaps: false }) - 1;
   };
   const around = (low, high, fill3) => {
     const top = add(high, { stroke: "transparent", width: 0 }), bottom = add(low, { stroke: "transparent", width: 0 });
@@ -5695,7 +5696,10 @@ function draw(host, c, onPick) {
   };
   if (c.band) around(c.band.low, c.band.high, faint("good", 0.16));
   for (const l of c.lines) if (l.low && l.high) around(l.low, l.high, faint(l.tone, 0.2));
-  for (const l of c.lines) add(l.values, { stroke: colour(l.tone), width: l.thin ? 1.2 : 2, ...l.dash ? { dash: [5, 4] } : {} });
+  for (const l of c.lines) {
+    const stroke = colour(l.tone), alone = lonely(column(l.values));
+    add(l.values, { stroke, width: l.thin ? 1.2 : 2, ...l.dash ? { dash: [5, 4] } : {}, points: { show: alone.length > 0, size: 6, fill: stroke, filter: () => alone } });
+  }
   const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "12px system-ui, sans-serif" };
   const plot = new uPlot({
     width: Math.max(160, host.clientWidth),
@@ -5723,7 +5727,7 @@ function draw(host, c, onPick) {
   }, [x, ...data], host);
   const pick = () => {
     const place = places[plot.cursor.idx ?? -1];
-    if (place !== void 0 && place >= 0) onPick(place);
+    if (place !== void 0 && place >= 0) onPick(c.at[place] ?? "");
   };
   plot.over.addEventListener("click", pick);
   const wide = new ResizeObserver(() => {
@@ -5775,10 +5779,12 @@ function leading(s, place) {
 }
 function charts(s, gate, place, now2) {
   const base = { at: s.points.map((p) => p.at), steps: s.points.map((p) => p.step), place, now: now2 };
-  const g = s.gates.find((one) => one.gate === gate);
+  const g = s.gates.find((one2) => one2.gate === gate);
+  const named = g?.partner?.[place < 0 ? s.points.length - 1 : place], one = s.partners.find((p) => p.name === named);
   const alone = g?.partner ? { ...base, steps: turns(base.steps, g.partner) } : base;
   return [
-    ...g ? [difference(g, alone), rates(s, g, alone), proof(g, base)] : [],
+    ...g && one ? partner(s, one, base) : g ? [difference(g, alone), rates(s, g, alone)] : [],
+    ...g ? [proof(g, base)] : [],
     shared(s, base),
     ...latency(s, base),
     ...money(s, base)
@@ -5825,6 +5831,33 @@ function rates(s, g, base) {
   };
 }
 var beyond = 1.5;
+function partner(s, p, base) {
+  const times = s.points.map((one) => Date.parse(one.at)), wanted2 = times[base.place < 0 ? times.length - 1 : base.place] ?? 0;
+  const step = (moment2) => s.points[Math.max(0, times.filter((t) => t <= Date.parse(moment2)).length - 1)]?.step ?? 0;
+  const before = s.moments.filter((m) => Date.parse(m) <= wanted2).length - 1;
+  const own2 = { at: s.moments, steps: s.moments.map(step), place: base.place < 0 ? -1 : Math.max(0, before), now: base.now };
+  const at2 = own2.place < 0 ? s.moments.length - 1 : own2.place, unit = asPoints(false);
+  const d = lastOf(p.difference, at2), low = lastOf(p.low, at2), high = lastOf(p.high, at2), c = lastOf(p.candidate, at2), e = lastOf(p.stable, at2);
+  const flat = (v) => s.moments.map(() => v);
+  return [{
+    ...own2,
+    key: "difference",
+    title: `Difference: ${p.name}`,
+    unit,
+    floor: p.band_low,
+    ceiling: p.band_high,
+    says: d === null || low === null || high === null ? "Not known at this look." : `${unit(d)} at this look, 95 % interval ${unit(low)} to ${unit(high)}; allowed is ${unit(p.band_low)} to ${unit(p.band_high)}.`,
+    lines: [{ name: "difference", values: p.difference, low: p.low, high: p.high, tone: "try" }],
+    band: { name: "allowed", low: flat(p.band_low), high: flat(p.band_high) }
+  }, {
+    ...own2,
+    key: "rates",
+    title: `Candidate and stable: ${p.name}`,
+    unit: (v) => percent(v),
+    says: c === null || e === null ? "Not known at this look." : `The candidate filters ${percent(c)} of its requests, stable ${percent(e)}.`,
+    lines: [{ name: "candidate", values: p.candidate, tone: "candidate" }, { name: "stable", values: p.stable, tone: "stable" }]
+  }];
+}
 var way = (have, want) => have === null || want === null || want <= 1 ? null : Math.min(beyond, Math.max(0, Math.log(Math.max(have, 1)) / Math.log(want)));
 function proof(g, base) {
   const at2 = base.place < 0 ? base.at.length - 1 : base.place;
@@ -6392,7 +6425,7 @@ function timeline(s, r, told2, pick) {
       c.trouble ? h("p", { class: "note" }, `Not all of it can be shown: ${c.trouble}.`) : null,
       c.differ > 0 ? h("p", { class: "note" }, `At ${count(c.differ)} of ${count(c.looks)} looks this version judges otherwise than the one of then (${c.programs.join(", ")}); what you see is judged by this one.`) : null,
       slider(c, place, point, found < 0, at2, told2),
-      h("div", { class: "charts" }, charts(c, gate, found < 0 ? -1 : place, at2).map((one) => figure(one, (i) => pick(c.points[i]?.at ?? ""))))
+      h("div", { class: "charts" }, charts(c, gate, found < 0 ? -1 : place, at2).map((one) => figure(one, pick)))
     )),
     partnersPanel(c, stamp, r.query.get("partners") ?? "evidence"),
     kept("section", "evidence", version, () => h(
