@@ -16,10 +16,11 @@ import (
 
 // estate is a control plane with a fleet in each of several scenes: in "ads-eu" a
 // candidate was taken back whose looks are logged, in "ads-us" one is tried whose
-// looks are, "video" waits for a person, "audio" is well.
+// looks are, "native" is paused, "video" waits for a person, "audio" is well.
 func estate(now time.Time) apitest.Several {
-	s := apitest.Several{Names: []string{"ads-eu", "ads-us", "video", "audio"}, Of: map[string]*apitest.Fake{
-		"ads-eu": apitest.Scene("rolled_back", now), "ads-us": apitest.Scene("canary", now), "video": apitest.Scene("held", now), "audio": apitest.Scene("idle", now),
+	s := apitest.Several{Names: []string{"ads-eu", "ads-us", "native", "video", "audio"}, Of: map[string]*apitest.Fake{
+		"ads-eu": apitest.Scene("rolled_back", now), "ads-us": apitest.Scene("canary", now), "native": apitest.Scene("paused", now),
+		"video": apitest.Scene("held", now), "audio": apitest.Scene("idle", now),
 	}}
 	for name, f := range s.Of {
 		f.Saved.Fleet = name
@@ -43,7 +44,7 @@ func estate(now time.Time) apitest.Several {
 func TestPageFleets(t *testing.T) {
 	ctx := browser(t)
 	s := site(t, estate(time.Now()))
-	do(ctx, t, chromedp.Navigate(s.URL), contains(`self::h1`, "1 fleet needs a person"), chromedp.WaitVisible(chromedp.CSS(`.fleets .need.warn`)))
+	do(ctx, t, chromedp.Navigate(s.URL), contains(`self::h1`, "2 fleets need a person"), chromedp.WaitVisible(chromedp.CSS(`.fleets .need.warn`)))
 	first := text(ctx, t, `.fleets li`)
 	if !strings.HasPrefix(first, "video") || !strings.Contains(first, "waits for a person") {
 		t.Errorf("on top is %q", first)
@@ -53,7 +54,7 @@ func TestPageFleets(t *testing.T) {
 	if err != nil || where != "#video video" {
 		t.Errorf("it leads to %q (%v)", where, err)
 	}
-	do(ctx, t, chromedp.Evaluate[chromedp.Void](`history.back()`), contains(`self::h1`, "1 fleet needs a person"))
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`history.back()`), contains(`self::h1`, "2 fleets need a person"))
 }
 
 // A rollout that is over shows how it went: charts with words, what every partner
@@ -185,7 +186,7 @@ func TestPageKeys(t *testing.T) {
 	ctx := browser(t)
 	s := site(t, estate(time.Now()))
 	do(ctx, t, chromedp.Navigate(s.URL+"/#audio"), chromedp.WaitVisible(chromedp.CSS(`.back button`)),
-		chromedp.KeyEvent("h"), contains(`self::h1`, "History"), chromedp.KeyEvent("f"), contains(`self::h1`, "1 fleet needs a person"),
+		chromedp.KeyEvent("h"), contains(`self::h1`, "History"), chromedp.KeyEvent("f"), contains(`self::h1`, "2 fleets need a person"),
 		chromedp.Navigate(s.URL+"/#audio"), chromedp.Click(chromedp.CSS(`[data-page=keys]`)), contains(`self::p`, "Keys are off"),
 		chromedp.Evaluate[chromedp.Void](`location.reload()`), contains(`self::p`, "Keys are off"), chromedp.KeyEvent("h"), chromedp.KeyEvent("r"),
 		chromedp.Click(chromedp.CSS(`[data-page=keys]`)), chromedp.WaitVisible(chromedp.CSS(`.hints kbd`)))
