@@ -43,9 +43,14 @@ func estate(now time.Time) apitest.Several {
 // What needs a person stands on top, and leads to the fleet.
 func TestPageFleets(t *testing.T) {
 	ctx := browser(t)
-	s := site(t, estate(time.Now()))
+	e := estate(time.Now())
+	s := site(t, e)
 	do(ctx, t, chromedp.Navigate(s.URL), contains(`self::h1`, "2 fleets need a person"), chromedp.WaitVisible(chromedp.CSS(`.fleets .need.warn`)))
 	first := text(ctx, t, `.fleets li`)
+	e.Of["audio"].Mu.Lock()
+	e.Of["audio"].Seen.Seen.Unwell = apitest.Scene("unwell", time.Now()).Seen.Seen.Unwell
+	e.Of["audio"].Mu.Unlock()
+	do(ctx, t, contains(`self::h1`, "3 fleets need a person"), contains(`self::p`, "Unwell: "))
 	if !strings.HasPrefix(first, "video") || !strings.Contains(first, "waits for a person") {
 		t.Errorf("on top is %q", first)
 	}
@@ -54,7 +59,7 @@ func TestPageFleets(t *testing.T) {
 	if err != nil || where != "#video video" {
 		t.Errorf("it leads to %q (%v)", where, err)
 	}
-	do(ctx, t, chromedp.Evaluate[chromedp.Void](`history.back()`), contains(`self::h1`, "2 fleets need a person"))
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`history.back()`), contains(`self::h1`, "3 fleets need a person"))
 }
 
 // A rollout that is over shows how it went: charts with words, what every partner

@@ -34,7 +34,8 @@ func TestShotsOfPages(t *testing.T) {
 	if *shots == "" {
 		t.Skip("say -shots FOLDER for pictures")
 	}
-	s := site(t, estate(time.Now()))
+	e := estate(time.Now())
+	s := site(t, e)
 	for _, size := range []struct {
 		what          string
 		width, height int64
@@ -45,6 +46,11 @@ func TestShotsOfPages(t *testing.T) {
 			do(ctx, t, chromedp.EmulateViewport(size.width, size.height))
 			themed(ctx, t, size.dark)
 			for _, p := range allPages() {
+				for _, f := range e.Of { // the controller has not gone away meanwhile
+					f.Mu.Lock()
+					f.Seen.At = time.Now()
+					f.Mu.Unlock()
+				}
 				do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+"/"+p.address), chromedp.WaitVisible(chromedp.CSS(p.there)))
 				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 				if err != nil {

@@ -14,6 +14,7 @@ type Summary struct {
 	Fleet    string     `json:"fleet"`
 	Trouble  string     `json:"trouble,omitempty"` // why it cannot be read; all below is unknown then
 	At       time.Time  `json:"at"`
+	Unwell   []Unwell   `json:"unwell"` // the worst first; empty where nothing is known to be wrong
 	Stable   *Release   `json:"stable"`
 	Active   *Rollout   `json:"active"` // as in lists
 	Queue    int        `json:"queue"`  // rollouts that wait
@@ -49,14 +50,14 @@ func (s *server) summary(ctx context.Context, fleet string) Summary {
 	v, err := s.views.of(ctx, fleet)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		return Summary{Fleet: fleet, At: time.Now().UTC(), Trouble: err.Error()}
+		return Summary{Fleet: fleet, At: time.Now().UTC(), Unwell: []Unwell{}, Trouble: err.Error()}
 	case err != nil:
 		s.log.WarnContext(ctx, "overview cannot read a fleet", "fleet", fleet, "err", err)
-		return Summary{Fleet: fleet, At: time.Now().UTC(), Trouble: "its documents cannot be read just now; the server's log says more"}
+		return Summary{Fleet: fleet, At: time.Now().UTC(), Unwell: []Unwell{}, Trouble: "its documents cannot be read just now; the server's log says more"}
 	}
 	f := v.fleet
 	out := Summary{
-		Fleet: fleet, At: f.At, Stable: f.Stable, Last: f.Last, Queue: len(f.Queue), Pause: f.Pause,
+		Fleet: fleet, At: f.At, Unwell: f.Unwell, Stable: f.Stable, Last: f.Last, Queue: len(f.Queue), Pause: f.Pause,
 		Requests: len(f.Requests), Tasks: f.Tasks, Next: f.Next, Loop: f.Loop,
 	}
 	if f.Active != nil {

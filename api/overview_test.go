@@ -43,6 +43,10 @@ func TestOverview(t *testing.T) {
 	if torn.Trouble == "" || torn.Stable != nil || gone.Trouble != "its documents cannot be read just now; the server's log says more" {
 		t.Errorf("torn: %q, gone: %q", torn.Trouble, gone.Trouble)
 	}
+	ill, err := apitest.Serve(t, apitest.Scene("unwell", noon), api.Options{}).Overview(t.Context())
+	if err != nil || len(ill[0].Unwell) == 0 || len(demo.Unwell) > 0 {
+		t.Errorf("unwell: %+v, and %+v: %v", ill, demo.Unwell, err)
+	}
 	f, err := apitest.Serve(t, apitest.Scene("canary", noon), api.Options{}).Fleet(t.Context(), "demo")
 	if err != nil || len(f.Active.History) == 0 || len(f.Active.Verdict.Findings) == 0 {
 		t.Errorf("a fleet by itself has its evidence: %v", err)

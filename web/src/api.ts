@@ -412,6 +412,7 @@ export interface Summary {
   fleet: string;
   trouble?: string;
   at: string;
+  unwell: Unwell[];
   stable: Release | null;
   active: Rollout | null;
   queue: number;

@@ -122,8 +122,8 @@ function draw(host: HTMLElement, c: Chart, onPick: (at: string) => void): () => 
     cursor: { points: { show: false }, drag: { x: false, y: false }, y: false, sync: { key: "rollout" } },
     scales: { x: { time: true }, y: { range: (_, low, high) => range(c, data, low, high) } },
     axes: [
-      { ...axis, values: (_, splits) => splits.map((s) => clock(new Date(1000 * s).toISOString(), c.now).slice(-8)), space: 90 },
-      { ...axis, size: 62, values: (_, splits) => splits.map(c.unit) },
+      { ...axis, values: (_, splits) => splits.map((s) => clock(new Date(1000 * s).toISOString(), c.now).slice(-8)), space: 90, size: 30 },
+      { ...axis, size: 74, values: (_, splits) => splits.map((v) => c.unit(v).replace(" or more", "")) },
     ],
     series, bands,
     hooks: {

@@ -90,7 +90,8 @@ const measured = (f: Finding) => f.requests > 0 && (f.band_low !== 0 || f.band_h
 export function findings(s: Series, place: number): Finding[] {
   return s.gates.flatMap((g) => {
     const outcome = g.outcome[place];
-    return outcome ? [finding(g, place, outcome as Outcome)] : [];
+    const told = [g.low, g.threshold, g.required].some((c) => c[place] != null); // else there is nothing to show but the outcome
+    return outcome && told ? [finding(g, place, outcome as Outcome)] : [];
   });
 }
 

@@ -40,6 +40,7 @@ export function needsOf(f: Summary, at: number): Need[] {
   }
   if (!f.loop) add(40, "warn", "No controller has looked at it yet. Is one running?");
   else if (f.loop.age_seconds > Math.max(5 * f.loop.every_seconds, 15)) add(95, "bad", `No controller looks: the last look is ${span(1000 * f.loop.age_seconds)} old. The fleet keeps serving; nothing is decided.`);
+  f.unwell.forEach((u, i) => add(85 - i, "bad", h("b", {}, "Unwell: "), u.sentence));
   const t = f.tasks, lost = t.desired - t.ready;
   if (t.failed > 0) add(70, "bad", `${count(t.failed)} of ${count(t.total)} tasks could not take their release.`);
   if (t.unreachable > 0) add(65, "bad", `${count(t.unreachable)} of ${count(t.total)} tasks cannot be reached.`);
@@ -48,7 +49,7 @@ export function needsOf(f: Summary, at: number): Need[] {
   if (f.active?.phase === "rolling_back") add(60, "bad", h("b", {}, f.active.id), ` is being taken back. ${plain(f.active)}`);
   if (f.pause) add(50, "warn", "Paused by ", h("b", {}, f.pause.by), ` ${span(at - Date.parse(f.pause.at))} ago${f.pause.why ? `: ${f.pause.why}` : ""}. Nothing starts or advances.`);
   if (f.loop && f.loop.errors.length > 0) add(30, "warn", `The controller meets errors: ${f.loop.errors[0]}${f.loop.errors.length > 1 ? `; and ${f.loop.errors.length - 1} more` : ""}`);
-  return needs;
+  return needs.sort((a, b) => b.weight - a.weight);
 }
 
 const plain = (r: Rollout) => (r.headline ? local(r.headline, r.since) : `${r.sentence}.`);

@@ -23,7 +23,7 @@ export function historyPanel(s: Store): HTMLElement {
 }
 
 function entry(s: Store, r: Rollout): HTMLElement {
-  const at = now(s), version = [r.phase, r.sentence, span(at - Date.parse(r.since)), s.details.has(r.id), s.view?.stable?.digest].join("|");
+  const at = now(s), version = [r.phase, r.sentence, span(at - Date.parse(r.since)), s.details.get(r.id)?.why, s.details.get(r.id)?.value !== null, s.view?.stable?.digest].join("|");
   return kept("details", `past/${s.fleet}/${r.id}`, version, () => h("details", { "data-rollout": r.id, class: tone(r.phase) },
     h("summary", {},
       badge(r.phase, tone(r.phase)), h("b", { class: "name" }, r.id),

@@ -1079,6 +1079,7 @@ function needsOf(f, at2) {
   }
   if (!f.loop) add(40, "warn", "No controller has looked at it yet. Is one running?");
   else if (f.loop.age_seconds > Math.max(5 * f.loop.every_seconds, 15)) add(95, "bad", `No controller looks: the last look is ${span(1e3 * f.loop.age_seconds)} old. The fleet keeps serving; nothing is decided.`);
+  f.unwell.forEach((u, i) => add(85 - i, "bad", h("b", {}, "Unwell: "), u.sentence));
   const t = f.tasks, lost = t.desired - t.ready;
   if (t.failed > 0) add(70, "bad", `${count(t.failed)} of ${count(t.total)} tasks could not take their release.`);
   if (t.unreachable > 0) add(65, "bad", `${count(t.unreachable)} of ${count(t.total)} tasks cannot be reached.`);
@@ -1087,7 +1088,7 @@ function needsOf(f, at2) {
   if (f.active?.phase === "rolling_back") add(60, "bad", h("b", {}, f.active.id), ` is being taken back. ${plain(f.active)}`);
   if (f.pause) add(50, "warn", "Paused by ", h("b", {}, f.pause.by), ` ${span(at2 - Date.parse(f.pause.at))} ago${f.pause.why ? `: ${f.pause.why}` : ""}. Nothing starts or advances.`);
   if (f.loop && f.loop.errors.length > 0) add(30, "warn", `The controller meets errors: ${f.loop.errors[0]}${f.loop.errors.length > 1 ? `; and ${f.loop.errors.length - 1} more` : ""}`);
-  return needs;
+  return needs.sort((a, b) => b.weight - a.weight);
 }
 var plain = (r) => r.headline ? local(r.headline, r.since) : `${r.sentence}.`;
 function row(f, needs, at2) {
@@ -5709,8 +5710,8 @@ function draw(host, c, onPick) {
     cursor: { points: { show: false }, drag: { x: false, y: false }, y: false, sync: { key: "rollout" } },
     scales: { x: { time: true }, y: { range: (_2, low, high) => range(c, data, low, high) } },
     axes: [
-      { ...axis, values: (_2, splits) => splits.map((s) => clock(new Date(1e3 * s).toISOString(), c.now).slice(-8)), space: 90 },
-      { ...axis, size: 62, values: (_2, splits) => splits.map(c.unit) }
+      { ...axis, values: (_2, splits) => splits.map((s) => clock(new Date(1e3 * s).toISOString(), c.now).slice(-8)), space: 90, size: 30 },
+      { ...axis, size: 74, values: (_2, splits) => splits.map((v) => c.unit(v).replace(" or more", "")) }
     ],
     series: series2,
     bands,
@@ -5833,9 +5834,9 @@ function rates(s, g, base) {
 var beyond = 1.5;
 function partner(s, p, base) {
   const times = s.points.map((one) => Date.parse(one.at)), wanted2 = times[base.place < 0 ? times.length - 1 : base.place] ?? 0;
-  const step = (moment2) => s.points[Math.max(0, times.filter((t) => t <= Date.parse(moment2)).length - 1)]?.step ?? 0;
+  const step2 = (moment2) => s.points[Math.max(0, times.filter((t) => t <= Date.parse(moment2)).length - 1)]?.step ?? 0;
   const before = s.moments.filter((m) => Date.parse(m) <= wanted2).length - 1;
-  const own2 = { at: s.moments, steps: s.moments.map(step), place: base.place < 0 ? -1 : Math.max(0, before), now: base.now };
+  const own2 = { at: s.moments, steps: s.moments.map(step2), place: base.place < 0 ? -1 : Math.max(0, before), now: base.now };
   const at2 = own2.place < 0 ? s.moments.length - 1 : own2.place, unit = asPoints(false);
   const d = lastOf(p.difference, at2), low = lastOf(p.low, at2), high = lastOf(p.high, at2), c = lastOf(p.candidate, at2), e = lastOf(p.stable, at2);
   const flat = (v) => s.moments.map(() => v);
@@ -6023,7 +6024,8 @@ var measured = (f) => f.requests > 0 && (f.band_low !== 0 || f.band_high !== 0) 
 function findings(s, place) {
   return s.gates.flatMap((g) => {
     const outcome = g.outcome[place];
-    return outcome ? [finding(g, place, outcome)] : [];
+    const told2 = [g.low, g.threshold, g.required].some((c) => c[place] != null);
+    return outcome && told2 ? [finding(g, place, outcome)] : [];
   });
 }
 function finding(g, place, outcome) {
@@ -6282,7 +6284,7 @@ function historyPanel(s) {
   );
 }
 function entry(s, r) {
-  const at2 = now(s), version = [r.phase, r.sentence, span(at2 - Date.parse(r.since)), s.details.has(r.id), s.view?.stable?.digest].join("|");
+  const at2 = now(s), version = [r.phase, r.sentence, span(at2 - Date.parse(r.since)), s.details.get(r.id)?.why, s.details.get(r.id)?.value !== null, s.view?.stable?.digest].join("|");
   return kept("details", `past/${s.fleet}/${r.id}`, version, () => h(
     "details",
     { "data-rollout": r.id, class: tone(r.phase) },
