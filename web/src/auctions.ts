@@ -38,10 +38,11 @@ const took = (seconds: number | null) => (seconds === null ? unknown : `${Number
 function tiles(f: Fleet, a: Auctions, all: Traffic): HTMLElement {
   const bad = new Set(f.unwell.map((u) => u.reason));
   const minutes = Math.round(((a.slots.all?.rate.length ?? 0) * a.slots.every_seconds) / 60);
-  const tile = (name: string, figure: string, low: boolean, of: keyof Columns, more: string | null = null) =>
-    h("div", { class: `figure${low ? " low" : ""}` },
-      h("dt", {}, name), h("dd", {}, h("b", {}, figure), more === null ? null : h("small", {}, more)),
-      spark(a, of, `${name} over the last ${minutes} min`));
+  const tile = (name: string, figure: string, low: boolean, of: keyof Columns, more: string | null = null) => {
+    const drawn = spark(a, of, `${name} over the last ${minutes} min`);
+    return h("div", { class: `figure${low ? " low" : ""}` },
+      h("dt", {}, name), h("dd", {}, h("b", {}, figure), more === null ? null : h("small", {}, more)), drawn ? h("dd", {}, drawn) : null);
+  };
   return h("dl", { class: "figures" },
     tile("Auctions a second", rate(all.rate), bad.has("silent"), "rate"),
     tile("Filtered", shareOf(all.filtered), false, "filtered", "of all calls to partners"),
@@ -90,7 +91,7 @@ function arms(a: Auctions): HTMLElement {
   const head = ["", "tasks", "auctions/s", "filtered", "degraded", "failed", "p50", "p99"];
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Auctions per arm" },
     h("table", { class: "arms" },
-      h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t)))),
+      h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t || h("span", { class: "unseen" }, "Arm"))))),
       h("tbody", {}, rows.map(([name, kind, t]) => (t === null ? null : h("tr", { "data-key": name },
         h("th", { scope: "row" }, h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), name)),
         [count(t.tasks), rate(t.rate), shareOf(t.filtered), shareOf(t.degraded), shareOf(t.failed), took(t.p50_seconds), took(t.p99_seconds)]

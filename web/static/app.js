@@ -858,13 +858,16 @@ var took = (seconds) => seconds === null ? unknown : `${Number((1e3 * seconds).t
 function tiles(f, a, all) {
   const bad = new Set(f.unwell.map((u) => u.reason));
   const minutes = Math.round((a.slots.all?.rate.length ?? 0) * a.slots.every_seconds / 60);
-  const tile2 = (name, figure2, low, of, more2 = null) => h(
-    "div",
-    { class: `figure${low ? " low" : ""}` },
-    h("dt", {}, name),
-    h("dd", {}, h("b", {}, figure2), more2 === null ? null : h("small", {}, more2)),
-    spark(a, of, `${name} over the last ${minutes} min`)
-  );
+  const tile2 = (name, figure2, low, of, more2 = null) => {
+    const drawn2 = spark(a, of, `${name} over the last ${minutes} min`);
+    return h(
+      "div",
+      { class: `figure${low ? " low" : ""}` },
+      h("dt", {}, name),
+      h("dd", {}, h("b", {}, figure2), more2 === null ? null : h("small", {}, more2)),
+      drawn2 ? h("dd", {}, drawn2) : null
+    );
+  };
   return h(
     "dl",
     { class: "figures" },
@@ -918,7 +921,7 @@ function arms(a) {
     h(
       "table",
       { class: "arms" },
-      h("thead", {}, h("tr", {}, head2.map((t) => h("th", { scope: "col" }, t)))),
+      h("thead", {}, h("tr", {}, head2.map((t) => h("th", { scope: "col" }, t || h("span", { class: "unseen" }, "Arm"))))),
       h("tbody", {}, rows2.map(([name, kind, t]) => t === null ? null : h(
         "tr",
         { "data-key": name },
