@@ -33,7 +33,7 @@ func repairs() []repair {
 		{operating, "the controller's error says which flags to compare.", "controller/fleet:TestIntroducesItself"},
 		{operating, "Point the NLB's health check at `/readyz`: a TCP check passes with no model loaded.", "inference:TestTaskBoots"},
 
-		{operating, "`sluice status --watch` (or the dashboard): whether auctions are well, what serves, what is being tried, how it stands in one line, the way out, the proof, what happens next and when.", "cli:TestStatusText"},
+		{operating, "`sluice status --watch` (or the dashboard; with several fleets its first page has those that need a person on top): whether auctions are well, what serves, what is being tried, how it stands in one line, the way out, the proof, what happens next and when.", "cli:TestStatusText"},
 		{operating, "**`sluice rollback --why \"…\"`**. All tasks go back to stable at once; no step, no judge, no count is asked.", "controller:TestRestoredWhateverIsDown"},
 		{operating, "the same command goes to the one before it. `--to DIGEST` goes to any other; `sluice rollouts` shows them.", "e2e:TestScripts"},
 		{operating, "`sluice pause` lets nothing start or advance. Danger is still acted on. `sluice resume` lets it go on.", stories},

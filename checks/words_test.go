@@ -159,8 +159,9 @@ func TestMetricsAreExplained(t *testing.T) {
 		}
 	}
 	var code []string
+	others := []string{"sluice_artifact", "sluice_session", "sluice_trip"} // a shell's variable, cookies
 	eachFile(t, folders, func(n ast.Node) {
-		if text, is := literal(n); is && regexp.MustCompile(`^sluice_[a-z_]+[a-z]$`).MatchString(text) && !slices.Contains(code, text) && text != "sluice_artifact" {
+		if text, is := literal(n); is && regexp.MustCompile(`^sluice_[a-z_]+[a-z]$`).MatchString(text) && !slices.Contains(append(others, code...), text) {
 			code = append(code, text)
 		}
 	})
