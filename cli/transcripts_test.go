@@ -67,7 +67,7 @@ func transcripts(t *testing.T, folder string) map[string][]typed {
 		"task":       {{line: "task --fleet ads --bucket sluice --task t-1 --listen 127.0.0.1:0 --control-listen 127.0.0.1:0 --http-listen 127.0.0.1:0", until: "task listens"}},
 		"status":     {{line: "status", fleet: scene("canary")}, {line: "status", fleet: scene("held")}},
 		"rollouts":   {{line: "rollouts", fleet: scene("canary")}, {line: "rollouts partner-blind", fleet: scene("canary")}},
-		"try":        {{line: "try s3://training/models/mine/output/model.tar.gz --why newer", fleet: scene("idle")}, {line: "try models/mine", fleet: scene("idle")}},
+		"try":        {{line: "try s3://training/models/mine/output/model.tar.gz --why newer", fleet: scene("idle")}, {line: "try models/mine --why newer", fleet: scene("idle")}},
 		"pause":      {{line: "pause --why maintenance", fleet: scene("canary")}},
 		"resume":     {{line: "resume", fleet: scene("paused")}, {line: "resume", fleet: scene("canary")}},
 		"abort":      {{line: "abort --why mistaken", fleet: scene("canary")}},
