@@ -40,6 +40,8 @@ type Options struct {
 	Attempts   int           // of one call, the first included; default 5
 	MaxBackoff time.Duration // longest wait between two attempts, default 3 s
 	Timeout    time.Duration // of one call with all its attempts, default 30 s; large bodies get more
+
+	Called func(Call) // is told of every call, from many goroutines; nil: nobody is
 }
 
 // Client hands out the adapters. All of them may be used by many goroutines.
@@ -71,6 +73,9 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		cfg.Region = "us-east-1"
 	}
 	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
+	if o.Called != nil {
+		cfg.APIOptions = append(cfg.APIOptions, watch(o.Called))
+	}
 	return &Client{
 		s3: s3.NewFromConfig(cfg, func(so *s3.Options) {
 			so.UsePathStyle = cfg.BaseEndpoint != nil
