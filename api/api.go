@@ -134,6 +134,9 @@ type Options struct {
 
 	// Middleware wraps every route under /v1, outermost first.
 	Middleware []func(http.Handler) http.Handler
+
+	// Ops are what orchestrators and Prometheus ask. Nil: nobody does.
+	Ops *Ops
 }
 
 // route is one row of the table of routes. The table is all there is under
@@ -222,8 +225,14 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 	if err != nil {
 		panic(err) // they are built in
 	}
-	r.Get("/*", page)
-	r.Head("/*", page)
+	get := func(path string, h http.HandlerFunc) {
+		r.Get(path, h)
+		r.Head(path, h)
+	}
+	if o.Ops != nil {
+		o.Ops.routes(get)
+	}
+	get("/*", page)
 	return r
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones of freezes, on machines that have none
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -95,9 +96,14 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 			return wrongUsage("fleet %s wants a second person (second_person), and nobody would be asked who they are: name a file of --people", f.Name)
 		}
 	}
+	metrics := controller.NewMetrics(built().Version)
+	metrics.Watch(known)
 	client, err := aws.Open(ctx, aws.Options{
 		Region: c.region, Endpoint: c.endpoint,
 		MaxBackoff: time.Second, // the loop comes again by itself
+		Called: func(call aws.Call) {
+			metrics.Called(call.Service, call.Operation, string(call.Result), call.Attempts, call.Took)
+		},
 	})
 	if err != nil {
 		return err
@@ -116,7 +122,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	control := fleet.New(fleet.Options{Credentials: known})
 	defer control.Close()
 
-	leader := &controller.Controller{Elector: controller.Elector{Documents: documents, Name: c.name, TTL: c.leaseTTL}, Log: log}
+	leader := &controller.Controller{Elector: controller.Elector{Documents: documents, Name: c.name, TTL: c.leaseTTL}, Log: log, Metrics: metrics}
 	store := awake{Store: controller.Store{Documents: documents}, fleets: map[string]*controller.Reconciler{}}
 	for _, f := range fleets {
 		tasks := client.Tasks(aws.TasksOptions{
@@ -127,11 +133,14 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		})
 		ports := controller.Ports{Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control}
 		loop := controller.NewReconciler(f, ports, c.name, log)
+		loop.Metrics = metrics
 		leader.Fleets = append(leader.Fleets, loop)
 		store.Names = append(store.Names, f.Name)
 		store.fleets[f.Name] = loop
 	}
-	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Policy: store.policy, Artifact: client.Artifacts().Check, SignIn: signIn})
+	handler := api.New(store, web.Files(), log, api.Options{
+		Hosts: c.hosts, Policy: store.policy, Artifact: client.Artifacts().Check, SignIn: signIn, Ops: ops(leader, metrics),
+	})
 	if signIn == nil {
 		log.WarnContext(ctx, "there is no sign-in: whoever reaches this controller may do everything, under any name (--people)")
 	}
@@ -140,6 +149,19 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	g.Go(func() error { return leader.Run(ctx) })
 	g.Go(func() error { return api.Serve(ctx, listener, handler) })
 	return g.Wait()
+}
+
+// ops is what orchestrators and Prometheus may ask of a controller.
+func ops(c *controller.Controller, m *controller.Metrics) *api.Ops {
+	return &api.Ops{
+		Metrics: promhttp.HandlerFor(m.Registry(), promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
+		Healthy: func() error { return c.Healthy(time.Now()) },
+		Ready: func() (api.Leadership, error) {
+			epoch := c.Standing().Epoch
+			return api.Leadership{Leading: epoch != 0, Epoch: epoch}, c.Ready(time.Now())
+		},
+		Version: built(),
+	}
 }
 
 // awake is the store as the API sees it: what a person asks wakes the loop, so

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/inference/release"
@@ -14,6 +15,9 @@ type Controller struct {
 	Elector Elector
 	Fleets  []*Reconciler
 	Log     *slog.Logger
+	Metrics *Metrics // nil: nothing is counted
+
+	standing atomic.Pointer[Standing]
 }
 
 // Run leads whenever the lease can be had, until ctx ends; then it gives the
@@ -58,6 +62,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	stop()
 	loops.Wait()
+	c.stand(0, nil, time.Now())
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	return c.Elector.Release(last)
@@ -72,8 +77,9 @@ func (c *Controller) hold(ctx context.Context, now time.Time, trouble *trouble) 
 		trouble.log(ctx, c.Log, "hold the lease", err, time.Now())
 	}
 	if !before(time.Now(), c.Elector.Until()) { // the answer took longer than this process may act
-		return 0
+		epoch = 0
 	}
+	c.stand(epoch, err, time.Now())
 	return epoch
 }
 

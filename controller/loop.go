@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -20,8 +21,9 @@ import (
 type Reconciler struct {
 	Fleet Fleet
 	Ports
-	Name string // of this controller, for people
-	Log  *slog.Logger
+	Name    string // of this controller, for people
+	Log     *slog.Logger
+	Metrics *Metrics // nil: nothing is counted
 
 	epoch   int64
 	own     bool             // the state carries our epoch by our own hand
@@ -32,7 +34,8 @@ type Reconciler struct {
 	memo    memory
 	trouble trouble
 	rival   rival
-	program string // version that judges
+	program string                    // version that judges
+	passing atomic.Pointer[time.Time] // when the pass under way began; nil: there is none
 }
 
 // NewReconciler returns the loop of one fleet.
@@ -94,6 +97,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	f.memo.known, f.own = next.Counters(), true
 	f.memo.swaps.Asked(next, actions)
 	f.report(ctx, state, next)
+	f.Metrics.saw(f.epoch, next, *seen)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions), f.audit(ctx, next))
 	troubles = errors.Join(troubles, f.settle(ctx, next, decided), doubts(next, seen.Tasks))
 	troubles = f.rival.told(troubles, ahead > 0, began)
@@ -188,6 +192,7 @@ func (f *Reconciler) report(ctx context.Context, old, next rollout.State) {
 			said := e.Headline(next.Find(e.Rollout), f.Fleet.Policies.For(e.Rollout))
 			f.Log.InfoContext(ctx, "decided", "fleet", f.Fleet.Name, "rollout", e.Rollout, "candidate", rollout.Short(e.Candidate),
 				"from", e.From, "to", e.To, "step", e.Step, "reason", e.Reason, "headline", said.Text, "way_out", said.WayOut, "sentence", e.Sentence, "by", e.By)
+			f.Metrics.decided(e, next)
 		}
 	}
 }
@@ -234,7 +239,13 @@ func (f *Reconciler) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		began := time.Now()
+		f.passing.Store(&began)
 		wait, err := f.Pass(ctx)
+		f.passing.Store(nil)
+		if ctx.Err() == nil {
+			f.Metrics.ended(f.Fleet.Name, time.Since(began), err, time.Now())
+		}
 		if !errors.Is(err, ErrStale) && ctx.Err() == nil {
 			f.trouble.log(ctx, log, "reconcile", err, time.Now())
 		}

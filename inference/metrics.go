@@ -69,10 +69,12 @@ func (f factory) gauge(name, help string) prometheus.Gauge {
 	return v
 }
 
-func (f factory) read(name, help string, value func() float64) { f.readOf(name, help, nil, value) }
+func (f factory) read(name, help string, value func() float64) {
+	f.r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
 
-func (f factory) readOf(name, help string, of prometheus.Labels, value func() float64) {
-	f.r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: of}, value))
+func (f factory) readOf(name, help, label, of string, value func() float64) {
+	f.r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: prometheus.Labels{label: of}}, value))
 }
 
 func newMetrics() *metrics {
@@ -96,7 +98,7 @@ func newMetrics() *metrics {
 		outcomes:       f.counters("sluice_outcomes_total", "Reported outcomes taken.", "kind"),
 		outcomesLost:   f.counters("sluice_outcomes_dropped_total", "Reported outcomes (or bids and wins of them) that do not count, by reason.", "reason"),
 		bids:           f.counter("sluice_explored_bids_total", "Reported bids on explored requests."),
-		missed:         f.counter("sluice_missed_bids_total", "Of those, bids that the serving release would have filtered."),
+		missed:         f.counter("sluice_missed_bids_total", "Reported bids on explored requests that the serving release would have filtered."),
 		shadowRequests: f.counter("sluice_shadow_requests_total", "Requests scored by both releases."),
 		shadowDropped:  f.counter("sluice_shadow_dropped_total", "Sampled requests not scored by the shadow release since the task was busy."),
 		info:           f.gauges("sluice_release_info", "The releases in force.", "release", "shadow"),
@@ -153,14 +155,13 @@ func (m *metrics) watch(t *Task) {
 // watchCredentials shows how a port's certificates and tokens are, where it has
 // any. Files are looked at by it, too, when nobody connects.
 func (f factory) watchCredentials(port string, known *identity.Keeper) {
-	of := prometheus.Labels{"port": port}
 	if known != nil {
-		f.readOf("sluice_credentials_bad", "1 where files of a port's certificates or tokens make no sense, so that what was read before serves on, or where its certificate is not good now.", of, func() float64 {
+		f.readOf("sluice_credentials_bad", "1 where files of a port's certificates or tokens make no sense, so that what was read before serves on, or where its certificate is not good now.", "port", port, func() float64 {
 			return oneIf(known.Trouble() != nil)
 		})
 	}
 	if known.WantsTLS() {
-		f.readOf("sluice_certificate_expires_seconds", "Unix time at which the certificate in use expires.", of, func() float64 {
+		f.readOf("sluice_certificate_expires_seconds", "Unix time at which the certificate in use expires.", "port", port, func() float64 {
 			return float64(known.Expires().Unix())
 		})
 	}
