@@ -8,8 +8,8 @@ import (
 // Ops are what orchestrators and Prometheus ask of the process, beside /v1 and
 // without sign-in: nothing of it names a partner or an artifact.
 type Ops struct {
-	Metrics http.Handler             // answers /metrics
-	Healthy func() error             // why the process has to be started anew
+	Metrics http.Handler               // answers /metrics
+	Healthy func() error               // why the process has to be started anew
 	Ready   func() (Leadership, error) // how it stands, and why it should not be asked
 	Version Version
 }
