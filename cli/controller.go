@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // zones of freezes, on machines that have none
@@ -20,6 +22,7 @@ import (
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/aws"
 	"github.com/sluicehq/sluice/controller/fleet"
+	"github.com/sluicehq/sluice/controller/notify"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/web"
@@ -27,11 +30,11 @@ import (
 
 // controllerFlags are those of `sluice controller`.
 type controllerFlags struct {
-	fleets, bucket, region, endpoint, listen, name string
-	hosts                                          []string
-	leaseTTL                                       time.Duration
-	control                                        identity.Files
-	door                                           doorFlags
+	fleets, bucket, region, endpoint, listen, name, public string
+	hosts                                                  []string
+	leaseTTL                                               time.Duration
+	control                                                identity.Files
+	door                                                   doorFlags
 }
 
 func controllerCommand() *cobra.Command {
@@ -54,6 +57,7 @@ func controllerCommand() *cobra.Command {
 	f.StringVar(&o.endpoint, "endpoint", os.Getenv("AWS_ENDPOINT_URL"), "base `address` of AWS; AWS itself where it is left out (AWS_ENDPOINT_URL)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` of the API and the dashboard")
 	f.StringArrayVar(&o.hosts, "host", nil, "`name` under which the dashboard is reached besides localhost and plain addresses; may be repeated")
+	f.StringVar(&o.public, "public", "", "`address` at which people reach the dashboard, such as https://sluice.internal, for links in notices")
 	f.StringVar(&o.name, "name", fmt.Sprintf("%s-%d", host, os.Getpid()), "`name` of this controller, shown as the leader's")
 	f.StringVar(&o.control.Token, "control-token-file", "", "`file` whose first line is the token sent to tasks; read again when it changes")
 	f.StringVar(&o.control.Cert, "control-cert", "", "`file` of the certificate shown to tasks, in PEM; read again when it changes")
@@ -68,12 +72,20 @@ func (c *controllerFlags) check() error {
 	switch {
 	case c.bucket == "":
 		return wrongUsage("no bucket: name the one that keeps releases and fleet documents with --bucket")
+	case c.public != "" && !isPage(c.public):
+		return wrongUsage("--public is %q: want an address such as https://sluice.internal", c.public)
 	case c.control.Cert != "" && c.control.CA == "":
 		return wrongUsage("--control-cert needs --control-ca, by which tasks are known")
 	case c.leaseTTL < time.Second || c.leaseTTL > controller.MaxTTL:
 		return wrongUsage("--lease is %v: want a second to %v", c.leaseTTL, controller.MaxTTL)
 	}
 	return c.door.check(c.listen)
+}
+
+// isPage reports whether a text is the address of a page.
+func isPage(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
 }
 
 // run is the loop, the API and the dashboard in one process.
@@ -133,7 +145,10 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		})
 		ports := controller.Ports{Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control}
 		loop := controller.NewReconciler(f, ports, c.name, log)
-		loop.Metrics = metrics
+		loop.Metrics, loop.Public = metrics, strings.TrimSuffix(c.public, "/")
+		if loop.Receivers, err = notify.Open(f.Notify); err != nil {
+			return fmt.Errorf("fleet %s: %w", f.Name, err)
+		}
 		leader.Fleets = append(leader.Fleets, loop)
 		store.Names = append(store.Names, f.Name)
 		store.fleets[f.Name] = loop

@@ -34,6 +34,7 @@ type Fleet struct {
 
 	Prices    rollout.Prices   `yaml:"prices"` // in which money bids are counted
 	Admission admit.Policy     `yaml:"admission"`
+	Notify    []Notify         `yaml:"notify"`  // who is told what happens
 	Policies  rollout.Policies `yaml:",inline"` // "policy", "policies" for jobs that want another, "replace_poisoned"
 }
 
@@ -90,6 +91,9 @@ func readFleet(file string) (Fleet, error) {
 		return Fleet{}, err
 	}
 	f, err := ParseFleet(body)
+	for i := range f.Notify {
+		f.Notify[i].within(filepath.Dir(file))
+	}
 	if err != nil || f.Admission.Manifest == "" {
 		return f, err
 	}
@@ -123,6 +127,7 @@ type fleetFile struct {
 	LookEvery time.Duration  `yaml:"look_every"`
 	Prices    rollout.Prices `yaml:"prices"`
 	Admission admit.Policy   `yaml:"admission"`
+	Notify    []Notify       `yaml:"notify"`
 	Policy    rollout.Policy `yaml:"policy"`
 	Policies  []piece        `yaml:"policies"`
 	Freezes   []freezeFile   `yaml:"freezes"`
@@ -157,6 +162,7 @@ func ParseFleet(body []byte) (Fleet, error) {
 	f := Fleet{
 		Name: file.Name, Jobs: file.Jobs, ECS: file.ECS, JobsEvery: file.JobsEvery, LookEvery: file.LookEvery, Admission: file.Admission,
 		Prices:   file.Prices.Sane(),
+		Notify:   file.Notify,
 		Policies: rollout.Policies{Default: file.Policy, ReplacePoisoned: file.ReplacePoisoned},
 	}
 	freezes, err := readFreezes(file.Freezes)
@@ -306,6 +312,9 @@ func (f Fleet) check() error {
 	}
 	if err := f.Admission.Validate(); err != nil {
 		return err // it says that it is about admission
+	}
+	if err := checkReceivers(f.Notify); err != nil {
+		return err
 	}
 	if err := f.Policies.Default.Check(); err != nil {
 		return fmt.Errorf("policy: %w", err)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,15 @@ func TestParseFleetErrors(t *testing.T) {
 		{"swap guard below zero", "settle: 10s", "swap_guard: {floor: -1ms}", "swap_guard.floor"},
 		{"swap guard's floor without a unit", "settle: 10s", "swap_guard: {floor: 20}", `"20" is no duration`},
 		{"bad admission", "policy:", "admission: {max_filter_rate: 70}\npolicy:", "max_filter_rate"},
+		{"nameless receiver", "policy:", "notify: [{slack: {url_file: s}}]\npolicy:", "notify[0]: name"},
+		{"a receiver twice", "policy:", "notify: [{name: a, slack: {url_file: s}}, {name: a, slack: {url_file: s}}]\npolicy:", "a stands twice"},
+		{"no way to a receiver", "policy:", "notify: [{name: a}]\npolicy:", "notify, a: want one of webhook, slack and email"},
+		{"two ways to a receiver", "policy:", "notify: [{name: a, slack: {url_file: s}, email: {server: 'h:25', from: a@b, to: [c@d]}}]\npolicy:", "want one of webhook"},
+		{"an event that is none", "policy:", "notify: [{name: a, events: [promoted], slack: {url_file: s}}]\npolicy:", `there is no event "promoted": want some of [held`},
+		{"a webhook that is not signed", "policy:", "notify: [{name: a, webhook: {url: 'https://h'}}]\npolicy:", "openssl rand"},
+		{"a webhook to nowhere", "policy:", "notify: [{name: a, webhook: {secret_file: s}}]\npolicy:", "url_file"},
+		{"a secret in the fleet file", "policy:", "notify: [{name: a, slack: {url: 'https://hooks'}}]\npolicy:", `unknown field "url"`},
+		{"a password without a user", "policy:", "notify: [{name: a, email: {server: 'h:25', from: a@b, to: [c@d], password_file: p}}]\npolicy:", "belong together"},
 		{"nameless special policy", "name: urgent", "name: ''", "policies[0]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -207,5 +217,25 @@ func TestFleetDocument(t *testing.T) {
 	got.Judge, want.Judge = judge.Policy{}, judge.Policy{}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("docs/fleet.md shows\n%+v\nthe defaults are\n%+v", got, want)
+	}
+}
+
+// TestSecretsLieBesideTheFleetFile reads relative paths from its folder.
+func TestSecretsLieBesideTheFleetFile(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Replace(goodFleet, "policy:", "notify: [{name: a, events: [held, live], webhook: {url: 'https://h', secret_file: keys/hook}}, {name: b, slack: {url_file: /run/slack}}]\npolicy:", 1)
+	if err := os.WriteFile(filepath.Join(dir, "ads.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fleets, err := ReadFleets(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := fleets[0].Notify
+	if len(n) != 2 || n[0].Webhook.SecretFile != filepath.Join(dir, "keys", "hook") || n[0].Webhook.URLFile != "" || n[1].Slack.URLFile != "/run/slack" {
+		t.Errorf("read %+v", n)
+	}
+	if !slices.Equal(n[0].Events, []Kind{KindHeld, KindLive}) {
+		t.Errorf("events are %v", n[0].Events)
 	}
 }

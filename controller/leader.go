@@ -26,6 +26,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	var stop context.CancelFunc = func() {}
 	var loops sync.WaitGroup
 	leading := int64(0)
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	c.watchLooks(ctx, &watch)
 	raised := make(chan int64, 1)
 	ahead := raised
 	var trouble trouble
@@ -88,7 +91,7 @@ func (c *Controller) hold(ctx context.Context, now time.Time, trouble *trouble) 
 func (c *Controller) lead(ctx context.Context, epoch int64, raised chan<- int64, loops *sync.WaitGroup) context.CancelFunc {
 	ctx, stop := context.WithCancel(ctx)
 	for _, f := range c.Fleets {
-		f.epoch, f.own, f.until = epoch, false, c.Elector.Until
+		f.epoch, f.own, f.until, f.silent = epoch, false, c.Elector.Until, c.Elector.silent
 		f.raise = func(used int64) {
 			select {
 			case raised <- used:

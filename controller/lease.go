@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -41,9 +42,12 @@ type Elector struct {
 	used  int64                     // epochs up to this one belong to others
 	until atomic.Pointer[time.Time] // up to which this process may act
 
+	silent   string        // whose abandoned lease became ours; empty where it was given back
 	seenETag string        // of somebody else's lease
 	seenAt   time.Time     // when it was first seen
 	seenTTL  time.Duration // unchanged for so long, it is free
+	blind    bool          // then or since, the store could not always be asked, and its holder may have been as unable to renew it
+	missed   bool          // the store could not be asked since it was read
 }
 
 // maxEpoch is beyond what leaders can come to: whoever wrote more was none.
@@ -106,10 +110,11 @@ func before(now, t time.Time) bool { return now.Before(t) && now.Round(0).Before
 
 // renew writes the lease if it is this process's to write.
 func (e *Elector) renew(ctx context.Context, now time.Time) error {
-	next, etag, anew := e.held, e.etag, false
+	next, etag, anew, silent := e.held, e.etag, false, e.silent
 	if e.etag == "" {
 		found, foundETag, err := e.read(ctx, now)
 		if err != nil {
+			e.missed = true
 			return err
 		}
 		own := found.Holder != "" && slices.ContainsFunc(e.tried[:], found.same) // its reply was lost
@@ -117,6 +122,9 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 			return nil
 		}
 		next, etag, anew = found, foundETag, !own
+		if silent = found.Holder; own || e.blind || silent == e.Name || strings.HasPrefix(silent, nobody) {
+			silent = ""
+		}
 	}
 	if anew || next.Epoch <= e.used {
 		next.Epoch = max(next.Epoch, e.held.Epoch, e.used) + 1
@@ -134,10 +142,11 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	if err != nil {
+		e.missed = true
 		return err
 	}
 	until := now.Add(e.TTL * 2 / 3)
-	e.held, e.etag, e.tried = next, newETag, [2]lease{}
+	e.held, e.etag, e.tried, e.silent = next, newETag, [2]lease{}, silent
 	e.until.Store(&until)
 	return nil
 }
@@ -188,10 +197,13 @@ func (e *Elector) led(ctx context.Context) (bool, error) {
 // than tasks take for one step.
 const unseen = 1 << 20
 
+// nobody begins the name of the holder of such a lease.
+const nobody = "nobody"
+
 // mend writes a lease that nobody holds in place of one that is gone or
 // damaged, and returns what there is to say of it.
 func (e *Elector) mend(ctx context.Context, now time.Time, etag, how string) error {
-	body, err := json.Marshal(lease{Holder: "nobody: written anew by " + e.Name, Epoch: max(e.held.Epoch, e.used) + unseen, At: now})
+	body, err := json.Marshal(lease{Holder: nobody + ": written anew by " + e.Name, Epoch: max(e.held.Epoch, e.used) + unseen, At: now})
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
@@ -206,7 +218,9 @@ func (e *Elector) mend(ctx context.Context, now time.Time, etag, how string) err
 func (e *Elector) abandoned(found lease, etag string, now time.Time) bool {
 	if etag != e.seenETag {
 		e.seenETag, e.seenAt, e.seenTTL = etag, now, max(e.TTL, found.TTL)
+		e.blind = false
 	}
+	e.blind, e.missed = e.blind || e.missed, false
 	return now.Sub(e.seenAt) >= e.seenTTL
 }
 

@@ -25,6 +25,9 @@ type Reconciler struct {
 	Log     *slog.Logger
 	Metrics *Metrics // nil: nothing is counted
 
+	Receivers []Receiver // who is told what happens
+	Public    string     // address of the page, without a slash at its end; empty: notices have no link
+
 	epoch   int64
 	own     bool             // the state carries our epoch by our own hand
 	until   func() time.Time // when this process may act no more
@@ -36,6 +39,8 @@ type Reconciler struct {
 	rival   rival
 	program string                    // version that judges
 	passing atomic.Pointer[time.Time] // when the pass under way began; nil: there is none
+	heralds []*herald
+	silent  string // leader whose lease was taken, as it had fallen silent; empty: there was none
 }
 
 // NewReconciler returns the loop of one fleet.
@@ -98,6 +103,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	f.memo.swaps.Asked(next, actions)
 	f.report(ctx, state, next)
 	f.Metrics.saw(f.epoch, next, *seen)
+	f.announce(next, *seen)
 	troubles = errors.Join(troubles, f.apply(ctx, next, actions), f.audit(ctx, next))
 	troubles = errors.Join(troubles, f.settle(ctx, next, decided), doubts(next, seen.Tasks))
 	troubles = f.rival.told(troubles, ahead > 0, began)
@@ -221,6 +227,7 @@ func (f *Reconciler) pace(changed bool, actions []rollout.Action) time.Duration 
 // until ctx ends.
 func (f *Reconciler) run(ctx context.Context) {
 	defer f.stopLooking()
+	defer f.proclaim(ctx)()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	log := f.Log.With("fleet", f.Fleet.Name)

@@ -25,6 +25,8 @@ type Metrics struct {
 	calls, attempts   *prometheus.CounterVec
 	callSeconds       *prometheus.HistogramVec
 	leader, known     prometheus.Gauge
+	notices           *prometheus.CounterVec
+	noticesDue        *prometheus.GaugeVec
 
 	mu     sync.Mutex
 	epoch  int64               // that this process leads under; 0: it does not
@@ -48,6 +50,8 @@ func NewMetrics(version string) *Metrics {
 		callSeconds: f.histograms("sluice_aws_call_seconds", "From a call of AWS to its answer, all attempts included.", prometheus.ExponentialBuckets(0.005, 2, 13), "service", "operation"),
 		leader:      f.gauge("sluice_leader", "1 where this controller leads."),
 		known:       f.gauge("sluice_lease_known_seconds", "Unix time at which this controller last knew who leads."),
+		notices:     f.counters("sluice_notices_total", "Attempts to tell a receiver something, by what came of them: told, failed, busy, undeliverable or gone.", "fleet", "receiver", "result"),
+		noticesDue:  f.gauges("sluice_notices_waiting", "Notices that a receiver has not been told yet; only from the leader.", "fleet", "receiver"),
 		fleets:      map[string]tellings{},
 	}
 	f.gauges("sluice_controller_info", "The version of this controller.", "version").WithLabelValues(version).Set(1)
@@ -127,6 +131,7 @@ func (m *Metrics) held(epoch int64, err error, now time.Time) {
 	if epoch != m.epoch {
 		m.passed.Reset()
 		m.succeeded.Reset()
+		m.noticesDue.Reset()
 		clear(m.fleets)
 	}
 	m.epoch = epoch
@@ -152,6 +157,33 @@ func (m *Metrics) ended(fleet string, took time.Duration, err error, now time.Ti
 	m.passes.WithLabelValues(fleet, result).Inc()
 	m.passSeconds.WithLabelValues(fleet).Observe(took.Seconds())
 	m.passed.WithLabelValues(fleet).Set(unix(now))
+}
+
+// told counts an attempt to tell a receiver something.
+func (m *Metrics) told(fleet, receiver string, err error) {
+	if m == nil {
+		return
+	}
+	result := "failed"
+	busy := (*BusyError)(nil)
+	switch {
+	case err == nil:
+		result = "told"
+	case errors.Is(err, ErrUndeliverable):
+		result = "undeliverable"
+	case errors.Is(err, ErrGone):
+		result = "gone"
+	case errors.As(err, &busy):
+		result = "busy"
+	}
+	m.notices.WithLabelValues(fleet, receiver, result).Inc()
+}
+
+// noticesWait takes note of how many notices a receiver has yet to be told.
+func (m *Metrics) noticesWait(fleet, receiver string, n int) {
+	if m != nil {
+		m.noticesDue.WithLabelValues(fleet, receiver).Set(float64(n))
+	}
 }
 
 // decided counts a rollout that ended with an event.

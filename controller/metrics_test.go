@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,32 +134,12 @@ func TestMetricsStaySmall(t *testing.T) {
 	}
 }
 
-// stuckDocuments let nobody read or write while their gate is shut, whatever the caller
-// waits for.
-type stuckDocuments struct {
-	Documents
-	gate atomic.Pointer[chan struct{}]
-}
-
-func (d *stuckDocuments) Get(ctx context.Context, key string) ([]byte, string, error) {
-	<-*d.gate.Load()
-	return d.Documents.Get(ctx, key)
-}
-
-func (d *stuckDocuments) Put(ctx context.Context, key string, body []byte, etag string) (string, error) {
-	<-*d.gate.Load()
-	return d.Documents.Put(ctx, key, body, etag)
-}
-
 // TestHealth tells a controller that is well from one whose loop stands still,
 // and one that knows who leads from one that does not.
 func TestHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		store := &stuckDocuments{Documents: w}
-		open := make(chan struct{})
-		close(open)
-		store.gate.Store(&open)
+		store := openDocuments(w)
 		r := NewReconciler(testFleet(), Ports{store, w, w, fakeTasks{w}, fakeControl{w}}, "a", slog.New(slog.DiscardHandler))
 		c := &Controller{
 			Elector: Elector{Documents: store, Name: "a", TTL: 15 * time.Second},
@@ -177,8 +156,7 @@ func TestHealth(t *testing.T) {
 		if err := errors.Join(c.Ready(time.Now()), c.Healthy(time.Now())); err != nil || c.Standing().Epoch == 0 {
 			t.Errorf("it leads under %d and is not well: %v", c.Standing().Epoch, err)
 		}
-		shut := make(chan struct{})
-		store.gate.Store(&shut)
+		opens := store.shut()
 		time.Sleep(10 * time.Minute)
 		if err := c.Healthy(time.Now()); err == nil || !strings.Contains(err.Error(), "a pass over fleet ads has taken 10m0s") && !strings.Contains(err.Error(), "seen to the lease") {
 			t.Errorf("its loop stands still, and it says %v", err)
@@ -186,7 +164,7 @@ func TestHealth(t *testing.T) {
 		if err := c.Ready(time.Now()); err == nil || !strings.Contains(err.Error(), "for 10m") {
 			t.Errorf("the store does not answer, and it says %v", err)
 		}
-		close(shut)
+		opens()
 		time.Sleep(time.Minute)
 		if err := errors.Join(c.Ready(time.Now()), c.Healthy(time.Now())); err != nil {
 			t.Errorf("the store answers again, and it says %v", err)

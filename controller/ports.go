@@ -21,6 +21,10 @@ var (
 	ErrChanged = errors.New("the object is no longer the one that was pinned")
 	// ErrTooLarge means that an object is larger than the caller takes.
 	ErrTooLarge = errors.New("the object is too large")
+	// ErrUndeliverable means that a receiver will never take this notice.
+	ErrUndeliverable = errors.New("the receiver does not take this notice")
+	// ErrGone means that a receiver wants no notice any more.
+	ErrGone = errors.New("the receiver says that it is gone")
 	// ErrStaleEpoch means that a task has seen a newer controller.
 	ErrStaleEpoch = errors.New("a newer controller is in charge")
 )
@@ -116,6 +120,23 @@ type Control interface {
 	// more: only what is stored for good may be asked beyond.
 	Counts(ctx context.Context, address string, c Comparison) ([]tally.Report, error)
 }
+
+// Way is how notices reach a receiver.
+type Way interface {
+	// Deliver hands over a notice, before ctx ends. ErrUndeliverable and ErrGone
+	// are final, a BusyError says how long to wait at least; after any other error
+	// it is tried again, and so a notice may arrive more than once.
+	Deliver(ctx context.Context, n Notice) error
+}
+
+// BusyError means that a receiver wants to be left alone for a while.
+type BusyError struct {
+	For time.Duration
+	Err error
+}
+
+func (e *BusyError) Error() string { return e.Err.Error() }
+func (e *BusyError) Unwrap() error { return e.Err }
 
 // Comparison names the two sides of a rollout, and what is known of a task.
 type Comparison struct {

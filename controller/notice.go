@@ -1,0 +1,128 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// Kind says in one word what a notice is about.
+type Kind string
+
+// The kinds. A fleet file may name those that a receiver is told of.
+const (
+	KindHeld             Kind = "held"         // a rollout waits for a person
+	KindRollingBack      Kind = "rolling_back" // all tasks go back to stable
+	KindRolledBack       Kind = "rolled_back"  // all tasks are back
+	KindRefused          Kind = "refused"
+	KindLive             Kind = "live"
+	KindControllerSilent Kind = "controller_silent"
+	KindFleetUnwell      Kind = "fleet_unwell"
+
+	kindMissed Kind = "missed" // notices of any kind were lost: whoever is told anything is told so
+	kindTest   Kind = "test"
+)
+
+// Kinds are those that a receiver may be told of.
+func Kinds() []Kind {
+	return []Kind{KindHeld, KindRollingBack, KindRolledBack, KindRefused, KindLive, KindControllerSilent, KindFleetUnwell}
+}
+
+// Notice is what a receiver is told. It may come more than once, with the same
+// ID.
+type Notice struct {
+	ID    string // of no other notice, on whatever controller
+	Kind  Kind
+	Over  bool // what a notice of this kind told of before is over
+	At    time.Time
+	Fleet string
+
+	Headline string // for a person, in one line
+	Sentence string // the reason in full, with numbers
+	Link     string // to the page; empty where its address is not known
+
+	// Of a rollout only.
+	Rollout, Candidate string
+	From, To           rollout.Phase
+	Reason             rollout.Reason
+	By                 string
+	Revision           int64 // of the fleet, that the event has
+}
+
+// noticeOf is the notice of an event; none of one that is nobody's to be called
+// for.
+func noticeOf(fleet string, e rollout.Event, link string) (Notice, bool) {
+	n := Notice{
+		ID: fleet + "." + strconv.FormatInt(e.Seq, 10) + "." + strconv.FormatInt(e.At.Unix(), 36),
+		At: e.At, Fleet: fleet, Headline: headline(e), Sentence: e.Sentence, Link: link,
+		Rollout: e.Rollout, Candidate: e.Candidate, From: e.From, To: e.To, Reason: e.Reason, By: e.By, Revision: e.Seq,
+	}
+	switch e.To {
+	case rollout.Held:
+		n.Kind = KindHeld
+	case rollout.RollingBack:
+		n.Kind = KindRollingBack
+	case rollout.RolledBack:
+		n.Kind = KindRolledBack
+	case rollout.Refused:
+		n.Kind = KindRefused
+	case rollout.Live:
+		n.Kind = KindLive
+	case rollout.Queued, rollout.Admitting, rollout.Shadow, rollout.Canary, rollout.Promoting, rollout.Superseded, "":
+		return n, false
+	}
+	return n, true
+}
+
+// headline is the first line that a person reads of an event.
+func headline(e rollout.Event) string { return e.Sentence }
+
+// TestNotice is one by which a person tries the way to a receiver.
+func TestNotice(fleet, public, by string, now time.Time) Notice {
+	say := "This is a test: notices of fleet " + fleet + " come here."
+	return Notice{
+		ID: "test." + fleet + "." + strconv.FormatInt(now.UnixNano(), 36), Kind: kindTest, At: now, Fleet: fleet,
+		Headline: say, Sentence: say, Link: pageOf(public, fleet), By: by,
+	}
+}
+
+// pageOf is where the page shows a fleet.
+func pageOf(public, fleet string) string {
+	if public == "" {
+		return ""
+	}
+	return public + "/#" + fleet
+}
+
+// unwell says what is wrong with a fleet's tasks; "" for nothing. Before the
+// first release none can take auctions.
+func unwell(s rollout.State, seen rollout.Observation) string {
+	ready := 0
+	for _, t := range seen.Tasks {
+		if t.Reachable && t.Ready {
+			ready++
+		}
+	}
+	wanted := max(seen.Desired, len(seen.Tasks))
+	switch {
+	case s.Stable == "" || 10*ready >= 9*wanted:
+		return ""
+	case ready == 0:
+		return fmt.Sprintf("None of %d tasks takes auctions.", wanted)
+	}
+	return fmt.Sprintf("Only %d of %d tasks take auctions.", ready, wanted)
+}
+
+// Receiver is somebody who is told what happens to a fleet.
+type Receiver struct {
+	Name  string
+	Kinds []Kind // empty: all
+	Way   Way
+}
+
+func (r Receiver) wants(k Kind) bool {
+	return len(r.Kinds) == 0 || k == kindMissed || slices.Contains(r.Kinds, k)
+}
