@@ -435,3 +435,30 @@ func TestSilence(t *testing.T) {
 		wants("controller_silent", "controller_silent", "controller_silent over")
 	})
 }
+
+// TestSilenceIsNoOutage takes no look for missing while nobody could have shown
+// one, and begins to count when the store answers again.
+func TestSilenceIsNoOutage(t *testing.T) {
+	w, now := newWorld(), time.Now()
+	store := openDocuments(w)
+	if err := w.Replace(t.Context(), lookKey("ads"), []byte(`{"leader":"a"}`)); err != nil {
+		t.Fatal(err)
+	}
+	m := &watchman{fleet: "ads", after: silentFor, store: store, receivers: []Receiver{{Name: "oncall"}}}
+	watches := func(d time.Duration, want int) {
+		t.Helper()
+		for end := now.Add(d); now.Before(end); now = now.Add(silentEvery) {
+			m.watch(t.Context(), now)
+		}
+		if len(m.due) != want {
+			t.Errorf("%d notices, want %d: %+v", len(m.due), want, m.due)
+		}
+	}
+	watches(silentFor, 0)
+	store.down.Store(true)
+	watches(10*silentFor, 0)
+	store.down.Store(false)
+	watches(silentFor, 0)
+	watches(2*silentEvery, 1)
+	watches(10*silentFor, 1)
+}

@@ -259,3 +259,14 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestClosedDoors tells who does not answer, and not the rest of the address.
+func TestClosedDoors(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	host := strings.TrimPrefix(closed.URL, "http://")
+	err := way(t, controller.Notify{Slack: &controller.Slack{URLFile: file(t, closed.URL+"/T0/s3cr3t")}}).Deliver(t.Context(), held())
+	if err == nil || !strings.Contains(err.Error(), "post to "+host) || strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("it says %v", err)
+	}
+}
