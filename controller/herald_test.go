@@ -458,7 +458,7 @@ func TestSilenceIsNoOutage(t *testing.T) {
 	store.down.Store(true)
 	watches(10*silentFor, 0)
 	store.down.Store(false)
-	watches(silentFor, 0)
+	watches(silentFor-silentEvery, 0)
 	watches(2*silentEvery, 1)
 	watches(10*silentFor, 1)
 }
