@@ -31,6 +31,7 @@ const (
 // a notice has arrived: whoever dies in between leaves it to be told twice.
 type herald struct {
 	fleet, link string
+	policies    rollout.Policies
 	receiver    Receiver
 	store       Documents
 	log         *slog.Logger
@@ -42,12 +43,11 @@ type herald struct {
 
 	wake   chan struct{}
 	mu     sync.Mutex
-	told   bool // what a pass has seen
-	events []rollout.Event
-	last   int64     // revision of the fleet
-	extras []Notice  // beside events, oldest first
-	unwell string    // what is wrong with the fleet
-	since  time.Time // when unwell began or ended
+	told   bool          // what a pass has seen
+	state  rollout.State // its events are what there is to tell
+	extras []Notice      // beside events, oldest first
+	unwell string        // what is wrong with the fleet
+	since  time.Time     // when unwell began or ended
 }
 
 // record is what a receiver has been told.
@@ -64,7 +64,7 @@ func recordKey(fleet, receiver string) string {
 // saw hands over what a pass has seen and decided.
 func (h *herald) saw(s rollout.State, wrong string, now time.Time) {
 	h.mu.Lock()
-	h.told, h.events, h.last = true, s.Events, s.LastEvent
+	h.told, h.state = true, s
 	if (wrong == "") != (h.unwell == "") || h.since.IsZero() {
 		h.since = now
 	}
@@ -140,7 +140,7 @@ func (h *herald) hasSeen() bool {
 // anything yet is told what happens from now on.
 func (h *herald) begin(ctx context.Context) bool {
 	h.mu.Lock()
-	events, last := h.events, h.last
+	events, last := h.state.Events, h.state.LastEvent
 	h.mu.Unlock()
 	body, etag, err := h.store.Get(ctx, recordKey(h.fleet, h.receiver.Name))
 	known := err == nil && json.Unmarshal(body, &h.record) == nil
@@ -175,7 +175,7 @@ func (h *herald) next(now time.Time) (n *Notice, after record, wait time.Duratio
 	if len(h.extras) > 0 {
 		return &h.extras[0], after, 0
 	}
-	for _, e := range h.events {
+	for _, e := range h.state.Events {
 		if e.Seq <= after.Revision {
 			continue
 		}
@@ -184,7 +184,7 @@ func (h *herald) next(now time.Time) (n *Notice, after record, wait time.Duratio
 			return h.missed(lost, e), after, 0
 		}
 		after.Revision = e.Seq
-		if told, is := noticeOf(h.fleet, e, h.link); is && h.receiver.wants(told.Kind) && now.Sub(e.At) < maxNoticeAge {
+		if told, is := h.noticeOf(e); is && h.receiver.wants(told.Kind) && now.Sub(e.At) < maxNoticeAge {
 			return &told, after, 0
 		}
 		h.record.Revision = e.Seq // goes into the store with the next that is told
@@ -201,11 +201,15 @@ func (h *herald) missed(lost int64, e rollout.Event) *Notice {
 	}
 }
 
+func (h *herald) noticeOf(e rollout.Event) (Notice, bool) {
+	return noticeOf(h.fleet, e, e.Headline(h.state.Find(e.Rollout), h.policies.For(e.Rollout)), h.link)
+}
+
 // waiting is how many notices are due.
 func (h *herald) waiting() int {
 	due := len(h.extras)
-	for _, e := range h.events {
-		if n, is := noticeOf(h.fleet, e, h.link); is && e.Seq > h.record.Revision && h.receiver.wants(n.Kind) {
+	for _, e := range h.state.Events {
+		if n, is := h.noticeOf(e); is && e.Seq > h.record.Revision && h.receiver.wants(n.Kind) {
 			due++
 		}
 	}

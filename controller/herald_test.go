@@ -107,7 +107,7 @@ func TestHerald(t *testing.T) {
 			t.Fatalf("told %q, want %q", got, storyOf())
 		}
 		for i, n := range b.got {
-			if n.Link != "https://sluice.internal/#ads" || n.Headline == "" || n.Sentence == "" || n.Fleet != "ads" {
+			if n.Link != "https://sluice.internal/#ads" || n.Headline == "" || n.Headline == n.Sentence || n.WayOut == "" || n.Sentence == "" || n.Fleet != "ads" {
 				t.Errorf("told %+v", n)
 			}
 			if i > 0 && n.Revision <= b.got[i-1].Revision {

@@ -16,7 +16,7 @@ func (f *Reconciler) proclaim(ctx context.Context) (wait func()) {
 	f.heralds = nil
 	for _, r := range f.Receivers {
 		h := &herald{
-			fleet: f.Fleet.Name, link: pageOf(f.Public, f.Fleet.Name), receiver: r, store: f.Documents,
+			fleet: f.Fleet.Name, link: pageOf(f.Public, f.Fleet.Name), policies: f.Fleet.Policies, receiver: r, store: f.Documents,
 			log: f.Log.With("fleet", f.Fleet.Name, "receiver", r.Name), metrics: f.Metrics, began: time.Now(), wake: make(chan struct{}, 1),
 		}
 		if n := f.tookOver(h); n != nil && r.wants(n.Kind) {

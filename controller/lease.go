@@ -46,8 +46,8 @@ type Elector struct {
 	seenETag string        // of somebody else's lease
 	seenAt   time.Time     // when it was first seen
 	seenTTL  time.Duration // unchanged for so long, it is free
-	blind    bool          // then or since, the store could not always be asked, and its holder may have been as unable to renew it
-	missed   bool          // the store could not be asked since it was read
+	blind    bool          // then or since, the store did not answer for a TTL: its holder may have been as unable to renew it
+	asked    time.Time     // when the store answered last
 }
 
 // maxEpoch is beyond what leaders can come to: whoever wrote more was none.
@@ -114,7 +114,6 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 	if e.etag == "" {
 		found, foundETag, err := e.read(ctx, now)
 		if err != nil {
-			e.missed = true
 			return err
 		}
 		own := found.Holder != "" && slices.ContainsFunc(e.tried[:], found.same) // its reply was lost
@@ -142,11 +141,10 @@ func (e *Elector) renew(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	if err != nil {
-		e.missed = true
 		return err
 	}
 	until := now.Add(e.TTL * 2 / 3)
-	e.held, e.etag, e.tried, e.silent = next, newETag, [2]lease{}, silent
+	e.held, e.etag, e.tried, e.silent, e.asked = next, newETag, [2]lease{}, silent, now
 	e.until.Store(&until)
 	return nil
 }
@@ -220,7 +218,10 @@ func (e *Elector) abandoned(found lease, etag string, now time.Time) bool {
 		e.seenETag, e.seenAt, e.seenTTL = etag, now, max(e.TTL, found.TTL)
 		e.blind = false
 	}
-	e.blind, e.missed = e.blind || e.missed, false
+	if !e.asked.IsZero() && now.Sub(e.asked) >= e.TTL {
+		e.blind = true
+	}
+	e.asked = now
 	return now.Sub(e.seenAt) >= e.seenTTL
 }
 

@@ -41,6 +41,7 @@ type Notice struct {
 	Fleet string
 
 	Headline string // for a person, in one line
+	WayOut   string // what to do; empty where that is not about a rollout
 	Sentence string // the reason in full, with numbers
 	Link     string // to the page; empty where its address is not known
 
@@ -52,12 +53,12 @@ type Notice struct {
 	Revision           int64 // of the fleet, that the event has
 }
 
-// noticeOf is the notice of an event; none of one that is nobody's to be called
-// for.
-func noticeOf(fleet string, e rollout.Event, link string) (Notice, bool) {
+// noticeOf is the notice of an event, whose headline is said; none of one that
+// is nobody's to be called for.
+func noticeOf(fleet string, e rollout.Event, said rollout.Headline, link string) (Notice, bool) {
 	n := Notice{
 		ID: fleet + "." + strconv.FormatInt(e.Seq, 10) + "." + strconv.FormatInt(e.At.Unix(), 36),
-		At: e.At, Fleet: fleet, Headline: headline(e), Sentence: e.Sentence, Link: link,
+		At: e.At, Fleet: fleet, Headline: said.Text, WayOut: said.WayOut, Sentence: e.Sentence, Link: link,
 		Rollout: e.Rollout, Candidate: e.Candidate, From: e.From, To: e.To, Reason: e.Reason, By: e.By, Revision: e.Seq,
 	}
 	switch e.To {
@@ -76,9 +77,6 @@ func noticeOf(fleet string, e rollout.Event, link string) (Notice, bool) {
 	}
 	return n, true
 }
-
-// headline is the first line that a person reads of an event.
-func headline(e rollout.Event) string { return e.Sentence }
 
 // TestNotice is one by which a person tries the way to a receiver.
 func TestNotice(fleet, public, by string, now time.Time) Notice {

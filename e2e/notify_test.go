@@ -78,9 +78,6 @@ func TestNotices(t *testing.T) {
 	first.kill()
 	within(t, time.Minute, "to be told of the dead leader", func() (bool, string) { return h.has("controller.silent") })
 	id := s.try("better")
-	s.fleet("it to be tried", func(f api.Fleet) bool {
-		return f.Active != nil && f.Active.ID == id && f.Active.Phase == string(rollout.Canary)
-	})
 	s.ask(rollout.VerbRollback, api.Ask{Why: "somebody was called"})
 	within(t, time.Minute, "to be told that it is back", func() (bool, string) { return h.has(id + " rollout.rolled_back") })
 	h.mu.Lock()

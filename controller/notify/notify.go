@@ -124,6 +124,9 @@ func title(n controller.Notice) string {
 // lines is a notice as text: what happened, who asked, where to look.
 func lines(n controller.Notice) string {
 	all := []string{n.Headline}
+	if n.WayOut != "" {
+		all = append(all, n.WayOut)
+	}
 	if n.Sentence != n.Headline {
 		all = append(all, "", n.Sentence)
 	}

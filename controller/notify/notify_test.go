@@ -25,7 +25,7 @@ import (
 func held() controller.Notice {
 	return controller.Notice{
 		ID: "ads.41.tk5a3c", Kind: controller.KindHeld, At: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), Fleet: "ads",
-		Headline: "No verdict after 2h <&> somebody should look", Sentence: "no verdict within 2h0m0s (phase_wait)",
+		Headline: "No verdict after 2h <&> somebody should look", WayOut: "sluice resume", Sentence: "no verdict within 2h0m0s (phase_wait)",
 		Link: "https://sluice.internal/#ads", Rollout: "greedy", Candidate: strings.Repeat("ab", 32),
 		From: rollout.Canary, To: rollout.Held, Reason: rollout.Inconclusive, Revision: 41,
 	}
@@ -112,7 +112,7 @@ func TestWebhook(t *testing.T) {
 	}
 	told, _ := m["data"].(map[string]any)
 	if m["type"] != "rollout.held" || m["timestamp"] != "2026-11-29T12:00:00Z" || told["rollout"] != "greedy" || told["reason"] != "inconclusive" ||
-		told["link"] != "https://sluice.internal/#ads" || told["revision"] != 41.0 || told["fleet"] != "ads" || told["headline"] != held().Headline {
+		told["link"] != "https://sluice.internal/#ads" || told["revision"] != 41.0 || told["fleet"] != "ads" || told["headline"] != held().Headline || told["way_out"] != "sluice resume" {
 		t.Errorf("sent %s", got.body)
 	}
 	if id := got.header.Get("webhook-id"); id != "ads.41.tk5a3c" || got.header.Get("Content-Type") != "application/json" {
@@ -230,7 +230,7 @@ func TestSlack(t *testing.T) {
 	if err := json.Unmarshal((<-sent).body, &m); err != nil {
 		t.Fatal(err)
 	}
-	want := "*ads: greedy waits for a person*\nNo verdict after 2h &lt;&amp;&gt; somebody should look\n<https://sluice.internal/#ads|Open the page>"
+	want := "*ads: greedy waits for a person*\nNo verdict after 2h &lt;&amp;&gt; somebody should look\nsluice resume\n<https://sluice.internal/#ads|Open the page>"
 	if m.Text != want {
 		t.Errorf("sent %q, want %q", m.Text, want)
 	}

@@ -24,6 +24,9 @@ func (s slack) Deliver(ctx context.Context, n controller.Notice) error {
 	}
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 	text := "*" + escape(title(n)) + "*\n" + escape(n.Headline)
+	if n.WayOut != "" {
+		text += "\n" + escape(n.WayOut)
+	}
 	if n.By != "" {
 		text += "\nasked by " + escape(n.By)
 	}

@@ -33,6 +33,7 @@ type message struct {
 type data struct {
 	Fleet     string `json:"fleet"`
 	Headline  string `json:"headline"`
+	WayOut    string `json:"way_out,omitempty"`
 	Sentence  string `json:"sentence"`
 	Over      bool   `json:"over,omitempty"` // what a message of this type told of before is over
 	Link      string `json:"link,omitempty"`
@@ -69,7 +70,7 @@ func (w webhook) Deliver(ctx context.Context, n controller.Notice) error {
 		return err
 	}
 	body, err := json.Marshal(message{Type: typeOf(n.Kind), Timestamp: n.At.UTC(), Data: data{
-		Fleet: n.Fleet, Headline: n.Headline, Sentence: n.Sentence, Over: n.Over, Link: n.Link, Rollout: n.Rollout, Candidate: n.Candidate,
+		Fleet: n.Fleet, Headline: n.Headline, WayOut: n.WayOut, Sentence: n.Sentence, Over: n.Over, Link: n.Link, Rollout: n.Rollout, Candidate: n.Candidate,
 		From: string(n.From), To: string(n.To), Reason: string(n.Reason), By: n.By, Revision: n.Revision,
 	}})
 	if err != nil {
