@@ -36,7 +36,7 @@ func (m metric) row() string {
 // makers are the methods by which metrics are made, and what they make.
 func makers() map[string]string {
 	return map[string]string{
-		"counter": "counter", "counters": "counter", "gauge": "gauge", "gauges": "gauge", "read": "gauge", "readOf": "gauge",
+		"counter": "counter", "counters": "counter", "total": "counter", "gauge": "gauge", "gauges": "gauge", "read": "gauge", "readOf": "gauge",
 		"histogram": "histogram", "histograms": "histogram",
 	}
 }

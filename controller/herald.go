@@ -20,7 +20,8 @@ const (
 	deliverLate   = 5 * time.Minute  // the longest wait that is our own
 	maxBusy       = time.Hour        // the longest that a receiver may ask for
 	maxNoticeAge  = 24 * time.Hour   // of what happened; what is older is told no more
-	unwellAfter   = 2 * time.Minute  // that a fleet has been so before anybody is called
+	unwellAfter   = time.Minute      // that a fleet has been so before anybody is called
+	wellAfter     = 3 * time.Minute  // that it has been well before that is told: a new leader takes a while to see what is wrong
 	maxExtras     = 8                // notices beside events that wait
 )
 
@@ -224,7 +225,11 @@ func (h *herald) health(now time.Time) (n *Notice, after record, wait time.Durat
 	if h.since.IsZero() || (h.unwell != "") == after.Unwell || !h.receiver.wants(KindFleetUnwell) {
 		return nil, after, 0
 	}
-	if left := h.since.Add(unwellAfter).Sub(now); left > 0 {
+	steady := unwellAfter
+	if h.unwell == "" {
+		steady = wellAfter
+	}
+	if left := h.since.Add(steady).Sub(now); left > 0 {
 		return nil, after, left
 	}
 	n = &Notice{Kind: KindFleetUnwell, Over: h.unwell == "", At: h.since, Fleet: h.fleet, Headline: h.unwell, Link: h.link}

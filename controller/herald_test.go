@@ -315,22 +315,22 @@ func TestHeraldOfAnUnwellFleet(t *testing.T) {
 			w.tasks["a"].Reachable = !is
 		}
 		broken(true)
-		time.Sleep(unwellAfter - 10*time.Second)
+		time.Sleep(rollout.ShortFor + unwellAfter - 10*time.Second)
 		if got := b.told(); len(got) != 1 {
 			t.Errorf("told at once: %q", got)
 		}
 		broken(false)
-		time.Sleep(unwellAfter)
-		broken(true)
 		time.Sleep(2 * unwellAfter)
+		broken(true)
+		time.Sleep(rollout.ShortFor + 2*unwellAfter)
 		stop()
 		stop = w.leads(t, 2, b)
-		time.Sleep(2 * unwellAfter)
+		time.Sleep(2 * wellAfter)
 		broken(false)
-		time.Sleep(2 * unwellAfter)
+		time.Sleep(2 * wellAfter)
 		stop()
 		want := []string{"first live", "fleet_unwell", "fleet_unwell over"}
-		if got := b.told(); !slices.Equal(got, want) || b.got[1].Headline != "Only 3 of 4 tasks take auctions." || b.got[2].ID != b.got[1].ID+".over" {
+		if got := b.told(); !slices.Equal(got, want) || !strings.Contains(b.got[1].Headline, "3 of 4 tasks are ready") || b.got[2].ID != b.got[1].ID+".over" {
 			t.Errorf("told %q, want %q: %+v", got, want, b.got)
 		}
 	})

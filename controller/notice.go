@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -95,23 +94,13 @@ func pageOf(public, fleet string) string {
 	return public + "/#" + fleet
 }
 
-// unwell says what is wrong with a fleet's tasks; "" for nothing. Before the
-// first release none can take auctions.
+// unwell is the worst of what is wrong with a fleet; "" for nothing, and before
+// the first release, without which no task can take auctions.
 func unwell(s rollout.State, seen rollout.Observation) string {
-	ready := 0
-	for _, t := range seen.Tasks {
-		if t.Reachable && t.Ready {
-			ready++
-		}
-	}
-	wanted := max(seen.Desired, len(seen.Tasks))
-	switch {
-	case s.Stable == "" || 10*ready >= 9*wanted:
+	if len(seen.Unwell) == 0 || s.Stable == "" {
 		return ""
-	case ready == 0:
-		return fmt.Sprintf("None of %d tasks takes auctions.", wanted)
 	}
-	return fmt.Sprintf("Only %d of %d tasks take auctions.", ready, wanted)
+	return seen.Unwell[0].Sentence
 }
 
 // Receiver is somebody who is told what happens to a fleet.
