@@ -58,7 +58,7 @@ func metricsOf(t *testing.T, folder string) []metric {
 			t.Fatal(err)
 		}
 		watched := func(i *ast.ImportSpec) bool {
-			return literal(i.Path) == "github.com/prometheus/client_golang/prometheus"
+			return textOf(i.Path) == "github.com/prometheus/client_golang/prometheus"
 		}
 		if !slices.ContainsFunc(parsed.Imports, watched) {
 			continue
@@ -71,7 +71,7 @@ func metricsOf(t *testing.T, folder string) []metric {
 					found = append(found, m)
 				}
 			}
-			if l, is := n.(*ast.BasicLit); is && strings.HasPrefix(literal(l), "sluice_") && !named[l] {
+			if l, is := n.(*ast.BasicLit); is && strings.HasPrefix(textOf(l), "sluice_") && !named[l] {
 				t.Errorf("%s: %s is made in a way that this test cannot read", file, l.Value)
 			}
 			return true
@@ -86,10 +86,10 @@ func metricsOf(t *testing.T, folder string) []metric {
 // made is the metric that a call makes, if it does.
 func made(call *ast.CallExpr) (metric, bool) {
 	of, is := call.Fun.(*ast.SelectorExpr)
-	if !is || len(call.Args) < 2 || !strings.HasPrefix(literal(call.Args[0]), "sluice_") {
+	if !is || len(call.Args) < 2 || !strings.HasPrefix(textOf(call.Args[0]), "sluice_") {
 		return metric{}, false
 	}
-	m := metric{name: literal(call.Args[0]), help: literal(call.Args[1]), kind: makers()[of.Sel.Name]}
+	m := metric{name: textOf(call.Args[0]), help: textOf(call.Args[1]), kind: makers()[of.Sel.Name]}
 	rest := call.Args[2:]
 	switch {
 	case of.Sel.Name == "readOf":
@@ -102,14 +102,14 @@ func made(call *ast.CallExpr) (metric, bool) {
 		rest = names
 	}
 	for _, label := range rest {
-		if name := literal(label); name != "" {
+		if name := textOf(label); name != "" {
 			m.labels = append(m.labels, name)
 		}
 	}
 	return m, m.kind != "" && m.help != ""
 }
 
-func literal(e ast.Expr) string {
+func textOf(e ast.Expr) string {
 	if l, is := e.(*ast.BasicLit); is && l.Kind == token.STRING {
 		text, _ := strconv.Unquote(l.Value)
 		return text

@@ -29,7 +29,7 @@ func showing() []string {
 func TestOutputFlags(t *testing.T) {
 	t.Parallel()
 	other := map[string]bool{
-		"controller": true, "task": true, "local": true, "nlb": true, "completion": true, "score": true, "golden": true, "manifest": true, "features": true, "world": true,
+		"controller": true, "task": true, "local": true, "nlb": true, "notify": true, "completion": true, "score": true, "golden": true, "manifest": true, "features": true, "world": true,
 	}
 	for _, name := range showing() {
 		c, _, err := root().Find([]string{name})

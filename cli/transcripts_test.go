@@ -76,6 +76,7 @@ func transcripts(t *testing.T, folder string) map[string][]typed {
 		"audit":      {{line: "audit", fleet: scene("canary")}},
 		"freeze":     {{line: "freeze --why outage --for 2h", fleet: scene("canary"), loose: true}, {line: "freeze", fleet: scene("canary")}},
 		"unfreeze":   {{line: "unfreeze --why over", fleet: scene("canary")}},
+		"notify":     {{line: "notify --fleets local/demo/fleet.yaml"}},
 		"token":      {{line: "token ada@example.com --role root"}},
 		"explain":    {{line: "explain candidate_worse"}, {line: "explain judge.margin"}},
 		"lint":       {{line: "lint FOLDER/ads.yaml"}, {line: "lint FOLDER/bad.yaml"}},
