@@ -91,8 +91,10 @@ func TestRolesAreOfAFleet(t *testing.T) {
 	h.people(t, "olga admin:video "+identity.HashToken(other))
 	h.Handler = newDoor(t, h)
 	as := []string{"Authorization", "Bearer " + other}
-	if w := ask(h, "GET", "/v1/fleets", "", as...); w.Code != 200 || strings.TrimSpace(w.Body.String()) != "[]" {
-		t.Errorf("fleets: %d %s", w.Code, w.Body)
+	for _, path := range []string{"/v1/fleets", "/v1/overview"} {
+		if w := ask(h, "GET", path, "", as...); w.Code != 200 || strings.TrimSpace(w.Body.String()) != "[]" {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
 	}
 	if w := ask(h, "GET", "/v1/fleets/demo", "", as...); w.Code != 403 || !strings.Contains(w.Body.String(), "olga has no role on fleet demo; this wants viewer") {
 		t.Errorf("the fleet: %d %s", w.Code, w.Body)
