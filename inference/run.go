@@ -96,7 +96,7 @@ func Run(ctx context.Context, s Settings) (err error) {
 		return fmt.Errorf("read the data port's certificate (--cert, --key): %w", err)
 	}
 	if s.Control == nil {
-		s.Log.WarnContext(ctx, "whoever reaches the control port may choose this task's model (--control-token-file, --control-ca)", "control", at(s.ControlAddress, s.Host))
+		s.Log.WarnContext(ctx, "whoever reaches the control port may choose this task's model (--control-token-file, --control-ca)", "address", at(s.ControlAddress, s.Host))
 	}
 	task, err := New(s.Options)
 	if err != nil {
