@@ -100,10 +100,10 @@ lint: $(LINT) ## check style, the arrows between packages, and the dashboard's t
 $(LINT):
 	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
-generate: ## regenerate Thrift code and the dashboard's script
+generate: ## regenerate Thrift code, the document of the API and what is made from it, and the dashboard's script
 	rm -rf idl/gen && mkdir -p idl/gen
 	for idl in openrtb adfilter control; do thrift $(THRIFT_FLAGS) idl/$$idl.thrift; done
-	$(GO) generate ./web
+	$(GO) generate ./api ./web
 
 verify: ## fail when what is generated is not what is committed
 	@before=$$(mktemp -d) && cp -r idl/gen $$before/gen && cp -r web/static $$before/static && $(MAKE) --no-print-directory -s generate && \

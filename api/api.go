@@ -117,7 +117,8 @@ type Options struct {
 }
 
 // route is one row of the table of routes. The table is all there is under
-// /v1, so that a description of the interface can be made from it.
+// /v1; what a row takes and answers stands in operations_test.go, from which
+// the description of the interface is made.
 type route struct {
 	method, path string
 	serve        http.HandlerFunc
@@ -135,6 +136,7 @@ func (s *server) routes() []route {
 		{http.MethodGet, "/fleets/{fleet}/events", s.events},
 		{http.MethodGet, "/releases", s.reads(s.releases)},
 		{http.MethodGet, "/releases/{digest}", s.reads(s.release)},
+		{http.MethodGet, "/openapi.json", s.describe},
 	}
 	for _, verb := range []rollout.Verb{
 		rollout.VerbPause, rollout.VerbResume, rollout.VerbAbort,

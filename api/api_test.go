@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,8 +38,20 @@ func ask(h http.Handler, method, path, body string, header ...string) *httptest.
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, q)
+	if err := contract().Answer(method, path, w.Code, w.Header(), w.Body.Bytes()); err != nil && w.Header().Get("Content-Type") != "" {
+		panic(fmt.Sprintf("%s %s: the answer is off the document: %v\n%.2000s", method, path, err, w.Body))
+	}
 	return w
 }
+
+// contract is what every answer of these tests is held against.
+var contract = sync.OnceValue(func() api.Contract {
+	c, err := api.NewContract()
+	if err != nil {
+		panic(err)
+	}
+	return c
+})
 
 func TestStatus(t *testing.T) {
 	long := strings.Repeat("x", 20_000)

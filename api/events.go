@@ -166,11 +166,7 @@ func (s *stream) sendEvents(state rollout.State) error {
 	}
 	if len(state.Events) > 0 && s.after >= 0 {
 		if first := state.Events[0].Seq; first > s.after+1 {
-			gap := struct {
-				After int64 `json:"after"`
-				First int64 `json:"first"`
-			}{s.after, first}
-			if err := s.message("gap", 0, gap); err != nil {
+			if err := s.message("gap", 0, gap{s.after, first}); err != nil {
 				return err
 			}
 		}
@@ -188,7 +184,13 @@ func (s *stream) sendEvents(state rollout.State) error {
 	return nil
 }
 
-// trouble is the body of a message that says so.
+// gap is the body of a message that says that events were missed.
+type gap struct {
+	After int64 `json:"after"` // the last that the client knows
+	First int64 `json:"first"` // the first that is remembered
+}
+
+// trouble is the body of a message that says that the fleet cannot be read.
 type trouble struct {
 	Error string `json:"error"`
 }

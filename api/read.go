@@ -196,8 +196,11 @@ func limitOf(r *http.Request, usual, most int) (int, error) {
 	return n, nil
 }
 
-// isName reports whether text may name a rollout: it becomes part of a key.
+// namePattern is what a name of a rollout looks like: it becomes part of a key.
+const namePattern = `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`
+
+// isName reports whether text may name a rollout.
 func isName(text string) bool {
-	ok, err := regexp.MatchString(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`, text)
+	ok, err := regexp.MatchString(namePattern, text)
 	return err == nil && ok
 }
