@@ -96,6 +96,19 @@ func (c Contract) Operations() (ids []string) {
 	return ids
 }
 
+// Paths are the methods of each.
+func (c Contract) Paths() map[string][]string {
+	of := map[string][]string{}
+	for path, item := range c.doc.Paths {
+		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post} {
+			if op != nil {
+				of[path] = append(of[path], method)
+			}
+		}
+	}
+	return of
+}
+
 // News says what is not in the document of one message of a stream.
 func (c Contract) News(target, kind string, data []byte) error {
 	op := c.operation(http.MethodGet, target)
