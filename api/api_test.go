@@ -208,7 +208,7 @@ func TestInternalErrorsStayInside(t *testing.T) {
 		t.Errorf("got %d %s, want 504", w.Code, w.Body)
 	}
 	f.Fail = fmt.Errorf("%w: bucket \"b\" throttles", api.ErrUnavailable)
-	if w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "throttles") {
+	if w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "throttles: ask again in some seconds") || w.Header().Get("Retry-After") == "" {
 		t.Errorf("got %d %s, want 503 and why", w.Code, w.Body)
 	}
 	f.Fail = fmt.Errorf("state.json %w: restore an earlier version", api.ErrDamaged)

@@ -52,7 +52,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	case !ok:
 		w.Header().Set("Retry-After", "5")
-		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d streams of events are open, as many as there may be", s.streams.most))
+		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d streams of events are open, as many as there may be: ask another controller, or wait for one to end", s.streams.most))
 		return
 	}
 	defer s.streams.leave(client)

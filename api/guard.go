@@ -87,7 +87,7 @@ func sameOrigin(next http.Handler) http.Handler {
 }
 
 // noRoute is what is said of a path that leads nowhere.
-const noRoute = "there is no such route"
+const noRoute = "there is no such route: see /v1/openapi.json for those that there are, or /api.html"
 
 // notAllowed tells which methods a route knows.
 func notAllowed(routes chi.Routes) http.HandlerFunc {

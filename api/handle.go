@@ -78,6 +78,9 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		case code == http.StatusInternalServerError || code == http.StatusGatewayTimeout:
 			s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
 			body = problemOf(code, told(code, err)).about(err)
+		case code == http.StatusServiceUnavailable:
+			w.Header().Set("Retry-After", "5")
+			body = problemOf(code, err.Error()+": ask again in some seconds").about(err)
 		case err != nil:
 			body = problemOf(code, err.Error()).about(err)
 		}
@@ -104,7 +107,7 @@ func (s *server) reads(h func(*http.Request) (any, error)) http.HandlerFunc {
 			refuse(w, http.StatusTooManyRequests, fmt.Sprintf("%d questions of %s are in hand, as many as one client may have: wait for their answers", s.readers.each, client))
 		case !ok:
 			w.Header().Set("Retry-After", "1")
-			refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d questions are in hand, as many as there may be", s.readers.most))
+			refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d questions are in hand, as many as there may be: ask again in a second", s.readers.most))
 		default:
 			defer s.readers.leave(client)
 			serve(w, r)

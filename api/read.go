@@ -1,12 +1,14 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -92,7 +94,7 @@ func (s *server) rollout(r *http.Request) (any, error) {
 			return shapeWhole(one), nil
 		}
 	}
-	missing := sentence(ErrNotFound, "fleet %s knows no rollout %q", fleet, id)
+	missing := noRollout(fleet, id)
 	if !isName(id) {
 		return nil, missing
 	}
@@ -117,7 +119,7 @@ func (s *server) looks(r *http.Request) (any, error) {
 	case err != nil:
 		return nil, fmt.Errorf("list the looks of %s: %w", id, err)
 	case len(chunks) == 0:
-		return nil, sentence(ErrNotFound, "rollout %q of fleet %s has no log of looks: it was never judged, or before there were such logs", id, fleet)
+		return nil, sentence(ErrNotFound, "rollout %q of fleet %s has no log of looks: it was never judged, or before there were such logs: see its history and verdict instead", id, fleet)
 	}
 	return Looks{Rollout: id, Chunks: chunks}, nil
 }
@@ -134,7 +136,7 @@ func (s *server) chunk(r *http.Request) (any, error) {
 	body, err := s.source.Chunk(r.Context(), fleet, id, n)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil, sentence(ErrNotFound, "the log of rollout %q has no chunk %d", id, n)
+		return nil, sentence(ErrNotFound, "the log of rollout %q has no chunk %d: see .../looks for those that there are", id, n)
 	case err != nil:
 		return nil, fmt.Errorf("read the looks of %s: %w", id, err)
 	}
@@ -144,11 +146,11 @@ func (s *server) chunk(r *http.Request) (any, error) {
 // logOf names the rollout whose log is asked for.
 func (s *server) logOf(r *http.Request) (fleet, id string, err error) {
 	fleet, id = chi.URLParam(r, "fleet"), chi.URLParam(r, "id")
-	if !slices.Contains(s.source.Fleets(r.Context()), fleet) {
-		return "", "", sentence(ErrNotFound, "there is no fleet %q", fleet)
+	if err := knownFleet(r.Context(), s.source, fleet); err != nil {
+		return "", "", err
 	}
 	if !isName(id) {
-		return "", "", sentence(ErrNotFound, "fleet %s knows no rollout %q", fleet, id)
+		return "", "", noRollout(fleet, id)
 	}
 	return fleet, id, nil
 }
@@ -177,11 +179,31 @@ func (s *server) release(r *http.Request) (any, error) {
 	p, err := s.source.Release(r.Context(), digest)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil, sentence(ErrNotFound, "there is no release %s", rollout.Short(digest))
+		return nil, sentence(ErrNotFound, "there is no release %s: see /v1/releases", rollout.Short(digest))
 	case err != nil:
 		return nil, fmt.Errorf("read the passport of %s: %w", rollout.Short(digest), err)
 	}
 	return shapePassport(p), nil
+}
+
+// knownFleet is nil where there is such a fleet, and else says which there are.
+func knownFleet(ctx context.Context, source Documents, fleet string) error {
+	names := source.Fleets(ctx)
+	if slices.Contains(names, fleet) {
+		return nil
+	}
+	known := strings.Join(firstOf(names, mostNamed), ", ")
+	if len(names) > mostNamed {
+		known += ", … (/v1/fleets has all)"
+	}
+	return sentence(ErrNotFound, "there is no fleet %.100q: want one of %s", fleet, known)
+}
+
+// mostNamed is how many fleets an error names.
+const mostNamed = 10
+
+func noRollout(fleet, id string) error {
+	return sentence(ErrNotFound, "fleet %s knows no rollout %.150q: see /v1/fleets/%s/rollouts for those that it knows", fleet, id, fleet)
 }
 
 func limitOf(r *http.Request, usual, most int) (int, error) {

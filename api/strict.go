@@ -17,15 +17,15 @@ import (
 // whatever the case of their letters, and it makes a sign of what is no text.
 func decodeStrictly(body []byte, into any) error {
 	if !utf8.Valid(body) {
-		return sentence(ErrBadRequest, "the body is not as it should be: it is no UTF-8")
+		return sentence(ErrBadRequest, "the body is not as it should be: it is no UTF-8: send UTF-8")
 	}
 	in := json.NewDecoder(bytes.NewReader(body))
 	in.DisallowUnknownFields()
 	if err := in.Decode(into); err != nil {
-		return sentence(ErrBadRequest, "the body is not as it should be: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return sentence(ErrBadRequest, "the body is not as it should be: %s: see /v1/openapi.json", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return sentence(ErrBadRequest, "the body holds more than one JSON value")
+		return sentence(ErrBadRequest, "the body holds more than one JSON value: send one")
 	}
 	if key, is := repeated(json.NewDecoder(bytes.NewReader(body)), strings.EqualFold); is {
 		return sentence(ErrBadRequest, "the body has the key %.80q twice: keep one", key)
@@ -65,7 +65,7 @@ func repeated(in *json.Decoder, equal func(a, b string) bool) (key string, is bo
 func only(r *http.Request, name string) (string, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return "", sentence(ErrBadRequest, "the query is %.100q: %s", r.URL.RawQuery, err)
+		return "", sentence(ErrBadRequest, "the query is %.100q: %s: want name=value, joined by &", r.URL.RawQuery, err)
 	}
 	for other := range query {
 		if other != name {

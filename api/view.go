@@ -67,8 +67,8 @@ func newViews(f Fleets, o Options) *views {
 
 // of returns a view of the fleet that is at most half a round old.
 func (v *views) of(ctx context.Context, fleet string) (view, error) {
-	if !slices.Contains(v.source.Fleets(ctx), fleet) {
-		return view{}, sentence(ErrNotFound, "there is no fleet %q", fleet)
+	if err := knownFleet(ctx, v.source, fleet); err != nil {
+		return view{}, err
 	}
 	v.mu.Lock()
 	f, ok := v.fleets[fleet]

@@ -157,34 +157,34 @@ func (s State) sensible(q Request, kept Kept) error {
 	waits := slices.ContainsFunc(s.Queue, func(o Rollout) bool { return o.ID == q.Rollout }) || s.asked(VerbTry, q.Rollout)
 	standing := s.standing(q.Rollout, kept.Rollout)
 	if q.Rollout == "" && (q.Verb == VerbAbort || q.Verb == VerbPromote) {
-		return fmt.Errorf("%w: nothing is being tried", ErrConflict)
+		return fmt.Errorf("%w: nothing is being tried: name a rollout that waits, or try one", ErrConflict)
 	}
 	switch q.Verb {
 	case VerbPause:
 		if s.Pause != nil && !slices.ContainsFunc(s.Requests, func(o Request) bool { return o.Verb == VerbResume }) {
-			return fmt.Errorf("%w: %s already", ErrConflict, pausedBy(s.Pause))
+			return fmt.Errorf("%w: %s already: resume ends it", ErrConflict, pausedBy(s.Pause))
 		}
 	case VerbResume:
 		switch {
 		case q.Rollout != "" && !active:
-			return fmt.Errorf("%w: %s, so it cannot be resumed", ErrConflict, standing)
+			return fmt.Errorf("%w: %s, so it cannot be resumed: name the one that is held, or none", ErrConflict, standing)
 		case s.Pause == nil && !(active && r.Phase == Held):
-			return fmt.Errorf("%w: nothing is paused or held", ErrConflict)
+			return fmt.Errorf("%w: nothing is paused or held: there is nothing to do", ErrConflict)
 		}
 	case VerbAbort:
 		if !waits && (!active || r.Phase == RollingBack) {
-			return fmt.Errorf("%w: %s, so it cannot be aborted", ErrConflict, standing)
+			return fmt.Errorf("%w: %s, so it cannot be aborted: name one that is being tried, or waits", ErrConflict, standing)
 		}
 	case VerbPromote:
 		if !active || !r.promotable() {
-			return fmt.Errorf("%w: %s, not in shadow, canary or hold, so it cannot be promoted", ErrConflict, standing)
+			return fmt.Errorf("%w: %s, not in shadow, canary or hold, so it cannot be promoted: name one that is, or try it anew", ErrConflict, standing)
 		}
 	case VerbRollback:
 		return s.sensibleRollback(q, kept)
 	case VerbTry:
 		return s.sensibleTry(q, kept)
 	default:
-		return fmt.Errorf("%w: no verb %q", ErrBadRequest, q.Verb)
+		return fmt.Errorf("%w: no verb %q: use one of pause, resume, abort, promote, rollback and try", ErrBadRequest, q.Verb)
 	}
 	return nil
 }
@@ -223,7 +223,7 @@ func sensibleChange(q Request) error {
 	possible := func(v float64) bool { return v > -1 && v < 1 } // false for NaN
 	switch {
 	case q.Verb != VerbTry:
-		return fmt.Errorf("%w: an intended change goes with try only", ErrBadRequest)
+		return fmt.Errorf("%w: an intended change goes with try only: leave it out", ErrBadRequest)
 	case c.Why == "" || len(c.Why) > maxIntent:
 		return fmt.Errorf("%w: say in up to %d characters why the filter rate is meant to change (why)", ErrBadRequest, maxIntent)
 	case c.FilterRate == 0 && len(c.Partners) == 0:
@@ -231,7 +231,7 @@ func sensibleChange(q Request) error {
 	case !possible(c.FilterRate):
 		return fmt.Errorf("%w: the intended change of the filter rate is %v: want a share between -1 and 1, such as 0.05 for 5 points", ErrBadRequest, c.FilterRate)
 	case len(c.Partners) > judge.MaxPartners:
-		return fmt.Errorf("%w: the intended change names %d partners, want %d at most", ErrBadRequest, len(c.Partners), judge.MaxPartners)
+		return fmt.Errorf("%w: the intended change names %d partners: want %d at most", ErrBadRequest, len(c.Partners), judge.MaxPartners)
 	}
 	for name, v := range c.Partners {
 		if !possible(v) {
@@ -260,7 +260,7 @@ func (s State) sensibleRollback(q Request, kept Kept) error {
 	case q.Release != s.Back() && !kept.Release:
 		return fmt.Errorf("%w: no release %s in the store: see /v1/releases", ErrBadRequest, Short(q.Release))
 	case q.Release == s.Stable && !s.begun():
-		return fmt.Errorf("%w: %s is what serves", ErrConflict, Short(q.Release))
+		return fmt.Errorf("%w: %s is what serves: there is nothing to do; name another to go back to", ErrConflict, Short(q.Release))
 	case s.Active == nil && (kept.Rollout != nil || s.holds(q.Rollout)):
 		return fmt.Errorf("%w: %s: choose a new id (Idempotency-Key)", ErrConflict, s.standing(q.Rollout, kept.Rollout))
 	}
