@@ -80,8 +80,22 @@ type Archive interface {
 	// Chunk returns one of them, as package history wrote it, or ErrNotFound.
 	Chunk(ctx context.Context, fleet, id string, chunk int) ([]byte, error)
 
-	// Releases returns up to limit passports, newest first.
-	Releases(ctx context.Context, limit int) ([]release.Passport, error)
+	// Archived returns the ids of up to limit rollouts that have left the state,
+	// newest first, from that one on or, where it is empty, from the newest.
+	// ErrNotFound where there is no such one.
+	Archived(ctx context.Context, fleet, from string, limit int) ([]string, error)
+
+	// Ended returns those of these rollouts that have left the state and can be
+	// read.
+	Ended(ctx context.Context, fleet string, ids []string) ([]rollout.Rollout, error)
+
+	// Digests returns those of up to limit releases, newest first, from that one
+	// on or, where it is empty, from the newest. ErrNotFound where there is no
+	// such one.
+	Digests(ctx context.Context, from string, limit int) ([]string, error)
+
+	// Admitted returns the passports of those of these releases that can be read.
+	Admitted(ctx context.Context, digests []string) ([]release.Passport, error)
 
 	// Release returns the passport of the release with that digest, or
 	// ErrNotFound.
@@ -161,6 +175,8 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 		streams: newSeats(o.Streams),
 		readers: newSeats(maxReaders),
 		views:   newViews(f, o),
+
+		past: newKept[row](rowsKept), admitted: newKept[Passport](passportsKept),
 	}
 	r := chi.NewRouter()
 	r.Use(headers, knownHost(o.Hosts))
@@ -189,4 +205,7 @@ type server struct {
 	streams *seats
 	readers *seats
 	views   *views
+
+	past     *kept[row] // by fleet/id
+	admitted *kept[Passport]
 }

@@ -59,6 +59,10 @@ func TestClientAsksByTheDocument(t *testing.T) {
 		"Fleet":    func() (err error) { seen, err = c.Fleet(ctx, "demo"); return err },
 		"Tasks":    func() error { _, err := c.Tasks(ctx, "demo", 3); return err },
 		"Rollouts": func() error { _, err := c.Rollouts(ctx, "demo", 3); return err },
+		"EachRollout": func() error {
+			w := api.Which{Phases: []string{"live", "canary"}, Outcome: "acceptable", By: "ada", Release: apitest.Digest("better")[:8], Since: noon, Until: noon}
+			return c.EachRollout(ctx, "demo", w, func(api.Rollout) bool { return true })
+		},
 		"Rollout":  func() error { _, err := c.Rollout(ctx, "demo", "better"); return err },
 		"Looks":    func() error { _, err := c.Looks(ctx, "demo", "better"); return err },
 		"Chunk":    func() error { _, err := c.Chunk(ctx, "demo", "better", 0); return err },

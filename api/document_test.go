@@ -304,3 +304,24 @@ func commented() (map[string]string, error) {
 
 // sentences is a comment in one line.
 func sentences(c *ast.CommentGroup) string { return strings.Join(strings.Fields(c.Text()), " ") }
+
+// What a list may be asked for by name is all that there is of it.
+func TestFiltersKnowAllWords(t *testing.T) {
+	for of, got := range map[string][]string{"Phase": texts(phases()), "Outcome": texts(outcomes())} {
+		want, err := constants(enums[of].file, enums[of].of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(got)
+		if all := texts(want); !slices.Equal(slices.Sorted(slices.Values(all)), got) {
+			t.Errorf("a list may be asked for %v, and there are %v", got, all)
+		}
+	}
+}
+
+func texts[T any](list []T) (all []string) {
+	for _, one := range list {
+		all = append(all, fmt.Sprint(one))
+	}
+	return all
+}

@@ -90,6 +90,11 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		if a, ok := body.(accepted); ok {
 			code, body = http.StatusAccepted, a.body
 		}
+		if l, ok := body.(listed); ok {
+			if body = l.body; l.next != "" {
+				w.Header().Set("Link", "<"+l.next+`>; rel="next"`)
+			}
+		}
 		if err := write(w, code, body); err != nil {
 			s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
 		}

@@ -49,7 +49,13 @@ func operations() map[string]operation {
 		},
 		"GET /fleets/{fleet}/rollouts": {
 			summary: "Rollouts of a fleet", about: "Those that wait, the newest first, the active one, then those that are over, the newest first.",
-			query: []*huma.Param{limitParam(listDefault, MostListed)}, answer: []Rollout{}, refused: finds,
+			query: append(pageParams(),
+				&huma.Param{Name: "phase", In: "query", Description: "Phases that they are in, joined by commas.", Schema: &huma.Schema{Type: huma.TypeString, Examples: []any{"rolled_back,refused"}}},
+				&huma.Param{Name: "outcome", In: "query", Description: "Outcome of their last verdict.", Schema: &huma.Schema{Ref: "#/components/schemas/Outcome"}},
+				byParam("Who asked for them, or for anything that happened to them."),
+				&huma.Param{Name: "release", In: "query", Description: "Digest of the candidate, or how it begins.", Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9a-f]{6,64}$"}},
+				momentParam("since", "In their phase since then, or later."), momentParam("until", "In their phase since before that."),
+			), told: linked(), answer: []Rollout{}, refused: finds,
 		},
 		"GET /fleets/{fleet}/rollouts/{id}": {
 			summary: "One rollout with all its evidence",
@@ -75,7 +81,10 @@ func operations() map[string]operation {
 		},
 		"GET /releases": {
 			summary: "Passports of the releases", about: "Those of all fleets, the newest first.",
-			query: []*huma.Param{limitParam(listDefault, MostListed)}, answer: []Passport{}, refused: reads,
+			query: append(pageParams(),
+				&huma.Param{Name: "job", In: "query", Description: "Training job that made it.", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1)}},
+				byParam("Who tried it by hand."), momentParam("since", "Admitted then, or later."), momentParam("until", "Admitted before that."),
+			), told: linked(), answer: []Passport{}, refused: reads,
 		},
 		"GET /releases/{digest}": {
 			summary: "Passport of a release", about: "Where it came from, and what admission measured.",
@@ -119,6 +128,31 @@ func limitParam(usual, most int) *huma.Param {
 		Name: "limit", In: "query", Description: "How many at most.",
 		Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(float64(most)), Default: usual},
 	}
+}
+
+// pageParams are those of a list that goes on.
+func pageParams() []*huma.Param {
+	return []*huma.Param{limitParam(listDefault, MostListed), {
+		Name: "cursor", In: "query", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(mostCursor)},
+		Description: "Where to go on, as Link told; the other parameters stay as they are.",
+	}}
+}
+
+// linked is the header that tells where a list goes on.
+func linked() map[string]*huma.Param {
+	return map[string]*huma.Param{"Link": {
+		Schema: &huma.Schema{Type: huma.TypeString},
+		Description: "The target of the next page, with rel=\"next\" (RFC 8288); absent on the last one. What comes while you walk changes nothing of it. " +
+			"A page of a list with filters may hold less than the limit, or nothing, and go on all the same.",
+	}}
+}
+
+func byParam(about string) *huma.Param {
+	return &huma.Param{Name: "by", In: "query", Description: about, Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1)}}
+}
+
+func momentParam(name, about string) *huma.Param {
+	return &huma.Param{Name: name, In: "query", Description: about, Schema: &huma.Schema{Type: huma.TypeString, Format: "date-time"}}
 }
 
 func seqSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeInteger, Minimum: ptr(0.0)} }

@@ -50,35 +50,6 @@ func (s *server) tasks(r *http.Request) (any, error) {
 	return Tasks{At: v.look.At.UTC(), Total: len(v.tasks), Tasks: v.tasks[:min(limit, len(v.tasks))]}, nil
 }
 
-// rollouts lists the active one, those that wait, and those that are over,
-// newest first.
-func (s *server) rollouts(r *http.Request) (any, error) {
-	limit, err := limitOf(r, listDefault, MostListed)
-	if err != nil {
-		return nil, err
-	}
-	fleet := chi.URLParam(r, "fleet")
-	v, err := s.views.of(r.Context(), fleet)
-	if err != nil {
-		return nil, err
-	}
-	archived, err := s.source.Finished(r.Context(), fleet, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read the finished rollouts of %s: %w", fleet, err)
-	}
-	all := slices.Clone(v.state.Queue)
-	slices.Reverse(all)
-	if v.state.Active != nil {
-		all = append(all, freshest(*v.state.Active, v.look))
-	}
-	all = append(all, merge(v.state.Finished, archived)...)
-	out := make([]Rollout, 0, len(all))
-	for _, one := range all[:min(limit, len(all))] {
-		out = append(out, shapeRollout(one))
-	}
-	return out, nil
-}
-
 // rollout tells one rollout with all its evidence, wherever it stands.
 func (s *server) rollout(r *http.Request) (any, error) {
 	fleet, id := chi.URLParam(r, "fleet"), chi.URLParam(r, "id")
@@ -155,22 +126,6 @@ func (s *server) logOf(r *http.Request) (fleet, id string, err error) {
 	return fleet, id, nil
 }
 
-func (s *server) releases(r *http.Request) (any, error) {
-	limit, err := limitOf(r, listDefault, MostListed)
-	if err != nil {
-		return nil, err
-	}
-	list, err := s.source.Releases(r.Context(), limit)
-	if err != nil {
-		return nil, fmt.Errorf("read the releases: %w", err)
-	}
-	out := make([]Passport, 0, len(list))
-	for _, p := range list[:min(limit, len(list))] {
-		out = append(out, shapePassport(p))
-	}
-	return out, nil
-}
-
 func (s *server) release(r *http.Request) (any, error) {
 	digest := chi.URLParam(r, "digest")
 	if !release.IsDigest(digest) {
@@ -208,8 +163,15 @@ func noRollout(fleet, id string) error {
 
 func limitOf(r *http.Request, usual, most int) (int, error) {
 	text, err := only(r, "limit")
-	if err != nil || text == "" {
-		return usual, err
+	if err != nil {
+		return 0, err
+	}
+	return limitIn(text, usual, most)
+}
+
+func limitIn(text string, usual, most int) (int, error) {
+	if text == "" {
+		return usual, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > most {
