@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -115,6 +116,10 @@ type Options struct {
 	// localhost and plain addresses; "*" allows every name. A web page that
 	// points its own name at this server (DNS rebinding) is refused with it.
 	Hosts []string
+
+	// Proxies are where reverse proxies stand: whom they name in X-Forwarded-For
+	// is the client, of whom there is a bound for each. Nobody else is believed.
+	Proxies []netip.Prefix
 
 	// Policy returns the policy that governs a rollout, so that deadlines can
 	// be shown. Nil: deadlines are shown only where the state holds them.

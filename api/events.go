@@ -44,7 +44,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		return
 	}
-	client := clientOf(r.RemoteAddr)
+	client := s.clientOf(r)
 	switch ok, own := s.streams.take(client); {
 	case own:
 		w.Header().Set("Retry-After", "5")

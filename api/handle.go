@@ -105,7 +105,7 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 func (s *server) reads(h func(*http.Request) (any, error)) http.HandlerFunc {
 	serve := s.handle(h)
 	return func(w http.ResponseWriter, r *http.Request) {
-		client := clientOf(r.RemoteAddr)
+		client := s.clientOf(r)
 		switch ok, own := s.readers.take(client); {
 		case own:
 			w.Header().Set("Retry-After", "1")
