@@ -73,6 +73,7 @@ func describeAll() (*huma.OpenAPI, error) {
 		Components: &huma.Components{Schemas: all},
 	}
 	problems := map[string]*huma.MediaType{"application/problem+json": {Schema: all.Schema(reflect.TypeFor[problem](), true, "")}}
+	all.Schema(reflect.TypeFor[Ask](), true, "")
 	operations := operations()
 	for _, row := range (&server{}).routes() {
 		key := row.method + " " + row.path
@@ -90,7 +91,7 @@ func describeAll() (*huma.OpenAPI, error) {
 	for key := range operations {
 		return nil, fmt.Errorf("operations_test.go has %s, and the table of routes does not", key)
 	}
-	for _, mend := range []func(huma.Registry) error{orNull, enumerate, bound, explain} {
+	for _, mend := range []func(huma.Registry) error{orNull, enumerate, bound, explain, share} {
 		if err := mend(all); err != nil {
 			return nil, err
 		}
@@ -114,8 +115,8 @@ func (of operation) shape(row route, all huma.Registry, problems map[string]*hum
 		}
 	}
 	op.Parameters = slices.Concat(op.Parameters, of.query, of.header)
-	if of.body != nil {
-		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: all.Schema(reflect.TypeOf(of.body), true, "")}}}
+	if of.body != "" {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/" + of.body}}}}
 	}
 	code := max(of.code, http.StatusOK)
 	op.Responses[strconv.Itoa(code)] = of.success(code, all)
@@ -232,12 +233,33 @@ func bound(all huma.Registry) error {
 	if left != 0 {
 		return fmt.Errorf("operations_test.go bounds %d fields that are not there", left)
 	}
-	for _, name := range []string{"Ask", "Seen", "Change"} {
-		s := all.Map()[name]
-		if s == nil {
-			return fmt.Errorf("there is no type %s", name)
+	all.Map()["Ask"].Extensions = map[string]any{"x-strict": true}
+	return nil
+}
+
+// share gives each verb what of an Ask goes with it. What may be left out may be
+// null as well.
+func share(all huma.Registry) error {
+	for name, of := range asks() {
+		whole := all.Map()[of.whole]
+		s := &huma.Schema{
+			Type: huma.TypeObject, Description: whole.Description, Properties: map[string]*huma.Schema{}, Required: of.required,
+			AdditionalProperties: false, Extensions: map[string]any{"x-strict": true},
 		}
-		s.Extensions = map[string]any{"x-strict": true}
+		for _, field := range of.fields {
+			p := whole.Properties[field]
+			if p == nil {
+				return fmt.Errorf("a %s has no %s", of.whole, field)
+			}
+			s.Properties[field] = p
+			if as := of.as[field]; as != "" {
+				p = &huma.Schema{Ref: "#/components/schemas/" + as, Description: p.Description}
+			}
+			if !slices.Contains(of.required, field) {
+				s.Properties[field] = &huma.Schema{AnyOf: []*huma.Schema{p, {Type: "null"}}, Description: p.Description}
+			}
+		}
+		all.Map()[name] = s
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ type operation struct {
 	about   string // further sentences
 	query   []*huma.Param
 	header  []*huma.Param
-	body    any                    // of the request
+	body    string                 // of the request: one of asks
 	answer  any                    // of a success
 	code    int                    // of a success; 0 is 200
 	told    map[string]*huma.Param // headers of a success
@@ -95,22 +95,43 @@ func operations() map[string]operation {
 		},
 	}
 	for verb, of := range map[rollout.Verb]operation{
-		rollout.VerbPause:    {summary: "Let nothing start or advance", about: "Danger is acted on all the same."},
-		rollout.VerbResume:   {summary: "Go on", about: "Ends a pause, or approves what a rollout is held for."},
-		rollout.VerbAbort:    {summary: "Take the candidate back", about: "Or take a rollout out of the queue."},
-		rollout.VerbPromote:  {summary: "Take the candidate to all tasks", about: "Whatever the judge says."},
-		rollout.VerbRollback: {summary: "Go back to an earlier release", about: "At once, without steps or judge."},
-		rollout.VerbTry:      {summary: "Try an artifact that you name yourself"},
+		rollout.VerbPause:    {body: "AskFleet", summary: "Let nothing start or advance", about: "Danger is acted on all the same."},
+		rollout.VerbResume:   {body: "AskRollout", summary: "Go on", about: "Ends a pause, or approves what a rollout is held for."},
+		rollout.VerbAbort:    {body: "AskRollout", summary: "Take the candidate back", about: "Or take a rollout out of the queue."},
+		rollout.VerbPromote:  {body: "AskRollout", summary: "Take the candidate to all tasks", about: "Whatever the judge says."},
+		rollout.VerbRollback: {body: "AskBack", summary: "Go back to an earlier release", about: "At once, without steps or judge."},
+		rollout.VerbTry:      {body: "AskTry", summary: "Try an artifact that you name yourself"},
 	} {
 		of.about += " Nothing has happened when it is answered: it is written down, and the events tell what becomes of it."
 		of.header = []*huma.Param{{
 			Name: keyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, Pattern: namePattern},
 			Description: "Names the wish, so that asking again after a lost reply has one effect and one answer, for a day.",
 		}}
-		of.body, of.answer, of.code, of.refused = Ask{}, Request{}, http.StatusAccepted, wishes
+		of.answer, of.code, of.refused = Request{}, http.StatusAccepted, wishes
 		all["POST /fleets/{fleet}/"+string(verb)] = of
 	}
 	return all
+}
+
+// part is what of a type people send in one place.
+type part struct {
+	whole            string
+	fields, required []string
+	as               map[string]string // fields of which a part is sent, too
+}
+
+// asks are the parts of an Ask that go with a verb.
+func asks() map[string]part {
+	ask := func(more ...string) part {
+		return part{whole: "Ask", fields: append([]string{"id", "by", "why", "seen"}, more...), required: []string{"by"}, as: map[string]string{"seen": "AskSeen"}}
+	}
+	try := ask("source", "rollout", "intended_change")
+	try.required, try.as["intended_change"] = []string{"by", "source"}, "AskChange"
+	return map[string]part{
+		"AskFleet": ask(), "AskRollout": ask("rollout"), "AskBack": ask("release"), "AskTry": try,
+		"AskSeen":   {whole: "Seen", fields: []string{"revision", "rollout", "release"}},
+		"AskChange": {whole: "Change", fields: []string{"filter_rate", "partners", "why"}, required: []string{"filter_rate"}},
+	}
 }
 
 // parameters are what stands in braces in paths.
@@ -196,10 +217,11 @@ var worded = map[string]string{
 
 // bounds are what is checked at the door of what people send.
 var bounds = map[string]func(*huma.Schema){
-	"Ask.id":      func(s *huma.Schema) { s.Pattern = namePattern },
+	"Ask.id":      func(s *huma.Schema) { s.Pattern = "^$|" + namePattern },
 	"Ask.by":      func(s *huma.Schema) { s.MinLength, s.MaxLength = ptr(1), ptr(rollout.MaxBy) },
 	"Ask.why":     func(s *huma.Schema) { s.MaxLength = ptr(rollout.MaxWhy) },
 	"Ask.rollout": func(s *huma.Schema) { s.Pattern = "^$|" + namePattern },
+	"Ask.source":  func(s *huma.Schema) { s.Pattern = "^s3://[^/]+/.+" },
 	"Ask.release": func(s *huma.Schema) { s.Pattern = "^$|^[0-9a-f]{64}$" },
 }
 

@@ -27,6 +27,81 @@ export interface Ask {
   why?: string;
 }
 
+/** Ask is the body of every wish. */
+export interface AskBack {
+  /** who asks */
+  by: string;
+  /** ID may be chosen by the caller, here or as the header Idempotency-Key, so that asking again after a lost reply changes nothing and is answered as it was first, for a day; empty: the server chooses one. */
+  id?: string | null;
+  /** rollback: digest; empty: where Fleet.Back points */
+  release?: string | null;
+  /** Seen is what the asker was looking at. What has changed since is a conflict, except that danger (rollback, abort, pause) goes on while its target is there. Without it a wish means things as they stand. */
+  seen?: AskSeen | null;
+  /** shown with all that follows from it */
+  why?: string | null;
+}
+
+/** Change is a difference in filter rate that is wanted, and why. */
+export interface AskChange {
+  filter_rate: number;
+  partners?: Record<string, number> | null;
+  why?: string | null;
+}
+
+/** Ask is the body of every wish. */
+export interface AskFleet {
+  /** who asks */
+  by: string;
+  /** ID may be chosen by the caller, here or as the header Idempotency-Key, so that asking again after a lost reply changes nothing and is answered as it was first, for a day; empty: the server chooses one. */
+  id?: string | null;
+  /** Seen is what the asker was looking at. What has changed since is a conflict, except that danger (rollback, abort, pause) goes on while its target is there. Without it a wish means things as they stand. */
+  seen?: AskSeen | null;
+  /** shown with all that follows from it */
+  why?: string | null;
+}
+
+/** Ask is the body of every wish. */
+export interface AskRollout {
+  /** who asks */
+  by: string;
+  /** ID may be chosen by the caller, here or as the header Idempotency-Key, so that asking again after a lost reply changes nothing and is answered as it was first, for a day; empty: the server chooses one. */
+  id?: string | null;
+  /** resume, abort, promote: the one meant; empty: the active one */
+  rollout?: string | null;
+  /** Seen is what the asker was looking at. What has changed since is a conflict, except that danger (rollback, abort, pause) goes on while its target is there. Without it a wish means things as they stand. */
+  seen?: AskSeen | null;
+  /** shown with all that follows from it */
+  why?: string | null;
+}
+
+/** Seen is what a person was looking at. What is left out does not matter. */
+export interface AskSeen {
+  /** digest of the stable one; empty: none */
+  release?: string | null;
+  /** Fleet.LastEvent: what concerns the fleet or the rollout in question has not changed */
+  revision?: number | null;
+  /** id of the active one; empty: none */
+  rollout?: string | null;
+}
+
+/** Ask is the body of every wish. */
+export interface AskTry {
+  /** who asks */
+  by: string;
+  /** ID may be chosen by the caller, here or as the header Idempotency-Key, so that asking again after a lost reply changes nothing and is answered as it was first, for a day; empty: the server chooses one. */
+  id?: string | null;
+  /** Intended is a change of the filter rate that is wanted (try): the judge allows differences around it. Its Why may be left to the wish's. */
+  intended_change?: AskChange | null;
+  /** resume, abort, promote: the one meant; empty: the active one */
+  rollout?: string | null;
+  /** Seen is what the asker was looking at. What has changed since is a conflict, except that danger (rollback, abort, pause) goes on while its target is there. Without it a wish means things as they stand. */
+  seen?: AskSeen | null;
+  /** try: s3://bucket/key */
+  source: string;
+  /** shown with all that follows from it */
+  why?: string | null;
+}
+
 /** Budget is what a candidate may spoil before the last canary step is accepted; 0 is no bound. Exposed and Missed of the rollout count against it. */
 export interface Budget {
   auctions?: number;
