@@ -108,7 +108,7 @@ type Options struct {
 	// Every is how often a stream of events looks for news; default one second.
 	Every time.Duration
 
-	// Streams is how many streams of events may be open; default 64. No client,
+	// Streams is how many streams of events may be open; default 1,024, some 40 KiB each. No client,
 	// by its address, gets more than a quarter of them.
 	Streams int
 
@@ -173,7 +173,7 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 		o.Every = time.Second
 	}
 	if o.Streams <= 0 {
-		o.Streams = 64
+		o.Streams = 1024
 	}
 	s := &server{
 		source: f, log: log, options: o,

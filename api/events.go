@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -75,7 +76,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 
 // follow sends news until the client goes, or cannot keep up.
 func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
-	if err := out.send("retry: 2000\n\n"); err != nil {
+	if err := out.send([]byte("retry: 2000\n\n")); err != nil {
 		return err
 	}
 	tick := time.NewTicker(s.options.Every)
@@ -155,7 +156,11 @@ func (s *stream) news(v view) error {
 	if changed || s.troubled || time.Since(s.look) >= streamRepeat {
 		s.looked, s.lookOf, s.asked, s.look = v.look.At, v.state.LastEvent, len(v.state.Requests), time.Now()
 		s.troubled = false
-		return s.message("look", 0, v.fleet)
+		look, err := v.summed()
+		if err != nil {
+			return err
+		}
+		return s.send(look.message)
 	}
 	return s.alive()
 }
@@ -210,7 +215,7 @@ func (s *stream) alive() error {
 	if time.Since(s.sent) < streamQuiet {
 		return nil
 	}
-	return s.send(": alive\n\n")
+	return s.send([]byte(": alive\n\n"))
 }
 
 func (s *stream) message(kind string, id int64, body any) error {
@@ -222,15 +227,15 @@ func (s *stream) message(kind string, id int64, body any) error {
 	if id > 0 {
 		head = "id: " + strconv.FormatInt(id, 10) + "\n" + head
 	}
-	return s.send(head + "data: " + string(data) + "\n\n") // JSON has no line breaks
+	return s.send(slices.Concat([]byte(head+"data: "), data, []byte("\n\n"))) // JSON has no line breaks
 }
 
-func (s *stream) send(text string) error {
+func (s *stream) send(text []byte) error {
 	s.sent = time.Now()
 	if err := s.control.SetWriteDeadline(s.sent.Add(streamWrite)); err != nil {
 		return fmt.Errorf("bound the write: %w", err)
 	}
-	if _, err := s.out.Write([]byte(text)); err != nil {
+	if _, err := s.out.Write(text); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
 	if err := s.control.Flush(); err != nil {

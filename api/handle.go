@@ -90,6 +90,12 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		if a, ok := body.(accepted); ok {
 			code, body = http.StatusAccepted, a.body
 		}
+		if t, ok := body.(*text); ok {
+			if err := t.send(w, r); err != nil {
+				s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
+			}
+			return
+		}
 		if l, ok := body.(listed); ok {
 			if body = l.body; l.next != "" {
 				w.Header().Set("Link", "<"+l.next+`>; rel="next"`)

@@ -35,7 +35,10 @@ func (s *server) fleets(r *http.Request) (any, error) {
 
 func (s *server) fleet(r *http.Request) (any, error) {
 	v, err := s.views.of(r.Context(), chi.URLParam(r, "fleet"))
-	return v.fleet, err
+	if err != nil {
+		return nil, err
+	}
+	return v.summed()
 }
 
 func (s *server) tasks(r *http.Request) (any, error) {
@@ -47,7 +50,10 @@ func (s *server) tasks(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Tasks{At: v.look.At.UTC(), Total: len(v.tasks), Tasks: v.tasks[:min(limit, len(v.tasks))]}, nil
+	limit = min(limit, len(v.tasks))
+	return v.sent.get("tasks "+strconv.Itoa(limit), func() any {
+		return Tasks{At: v.look.At.UTC(), Total: len(v.tasks), Tasks: v.tasks[:limit]}
+	})
 }
 
 // rollout tells one rollout with all its evidence, wherever it stands.

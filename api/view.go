@@ -21,6 +21,12 @@ type view struct {
 	ahead time.Duration // by which the leader's clock differs, where that shows
 	tasks []Task
 	fleet Fleet
+	sent  *encoded
+}
+
+// summed is the fleet's summary as it is sent.
+func (v view) summed() (*text, error) {
+	return v.sent.get("look", func() any { return v.fleet })
 }
 
 // views shares what is read between all who look at the same time: a hundred
@@ -112,7 +118,7 @@ func (v *views) forget(ctx context.Context, fleet string) {
 }
 
 func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error) {
-	out := view{at: time.Now()}
+	out := view{at: time.Now(), sent: newEncoded()}
 	var err error
 	if out.state, err = v.source.State(ctx, fleet); err != nil {
 		return view{}, fmt.Errorf("read the state of %s: %w", fleet, err)
