@@ -55,8 +55,9 @@ type Documents interface {
 	// up yet has an empty one.
 	State(ctx context.Context, fleet string) (rollout.State, error)
 
-	// Look returns what the leader saw last: ErrNotFound before the first look.
-	Look(ctx context.Context, fleet string) (rollout.Look, error)
+	// NewLook returns what the leader saw last, and a mark of it; where that is the
+	// known one, nothing else. ErrNotFound before the first look.
+	NewLook(ctx context.Context, fleet, known string) (look rollout.Look, mark string, err error)
 
 	// Request writes a wish into the fleet's state by compare-and-swap, if
 	// rollout.Accept accepts it there, and returns it as stored, with what it is
@@ -183,6 +184,7 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 
 		past: newKept[row](rowsKept), admitted: newKept[Passport](passportsKept),
 	}
+	s.tides = newTides(s.views, o.Every)
 	r := chi.NewRouter()
 	r.Use(headers, knownHost(o.Hosts))
 	r.MethodNotAllowed(notAllowed(r))
@@ -210,6 +212,7 @@ type server struct {
 	streams *seats
 	readers *seats
 	views   *views
+	tides   *tides
 
 	past     *kept[row] // by fleet/id
 	admitted *kept[Passport]

@@ -79,12 +79,12 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 	if err := out.send([]byte("retry: 2000\n\n")); err != nil {
 		return err
 	}
-	tick := time.NewTicker(s.options.Every)
-	defer tick.Stop()
+	tide, leave := s.tides.join(ctx, fleet)
+	defer leave()
+	wait := time.NewTimer(streamRepeat)
+	defer wait.Stop()
 	for {
-		read, cancel := context.WithTimeout(ctx, readTimeout)
-		v, err := s.views.of(read, fleet)
-		cancel()
+		v, news, err := tide.now()
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
@@ -103,8 +103,13 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 		if err != nil {
 			return err
 		}
+		wait.Reset(streamRepeat)
+		if out.waits {
+			wait.Reset(s.options.Every)
+		}
 		select {
-		case <-tick.C:
+		case <-news:
+		case <-wait.C:
 		case <-ctx.Done():
 			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
 		}
@@ -142,11 +147,12 @@ type stream struct {
 	look    time.Time // when a look, or trouble, was sent last
 
 	troubled bool // the fleet could not be read the last time
+	waits    bool // for a view that was read since it began
 }
 
 // news sends what v holds that the client does not know.
 func (s *stream) news(v view) error {
-	if s.after > v.state.LastEvent && v.at.Before(s.began) {
+	if s.waits = s.after > v.state.LastEvent && v.at.Before(s.began); s.waits {
 		return s.alive() // the client has heard more from another server; the next view tells
 	}
 	if err := s.sendEvents(v.state); err != nil {

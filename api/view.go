@@ -45,6 +45,8 @@ type shared struct {
 	turn   chan struct{} // holds one token
 	newest view
 	sight  sight
+	look   rollout.Look
+	mark   string // of the look; empty where it has none
 
 	past     []rollout.Rollout // finished ones in the archive, newest first
 	pastOf   pastOf
@@ -123,11 +125,7 @@ func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error)
 	if out.state, err = v.source.State(ctx, fleet); err != nil {
 		return view{}, fmt.Errorf("read the state of %s: %w", fleet, err)
 	}
-	out.look, err = v.source.Look(ctx, fleet)
-	if errors.Is(err, ErrDamaged) { // the leader's next one takes its place
-		out.look, err = rollout.Look{}, nil
-	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if out.look, err = v.look(ctx, fleet, f); err != nil {
 		return view{}, fmt.Errorf("read the last look at %s: %w", fleet, err)
 	}
 	if !out.look.At.IsZero() {
@@ -144,6 +142,20 @@ func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error)
 	out.tasks = shapeTasks(out.look, out.state)
 	out.fleet, err = v.summary(ctx, fleet, f, out)
 	return out, err
+}
+
+// look reads the last look, where it is another than the last time.
+func (v *views) look(ctx context.Context, fleet string, f *shared) (rollout.Look, error) {
+	look, mark, err := v.source.NewLook(ctx, fleet, f.mark)
+	switch {
+	case errors.Is(err, ErrDamaged), errors.Is(err, ErrNotFound): // the leader's next one takes its place
+		f.look, f.mark = rollout.Look{}, ""
+	case err != nil:
+		return look, err
+	case mark == "" || mark != f.mark:
+		f.look, f.mark = look, mark
+	}
+	return f.look, nil
 }
 
 // summary puts together what is worth knowing of a fleet.

@@ -124,6 +124,24 @@ func (s Store) Look(ctx context.Context, fleet string) (look rollout.Look, err e
 	return look, s.read(ctx, lookKey(fleet), &look)
 }
 
+// NewLook returns what the leader saw in its last pass, and a mark of it; where
+// that is the known one, nothing else.
+func (s Store) NewLook(ctx context.Context, fleet, known string) (look rollout.Look, mark string, err error) {
+	body, etag, err := s.Documents.Get(ctx, lookKey(fleet))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return look, "", err
+	case err != nil:
+		return look, "", fmt.Errorf("%w: %w", rollout.ErrUnavailable, err)
+	case etag == known:
+		return look, etag, nil
+	}
+	if err := json.Unmarshal(body, &look); err != nil {
+		return rollout.Look{}, "", damaged(lookKey(fleet), err)
+	}
+	return look, etag, nil
+}
+
 func (s Store) read(ctx context.Context, key string, into any) error {
 	body, _, err := s.Documents.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {

@@ -55,6 +55,12 @@ func (f *Fake) Look(context.Context, string) (rollout.Look, error) {
 	return f.Seen, f.Doubt
 }
 
+// NewLook implements api.Documents: every look may be a new one.
+func (f *Fake) NewLook(ctx context.Context, fleet, _ string) (look rollout.Look, mark string, err error) {
+	look, err = f.Look(ctx, fleet)
+	return look, "", err
+}
+
 func (f *Fake) Finished(_ context.Context, _ string, limit int) ([]rollout.Rollout, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
