@@ -5,7 +5,7 @@ LINT     := $(TOOLS)/golangci-lint
 LINT_VERSION := v2.15.0
 GREMLINS := $(TOOLS)/gremlins
 GREMLINS_VERSION := v0.6.0
-PURE     ?= controller/rollout controller/judge controller/tally controller/history controller/admit inference/model inference/feature inference/release
+PURE     ?= controller/rollout controller/judge controller/tally controller/history controller/admit controller/preview inference/model inference/feature inference/release
 THRIFT_FLAGS := -strict --gen go:package_prefix=github.com/sluicehq/sluice/idl/gen/,skip_remote -out idl/gen
 FUZZTIME ?= 30s
 SOAK     ?= 10m
@@ -22,7 +22,7 @@ CONTRACT := $(TOOLS)/contract/bin/schemathesis
 EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak recovery nights faults mutants gremlins bench-check bench-scale simulate contract
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 
 interop: ## call a task from clients in ten languages, old ones and those of deploy/clients
 	$(GO) test -count=1 -v -timeout 30m -run 'TestInterop$$' ./e2e -interop
+
+newcomer: ## follow deploy/sagemaker/README.md word for word beside a demo, until the model that it trains is live; needs Python 3 with venv
+	$(GO) test -count=1 -v -timeout 30m -run 'TestNewcomer$$' ./e2e -newcomer $(PYTHON)
 
 soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction may fail
 	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' ./e2e -soak $(SOAK) -soak-tasks $(TASKS)
@@ -125,6 +128,12 @@ models: build ## train the demo's models again, with real XGBoost in a virtual e
 
 models-fuzz: build ## compare random models of real libraries with Sluice, bit for bit, SECONDS_EACH (60) of each version; SEED=n begins elsewhere
 	SECONDS_EACH=$(SECONDS_EACH) $(if $(filter-out 0,$(SEED)),SEED=$(SEED)) deploy/sagemaker/models-fuzz.sh
+
+# The two in docs are those of the README.
+screenshots: ## take pictures of every page in both themes and on a phone into bin/screenshots, and two into docs
+	rm -rf bin/screenshots && mkdir -p bin/screenshots
+	$(GO) test -count=1 -timeout 20m -run 'TestShots' ./api -shots $(CURDIR)/bin/screenshots
+	cp bin/screenshots/front_light.png docs/fleet.png && cp bin/screenshots/front_dark.png docs/rollout.png
 
 clean: ## remove what was built
 	rm -rf bin .tools .venv .clients

@@ -4,7 +4,7 @@
 // is read from where the controller saved it, so any number of servers may
 // answer, on any machine, whether a controller is alive or not.
 //
-// It does not know who is asking: sign-in comes on top, as Options.Middleware.
+// Who asks is proven by Options.SignIn, and each route says what role it wants.
 package api
 
 import (
@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/inference/release"
 )
 
@@ -59,6 +60,13 @@ type Documents interface {
 	// known one, nothing else. ErrNotFound before the first look.
 	NewLook(ctx context.Context, fleet, known string) (look rollout.Look, mark string, err error)
 
+	// Stop returns the stop of all fleets; nil where there is none.
+	Stop(ctx context.Context) (*rollout.Stop, error)
+
+	// SetStop puts a stop of all fleets in place, or with nil ends the one there
+	// is, once e is in the audit trail.
+	SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) error
+
 	// Request writes a wish into the fleet's state by compare-and-swap, if
 	// rollout.Accept accepts it there, and returns it as stored, with what it is
 	// about named. One that is remembered there, by its ID, changes nothing and
@@ -99,9 +107,18 @@ type Archive interface {
 	// Admitted returns the passports of those of these releases that can be read.
 	Admitted(ctx context.Context, digests []string) ([]release.Passport, error)
 
+	// Audit returns up to limit entries of the audit trail that come after a key
+	// (empty: the newest), newest first, of the fleets that wanted says yes to (""
+	// for what is about all of them); and the key to go on from, empty at the end.
+	Audit(ctx context.Context, after string, limit int, wanted func(fleet string) bool) (entries []rollout.Entry, next string, err error)
+
 	// Release returns the passport of the release with that digest, or
 	// ErrNotFound.
 	Release(ctx context.Context, digest string) (release.Passport, error)
+
+	// Manifest returns the manifest of that release, byte for byte, or
+	// ErrNotFound; ErrConflict where its archive is too large to be read.
+	Manifest(ctx context.Context, digest string) ([]byte, error)
 }
 
 // Options are what a server may be told. Zero values take the defaults.
@@ -131,8 +148,11 @@ type Options struct {
 	// every artifact is awaited.
 	Artifact func(ctx context.Context, source release.Source) error
 
-	// Middleware wraps every route under /v1, outermost first: the place for
-	// sign-in.
+	// SignIn proves who asks. Nil: whoever reaches the server may do everything,
+	// under any name.
+	SignIn *SignIn
+
+	// Middleware wraps every route under /v1, outermost first.
 	Middleware []func(http.Handler) http.Handler
 }
 
@@ -142,29 +162,47 @@ type Options struct {
 type route struct {
 	method, path string
 	serve        http.HandlerFunc
+	needs        identity.Role // on the fleet that it is about; empty: it is for everybody
 }
 
 func (s *server) routes() []route {
 	rows := []route{
-		{http.MethodGet, "/fleets", s.reads(s.fleets)},
-		{http.MethodGet, "/fleets/{fleet}", s.reads(s.fleet)},
-		{http.MethodGet, "/fleets/{fleet}/tasks", s.reads(s.tasks)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts", s.reads(s.rollouts)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}", s.reads(s.rollout)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.reads(s.looks)},
-		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.reads(s.chunk)},
-		{http.MethodGet, "/fleets/{fleet}/events", s.events},
-		{http.MethodGet, "/releases", s.reads(s.releases)},
-		{http.MethodGet, "/releases/{digest}", s.reads(s.release)},
-		{http.MethodGet, "/openapi.json", s.describe},
+		{http.MethodGet, "/me", s.reads(s.me), ""},
+		{http.MethodGet, "/fleets", s.reads(s.fleets), identity.Viewer},
+		{http.MethodGet, "/overview", s.reads(s.overview), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}", s.reads(s.fleet), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/tasks", s.reads(s.tasks), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts", s.reads(s.rollouts), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}", s.reads(s.rollout), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks", s.reads(s.looks), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/looks/{chunk}", s.reads(s.chunk), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/series", s.reads(s.series), identity.Viewer},
+		{http.MethodGet, "/fleets/{fleet}/events", s.events, identity.Viewer},
+		{http.MethodGet, "/freeze", s.reads(s.freeze), identity.Viewer},
+		{http.MethodPost, "/freeze", s.handle(s.setFreeze), identity.Operator},
+		{http.MethodPost, "/unfreeze", s.handle(s.endFreeze), identity.Operator},
+		{http.MethodGet, "/audit", s.reads(s.audit), identity.Viewer},
+		{http.MethodGet, "/releases", s.reads(s.releases), identity.Viewer},
+		{http.MethodGet, "/releases/{digest}", s.reads(s.release), identity.Viewer},
+		{http.MethodGet, "/releases/{digest}/manifest", s.reads(s.manifest), identity.Viewer},
+		{http.MethodGet, "/openapi.json", s.describe, ""},
 	}
 	for _, verb := range []rollout.Verb{
 		rollout.VerbPause, rollout.VerbResume, rollout.VerbAbort,
 		rollout.VerbPromote, rollout.VerbRollback, rollout.VerbTry,
 	} {
-		rows = append(rows, route{http.MethodPost, "/fleets/{fleet}/" + string(verb), s.handle(s.ask(verb))})
+		rows = append(rows, route{http.MethodPost, "/fleets/{fleet}/" + string(verb), s.handle(s.ask(verb)), needed(verb)})
 	}
 	return rows
+}
+
+// needed is the role that a wish takes. To let a candidate serve everywhere
+// without proof is the one that no later look makes good.
+func needed(verb rollout.Verb) identity.Role {
+	if verb == rollout.VerbPromote {
+		return identity.Admin
+	}
+	return identity.Operator
 }
 
 // New returns every route of the service, and the dashboard at /; there are no
@@ -181,6 +219,8 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 		streams: newSeats(o.Streams),
 		readers: newSeats(maxReaders),
 		views:   newViews(f, o),
+		traces:  newTraces(f),
+		opening: make(chan struct{}, 1),
 
 		past: newKept[row](rowsKept), admitted: newKept[Passport](passportsKept),
 	}
@@ -192,16 +232,23 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 		r.Use(sameOrigin)
 		r.Use(o.Middleware...)
 		for _, row := range s.routes() {
-			r.Method(row.method, row.path, row.serve)
+			serve := s.only(row.needs, row.serve)
+			r.Method(row.method, row.path, serve)
 			if row.method == http.MethodGet {
-				r.Method(http.MethodHead, row.path, row.serve) // the server leaves the body out
+				r.Method(http.MethodHead, row.path, serve) // the server leaves the body out
 			}
 		}
 		r.NotFound(s.handle(func(*http.Request) (any, error) { return nil, sentence(ErrNotFound, noRoute) }))
 	})
-	files := http.FileServerFS(dashboard)
-	r.Get("/*", files.ServeHTTP)
-	r.Head("/*", files.ServeHTTP)
+	if o.SignIn != nil {
+		r.With(sameOrigin).Group(s.mount)
+	}
+	page, err := files(dashboard)
+	if err != nil {
+		panic(err) // they are built in
+	}
+	r.Get("/*", page)
+	r.Head("/*", page)
 	return r
 }
 
@@ -213,6 +260,8 @@ type server struct {
 	readers *seats
 	views   *views
 	tides   *tides
+	traces  *traces
+	opening chan struct{} // holds the one archive that is in memory for its manifest
 
 	past     *kept[row] // by fleet/id
 	admitted *kept[Passport]

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -275,7 +277,7 @@ func TestSummary(t *testing.T) {
 		{"shadow", "better", "Canary step 1 of 2, once every proof is there.", "canary", "held", 2*time.Hour - 80*time.Second},
 		{"canary", "better", "Canary step 2 of 2, once every proof is there.", "canary", "held", 2*time.Hour - 80*time.Second},
 		{"held", "better", "Goes on by itself when the data can be trusted again.", "canary", "rolling_back", 23*time.Hour + 41*time.Minute},
-		{"promoting", "better", "5 of 8 tasks serve it; live when all do.", "live", "rolling_back", 30*time.Minute - 4*time.Second},
+		{"promoting", "better", "4 of 8 tasks serve it alone; live when all do.", "live", "rolling_back", 30*time.Minute - 4*time.Second},
 		{"rolled_back", "basel", "Waits for the next training job.", "", "", 0},
 	} {
 		t.Run(tt.scene, func(t *testing.T) {
@@ -317,23 +319,144 @@ func TestExtendedPhaseKeepsItsEnd(t *testing.T) {
 	}
 }
 
-// The freshest verdict is shown, but never one of an earlier phase.
+// The freshest verdict is shown, but never one of an earlier phase: a step that
+// has none of its own gathers, and so does one whose data are only coming.
 func TestVerdictOfAnEarlierPhase(t *testing.T) {
+	share := judge.Finding{Gate: judge.GateSampleRatio, Outcome: judge.Invalid, CandidateRate: .087, StableRate: .5}
 	for _, tt := range []struct {
-		at   time.Duration // after the phase was entered
-		want string
-	}{{time.Second, "fresh"}, {-time.Second, "saved"}} {
+		why       string
+		at        time.Duration // of the look's verdict, after the step's tasks had taken it up
+		outcome   judge.Outcome
+		taken     bool
+		want      string // the sentence of the verdict that is shown
+		gathering bool
+	}{
+		{"of this step", time.Second, judge.Unsure, true, "fresh", false},
+		{"of the step before", -time.Minute, judge.Unsure, true, "", true},
+		{"before all have taken it up", time.Second, judge.Unsure, false, "", true},
+		{"nobody has answered", time.Second, judge.NoData, true, "fresh", true},
+		{"nobody has answered for long", time.Minute, judge.NoData, true, "fresh", false},
+		{"few connections at first", 3 * time.Second, judge.Invalid, true, "fresh", true},
+		{"few connections for long", time.Minute, judge.Invalid, true, "fresh", false},
+	} {
 		f := apitest.Scene("canary", noon)
+		r := f.Saved.Active
+		if !tt.taken {
+			r.StepSince = time.Time{}
+		}
 		saved := *f.Seen.Seen.Verdict
-		saved.At, saved.Sentence = f.Saved.Active.Since.Add(-time.Hour), "saved"
-		f.Saved.Active.Verdict = &saved
-		f.Seen.Seen.Verdict.At, f.Seen.Seen.Verdict.Sentence = f.Saved.Active.Since.Add(tt.at), "fresh"
-		var got api.Rollout
-		if err := json.Unmarshal(ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo/rollouts/partner-blind", "").Body.Bytes(), &got); err != nil {
+		saved.At, saved.Sentence = r.Since.Add(-time.Second), "saved"
+		r.Verdict = &saved
+		v := f.Seen.Seen.Verdict
+		v.At, v.Sentence, v.Outcome = noon.Add(-75*time.Second+tt.at), "fresh", tt.outcome
+		if tt.outcome == judge.Invalid {
+			v.Gate, v.Findings = share.Gate, []judge.Finding{share}
+		}
+		for _, path := range []string{"/v1/fleets/demo/rollouts/partner-blind", "/v1/fleets/demo", "/v1/fleets/demo/rollouts"} {
+			got := activeAt(t, f, path)
+			sentence := ""
+			if got.Verdict != nil {
+				sentence = got.Verdict.Sentence
+			}
+			if sentence != tt.want || got.Gathering != tt.gathering {
+				t.Errorf("%s, %s: the verdict %q is shown, gathering %v; want %q and %v", tt.why, path, sentence, got.Gathering, tt.want, tt.gathering)
+			}
+		}
+	}
+}
+
+// activeAt is the rollout that is being carried out as an answer tells it.
+func activeAt(t *testing.T, f *apitest.Fake, path string) (got api.Rollout) {
+	t.Helper()
+	body := ask(apitest.Handler(f, api.Options{}), "GET", path, "").Body.Bytes()
+	var fleet api.Fleet
+	var list []api.Rollout
+	var err error
+	switch {
+	case strings.HasSuffix(path, "rollouts"):
+		err = json.Unmarshal(body, &list)
+		got = list[slices.IndexFunc(list, func(r api.Rollout) bool { return r.ID == "partner-blind" })]
+	case strings.HasSuffix(path, "demo"):
+		err = json.Unmarshal(body, &fleet)
+		got = *fleet.Active
+	default:
+		err = json.Unmarshal(body, &got)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// A task that still scores with the candidate beside stable is not back yet: what
+// is left to do is never told as done.
+func TestNextCountsWhoHasArrived(t *testing.T) {
+	f := apitest.Scene("shadow", noon)
+	f.Saved.Active.Phase, f.Saved.Active.Reason = rollout.RollingBack, rollout.CandidateWorse
+	f.Seen.Seen.Tasks[7].Reachable = false
+	says := func() string {
+		t.Helper()
+		var got api.Fleet
+		if err := json.Unmarshal(ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", "").Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}
-		if got.Verdict.Sentence != tt.want {
-			t.Errorf("%v after the phase began: %q is shown, want %q", tt.at, got.Verdict.Sentence, tt.want)
+		return got.Next.Sentence
+	}
+	if got := says(); got != "3 of 8 tasks serve stable alone; ends when all do." {
+		t.Errorf("rolling back: %q", got)
+	}
+	f.Saved.Active.Phase = rollout.Promoting
+	f.Seen.Seen.Tasks[0].Serving, f.Seen.Seen.Tasks[0].Shadow = f.Saved.Active.Candidate, f.Saved.Stable
+	f.Seen.Seen.Tasks[1].Serving, f.Seen.Seen.Tasks[1].Shadow = f.Saved.Active.Candidate, ""
+	if got := says(); got != "1 of 8 tasks serve it alone; live when all do." {
+		t.Errorf("promoting: %q", got)
+	}
+}
+
+// Whoever was held by a verdict keeps it, and so does who goes on afterwards in
+// the same step.
+func TestVerdictOfTheSameStep(t *testing.T) {
+	f := apitest.Scene("held", noon)
+	r := f.Saved.Active
+	r.Verdict, f.Seen.Seen.Verdict = f.Seen.Seen.Verdict, nil
+	r.Verdict.At = r.Since.Add(-time.Second)
+	r.StepSince = r.Since.Add(-time.Hour)
+	if got := activeAt(t, f, "/v1/fleets/demo"); got.Verdict == nil || got.Gathering {
+		t.Errorf("held by %+v, %v", got.Verdict, got.Gathering)
+	}
+	r.Phase, r.Reason, r.Since = rollout.Canary, rollout.Resumed, noon
+	r.Verdict.Outcome = judge.Unsure
+	if got := activeAt(t, f, "/v1/fleets/demo"); got.Verdict == nil || got.Gathering {
+		t.Errorf("resumed with %+v, %v", got.Verdict, got.Gathering)
+	}
+	r.Phase, r.StepSince = rollout.RollingBack, time.Time{}
+	if got := activeAt(t, f, "/v1/fleets/demo"); got.Verdict == nil || got.Gathering {
+		t.Errorf("taken back by %+v, %v", got.Verdict, got.Gathering)
+	}
+}
+
+// What a proof has come to and the requests behind it tell one story, or only
+// one of them is told.
+func TestFiguresAgree(t *testing.T) {
+	for _, tt := range []struct {
+		outcome          judge.Outcome
+		progress         float64
+		requests, needed int64
+		told             bool
+	}{
+		{judge.Unsure, .41, 2811, 6900, true},
+		{judge.Unsure, 0, 8220, 16_440, false},
+		{judge.NoData, 0, 0, 16_440, false},
+		{judge.Unsure, .99, 8220, 16_440, false},
+		{judge.Unsure, .47, 8220, 16_440, true},
+		{judge.Unsure, 0, 8220, 0, true},
+	} {
+		f := apitest.Scene("canary", noon)
+		v := f.Seen.Seen.Verdict
+		v.Outcome, v.Progress, v.Requests, v.Needed = tt.outcome, tt.progress, tt.requests, tt.needed
+		got := activeAt(t, f, "/v1/fleets/demo").Verdict
+		if want := map[bool][2]int64{true: {tt.requests, tt.needed}}[tt.told]; want != [2]int64{got.Requests, got.Needed} {
+			t.Errorf("%v and %.2f of the proof: told are %d of %d, want %v", tt.outcome, tt.progress, got.Requests, got.Needed, want)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/inference/release"
 )
 
@@ -34,7 +35,7 @@ type Ask struct {
 	// was first, for a day; empty: the server chooses one.
 	ID string `json:"id,omitempty"`
 
-	By      string `json:"by"`                // who asks
+	By      string `json:"by"`                // who asks, where there is no sign-in: else that is proven
 	Why     string `json:"why,omitempty"`     // shown with all that follows from it
 	Rollout string `json:"rollout,omitempty"` // resume, abort, promote: the one meant; empty: the active one
 	Release string `json:"release,omitempty"` // rollback: digest; empty: where Fleet.Back points
@@ -43,6 +44,10 @@ type Ask struct {
 	// Intended is a change of the filter rate that is wanted (try): the judge
 	// allows differences around it. Its Why may be left to the wish's.
 	Intended *Change `json:"intended_change,omitempty"`
+
+	// BreakGlass lets promote, resume and try happen in spite of a freeze. It takes
+	// an admin, and a reason.
+	BreakGlass bool `json:"break_glass,omitempty"`
 
 	// Seen is what the asker was looking at. What has changed since is a conflict,
 	// except that danger (rollback, abort, pause) goes on while its target is
@@ -81,9 +86,25 @@ func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		p, signed := personOf(r)
+		claim := strings.TrimSpace(a.By)
+		if signed { // what the body says of that is no proof
+			a.By = p.Name
+		}
 		q, err := a.request(verb, time.Now())
 		if err != nil {
 			return nil, err
+		}
+		if q.How, q.From = p.How, s.clientOf(r); signed && claim != p.Name {
+			if q.Claim = claim; printable("by", claim, rollout.MaxBy) != nil {
+				q.Claim = ""
+			}
+		}
+		if signed && q.BreakGlass && !p.Grants.On(fleet).Covers(identity.Admin) {
+			return nil, sentence(ErrForbidden, "%s is no admin of fleet %s, which it takes to break the glass of a freeze: ask one, or wait for its end", p.Name, fleet)
+		}
+		if signed && verb.Override() && q.Why == "" {
+			return nil, sentence(ErrBadRequest, "say why (why): %s goes over what was decided, and the reason is shown with all that follows", verb)
 		}
 		if err := s.readable(r.Context(), fleet, q); err != nil {
 			return nil, err
@@ -99,20 +120,29 @@ func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 	}
 }
 
-func readAsk(r *http.Request) (Ask, error) {
-	var a Ask
+// readBody reads the JSON that a wish is sent as.
+func readBody(r *http.Request) ([]byte, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return a, sentence(errMediaType, "send the body as Content-Type: application/json")
+		return nil, sentence(errMediaType, "send the body as Content-Type: application/json")
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return a, sentence(errMediaType, "the body is in Content-Encoding %.40q: send it as it is", coding)
+		return nil, sentence(errMediaType, "the body is in Content-Encoding %.40q: send it as it is", coding)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
-		return a, sentence(ErrBadRequest, "the body broke off: send it again")
+		return nil, sentence(ErrBadRequest, "the body broke off: send it again")
 	}
 	if len(body) > maxBody {
-		return a, sentence(errTooLong, "the body is larger than %d bytes: want at most that", maxBody)
+		return nil, sentence(errTooLong, "the body is larger than %d bytes: want at most that", maxBody)
+	}
+	return body, nil
+}
+
+func readAsk(r *http.Request) (Ask, error) {
+	var a Ask
+	body, err := readBody(r)
+	if err != nil {
+		return a, err
 	}
 	if err := decodeStrictly(body, &a); err != nil {
 		return a, err
@@ -179,7 +209,7 @@ func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) 
 	if a.ID == "" {
 		a.ID = newID(now)
 	}
-	q := rollout.Request{ID: a.ID, Verb: verb, By: a.By, Why: a.Why, At: now.UTC(), Rollout: a.Rollout, Release: a.Release}
+	q := rollout.Request{ID: a.ID, Verb: verb, By: a.By, Why: a.Why, At: now.UTC(), Rollout: a.Rollout, Release: a.Release, BreakGlass: a.BreakGlass}
 	if a.Seen != nil {
 		seen := rollout.Seen(*a.Seen)
 		q.Seen = &seen

@@ -201,6 +201,9 @@ func (w *crowd) List(_ context.Context, prefix string, limit int) (keys []string
 	return keys, nil
 }
 
+// After lists nothing: nobody here asks for the audit trail.
+func (w *crowd) After(context.Context, string, string, int) ([]string, error) { return nil, nil }
+
 // crowdVerdict has two gates for each partner.
 func crowdVerdict(at time.Time) *judge.Verdict {
 	v := &judge.Verdict{Outcome: judge.Unsure, Sentence: "5 of 7 proofs are there, partner dsp-17 is furthest away", Looks: 74, At: at, Progress: .62}

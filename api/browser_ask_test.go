@@ -53,8 +53,9 @@ func pressEnter(ctx context.Context, t *testing.T, held bool) {
 	}
 }
 
-// However often the button is pressed while its dialog is on its way, there is
-// one; and the key that opened it, still held, confirms nothing.
+// The dialog opens at once, whatever is still to be fetched for it, and once,
+// however often its button is pressed; the key that opened it, still held,
+// confirms nothing. What comes later leaves what is chosen.
 func TestDashboardAsksOnce(t *testing.T) {
 	ctx := browser(t)
 	f := asker(ctx, t)
@@ -64,15 +65,19 @@ func TestDashboardAsksOnce(t *testing.T) {
 				if (init?.method === "POST") window.posts++;
 				return path.includes("releases") ? new Promise((go) => window.held.push(() => go(window.real(path, init)))) : window.real(path, init);
 			}`),
-		chromedp.Click(chromedp.CSS(`.back button`)), chromedp.Click(chromedp.CSS(`.back button`)),
-		chromedp.Evaluate[chromedp.Void](`for (const go of window.held) go()`),
-		chromedp.WaitVisible(confirm))
+		chromedp.Click(chromedp.CSS(`.back button`)), chromedp.WaitVisible(confirm), contains(`contains(@class,"lacking")`, "Fetching older releases…"),
+		chromedp.Evaluate[chromedp.Void](`document.querySelector(".back button").click();
+			document.querySelectorAll("dialog .target input")[1].click();
+			window.chosen = document.querySelector("dialog input:checked").value;
+			for (const go of window.held) go()`),
+		chromedp.WaitNotPresent(`//*[contains(@class,"lacking")][contains(., "Fetching")]`))
 	pressEnter(ctx, t, true)
-	for what, want := range map[string]int{`window.held.length`: 1, `document.querySelectorAll("dialog").length`: 1, `window.posts`: 0} {
+	for what, want := range map[string]int{`window.held.length`: 1, `document.querySelectorAll("dialog").length`: 1, `window.posts`: 0, `+(document.querySelector("dialog input:checked").value === window.chosen)`: 1} {
 		if got, err := chromedp.Run(ctx, chromedp.Evaluate[int](what)); err != nil || got != want {
 			t.Errorf("%s is %d (%v), want %d", what, got, err, want)
 		}
 	}
+	do(ctx, t, chromedp.SetValue(chromedp.CSS(`#why`), "pager"))
 	pressEnter(ctx, t, false)
 	do(ctx, t, chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
 	if n := asked(f); n != 1 {

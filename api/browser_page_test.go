@@ -177,16 +177,51 @@ func TestDashboardHeadline(t *testing.T) {
 		first string
 		proof string
 	}{
-		{back, "It filters 47 % of dsp-07's requests, stable 22 %; allowed is −3 to +3 points.", r.Verdict.Sentence},
-		{apitest.Scene("rolled_back", time.Now()), "It filters 47 % of dsp-07's requests, stable 22 %; allowed is −3 to +3 points.", r.Verdict.Sentence},
-		{good, "Same as stable, within what is allowed, on every count.", v.Sentence},
-		{apitest.Scene("shadow", time.Now()), "No harm is shown so far.", "filter rate +0.1 pt"},
-		{apitest.Scene("canary", time.Now()), "No harm is shown so far; not proven yet: Partners, as served (dsp-07).", "partner dsp-07 +2.6 pt"},
+		{back, "dsp-07 is filtered 25 points more than today; 3 are allowed. partner-blind is being taken back.", r.Verdict.Sentence},
+		{apitest.Scene("rolled_back", time.Now()), "dsp-07 is filtered 25 points more than today; 3 are allowed. Taken back after 55 s; 48,211 auctions saw it.", r.Verdict.Sentence},
+		{good, "partner-blind is as good as stable within the limits on every count. Next: 25 % of the tasks.", v.Sentence},
+		{apitest.Scene("shadow", time.Now()), "No harm seen so far from partner-blind. Some 48 s until everything is proven.", "filter rate +0.1 pt"},
+		{apitest.Scene("canary", time.Now()), "No harm seen so far from partner-blind. About 4,100 more answers until its filter rate for dsp-07 is proven.", "partner dsp-07 +2.6 pt"},
 	} {
 		do(ctx, t, chromedp.Navigate(site(t, c.f).URL), chromedp.WaitVisible(chromedp.CSS(`.trial .proof`)))
-		if first, proof := text(ctx, t, `.trial p:has(+ .proof)`), text(ctx, t, `.trial .proof`); first != c.first || !strings.HasPrefix(proof, c.proof) {
-			t.Errorf("it says %q, then %q; want %q, then %q", first, proof, c.first, c.proof)
+		first, way, proof := text(ctx, t, `.trial .sentence:has(+ .way)`), text(ctx, t, `.trial .sentence + .way`), text(ctx, t, `.trial .way + .proof`)
+		if first != c.first || way == "" || !strings.HasPrefix(proof, c.proof) {
+			t.Errorf("it says %q, then %q, then %q; want %q, a way out, then %q", first, way, proof, c.first, c.proof)
 		}
+	}
+}
+
+// In the first seconds of a step its tasks get few requests, which is as it
+// should be, and nothing to be red about.
+func TestDashboardTellsGathering(t *testing.T) {
+	ctx, f := browser(t), apitest.Scene("canary", time.Now())
+	f.Saved.Active.StepSince = time.Now().Add(-2 * time.Second)
+	v := f.Seen.Seen.Verdict
+	v.Outcome, v.Gate, v.Partner, v.Sentence = judge.Invalid, judge.GateSampleRatio, "", "INVALID sample_ratio: the candidate gets 8.7 % of the requests with 50.0 % of the tasks (E = 2.8e+26)"
+	v.Findings = []judge.Finding{{Gate: judge.GateSampleRatio, Outcome: judge.Invalid, CandidateRate: .087, StableRate: .5}}
+	do(ctx, t, chromedp.Navigate(site(t, f).URL), chromedp.WaitVisible(chromedp.CSS(`.trial .proof`)))
+	const normal = "Gathering: the new canary of partner-blind still gets few connections (9 % of the requests)."
+	if said := text(ctx, t, `.trial .sentence`); said != normal {
+		t.Errorf("it says %q, want %q", said, normal)
+	}
+	if alarmed, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.querySelector(".trial .stand .badge") !== null`)); err != nil || alarmed {
+		t.Errorf("there is a badge (%v)", err)
+	}
+}
+
+// Times are the reader's own, with their day where that is another one there.
+func TestDashboardTellsLocalTimes(t *testing.T) {
+	const zone = "Pacific/Kiritimati" // 14 hours ahead
+	ctx, held := browser(t), apitest.Scene("doubtful", time.Now())
+	till := held.Saved.Active.HeldUntil.Add(time.Hour).In(time.FixedZone(zone, 14*60*60)) // always another day than now
+	held.Saved.Active.HeldUntil = till
+	do(ctx, t, chromedp.Navigate(site(t, held).URL))
+	if _, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone}); err != nil {
+		t.Fatal(err)
+	}
+	do(ctx, t, chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(`.trial .way`)))
+	if way := text(ctx, t, `.trial .way`); !strings.Contains(way, till.Format(" at 15:04 on 2 Jan if nobody comes.")) {
+		t.Errorf("where it is held till %v, the page says %q", till, way)
 	}
 }
 

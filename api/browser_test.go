@@ -29,6 +29,11 @@ var shots = flag.String("shots", "", "write pictures of the dashboard in every s
 // A page whose script throws or complains fails the test.
 func browser(t *testing.T) context.Context {
 	t.Helper()
+	return browserFor(t, time.Minute)
+}
+
+func browserFor(t testing.TB, patience time.Duration) context.Context {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("a browser is not for -short")
 	}
@@ -44,7 +49,7 @@ func browser(t *testing.T) context.Context {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
 	ctx, end := chromedp.NewContext(ctx)
 	complaints := make(chan string, 1)
@@ -84,7 +89,7 @@ func text(ctx context.Context, t *testing.T, where chromedp.CSS) string {
 }
 
 // do carries out the steps, in order, and says what the page was like where one failed.
-func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
+func do(ctx context.Context, t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	for i, step := range steps {
 		patient, cancel := context.WithTimeout(ctx, 20*time.Second)
@@ -102,9 +107,13 @@ func site(t *testing.T, f api.Fleets) *httptest.Server {
 	p := rollout.Defaults()
 	p.Budget = rollout.Budget{Auctions: 200_000}
 	policy := func(string, string) (rollout.Policy, bool) { return p, true }
-	s := httptest.NewServer(api.New(f, web.Files(), slog.New(slog.DiscardHandler), api.Options{Every: 50 * time.Millisecond, Policy: policy}))
+	s := newSite(f, api.Options{Every: 50 * time.Millisecond, Policy: policy})
 	t.Cleanup(s.Close)
 	return s
+}
+
+func newSite(f api.Fleets, o api.Options) *httptest.Server {
+	return httptest.NewServer(api.New(f, web.Files(), slog.New(slog.DiscardHandler), o))
 }
 
 // Somebody who opens the page at night sees what serves, what is tried and
@@ -285,6 +294,7 @@ func TestDashboardVerbs(t *testing.T) {
 	for _, press := range []chromedp.CSS{`[data-do=promote]`, `[data-do=resume]`, `[data-do=abort]`, `[data-do=pause]`} {
 		do(ctx, t,
 			chromedp.Click(press), chromedp.WaitVisible(chromedp.CSS(`dialog[open] #confirm`)),
+			chromedp.SetValue(chromedp.CSS(`#why`), "pager"),
 			chromedp.KeyEvent("\r"), // the name is known: the reason has the focus, Enter confirms
 			chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
 	}
@@ -330,7 +340,7 @@ func TestShots(t *testing.T) {
 		t.Skip("say -shots FOLDER for pictures")
 	}
 	ctx := browser(t)
-	for _, name := range []string{"idle", "shadow", "canary", "held", "doubtful", "unclear", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
+	for _, name := range []string{"idle", "unwell", "gathering", "shadow", "canary", "held", "doubtful", "unclear", "promoting", "rolled_back", "paused", "fresh", "crowd"} {
 		s := site(t, apitest.Scene(name, time.Now()))
 		for _, size := range []struct {
 			what          string

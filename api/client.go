@@ -24,8 +24,9 @@ import (
 // without tricks; every call but Follow is over within fifteen seconds, and Ask,
 // which tries three times, within a minute.
 type Client struct {
-	Base string // http://host:port; without a scheme it is http
-	HTTP *http.Client
+	Base  string // http://host:port; without a scheme it is http
+	Token string // proves who asks; empty for none
+	HTTP  *http.Client
 }
 
 const (
@@ -48,8 +49,8 @@ type unsent struct{ error }
 func (u unsent) Unwrap() []error { return []error{ErrNotStored, u.error} }
 
 // Refusal is an answer that is not a success. It is ErrNotFound, ErrConflict,
-// ErrBadRequest, ErrTooMany or ErrNotStored (by errors.Is) where the server
-// meant that.
+// ErrBadRequest, ErrTooMany, ErrUnauthorized, ErrForbidden or ErrNotStored (by
+// errors.Is) where the server meant that.
 type Refusal struct {
 	Status  int
 	Message string
@@ -70,6 +71,10 @@ func (r *Refusal) Unwrap() error {
 		return ErrBadRequest
 	case http.StatusTooManyRequests:
 		return ErrTooMany
+	case http.StatusUnauthorized:
+		return ErrUnauthorized
+	case http.StatusForbidden:
+		return ErrForbidden
 	}
 	if r.notStored {
 		return ErrNotStored
@@ -91,9 +96,19 @@ func (e *UnknownError) Error() string {
 // Unwrap returns the error of the last try.
 func (e *UnknownError) Unwrap() error { return e.Err }
 
+// Me returns who asks, as far as the server knows.
+func (c Client) Me(ctx context.Context) (m Me, err error) {
+	return m, c.get(ctx, "/v1/me", &m)
+}
+
 // Fleets returns the names of all fleets.
 func (c Client) Fleets(ctx context.Context) (names []string, err error) {
 	return names, c.get(ctx, "/v1/fleets", &names)
+}
+
+// Overview returns what there is to know of all fleets at a glance.
+func (c Client) Overview(ctx context.Context) (list []Summary, err error) {
+	return list, c.get(ctx, "/v1/overview", &list)
 }
 
 // Fleet returns the summary of a fleet.
@@ -195,6 +210,48 @@ func (c Client) page(ctx context.Context, path string, into any) (next string, e
 	return u.Query().Get("cursor"), nil
 }
 
+// Stop returns the stop of all fleets, if there is one.
+func (c Client) Stop(ctx context.Context) (s Stop, err error) {
+	return s, c.get(ctx, "/v1/freeze", &s)
+}
+
+// Freeze stops all fleets, and Unfreeze ends that: nothing starts or advances,
+// and danger is still acted on.
+func (c Client) Freeze(ctx context.Context, a StopAsk) (s Stop, err error) {
+	return s, c.post(ctx, "/v1/freeze", a, &s)
+}
+
+// Unfreeze ends a stop of all fleets.
+func (c Client) Unfreeze(ctx context.Context, a StopAsk) (s Stop, err error) {
+	return s, c.post(ctx, "/v1/unfreeze", a, &s)
+}
+
+func (c Client) post(ctx context.Context, path string, what, into any) error {
+	body, err := json.Marshal(what)
+	if err != nil {
+		return fmt.Errorf("encode the request: %w", err)
+	}
+	return c.call(ctx, http.MethodPost, path, body, nil, into)
+}
+
+// Audit returns up to limit entries of the audit trail, newest first, after a
+// cursor (empty: from the newest); of one fleet, or with an empty name of all.
+func (c Client) Audit(ctx context.Context, fleet, after string, limit int) (a Audit, err error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	for name, value := range map[string]string{"fleet": fleet, "after": after} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return a, c.get(ctx, "/v1/audit?"+query.Encode(), &a)
+}
+
+// Series returns the log of a rollout's looks judged anew, for drawing.
+// ErrNotFound where there is no log.
+func (c Client) Series(ctx context.Context, fleet, id string) (s Series, err error) {
+	return s, c.get(ctx, fleetPath(fleet, "rollouts", id, "series"), &s)
+}
+
 // Releases returns up to limit passports, newest first.
 func (c Client) Releases(ctx context.Context, limit int) (list []Passport, err error) {
 	return list, c.get(ctx, "/v1/releases?limit="+strconv.Itoa(limit), &list)
@@ -203,6 +260,11 @@ func (c Client) Releases(ctx context.Context, limit int) (list []Passport, err e
 // Release returns the passport of a release by its digest.
 func (c Client) Release(ctx context.Context, digest string) (p Passport, err error) {
 	return p, c.get(ctx, "/v1/releases/"+url.PathEscape(digest), &p)
+}
+
+// Manifest returns the manifest of a release, as it lies in its archive.
+func (c Client) Manifest(ctx context.Context, digest string) (manifest json.RawMessage, err error) {
+	return manifest, c.get(ctx, "/v1/releases/"+url.PathEscape(digest)+"/manifest", &manifest)
 }
 
 // Ask writes a wish down and returns it as stored, with what it is about named.
@@ -312,6 +374,9 @@ func (c Client) send(ctx context.Context, method, path string, body []byte, head
 	}
 	if body != nil {
 		q.Header.Set("Content-Type", "application/json")
+	}
+	if c.Token != "" {
+		q.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	h := c.HTTP
 	if h == nil {

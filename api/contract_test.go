@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -58,6 +59,15 @@ func (c Contract) Answer(method, target string, code int, header http.Header, bo
 	}
 	if method == http.MethodHead || kind == "text/event-stream" {
 		return nil
+	}
+	if header.Get("Content-Encoding") == "gzip" {
+		in, err := gzip.NewReader(bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		if body, err = io.ReadAll(in); err != nil {
+			return err
+		}
 	}
 	return c.holds(media.Schema, body)
 }

@@ -74,6 +74,7 @@ func describeAll() (*huma.OpenAPI, error) {
 	}
 	problems := map[string]*huma.MediaType{"application/problem+json": {Schema: all.Schema(reflect.TypeFor[problem](), true, "")}}
 	all.Schema(reflect.TypeFor[Ask](), true, "")
+	all.Schema(reflect.TypeFor[StopAsk](), true, "")
 	operations := operations()
 	for _, row := range (&server{}).routes() {
 		key := row.method + " " + row.path
@@ -187,7 +188,11 @@ func enumerate(all huma.Registry) error {
 			return s
 		}
 		left--
-		return &huma.Schema{Ref: "#/components/schemas/" + name}
+		one := &huma.Schema{Ref: "#/components/schemas/" + name}
+		if s.Type == huma.TypeObject { // by name
+			return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: one}
+		}
+		return one
 	})
 	if left != 0 {
 		return fmt.Errorf("operations_test.go names %d fields that are not there", left)

@@ -68,13 +68,13 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	if server, ok := r.Context().Value(stopping{}).(context.Context); ok {
 		defer context.AfterFunc(server, cancel)()
 	}
-	out := &stream{out: w, control: http.NewResponseController(w), after: after, began: time.Now()}
+	out := &stream{still: func() bool { return s.still(r) }, out: w, control: http.NewResponseController(w), policy: s.views.governs, after: after, began: time.Now()}
 	if err := s.follow(ctx, fleet, out); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		s.log.DebugContext(r.Context(), "stream ended", "fleet", fleet, "err", err)
 	}
 }
 
-// follow sends news until the client goes, or cannot keep up.
+// follow sends news until the client goes, cannot keep up, or may see no more.
 func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 	if err := out.send([]byte("retry: 2000\n\n")); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 			return err
 		}
 		wait.Reset(streamRepeat)
-		if out.waits {
+		if out.waits || s.options.SignIn != nil { // who may see it no more sees no more
 			wait.Reset(s.options.Every)
 		}
 		select {
@@ -112,6 +112,9 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 		case <-wait.C:
 		case <-ctx.Done():
 			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
+		}
+		if !out.still() {
+			return fmt.Errorf("follow %s: %w", fleet, ErrUnauthorized)
 		}
 	}
 }
@@ -138,7 +141,9 @@ func lastSeen(r *http.Request) (int64, error) {
 type stream struct {
 	out     http.ResponseWriter
 	control *http.ResponseController
+	still   func() bool // may the client go on to see
 	began   time.Time
+	policy  func(fleet, rollout string) rollout.Policy
 	after   int64     // last event sent
 	looked  time.Time // moment of the last look sent
 	lookOf  int64     // LastEvent it was sent at
@@ -155,7 +160,7 @@ func (s *stream) news(v view) error {
 	if s.waits = s.after > v.state.LastEvent && v.at.Before(s.began); s.waits {
 		return s.alive() // the client has heard more from another server; the next view tells
 	}
-	if err := s.sendEvents(v.state); err != nil {
+	if err := s.sendEvents(v); err != nil {
 		return err
 	}
 	changed := !v.look.At.Equal(s.looked) || v.state.LastEvent != s.lookOf || len(v.state.Requests) != s.asked
@@ -171,7 +176,8 @@ func (s *stream) news(v view) error {
 	return s.alive()
 }
 
-func (s *stream) sendEvents(state rollout.State) error {
+func (s *stream) sendEvents(v view) error {
+	state := v.state
 	if s.after > state.LastEvent {
 		s.after = -1 // the fleet's memory began anew
 	}
@@ -186,7 +192,7 @@ func (s *stream) sendEvents(state rollout.State) error {
 		if e.Seq <= s.after {
 			continue
 		}
-		if err := s.message("event", e.Seq, shapeEvent(e)); err != nil {
+		if err := s.message("event", e.Seq, shapeEvent(e, v.rollout(e.Rollout), s.policy(v.state.Fleet, e.Rollout))); err != nil {
 			return err
 		}
 		s.after = e.Seq

@@ -27,9 +27,9 @@ func headers(next http.Handler) http.Handler {
 	})
 }
 
-// knownHost refuses requests for names that are not ours. There is no sign-in
-// yet, so a page elsewhere whose name is made to point here (DNS rebinding)
-// could else read and steer the fleet.
+// knownHost refuses requests for names that are not ours. Without sign-in a page
+// elsewhere whose name is made to point here (DNS rebinding) could else read and
+// steer the fleet.
 func knownHost(hosts []string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,11 +1,13 @@
 package api
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -22,6 +24,13 @@ const maxReaders = 256
 
 // accepted is the answer to a wish that was written down and not yet acted on.
 type accepted struct{ body any }
+
+// file is the body of an answer that is not JSON of ours: bytes to be kept under
+// a name, as they are.
+type file struct {
+	name string
+	body []byte
+}
 
 // problem is the body of every answer that is not a success (RFC 9457). Error
 // is its detail again, for clients that know no more.
@@ -101,7 +110,13 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 				w.Header().Set("Link", "<"+l.next+`>; rel="next"`)
 			}
 		}
-		if err := write(w, code, body); err != nil {
+		send := write
+		if f, ok := body.(file); ok {
+			send = f.write
+		} else if _, large := body.(Series); large && unpacks(r) {
+			send = writePacked
+		}
+		if err := send(w, code, body); err != nil {
 			s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
 		}
 	}
@@ -137,6 +152,32 @@ func write(w http.ResponseWriter, code int, body any) error {
 	return json.NewEncoder(w).Encode(body)
 }
 
+// writePacked is write for what is large, and a client that unpacks it.
+func writePacked(w http.ResponseWriter, code int, body any) error {
+	plain, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Encoding", "gzip")
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	return pack(w, plain, gzip.BestSpeed)
+}
+
+func (f file) write(w http.ResponseWriter, code int, _ any) error {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
+	h.Set("Content-Length", strconv.Itoa(len(f.body)))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, err := w.Write(f.body)
+	return err
+}
+
 func status(err error) int {
 	switch {
 	case err == nil:
@@ -145,6 +186,10 @@ func status(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, ErrConflict):
 		return http.StatusConflict
+	case errors.Is(err, ErrUnauthorized):
+		return http.StatusUnauthorized
+	case errors.Is(err, ErrForbidden):
+		return http.StatusForbidden
 	case errors.Is(err, ErrTooMany):
 		return http.StatusTooManyRequests
 	case errors.Is(err, ErrBadRequest):

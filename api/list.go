@@ -24,8 +24,8 @@ type row struct {
 	people []string // who asked for it, or for anything that happened to it
 }
 
-func rowOf(r rollout.Rollout) row {
-	out := row{Rollout: shapeRollout(r), people: []string{r.By}}
+func (w *walk) rowOf(r rollout.Rollout) row {
+	out := row{Rollout: shapeRollout(r, w.views.governs(w.fleet, r.ID), w.view.at), people: []string{r.By}}
 	for _, e := range r.History {
 		if !slices.Contains(out.people, e.By) {
 			out.people = append(out.people, e.By)
@@ -190,11 +190,11 @@ func (w *walk) rows(ctx context.Context, ids []string) (map[string]row, error) {
 	found := map[string]row{}
 	for _, r := range slices.Concat(w.view.state.Queue, w.view.state.Finished) {
 		if slices.Contains(ids, r.ID) {
-			found[r.ID] = rowOf(r)
+			found[r.ID] = w.rowOf(r)
 		}
 	}
 	if a := w.view.state.Active; a != nil && slices.Contains(ids, a.ID) {
-		found[a.ID] = rowOf(freshest(*a, w.view.look))
+		found[a.ID] = w.rowOf(freshest(*a, w.view.look))
 	}
 	var missing []string
 	for _, id := range ids {
@@ -215,7 +215,7 @@ func (w *walk) rows(ctx context.Context, ids []string) (map[string]row, error) {
 		return nil, fmt.Errorf("read the finished rollouts of %s: %w", w.fleet, err)
 	}
 	for _, r := range read {
-		found[r.ID] = rowOf(r)
+		found[r.ID] = w.rowOf(r)
 		w.past.put(w.fleet+"/"+r.ID, found[r.ID])
 	}
 	return found, nil

@@ -18,9 +18,9 @@ import (
 	"github.com/sluicehq/sluice/inference/release"
 )
 
-// page asks for one page of a list and returns the ids on it, and the target of
+// pageOf asks for one page of a list and returns the ids on it, and the target of
 // the next one; empty after the last.
-func page(t *testing.T, h http.Handler, target string) (ids []string, next string) {
+func pageOf(t *testing.T, h http.Handler, target string) (ids []string, next string) {
 	t.Helper()
 	w := ask(h, "GET", target, "")
 	var list []struct{ ID, Digest string }
@@ -106,12 +106,12 @@ func TestPagesStayRight(t *testing.T) {
 		for n := range 40 {
 			happen(f, rng, n)
 		}
-		first, _ := page(t, apitest.Handler(f, api.Options{}), "/v1/fleets/demo/rollouts?limit=500")
+		first, _ := pageOf(t, apitest.Handler(f, api.Options{}), "/v1/fleets/demo/rollouts?limit=500")
 		h := apitest.Handler(restless{f, rng}, api.Options{Every: time.Nanosecond})
 		limit, shown := 1+rng.IntN(7), []string{}
 		for n, target := 40, fmt.Sprintf("/v1/fleets/demo/rollouts?limit=%d", limit); target != ""; n++ {
 			var ids []string
-			if ids, target = page(t, h, target); len(ids) > limit || target != "" && len(ids) < limit {
+			if ids, target = pageOf(t, h, target); len(ids) > limit || target != "" && len(ids) < limit {
 				t.Fatalf("seed %d: a page of %d with %d, and more to come: %v", seed, limit, len(ids), target)
 			}
 			shown = append(shown, ids...)
@@ -184,7 +184,7 @@ func checkWalk(t *testing.T, h http.Handler, target, first, last string, n int) 
 	pages := 0
 	for next := target; next != ""; pages++ {
 		var ids []string
-		ids, next = page(t, h, next)
+		ids, next = pageOf(t, h, next)
 		all = append(all, ids...)
 	}
 	if len(all) != n || pages > 30 || n > 0 && (all[0] != first || all[n-1] != last) {
@@ -201,8 +201,8 @@ func TestListsAreRemembered(t *testing.T) {
 	f := &counting{Fake: ended(600)}
 	h := apitest.Handler(f, api.Options{})
 	for range 20 {
-		page(t, h, "/v1/fleets/demo/rollouts?phase=live&limit=500")
-		page(t, h, "/v1/releases?limit=500")
+		pageOf(t, h, "/v1/fleets/demo/rollouts?phase=live&limit=500")
+		pageOf(t, h, "/v1/releases?limit=500")
 	}
 	if f.read > 2*500 {
 		t.Errorf("%d documents were read, want each once", f.read)

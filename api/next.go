@@ -11,11 +11,13 @@ import (
 // decides by itself and may decide otherwise; known says whether p is the
 // policy that governs the active rollout (or, when there is none, the oldest
 // one waiting).
-func next(s rollout.State, counts TaskCounts, p rollout.Policy, known bool) Next {
+func next(s rollout.State, tasks []rollout.Task, p rollout.Policy, known bool) Next {
 	r := s.Active
 	switch {
 	case r == nil && s.Pause != nil:
 		return Next{Sentence: "Nothing starts until somebody resumes."}
+	case r == nil && s.Frozen != nil:
+		return Next{Sentence: "Nothing starts while it is frozen.", At: moment(s.Frozen.Until)}
 	case r == nil && len(s.Queue) == 0:
 		return Next{Sentence: "Waits for the next training job."}
 	case r == nil:
@@ -35,19 +37,30 @@ func next(s rollout.State, counts TaskCounts, p rollout.Policy, known bool) Next
 	case rollout.Held:
 		return nextHeld(*r)
 	case rollout.Promoting:
-		n := Next{Sentence: fmt.Sprintf("%d of %d tasks serve it; live when all do.", counts.OnCandidate, counts.Total), Phase: string(rollout.Live)}
+		n := Next{Sentence: fmt.Sprintf("%d of %d tasks serve it alone; live when all do.", serveAlone(tasks, r.Candidate), len(tasks)), Phase: string(rollout.Live)}
 		if known {
 			n.Deadline, n.Otherwise = moment(r.Since.Add(p.PromoteWait)), string(rollout.RollingBack)
 		}
 		return n
 	case rollout.RollingBack:
 		return Next{
-			Sentence: fmt.Sprintf("%d of %d tasks serve stable; ends when all do.", counts.OnStable, counts.Total),
+			Sentence: fmt.Sprintf("%d of %d tasks serve stable alone; ends when all do.", serveAlone(tasks, s.Stable), len(tasks)),
 			Phase:    string(rollout.RolledBack),
 		}
 	case rollout.Live, rollout.RolledBack, rollout.Refused, rollout.Superseded:
 	}
 	return Next{Sentence: "It is over; the next one takes its turn."}
+}
+
+// serveAlone counts the tasks that have arrived: those that answer with a release
+// and score with no other beside it.
+func serveAlone(tasks []rollout.Task, digest string) (n int) {
+	for _, t := range tasks {
+		if t.Reachable && t.Serving == digest && t.Shadow == "" {
+			n++
+		}
+	}
+	return n
 }
 
 func nextAdmitting(s rollout.State, p rollout.Policy, known bool) Next {
@@ -60,6 +73,8 @@ func nextAdmitting(s rollout.State, p rollout.Policy, known bool) Next {
 		n.Sentence, n.Phase = "Its artifact is checked; then it goes live, as there is nothing to compare it with.", string(rollout.Promoting)
 	case s.Active.Reason == rollout.Paused:
 		n.Sentence = "Starts when somebody resumes."
+	case s.Active.Reason == rollout.FreezeBegins:
+		n.Sentence = "Starts when it is no longer frozen."
 	case s.Active.Reason == rollout.AwaitArtifact:
 		n.Sentence = "Waits for its artifact to be there, and whole."
 		if known {
@@ -120,12 +135,17 @@ func nextHeld(r rollout.Rollout) Next {
 	switch r.Reason { //nolint:exhaustive // the reasons to hold; every other one reads as the last
 	case rollout.Approval:
 		n.Sentence = "Needs a person: resume to approve the step, or abort."
+		if r.SecondPerson {
+			n.Sentence = "Needs a second person, who is signed in: resume to approve the step, or abort."
+		}
 	case rollout.Doubtful:
 		n.Sentence = "Needs a person: promote or abort it, or resume to go on comparing."
 	case rollout.DataInvalid:
 		n.Sentence = "Goes on by itself when the data can be trusted again."
 	case rollout.Paused:
 		n.Sentence = "Goes on when somebody resumes."
+	case rollout.FreezeBegins:
+		n.Sentence = "Goes on when it is no longer frozen."
 	default:
 		n.Sentence = "Needs a person: resume, promote or abort. Goes on by itself if the proof arrives."
 	}

@@ -27,9 +27,10 @@ type operation struct {
 // Of every route, of what only reads, and of what writes a wish down.
 var (
 	always = []int{http.StatusBadRequest, http.StatusMisdirectedRequest}
-	reads  = append(slices.Clone(always), http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
+	signs  = []int{http.StatusUnauthorized, http.StatusForbidden}
+	reads  = append(slices.Concat(always, signs), http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
 	finds  = append(slices.Clone(reads), http.StatusNotFound)
-	wishes = append(slices.Clone(finds), http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	wishes = append(slices.Clone(finds), http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 )
 
 // operations has one for every row of the table of routes, by method and path.
@@ -77,7 +78,7 @@ func operations() map[string]operation {
 			query:   []*huma.Param{{Name: "after", In: "query", Description: "The same as Last-Event-ID, which goes before it. Without either all that is remembered comes first.", Schema: seqSchema()}},
 			header:  []*huma.Param{{Name: "Last-Event-ID", In: "header", Description: "Id of the last event that the client knows.", Schema: seqSchema()}},
 			news:    map[string]any{"event": Event{}, "look": Fleet{}, "gap": gap{}, "trouble": trouble{}},
-			refused: append(slices.Clone(finds), http.StatusForbidden),
+			refused: finds,
 		},
 		"GET /releases": {
 			summary: "Passports of the releases", about: "Those of all fleets, the newest first.",
@@ -89,6 +90,44 @@ func operations() map[string]operation {
 		"GET /releases/{digest}": {
 			summary: "Passport of a release", about: "Where it came from, and what admission measured.",
 			answer: Passport{}, refused: finds,
+		},
+		"GET /releases/{digest}/manifest": {
+			summary: "Manifest of a release", about: "As it lies in its archive.",
+			told:   map[string]*huma.Param{"Content-Disposition": {Description: "How the file is called.", Schema: &huma.Schema{Type: huma.TypeString}}},
+			answer: map[string]any{}, refused: append(slices.Clone(finds), http.StatusConflict),
+		},
+		"GET /me": {
+			summary: "Who asks, and how one signs in",
+			answer:  Me{}, refused: reads,
+		},
+		"GET /overview": {
+			summary: "All fleets at a glance", about: "As far as who asks may see them; one that cannot be read says so.",
+			answer: []Summary{}, refused: reads,
+		},
+		"GET /fleets/{fleet}/rollouts/{id}/series": {
+			summary: "The log of what the judge was shown, for drawing", about: "Judged anew, and thinned. Where it is not whole yet, ask again.",
+			answer: Series{}, refused: finds,
+		},
+		"GET /freeze": {
+			summary: "The stop of all fleets, if there is one",
+			answer:  Stop{}, refused: reads,
+		},
+		"POST /freeze": {
+			summary: "Stop all fleets", about: "Nothing starts or advances; danger is acted on all the same.",
+			body: "AskStop", answer: Stop{}, code: http.StatusAccepted, refused: wishes,
+		},
+		"POST /unfreeze": {
+			summary: "End the stop of all fleets",
+			body:    "AskGo", answer: Stop{}, code: http.StatusAccepted, refused: wishes,
+		},
+		"GET /audit": {
+			summary: "The audit trail", about: "The newest first, as far as who asks may see it.",
+			query: []*huma.Param{
+				limitParam(listDefault, MostListed),
+				{Name: "after", In: "query", Description: "Where to go on: next of the page before.", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1)}},
+				{Name: "fleet", In: "query", Description: "Of that fleet alone.", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1)}},
+			},
+			answer: Audit{}, refused: reads,
 		},
 		"GET /openapi.json": {
 			summary: "This document", answer: map[string]any{}, refused: always,
@@ -113,22 +152,24 @@ func operations() map[string]operation {
 	return all
 }
 
-// part is what of a type people send in one place.
-type part struct {
+// piece is what of a type people send in one place.
+type piece struct {
 	whole            string
 	fields, required []string
-	as               map[string]string // fields of which a part is sent, too
+	as               map[string]string // fields of which a piece is sent, too
 }
 
 // asks are the parts of an Ask that go with a verb.
-func asks() map[string]part {
-	ask := func(more ...string) part {
-		return part{whole: "Ask", fields: append([]string{"id", "by", "why", "seen"}, more...), required: []string{"by"}, as: map[string]string{"seen": "AskSeen"}}
+func asks() map[string]piece {
+	ask := func(more ...string) piece {
+		return piece{whole: "Ask", fields: append([]string{"id", "by", "why", "seen"}, more...), as: map[string]string{"seen": "AskSeen"}}
 	}
-	try := ask("source", "rollout", "intended_change")
-	try.required, try.as["intended_change"] = []string{"by", "source"}, "AskChange"
-	return map[string]part{
-		"AskFleet": ask(), "AskRollout": ask("rollout"), "AskBack": ask("release"), "AskTry": try,
+	stop := piece{whole: "StopAsk", fields: []string{"by", "why", "until"}, required: []string{"why"}}
+	try := ask("source", "rollout", "intended_change", "break_glass")
+	try.required, try.as["intended_change"] = []string{"source"}, "AskChange"
+	return map[string]piece{
+		"AskFleet": ask(), "AskRollout": ask("rollout", "break_glass"), "AskBack": ask("release"), "AskTry": try,
+		"AskStop": stop, "AskGo": stop,
 		"AskSeen":   {whole: "Seen", fields: []string{"revision", "rollout", "release"}},
 		"AskChange": {whole: "Change", fields: []string{"filter_rate", "partners", "why"}, required: []string{"filter_rate"}},
 	}
@@ -183,7 +224,8 @@ const doubt = "Of a wish it is unknown whether it is stored, unless stored is fa
 // refusals say what a status means.
 var refusals = map[int]string{
 	http.StatusBadRequest:            "The request makes no sense; the detail says what is wanted.",
-	http.StatusForbidden:             "Asked by a page of another site.",
+	http.StatusUnauthorized:          "It is not proven who asks; the detail says how to sign in.",
+	http.StatusForbidden:             "Who asks may not, or a page of another site asks; the detail says which role it takes.",
 	http.StatusNotFound:              "There is no such thing.",
 	http.StatusConflict:              "It makes no sense as things stand; the detail says how they stand.",
 	http.StatusRequestEntityTooLarge: "The body is too large.",
@@ -202,6 +244,8 @@ var enums = map[string]struct{ file, of string }{
 	"Verb":      {"../controller/rollout/rollout.go", "Verb"},
 	"Outcome":   {"../controller/judge/judge.go", "Outcome"},
 	"Class":     {"../controller/judge/judge.go", "Class"},
+	"Role":      {"../identity/person.go", "Role"},
+	"Ill":       {"../controller/rollout/unwell.go", "Unwell"},
 	"TaskState": {"shape.go", "task"},
 	"Cohort":    {"shape.go", "cohort"},
 	"Serves":    {"shape.go", "serves"},
@@ -210,7 +254,7 @@ var enums = map[string]struct{ file, of string }{
 // worded are the fields that hold them.
 var worded = map[string]string{
 	"Rollout.phase": "Phase", "Rollout.held_from": "Phase", "Event.from": "Phase", "Event.to": "Phase",
-	"Next.phase": "Phase", "Next.otherwise": "Phase", "Request.verb": "Verb",
+	"Next.phase": "Phase", "Next.otherwise": "Phase", "Request.verb": "Verb", "Standing.phase": "Phase", "Me.roles": "Role", "Unwell.reason": "Ill", "SeriesPoint.outcome": "Outcome", "SeriesPartner.outcome": "Outcome",
 	"Verdict.outcome": "Outcome", "Finding.outcome": "Outcome", "Verdict.class": "Class",
 	"Task.state": "TaskState", "Task.cohort": "Cohort", "Task.serves": "Serves",
 }
@@ -218,7 +262,7 @@ var worded = map[string]string{
 // bounds are what is checked at the door of what people send.
 var bounds = map[string]func(*huma.Schema){
 	"Ask.id":      func(s *huma.Schema) { s.Pattern = "^$|" + namePattern },
-	"Ask.by":      func(s *huma.Schema) { s.MinLength, s.MaxLength = ptr(1), ptr(rollout.MaxBy) },
+	"Ask.by":      func(s *huma.Schema) { s.MaxLength = ptr(rollout.MaxBy) },
 	"Ask.why":     func(s *huma.Schema) { s.MaxLength = ptr(rollout.MaxWhy) },
 	"Ask.rollout": func(s *huma.Schema) { s.Pattern = "^$|" + namePattern },
 	"Ask.source":  func(s *huma.Schema) { s.Pattern = "^s3://[^/]+/.+" },

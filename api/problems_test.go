@@ -12,7 +12,7 @@ import (
 )
 
 // wayOut is what a problem ends with: what is wanted, or what to do.
-var wayOut = regexp.MustCompile(`(^|[:;] |[?] )(want|send|say|see|ask|choose|wait|keep|give|leave|use|add|name|look|close|restore|resume ends|there is nothing to do|is a controller|the server's log)\b`)
+var wayOut = regexp.MustCompile(`(^|[:;] |[?] |, unless )(an admin breaks|want|send|say|see|ask|choose|wait|keep|give|leave|use|add|name|look|close|restore|resume ends|there is nothing to do|sign in|open the page|copy|let the controllers|tokens are taken|whoever keeps|sluice token makes|is a controller|the server's log)\b`)
 
 // Every problem says what to do: all the sentences that reach a caller are
 // written in this package and where wishes are turned away.

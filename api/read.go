@@ -29,8 +29,16 @@ const (
 	tasksDefault = 500
 )
 
-func (s *server) fleets(r *http.Request) (any, error) {
-	return append([]string{}, s.source.Fleets(r.Context())...), nil
+// fleets are those that who asks may see.
+func (s *server) fleets(r *http.Request) (any, error) { return s.seen(r), nil }
+
+// seen are the fleets that who asks may know of.
+func (s *server) seen(r *http.Request) []string {
+	all := append([]string{}, s.source.Fleets(r.Context())...)
+	if p, signed := personOf(r); signed {
+		all = slices.DeleteFunc(all, func(fleet string) bool { return p.Grants.On(fleet) == "" })
+	}
+	return all
 }
 
 func (s *server) fleet(r *http.Request) (any, error) {
@@ -68,7 +76,7 @@ func (s *server) rollout(r *http.Request) (any, error) {
 	}
 	for _, one := range slices.Concat(v.state.Queue, v.state.Finished) {
 		if one.ID == id {
-			return shapeWhole(one), nil
+			return shapeWhole(one, s.views.governs(fleet, id), v.at), nil
 		}
 	}
 	missing := noRollout(fleet, id)
@@ -82,7 +90,7 @@ func (s *server) rollout(r *http.Request) (any, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read rollout %s of %s: %w", id, fleet, err)
 	}
-	return shapeWhole(one), nil
+	return shapeWhole(one, s.views.governs(fleet, id), v.at), nil
 }
 
 // looks tells which chunks there are of the log of a rollout's looks.
@@ -91,14 +99,22 @@ func (s *server) looks(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	chunks, err := s.source.Chunks(r.Context(), fleet, id)
+	chunks, err := s.chunksOf(r.Context(), fleet, id)
+	if err != nil {
+		return nil, err
+	}
+	return Looks{Rollout: id, Chunks: chunks}, nil
+}
+
+func (s *server) chunksOf(ctx context.Context, fleet, id string) ([]int, error) {
+	chunks, err := s.source.Chunks(ctx, fleet, id)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("list the looks of %s: %w", id, err)
 	case len(chunks) == 0:
 		return nil, sentence(ErrNotFound, "rollout %q of fleet %s has no log of looks: it was never judged, or before there were such logs: see its history and verdict instead", id, fleet)
 	}
-	return Looks{Rollout: id, Chunks: chunks}, nil
+	return chunks, nil
 }
 
 func (s *server) chunk(r *http.Request) (any, error) {
@@ -133,9 +149,9 @@ func (s *server) logOf(r *http.Request) (fleet, id string, err error) {
 }
 
 func (s *server) release(r *http.Request) (any, error) {
-	digest := chi.URLParam(r, "digest")
-	if !release.IsDigest(digest) {
-		return nil, sentence(ErrBadRequest, "%q is no digest: want 64 characters of lower-case hex", digest)
+	digest, err := digestOf(r)
+	if err != nil {
+		return nil, err
 	}
 	p, err := s.source.Release(r.Context(), digest)
 	switch {
@@ -145,6 +161,39 @@ func (s *server) release(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("read the passport of %s: %w", rollout.Short(digest), err)
 	}
 	return shapePassport(p), nil
+}
+
+func digestOf(r *http.Request) (string, error) {
+	digest := chi.URLParam(r, "digest")
+	if !release.IsDigest(digest) {
+		return "", sentence(ErrBadRequest, "%q is no digest: want 64 characters of lower-case hex", digest)
+	}
+	return digest, nil
+}
+
+// manifest gives a release's manifest as it lies in its archive.
+func (s *server) manifest(r *http.Request) (any, error) {
+	digest, err := digestOf(r)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case s.opening <- struct{}{}:
+		defer func() { <-s.opening }()
+	case <-r.Context().Done():
+		return nil, fmt.Errorf("wait for another archive to be read: %w", r.Context().Err())
+	}
+	short := rollout.Short(digest)
+	body, err := s.source.Manifest(r.Context(), digest)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, sentence(ErrNotFound, "there is no release %s: see /v1/releases", short)
+	case errors.Is(err, ErrConflict):
+		return nil, sentence(ErrConflict, "the archive of %s is too large to be read for its manifest: copy %s out of the bucket", short, release.ArchiveKey(digest))
+	case err != nil:
+		return nil, fmt.Errorf("read the manifest of %s: %w", short, err)
+	}
+	return file{"manifest-" + short + ".json", body}, nil
 }
 
 // knownFleet is nil where there is such a fleet, and else says which there are.

@@ -47,11 +47,13 @@ func shapeChange(c *release.Change) *Change {
 	return &Change{FilterRate: c.FilterRate, Partners: c.Partners, Why: c.Why}
 }
 
-// shapeRollout tells a rollout as in lists.
-func shapeRollout(r rollout.Rollout) Rollout {
+// shapeRollout tells a rollout as in lists, as it stands at a moment. Its policy
+// is zero where it is not known.
+func shapeRollout(r rollout.Rollout, p rollout.Policy, at time.Time) Rollout {
+	said := r.Headline(p, at)
 	out := Rollout{
 		ID: r.ID, Job: r.Source.Job, Source: place(r.Source), Candidate: r.Candidate, Against: r.Against,
-		Policy: r.Policy, By: r.By, Phase: string(r.Phase), Reason: string(r.Reason), Sentence: r.Sentence,
+		Policy: r.Policy, By: r.By, SecondPerson: r.SecondPerson, Tried: r.Tried, Phase: string(r.Phase), Reason: string(r.Reason), Headline: said.Text, WayOut: said.WayOut, Sentence: r.Sentence,
 		Since: r.Since.UTC(), Final: r.Phase.Final(), Step: stepOf(r), Steps: r.Steps, FoundAt: r.FoundAt.UTC(),
 		CompletedAt: moment(r.CompletedAt), Coalesced: r.Coalesced, Exposed: r.Exposed, Missed: r.MissedBids,
 		Predicted: shapeInterval(r.Predicted), Intended: shapeChange(r.Intended),
@@ -62,18 +64,19 @@ func shapeRollout(r rollout.Rollout) Rollout {
 	if r.Verdict != nil {
 		out.Verdict = shapeVerdict(r.Verdict, false)
 	}
+	out.Gathering = r.Gathering(p)
 	return out
 }
 
 // shapeWhole tells all there is to tell of a rollout.
-func shapeWhole(r rollout.Rollout) Rollout {
-	out := shapeRollout(r)
+func shapeWhole(r rollout.Rollout, p rollout.Policy, at time.Time) Rollout {
+	out := shapeRollout(r, p, at)
 	out.CanaryTasks, out.ControlTasks = r.CanaryTasks, r.ControlTasks
 	if r.Verdict != nil {
 		out.Verdict = shapeVerdict(r.Verdict, true)
 	}
 	for _, e := range r.History {
-		out.History = append(out.History, shapeEvent(e))
+		out.History = append(out.History, shapeEvent(e, &r, p))
 	}
 	return out
 }
@@ -104,6 +107,9 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 		Sentence: v.Sentence, Otherwise: otherwise(v), Looks: v.Looks, At: v.At.UTC(), Progress: finite(v.Progress), ETASeconds: v.ETA.Seconds(),
 		Requests: v.Requests, Needed: v.Needed, Detectable: finite(v.Detectable), Money: shapeMoney(v.Money),
 	}
+	if !agree(v) {
+		out.Requests, out.Needed = 0, 0
+	}
 	if findings {
 		for _, s := range v.Spent {
 			out.Spent = append(out.Spent, Spent{Gate: string(s.Gate), Alpha: finite(s.Alpha), Evidence: finite(s.Evidence), Threshold: finite(s.Threshold)})
@@ -113,6 +119,18 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 		}
 	}
 	return out
+}
+
+// asFar is by how much two measures of one progress may differ.
+const asFar = .1
+
+// agree reports whether the requests behind a proof, of those it needs, are as
+// far as the proof is.
+func agree(v *judge.Verdict) bool {
+	if v.Needed <= 0 {
+		return true
+	}
+	return v.Outcome != judge.NoData && math.Abs(float64(v.Requests)/float64(v.Needed)-v.Progress) <= asFar
 }
 
 // otherwise is what would have changed the verdict: what its gate says.
@@ -152,10 +170,13 @@ func finite(v float64) float64 {
 	return max(-1e300, min(1e300, v))
 }
 
-func shapeEvent(e rollout.Event) Event {
+// shapeEvent tells an event of a rollout, which is nil where it is not known any
+// more.
+func shapeEvent(e rollout.Event, r *rollout.Rollout, p rollout.Policy) Event {
+	said := e.Headline(r, p)
 	out := Event{
 		Seq: e.Seq, At: e.At.UTC(), Rollout: e.Rollout, Candidate: e.Candidate, From: string(e.From), To: string(e.To),
-		Reason: string(e.Reason), Sentence: e.Sentence, By: e.By, Wish: e.Wish, Verdict: shapeVerdict(e.Verdict, true),
+		Reason: string(e.Reason), Headline: said.Text, WayOut: said.WayOut, Sentence: e.Sentence, By: e.By, Wish: e.Wish, Verdict: shapeVerdict(e.Verdict, true),
 	}
 	if e.To == rollout.Canary {
 		out.Step = e.Step + 1
@@ -164,7 +185,7 @@ func shapeEvent(e rollout.Event) Event {
 }
 
 func shapeRequest(r rollout.Request) Request {
-	out := Request{ID: r.ID, Verb: string(r.Verb), By: r.By, Why: r.Why, At: r.At.UTC(), Rollout: r.Rollout, Release: r.Release, Intended: shapeChange(r.Intended), Revision: r.Revision}
+	out := Request{ID: r.ID, Verb: string(r.Verb), By: r.By, How: r.How, Why: r.Why, At: r.At.UTC(), Rollout: r.Rollout, Release: r.Release, Intended: shapeChange(r.Intended), Revision: r.Revision}
 	if r.Source != nil {
 		out.Source = place(*r.Source)
 	}

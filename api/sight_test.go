@@ -64,7 +64,7 @@ func TestStreamOfWhoKnowsMore(t *testing.T) {
 		{"a view of before that knows more", 2, began.Add(-time.Millisecond), 1},
 	} {
 		w := &patient{httptest.NewRecorder()}
-		s := &stream{out: w, control: http.NewResponseController(w), after: tt.after, began: began, sent: began}
+		s := &stream{out: w, control: http.NewResponseController(w), policy: newViews(nil, Options{}).governs, after: tt.after, began: began, sent: began}
 		if err := s.news(view{sent: newEncoded(), at: tt.at, state: state}); err != nil {
 			t.Fatal(err)
 		}

@@ -23,8 +23,12 @@ type Fleet struct {
 	Queue  []Rollout `json:"queue"`  // waiting, oldest first
 	Last   *Rollout  `json:"last"`   // the one that finished last
 
+	Freeze   *Freeze   `json:"freeze"` // in force, as of the last decision
 	Pause    *Pause    `json:"pause"`
 	Requests []Request `json:"requests"` // wishes not yet acted on
+
+	Auctions *Auctions `json:"auctions"` // null where the controller does not measure them
+	Unwell   []Unwell  `json:"unwell"`   // the worst first; empty where nothing is known to be wrong
 
 	Tasks     TaskCounts `json:"tasks"`
 	Next      Next       `json:"next"`
@@ -94,9 +98,15 @@ type Rollout struct {
 	Policy    string `json:"policy"`
 	By        string `json:"by,omitempty"`
 
+	// SecondPerson: approval and promotion take somebody signed in who is not Tried.
+	SecondPerson bool   `json:"second_person,omitempty"`
+	Tried        string `json:"tried,omitempty"` // who asked for the try
+
 	Phase    string    `json:"phase"`
 	Reason   string    `json:"reason"`
-	Sentence string    `json:"sentence"`
+	Headline string    `json:"headline"` // what has come of it so far, in plain words: shorter than 110 characters
+	WayOut   string    `json:"way_out"`  // what to do, or that nothing needs doing; times are UTC
+	Sentence string    `json:"sentence"` // the proof of it
 	Since    time.Time `json:"since"`
 	Final    bool      `json:"final"`
 
@@ -114,7 +124,8 @@ type Rollout struct {
 
 	Predicted *Interval `json:"predicted,omitempty"`
 	Intended  *Change   `json:"intended_change,omitempty"`
-	Verdict   *Verdict  `json:"verdict"`
+	Verdict   *Verdict  `json:"verdict"`             // of the step it is in; null before that has one
+	Gathering bool      `json:"gathering,omitempty"` // the step is so new that no figure of it means anything yet
 
 	CanaryTasks  []string `json:"canary_tasks,omitempty"`
 	ControlTasks []string `json:"control_tasks,omitempty"`
@@ -146,7 +157,9 @@ type Verdict struct {
 	ETASeconds float64   `json:"eta_seconds"` // 0 when unknown
 
 	// Of the proof that is furthest away: requests or pairs behind it, how many
-	// it needs, and the smallest difference that could be told at present.
+	// it needs, and the smallest difference that could be told at present. The
+	// first two are left out where they tell another story than Progress, as of a
+	// difference that more of the same will not prove.
 	Requests   int64   `json:"requests,omitempty"`
 	Needed     int64   `json:"needed,omitempty"`
 	Detectable float64 `json:"detectable,omitempty"`
@@ -215,6 +228,8 @@ type Event struct {
 	To        string    `json:"to,omitempty"`
 	Step      int       `json:"step,omitempty"` // canary step that was entered, from 1
 	Reason    string    `json:"reason"`
+	Headline  string    `json:"headline"` // as of Rollout, when it happened
+	WayOut    string    `json:"way_out"`
 	Sentence  string    `json:"sentence"`
 	By        string    `json:"by,omitempty"`
 	Wish      string    `json:"wish,omitempty"` // id of the wish that ends with it
@@ -234,6 +249,7 @@ type Request struct {
 	ID      string    `json:"id"`
 	Verb    string    `json:"verb"`
 	By      string    `json:"by"`
+	How     string    `json:"how,omitempty"` // By is proven: token, session or bearer; empty: it is what somebody said
 	Why     string    `json:"why,omitempty"`
 	At      time.Time `json:"at"`
 	Rollout string    `json:"rollout,omitempty"`

@@ -20,6 +20,7 @@ type view struct {
 	age   time.Duration // of the look
 	ahead time.Duration // by which the leader's clock differs, where that shows
 	tasks []Task
+	past  []rollout.Rollout // that are over, newest first
 	fleet Fleet
 	sent  *encoded
 }
@@ -103,6 +104,25 @@ func (v *views) of(ctx context.Context, fleet string) (view, error) {
 	return fresh, nil
 }
 
+// governs is the policy of a rollout, zero where it is not known.
+func (v *views) governs(fleet, id string) rollout.Policy {
+	p, _ := v.policy(fleet, id)
+	return p
+}
+
+// rollout is the one of that name, nil where it is not among what is at hand.
+func (v view) rollout(id string) *rollout.Rollout {
+	if r := v.state.Find(id); r != nil {
+		return r
+	}
+	for i := range v.past {
+		if v.past[i].ID == id {
+			return &v.past[i]
+		}
+	}
+	return nil
+}
+
 // forget makes the next look at the fleet a fresh one.
 func (v *views) forget(ctx context.Context, fleet string) {
 	v.mu.Lock()
@@ -139,7 +159,7 @@ func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error)
 		}
 		f.past, f.pastOf = append([]rollout.Rollout{}, past...), of
 	}
-	out.tasks = shapeTasks(out.look, out.state)
+	out.tasks, out.past = shapeTasks(out.look, out.state), merge(out.state.Finished, f.past)
 	out.fleet, err = v.summary(ctx, fleet, f, out)
 	return out, err
 }
@@ -160,11 +180,11 @@ func (v *views) look(ctx context.Context, fleet string, f *shared) (rollout.Look
 
 // summary puts together what is worth knowing of a fleet.
 func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (Fleet, error) {
-	s := w.state
-	past := merge(s.Finished, f.past)
+	s, past := w.state, w.past
 	out := Fleet{
 		Fleet: fleet, At: w.at.UTC(), Queue: []Rollout{}, Requests: []Request{},
 		Tasks: countTasks(w.tasks, w.look.Seen.Desired), LastEvent: s.LastEvent,
+		Auctions: shapeAuctions(w.look.Seen.Auctions), Unwell: shapeUnwell(w.look.Seen.Unwell),
 	}
 	candidate := ""
 	if s.Active != nil {
@@ -185,19 +205,20 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 	}
 	v.judgedNow(&out, w)
 	for _, r := range s.Queue {
-		out.Queue = append(out.Queue, shapeRollout(r))
+		out.Queue = append(out.Queue, shapeRollout(r, v.governs(fleet, r.ID), w.at))
 	}
 	if len(past) > 0 {
-		last := shapeRollout(past[0])
+		last := shapeRollout(past[0], v.governs(fleet, past[0].ID), w.at)
 		out.Last = &last
 	}
+	out.Freeze = shapeFreeze(s.Frozen)
 	if s.Pause != nil {
 		out.Pause = &Pause{By: s.Pause.By, Why: s.Pause.Why, At: s.Pause.At.UTC()}
 	}
 	for _, r := range s.Requests {
 		out.Requests = append(out.Requests, shapeRequest(r))
 	}
-	out.Next = v.next(fleet, s, out.Tasks, w.look)
+	out.Next = v.next(fleet, s, w.look)
 	if !w.look.At.IsZero() {
 		out.Loop = shapeLoop(w.look, w.age)
 		if doubt := doubtClocks(w.ahead); doubt != "" {
@@ -214,26 +235,25 @@ func (v *views) judgedNow(f *Fleet, w view) {
 		return
 	}
 	r := freshest(*w.state.Active, w.look)
-	active := shapeWhole(r)
-	if p, known := v.policy(f.Fleet, r.ID); known && r.Comparing() == rollout.Canary {
+	p, known := v.policy(f.Fleet, r.ID)
+	active := shapeWhole(r, p, w.at)
+	if known && r.Comparing() == rollout.Canary {
 		active.Budget = shapeBudget(p.Budget, r.Sized)
 	}
 	f.Active = &active
 }
 
-// freshest is the rollout with the verdict of the last look, where that is
-// about this rollout: a look at an earlier phase may still be lying about.
+// freshest is the rollout as the last look shows it, where that is about this
+// rollout: a look at an earlier phase may still be lying about.
 func freshest(r rollout.Rollout, l rollout.Look) rollout.Rollout {
-	if v := l.Seen.Verdict; v != nil && v.At.After(r.Since) && (r.Verdict == nil || v.At.After(r.Verdict.At)) {
-		r.Verdict = v
-	}
+	r = r.Judged(l.Seen.Verdict)
 	if l.At.After(r.Since) {
 		r.Exposed, r.MissedBids = max(r.Exposed, l.Seen.Exposed), max(r.MissedBids, l.Seen.MissedBids)
 	}
 	return r
 }
 
-func (v *views) next(fleet string, s rollout.State, counts TaskCounts, l rollout.Look) Next {
+func (v *views) next(fleet string, s rollout.State, l rollout.Look) Next {
 	var p rollout.Policy
 	known := false
 	switch {
@@ -244,7 +264,7 @@ func (v *views) next(fleet string, s rollout.State, counts TaskCounts, l rollout
 	case len(s.Queue) > 0:
 		p, known = v.policy(fleet, s.Queue[0].ID)
 	}
-	return next(s, counts, p, known)
+	return next(s, l.Seen.Tasks, p, known)
 }
 
 // release tells where a release came from. One without a passport that can be

@@ -24,8 +24,8 @@ import (
 
 // auctionFlags are those of `sluice auction`.
 type auctionFlags struct {
+	output
 	config   auction.Config
-	json     bool
 	live     bool
 	explored bool
 
@@ -110,7 +110,7 @@ func auctionCommand() *cobra.Command {
 	f.IntVar(&load.Retries, "retries", 3, "`number` of tries on another connection after one broke; -1: none")
 	f.DurationVar(&load.ConnectionAge, "connection-age", time.Minute, "mean `age` at which a connection is replaced; -1s: never")
 	f.Float64Var(&load.ReportShare, "report-share", 0.05, "`share` of auctions that were not explored whose outcome is reported too")
-	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
+	o.formats(c)
 	f.BoolVar(&o.live, "live", false, "print a line of JSON every second")
 	f.BoolVar(&o.explored, "explore-report", false, "print the bids lost by release and partner, as they are and as exploration shows them")
 	return c
@@ -138,9 +138,12 @@ func (o *auctionFlags) run(ctx context.Context, w *lines) error {
 	if err != nil && s.Auctions.Sent == 0 {
 		return err
 	}
-	if o.json {
+	switch {
+	case o.format == "yaml":
+		w.yaml(s)
+	case o.data():
 		w.json(s)
-	} else {
+	default:
 		w.text(summaryTable(s, o.explored, o.config.TLS != nil))
 	}
 	if o.percentiles != nil {
@@ -234,6 +237,14 @@ func (l *lines) json(v any) {
 		panic("auction: a summary of finite numbers did not marshal: " + err.Error())
 	}
 	l.text(string(b) + "\n")
+}
+
+func (l *lines) yaml(v any) {
+	var b strings.Builder
+	if err := printYAML(&b, v); err != nil {
+		panic("auction: a summary of finite numbers did not marshal: " + err.Error())
+	}
+	l.text(b.String())
 }
 
 func (l *lines) text(s string) {

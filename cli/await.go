@@ -142,7 +142,7 @@ func (w *waiting) catchUp(f api.Fleet) {
 	case err != nil:
 		w.missed = true // the next look shows it
 	case r.Final:
-		w.done, w.end = true, w.judge(rollout.Phase(r.Phase), api.Event{Rollout: r.ID, To: r.Phase, Reason: r.Reason, Sentence: r.Sentence})
+		w.done, w.end = true, w.judge(rollout.Phase(r.Phase), api.Event{Rollout: r.ID, To: r.Phase, Reason: r.Reason, Headline: r.Headline, WayOut: r.WayOut, Sentence: r.Sentence})
 	case w.restored && w.of.Verb != string(rollout.VerbTry) && !slices.ContainsFunc(r.History, func(e api.Event) bool { return e.Wish == w.of.ID }):
 		w.lost(fmt.Sprintf("%s is in %s there, and %s is not asked", r.ID, r.Phase, w.of.Verb))
 	default:
@@ -175,7 +175,7 @@ func (w *waiting) asked(f api.Fleet) bool {
 func (w *waiting) became(e api.Event) {
 	switch rollout.Reason(e.Reason) { //nolint:exhaustive // the ends that are not for every verb the beginning of more
 	case rollout.Overruled, rollout.TooLate:
-		w.done, w.end = true, errors.New(e.Sentence)
+		w.done, w.end = true, errors.New(said{e.Headline, e.WayOut, e.Sentence}.all())
 	case rollout.Seconded:
 		if w.rollout != "" {
 			w.rollout = e.Rollout // of the one who asked first
@@ -196,7 +196,7 @@ func (w *waiting) judge(end rollout.Phase, e api.Event) error {
 	if slices.Contains(wanted[rollout.Verb(w.of.Verb)], end) {
 		return nil
 	}
-	return fmt.Errorf("%s ended %s (%s): %s", e.Rollout, e.To, e.Reason, e.Sentence)
+	return fmt.Errorf("%s ended %s (%s): %s", e.Rollout, e.To, e.Reason, said{e.Headline, e.WayOut, e.Sentence}.all())
 }
 
 // look ends the wait for wishes about the fleet, once they were acted on.

@@ -83,7 +83,7 @@ func TestWaitEndsWhereTheStateWasPutBack(t *testing.T) {
 		f.Mu.Unlock()
 		f.Tell(rollout.Event{At: noon, Reason: rollout.Restored, Sentence: "it goes on from there"})
 	}}, api.Options{})
-	said, err := run(t, "try", "s3://lab/model.tar.gz", "--wait", "--timeout", "5m", "--api", c.Base)
+	said, err := run(t, "try", "--why", "w", "s3://lab/model.tar.gz", "--wait", "--timeout", "5m", "--api", c.Base)
 	if exitCode(t.Context(), err) != exitFailed || !strings.Contains(err.Error(), "the state was put back to an earlier version, and try-") {
 		t.Errorf("%v\n%s", err, said)
 	}

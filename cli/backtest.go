@@ -19,9 +19,9 @@ import (
 // backtestFlags are those of `sluice backtest`.
 type backtestFlags struct {
 	target
+	output
 	policy string
 	last   int
-	json   bool
 }
 
 func backtestCommand() *cobra.Command {
@@ -47,7 +47,7 @@ func backtestCommand() *cobra.Command {
 	b.flags(c)
 	policyFlag(c, &b.policy)
 	c.Flags().IntVar(&b.last, "last", 30, "`number` of finished rollouts to judge anew")
-	jsonFlag(c, &b.json)
+	b.formats(c)
 	return c
 }
 
@@ -60,8 +60,8 @@ func (b *backtestFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if b.json {
-		return printJSON(out, tested)
+	if b.data() {
+		return b.print(out, tested)
 	}
 	return printBacktest(out, tested, other)
 }

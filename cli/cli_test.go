@@ -134,7 +134,7 @@ func TestExitCodes(t *testing.T) {
 		"resume --api " + c.Base:          exitRefused, // nothing is paused
 		"status --api 127.0.0.1:1":        exitUnreachable,
 		"auction --target 127.0.0.1:1":    exitUnreachable,
-		"promote --wait --timeout 1ms --api " + c.Base: exitWaitOver,
+		"promote --why w --wait --timeout 1ms --api " + c.Base: exitWaitOver,
 	} {
 		var said bytes.Buffer
 		if got := Run(t.Context(), strings.Fields(args), strings.NewReader(""), io.Discard, &said); got != want || (got != 0) != strings.HasPrefix(said.String(), "sluice: ") {
@@ -145,7 +145,7 @@ func TestExitCodes(t *testing.T) {
 		f.Tell(rollout.Event{At: noon, Rollout: "partner-blind", From: rollout.Promoting, To: rollout.RolledBack, Reason: rollout.CandidateWorse, Sentence: "it crashed"})
 	}
 	c = apitest.Serve(t, acting{apitest.Scene("canary", noon), end}, api.Options{})
-	if got := Run(t.Context(), []string{"promote", "--wait", "--api", c.Base}, nil, io.Discard, io.Discard); got != exitFailed {
+	if got := Run(t.Context(), []string{"promote", "--why", "w", "--wait", "--api", c.Base}, nil, io.Discard, io.Discard); got != exitFailed {
 		t.Errorf("a promotion that was rolled back ends with %d", got)
 	}
 }
@@ -156,7 +156,7 @@ func TestInterrupt(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	c := apitest.Serve(t, acting{apitest.Scene("canary", noon), func(*apitest.Fake) { interrupt() }}, api.Options{})
 	var said bytes.Buffer
-	if got := Run(ctx, []string{"promote", "--wait", "--api", c.Base}, nil, io.Discard, &said); got != exitInterrupted || strings.Contains(said.String(), "--timeout") {
+	if got := Run(ctx, []string{"promote", "--why", "w", "--wait", "--api", c.Base}, nil, io.Discard, &said); got != exitInterrupted || strings.Contains(said.String(), "--timeout") {
 		t.Errorf("ends with %d: %s", got, &said)
 	}
 	if got := exitCode(ctx, nil); got != exitDone {

@@ -44,6 +44,7 @@ func completeFleets(t *target) cobra.CompletionFunc {
 	return func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(c.Context(), completionTimeout)
 		defer cancel()
+		_ = t.signIn() // who may not ask completes nothing
 		names, _ := t.client.Fleets(ctx)
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}

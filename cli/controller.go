@@ -11,6 +11,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	_ "time/tzdata" // zones of freezes, on machines that have none
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,7 @@ type controllerFlags struct {
 	hosts, proxies                                 []string
 	leaseTTL                                       time.Duration
 	control                                        identity.Files
+	door                                           doorFlags
 }
 
 func controllerCommand() *cobra.Command {
@@ -58,6 +60,7 @@ func controllerCommand() *cobra.Command {
 	f.StringVar(&o.control.Cert, "control-cert", "", "`file` of the certificate shown to tasks, in PEM; read again when it changes")
 	f.StringVar(&o.control.Key, "control-key", "", "`file` of its key")
 	f.StringVar(&o.control.CA, "control-ca", "", "`file` of the CA whose certificates tasks must show")
+	o.door.flags(f)
 	f.DurationVar(&o.leaseTTL, "lease", 15*time.Second, "`time` after which a silent leader is replaced")
 	return c
 }
@@ -72,7 +75,10 @@ func (c *controllerFlags) check() error {
 		return wrongUsage("--lease is %v: want a second to %v", c.leaseTTL, controller.MaxTTL)
 	}
 	_, err := c.proxyNetworks()
-	return err
+	if err != nil {
+		return err
+	}
+	return c.door.check(c.listen)
 }
 
 func (c *controllerFlags) proxyNetworks() (networks []netip.Prefix, err error) {
@@ -96,6 +102,15 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	fleets, err := controller.ReadFleets(c.fleets)
 	if err != nil {
 		return err
+	}
+	signIn, err := c.door.signIn(log)
+	if err != nil {
+		return err
+	}
+	for _, f := range fleets {
+		if signIn == nil && f.Policies.SecondPerson() {
+			return wrongUsage("fleet %s wants a second person (second_person), and nobody would be asked who they are: name a file of --people", f.Name)
+		}
 	}
 	client, err := aws.Open(ctx, aws.Options{
 		Region: c.region, Endpoint: c.endpoint,
@@ -137,7 +152,10 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Proxies: proxies, Policy: store.policy, Artifact: client.Artifacts().Check})
+	handler := api.New(store, web.Files(), log, api.Options{Hosts: c.hosts, Proxies: proxies, Policy: store.policy, Artifact: client.Artifacts().Check, SignIn: signIn})
+	if signIn == nil {
+		log.WarnContext(ctx, "there is no sign-in: whoever reaches this controller may do everything, under any name (--people)")
+	}
 	log.InfoContext(ctx, "serving", "dashboard", "http://"+listener.Addr().String(), "fleets", len(fleets))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return leader.Run(ctx) })
@@ -159,6 +177,15 @@ func (a awake) Request(ctx context.Context, name string, q rollout.Request) (rol
 		f.Wake()
 	}
 	return q, err
+}
+
+// SetStop freezes all fleets, or ends that, and wakes their loops.
+func (a awake) SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) error {
+	err := a.Store.SetStop(ctx, stop, e)
+	for _, f := range a.fleets {
+		f.Wake()
+	}
+	return err
 }
 
 func (a awake) policy(name, id string) (rollout.Policy, bool) {

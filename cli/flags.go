@@ -40,8 +40,7 @@ func takes(most int) cobra.PositionalArgs {
 
 // saysSomething refuses flags with an empty value, as a variable that is not
 // set leaves it: to be left out means something, and hardly that. Only what is
-// told to people may be empty, since nobody should be kept from a rollback for
-// want of a reason.
+// told to people may be empty; verbs say where they want a reason.
 func saysSomething(c *cobra.Command, _ []string) (err error) {
 	c.Flags().Visit(func(f *pflag.Flag) {
 		empty := f.Value.Type() == "string" && f.Value.String() == ""

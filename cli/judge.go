@@ -19,7 +19,7 @@ const maxLookBytes = 64 << 20
 
 func judgeCommand() *cobra.Command {
 	var policyFile string
-	var asJSON bool
+	var o output
 	c := &cobra.Command{
 		Use:   "judge",
 		Short: "Judge recorded counts, without a controller",
@@ -32,17 +32,17 @@ func judgeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return judgeLines(c.InOrStdin(), c.OutOrStdout(), policy, asJSON)
+			return judgeLines(c.InOrStdin(), c.OutOrStdout(), policy, o)
 		},
 	}
 	c.Flags().StringVar(&policyFile, "policy", "", "`file` with settings of the judge (YAML, as under judge: in a fleet file)")
-	c.Flags().BoolVar(&asJSON, "json", false, "print whole verdicts, one JSON object a line")
+	o.formats(c)
 	return c
 }
 
 // judgeLines tallies and judges one look per line of JSON, and prints one
 // verdict for each.
-func judgeLines(in io.Reader, out io.Writer, policy judge.Policy, asJSON bool) error {
+func judgeLines(in io.Reader, out io.Writer, policy judge.Policy, o output) error {
 	var bench bench
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxLookBytes)
@@ -57,8 +57,8 @@ func judgeLines(in io.Reader, out io.Writer, policy judge.Policy, asJSON bool) e
 			return fmt.Errorf("read line %d of the counts: %w", n, err)
 		}
 		v := bench.judge(look, policy)
-		if asJSON {
-			err = json.NewEncoder(out).Encode(v)
+		if o.data() {
+			err = o.printOne(out, v)
 		} else {
 			err = printVerdict(out, v)
 		}

@@ -93,10 +93,10 @@ func TestRecordedCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out, again bytes.Buffer
-		if err := judgeLines(bytes.NewReader(counts), &out, judge.Policy{}, true); err != nil {
+		if err := judgeLines(bytes.NewReader(counts), &out, judge.Policy{}, output{format: "json"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := judgeLines(bytes.NewReader(counts), &again, judge.Policy{}, true); err != nil || out.String() != again.String() {
+		if err := judgeLines(bytes.NewReader(counts), &again, judge.Policy{}, output{format: "json"}); err != nil || out.String() != again.String() {
 			t.Errorf("%s: the same counts bring other verdicts: %v", name, err)
 		}
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -146,7 +146,7 @@ func TestJudgeRefuses(t *testing.T) {
 		`{"at":"2026-11-22T14:00:00Z","x":1}`: `unknown field "x"`,
 		`{"served":true}`:                     "does not say when",
 	} {
-		if err := judgeLines(strings.NewReader(counts), &bytes.Buffer{}, judge.Policy{}, false); err == nil || !strings.Contains(err.Error(), want) {
+		if err := judgeLines(strings.NewReader(counts), &bytes.Buffer{}, judge.Policy{}, output{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", counts, err, want)
 		}
 	}
@@ -164,7 +164,7 @@ func TestDocumentedCounts(t *testing.T) {
 		t.Fatal("docs/judge/reference.md shows no counts and what they give")
 	}
 	var out bytes.Buffer
-	if err := judgeLines(bytes.NewReader(bytes.ReplaceAll(shown[1], []byte("\n"), nil)), &out, judge.Policy{}, false); err != nil {
+	if err := judgeLines(bytes.NewReader(bytes.ReplaceAll(shown[1], []byte("\n"), nil)), &out, judge.Policy{}, output{}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(out.String(), string(shown[2])) {

@@ -36,15 +36,16 @@ func logCommand() *cobra.Command {
 		o.listing.Values = strings.Split(s, ",")
 		return nil
 	})
-	f.BoolVar(&o.json, "json", false, "tell what became of the log as JSON")
+	f.BoolVar(&o.listing.People, "keep-people", false, "write advertising ids, addresses, user ids and exact places as they stand, where others are written that are everybody's")
+	o.formats(c)
 	return c
 }
 
 // logFlags are those of `sluice log`.
 type logFlags struct {
+	output         // of what became of the log
 	out     string // file; empty for standard output
 	listing feature.Listing
-	json    bool
 }
 
 func (o *logFlags) write(out, told io.Writer, in io.Reader) error {
@@ -62,8 +63,8 @@ func (o *logFlags) write(out, told io.Writer, in io.Reader) error {
 
 // tell says what became of the log.
 func (o *logFlags) tell(to io.Writer, listed feature.Listed) error {
-	if o.json {
-		return printJSON(to, listed)
+	if o.data() {
+		return o.print(to, listed)
 	}
 	var b strings.Builder
 	tellSkipped(&b, listed.Seen)

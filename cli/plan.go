@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
@@ -22,10 +20,10 @@ import (
 // planFlags are those of `sluice plan`.
 type planFlags struct {
 	target
+	output
 	fleets, job, traffic  string
 	tasks, partners, rows int
 	requests              float64
-	json                  bool
 }
 
 func planCommand() *cobra.Command {
@@ -50,7 +48,7 @@ func planCommand() *cobra.Command {
 	f.Float64Var(&p.requests, "requests", 0, "`number` of auctions a second that one task answers, instead of those it answers now")
 	f.IntVar(&p.partners, "partners", 0, "`number` of demand partners, by Zipf's law, where their shares are not known")
 	f.IntVar(&p.rows, "limit", 20, "`number` of gates and partners to show")
-	jsonFlag(c, &p.json)
+	p.formats(c)
 	return c
 }
 
@@ -79,8 +77,8 @@ func (p *planFlags) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	plan := planSteps(t, policy)
-	if p.json {
-		return printJSON(out, plan)
+	if p.data() {
+		return p.print(out, plan)
 	}
 	return plan.print(out, p.rows)
 }
@@ -91,18 +89,12 @@ func (p *planFlags) policy() (rollout.Policy, error) {
 	if p.fleets == "" {
 		return rollout.Defaults(), nil
 	}
-	fleets, err := controller.ReadFleets(p.fleets)
+	fleet, err := fleetIn(p.fleets, p.fleet)
 	if err != nil {
 		return rollout.Policy{}, err
 	}
-	if p.fleet == "" && len(fleets) == 1 {
-		p.fleet = fleets[0].Name
-	}
-	i := slices.IndexFunc(fleets, func(f controller.Fleet) bool { return f.Name == p.fleet })
-	if i < 0 {
-		return rollout.Policy{}, fmt.Errorf("%s declares no fleet %q: name one with --fleet", p.fleets, p.fleet)
-	}
-	return fleets[i].Policies.For(p.job), nil
+	p.fleet = fleet.Name
+	return fleet.Policies.For(p.job), nil
 }
 
 // describe tells the traffic: from a file, or as a controller sees it, and by

@@ -20,8 +20,8 @@ import (
 // replayFlags are those of `sluice replay`.
 type replayFlags struct {
 	target
+	output
 	policy, folder string
-	json           bool
 }
 
 func replayCommand() *cobra.Command {
@@ -47,7 +47,7 @@ func replayCommand() *cobra.Command {
 	r.flags(c)
 	policyFlag(c, &r.policy)
 	c.Flags().StringVar(&r.folder, "from", "", "`folder` of chunks copied from the bucket (fleets/FLEET/looks/ROLLOUT/), instead of asking a controller")
-	jsonFlag(c, &r.json)
+	r.formats(c)
 	return c
 }
 
@@ -68,8 +68,8 @@ func (r *replayFlags) run(ctx context.Context, out io.Writer, args []string) err
 		return err
 	}
 	anew := history.Run(parts, other.policy())
-	if r.json {
-		err = printJSON(out, shapeReplay(anew, other))
+	if r.data() {
+		err = r.print(out, shapeReplay(anew, other))
 	} else {
 		err = printReplay(out, anew, other)
 	}

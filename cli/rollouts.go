@@ -17,7 +17,7 @@ import (
 // rolloutsFlags are those of `sluice rollouts`.
 type rolloutsFlags struct {
 	target
-	json  bool
+	output
 	limit int
 }
 
@@ -43,7 +43,7 @@ func rolloutsCommand() *cobra.Command {
 		},
 	}
 	r.flags(c)
-	jsonFlag(c, &r.json)
+	r.formats(c)
 	limitFlag(c, &r.limit)
 	return c
 }
@@ -53,8 +53,8 @@ func (r *rolloutsFlags) one(ctx context.Context, out io.Writer, fleet, id string
 	switch {
 	case err != nil:
 		return err
-	case r.json:
-		return printJSON(out, found)
+	case r.data():
+		return r.print(out, found)
 	}
 	return printRollout(out, found)
 }
@@ -64,8 +64,8 @@ func (r *rolloutsFlags) list(ctx context.Context, out io.Writer, fleet string) e
 	switch {
 	case err != nil:
 		return err
-	case r.json:
-		return printJSON(out, list)
+	case r.data():
+		return r.print(out, list)
 	}
 	return printRollouts(out, list)
 }
@@ -76,13 +76,13 @@ func printRollouts(out io.Writer, list []api.Rollout) error {
 		p.line("There has been no rollout yet.")
 		return p.err
 	}
-	rows := [][]string{{"ROLLOUT", "CANDIDATE", "PHASE", "REASON", "SINCE", "EXPOSED", "SENTENCE"}}
+	rows := [][]string{{"ROLLOUT", "CANDIDATE", "PHASE", "REASON", "SINCE", "EXPOSED", "HEADLINE"}}
 	for _, r := range list {
 		candidate := rollout.Short(r.Candidate)
 		if candidate == "" {
 			candidate = "-"
 		}
-		rows = append(rows, []string{r.ID, candidate, r.Phase, r.Reason, clock(r.Since), thousands(r.Exposed), shorten(r.Sentence, 80)})
+		rows = append(rows, []string{r.ID, candidate, r.Phase, r.Reason, clock(r.Since), thousands(r.Exposed), shorten(saidOf(r).first(), 110)})
 	}
 	p.table(rows)
 	return p.err
@@ -92,8 +92,13 @@ func printRollout(out io.Writer, r api.Rollout) error {
 	p := &page{out: out}
 	p.line("%s", r.ID)
 	p.line("")
+	p.said("", saidOf(r))
 	p.field("phase", fmt.Sprintf("%s (%s), since %s", phaseText(r), r.Reason, clock(r.Since)))
-	p.field("", r.Sentence)
+	if r.Gathering {
+		p.field("entered", r.Sentence) // by what proof, which is none of this step
+	} else {
+		p.proof(saidOf(r))
+	}
 	p.field("candidate", orDash(r.Candidate))
 	p.field("against", orDash(r.Against))
 	p.field("from", r.Source)
@@ -130,9 +135,14 @@ func printRollout(out io.Writer, r api.Rollout) error {
 	p.line("")
 	for _, e := range r.History {
 		p.line("%s", eventLine(e))
+		if e.Headline != "" {
+			p.line("%22s%s", "", e.Sentence)
+		}
 	}
 	return p.err
 }
+
+func saidOf(r api.Rollout) said { return said{r.Headline, r.WayOut, r.Sentence} }
 
 func phaseText(r api.Rollout) string {
 	switch {
@@ -144,7 +154,7 @@ func phaseText(r api.Rollout) string {
 	return strings.ReplaceAll(r.Phase, "_", " ")
 }
 
-// eventLine tells an event in one line.
+// eventLine tells an event in one line, without its proof.
 func eventLine(e api.Event) string {
 	what := e.Reason
 	if e.To != "" {
@@ -158,5 +168,5 @@ func eventLine(e api.Event) string {
 	if e.Rollout != "" {
 		text += e.Rollout + "  "
 	}
-	return text + what + ": " + e.Sentence
+	return text + what + ": " + said{e.Headline, e.WayOut, e.Sentence}.first()
 }

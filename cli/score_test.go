@@ -264,10 +264,10 @@ func TestInspect(t *testing.T) {
 		{fixtures + "v3.4.1-hashed.ubj", "note       It reads 200000 columns, and a contract has at most 512 features, so that no task serves it.\n"},
 		{"../inference/release/testdata/folds/v1.7.6-best.tar.gz", "trees      26 of 36, up to the best iteration, in 5 folds whose mean answers\n"},
 		{"../inference/release/testdata/folds/v3.4.1-hinge.tar.gz", "trees      20, in 5 folds whose vote answers\n"},
-		{fixtures + "refused-linear-v3.2.0.ubj", "is refused: booster: "},
+		{fixtures + "refused-linear-v3.2.0.ubj", "refused-linear-v3.2.0.ubj: the booster is \"gblinear\", only gbtree and dart are scored here"},
 		{"nowhere", "no such file"},
 		{"testdata", "testdata is a folder; name the file in it"},
-		{"s3://bucket/model.tar.gz", "s3://bucket/model.tar.gz is in S3; fetch it first, with aws s3 cp"},
+		{"s3://b/model.tar.gz", "is no S3 address"},
 	} {
 		said, err := run(t, "inspect", tt.file)
 		if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,8 +18,9 @@ import (
 // statusFlags are those of `sluice status`.
 type statusFlags struct {
 	target
-	json  bool
+	output
 	limit int
+	again bool // and again: watch
 }
 
 func statusCommand() *cobra.Command {
@@ -26,14 +28,17 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say what serves, what is being tried and how it compares",
-		Long:  "It also tells what happens next, how the tasks are, and the way back.",
+		Long: "It begins with what is wrong, and how auctions fare. It also tells what happens next, how the\n" +
+			"tasks are, and the way back. With --watch it goes on until Ctrl-C: on a terminal in place,\n" +
+			"elsewhere a line whenever something happens.",
 		Example: "  sluice status\n" +
-			"  sluice status --json",
+			"  sluice status -o json",
 		Args: takes(0),
 		RunE: func(c *cobra.Command, _ []string) error { return s.run(c.Context(), c.OutOrStdout()) },
 	}
 	s.flags(c)
-	jsonFlag(c, &s.json)
+	s.formats(c)
+	c.Flags().BoolVarP(&s.again, "watch", "w", false, "go on showing it as it changes")
 	limitFlag(c, &s.limit)
 	return c
 }
@@ -43,21 +48,27 @@ func (s *statusFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if s.again {
+		return s.watch(ctx, out, fleet)
+	}
 	f, err := s.client.Fleet(ctx, fleet)
 	if err != nil {
 		return err
 	}
-	tasks, err := s.client.Tasks(ctx, fleet, s.limit)
-	if err != nil {
-		return err
+	tasks, missed := s.client.Tasks(ctx, fleet, s.limit)
+	if missed != nil && s.data() {
+		return missed
 	}
-	if s.json {
-		return printJSON(out, struct {
-			api.Fleet
-			List []api.Task `json:"task_list"`
-		}{f, tasks.Tasks})
+	if s.data() {
+		return s.print(out, statusData{f, tasks.Tasks})
 	}
-	return printStatus(out, f, tasks)
+	return errors.Join(printStatus(out, f, tasks), missed) // what is known is told all the same
+}
+
+// statusData is the status for programs.
+type statusData struct {
+	api.Fleet
+	List []api.Task `json:"task_list"`
 }
 
 func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
@@ -67,6 +78,10 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 	for _, w := range warnings(f) {
 		p.field("WARNING", w)
 	}
+	for _, u := range f.Unwell {
+		p.field("UNWELL", u.Sentence)
+	}
+	p.auctions(f)
 	p.field("serves", servesText(f))
 	p.notes(f.Stable)
 	if f.Previous != nil {
@@ -74,7 +89,7 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 	}
 	p.trying(f)
 	for _, q := range f.Queue {
-		p.field("waits", q.ID+"  "+q.Sentence)
+		p.field("waits", cmp.Or(q.Headline, q.ID+"  "+q.Sentence))
 	}
 	for _, q := range f.Requests {
 		p.field("asked", q.Verb+" by "+q.By+", not yet acted on")
@@ -115,6 +130,9 @@ func warnings(f api.Fleet) (out []string) {
 			out = append(out, "the controller has not looked for "+span(age)+": what follows is how things stood then. Is it running?")
 		}
 		out = append(out, l.Errors[:min(3, len(l.Errors))]...)
+	}
+	if f.Freeze != nil {
+		out = append(out, f.Freeze.Sentence+"; nothing starts or advances")
 	}
 	if f.Pause != nil {
 		w := "paused by " + f.Pause.By + " " + span(f.At.Sub(f.Pause.At)) + " ago"
@@ -161,18 +179,23 @@ func (p *page) trying(f api.Fleet) {
 		p.field("tries", "nothing")
 		if f.Last != nil {
 			p.field("last", fmt.Sprintf("%s: %s (%s), %s ago", f.Last.ID, f.Last.Phase, f.Last.Reason, span(f.At.Sub(f.Last.Since))))
-			p.field("", f.Last.Sentence)
+			p.said("", saidOf(*f.Last))
+			p.proof(saidOf(*f.Last))
 		}
 		return
 	}
 	p.field("tries", strings.TrimSpace(rollout.Short(r.Candidate)+"  "+r.ID))
+	p.said("", saidOf(*r))
 	p.notes(f.Candidate)
-	p.field("", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
+	p.field("stands", fmt.Sprintf("%s (%s), for %s", phaseText(*r), r.Reason, span(f.At.Sub(r.Since))))
 	v := r.Verdict
-	if v == nil || !judged(r.Phase) {
-		p.field("", r.Sentence)
+	switch {
+	case r.Gathering:
+		p.field("entered", r.Sentence) // by what proof, which is none of this step
+	case v == nil || !judged(r.Phase):
+		p.proof(saidOf(*r))
 	}
-	if v != nil && (judged(r.Phase) || judged(r.HeldFrom)) { // a held one is judged all the same
+	if v != nil && !r.Gathering && (judged(r.Phase) || judged(r.HeldFrom)) { // a held one is judged all the same
 		p.standing(*v, judged(r.Phase))
 	}
 	if text := budgetText(*r); text != "" {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -16,23 +17,47 @@ import (
 type target struct {
 	client api.Client
 	fleet  string // empty: the only one
+	token  string // file; empty: SLUICE_TOKEN
 }
 
-// flags adds the flags that name a target.
-func (t *target) flags(c *cobra.Command) {
+// server adds the flags that name a controller, and who asks it.
+func (t *target) server(c *cobra.Command) {
 	base := os.Getenv("SLUICE_API")
 	if base == "" {
 		base = "http://127.0.0.1:8080"
 	}
 	c.Flags().StringVar(&t.client.Base, "api", base, "`address` of the controller's API (SLUICE_API)")
+	c.Flags().StringVar(&t.token, "token-file", os.Getenv("SLUICE_TOKEN_FILE"), "`file` of the token that proves who asks; SLUICE_TOKEN where it is left out (SLUICE_TOKEN_FILE)")
+}
+
+// flags adds the flags that name a target.
+func (t *target) flags(c *cobra.Command) {
+	t.server(c)
 	c.Flags().StringVar(&t.fleet, "fleet", "", "`name` of the fleet; the only one where it is left out")
 	if err := c.RegisterFlagCompletionFunc("fleet", completeFleets(t)); err != nil {
 		panic(err) // the flag has just been added
 	}
 }
 
+// signIn reads the token that proves who asks, if there is one.
+func (t *target) signIn() error {
+	t.client.Token = strings.TrimSpace(os.Getenv("SLUICE_TOKEN"))
+	if t.token == "" {
+		return nil
+	}
+	body, err := os.ReadFile(t.token)
+	if err != nil {
+		return fmt.Errorf("read the token (--token-file): %w", err)
+	}
+	t.client.Token = strings.TrimSpace(string(body))
+	return nil
+}
+
 // only is the fleet that was named, or the only one there is.
 func (t *target) only(ctx context.Context) (string, error) {
+	if err := t.signIn(); err != nil {
+		return "", err
+	}
 	if t.fleet != "" {
 		return t.fleet, nil
 	}
@@ -55,9 +80,4 @@ const listed = 50
 // limitFlag adds --limit.
 func limitFlag(c *cobra.Command, to *int) {
 	c.Flags().IntVar(to, "limit", listed, "`number` of tasks or rollouts to show")
-}
-
-// jsonFlag adds --json.
-func jsonFlag(c *cobra.Command, to *bool) {
-	c.Flags().BoolVar(to, "json", false, "print JSON")
 }

@@ -50,6 +50,7 @@ func taskIn(env func(string) string) *cobra.Command {
 	f.StringVar(&s.ControlFiles.Cert, "control-cert", "", "`file` of the control port's certificate, in PEM; read again when it changes")
 	f.StringVar(&s.ControlFiles.Key, "control-key", "", "`file` of its key")
 	f.StringVar(&s.ControlFiles.CA, "control-ca", "", "`file` of the CA whose certificates controllers must show")
+	f.BoolVar(&s.ControlOpen, "control-open", false, "let everybody who reaches the control port beyond this machine choose the model of this task, and read its counts")
 	f.StringVar(&s.DataFiles.Cert, "cert", "", "`file` of the data port's certificate, in PEM; read again when it changes ; no TLS where it is left out")
 	f.StringVar(&s.DataFiles.Key, "key", "", "`file` of its key")
 	f.BoolVar(&s.ProxyProtocol, "proxy-protocol", false, "take auctions only from connections that begin with a PROXY protocol header, v1 or v2, as a load balancer's may")

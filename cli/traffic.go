@@ -140,7 +140,7 @@ func (t *traffic) fromLog(ctx context.Context, c api.Client, fleet string) error
 		return err
 	}
 	for _, r := range list {
-		if r.Verdict == nil {
+		if r.Verdict == nil && !r.Gathering {
 			continue
 		}
 		l, err := c.Looks(ctx, fleet, r.ID)

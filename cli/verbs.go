@@ -22,10 +22,10 @@ import (
 // wish is what the command line of a verb says.
 type wish struct {
 	target
+	output
 	verb    rollout.Verb
 	body    api.Ask
 	to      string // digest or the beginning of one
-	json    bool
 	wait    bool
 	timeout time.Duration
 }
@@ -49,7 +49,7 @@ func tryCommand() *cobra.Command {
 		},
 	})
 	c.Flags().Func("intended", "wanted `change` of the filter rate in points, such as +5, or acme=+5 for one partner; may be repeated; --why says why", w.intend)
-	return c
+	return w.breaksGlass(c)
 }
 
 func pauseCommand() *cobra.Command {
@@ -66,12 +66,12 @@ func pauseCommand() *cobra.Command {
 
 func resumeCommand() *cobra.Command {
 	w := &wish{verb: rollout.VerbResume}
-	return w.onRollout(&cobra.Command{
+	return w.breaksGlass(w.onRollout(&cobra.Command{
 		Use:     "resume [ROLLOUT]",
 		Short:   "End a pause, or approve the step that waits for it",
 		Long:    "A rollout that is held goes on with the step that it was held in.",
 		Example: "  sluice resume --why 'the exchange is back'",
-	})
+	}))
 }
 
 func abortCommand() *cobra.Command {
@@ -86,12 +86,12 @@ func abortCommand() *cobra.Command {
 
 func promoteCommand() *cobra.Command {
 	w := &wish{verb: rollout.VerbPromote}
-	return w.onRollout(&cobra.Command{
+	return w.breaksGlass(w.onRollout(&cobra.Command{
 		Use:     "promote [ROLLOUT]",
 		Short:   "Let the candidate serve everywhere now, without further proof",
 		Long:    "Without a name it is the rollout that is being tried. Crashes and errors still take it back.",
 		Example: "  sluice promote --why 'the judge waits for traffic that does not come at night'",
-	})
+	}))
 }
 
 func rollbackCommand() *cobra.Command {
@@ -112,13 +112,19 @@ func rollbackCommand() *cobra.Command {
 func (w *wish) command(c *cobra.Command) *cobra.Command {
 	w.flags(c)
 	f := c.Flags()
-	f.StringVar(&w.body.Why, "why", "", "`reason`, shown with all that follows")
-	f.StringVar(&w.body.By, "by", "", "`name` of who asks (default USER@HOST)")
+	f.StringVar(&w.body.Why, "why", "", "`reason`, shown with all that follows, and kept; only pause and resume may do without")
+	f.StringVar(&w.body.By, "by", "", "`name` of who asks (default USER@HOST); where there is sign-in, the proven name stands for it, and this is kept as a claim")
 	f.StringVar(&w.body.ID, "key", "", "`key` of the wish: asked again with the same one it is the same wish, and has one effect; a new one where it is left out")
 	f.BoolVar(&w.wait, "wait", false, "wait until it is done, and fail if it ends otherwise")
 	f.DurationVar(&w.timeout, "timeout", 30*time.Minute, "`time` that --wait waits at most")
-	jsonFlag(c, &w.json)
+	w.formats(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return w.ask(c.Context(), c.OutOrStdout()) }
+	return c
+}
+
+// breaksGlass lets a verb happen in spite of a freeze.
+func (w *wish) breaksGlass(c *cobra.Command) *cobra.Command {
+	c.Flags().BoolVar(&w.body.BreakGlass, "break-glass", false, "do it in spite of a freeze, and let that rollout go on through it; takes an admin, and --why")
 	return c
 }
 
@@ -137,6 +143,9 @@ func (w *wish) onRollout(c *cobra.Command) *cobra.Command {
 
 // ask writes the wish down, says so, and waits for it where that is asked for.
 func (w *wish) ask(ctx context.Context, out io.Writer) error {
+	if w.verb.Override() && strings.TrimSpace(w.body.Why) == "" {
+		return wrongUsage("say why: sluice %s --why '…'; the reason is shown with all that follows, and kept", w.verb)
+	}
 	if w.body.By == "" {
 		w.body.By = whoami()
 	}
@@ -156,15 +165,15 @@ func (w *wish) ask(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return w.again(err, fleet)
 	}
-	if w.json {
-		err = printJSON(out, stored)
+	if w.data() {
+		err = w.print(out, stored)
 	} else {
 		_, err = fmt.Fprintln(out, told(stored, fleet))
 	}
 	if err != nil || !w.wait {
 		return err
 	}
-	if w.json {
+	if w.data() {
 		out = io.Discard
 	}
 	return await(ctx, w.client, fleet, stored, w.timeout, out)

@@ -92,10 +92,11 @@ func TestStatusText(t *testing.T) {
 	p := rollout.Defaults()
 	p.Budget = rollout.Budget{Auctions: 200_000}
 	policy := func(string, string) (rollout.Policy, bool) { return p, true }
-	for _, name := range []string{"fresh", "canary", "held", "promoting", "rolled_back", "paused"} {
+	for _, name := range []string{"fresh", "canary", "held", "promoting", "rolled_back", "paused", "gathering", "unwell"} {
 		h := apitest.Handler(apitest.Scene(name, noon), api.Options{Policy: policy})
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			answer := httptest.NewRecorder()
+			r.Header.Del("Accept-Encoding")
 			h.ServeHTTP(answer, r)
 			var f api.Fleet
 			if r.URL.Path == "/v1/fleets/demo" && json.Unmarshal(answer.Body.Bytes(), &f) == nil {
@@ -141,6 +142,43 @@ func TestStatusCommand(t *testing.T) {
 	}
 }
 
+// What the server cannot tell is not known, which is neither none nor well.
+func TestStatusTellsWhatIsNotKnown(t *testing.T) {
+	f := apitest.Scene("canary", time.Now())
+	measured := f.Seen.Seen.Auctions
+	h := apitest.Handler(f, api.Options{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/tasks") {
+			http.Error(w, `{"error":"256 questions are in hand"}`, http.StatusServiceUnavailable)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	got, err := run(t, "status", "--api", s.URL)
+	if err == nil || !strings.Contains(err.Error(), "256 questions are in hand") || !strings.Contains(got, "8 of 8 ready") || strings.Contains(got, "TASK ") {
+		t.Errorf("without tasks: %v\n%s", err, got)
+	}
+	if got, err := run(t, "status", "--json", "--api", s.URL); err == nil || got != "" {
+		t.Errorf("half of an answer for a program: %v\n%s", err, got)
+	}
+	older := *measured.All
+	older.Degraded, older.Failed, older.P50, older.P99 = nil, nil, 0, 0
+	for _, tt := range []struct {
+		told *rollout.Auctions
+		want string
+	}{
+		{nil, "auctions   not known: the controller"},
+		{&rollout.Auctions{}, "auctions   not known yet: no task has told twice"},
+		{&rollout.Auctions{Over: time.Minute, All: &older}, "auctions   2,000/s, 18 % filtered, ? % degraded, ? % failed, p50 ?, p99 ?, over 1 min"},
+	} {
+		f.Seen.Seen.Auctions = tt.told
+		if got, err := run(t, "status", "--api", apitest.Serve(t, f, api.Options{}).Base); err != nil || !strings.Contains(got, tt.want) {
+			t.Errorf("%v: want %q in\n%s", err, tt.want, got)
+		}
+	}
+}
+
 func TestVerbs(t *testing.T) {
 	t.Setenv("USER", "ada")
 	for _, tt := range []struct {
@@ -162,7 +200,7 @@ func TestVerbs(t *testing.T) {
 	} {
 		f := apitest.Scene("canary", noon)
 		c := apitest.Serve(t, f, api.Options{})
-		got, err := run(t, append(append([]string{string(tt.verb)}, tt.args...), "--api", c.Base)...)
+		got, err := run(t, append(append([]string{string(tt.verb), "--why", "w"}, tt.args...), "--api", c.Base)...)
 		if err != nil || !strings.Contains(got, tt.says) {
 			t.Errorf("%s %v: %q %v, want %q", tt.verb, tt.args, got, err, tt.says)
 			continue
@@ -178,7 +216,7 @@ func TestAmbiguousRelease(t *testing.T) {
 	f := apitest.Scene("canary", noon)
 	f.Passports[1].Digest = f.Passports[0].Digest[:20] + f.Passports[1].Digest[20:]
 	c := apitest.Serve(t, f, api.Options{})
-	_, err := run(t, "rollback", "--to", f.Passports[0].Digest[:12], "--api", c.Base)
+	_, err := run(t, "rollback", "--why", "w", "--to", f.Passports[0].Digest[:12], "--api", c.Base)
 	if err == nil || !strings.Contains(err.Error(), "2 releases begin with") || len(f.Asked) > 0 {
 		t.Errorf("got %v and %+v", err, f.Asked)
 	}
@@ -192,10 +230,14 @@ func TestVerbMistakes(t *testing.T) {
 		says    string
 	}{
 		{"try", nil, "say which artifact"},
-		{"try", []string{"file.tar.gz"}, "want s3://bucket/key"},
+		{"try", []string{"file.tar.gz", "--why", "w"}, "want s3://bucket/key"},
 		{"pause", []string{"now"}, `takes no "now"`},
-		{"rollback", []string{"--to", "ffff"}, "no release begins"},
+		{"rollback", []string{"--to", "ffff", "--why", "w"}, "no release begins"},
 		{"resume", nil, "nothing is paused"},
+		{"rollback", nil, "say why: sluice rollback --why"},
+		{"promote", []string{"--why", " "}, "say why"},
+		{"abort", nil, "say why"},
+		{"try", []string{"s3://b/k"}, "say why"},
 		{"pause", []string{"--loud"}, "see sluice pause --help"},
 		{"status", []string{"--fleet", "nope"}, "there is no fleet"},
 		{"rollouts", []string{"nope"}, "knows no rollout"},
@@ -214,8 +256,7 @@ func TestVerbMistakes(t *testing.T) {
 }
 
 // What a variable that is not set leaves is no way to say what is meant: nothing
-// is asked, and the exit code is that of a wrong command line. A reason may be
-// empty, so that nobody is kept from a rollback for want of one.
+// is asked, and the exit code is that of a wrong command line.
 func TestEmptyIsNotLeftOut(t *testing.T) {
 	f := apitest.Scene("canary", noon)
 	c := apitest.Serve(t, f, api.Options{})
@@ -247,11 +288,14 @@ func TestEmptyIsNotLeftOut(t *testing.T) {
 			t.Errorf("%q: %v", args, err)
 		}
 	}
+	if _, err := run(t, "rollback", "--why", "", "--api", c.Base); exitCode(t.Context(), err) != exitUsage {
+		t.Errorf("a rollback without a reason: %v", err)
+	}
 	if len(f.Asked) > 0 {
 		t.Fatalf("asked %+v", f.Asked)
 	}
-	if _, err := run(t, "rollback", "--why", "", "--by=", "--api", c.Base); err != nil || len(f.Asked) != 1 {
-		t.Errorf("a rollback without a reason: %v, %+v", err, f.Asked)
+	if _, err := run(t, "pause", "--why", "", "--by=", "--api", c.Base); err != nil || len(f.Asked) != 1 {
+		t.Errorf("a pause without a reason: %v, %+v", err, f.Asked)
 	}
 }
 
@@ -290,7 +334,7 @@ func TestWait(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := apitest.Scene("canary", noon)
 			c := apitest.Serve(t, acting{f, tt.then}, api.Options{})
-			args := []string{"--wait", "--api", c.Base}
+			args := []string{"--why", "w", "--wait", "--api", c.Base}
 			if tt.then == nil {
 				args = append(args, "--timeout", "50ms")
 			}
@@ -328,11 +372,11 @@ func TestVerbsSayWhatTheySaw(t *testing.T) {
 	f := apitest.Scene("canary", noon)
 	late := &ended{Fake: f}
 	c := apitest.Serve(t, late, api.Options{})
-	if got, err := run(t, "promote", "--api", c.Base); err == nil || !strings.Contains(err.Error(), "partner-blind was being tried when you looked; now nothing is being tried") {
+	if got, err := run(t, "promote", "--why", "w", "--api", c.Base); err == nil || !strings.Contains(err.Error(), "partner-blind was being tried when you looked; now nothing is being tried") {
 		t.Errorf("promote: %q %v", got, err)
 	}
 	f.Saved.Active = late.was
-	if got, err := run(t, "rollback", "--api", c.Base); err == nil || !strings.Contains(err.Error(), apitest.Digest("better")[:12]+" is what serves") {
+	if got, err := run(t, "rollback", "--why", "w", "--api", c.Base); err == nil || !strings.Contains(err.Error(), apitest.Digest("better")[:12]+" is what serves") {
 		t.Errorf("rollback: %q %v", got, err)
 	}
 	if len(f.Asked) > 0 {
@@ -415,7 +459,7 @@ func TestDangerDoesNotWaitForAReading(t *testing.T) {
 		for _, verb := range []string{"rollback", "abort", "pause"} {
 			f.Saved.Requests, f.Asked = nil, nil
 			began := time.Now()
-			said, err := run(t, verb, "--fleet", "demo", "--api", s.URL)
+			said, err := run(t, verb, "--why", "w", "--fleet", "demo", "--api", s.URL)
 			if took := time.Since(began); err != nil || len(f.Asked) != 1 || took > long {
 				t.Errorf("slow %v, %s: %q %v after %v, stored %+v", slow, verb, said, err, took, f.Asked)
 			}
@@ -425,10 +469,10 @@ func TestDangerDoesNotWaitForAReading(t *testing.T) {
 		}
 		f.Saved.Requests, f.Asked = nil, nil
 		basel := apitest.Digest("basel")
-		if _, err := run(t, "rollback", "--to", basel[:12], "--fleet", "demo", "--api", s.URL); err == nil || !strings.Contains(err.Error(), "a whole digest needs no list") {
+		if _, err := run(t, "rollback", "--why", "w", "--to", basel[:12], "--fleet", "demo", "--api", s.URL); err == nil || !strings.Contains(err.Error(), "a whole digest needs no list") {
 			t.Errorf("to the beginning of a digest: %v", err)
 		}
-		if said, err := run(t, "rollback", "--to", basel, "--fleet", "demo", "--api", s.URL); err != nil || len(f.Asked) != 1 || f.Asked[0].Release != basel {
+		if said, err := run(t, "rollback", "--why", "w", "--to", basel, "--fleet", "demo", "--api", s.URL); err != nil || len(f.Asked) != 1 || f.Asked[0].Release != basel {
 			t.Errorf("to a whole digest: %q %v, stored %+v", said, err, f.Asked)
 		}
 	}

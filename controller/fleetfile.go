@@ -54,14 +54,9 @@ const maxFleetFile = 1 << 20
 
 // ReadFleets reads every *.yaml file of a folder, or the one file named.
 func ReadFleets(place string) ([]Fleet, error) {
-	files := []string{place}
-	if info, err := os.Stat(place); err != nil {
-		return nil, fmt.Errorf("read the fleet file: %w; name a file or folder with --fleets", err)
-	} else if info.IsDir() {
-		files, _ = filepath.Glob(filepath.Join(place, "*.yaml")) // the pattern is fine
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s has no *.yaml file: write one per fleet, or name another folder with --fleets", place)
+	files, err := fleetFiles(place)
+	if err != nil {
+		return nil, err
 	}
 	var fleets []Fleet
 	declared, steered := map[string]string{}, map[string]string{} // file, by fleet and by service
@@ -130,6 +125,7 @@ type fleetFile struct {
 	Admission admit.Policy   `yaml:"admission"`
 	Policy    rollout.Policy `yaml:"policy"`
 	Policies  []piece        `yaml:"policies"`
+	Freezes   []freezeFile   `yaml:"freezes"`
 
 	ReplacePoisoned bool `yaml:"replace_poisoned"`
 }
@@ -163,6 +159,11 @@ func ParseFleet(body []byte) (Fleet, error) {
 		Prices:   file.Prices.Sane(),
 		Policies: rollout.Policies{Default: file.Policy, ReplacePoisoned: file.ReplacePoisoned},
 	}
+	freezes, err := readFreezes(file.Freezes)
+	if err != nil {
+		return Fleet{}, err
+	}
+	f.Policies.Freezes = freezes
 	for i, p := range file.Policies {
 		if p.node == nil {
 			return Fleet{}, fmt.Errorf("policies[%d]: it is empty", i)

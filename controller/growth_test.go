@@ -203,8 +203,8 @@ type doing struct {
 
 func doings(ctx context.Context) []doing {
 	return []doing{
-		{"pass", false, cost{2, 10 << 10}, func(a *aged) error { _, err := a.leader.Pass(ctx); return err }},
-		{"start", false, cost{3, 15 << 10}, func(a *aged) error {
+		{"pass", false, cost{3, 10 << 10}, func(a *aged) error { _, err := a.leader.Pass(ctx); return err }},
+		{"start", false, cost{4, 15 << 10}, func(a *aged) error {
 			a.lead()
 			_, err := a.leader.Pass(ctx)
 			return err

@@ -36,6 +36,9 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	seen.Pace = f.memo.pace.Look(seen.Tasks, now)
 	seen.Swaps = f.memo.swaps.Look(seen.Tasks, f.epoch, now)
 	f.memo.pasts.Look(s, seen.Tasks, f.epoch, now)
+	seen.Auctions = f.memo.auctions.Look(s, seen.Tasks, seen.Desired, now)
+	seen.Unwell = rollout.FindUnwell(s, *seen, now)
+	seen.Audited = f.memo.auditedOf(s.Unaudited)
 	seen.Archived, seen.Indexed = f.memo.archivedOf(s.Finished), f.memo.indexed.Load() == f.epoch
 	if urgent {
 		seen.Published = []string{f.memo.published}
@@ -44,6 +47,9 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 		}
 		return seen, nil
 	}
+	seen.Stop, err = f.store.Stop(ctx)
+	seen.StopKnown = err == nil
+	trouble("look whether all fleets are frozen", err)
 	seen.Jobs, err = f.jobs(ctx, s, now)
 	trouble("look for models", err)
 	seen.Published, seen.Lost, err = f.published(ctx, s, now)

@@ -94,7 +94,7 @@ func (f *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	f.memo.known, f.own = next.Counters(), true
 	f.memo.swaps.Asked(next, actions)
 	f.report(ctx, state, next)
-	troubles = errors.Join(troubles, f.apply(ctx, next, actions))
+	troubles = errors.Join(troubles, f.apply(ctx, next, actions), f.audit(ctx, next))
 	troubles = errors.Join(troubles, f.settle(ctx, next, decided), doubts(next, seen.Tasks))
 	troubles = f.rival.told(troubles, ahead > 0, began)
 	return f.pace(changed, actions), errors.Join(troubles, f.show(ctx, *seen, actions, troubles, began))
@@ -185,8 +185,9 @@ func (f *Reconciler) save(ctx context.Context, old, next rollout.State, etag str
 func (f *Reconciler) report(ctx context.Context, old, next rollout.State) {
 	for _, e := range next.Events {
 		if e.Seq > old.LastEvent {
+			said := e.Headline(next.Find(e.Rollout), f.Fleet.Policies.For(e.Rollout))
 			f.Log.InfoContext(ctx, "decided", "fleet", f.Fleet.Name, "rollout", e.Rollout, "candidate", rollout.Short(e.Candidate),
-				"from", e.From, "to", e.To, "step", e.Step, "reason", e.Reason, "sentence", e.Sentence, "by", e.By)
+				"from", e.From, "to", e.To, "step", e.Step, "reason", e.Reason, "headline", said.Text, "way_out", said.WayOut, "sentence", e.Sentence, "by", e.By)
 		}
 	}
 }

@@ -1,8 +1,12 @@
 package controller
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +32,40 @@ func TestThreeJobs(t *testing.T) {
 		}
 		if bad := ended["bad"]; bad.Exposed != 0 {
 			t.Errorf("the bad one was seen in the shadow phase, but answered %d auctions", bad.Exposed)
+		}
+	})
+}
+
+// TestHeadlinesAreLogged holds that the log tells every event in the words in
+// which everybody reads it later, from what the archive keeps.
+func TestHeadlinesAreLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, said := newWorld(), &bytes.Buffer{}
+		r := w.reconciler(1)
+		r.Log = slog.New(slog.NewJSONHandler(said, nil))
+		ended := play(t, w, func() error { _, err := r.Pass(t.Context()); return err })
+		logged := map[string]bool{}
+		for lines := json.NewDecoder(said); ; {
+			var line struct {
+				Rollout, Headline, Sentence string
+				WayOut                      string `json:"way_out"`
+			}
+			if err := lines.Decode(&line); err != nil {
+				break
+			}
+			logged[line.Rollout+": "+line.Headline+" "+line.WayOut+" "+line.Sentence] = true
+		}
+		for _, one := range ended {
+			for _, e := range one.History {
+				h := e.Headline(&one, r.Fleet.Policies.For(one.ID))
+				if now := one.ID + ": " + h.Text + " " + h.WayOut + " " + e.Sentence; !logged[now] {
+					t.Errorf("the log does not say %q", now)
+				}
+			}
+		}
+		bad := ended["bad"]
+		if h := bad.Headline(rollout.Policy{}, time.Now()); !strings.Contains(h.Text, "points more than today; ") || !strings.HasSuffix(h.Text, "no auction saw it.") {
+			t.Errorf("of the judge's own verdict one reads %q", h.Text)
 		}
 	})
 }

@@ -21,6 +21,7 @@ type memory struct {
 
 	mu       sync.Mutex
 	archived map[string]bool           // finished rollouts seen stored
+	audited  map[string]bool           // entries of the audit trail seen stored, by key
 	taken    map[string]rollout.Assign // assignments that tasks said yes to since the judge looked
 
 	indexed atomic.Int64 // epoch in which the indexes were made anew
@@ -44,10 +45,11 @@ type memory struct {
 	swaps       watch.Swaps
 	pasts       watch.Pasts
 	pace        watch.Pace
+	auctions    watch.Auctions
 }
 
 func newMemory() memory {
-	return memory{archived: map[string]bool{}, taken: map[string]rollout.Assign{}}
+	return memory{archived: map[string]bool{}, audited: map[string]bool{}, taken: map[string]rollout.Assign{}}
 }
 
 // wentBack takes in the numbers of a state that was loaded. It returns how far

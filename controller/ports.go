@@ -50,6 +50,10 @@ type Documents interface {
 
 	// List returns up to limit keys under prefix, newest first.
 	List(ctx context.Context, prefix string, limit int) ([]string, error)
+
+	// After returns up to limit keys under prefix that come after that one, in
+	// the order of their bytes. It costs as much as it returns.
+	After(ctx context.Context, prefix, after string, limit int) ([]string, error)
 }
 
 // Artifacts are what training jobs leave in S3.
@@ -74,7 +78,7 @@ type Jobs interface {
 type Tasks interface {
 	// List returns the running tasks: ID, Address, Tag, Protected, StartedAt
 	// and Stratum, as far as it is known, are filled in; and how many ECS is to
-	// keep running.
+	// keep running. A zone that ECS does not tell the task itself may.
 	List(ctx context.Context) (tasks []rollout.Task, desired int, err error)
 
 	// Crashed returns the tasks that lately ended by themselves - an exit code

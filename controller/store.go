@@ -326,6 +326,7 @@ func (s Store) Request(ctx context.Context, fleet string, q rollout.Request) (ro
 			return noted, err
 		}
 		if _, err = s.save(ctx, next, etag); err == nil {
+			s.auditNow(ctx, next.Unaudited[len(next.Unaudited)-1])
 			return noted, nil
 		} else if !errors.Is(err, ErrStale) {
 			return q, fmt.Errorf("note the request: %w: %w", rollout.ErrUnavailable, err)

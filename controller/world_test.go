@@ -207,6 +207,14 @@ func (w *world) List(_ context.Context, prefix string, limit int) ([]string, err
 	return keys[:min(limit, len(keys))], nil
 }
 
+func (w *world) After(_ context.Context, prefix, after string, limit int) ([]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	keys := slices.Sorted(maps.Keys(w.documents))
+	keys = slices.DeleteFunc(keys, func(k string) bool { return !strings.HasPrefix(k, prefix) || k <= after })
+	return keys[:min(limit, len(keys))], nil
+}
+
 func (w *world) Pin(_ context.Context, s release.Source) (release.Source, int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -8,3 +8,10 @@ func LookNow(k *Keeper) {
 	defer k.mu.Unlock()
 	k.looked = time.Time{}
 }
+
+// LookAgain makes People look at their file when they are asked next.
+func LookAgain(p *People) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.looked = time.Time{}
+}

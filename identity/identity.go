@@ -1,6 +1,6 @@
-// Package identity keeps what two processes know each other by: certificates
-// and tokens in files, read again when they change, so that they rotate without
-// a restart.
+// Package identity keeps what two processes know each other by, certificates
+// and tokens, and whom people are known as and what they may do: in files, read
+// again when they change, so that they rotate without a restart.
 //
 // It opens no connection and reads none, but for the line that brings a token;
 // a file that turns bad is

@@ -70,6 +70,13 @@ struct Status {
                                  // as if one came every 5 ms, whether there are any or not
   22: optional string evaluator  // how release is scored, and in which registers: "lanes avx512", "memo"; not set by
                                  // older tasks
+  23: optional i64 answered      // auctions since boot, under whatever release or none, degraded ones included; this
+                                 // and what follows is not set by older tasks
+  24: optional i64 degraded      // of those, answered without a score, for whatever reason
+  25: optional i64 failed        // calls since boot that got no answer, since they could not be read, called for what
+                                 // is not there, or lost their connection first; and connections that found no seat
+  26: optional i64 deadline_us   // by which an auction is answered that has no shorter tmax
+  27: optional string zone       // availability zone, as the container agent tells it; not set where nobody tells
 }
 
 /* What was counted travels packed, many numbers in one `binary`: one behind the other as unsigned varints

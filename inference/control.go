@@ -193,7 +193,16 @@ func (t *Task) status() *control.Status {
 	s := &control.Status{
 		Task: t.o.Name, Boot: t.boot, Ready: t.unready() == "", MemoryBytes: residentBytes(),
 		StartedMs: t.started.UnixMilli(), Connections: int32(t.data.count()),
-		Latency: t.ledger.latency(), Waits: t.lag.sampled(),
+		Waits: t.lag.sampled(),
+	}
+	deadline, failed := t.o.Deadline.Microseconds(), t.m.health.failed.Load()
+	degraded := t.m.health.degraded.Load() // before its whole
+	s.Latency = t.ledger.latency()
+	answered := t.m.health.answered(s.Latency)
+	degraded = min(degraded, answered)
+	s.Answered, s.Degraded, s.Failed, s.DeadlineUs = &answered, &degraded, &failed, &deadline
+	if t.o.Zone != "" {
+		s.Zone = &t.o.Zone
 	}
 	if now := t.serving.Load(); now != nil {
 		s.Release, s.Shadow, s.Sample, s.Explore = now.release, now.shadow, now.sample, now.explore

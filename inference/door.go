@@ -101,6 +101,7 @@ func (d *door) enter(ctx context.Context, conn net.Conn) {
 	}
 	if full {
 		d.m.rejected.WithLabelValues(d.name).Inc()
+		d.m.health.failed.Add(1) // only the data port is full at its door
 		d.m.hit("max_connections")
 		_ = conn.Close() // nor to this one
 		return

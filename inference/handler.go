@@ -69,7 +69,9 @@ func (t *Task) serveData(ctx context.Context, w *wire) {
 	if errors.Is(err, errTooLong) && !s.refused {
 		s.refuseFrame(ctx)
 	}
-	t.m.closed.WithLabelValues(w.why(err)).Inc()
+	why := w.why(err)
+	t.m.health.ended(w, why)
+	t.m.closed.WithLabelValues(why).Inc()
 	t.m.hit(w.limitOf(err))
 }
 
@@ -272,6 +274,7 @@ func (c *call) refuse(ctx context.Context, kind int32, text string) error {
 
 func (s *session) handleUnknown(ctx context.Context, c *call) error {
 	s.t.m.requests.WithLabelValues("unknown").Inc()
+	s.t.m.health.failed.Add(1)
 	c.name = c.name[:min(len(c.name), 64)]
 	if err := c.in.Skip(ctx, thrift.STRUCT); err != nil {
 		c.unreadable(ctx, err)

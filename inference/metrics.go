@@ -1,6 +1,8 @@
 package inference
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -11,6 +13,7 @@ import (
 // metrics are what /metrics shows. The hot path holds its counters ready.
 type metrics struct {
 	registry *prometheus.Registry
+	health   health
 
 	requests                *prometheus.CounterVec
 	decide, filter, report  prometheus.Counter // of requests
@@ -47,6 +50,11 @@ func (f factory) counter(name, help string) prometheus.Counter {
 	v := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	f.r.MustRegister(v)
 	return v
+}
+
+// total shows a counter that is kept elsewhere.
+func (f factory) total(name, help string, of *atomic.Int64) {
+	f.r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(of.Load()) }))
 }
 
 func (f factory) histogram(name, help string, buckets []float64) prometheus.Histogram {
@@ -98,6 +106,7 @@ func newMetrics() *metrics {
 		degraded:       map[Degraded]prometheus.Counter{},
 	}
 	m.decide, m.filter, m.report = m.requests.WithLabelValues("decide"), m.requests.WithLabelValues("filter"), m.requests.WithLabelValues("report")
+	f.total("sluice_failed_total", "Calls on the data port that got no answer, and connections that found no seat.", &m.health.failed)
 	strays := f.counters("sluice_filter_out_of_range_total", "Numbers of calls of filter that are out of the range of the contract's dialect, and were missing.", "field")
 	m.strays = map[feature.Stray]prometheus.Counter{}
 	for stray, name := range feature.Strays() {

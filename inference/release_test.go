@@ -23,9 +23,10 @@ func TestRealRelease(t *testing.T) {
 		shop.setDefault(digest)
 		task := newToyTask(t, shop)
 		task.loader.open = openRelease
+		task.o.Zone = "eu-central-1b"
 		r := start(t, task)
 		defer r.end()
-		if s := r.status(); s.Release != digest || !s.Ready || s.GetEvaluator() != "memo" {
+		if s := r.status(); s.Release != digest || !s.Ready || s.GetEvaluator() != "memo" || s.GetZone() != "eu-central-1b" {
 			t.Fatalf("status %v", s)
 		}
 		opened, err := release.Open(archive)

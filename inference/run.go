@@ -30,6 +30,8 @@ type Settings struct {
 	Host                                     string // of addresses that name none
 
 	ControlFiles, DataFiles identity.Files // credentials and certificates of the two ports
+
+	ControlOpen bool // the control port is for everybody who reaches it, beyond this machine too
 }
 
 // Check returns an error that names the flag to mend.
@@ -48,7 +50,23 @@ func (s Settings) Check() error {
 	case s.FetchTimeout <= 0:
 		return errors.New("--fetch-timeout must be more than zero")
 	}
-	return s.checkLimits()
+	if err := s.checkLimits(); err != nil {
+		return err
+	}
+	return s.checkControl()
+}
+
+// checkControl keeps the control port from being open by mistake.
+func (s Settings) checkControl() error {
+	known := s.ControlFiles.CA != "" || s.ControlFiles.Token != ""
+	address := at(s.ControlAddress, s.Host)
+	switch {
+	case s.ControlOpen && known:
+		return errors.New("--control-open and --control-token-file or --control-ca contradict each other: keep one")
+	case !s.ControlOpen && !known && !identity.OnLoopback(address):
+		return fmt.Errorf("--control-listen %s is reached from other machines, and nobody would be asked who they are: set --control-token-file, or --control-cert, --control-key and --control-ca; or say --control-open (SLUICE_CONTROL_OPEN=true), by which whoever reaches it can choose the model of this task", address)
+	}
+	return nil
 }
 
 // Run opens the bucket, the credentials and the ports, and runs one task until
@@ -58,9 +76,11 @@ func Run(ctx context.Context, s Settings) (err error) {
 		return err
 	}
 	if s.Name == "" {
-		if s.Name, err = taskARN(ctx, s.Agent); err != nil {
+		told, err := askAgent(ctx, s.Agent)
+		if err != nil {
 			return err
 		}
+		s.Name, s.Zone = told.TaskARN, told.AvailabilityZone
 	}
 	bucket, err := OpenBucket(ctx, s.Bucket, s.FetchTimeout)
 	if err != nil {
@@ -75,6 +95,9 @@ func Run(ctx context.Context, s Settings) (err error) {
 	if s.Data, err = identity.Open(s.DataFiles, s.Log); err != nil {
 		return fmt.Errorf("read the data port's certificate (--cert, --key): %w", err)
 	}
+	if s.Control == nil {
+		s.Log.WarnContext(ctx, "whoever reaches the control port may choose this task's model (--control-token-file, --control-ca)", "control", at(s.ControlAddress, s.Host))
+	}
 	task, err := New(s.Options)
 	if err != nil {
 		return err
@@ -83,7 +106,7 @@ func Run(ctx context.Context, s Settings) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Log.InfoContext(ctx, "task listens", "fleet", s.Fleet, "task", s.Name,
+	s.Log.InfoContext(ctx, "task listens", "fleet", s.Fleet, "task", s.Name, "zone", s.Zone,
 		"data", l.Data.Addr().String(), "control", l.Control.Addr().String(), "http", l.HTTP.Addr().String())
 	return task.Run(ctx, l)
 }

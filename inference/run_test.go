@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/idl/gen/adfilter"
 	"github.com/sluicehq/sluice/inference/release"
 	"github.com/sluicehq/sluice/inference/release/releasetest"
@@ -38,9 +39,12 @@ func TestOptionsNameTheFlag(t *testing.T) {
 	}
 }
 
-func TestTaskNameComesFromTheAgent(t *testing.T) {
+func TestTaskAsksTheAgentWhoAndWhereItIs(t *testing.T) {
 	const arn = "arn:aws:ecs:eu-central-1:1:task/c/abc"
-	answers := map[string]string{"/good/task": `{"Cluster":"c","TaskARN":"` + arn + `"}`, "/empty/task": `{}`, "/noise/task": `<html>`}
+	answers := map[string]string{
+		"/good/task": `{"Cluster":"c","TaskARN":"` + arn + `","AvailabilityZone":"eu-central-1b"}`, "/nowhere/task": `{"TaskARN":"` + arn + `"}`,
+		"/empty/task": `{}`, "/noise/task": `<html>`,
+	}
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, ok := answers[r.URL.Path]
 		if !ok {
@@ -49,12 +53,14 @@ func TestTaskNameComesFromTheAgent(t *testing.T) {
 		io.WriteString(w, body)
 	}))
 	defer agent.Close()
-	if got, err := taskARN(t.Context(), agent.URL+"/good"); got != arn || err != nil {
-		t.Errorf("%q, %v", got, err)
+	for path, zone := range map[string]string{"/good": "eu-central-1b", "/nowhere": ""} {
+		if got, err := askAgent(t.Context(), agent.URL+path); got != (placement{arn, zone}) || err != nil {
+			t.Errorf("%s: %+v, %v", path, got, err)
+		}
 	}
 	for _, path := range []string{"/empty", "/noise", "/absent"} {
-		if got, err := taskARN(t.Context(), agent.URL+path); err == nil {
-			t.Errorf("%s: %q", path, got)
+		if got, err := askAgent(t.Context(), agent.URL+path); err == nil {
+			t.Errorf("%s: %+v", path, got)
 		}
 	}
 }
@@ -235,5 +241,33 @@ func TestPortInUse(t *testing.T) {
 	s.ControlAddress = taken.Addr().String()
 	if err := Run(t.Context(), s); err == nil || !strings.Contains(err.Error(), "--control-listen") {
 		t.Errorf("%v does not name the flag", err)
+	}
+}
+
+// Beyond loopback a task knows its controllers, or somebody has said what they
+// give up.
+func TestControlPortIsNotOpenByMistake(t *testing.T) {
+	for _, tt := range []struct {
+		address, host, token, ca string
+		open                     bool
+		says                     string
+	}{
+		{":9091", "", "", "", false, "--control-open"},
+		{"0.0.0.0:9091", "127.0.0.1", "", "", false, "SLUICE_CONTROL_OPEN=true"},
+		{"10.0.0.5:9091", "", "", "", false, "--control-listen 10.0.0.5:9091 is reached"},
+		{":9091", "127.0.0.1", "", "", false, ""},
+		{"[::1]:9091", "", "", "", false, ""},
+		{":9091", "", "token", "", false, ""},
+		{":9091", "", "", "ca", false, ""},
+		{":9091", "", "", "", true, ""},
+		{":9091", "", "token", "", true, "contradict"},
+	} {
+		s := settings(io.Discard)
+		s.ControlAddress, s.Host, s.ControlOpen = tt.address, tt.host, tt.open
+		s.ControlFiles = identity.Files{Token: tt.token, CA: tt.ca}
+		err := s.Check()
+		if (err != nil) != (tt.says != "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%+v: %v", tt, err)
+		}
 	}
 }

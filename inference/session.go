@@ -257,6 +257,7 @@ func (s *session) count() {
 	d := &s.d
 	if d.degraded != "" {
 		s.t.m.degraded[d.degraded].Inc()
+		s.t.m.health.degrade(d.serving != nil)
 	}
 	if d.serving == nil || d.degraded == BadRequest {
 		return

@@ -22,6 +22,7 @@ import (
 // defaults of DefaultOptions.
 type Options struct {
 	Name  string // ECS task ARN, or any name
+	Zone  string // availability zone; empty where it is not known
 	Fleet string
 	Fetch Fetcher
 	Log   *slog.Logger

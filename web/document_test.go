@@ -158,6 +158,9 @@ func (s schema) TypeScript() string {
 	case "integer", "number":
 		return "number"
 	case "array":
+		if of := s.Items.TypeScript(); strings.Contains(of, "|") {
+			return "(" + of + ")[]"
+		}
 		return s.Items.TypeScript() + "[]"
 	case "object":
 		if s.More == nil {

@@ -11,7 +11,7 @@ import (
 )
 
 //go:generate go test . -run ^TestMadeFromTheDocument$ -update
-//go:generate go tool esbuild src/main.ts --bundle --format=esm --target=es2022 --charset=utf8 --legal-comments=none --log-level=warning "--banner:js=// Made from web/src by go generate ./web. Do not edit." --outfile=static/app.js
+//go:generate go tool esbuild src/main.ts --bundle --format=esm --target=es2022 --charset=utf8 --legal-comments=inline --log-level=warning "--banner:js=// Made from web/src by go generate ./web. Do not edit." --outfile=static/app.js
 
 //go:embed static
 var static embed.FS

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -29,6 +30,7 @@ type Fake struct {
 	Over      []rollout.Rollout
 	Passports []release.Passport
 	Asked     []rollout.Request
+	Stopped   *rollout.Stop
 	Logs      map[string][][]byte // chunks of looks, by rollout
 	Fail      error               // of every read of the state
 	Doubt     error               // of every read of all else that the controller keeps
@@ -92,6 +94,41 @@ func (f *Fake) Chunk(_ context.Context, _, id string, n int) ([]byte, error) {
 	return f.Logs[id][n], nil
 }
 
+// Stop and SetStop keep the stop of all fleets.
+func (f *Fake) Stop(context.Context) (*rollout.Stop, error) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	return f.Stopped, f.Doubt
+}
+
+func (f *Fake) SetStop(_ context.Context, stop *rollout.Stop, e rollout.Entry) error {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	f.Stopped, f.Saved.Frozen = stop, nil
+	if stop != nil {
+		f.Saved.Frozen = &rollout.Frozen{By: stop.By, Why: stop.Why, Since: stop.At, Until: stop.Until}
+	}
+	f.Saved.Unaudited = append(f.Saved.Unaudited, e)
+	return nil
+}
+
+// Audit tells of what was asked, on one page.
+func (f *Fake) Audit(_ context.Context, after string, limit int, wanted func(string) bool) (entries []rollout.Entry, next string, err error) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	for _, e := range slices.Backward(f.Saved.Unaudited) {
+		if wanted(e.Fleet) && (after == "" || e.Key() > after) {
+			entries = append(entries, e)
+		}
+	}
+	slices.SortFunc(entries, func(a, b rollout.Entry) int { return strings.Compare(a.Key(), b.Key()) })
+	if len(entries) > limit {
+		entries = entries[:limit]
+		next = entries[limit-1].Key()
+	}
+	return entries, next, f.Doubt
+}
+
 func (f *Fake) Archived(_ context.Context, _, from string, limit int) (ids []string, err error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
@@ -152,6 +189,14 @@ func (f *Fake) Release(_ context.Context, digest string) (release.Passport, erro
 	return release.Passport{}, api.ErrNotFound
 }
 
+// Manifest is one that tells its digest.
+func (f *Fake) Manifest(ctx context.Context, digest string) ([]byte, error) {
+	if _, err := f.Release(ctx, digest); err != nil {
+		return nil, err
+	}
+	return []byte("{ \"of\": \"" + digest + "\" }\n"), nil
+}
+
 func (f *Fake) Request(_ context.Context, _ string, q rollout.Request) (rollout.Request, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
@@ -182,8 +227,9 @@ func Digest(word string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(word)))
 }
 
-// Scene is a control plane at a moment of a fleet's life: fresh, idle, shadow, canary,
-// held, promoting, rolled_back, paused, or crowd: a canary among 300 tasks.
+// Scene is a control plane at a moment of a fleet's life: fresh, idle, unwell, shadow, canary,
+// held, promoting, rolled_back, paused, gathering: a canary step that has only
+// just begun, or crowd: a canary among 300 tasks, or thousand, among as many.
 func Scene(name string, now time.Time) *Fake {
 	f := &Fake{}
 	if name == "fresh" {
@@ -200,10 +246,14 @@ func Scene(name string, now time.Time) *Fake {
 	f.Over = past(now)
 	f.Seen = rollout.Look{At: now.Add(-time.Second), Leader: "controller-a", Epoch: 7, Took: 38 * time.Millisecond, Every: time.Second}
 	n := 8
-	if name == "crowd" {
+	switch name {
+	case "crowd":
 		n = 300
+	case "thousand":
+		n = 1000
 	}
 	f.Seen.Seen.Tasks, f.Seen.Seen.Desired = tasks(n, stable, now), n
+	f.Seen.Seen.Auctions = auctionsOf(n, name != "idle" && name != "unwell" && name != "paused" && name != "shadow" && name != "rolled_back", now)
 	for _, r := range slices.Backward(f.Over) {
 		f.Tell(rollout.Event{At: r.Since, Rollout: r.ID, Candidate: r.Candidate, From: rollout.Canary, To: r.Phase, Reason: r.Reason, Sentence: r.Sentence, By: r.By})
 	}
@@ -212,6 +262,9 @@ func Scene(name string, now time.Time) *Fake {
 		f.Saved.Pause = &rollout.Pause{By: "ada@laptop", Why: "release freeze", At: now.Add(-7 * time.Minute)}
 		return f
 	case "idle":
+		return f
+	case "unwell":
+		f.degrade(.206)
 		return f
 	}
 	f.begin(name, tried, now)
@@ -255,6 +308,13 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 		verdict = verdictServed(now.Add(-time.Second))
 	}
 	switch name {
+	case "gathering":
+		old := *verdict
+		old.At, old.Outcome, old.Sentence = now.Add(-4*time.Second), judge.Acceptable, "ACCEPTABLE: filter_rate_paired +0.1 pt; each proven at E >= 20 (= 1/0.05)"
+		r.Step, r.Sentence, r.Verdict = 1, old.Sentence, &old
+		r.Since, r.StepSince = now.Add(-3*time.Second), time.Time{}
+		note(rollout.Canary, rollout.Canary, rollout.Accepted, r.Sentence, 3*time.Second)
+		verdict = nil
 	case "crowd":
 		f.Seen.Seen.Tasks[100].Reachable, f.Seen.Seen.Tasks[100].Error = false, "connection refused"
 	case "held":

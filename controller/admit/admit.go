@@ -186,11 +186,15 @@ func passport(opened *release.Release, p release.Passport, answers int, now time
 	return p
 }
 
+// place is where an artifact is from; without a bucket, it is a file.
 func place(s release.Source) string {
 	if s.Job != "" {
 		return "training job " + s.Job
 	}
-	where := "s3://" + s.Bucket + "/" + s.Key
+	where := s.Key
+	if s.Bucket != "" {
+		where = "s3://" + s.Bucket + "/" + s.Key
+	}
 	if strings.ContainsFunc(where, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return strconv.Quote(where)
 	}

@@ -1,11 +1,8 @@
 package admit_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -14,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/sluicehq/sluice/controller/admit"
+	"github.com/sluicehq/sluice/controller/admit/admittest"
 	"github.com/sluicehq/sluice/inference/model"
 	"github.com/sluicehq/sluice/inference/release"
 	"github.com/sluicehq/sluice/inference/release/releasetest"
@@ -57,80 +55,15 @@ func TestAlreadyLive(t *testing.T) {
 }
 
 func TestRefuses(t *testing.T) {
-	good, m := releasetest.Booster(0), releasetest.Manifest(0)
-	pickle := "cos\nsystem\n(S'touch /tmp/owned'\ntR."
-	skewed := releasetest.Manifest(0)
-	for i := range skewed.Golden {
-		f := skewed.Golden[i].Features
-		f[0], f[2] = f[2], f[0]
-	}
-	classes := bytes.Replace(good, []byte("binary:logistic"), []byte("multi:softmax"), 1)
-	twice, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	twice = bytes.Replace(twice, []byte(`"default_threshold":0.125`), []byte(`"default_threshold":0.125,"Default_Threshold":0.9`), 1)
-	invisible := releasetest.Manifest(0)
-	invisible.Thresholds["p0\u200b"] = 0.5
-	for _, tt := range []struct {
-		name    string
-		archive []byte
-		want    admit.Outcome
-		reason  model.Reason
-		says    string
-	}{
-		{"a key twice", filesOf(t, map[string]string{"manifest.json": string(twice), "xgboost-model": string(good)}), admit.Refuse, release.BadManifest, `where "default_threshold" is meant`},
-		{"a name that cannot be told from another", releasetest.Pack(invisible, good), admit.Refuse, release.BadManifest, "invisible"},
-		{"two archives", append(releasetest.Archive(0), releasetest.Archive(1)...), admit.Refuse, release.Format, "pack one archive"},
-		{"pickle that would run code", []byte(pickle), admit.Refuse, release.Pickle, "nothing in it was run"},
-		{"the same in an archive", packed(t, "xgboost-model", pickle), admit.Refuse, release.Pickle, "save_model"},
-		{"the same beside a manifest", releasetest.Pack(m, []byte(pickle)), admit.Refuse, release.Pickle, "save_model"},
-		{"../ in a tar", packed(t, "../../etc/cron.d/x", "* * * * *"), admit.Refuse, release.UnsafePath, "../../etc/cron.d/x"},
-		{"10 GB in 1 kB", claim(10 << 30), admit.Refuse, release.TooLarge, "10737418240"},
-		{"skewed", releasetest.Pack(skewed, good), admit.Refuse, release.BadGolden, "order"},
-		{"no manifest", packed(t, "xgboost-model", string(good)), admit.Refuse, release.BadManifest, "manifest.json"},
-		{"another objective", releasetest.Pack(m, classes), admit.Refuse, model.Objective, "multi:softmax"},
-		{"nothing", nil, admit.Wait, release.Torn, "wait"},
-		{"half of it", releasetest.Archive(0)[:300], admit.Wait, release.Torn, "wait"},
-		{"half a model", releasetest.Pack(m, good[:100]), admit.Wait, release.Torn, "wait"},
-	} {
-		r := admit.Check(tt.archive, source(), admit.Policy{}, "", at())
-		if r.Outcome != tt.want || r.Reason != tt.reason || !strings.Contains(r.Sentence, tt.says) || !strings.HasPrefix(r.Sentence, "training job better-7: ") {
-			t.Errorf("%s: %s %s: %s", tt.name, r.Outcome, r.Reason, r.Sentence)
+	for _, a := range admittest.Refusals() {
+		r := admit.Check(a.Bytes, source(), a.Policy, "", at())
+		if r.Outcome != a.Outcome || r.Reason != a.Reason || !strings.Contains(r.Sentence, a.Says) || !strings.HasPrefix(r.Sentence, "training job better-7: ") {
+			t.Errorf("%s: %s %s: %s", a.Name, r.Outcome, r.Reason, r.Sentence)
 		}
-		if r.Digest != release.Digest(tt.archive) || r.Passport.Source.Key != source().Key || !r.Passport.AdmittedAt.IsZero() {
-			t.Errorf("%s: passport %+v", tt.name, r.Passport)
+		if r.Passport.Source.Key != source().Key || !r.Passport.AdmittedAt.IsZero() || a.Policy.ManifestBody == "" && r.Digest != release.Digest(a.Bytes) {
+			t.Errorf("%s: passport %+v", a.Name, r.Passport)
 		}
 	}
-}
-
-// predicting is a good release whose golden auctions are n, all filtered where
-// threshold is 1 and none where it is 0, with a prediction in JSON, or none.
-func predicting(t *testing.T, n int, threshold float32, predicted string) []byte {
-	t.Helper()
-	m := releasetest.Manifest(0)
-	m.Thresholds, m.DefaultThreshold = nil, threshold
-	made := m.Golden
-	m.Golden = nil
-	for i := range n {
-		g := made[i%len(made)]
-		_, rest, _ := strings.Cut(string(g.Auction), "{")
-		if rest != "}" {
-			rest = "," + rest
-		}
-		g.Auction = fmt.Appendf(nil, `{"id":"%d"%s`, i, rest)
-		m.Golden = append(m.Golden, g)
-	}
-	written, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, after, _ := strings.Cut(string(written), `"predicted":{"filter_rate":{"estimate":0.2,"low":0.19,"high":0.21},"partners":{"p0":{"estimate":0.9,"low":0.8,"high":1}}},`)
-	archive, err := release.Pack(map[string][]byte{"manifest.json": []byte(before + predicted + after), "xgboost-model": releasetest.Booster(0)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return archive
 }
 
 // A prediction that a release's own golden auctions contradict is not believed,
@@ -159,7 +92,7 @@ func TestPredictions(t *testing.T) {
 		{"a partner", 200, 1, `"predicted":{"filter_rate":{"estimate":1,"low":1,"high":1},"partners":{"p1":{"estimate":0,"low":0,"high":0.5}}},`, `golden auctions of partner "p1" and predicts`, true},
 		{"a partner of few", 12, 1, `"predicted":{"filter_rate":{"estimate":1,"low":1,"high":1},"partners":{"p1":{"estimate":0,"low":0,"high":0.5},"none":{"estimate":0,"low":0,"high":0}}},`, "to 100.0 %)", false},
 	} {
-		r := admit.Check(predicting(t, tt.n, tt.threshold, tt.predicted), source(), admit.Policy{}, "", at())
+		r := admit.Check(admittest.Predicting(tt.n, tt.threshold, tt.predicted), source(), admit.Policy{}, "", at())
 		if refused := r.Outcome == admit.Refuse && r.Reason == admit.FilterRate; refused != tt.refused || !refused && r.Outcome != admit.Admit || !strings.Contains(r.Sentence, tt.says) {
 			t.Errorf("%s: %s %s: %s", tt.name, r.Outcome, r.Reason, r.Sentence)
 		}
@@ -174,7 +107,7 @@ func TestPredictions(t *testing.T) {
 		t.Errorf("one auction a thousand times: %s", r.Sentence)
 	}
 	for _, p := range []admit.Policy{{MinFilterRate: 0.1}, {MaxFilterRate: 0.9}} {
-		if r := admit.Check(predicting(t, 12, 0, ""), source(), p, "", at()); r.Reason != admit.FilterRate || !strings.Contains(r.Sentence, "predicts no filter rate") {
+		if r := admit.Check(admittest.Predicting(12, 0, ""), source(), p, "", at()); r.Reason != admit.FilterRate || !strings.Contains(r.Sentence, "predicts no filter rate") {
 			t.Errorf("no prediction where one is wanted: %s", r.Sentence)
 		}
 	}
@@ -240,7 +173,7 @@ func TestConfirmed(t *testing.T) {
 	newer := bytes.Replace(booster, []byte("[3,2,0]"), []byte("[9,9,0]"), 1)
 	answers := "hour,floor,partner,margin\n2,0.125,1,0.375\n"
 	with := func(b []byte) []byte {
-		return filesOf(t, map[string]string{"xgboost-model": string(b), "predictions.csv": answers})
+		return admittest.Files(map[string]string{"xgboost-model": string(b), "predictions.csv": answers})
 	}
 	const nothing, newest = "Nothing outside has confirmed its scores", "XGBoost 9.9 wrote it"
 	for _, tt := range []struct {
@@ -256,8 +189,8 @@ func TestConfirmed(t *testing.T) {
 		{"one with too few", releasetest.Archive(0), 13, 0, admit.Refuse, "12 of its golden vectors hold an answer of its library, min_answers is 13", 0},
 		{"a model alone", booster, 0, 0, admit.Admit, nothing, 1},
 		{"a model alone, where answers are asked for", booster, 1, 0, admit.Refuse, "min_answers is 1; put a few rows", 0},
-		{"a model beside a scaler", filesOf(t, map[string]string{"xgboost-model": string(booster), "predictions.csv": answers, "scaler.pkl": "\x80\x04}q\x00."}), 1, 1, admit.Admit, "Beside the model lie pickles of which nothing is used: \"scaler.pkl\".", 1},
-		{"a model alone beside a scaler", filesOf(t, map[string]string{"xgboost-model": string(booster), "scaler.pkl": "\x80\x04}q\x00."}), 0, 0, admit.Admit, "as predictions.csv, would. Beside the model", 2},
+		{"a model beside a scaler", admittest.Files(map[string]string{"xgboost-model": string(booster), "predictions.csv": answers, "scaler.pkl": "\x80\x04}q\x00."}), 1, 1, admit.Admit, "Beside the model lie pickles of which nothing is used: \"scaler.pkl\".", 1},
+		{"a model alone beside a scaler", admittest.Files(map[string]string{"xgboost-model": string(booster), "scaler.pkl": "\x80\x04}q\x00."}), 0, 0, admit.Admit, "as predictions.csv, would. Beside the model", 2},
 		{"a model with an answer", with(booster), 1, 1, admit.Admit, "13 golden vectors reproduced", 0},
 		{"a newer model alone", newer, 0, 0, admit.Refuse, newest + ", and the newest that is proven here is 3.4; put a few rows", 0},
 		{"a newer model with an answer", with(newer), 0, 1, admit.Admit, newest + ", and the newest that is proven", 1},
@@ -356,33 +289,4 @@ func FuzzNeverAdmitsHalf(f *testing.F) {
 			t.Fatalf("%d bytes: %+v", len(b), r)
 		}
 	})
-}
-
-func packed(t *testing.T, name, content string) []byte {
-	t.Helper()
-	return filesOf(t, map[string]string{name: content})
-}
-
-func filesOf(t *testing.T, files map[string]string) []byte {
-	t.Helper()
-	list := map[string][]byte{}
-	for name, content := range files {
-		list[name] = []byte(content)
-	}
-	b, err := release.Pack(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// claim is an archive of a few bytes with a model that says it has size bytes.
-func claim(size int64) []byte {
-	var packed bytes.Buffer
-	zip := gzip.NewWriter(&packed)
-	if err := tar.NewWriter(zip).WriteHeader(&tar.Header{Name: "xgboost-model", Typeflag: tar.TypeReg, Size: size}); err != nil {
-		panic(err)
-	}
-	zip.Close()
-	return packed.Bytes()
 }

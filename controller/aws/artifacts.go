@@ -95,29 +95,6 @@ func (a *Artifacts) firstByte(ctx context.Context, source release.Source) error 
 	return out.Body.Close()
 }
 
-// Check returns why an artifact cannot be read, in words for whoever named it;
-// nil when it can be, and when AWS cannot be asked now: then it is awaited.
-func (a *Artifacts) Check(ctx context.Context, source release.Source) error {
-	at := place{bucket: source.Bucket, key: source.Key, given: true}
-	pinned, _, err := a.Pin(ctx, source)
-	if err == nil && !strings.HasPrefix(pinned.ETag, prefixMark) {
-		err = a.firstByte(ctx, source)
-		if missing(err) || code(err) == "InvalidRange" { // it changes just now, or is empty: the look will tell
-			err = nil
-		}
-		err = explain("read the artifact", at, err)
-	}
-	switch {
-	case errors.Is(err, controller.ErrNotFound):
-		return fmt.Errorf("there is nothing at %v: check the address", at)
-	case errors.Is(err, controller.ErrTooLarge):
-		return err
-	case err == nil, unavailable(err), credentialSentence(err) != "":
-		return nil
-	}
-	return err
-}
-
 // Fetch implements controller.Artifacts. An object that was deleted meanwhile
 // is ErrChanged too.
 func (a *Artifacts) Fetch(ctx context.Context, pinned release.Source, limit int64) ([]byte, error) {

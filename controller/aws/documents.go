@@ -162,6 +162,29 @@ func (d *Documents) List(ctx context.Context, prefix string, limit int) ([]strin
 	return keys, nil
 }
 
+// After implements controller.Documents.
+func (d *Documents) After(ctx context.Context, prefix, after string, limit int) (keys []string, err error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	pages := s3.NewListObjectsV2Paginator(d.client.s3, &s3.ListObjectsV2Input{
+		Bucket: &d.bucket, Prefix: &prefix, StartAfter: aws.String(max(after, prefix)), MaxKeys: aws.Int32(int32(min(limit, 1000))),
+	})
+	for len(keys) < limit && pages.HasMorePages() {
+		page, err := d.nextPage(ctx, pages)
+		if err == nil && page.Name == nil {
+			err = errNotS3
+		}
+		if err != nil {
+			return nil, explain("list "+prefix, d.at(prefix), err)
+		}
+		for _, o := range page.Contents {
+			keys = append(keys, aws.ToString(o.Key))
+		}
+	}
+	return keys[:min(limit, len(keys))], nil
+}
+
 func (d *Documents) eachObject(ctx context.Context, prefix string, f func(types.Object)) error {
 	pages := s3.NewListObjectsV2Paginator(d.client.s3, &s3.ListObjectsV2Input{Bucket: &d.bucket, Prefix: &prefix})
 	for listed := 0; pages.HasMorePages(); {

@@ -23,6 +23,7 @@ func Documents(t *testing.T, open func() controller.Documents) {
 	t.Run("replace whatever is there", func(t *testing.T) { documentReplace(t, open()) })
 	t.Run("bodies", func(t *testing.T) { documentBodies(t, open()) })
 	t.Run("list newest first", func(t *testing.T) { documentList(t, open()) })
+	t.Run("list in order", func(t *testing.T) { documentAfter(t, open()) })
 	t.Run("one writer wins", func(t *testing.T) { documentRace(t, open) })
 	t.Run("one creator wins", func(t *testing.T) { documentCreationRace(t, open) })
 }
@@ -101,6 +102,28 @@ func documentList(t *testing.T, d controller.Documents) {
 		if err != nil || !slices.Equal(got, keys[:min(limit, len(keys))]) {
 			t.Errorf("list %d: %v, %v, want %v", limit, got, err, keys[:min(limit, len(keys))])
 		}
+	}
+}
+
+func documentAfter(t *testing.T, d controller.Documents) {
+	var keys []string
+	for _, name := range []string{"b", "a", "c/d", "c", "z-", "Z"} {
+		put(t, d, "ordered/"+name, "x", "")
+		keys = append(keys, "ordered/"+name)
+	}
+	put(t, d, "ordered-not/a", "x", "")
+	slices.Sort(keys)
+	for _, limit := range []int{0, 1, 3, 6, 100} {
+		for i, after := range append([]string{""}, keys...) {
+			want := keys[i:min(len(keys), i+limit)]
+			got, err := d.After(t.Context(), "ordered/", after, limit)
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%d after %q: %v, %v, want %v", limit, after, got, err, want)
+			}
+		}
+	}
+	if got, err := d.After(t.Context(), "ordered/", "ordered/bb", 1); err != nil || len(got) != 1 || got[0] != "ordered/c" {
+		t.Errorf("after a key that is not there: %v, %v", got, err)
 	}
 }
 

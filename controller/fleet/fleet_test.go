@@ -170,6 +170,21 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// Where ECS tells no zone, the task does.
+func TestZone(t *testing.T) {
+	said := goodStatus()
+	told := "eu-central-1b"
+	said.Zone = &told
+	address, _ := listen(t, &task{status: said})
+	c := newControl(t, fleet.Options{})
+	for ecs, want := range map[string]string{"": "eu-central-1b", "eu-central-1a": "eu-central-1a"} {
+		got, err := c.Status(t.Context(), rollout.Task{ID: "t1", Address: address, Stratum: rollout.Stratum{Zone: ecs}})
+		if err != nil || got.Stratum.Zone != want {
+			t.Errorf("ECS says %q: %v, zone %q, want %q", ecs, err, got.Stratum.Zone, want)
+		}
+	}
+}
+
 // A task that does not tell what its requests took, or not in our bins, is as
 // good as any other: it is only not judged by it.
 func TestNoLatency(t *testing.T) {
@@ -190,6 +205,39 @@ func TestNoLatency(t *testing.T) {
 				t.Errorf("without waits: %v, %+v", err, got)
 			}
 		})
+	}
+}
+
+// What became of a task's auctions is believed where all of it can be, and
+// else unknown.
+func TestHealth(t *testing.T) {
+	said := func(answered, degraded, failed, deadline int64) *control.Status {
+		s := goodStatus()
+		s.Answered, s.Degraded, s.Failed, s.DeadlineUs = &answered, &degraded, &failed, &deadline
+		return s
+	}
+	partly := said(9, 1, 0, 50_000)
+	partly.Failed = nil
+	for name, tt := range map[string]struct {
+		status *control.Status
+		want   *rollout.Health
+	}{
+		"all of it":        {said(9, 1, 3, 50_000), &rollout.Health{Answered: 9, Degraded: 1, Failed: 3, Deadline: 50 * time.Millisecond}},
+		"nothing yet":      {said(0, 0, 0, 50_000), &rollout.Health{Deadline: 50 * time.Millisecond}},
+		"an older task":    {goodStatus(), nil},
+		"a part":           {partly, nil},
+		"more than all":    {said(9, 10, 0, 50_000), nil},
+		"negative":         {said(9, 1, -1, 50_000), nil},
+		"no deadline":      {said(9, 1, 0, 0), nil},
+		"an endless one":   {said(9, 1, 0, math.MaxInt64), nil},
+		"fewer than none":  {said(-9, -10, 0, 50_000), nil},
+		"a negative share": {said(9, -1, 0, 50_000), nil},
+	} {
+		address, _ := listen(t, &task{status: tt.status})
+		got, err := newControl(t, fleet.Options{}).Status(t.Context(), rollout.Task{ID: "t1", Address: address})
+		if err != nil || !got.Reachable || !reflect.DeepEqual(got.Health, tt.want) {
+			t.Errorf("%s: %v, %+v", name, err, got.Health)
+		}
 	}
 }
 

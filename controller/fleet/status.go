@@ -40,7 +40,10 @@ func withStatus(t rollout.Task, s *control.Status) (rollout.Task, error) {
 	t.MemoryBytes, t.Connections = s.MemoryBytes, int(s.Connections)
 	t.Requests, t.Scored, t.Filtered = s.Requests, s.Scored, s.Filtered
 	t.Evaluator = plain(s.GetEvaluator())
-	t.Times = times(s)
+	if t.Stratum.Zone == "" {
+		t.Stratum.Zone = plain(s.GetZone())
+	}
+	t.Times, t.Health = times(s), health(s)
 	if t.StartedAt.IsZero() && s.StartedMs > 0 {
 		t.StartedAt = time.UnixMilli(s.StartedMs).UTC()
 	}
@@ -60,6 +63,19 @@ func times(s *control.Status) *rollout.Times {
 		told.Waited = nil
 	}
 	return &told
+}
+
+// health is what the task says has become of its auctions, or nil: one that does
+// not tell all of it, or what cannot be, is not believed.
+func health(s *control.Status) *rollout.Health {
+	h := rollout.Health{
+		Answered: s.GetAnswered(), Degraded: s.GetDegraded(), Failed: s.GetFailed(), Deadline: time.Duration(s.GetDeadlineUs()) * time.Microsecond,
+	}
+	told := s.IsSetAnswered() && s.IsSetDegraded() && s.IsSetFailed() && s.IsSetDeadlineUs()
+	if !told || min(h.Degraded, h.Failed) < 0 || h.Degraded > h.Answered || h.Deadline <= 0 || h.Deadline > time.Hour {
+		return nil
+	}
+	return &h
 }
 
 func checkStatus(t rollout.Task, s *control.Status) error {

@@ -48,3 +48,15 @@ func BenchmarkHour(b *testing.B) {
 		b.StartTimer()
 	}
 }
+
+// BenchmarkTrace judges an hour of a canary step anew, as BenchmarkHour has it
+// but for its traffic, which comes without reports: 720 looks, 100 partners.
+func BenchmarkTrace(b *testing.B) {
+	parts := recorded(b, newTraffic(100, 1), new(judge.State).Judge, maxLooks, make([]float64, 720)...)
+	for b.Loop() {
+		var t Trace
+		if err := t.Read(len(parts), of(parts)); err != nil || t.Looks != 720 {
+			b.Fatal(t.Looks, err)
+		}
+	}
+}

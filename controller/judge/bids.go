@@ -31,9 +31,8 @@ func weighBids(st Stream, margin float64) miss {
 	}
 	switch {
 	case m.ready:
-		y := score(m.d-margin, m.info, m.nu)
-		m.against = logHarm(y, m.info, margin)
-		m.proof = logProof(-y, m.info, margin)
+		m.against = logHarm(score(m.d-margin, m.info, m.nu), m.info, margin)
+		m.proof = logProof(score(margin-m.d, m.info, m.surety()), m.info, margin)
 	case m.least() >= minClusters:
 		// The releases hardly ever differ on a bid.
 		m.proof = logBelow(m.lost, m.n, margin, m.phi) - math.Ln2
@@ -58,10 +57,9 @@ func (st Stream) bids() estimate {
 	variance := p.variance(e.d, g)
 	floor := (flips + 2/e.n - e.d*e.d) / e.n
 	e.info = inverse(max(variance, floor))
-	flipping := p.flipping(g)
-	e.nu = max(1, flipping-1)
+	e.nu, e.flipping = max(1, g-1), p.flipping(g)
 	e.phi = max(1, variance/floor, st.clumped())
-	e.ready = e.events >= minFlips && flipping >= minClusters
+	e.ready = e.events >= minFlips && e.flipping >= minClusters
 	return e
 }
 

@@ -103,7 +103,11 @@ func TestBidsByHand(t *testing.T) {
 	}
 	st := Stream{Bids: PairSums{N: 60000, Ten: 4000, One: 2000, SS: 200000, SN: 3000000, NN: 90000000, F2: 1.2e6, G: 40, M: 61}, BidsSeen: 1200, BidsFlips: 120}
 	e := st.bids()
-	near(t, "nu", e.nu, 29, 1e-12) // 6000^2/1.2e6 clusters flip
+	near(t, "nu", e.nu, 39, 1e-12)
+	near(t, "flipping", e.flipping, 30, 1e-12) // 6000^2/1.2e6 clusters flip
+	st.Bids.F2 = 4e6
+	near(t, "surety", st.bids().surety(), 18, 1e-12)
+	st.Bids.F2 = 1.2e6
 	near(t, "phi", e.phi, 1200/(60/(61*9e7/3.6e9-1)), 1e-9)
 	near(t, "gained", weighBids(st, margin).gained, 40, 1e-12)
 	for _, tt := range []struct {

@@ -18,6 +18,7 @@ type band struct{ low, high, margin float64 }
 // inverse of its squared standard error.
 type estimate struct {
 	d, info, nu float64
+	flipping    float64 // of pairs: how many of the effective clusters have a flip
 	n           float64 // units in the smaller arm, or pairs
 	events      float64 // of the rarer outcome over both arms, or flips
 	rates       [Arms]float64
@@ -123,13 +124,12 @@ func (p PairSums) estimate(unit float64) estimate {
 	e.d = max(-1, min(1, (p.Ten-p.One)/p.N))
 	floor := (min(1, (p.Ten+p.One)/p.N) + 2/p.N - e.d*e.d) / p.N
 	e.info = inverse(max(p.variance(e.d, g), floor))
-	flipping := p.flipping(g)
-	e.nu = max(1, flipping-1)
+	e.nu, e.flipping = max(1, g-1), p.flipping(g)
 	e.phi = max(e.phi, p.N/units(p.N, p.NN, p.M))
 	if chi2, freedom := dispersion(p.N, p.Ten+p.One, p.FF, p.G); freedom > 0 {
 		e.phi = max(e.phi, chi2/freedom)
 	}
-	e.ready = e.events >= minFlips && flipping >= minClusters
+	e.ready = e.events >= minFlips && e.flipping >= minClusters
 	return e
 }
 
@@ -142,6 +142,20 @@ func (p PairSums) flipping(g float64) float64 {
 		return g
 	}
 	return min(g, effective(p.Ten+p.One, p.F2, int(p.G)))
+}
+
+// surety is the degrees of freedom of a proof; nu is that of evidence. Where
+// chance makes too many flips, it makes their spread as much greater, so that in
+// standard errors the difference strays no farther than a normal value
+// (self-normalized sums: Efron 1969; de la Peña, Lai, Shao 2009). Where chance
+// leaves flips out, their spread shrinks with them. So a proof goes by the
+// clusters that have any: the spread of m of them varies by 1/m of its square,
+// as that of 2m normal values does.
+func (e estimate) surety() float64 {
+	if !(e.flipping > 0) {
+		return e.nu
+	}
+	return max(1, min(e.nu, 2*e.flipping))
 }
 
 // variance is that of the difference d between g effective clusters.
@@ -166,12 +180,11 @@ func (e estimate) weigh(b band) logs {
 	if !e.ready {
 		return e.weighRare(b)
 	}
-	up, down := score(e.d-b.high, e.info, e.nu), score(b.low-e.d, e.info, e.nu)
 	return logs{
-		tooHigh: logAgainst(up, e.info, b.margin),
-		tooLow:  logAgainst(down, e.info, b.margin),
-		below:   logProof(-up, e.info, b.margin),
-		above:   logProof(-down, e.info, b.margin),
+		tooHigh: logAgainst(score(e.d-b.high, e.info, e.nu), e.info, b.margin),
+		tooLow:  logAgainst(score(b.low-e.d, e.info, e.nu), e.info, b.margin),
+		below:   logProof(score(b.high-e.d, e.info, e.surety()), e.info, b.margin),
+		above:   logProof(score(e.d-b.low, e.info, e.surety()), e.info, b.margin),
 	}
 }
 

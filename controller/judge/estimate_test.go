@@ -79,7 +79,10 @@ func TestEstimateOfPairs(t *testing.T) {
 	e := p.estimate(3)
 	near(t, "d", e.d, .015, 1e-12)
 	near(t, "information", e.info, 16066.94560669456, 1e-9)
-	near(t, "degrees of freedom", e.nu, 19.25, 1e-12)
+	near(t, "degrees of freedom", e.nu, 24, 1e-12)
+	near(t, "those of a proof", e.surety(), 24, 1e-12) // 20.25 clusters flip
+	p.F2 = 900
+	near(t, "those of a proof by nine clusters", p.estimate(3).surety(), 18, 1e-12)
 	near(t, "phi by sources", e.phi, 2000/65., 1e-9)
 	if !e.ready || !e.known || !e.few || !e.paired || e.events != 90 || e.effective[0] != 25 || e.clusters[1] != 30 {
 		t.Errorf("%+v", e)

@@ -164,11 +164,11 @@ func (h hypothesis) accuse(over bool) float64 {
 }
 
 func (h hypothesis) prove(over bool) float64 {
-	below := logProof(score(h.high-h.d, h.info, h.nu), h.info, h.margin)
+	below := logProof(score(h.high-h.d, h.info, h.surety()), h.info, h.margin)
 	if over {
 		return below
 	}
-	return min(below, logProof(score(h.d-h.low, h.info, h.nu), h.info, h.margin))
+	return min(below, logProof(score(h.d-h.low, h.info, h.surety()), h.info, h.margin))
 }
 
 // leastMargin finds the smallest margin above from at which something holds.

@@ -339,10 +339,10 @@ func TestClassify(t *testing.T) {
 		t.Error(why)
 	}
 	r.Detectable, r.waits = .05, "acme"
-	if text := r.starved(); text != "traffic is too little for acme: at present a difference of +5.00 pt could be told; widen the margin, or send it more" {
+	if text := r.starved(); text != "traffic is too little for acme: at present a difference of +5.00 pt could be told; send it more, or widen the margin" {
 		t.Error(text)
 	}
-	if r.Detectable = 0; r.starved() != "traffic is too little for acme; widen the margin, or send it more" {
+	if r.Detectable = 0; r.starved() != "traffic is too little for acme; send it more, or widen the margin" {
 		t.Error(r.starved())
 	}
 	near(t, "sufficient", usual(0, 100).sufficient(), 37500, 1e-12)

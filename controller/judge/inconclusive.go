@@ -199,7 +199,7 @@ func (r ruling) starved() string {
 	if r.Detectable > 0 {
 		text += fmt.Sprintf(": at present a difference of %s pt could be told", points2(r.Detectable))
 	}
-	return text + "; widen the margin, or send it more"
+	return text + "; send it more, or widen the margin"
 }
 
 // enough is the information, times the squared margin, at which a difference

@@ -97,7 +97,7 @@ func (t *Statistics) homogeneity(stream int, p Policy) voice {
 	}
 	var parts, g [Arms]float64
 	for a, e := range sides {
-		parts[a], g[a] = 1/e.info, e.nu+1
+		parts[a], g[a] = 1/e.info, e.surety()+1
 		v.estimate.rates[a], v.estimate.clusters[a], v.estimate.effective[a] = e.d, e.clusters[a], e.effective[a]
 	}
 	v.estimate.known, v.estimate.ready, v.estimate.paired, v.estimate.phi = true, true, true, 1

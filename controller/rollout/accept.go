@@ -85,6 +85,7 @@ func Accept(s State, q Request, kept Kept) (State, Request, error) {
 	}
 	q.Revision = s.LastEvent
 	s = s.clone()
+	s.audit(q)
 	s.Requests = append(s.Requests, q)
 	s.remember(q, asks)
 	return s, q, nil
@@ -96,7 +97,7 @@ func brief(q Request) error {
 		name, value string
 		most        int
 	}
-	texts := []text{{"by", q.By, MaxBy}, {"why", q.Why, MaxWhy}, {"id", q.ID, MaxName}, {"rollout", q.Rollout, MaxName}, {"release", q.Release, MaxName}}
+	texts := []text{{"by", q.By, MaxBy}, {"why", q.Why, MaxWhy}, {"id", q.ID, MaxName}, {"rollout", q.Rollout, MaxName}, {"release", q.Release, MaxName}, {"claim", q.Claim, MaxBy}, {"from", q.From, MaxName}}
 	if q.Source != nil {
 		texts = append(texts, text{"source", q.Source.Bucket + q.Source.Key, MaxKey})
 	}
@@ -126,6 +127,9 @@ func (s State) room(q Request) error {
 		wait := time.Duration(wishHours-s.Wishes[0].Hours) * time.Hour
 		return Full{wait, fmt.Sprintf("%d wishes of the last day are remembered, as many as may be: ask again in %v hours; rollback, abort and pause are still taken", n, wait.Hours())}
 	}
+	if n := len(s.Unaudited); n >= maxUnaudited && (!q.Verb.Danger() || n >= 2*maxUnaudited) {
+		return Full{time.Minute, fmt.Sprintf("%d entries of the audit trail cannot be stored: let the controllers write %s* in their bucket", n, AuditPrefix)}
+	}
 	if n := s.tries(); n >= maxTries && q.Verb == VerbTry {
 		return Full{time.Minute, fmt.Sprintf("%d rollouts that people asked for wait already: wait for one to end, or give one up with sluice abort ID", n)}
 	}
@@ -149,13 +153,20 @@ func (s State) tries() (n int) {
 
 // sensible checks a wish that names what it is about.
 func (s State) sensible(q Request, kept Kept) error {
-	if err := sensibleChange(q); err != nil {
-		return err
+	for _, check := range []func(Request) error{sensibleChange, s.sensibleGlass} {
+		if err := check(q); err != nil {
+			return err
+		}
 	}
 	r := s.Active
 	active := r != nil && q.Rollout == r.ID
 	waits := slices.ContainsFunc(s.Queue, func(o Rollout) bool { return o.ID == q.Rollout }) || s.asked(VerbTry, q.Rollout)
 	standing := s.standing(q.Rollout, kept.Rollout)
+	if active {
+		if err := r.secondPerson(q); err != nil {
+			return err
+		}
+	}
 	if q.Rollout == "" && (q.Verb == VerbAbort || q.Verb == VerbPromote) {
 		return fmt.Errorf("%w: nothing is being tried: name a rollout that waits, or try one", ErrConflict)
 	}
@@ -168,8 +179,10 @@ func (s State) sensible(q Request, kept Kept) error {
 		switch {
 		case q.Rollout != "" && !active:
 			return fmt.Errorf("%w: %s, so it cannot be resumed: name the one that is held, or none", ErrConflict, standing)
-		case s.Pause == nil && !(active && r.Phase == Held):
+		case s.Pause == nil && !(active && (r.Phase == Held || r.Phase == Admitting && q.BreakGlass)):
 			return fmt.Errorf("%w: nothing is paused or held: there is nothing to do", ErrConflict)
+		case s.Pause == nil && !s.mayAdvance(q):
+			return fmt.Errorf("%w: %s: %s cannot be resumed until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.Frozen.Sentence(), r.ID)
 		}
 	case VerbAbort:
 		if !waits && (!active || r.Phase == RollingBack) {
@@ -179,12 +192,30 @@ func (s State) sensible(q Request, kept Kept) error {
 		if !active || !r.promotable() {
 			return fmt.Errorf("%w: %s, not in shadow, canary or hold, so it cannot be promoted: name one that is, or try it anew", ErrConflict, standing)
 		}
+		if !s.mayAdvance(q) {
+			return fmt.Errorf("%w: %s: %s cannot be promoted until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.Frozen.Sentence(), r.ID)
+		}
 	case VerbRollback:
 		return s.sensibleRollback(q, kept)
 	case VerbTry:
 		return s.sensibleTry(q, kept)
 	default:
 		return fmt.Errorf("%w: no verb %q: use one of pause, resume, abort, promote, rollback and try", ErrBadRequest, q.Verb)
+	}
+	return nil
+}
+
+// sensibleGlass checks that a glass is there to be broken, and that it is said why.
+func (s State) sensibleGlass(q Request) error {
+	switch {
+	case !q.BreakGlass:
+		return nil
+	case q.Verb != VerbPromote && q.Verb != VerbResume && q.Verb != VerbTry:
+		return fmt.Errorf("%w: %s needs no broken glass: it happens in a freeze, too: leave it out", ErrBadRequest, q.Verb)
+	case q.Why == "":
+		return fmt.Errorf("%w: say why the glass is broken (why)", ErrBadRequest)
+	case s.Frozen == nil:
+		return fmt.Errorf("%w: nothing is frozen, so there is no glass to break: leave it out", ErrConflict)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func accept(t *testing.T, s State, q Request) (State, Request) {
 
 // heard is s after the leader's next decision.
 func heard(s State, now time.Time) State {
-	s, _ = Decide(s, Observation{}, storyPolicies(), now)
+	s, _ = Decide(s, Observation{Audited: audited(s)}, storyPolicies(), now)
 	return s
 }
 

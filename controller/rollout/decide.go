@@ -15,6 +15,7 @@ func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Acti
 	seen.Tasks = ByID(seen.Tasks) // for all that follows
 	next.catchUp(seen, now)
 	next.takeUp(seen.Jobs, p, now)
+	next.freeze(seen, p, now)
 	next.hear(p, now)
 	next.forget(seen.Archived, now)
 	next.Indexed = next.Indexed || seen.Indexed
@@ -23,6 +24,7 @@ func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Acti
 	if next.Active != nil {
 		next.carryOn(seen, p.For(next.Active.ID), now)
 	}
+	next.auditEnds(s.LastEvent, seen.Audited, now)
 	return next, corrections(next, seen, p)
 }
 
@@ -104,8 +106,8 @@ func transition(s State, seen Observation, p Policy, now time.Time) move {
 		if m, ok := s.hurting(seen, p); ok {
 			return m
 		}
-		if s.Pause != nil {
-			return move{Held, r.Step, Paused, pausedBy(s.Pause)}
+		if why, say, stopped := s.stopped(r); stopped {
+			return move{Held, r.Step, why, say}
 		}
 		return s.whilePromoting(seen, p, now)
 	case RollingBack:
@@ -131,10 +133,7 @@ func (s State) wished() (move, bool) {
 	if r.Asked == nil {
 		return move{}, false
 	}
-	say := string(r.Asked.Verb) + " asked by " + r.Asked.By
-	if r.Asked.Why != "" {
-		say += ": " + r.Asked.Why
-	}
+	say := r.Asked.told()
 	switch r.Asked.Verb {
 	case VerbRollback:
 		return move{RollingBack, r.Step, RollbackByHand, say}, r.Phase != RollingBack || r.Asked.Release != s.Stable
@@ -144,12 +143,37 @@ func (s State) wished() (move, bool) {
 		}
 		return move{RollingBack, r.Step, Aborted, say}, r.Phase != RollingBack
 	case VerbPromote:
-		return move{Promoting, r.Step, PromotedByHand, say}, r.promotable()
+		return move{Promoting, r.Step, PromotedByHand, say}, r.promotable() && s.mayAdvance(*r.Asked) && r.secondPerson(*r.Asked) == nil
 	case VerbResume:
-		return move{r.HeldFrom, r.Step, Resumed, say}, r.Phase == Held && r.Reason != Paused
+		if r.Phase == Admitting {
+			return move{Admitting, 0, Resumed, say}, r.Asked.BreakGlass
+		}
+		return move{r.HeldFrom, r.Step, Resumed, say}, r.Phase == Held && r.Reason != Paused && s.mayAdvance(*r.Asked) && r.secondPerson(*r.Asked) == nil
 	case VerbPause, VerbTry: // wishes about the fleet, heard before
 	}
 	return move{}, false
+}
+
+// mayAdvance reports whether a freeze lets a wish about the active rollout do so.
+func (s State) mayAdvance(q Request) bool {
+	return s.Frozen == nil || s.Active.BrokeGlass || q.BreakGlass
+}
+
+// secondPerson returns why who asks may not let the rollout go further by
+// themself, where the policy wants another than who asked for the try.
+func (r Rollout) secondPerson(q Request) error {
+	approves := q.Verb == VerbPromote || q.Verb == VerbResume && r.Phase == Held && r.Reason == Approval
+	switch {
+	case !r.SecondPerson || !approves:
+		return nil
+	case q.How == "":
+		return fmt.Errorf("%w: %s takes the word of a second person (second_person), who must be signed in", ErrConflict, r.ID)
+	case r.Tried != "" && r.TriedHow == "":
+		return fmt.Errorf("%w: %s takes the word of a second person (second_person), and nobody has proven who asked to try it: sluice abort, and try it again signed in", ErrConflict, r.ID)
+	case r.Tried == q.By:
+		return fmt.Errorf("%w: %s asked to try %s, so that it takes the word of somebody else (second_person)", ErrConflict, q.By, r.ID)
+	}
+	return nil
 }
 
 func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
@@ -164,11 +188,14 @@ func (s State) afterAdmission(seen Observation, p Policy, now time.Time) move {
 		return s.awaiting(*a, p, now)
 	case AdmissionOK:
 	}
+	why, say, stopped := s.stopped(r)
 	switch {
 	case a.Digest == s.Stable:
 		return move{Live, 0, AlreadyLive, "its bytes are those of the live release " + Short(s.Stable)}
-	case s.Pause != nil:
-		return move{Admitting, 0, Paused, pausedBy(s.Pause)}
+	case stopped && r.Reason == why && r.Sentence == say:
+		return stay(r)
+	case stopped:
+		return move{Admitting, 0, why, say}
 	case s.Stable == "":
 		return move{Promoting, 0, FirstRelease, "nothing serves yet, so there is nothing to compare it with: live without a rollout"}
 	case p.Shadow.Skip:
@@ -236,9 +263,10 @@ func (s State) harmed(seen Observation, p Policy) (move, bool) {
 // halted reports what stops a rollout in shadow or canary for now, or makes it
 // give way.
 func (s State) halted(r Rollout, p Policy, now time.Time) (move, bool) {
+	why, say, stopped := s.stopped(r)
 	switch {
-	case s.Pause != nil:
-		return move{Held, r.Step, Paused, pausedBy(s.Pause)}, true
+	case stopped:
+		return move{Held, r.Step, why, say}, true
 	case !r.InvalidSince.IsZero() && now.Sub(r.InvalidSince) >= p.DataGrace:
 		return move{Held, r.Step, DataInvalid, r.InvalidWhy}, true
 	case p.Preempt && len(s.Queue) > 0 && r.By == "" && r.Coalesced < p.MaxCoalesced:
@@ -289,10 +317,12 @@ func (s State) whileHeld(seen Observation, p Policy, now time.Time) move {
 		return m
 	}
 	back := func(why Reason, say string) move { return move{r.HeldFrom, r.Step, why, say} }
-	if s.Pause == nil {
+	if _, _, stopped := s.stopped(r); !stopped {
 		switch r.Reason { //nolint:exhaustive // the reasons for which enter holds a rollout
 		case Paused:
 			return back(Resumed, "no longer paused")
+		case FreezeBegins:
+			return back(FreezeEnds, "no longer frozen")
 		case DataInvalid:
 			if v != nil && v.Outcome != judge.Invalid && v.Outcome != judge.NoData {
 				return back(DataBack, "the data can be trusted again")
@@ -358,9 +388,5 @@ func count(tasks []Task, is func(Task) bool) (n int) {
 func transient(t Task) bool { return t.FailureReason == "download" }
 
 func pausedBy(p *Pause) string {
-	say := "paused by " + p.By
-	if p.Why != "" {
-		say += ": " + p.Why
-	}
-	return say
+	return because("paused by "+p.By, p.Why)
 }

@@ -127,6 +127,11 @@ func (h *history) happen(what, how byte) {
 		h.w.verdict, h.w.class = judge.Inconclusive, []judge.Class{judge.Floor, judge.Borderline, judge.Starved, "unheard of"}[how>>2&3]
 	case 38:
 		h.w.pace = []float64{0, 10, 1, 500}[how>>2&3]
+		h.w.stop = nil
+		if how>>6 > 0 { // all fleets are frozen, for a while or not
+			h.w.stop = &Stop{By: "eve", Why: "w", At: h.now, Until: h.now.Add(time.Duration(how>>6-1) * 5 * time.Minute)}
+		}
+		h.w.stopUnknown = how>>4&3 == 3
 	case 39:
 		h.missing = []int64{10, 60, 1000}[int(how>>2)%3]
 	case 40: // a member of a cohort is ended for its health checks
@@ -368,6 +373,7 @@ func (h *history) checkStep(next State, seen Observation) {
 			continue
 		}
 		h.checkReason(e)
+		checkHeadline(h.t, fmt.Sprintf("%+v", e), e.Headline(next.Find(e.Rollout), h.p.For(e.Rollout)))
 		h.checkSuccess(e, seen)
 		h.checkSwaps(e, seen)
 		h.checkTooFew(e, seen)
@@ -376,6 +382,7 @@ func (h *history) checkStep(next State, seen Observation) {
 			told = true
 		}
 	}
+	h.checkFrozen(next)
 	h.checkBreaker(next, seen)
 	h.checkBudget(next, seen)
 	h.checkLosses(next, seen)
@@ -404,6 +411,27 @@ func (h *history) checkStep(next State, seen Observation) {
 	}
 	if next.Generation < h.s.Generation || next.LastEvent < h.s.LastEvent {
 		h.t.Fatal("time runs backwards")
+	}
+}
+
+// checkFrozen checks that nothing starts or advances in a freeze whose glass
+// nobody has broken for it.
+func (h *history) checkFrozen(next State) {
+	if next.Frozen == nil {
+		return
+	}
+	for _, e := range next.Events {
+		if e.Seq <= h.s.LastEvent {
+			continue
+		}
+		broke := h.s.Active != nil && h.s.Active.ID == e.Rollout && h.s.Active.BrokeGlass || next.Active != nil && next.Active.ID == e.Rollout && next.Active.BrokeGlass
+		switch e.To {
+		case Shadow, Canary, Promoting, Live:
+			if !broke && e.Reason != AlreadyLive && !(e.From == e.To && e.Reason != Accepted) {
+				h.t.Fatalf("frozen (%s), and yet: %+v", next.Frozen.Sentence(), e)
+			}
+		case "", Queued, Admitting, Held, RollingBack, RolledBack, Refused, Superseded:
+		}
 	}
 }
 

@@ -28,8 +28,8 @@ func (s *State) hear(p Policies, now time.Time) {
 		switch q.Verb {
 		case VerbTry:
 			s.enqueue(Rollout{
-				ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At, Intended: q.Intended, Asked: &q,
-				Reason: Asked, Sentence: "try asked by " + q.By + meaning(q.Intended),
+				ID: q.Rollout, Source: *q.Source, By: q.By, CompletedAt: q.At, Intended: q.Intended, Asked: &q, BrokeGlass: q.BreakGlass, Tried: q.By, TriedHow: q.How,
+				Reason: Asked, Sentence: q.told() + meaning(q.Intended),
 			}, p, now)
 		case VerbRollback:
 			s.askBack(q, now)
@@ -52,7 +52,7 @@ func (s *State) hear(p Policies, now time.Time) {
 				s.ask(q, now)
 			default:
 				resume, s.Pause = &q, nil
-				s.tell(Event{At: now, Reason: Resumed, By: q.By, Wish: q.ID, Sentence: "resumed by " + q.By})
+				s.tell(Event{At: now, Reason: Resumed, By: q.By, Wish: q.ID, Sentence: because("resumed by "+q.By, q.Why)})
 			}
 		}
 	}
@@ -141,6 +141,17 @@ func (s *State) tooLate(q Request, standing string, now time.Time) {
 // end tells what became of a wish that changed nothing.
 func (s *State) end(q Request, how Reason, say string, now time.Time) {
 	s.tell(Event{At: now, Rollout: q.Rollout, Reason: how, By: q.By, Wish: q.ID, Sentence: say})
+}
+
+// told is what was asked, by whom and why.
+func (q Request) told() string { return because(string(q.Verb)+" asked by "+q.By, q.Why) }
+
+// because adds a reason, where one was given.
+func because(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + why
 }
 
 func aim(q Request) string {

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -28,6 +29,7 @@ type Policy struct {
 	DataGrace    time.Duration `yaml:"data_grace"`    // for which the data gate may fail before the rollout is held, and a canary step have too few tasks before it goes back
 	PromoteWait  time.Duration `yaml:"promote_wait"`  // for every task to move over
 	PromoteBatch int           `yaml:"promote_batch"` // tasks that may be moving over at once
+	SecondPerson bool          `yaml:"second_person"` // who approves a step, or promotes, is proven to be another than who asked for the try
 
 	Inconclusive InconclusivePolicy `yaml:"inconclusive"`
 	Budget       Budget             `yaml:"budget"`
@@ -60,6 +62,7 @@ type Step struct {
 type Policies struct {
 	Default Policy   `yaml:"policy"`
 	Special []Policy `yaml:"policies"`
+	Freezes []Freeze `yaml:"-"` // of the fleet, whatever is tried on it
 
 	// ReplacePoisoned lets the controller stop tasks that obey no controller any
 	// more, one at a time.
@@ -78,6 +81,11 @@ func (p Policies) For(job string) Policy {
 		}
 	}
 	return p.Default
+}
+
+// SecondPerson reports whether any of the policies wants one.
+func (p Policies) SecondPerson() bool {
+	return p.Default.SecondPerson || slices.ContainsFunc(p.Special, func(s Policy) bool { return s.SecondPerson })
 }
 
 // Defaults is the policy of a fleet whose file says nothing else.

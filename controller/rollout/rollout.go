@@ -60,6 +60,8 @@ const (
 	Approval        Reason = "approval" // a step waits for a person
 	Paused          Reason = "paused"
 	Resumed         Reason = "resumed"
+	FreezeBegins    Reason = "frozen" // by a calendar, or a stop of all fleets
+	FreezeEnds      Reason = "thawed"
 	HoldExpired     Reason = "hold_expired"
 	Aborted         Reason = "aborted"
 	PromotedByHand  Reason = "promoted_by_hand"
@@ -116,11 +118,20 @@ type State struct {
 	// time, for as long as a listing may show them again.
 	Seen map[string]time.Time `json:"seen"`
 
+	// Frozen is the freeze in force, as of the last decision. A version that knows
+	// none drops the word and goes on.
+	Frozen *Frozen `json:"frozen,omitempty"`
+
 	Pause    *Pause    `json:"pause"`    // nothing starts or advances while set
 	Requests []Request `json:"requests"` // of people, not yet acted on
 
 	// Wishes are the requests of the last day, for who asks again, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`
+
+	// Unaudited are the entries of the audit trail that are not known to be stored
+	// yet. A version that keeps none drops them; who took the wish has stored them
+	// by then, unless S3 was in trouble.
+	Unaudited []Entry `json:"unaudited,omitempty"`
 
 	// Aged is when the hour began that is counted for wishes that have ended.
 	Aged time.Time `json:"aged,omitzero"`
@@ -195,6 +206,15 @@ type Rollout struct {
 	Losses      Losses    `json:"losses,omitzero"`
 	TooFewSince time.Time `json:"too_few_since,omitzero"` // ECS is to keep too few tasks to compare since
 
+	// SecondPerson is the policy's. Tried is who asked for the try, where a person
+	// did, and TriedHow how that is proven.
+	SecondPerson bool   `json:"second_person,omitempty"`
+	Tried        string `json:"tried,omitempty"`
+	TriedHow     string `json:"tried_how,omitempty"`
+
+	// BrokeGlass says that an admin lets it go on in spite of any freeze.
+	BrokeGlass bool `json:"broke_glass,omitempty"`
+
 	// Sized is how many tasks the step gets of those that it asks for, so that
 	// the budget lasts; zero where it does not matter.
 	Sized int `json:"sized,omitempty"`
@@ -244,6 +264,13 @@ type Request struct {
 	// judge's bands move there. Its Why says what for.
 	Intended *release.Change `json:"intended_change,omitempty"`
 
+	How   string `json:"how,omitempty"`   // By is proven: token, session or bearer; empty: it is what somebody said
+	Claim string `json:"claim,omitempty"` // what they called themselves besides
+	From  string `json:"from,omitempty"`  // address that it came from
+
+	// BreakGlass carries it out in spite of a freeze.
+	BreakGlass bool `json:"break_glass,omitempty"`
+
 	// Seen is what the asker was looking at; not stored.
 	Seen *Seen `json:"seen,omitempty"`
 
@@ -252,21 +279,26 @@ type Request struct {
 
 // Observation is what the outside world showed just now.
 type Observation struct {
-	Jobs       []Job          `json:"-"`              // completed training jobs that the fleet listens to
-	Admission  *Admission     `json:"-"`              // of the rollout in Admitting
-	Published  []string       `json:"-"`              // releases known to be stored whole
-	Archived   []string       `json:"-"`              // finished rollouts known to be in the archive
-	Indexed    bool           `json:"-"`              // the indexes of what is stored were made anew under this lease
-	Lost       string         `json:"lost,omitempty"` // why the active candidate can be stored no more; empty: it can
-	Tasks      []Task         `json:"tasks"`          // running ones, in any order
-	Desired    int            `json:"desired"`        // tasks that ECS is to keep running
-	Verdict    *judge.Verdict `json:"verdict"`        // of the active rollout; nil when nothing is judged
-	Exposed    int64          `json:"exposed"`        // auctions answered by the active candidate
-	MissedBids int64          `json:"missed_bids"`    // bids on those that it alone filtered, extrapolated from explored requests
-	Pace       float64        `json:"pace"`           // auctions a second that one task answers, on average over the fleet and the last minute or so; 0 unknown
-	Crashed    []Crash        `json:"crashed"`        // tasks that ended by themselves lately
-	Swaps      []SwapCost     `json:"swaps"`          // what the swaps under way cost, as far as that can be told
-	Known      Counters       `json:"-"`              // how far a state that went back had come; zero: it did not
+	Jobs       []Job          `json:"-"`                  // completed training jobs that the fleet listens to
+	Admission  *Admission     `json:"-"`                  // of the rollout in Admitting
+	Published  []string       `json:"-"`                  // releases known to be stored whole
+	Archived   []string       `json:"-"`                  // finished rollouts known to be in the archive
+	Stop       *Stop          `json:"-"`                  // of all fleets; nil for none
+	StopKnown  bool           `json:"-"`                  // else nobody can tell now whether there is one
+	Audited    []string       `json:"-"`                  // keys of entries known to be stored
+	Indexed    bool           `json:"-"`                  // the indexes of what is stored were made anew under this lease
+	Lost       string         `json:"lost,omitempty"`     // why the active candidate can be stored no more; empty: it can
+	Tasks      []Task         `json:"tasks"`              // running ones, in any order
+	Desired    int            `json:"desired"`            // tasks that ECS is to keep running
+	Verdict    *judge.Verdict `json:"verdict"`            // of the active rollout; nil when nothing is judged
+	Exposed    int64          `json:"exposed"`            // auctions answered by the active candidate
+	MissedBids int64          `json:"missed_bids"`        // bids on those that it alone filtered, extrapolated from explored requests
+	Pace       float64        `json:"pace"`               // auctions a second that one task answers, on average over the fleet and the last minute or so; 0 unknown
+	Crashed    []Crash        `json:"crashed"`            // tasks that ended by themselves lately
+	Swaps      []SwapCost     `json:"swaps"`              // what the swaps under way cost, as far as that can be told
+	Auctions   *Auctions      `json:"auctions,omitempty"` // how they fare; nil where nobody measured
+	Unwell     []Unwell       `json:"unwell,omitempty"`   // what is wrong with the fleet, whatever is being tried
+	Known      Counters       `json:"-"`                  // how far a state that went back had come; zero: it did not
 }
 
 // Crash is the end of a task's own making: not scaled in, not stopped, not
@@ -356,6 +388,9 @@ type Task struct {
 
 	// Times is what requests took; nil where the task does not tell.
 	Times *Times `json:"-"`
+
+	// Health is what became of its auctions; nil where the task does not tell.
+	Health *Health `json:"-"`
 }
 
 // Look is what the leader saw in its last pass, kept for people to see.

@@ -26,6 +26,7 @@ func (s State) clone() State {
 	s.Queue, s.Finished = cloneRollouts(s.Queue), cloneRollouts(s.Finished)
 	s.Requests, s.Events = slices.Clone(s.Requests), slices.Clone(s.Events)
 	s.Wishes, s.Seen, s.Unseen = slices.Clone(s.Wishes), maps.Clone(s.Seen), slices.Clone(s.Unseen)
+	s.Unaudited = slices.Clone(s.Unaudited)
 	if s.Active != nil {
 		active := s.Active.clone()
 		s.Active = &active
@@ -82,7 +83,7 @@ func (s State) free(name string) string {
 func (s *State) enqueue(r Rollout, p Policies, now time.Time) {
 	governs := p.For(r.ID)
 	r.Phase, r.Since, r.FoundAt = Queued, now, now
-	r.Policy, r.Steps = governs.Name, len(governs.Steps)
+	r.Policy, r.Steps, r.SecondPerson = governs.Name, len(governs.Steps), governs.SecondPerson
 	s.note(&r, "", now, nil)
 	r.Asked = nil
 	s.Queue = append(s.Queue, r)
@@ -105,7 +106,7 @@ func (s *State) coalesce(p Policies, now time.Time) {
 	var kept []Rollout
 	for i, r := range s.Queue {
 		if r.Asked != nil && r.Asked.Verb == VerbAbort {
-			s.drop(r, Refused, Aborted, "abort asked by "+r.Asked.By, now)
+			s.drop(r, Refused, Aborted, r.Asked.told(), now)
 			continue
 		}
 		newer := slices.IndexFunc(s.Queue[i+1:], func(o Rollout) bool { return o.By == "" })
@@ -133,16 +134,17 @@ func (s *State) drop(r Rollout, to Phase, why Reason, say string, now time.Time)
 // start makes the oldest waiting candidate the active one, once it has waited
 // for newer ones.
 func (s *State) start(p Policies, now time.Time) {
-	if s.Active != nil || s.Pause != nil || len(s.Queue) == 0 {
+	i := slices.IndexFunc(s.Queue, func(r Rollout) bool { _, _, stopped := s.stopped(r); return !stopped })
+	if s.Active != nil || i < 0 {
 		return
 	}
-	first := s.Queue[0]
+	first := s.Queue[i]
 	if first.By == "" && now.Sub(first.FoundAt) < p.For(first.ID).Settle {
 		return
 	}
 	governs := p.For(first.ID)
-	first.Policy, first.Steps = governs.Name, len(governs.Steps)
-	s.Active, s.Queue = &first, slices.Delete(s.Queue, 0, 1)
+	first.Policy, first.Steps, first.SecondPerson = governs.Name, len(governs.Steps), governs.SecondPerson
+	s.Active, s.Queue = &first, slices.Delete(s.Queue, i, i+1)
 }
 
 // enter is the one place where the phase of an active rollout changes.
@@ -156,6 +158,9 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 		if r.Intended == nil { // else a person has said it
 			r.Intended = a.Intended
 		}
+	}
+	if r.Asked != nil && r.Asked.BreakGlass {
+		r.BrokeGlass = true
 	}
 	if from == Held && m.why == Resumed && r.Reason == Approval {
 		r.Approved = r.Step + 1

@@ -27,7 +27,8 @@ func storyPolicies() Policies {
 	strict.Name, strict.Jobs = "strict", []string{"strict-*"}
 	strict.Inconclusive = InconclusivePolicy{Floor: RollBack, Borderline: RollBack, Starved: Hold, PhaseWaits: 1.5}
 	thrifty.Name, thrifty.Jobs, thrifty.Budget = "thrifty", []string{"thrifty-*"}, Budget{Auctions: 30_000, MissedBids: 600}
-	return Policies{Default: p, Special: []Policy{careful, quick, strict, thrifty}}
+	holidays := Freeze{Name: "holidays", Why: "nobody is there", From: start.Add(1000 * time.Hour), Until: start.Add(1100 * time.Hour)}
+	return Policies{Default: p, Special: []Policy{careful, quick, strict, thrifty}, Freezes: []Freeze{holidays}}
 }
 
 // TestStories replays whole rollouts. A line of a story is a moment and what
@@ -57,8 +58,9 @@ func TestStories(t *testing.T) {
 	}
 }
 
-func tell(t *testing.T, story string) string {
+func tell(t *testing.T, story string, watch ...func(State, time.Time)) string {
 	w, s, p := newWorld("a", "b", "c", "d"), State{Fleet: "f"}, storyPolicies()
+	w.watch = watch
 	var out strings.Builder
 	for line := range strings.Lines(story) {
 		if strings.HasPrefix(line, "  ") {
@@ -99,6 +101,9 @@ func tell(t *testing.T, story string) string {
 func settle(out *strings.Builder, s State, w *world, p Policies, now time.Time) State {
 	for range 8 {
 		next, actions := Decide(s, w.observe(s, now), p, now)
+		for _, see := range w.watch {
+			see(next, now)
+		}
 		for _, e := range next.Events {
 			if e.Seq > s.LastEvent {
 				fmt.Fprintf(out, "  %s\n", telling(e))

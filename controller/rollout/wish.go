@@ -32,6 +32,7 @@ type Wish struct {
 	Asks     string    `json:"asks"` // digest of what was asked
 	Verb     Verb      `json:"verb"`
 	By       string    `json:"by"`
+	How      string    `json:"how,omitempty"` // By is proven; empty: it is not
 	At       time.Time `json:"at"`
 	Rollout  string    `json:"rollout,omitempty"` // the one it turned out to be about
 	Release  string    `json:"release,omitempty"`
@@ -50,9 +51,14 @@ type Seen struct {
 // Danger reports whether the verb makes things safer, and so goes first.
 func (v Verb) Danger() bool { return v == VerbRollback || v == VerbAbort || v == VerbPause }
 
+// Override reports whether the verb goes over what the judge or somebody else has
+// decided, so that it takes a reason.
+func (v Verb) Override() bool { return v != VerbPause && v != VerbResume }
+
 // asks is the same for requests that ask the same.
 func (q Request) asks() string {
 	q.ID, q.At, q.Seen, q.Revision = "", time.Time{}, nil, 0
+	q.How, q.Claim, q.From = "", "", "" // a retry may come another way
 	body, err := json.Marshal(q)
 	if err != nil {
 		return "" // no number: turned away for that
@@ -89,7 +95,7 @@ func (s *State) remember(q Request, asks string) {
 			s.Wishes = slices.Delete(s.Wishes, i, i+1)
 		}
 	}
-	s.Wishes = append(s.Wishes, Wish{ID: q.ID, Asks: asks, Verb: q.Verb, By: q.By, At: q.At, Rollout: q.Rollout, Release: q.Release, Revision: q.Revision})
+	s.Wishes = append(s.Wishes, Wish{ID: q.ID, Asks: asks, Verb: q.Verb, By: q.By, How: q.How, At: q.At, Rollout: q.Rollout, Release: q.Release, Revision: q.Revision})
 }
 
 // ageWishes counts the hours since wishes have ended, and forgets those of a day

@@ -37,6 +37,10 @@ type world struct {
 	swaps     []SwapCost        // of whatever is the candidate
 	desired   int
 	crashed   []Crash
+	watch     []func(State, time.Time) // sees every decision of a story
+
+	stop        *Stop
+	stopUnknown bool
 }
 
 func newWorld(tasks ...string) *world {
@@ -59,7 +63,10 @@ func (w *world) start(id string) {
 }
 
 func (w *world) observe(s State, now time.Time) Observation {
-	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived))}
+	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)), Audited: audited(s), Stop: w.stop, StopKnown: !w.stopUnknown}
+	if w.stopUnknown {
+		seen.Stop = nil
+	}
 	for _, r := range s.Finished {
 		w.over[r.ID] = r
 	}
@@ -114,14 +121,25 @@ func (w *world) auctions(r *Rollout, pass time.Duration, missing int64) {
 // said is what the judge says now.
 func (w *world) said(now time.Time) *judge.Verdict {
 	v := &judge.Verdict{Outcome: w.verdict, At: now, Suspect: w.suspect, Sentence: "the judge says " + string(w.verdict)}
+	of := judge.Finding{Outcome: w.verdict, CandidateRate: .961, StableRate: .689, Difference: .272, BandLow: -.05, BandHigh: .05}
 	switch w.verdict { //nolint:exhaustive // the others say no more
 	case judge.Inconclusive:
-		v.Class = w.class
+		v.Class, v.Gate, v.Partner = w.class, judge.GatePartnersServed, "solvane"
 	case judge.Unsure:
-		v.Holds = w.holds
+		v.Gate, v.Requests, v.Needed, v.ETA = judge.GateFilterRateServed, 8_220, 16_440, 40*time.Second
+		if v.Holds = w.holds; w.holds {
+			v.Gate, of.CandidateRate, of.StableRate = judge.GateDrift, .412, .25
+		}
 	case judge.Worse:
-		v.Breaker = w.breaker
+		v.Gate, v.Partner, v.Culprits = judge.GatePartnersServed, "solvane", []string{"solvane"}
+		if v.Breaker = w.breaker; w.breaker {
+			v.Gate, v.Partner, v.Culprits, of.Sentence = judge.GateBreaker, "", nil, "a task crashed while it served the candidate; 0 of stable's did"
+		}
+	case judge.Invalid:
+		v.Gate, of.CandidateRate, of.StableRate = judge.GateSampleRatio, .087, .5
 	}
+	of.Gate, of.Partner = v.Gate, v.Partner
+	v.Findings = []judge.Finding{of}
 	return v
 }
 
@@ -231,6 +249,13 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		w.failing[name] = rest
 	case "mend":
 		delete(w.failing, name)
+	case "stop": // all fleets, until stop=over
+		w.stop = &Stop{By: "eve", Why: "an outage", At: now}
+		if name == "over" {
+			w.stop = nil
+		}
+	case "stop?": // nobody can tell
+		w.stopUnknown = name != "over"
 	case "again": // what was asked last, with the same id, or something else with it: again=VERB
 		if name != "" {
 			w.last = Request{ID: w.last.ID, Verb: Verb(name), By: w.last.By}
@@ -238,8 +263,11 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		q := w.last
 		q.At = now
 		return &q, nil
-	case "ask", "bob": // by ann, or by bob
-		q := Request{ID: "q" + fmt.Sprint(s.LastEvent), Verb: Verb(name), By: map[string]string{"ask": "ann", "bob": "bob"}[verb], At: now}
+	case "ask", "bob", "glass": // by ann, by bob, or by ann who breaks the glass
+		q := Request{ID: "q" + fmt.Sprint(s.LastEvent), Verb: Verb(name), By: map[string]string{"ask": "ann", "bob": "bob", "glass": "ann"}[verb], At: now}
+		if verb == "glass" {
+			q.BreakGlass, q.Why = true, "it cannot wait"
+		}
 		if n := len(s.Requests); n > 0 {
 			q.ID += fmt.Sprint(".", n)
 		}
@@ -262,4 +290,12 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		err = fmt.Errorf("no such word: %s", word)
 	}
 	return nil, err
+}
+
+// audited are the keys of all entries that wait: a controller has stored them.
+func audited(s State) (keys []string) {
+	for _, e := range s.Unaudited {
+		keys = append(keys, e.Key())
+	}
+	return keys
 }

@@ -139,13 +139,28 @@ func (d *dice) others(t *place, n int) {
 		}
 	case Persistent:
 		for range n {
+			which := 0
 			if d.scenario.Tailed {
-				d.request(t.connections[t.weights.draw(d.rng.Uint64())])
+				which = t.weights.draw(d.rng.Uint64())
 			} else {
-				d.request(t.connections[d.rng.IntN(len(t.connections))])
+				which = d.rng.IntN(len(t.connections))
 			}
+			d.request(d.successor(t, which))
 		}
 	}
+}
+
+// successor is who has the place of a connection by now. Each place falls vacant
+// at a moment of its own.
+func (d *dice) successor(t *place, which int) connection {
+	if !d.scenario.Renewed {
+		return t.connections[which]
+	}
+	since := d.look + int(scramble(t.connections[which].lot())%ageLooks)
+	if since < ageLooks {
+		return t.connections[which]
+	}
+	return connect(chance(d.seed, 9, uint64(d.task), uint64(which), uint64(since/ageLooks)))
 }
 
 func (d *dice) request(from connection) {

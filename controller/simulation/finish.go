@@ -123,6 +123,9 @@ func (r race) measure(s judge.Statistics) (units, variance float64) {
 	}
 	if r.paired {
 		p := s.Streams[stream].Pairs
+		if r.proof { // which only those can bring that are live
+			p = s.Streams[stream].Live
+		}
 		return p.N, pairsVariance(p)
 	}
 	d := s.Streams[stream].Served

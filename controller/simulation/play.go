@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/controller/tally"
 )
 
 // Ending is how a judge let a rollout end.
@@ -66,7 +67,7 @@ func play(m *market, p rollout.Policies, watch func(step)) Result {
 		if r := s.Active; r != nil && (r.Comparing() == rollout.Shadow || r.Comparing() == rollout.Canary) {
 			look := lookAt(r, counted, seen.Crashed, now)
 			stats, verdict := j.look(look, s.JudgePolicy(p), r.Generation)
-			res.count(counted, verdict)
+			res.count(counted, look, verdict)
 			seen.Verdict, seen.Exposed = &verdict, res.Exposed
 			res.Began = w.began
 			if watch != nil {
@@ -86,14 +87,17 @@ func play(m *market, p rollout.Policies, watch func(step)) Result {
 	return res
 }
 
-// count adds what a look brought.
-func (res *Result) count(counted []*task, v judge.Verdict) {
+// count adds what a look brought: requests of tasks that are compared, whether
+// or not others counted theirs beforehand, and all that the candidate answered.
+func (res *Result) count(counted []*task, look tally.Look, v judge.Verdict) {
+	for i := range look.Reports {
+		if r := &look.Reports[i]; !before(r) {
+			res.Requests += answered(r)
+		}
+	}
 	for _, t := range counted {
-		for _, n := range t.counter.report.Requests {
-			res.Requests += n
-			if t.counter.report.Arm == judge.Candidate {
-				res.Exposed += n
-			}
+		if r := &t.counter.report; r.Arm == judge.Candidate {
+			res.Exposed += answered(r)
 		}
 	}
 	if v.Outcome == judge.Invalid {
@@ -104,6 +108,13 @@ func (res *Result) count(counted []*task, v judge.Verdict) {
 			res.Proven = true
 		}
 	}
+}
+
+func answered(r *tally.Report) (n int64) {
+	for _, of := range r.Requests {
+		n += of
+	}
+	return n
 }
 
 // ended notes where the rollout stands, and reports whether that is an end.
@@ -155,6 +166,10 @@ func (s Scenario) govern(p rollout.Policies) rollout.Policies {
 	case Patient:
 		p.Default.Steps = slices.Clone(p.Default.Steps)
 		p.Default.Steps[len(p.Default.Steps)-1].Soak = 30 * time.Minute
+	case Broad:
+		p.Default.Shadow.Tasks = fleetSize - 1
+		p.Default.Steps = slices.Clone(p.Default.Steps)
+		p.Default.Steps[len(p.Default.Steps)-1].Tasks = fleetSize / 2
 	case Usual:
 	}
 	if s.Unpaired {

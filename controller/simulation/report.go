@@ -108,7 +108,7 @@ func (r Report) Markdown() string {
 		r.othersTable())
 	if len(r.Wholes) > 0 {
 		part("Speed of whole rollouts", "Rollouts without any change and without soaking, from the first shadow look to the promotion, against an oracle that takes the "+
-			"same phases, knows all variances, and looks once at the end of each, when all proofs that are asked for stand together with 80 % power.", r.wholeTable())
+			"same phases, knows all variances, and looks once at the end of each, when all proofs that are asked for stand together with 80 % power: in the last phase those of pairs by live ones alone, as the judge must.", r.wholeTable())
 	}
 	part("Worlds that are uneven, live, changing, clumped", "Over connections that last, with 12 partners and 300 requests per task and look; the same streams for every judge. "+
 		"Shares of all rollouts with their 95 % confidence interval, exact; requests and minutes of the decided ones.", r.worldTable())
@@ -117,7 +117,7 @@ func (r Report) Markdown() string {
 			"requests are those of both arms, medians of those that spoke.", r.duelTable())
 	}
 	part("Speed of single gates", "Against a sample of fixed size with 80 % power at the gate's own alpha, which knows the clusters' variance beforehand and "+
-		"looks once. Eight tasks against eight, no soaking.", r.raceTable())
+		"looks once. Eight tasks against eight, no soaking. Pairs that prove are live ones; harm is by all.", r.raceTable())
 	return b.String()
 }
 

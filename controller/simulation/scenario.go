@@ -35,6 +35,7 @@ const (
 	Default   Plan = "default"    // that of a fleet whose file says nothing of steps: 5 %, 25 %
 	ByPercent Plan = "by percent" // 25 %, 50 % of the tasks that there are
 	Patient   Plan = "patient"    // the usual one, whose last step soaks for half an hour
+	Broad     Plan = "broad"      // the usual one on as many tasks as there are: shadow on 23, 2 canary tasks, 12
 )
 
 // Scenario is what a candidate does, or what befalls the fleet meanwhile. A
@@ -75,6 +76,7 @@ type Scenario struct {
 	Lasting int     // connections of a task, where they last, instead of 200
 	Tailed  bool    // some of them bring far more requests than others: Pareto's distribution
 	Repeats bool    // a connection asks one request again and again
+	Renewed bool    // connections that last end after ten minutes, as tasks see to, and another takes the place of each
 	Unlike  float64 // standard deviation of what all clients of a task have in common
 	Scales  bool    // 8 tasks become 30 after eight minutes
 	Churns  bool    // every few minutes another task takes the place of one

@@ -25,6 +25,9 @@ func asPast(r tally.Report) tally.Report {
 	return r
 }
 
+// before says that the report is of a task that is not compared yet.
+func before(r *tally.Report) bool { return r.Past }
+
 // worth counts what a bid would have brought, and whose alone the loss is: the
 // candidate's (1), stable's (-1), or neither's.
 func worth(of *tally.Columns, g int, price float64, only int) {

@@ -22,6 +22,7 @@ const (
 
 	shortLength = 50  // mean requests of a short connection
 	lasting     = 200 // connections of a task, where they last
+	ageLooks    = 60  // looks of such a one, where tasks end them after ten minutes
 	heavy       = 64  // connections of the exchange, over the whole fleet
 	heavyShare  = .4  // of all requests, where there is such an exchange
 )

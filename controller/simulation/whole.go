@@ -10,7 +10,8 @@ import (
 // through their phases as evidence allows, compare with an oracle that goes
 // the same way: one that knows all variances beforehand, and looks once at the
 // end of each phase, at a sample with which all proofs asked for stand
-// together with 80 % power.
+// together with 80 % power. It is asked for the same proofs: in the last phase
+// those of pairs by live ones alone, of every partner.
 type Whole struct {
 	Kind    Kind
 	Results []Result
@@ -20,6 +21,10 @@ type Whole struct {
 
 // phaseTasks is how many tasks are compared in shadow and in the canary steps.
 func phaseTasks() [3]float64 { return [3]float64{8, 4, 16} }
+
+// lastPhase is the one in which pairs prove something only where the candidate
+// serves.
+const lastPhase = 2
 
 // A ledger adds up what patient rollouts knew of every proof, by phase and by
 // look since the phase began.
@@ -116,7 +121,9 @@ func proofs(phase int, t judge.Statistics, v judge.Verdict) map[string]known {
 		}
 		switch f.Gate { //nolint:exhaustive // those whose proof takes information
 		case judge.GateFilterRatePaired:
-			add("pairs", pairsVariance(t.Streams[judge.Overall].Pairs), f.BandHigh, false)
+			if phase < lastPhase {
+				add("pairs", pairsVariance(t.Streams[judge.Overall].Pairs), f.BandHigh, false)
+			}
 		case judge.GateFilterRateServed:
 			add("served", servedVariance(t.Streams[judge.Overall].Served), f.BandHigh, false)
 		case judge.GateMissedBids:
@@ -127,16 +134,26 @@ func proofs(phase int, t judge.Statistics, v judge.Verdict) map[string]known {
 			add("latency", servedVariance(change), f.BandHigh, true)
 		}
 	}
-	if phase > 0 {
-		return all // partners have been proven by their pairs
-	}
 	p := judge.Policy{}.Sane()
-	for k, partner := range t.Partners {
-		if !partner.Tail {
-			add(partner.Name, pairsVariance(t.Streams[judge.FirstPartner+k].Pairs), p.PartnerMargin, false)
+	pairs := func(name string, stream int, margin float64) {
+		switch live := pairsVariance(t.Streams[stream].Live); phase {
+		case 0:
+			add(name, pairsVariance(t.Streams[stream].Pairs), margin, false)
+		case lastPhase:
+			add("live "+name, live, margin, false)
+		default:
+			add("live "+name, live, math.Inf(1), false) // counts, and nobody asks for it yet
 		}
 	}
-	add("tail", pairsVariance(t.Streams[judge.Tail].Pairs), p.TailMargin, false)
+	for k, partner := range t.Partners {
+		if !partner.Tail {
+			pairs(partner.Name, judge.FirstPartner+k, p.PartnerMargin)
+		}
+	}
+	pairs("tail", judge.Tail, p.TailMargin)
+	if phase > 0 { // before, by its finding
+		pairs("pairs", judge.Overall, p.Margin)
+	}
 	return all
 }
 
@@ -161,7 +178,7 @@ func together(ledgers []ledger, phase int, answered, perLook float64, carried ma
 		}
 		power := 1.0
 		if phase > 0 {
-			power = errorPower(answered + float64(look+1)*perLook)
+			power = errorPower(answered+float64(look+1)*perLook, errorFloor(phase))
 		}
 		for name, k := range at {
 			k.info = k.info/k.runs + carried[name]
@@ -187,9 +204,18 @@ func (k known) power() float64 {
 	return math.Max(0, 2*p-1)
 }
 
+// errorFloor is the error rate that is always fine, as much wider in the first
+// canary step as its margin is.
+func errorFloor(phase int) float64 {
+	p := judge.Policy{}.Sane()
+	if phase == lastPhase {
+		return p.ErrorFloor
+	}
+	return p.ErrorFloor * hasty().Default.Steps[0].Margin / p.Margin
+}
+
 // errorPower is how likely a test of fixed size proves, from n requests, that
 // errors are rarer than the floor below which they are always fine.
-func errorPower(n float64) float64 {
-	floor := judge.Policy{}.Sane().ErrorFloor
+func errorPower(n, floor float64) float64 {
 	return normalBelow(((floor-errorRate)*math.Sqrt(n) - 1.6448536*math.Sqrt(floor)) / math.Sqrt(errorRate))
 }

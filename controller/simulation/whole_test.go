@@ -19,8 +19,39 @@ func TestPower(t *testing.T) {
 			t.Errorf("%+v: %v, want %v", tt.k, got, tt.want)
 		}
 	}
-	if few, many := errorPower(1000), errorPower(1e6); few > .1 || many < .999 {
+	if few, many := errorPower(1000, errorFloor(lastPhase)), errorPower(1e6, errorFloor(lastPhase)); few > .1 || many < .999 {
 		t.Errorf("power %v at a thousand requests, %v at a million", few, many)
+	}
+}
+
+// In the last phase the oracle must prove by live pairs what the judge must, and
+// what it knew of them before counts.
+func TestOracleGoesTheSameWay(t *testing.T) {
+	seen := [3]map[string]known{}
+	play(newMarket(1, Persistent, Scenario{Small: true}), hasty(), func(s step) {
+		phase := 0
+		if s.stats.Served {
+			phase = 1 + min(1, s.canary)
+		}
+		seen[phase] = proofs(phase, s.stats, s.verdict)
+	})
+	for _, name := range []string{"pairs", partnerName(0), "tail"} {
+		if k := seen[0][name]; !(k.info > 0) || math.IsInf(k.margin, 1) {
+			t.Errorf("in shadow %s: %+v", name, k)
+		}
+		live := "live " + name
+		if k := seen[1][live]; !(k.info > 0) || k.power() != 1 {
+			t.Errorf("in the first step %s: %+v", live, k)
+		}
+		if k := seen[lastPhase][live]; !(k.info > seen[1][live].info) || math.IsInf(k.margin, 1) {
+			t.Errorf("in the last step %s: %+v", live, k)
+		}
+		if k, ok := seen[lastPhase][name]; ok {
+			t.Errorf("in the last step %s: %+v", name, k)
+		}
+	}
+	if early, last := errorFloor(1), errorFloor(lastPhase); early != 2.5*last {
+		t.Errorf("errors below %v are fine in the first step, below %v in the last", early, last)
 	}
 }
 

@@ -31,6 +31,7 @@ func Worlds() []Scenario {
 		{Name: "the dearest 0.22 % of bids lost", Truth: Harmful, Dearest: .0022},
 		{Name: "8 tasks become 30", Truth: Fine, Plan: ByPercent, Scales: true},
 		{Name: "a task is replaced every few minutes", Truth: Fine, Churns: true},
+		{Name: "every connection repeats one request, and ends after ten minutes, on all tasks", Truth: Fine, Plan: Broad, Repeats: true, Renewed: true},
 	}
 	for i := range all {
 		all[i].Small = true

@@ -162,6 +162,37 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
+// Where tasks end connections, another has the place of each after ten minutes,
+// and not all at once.
+func TestRenewed(t *testing.T) {
+	m := newMarket(3, Persistent, Scenario{Renewed: true})
+	of := func(look int) (all []connection) {
+		d := dice{market: m, order: order{look: look}}
+		for which := range m.tasks[0].connections {
+			all = append(all, d.successor(&m.tasks[0], which))
+		}
+		return all
+	}
+	same := func(a, b []connection) (n int) {
+		for i := range a {
+			if a[i] == b[i] {
+				n++
+			}
+		}
+		return n
+	}
+	first := of(1)
+	if n := same(first, of(1)); n != lasting {
+		t.Errorf("%d of %d are the same at the same time", n, lasting)
+	}
+	if n := same(first, of(1+ageLooks/2)); n < lasting/3 || n > 2*lasting/3 {
+		t.Errorf("%d of %d are left after five minutes", n, lasting)
+	}
+	if n := same(first, of(1+ageLooks)); n > 0 {
+		t.Errorf("%d are left after ten minutes", n)
+	}
+}
+
 // The dearest bids are lost, and no others.
 func TestDearest(t *testing.T) {
 	const lost = .02

@@ -266,18 +266,19 @@ func (p *pool) add(windows ...*window) {
 // 99th percentile of requests, and that of the wait for a processor, which no
 // request can see of itself.
 func (p *pool) p99() (time.Duration, int64) {
-	took, requests := percentile99(&p.took)
-	waited, _ := percentile99(&p.waited)
+	took, requests := percentile(&p.took, 100)
+	waited, _ := percentile(&p.waited, 100)
 	return took + waited, int64(min(requests, math.MaxInt64))
 }
 
-// percentile99 is exact to a bin, and within it as if they lay evenly.
-func percentile99(counts *[judge.LatencyBins]uint64) (time.Duration, uint64) {
+// percentile is what all but one in so many stay below: exact to a bin, and
+// within it as if they lay evenly.
+func percentile(counts *[judge.LatencyBins]uint64, oneIn uint64) (time.Duration, uint64) {
 	var total, below uint64
 	for _, n := range counts {
 		total += n
 	}
-	rank := total - total/100
+	rank := total - total/oneIn
 	for i, n := range counts {
 		if n > 0 && below+n >= rank {
 			place := float64(i) + float64(rank-below)/float64(n)

@@ -259,7 +259,7 @@ func TestSwapWaits(t *testing.T) {
 
 // A percentile is that of the requests, to a bin.
 func TestPercentile99(t *testing.T) {
-	if d, n := percentile99(&[judge.LatencyBins]uint64{}); d != 0 || n != 0 {
+	if d, n := percentile(&[judge.LatencyBins]uint64{}, 100); d != 0 || n != 0 {
 		t.Errorf("of nothing: %v of %d", d, n)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -274,7 +274,7 @@ func TestPercentile99(t *testing.T) {
 		slices.Sort(all)
 		bin := all[int(math.Ceil(0.99*float64(len(all))))-1]
 		low, high := math.Exp2(float64(bin)/4), math.Exp2(float64(bin+1)/4)
-		got, n := percentile99(&counts)
+		got, n := percentile(&counts, 100)
 		if us := float64(got) / float64(time.Microsecond); us < low-0.01 || us > high+0.01 || n != uint64(len(all)) {
 			t.Fatalf("%v of %d, want %.1f to %.1f us of %d", got, n, low, high, len(all))
 		}

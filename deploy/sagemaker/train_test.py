@@ -146,7 +146,7 @@ class Logs(unittest.TestCase):
 
     # What Python cannot read or write is in no manifest.
     def test_auctions_for_the_manifest(self):
-        hard = (b'{"id": "2", "n": 1e400}', b'{"id": "3", "user": {"id": "\\ud800"}}')
+        hard = (b'{"id": "2", "n": 1e400}', b'{"id": "3", "user": {"keywords": "\\ud800"}}')
         self.put("a", b"\n".join([*lines(1), *(AUCTION.replace(b'{"id": "%d"}', request) for request in hard), *lines(5)]))
         log, said = self.log()
         self.assertEqual((log.auctions, said), (4, ""))

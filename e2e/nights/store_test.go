@@ -202,6 +202,14 @@ func (d documents) List(ctx context.Context, prefix string, limit int) (keys []s
 	return found, err
 }
 
+// After implements controller.Documents; no night asks for it.
+func (d documents) After(ctx context.Context, prefix, after string, limit int) (keys []string, err error) {
+	keys, err = d.List(ctx, prefix, 1<<20)
+	slices.Sort(keys)
+	keys = slices.DeleteFunc(keys, func(key string) bool { return key <= after })
+	return keys[:min(limit, len(keys))], err
+}
+
 // fetcher is the bucket as a task has it.
 type fetcher struct {
 	w    *world

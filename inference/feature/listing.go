@@ -17,6 +17,7 @@ const MaxValues = 1 << 18
 type Listing struct {
 	Values []string // sources whose values are counted
 	Filter Dialect  // of the calls of filter
+	People bool     // write who somebody is, and where, as it stands in the log
 }
 
 // Listed is what became of a log.
@@ -33,7 +34,7 @@ type Listed struct {
 
 // Auctions reads a log of auctions as Rows does, and writes those that it
 // takes, each as one Line in one form: ts in milliseconds, the request as an
-// object, every partner once. Prices are left out.
+// object, every partner once. Prices are left out, and so is who somebody is.
 func Auctions(dst io.Writer, src io.Reader, o Listing) (Listed, error) {
 	l := lister{to: bufio.NewWriterSize(dst, 1<<16), listed: Listed{Seen: Seen{Named: []BadLine{}}, Values: map[string]map[string]int64{}}}
 	if err := l.open(o); err != nil {
@@ -73,6 +74,7 @@ var errTooManyValues = errors.New("one more than")
 type lister struct {
 	to        *bufio.Writer
 	extractor *Extractor
+	people    bool
 	values    int // counted
 	listed    Listed
 }
@@ -90,7 +92,7 @@ func (l *lister) open(o Listing) error {
 		}
 		l.listed.Values[name] = map[string]int64{}
 	}
-	l.extractor = b.extractor()
+	l.extractor, l.people = b.extractor(), o.People
 	return nil
 }
 
@@ -100,11 +102,11 @@ func (l *lister) line(doc []byte) error {
 	if err != nil {
 		return err
 	}
-	partners, err := line.asked()
+	partners, err := line.Asked()
 	if err != nil {
 		return err
 	}
-	r, err := line.parse(l.extractor)
+	r, err := line.Parse(l.extractor)
 	if err != nil {
 		return err
 	}
@@ -158,6 +160,13 @@ func (l *lister) add(source, value string) error {
 func (l *lister) write(line Line) error {
 	line.Prices, line.Currency = nil, ""
 	line.Request, line.Filter = valid(line.Request), valid(line.Filter)
+	if !l.people && line.Request != nil {
+		request, err := Discreet(line.Request)
+		if err != nil {
+			return err
+		}
+		line.Request = request
+	}
 	to := json.NewEncoder(l.to) // which keeps a line for itself until it is whole
 	to.SetEscapeHTML(false)
 	return to.Encode(line)

@@ -25,8 +25,8 @@ func (r *Request) SetTime(at time.Time) {
 	r.Hour, r.Minute, r.DayOfWeek = float32(at.Hour()), float32(at.Minute()), float32(at.Weekday())
 }
 
-// parse returns the auction's request with its time set.
-func (l *Line) parse(e *Extractor) (Request, error) {
+// Parse returns the auction's request with its time set.
+func (l *Line) Parse(e *Extractor) (Request, error) {
 	if l.Filter != nil {
 		return parseFilter(l.Filter), nil
 	}
@@ -40,8 +40,8 @@ func (l *Line) parse(e *Extractor) (Request, error) {
 	return r, nil
 }
 
-// asked returns the partners of which there are to be rows.
-func (l *Line) asked() ([]string, error) {
+// Asked returns the partners of which there are to be rows.
+func (l *Line) Asked() ([]string, error) {
 	if len(l.Partners) == 0 {
 		return nil, errors.New("it names no partners; log every partner that was asked, or name some with --partner-names")
 	}
@@ -157,11 +157,11 @@ func (w *rowWriter) line(doc []byte, number int64, read *Read) error {
 	}
 	partners := w.ask
 	if partners == nil {
-		if partners, err = l.asked(); err != nil {
+		if partners, err = l.Asked(); err != nil {
 			return err
 		}
 	}
-	r, err := l.parse(w.extractor)
+	r, err := l.Parse(w.extractor)
 	if err != nil {
 		return err
 	}

@@ -191,12 +191,20 @@ func (r *Release) proveRow(i int, read func(*feature.Extractor) (feature.Request
 }
 
 func (r *Release) proveMargins() error {
+	wrong, first := 0, 0
 	for i, g := range r.Manifest.Golden {
-		if got := r.Model.Margin(g.row()); math.Float32bits(got) != math.Float32bits(g.Margin) {
-			return refuse(BadGolden, "golden vector %d gives the margin %v, in training it gave %v; %s", i, got, g.Margin, r.causes())
+		if math.Float32bits(r.Model.Margin(g.row())) != math.Float32bits(g.Margin) {
+			if wrong++; wrong == 1 {
+				first = i
+			}
 		}
 	}
-	return nil
+	if wrong == 0 {
+		return nil
+	}
+	g := r.Manifest.Golden[first]
+	return refuse(BadGolden, "golden vector %d gives the margin %v, in training it gave %v; %d of %d differ; %s",
+		first, r.Model.Margin(g.row()), g.Margin, wrong, len(r.Manifest.Golden), r.causes())
 }
 
 // causes are what a person should look at where a margin does not come out.

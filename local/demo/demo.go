@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/sluicehq/sluice/identity"
 )
 
 // Options say how to play.
@@ -158,8 +160,18 @@ func (s *stage) set(ctx context.Context) (err error) {
 		return err
 	}
 	s.say("The page is at http://%s, auctions go to %s, logs are in %s", s.page, s.target, s.Dir)
+	s.say("S3 is at %s: training jobs leave their models in s3://%s, releases are kept in s3://%s", s.endpoint, training, bucket)
 	s.say("Elsewhere: export SLUICE_API=http://%s AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=testtest AWS_REGION=us-east-1", s.page, s.endpoint)
+	s.say("Try a model of your own, as deploy/sagemaker/README.md trains one:\n%s", s.lines())
 	return nil
+}
+
+// lines are what whoever has a model types to have it tried here.
+func (s *stage) lines() string {
+	const key = training + "/models/mine/output/model.tar.gz"
+	return fmt.Sprintf("    export SLUICE_API=http://%s\n"+
+		"    curl -fsS --aws-sigv4 aws:amz:us-east-1:s3 --user test:testtest -T model.tar.gz %s/%s\n"+
+		"    %s try s3://%s --why 'my first model' --wait", s.page, s.endpoint, key, os.Args[0], key)
 }
 
 func (s *stage) fleetFile() string { return filepath.Join(s.Dir, "fleet.yaml") }
@@ -168,9 +180,14 @@ func (s *stage) fleetFile() string { return filepath.Join(s.Dir, "fleet.yaml") }
 // killed one.
 func (s *stage) startController() (err error) {
 	s.controllers++
-	s.controller, err = s.start(fmt.Sprintf("controller-%d", s.controllers), "controller",
-		"--fleets", s.fleetFile(), "--bucket", bucket, "--endpoint", s.endpoint, "--listen", s.page,
-		"--lease", "2s", "--name", fmt.Sprintf("controller-%d", s.controllers))
+	args := []string{
+		"controller", "--fleets", s.fleetFile(), "--bucket", bucket, "--endpoint", s.endpoint, "--listen", s.page,
+		"--lease", "2s", "--name", fmt.Sprintf("controller-%d", s.controllers),
+	}
+	if !identity.OnLoopback(s.page) { // whoever says so shows a demo
+		args = append(args, "--without-sign-in")
+	}
+	s.controller, err = s.start(fmt.Sprintf("controller-%d", s.controllers), args...)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -167,11 +168,12 @@ func (w *watcher) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before := w.state
 	w.state = state
 	for _, e := range state.Events {
 		if e.Seq > w.told {
 			w.told = e.Seq
-			w.stage.say("%s", telling(e))
+			w.stage.say("%s", telling(e, cmp.Or(state.Find(e.Rollout), before.Find(e.Rollout))))
 		}
 	}
 	return nil
@@ -218,8 +220,8 @@ func (w *watcher) match(tasks []rollout.Task) {
 	w.matched++
 }
 
-// telling is an event as a line for people.
-func telling(e rollout.Event) string {
+// telling is an event of a rollout as a line for people.
+func telling(e rollout.Event, of *rollout.Rollout) string {
 	who, to := e.Rollout, string(e.To)
 	if who == "" {
 		who = "fleet"
@@ -227,7 +229,7 @@ func telling(e rollout.Event) string {
 	if e.To == rollout.Canary {
 		to = fmt.Sprintf("canary step %d", e.Step+1)
 	}
-	return fmt.Sprintf("%-14s %-14s %s: %s", who, to, e.Reason, e.Sentence)
+	return fmt.Sprintf("%-14s %-14s %s: %s", who, to, e.Reason, e.Headline(of, rollout.Policy{}).Text)
 }
 
 // meddle completes a torn upload once somebody waits for it, and with --chaos

@@ -36,6 +36,7 @@ type ending struct {
 	Job      string             `json:"job"`
 	Phase    rollout.Phase      `json:"phase"`
 	Reason   rollout.Reason     `json:"reason"`
+	Headline string             `json:"headline"`
 	Sentence string             `json:"sentence"`
 	Seconds  map[string]float64 `json:"seconds"` // by phase
 	Exposed  int64              `json:"exposed"` // auctions answered by the candidate before it was promoted or gone
@@ -122,7 +123,7 @@ func (a actor) wrong() (wrong []string) {
 }
 
 func endingOf(r rollout.Rollout) ending {
-	e := ending{Job: r.ID, Phase: r.Phase, Reason: r.Reason, Sentence: r.Sentence, Exposed: r.Exposed, Seconds: map[string]float64{}}
+	e := ending{Job: r.ID, Phase: r.Phase, Reason: r.Reason, Headline: r.Headline(rollout.Policy{}, r.Since).Text, Sentence: r.Sentence, Exposed: r.Exposed, Seconds: map[string]float64{}}
 	if r.Verdict != nil {
 		e.Partner = r.Verdict.Partner
 	}
@@ -173,13 +174,13 @@ func (s *stage) held(client string) (auctions, error) {
 // print shows the summary as tables.
 func (sum summary) print(s *stage) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "\njob\tphase\treason\texposed\tseconds\tsentence\n")
+	fmt.Fprintf(w, "\njob\tphase\treason\texposed\tseconds\theadline\n")
 	for _, e := range sum.Jobs {
 		total := 0.0
 		for _, seconds := range e.Seconds {
 			total += seconds
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%.1f\t%s\n", e.Job, e.Phase, e.Reason, e.Exposed, total, clip(e.Sentence, 110))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%.1f\t%s\n", e.Job, e.Phase, e.Reason, e.Exposed, total, e.Headline)
 	}
 	a := sum.Auctions
 	fmt.Fprintf(w, "\nauctions\tsent\tanswered\tfailed\tdegraded\tp50\tp99\n\t%d\t%d\t%d\t%d\t%d us\t%d us\n", a.Sent, a.Answered, a.Failed, a.Degraded, a.P50, a.P99)
@@ -188,11 +189,4 @@ func (sum summary) print(s *stage) error {
 		m.FirstCanary, m.BackOnStable, m.ControllerBytes>>20, m.TaskBytes>>20)
 	fmt.Fprintf(w, "\n%.0f seconds in all\n", sum.Seconds)
 	return w.Flush()
-}
-
-func clip(s string, most int) string {
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return s
 }

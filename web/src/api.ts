@@ -1,9 +1,12 @@
 // The types of the API, as the document says (schema.ts is made from it), and
 // the calls.
 
-import type { Ask, Fleet, Passport, Problem, Request, Rollout, Seen, Tasks, Verb } from "./schema.ts";
+import type { Ask, Audit, Fleet, Me, Passport, Problem, Request, Rollout, Seen, Series, Summary, Tasks, Verb } from "./schema.ts";
 
 export type * from "./schema.ts";
+
+// Column has an entry per point; what a look does not tell is null.
+export type Column = (number | null)[];
 
 // Refused is an answer that is not a success.
 export class Refused extends Error {
@@ -12,13 +15,21 @@ export class Refused extends Error {
 
 const patience = 10_000; // milliseconds for one call
 
-async function call<T>(path: string, init: RequestInit = {}, within = patience): Promise<T> {
-  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(within), cache: "no-store" });
+let dated: (date: number, sent: number) => void = () => undefined;
+
+// onDate hears the server's clock, in milliseconds, from every answer to a
+// question that was sent at that time of ours.
+export const onDate = (hear: typeof dated) => { dated = hear; };
+
+async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const sent = Date.now();
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(patience), cache: "no-store" });
+  dated(Date.parse(answer.headers.get("Date") ?? ""), sent);
   if (!answer.ok) {
     const said = await problemOf(answer);
     throw new Refused(said.detail, answer.status, said.stored);
   }
-  return await answer.json() as T;
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 
 // problemOf is what an answer that is not a success says.
@@ -47,13 +58,24 @@ export async function refusal(fleet: string): Promise<string> {
 const at = (fleet: string, ...rest: string[]) =>
   ["v1/fleets", fleet, ...rest].map((s, i) => (i === 0 ? s : encodeURIComponent(s))).join("/");
 
+export const me = () => call<Me>("v1/me");
+export const enter = (token: string) => call<undefined>("signin/token", { method: "POST", body: token });
+export const leave = () => call<undefined>("signin/out", { method: "POST" });
 export const fleets = () => call<string[]>("v1/fleets");
 export const fleet = (name: string) => call<Fleet>(at(name));
 export const tasks = (fleet: string) => call<Tasks>(at(fleet, "tasks") + "?limit=1000");
 export const pastLimit = 50; // rollouts that the page lists
 export const rollouts = (fleet: string) => call<Rollout[]>(at(fleet, "rollouts") + `?limit=${pastLimit}`);
 export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "rollouts", id));
-export const releases = (within: number) => call<Passport[]>("v1/releases?limit=50", {}, within);
+export const audit = (fleet: string, after = "") =>
+  call<Audit>(`v1/audit?limit=100&fleet=${encodeURIComponent(fleet)}` + (after === "" ? "" : `&after=${after}`));
+export const releases = () => call<Passport[]>("v1/releases?limit=50");
+
+export const overview = () => call<Summary[]>("v1/overview");
+export const series = (fleet: string, id: string) => call<Series>(at(fleet, "rollouts", id, "series"));
+export const past = (fleet: string, limit: number) => call<Rollout[]>(at(fleet, "rollouts") + `?limit=${limit}`);
+export const release = (digest: string) => call<Passport>(`v1/releases/${digest}`);
+export const manifestPath = (digest: string) => `v1/releases/${digest}/manifest`;
 
 const tries = 3; // of a wish that is not answered
 

@@ -3,9 +3,12 @@
 
 import type { Ask, Fleet, Passport, Release, Rollout, Verb } from "./api.ts";
 import { ask, fleet, newKey, Refused, releases, see, unanswered } from "./api.ts";
-import { h } from "./dom.ts";
+import { h, morph } from "./dom.ts";
+import type { Fetched } from "./fetched.ts";
+import { fetched, missing, waiting } from "./fetched.ts";
 import { short, words } from "./format.ts";
 import { origin } from "./fleet.ts";
+import { provenName } from "./signin.ts";
 
 const nameKey = "sluice.name";
 
@@ -33,32 +36,41 @@ interface Conflict {
 // resolves when the last one closes; tell gets what becomes of the wish.
 export async function open(f: Fleet, wish: Asked, past: Rollout[], tell: (what: string) => void): Promise<void> {
   let conflict: Conflict | null = { now: f, refused: "", why: "" };
+  const older = wish.verb === "rollback" ? fetched(waiting<Passport[]>(), releases()) : null;
   while (conflict !== null) {
     const { now, ...typed }: Conflict = conflict;
-    const targets = wish.verb === "rollback" ? await rollbackTargets(now, past, wish.release) : [];
-    conflict = await new Promise((resolve) => show(now, wish, targets, typed, tell, resolve));
+    conflict = await new Promise((resolve) => show(now, wish, past, older, typed, tell, resolve));
   }
 }
 
-function show(f: Fleet, wish: Asked, targets: Target[], typed: Omit<Conflict, "now">, tell: (what: string) => void, done: (conflict: Conflict | null) => void): void {
-  const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: localStorage.getItem(nameKey) ?? "" }) as HTMLInputElement;
-  const why = h("input", { id: "why", name: "why", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why }) as HTMLInputElement;
+function show(f: Fleet, wish: Asked, past: Rollout[], older: Promise<Fetched<Passport[]>> | null, typed: Omit<Conflict, "now">, tell: (what: string) => void, done: (conflict: Conflict | null) => void): void {
+  const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: provenName() || (localStorage.getItem(nameKey) ?? ""), readonly: provenName() !== "" }) as HTMLInputElement;
+  const why = h("input", { id: "why", name: "why", required: wish.verb !== "pause" && wish.verb !== "resume", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why }) as HTMLInputElement;
   const failed = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" }) as HTMLButtonElement;
-  const choice = chooser(targets);
+  let targets: Target[] = [];
+  const choice = chooser();
   const effect = h("p", { class: "effect", id: "effect" });
   const describe = () => {
     const to = targets.find((t) => t.digest === choice.value());
     go.textContent = label(wish.verb, to);
     effect.textContent = effectOf(f, wish, to);
   };
+  // offer lists where one may go back to: at once what the page knows, since who
+  // goes back is in a hurry, and the others once they are there.
+  const offer = (known: Fetched<Passport[]>) => {
+    targets = older === null ? [] : rollbackTargets(f, past, known.value ?? [], wish.release);
+    choice.offer(targets, missing("older releases", known, false));
+    describe();
+  };
   choice.node.addEventListener("change", describe);
-  describe();
+  offer(waiting());
+  void older?.then(offer);
 
   const box = h("dialog", { "aria-labelledby": "ask-title", "aria-describedby": "effect", class: "ask" },
     h("form", { method: "dialog" },
       h("h2", { id: "ask-title" }, title(f, wish)),
-      targets.length > 0 ? choice.node : null, effect,
+      older === null ? null : choice.node, effect,
       h("label", { for: "by" }, "Your name"), name,
       h("label", { for: "why" }, "Why"), why, failed,
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go))) as HTMLDialogElement;
@@ -81,7 +93,7 @@ function show(f: Fleet, wish: Asked, targets: Target[], typed: Omit<Conflict, "n
     if (why.value.trim() !== "") body.why = why.value.trim();
     if (wish.rollout) body.rollout = wish.rollout;
     if (wish.verb === "rollback") body.release = choice.value();
-    localStorage.setItem(nameKey, body.by);
+    if (provenName() === "") localStorage.setItem(nameKey, body.by);
     const doubt = fate === "unknown";
     [fate, go.disabled, failed.textContent] = ["sending", true, ""];
     fields.forEach((i) => { i.disabled = true; }); // what may be stored is not changed any more
@@ -111,8 +123,7 @@ function show(f: Fleet, wish: Asked, targets: Target[], typed: Omit<Conflict, "n
 }
 
 // rollbackTargets are the releases one may go back to, the likeliest first.
-async function rollbackTargets(f: Fleet, past: Rollout[], wanted?: string): Promise<Target[]> {
-  const known: Passport[] = await releases(2000).catch(() => []); // the store may be away, and who goes back is in a hurry: what the page knows will do
+function rollbackTargets(f: Fleet, past: Rollout[], known: Passport[], wanted?: string): Target[] {
   const list: Release[] = [];
   const tried = f.active && !["queued", "admitting"].includes(f.active.phase) ? f.active.candidate : "";
   const add = (r: Release | null | undefined) => {
@@ -139,14 +150,25 @@ function recordOf(f: Fleet, past: Rollout[], digest: string): { note: string; ba
   return last ? { note: `${words(last.phase)}: ${last.reason}`, bad: true } : { note: "never live here", bad: true };
 }
 
-function chooser(targets: Target[]): { node: HTMLElement; value: () => string } {
-  const rows = targets.map((t, i) => {
-    return h("label", { class: "target" },
-      h("input", { type: "radio", name: "release", value: t.digest, checked: i === 0 }),
-      h("code", {}, short(t.digest)), h("b", {}, origin(t)), h("span", { class: t.bad ? "low" : "muted" }, t.note));
-  });
-  const node = h("fieldset", {}, h("legend", {}, "Go back to"), rows);
-  return { node, value: () => node.querySelector<HTMLInputElement>("input:checked")?.value ?? "" };
+interface Chooser {
+  node: HTMLElement;
+  value: () => string;
+  offer: (targets: Target[], lacking: string) => void;
+}
+
+// chooser keeps what is chosen while more is offered.
+function chooser(): Chooser {
+  const list = h("div", {}), note = h("p", { class: "muted lacking" });
+  const node = h("fieldset", {}, h("legend", {}, "Go back to"), list, note);
+  const value = () => node.querySelector<HTMLInputElement>("input:checked")?.value ?? "";
+  const offer = (targets: Target[], lacking: string) => {
+    const chosen = value();
+    morph(list, h("div", {}, targets.map((t, i) => h("label", { class: "target", "data-key": t.digest },
+      h("input", { type: "radio", name: "release", value: t.digest, checked: chosen === "" ? i === 0 : t.digest === chosen }),
+      h("code", {}, short(t.digest)), h("b", {}, origin(t)), h("span", { class: t.bad ? "low" : "muted" }, t.note)))));
+    note.textContent = lacking;
+  };
+  return { node, value, offer };
 }
 
 const dangerous = (verb: Verb) => verb === "rollback" || verb === "abort" || verb === "promote";

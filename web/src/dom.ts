@@ -27,8 +27,13 @@ function fill<E extends Element>(e: E, attributes: Attributes, children: (Child 
 // morph makes the children of old those of next, keeping nodes that are there
 // already, and with them focus, scroll positions and open details. Children
 // with data-key are matched by it, others by their place.
+// What is owned (own.ts) has children that are nobody else's business, and what
+// is kept (own.ts) is as it was.
 export function morph(old: Element, next: Element): void {
+  const kept = next.getAttribute("data-kept");
+  if (kept !== null && kept === old.getAttribute("data-kept")) return;
   syncAttributes(old, next);
+  if (next.hasAttribute("data-own")) return;
   const byKey = new Map<string, Element>();
   for (const c of old.children) {
     const key = c.getAttribute("data-key");

@@ -2,7 +2,10 @@
 
 import type { Fleet, Release, Task, TaskCounts, Tasks } from "./api.ts";
 import { h, svg } from "./dom.ts";
+import type { Fetched } from "./fetched.ts";
+import { missing } from "./fetched.ts";
 import { clock, count, mebibytes, percent, short, span } from "./format.ts";
+import { kept } from "./own.ts";
 import { button, code, notesOf } from "./parts.ts";
 
 export function servingPanel(f: Fleet, now: number): HTMLElement {
@@ -58,19 +61,31 @@ function stack(parts: [string, number][]): SVGElement {
 
 const crowd = 60;
 
-export function tasksPanel(f: Fleet, tasks: Tasks | null): HTMLElement {
-  const list = tasks?.tasks ?? [];
+export function tasksPanel(f: Fleet, fetch: Fetched<Tasks>, now: number): HTMLElement {
+  const tasks = fetch.value, list = tasks?.tasks ?? [];
   // Among many, those that are compared or in trouble stand out, the rest are dots.
   const many = list.length > crowd;
   const notable = many ? list.filter((t) => t.cohort !== "rest" || t.state !== "ready" || troubleOf(t) !== "").slice(0, crowd) : list;
   const rest = many ? list.filter((t) => !notable.includes(t)) : [];
   return h("section", { class: "card tasks", "aria-label": "Tasks" },
     h("header", {}, h("h2", {}, "Tasks"), legend(f)),
-    list.length === 0
-      ? h("p", { class: "muted" }, "no task is running")
-      : h("ul", { class: "grid" }, notable.map((t) => tile(t, false))),
-    rest.length > 0 ? h("ul", { class: "grid dense" }, rest.map((t) => tile(t, true))) : null,
+    unlisted(f, fetch, now),
+    list.length === 0 ? null : h("ul", { class: "grid" }, notable.map((t) => kept("li", t.id, JSON.stringify(t), () => tile(t, false)))),
+    rest.length > 0 ? kept("ul", "dense", rest.map(dotOf).join(), () => h("ul", { class: "grid dense" }, rest.map((t) => tile(t, true)))) : null,
     tasks && tasks.total > list.length ? h("p", { class: "muted" }, `and ${count(tasks.total - list.length)} more`) : null);
+}
+
+// unlisted says why tasks are not listed, or that the list is not of now. That
+// none is running takes both the list and the counts.
+function unlisted(f: Fleet, fetch: Fetched<Tasks>, now: number): HTMLElement | null {
+  const runs = `${f.tasks.total} of ${f.tasks.desired} tasks were running at the last look.`;
+  const text = missing("the list of tasks", fetch);
+  if (text !== "") {
+    const since = fetch.value === null || fetch.why === "" ? "" : ` It is from ${clock(fetch.value.at, now)}.`;
+    return h("p", { class: fetch.why === "" ? "muted" : "note", "data-key": "unlisted" }, `${text}${since} ${runs}`);
+  }
+  if (fetch.value === null || fetch.value.total > 0) return null;
+  return h("p", { class: "muted", "data-key": "unlisted" }, f.tasks.total > 0 ? `The list is from before: ${runs}` : "No task is running.");
 }
 
 function legend(f: Fleet): HTMLElement {
@@ -80,6 +95,9 @@ function legend(f: Fleet): HTMLElement {
 }
 
 const troubleOf = (t: Task) => t.error || t.failure || "";
+
+// dotOf is all of a task that its dot shows.
+const dotOf = (t: Task) => [t.id, t.address, t.state, t.cohort, t.serving, t.shadow, t.preparing].join();
 
 function tile(t: Task, dense: boolean): HTMLElement {
   const trouble = troubleOf(t);

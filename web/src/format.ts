@@ -41,6 +41,16 @@ export function clock(iso: string, now: number): string {
   return `${d.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time.slice(0, 5)}`;
 }
 
+// local tells the times of a text of the server's, which are UTC and of the day
+// of a moment where they name none, in the reader's own time.
+export const local = (text: string, moment: string): string =>
+  text.replace(/(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d) UTC/g, (_, day: string | undefined, time: string) => {
+    const at = new Date(`${day ?? moment.slice(0, 10)}T${time}:00Z`);
+    const told = at.toLocaleTimeString("en-GB").slice(0, 5);
+    if (at.toDateString() === new Date(moment).toDateString()) return told;
+    return `${told} on ${at.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}`;
+  });
+
 export const words = (name: string) => name.replaceAll("_", " ");
 
 const gates: Record<string, string> = {

@@ -1,22 +1,31 @@
 // The dashboard: one page that follows one fleet live.
 
-import type { Event, Fleet, Verb } from "./api.ts";
-import { eventsPath, fleet, fleets, refusal, Refused, rollout, rollouts, tasks } from "./api.ts";
+import type { Event, Fleet, Rollout, Verb } from "./api.ts";
+import { eventsPath, fleet, fleets, onDate, refusal, Refused, rollout, rollouts, tasks } from "./api.ts";
+import { onNews } from "./asked.ts";
 import { open } from "./dialog.ts";
 import { h, morph } from "./dom.ts";
+import { auctionsPanel } from "./auctions.ts";
+import { fetched, waiting } from "./fetched.ts";
 import { servingPanel, tasksPanel } from "./fleet.ts";
 import { clock, span, words } from "./format.ts";
+import { keysHint, keysOn } from "./keys.ts";
+import { repaint, settle } from "./own.ts";
+import { listenPages, pageBody, pageTitle, ways } from "./pages.ts";
 import { button } from "./parts.ts";
 import { historyPanel, logPanel } from "./past.ts";
-import { blind, lookedAt, maxEvents, newStore, now, warning } from "./store.ts";
+import { here, to, toFleets } from "./route.ts";
+import { doorPart, guard, identify, locked, roleOn, whoPart } from "./signin.ts";
+import { blind, late, lateAfter, lookedAt, maxEvents, newStore, now, older, warning } from "./store.ts";
 import { evidencePanel, stateText, trialPanel } from "./trial.ts";
 
 // Milliseconds without a word from the server, which says something every 5 s,
 // until the connection is called lost. A stream that broke gets less: each ends
 // once an hour, and with its controller, and the next one opens within 2 s.
-const silence = 12_000;
+const silence = lateAfter;
 const blink = 5_000;
 const glimpse = 10_000; // between looks of a page that nobody sees
+const crowded = 8; // fleets that the top bar names; more are on a page of their own
 
 const store = newStore();
 let stream: EventSource | null = null;
@@ -25,38 +34,55 @@ let last = 0; // sequence number of the last event
 let fetching = false;
 let asking = false; // a dialog is open, or about to be
 let archive = ""; // what the list of rollouts was fetched for
+let drawing = false; // with the next frame
 
+// render shows the store with the next frame, once, however much has come until
+// then. A page that nobody sees has no frames.
 function render(): void {
+  if (document.hidden) draw();
+  else if (!drawing) requestAnimationFrame(draw);
+  drawing = !document.hidden;
+}
+
+function draw(): void {
+  drawing = false;
   const app = document.getElementById("app");
   if (app === null) return;
-  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), alarm(), body());
+  const next = h("div", { id: "app", class: blind(store) ? "stale" : "" }, topBar(), here().page === "fleets" && !blind(store) ? null : alarm(), locked() ? doorPart() : body());
   morph(app, next);
-  const f = store.view;
+  settle();
+  document.body.dataset["role"] = roleOn(store.fleet);
+  const f = store.view, title = pageTitle(store);
   const state = f?.active ? stateText(f.active) : "idle";
-  document.title = f ? `${blind(store) ? "? " : warning(store)?.grave ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
+  document.title = title !== "" ? `${title} · Sluice` : f ? `${blind(store) ? "? " : warning(store)?.grave || f.unwell.length > 0 ? "! " : ""}${state} · ${f.fleet} · Sluice` : "Sluice";
 }
 
 function topBar(): HTMLElement {
   const f = store.view;
   const looked = f?.loop ? `controller looked ${span(now(store) - lookedAt(f, f.loop))} ago` : "";
   const tone = store.link === "live" && warning(store)?.grave ? "lost" : store.link;
-  const name = store.fleets.length > 1
-    ? h("nav", { "aria-label": "Fleets" }, h("h1", { class: "unseen" }, store.fleet), store.fleets.map((n) => h("a", { href: `#${encodeURIComponent(n)}`, "aria-current": n === store.fleet ? "page" : null }, n)))
-    : h("h1", {}, store.fleet);
+  const { page } = here(), first = page === "fleet" ? "h1" : "b"; // other pages have a heading of their own
+  const name = page === "fleets" ? null : store.fleets.length > 1 && store.fleets.length <= crowded
+    ? h("nav", { "aria-label": "Fleets" }, h(first, { class: "unseen" }, store.fleet), store.fleets.map((n) => h("a", { href: to(n), "aria-current": n === store.fleet ? "page" : null }, n)))
+    : h(first, { class: "fleet" }, store.fleet);
   return h("header", { class: "top" },
-    h("img", { src: "favicon.svg", alt: "Sluice", width: 26, height: 26 }), name,
+    h("img", { src: "favicon.svg", alt: "Sluice", width: 26, height: 26 }), name, ways(store),
     h("span", { class: "spring" }),
     h("span", { class: `link ${tone}`, title: f?.loop ? `leader ${f.loop.leader}, epoch ${f.loop.epoch}, a look took ${Math.round(1000 * f.loop.took_seconds)} ms` : "" },
-      h("i", { "aria-hidden": "true" }), tone === "live" ? `live${looked ? ", " + looked : ""}` : store.link === "live" ? looked || "no news" : store.link),
-    f === null ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…"));
+      h("i", { "aria-hidden": "true" }), tone === "live" ? `live${looked ? ", " + looked : ""}` : store.link !== "live" ? store.link : late(store) ? `late, ${looked}` : looked || "no news"),
+    whoPart(),
+    f === null || locked() || page === "fleets" ? null : f.pause ? button("resume", "Resume…", "primary") : button("pause", "Pause…"));
 }
 
 function alarm(): HTMLElement {
   const w = warning(store);
   const p = store.view?.pause;
+  const frozen = store.view?.freeze;
   return h("div", { class: "alarms" },
     store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
     w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
+    (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence)),
+    frozen ? h("p", { class: "alarm warn", "data-key": "freeze" }, `${frozen.sentence.charAt(0).toUpperCase()}${frozen.sentence.slice(1)}. Nothing starts or advances; a rollback still works.`) : null,
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null);
 }
 
@@ -67,14 +93,16 @@ function moment(at?: number): (string | Node)[] {
 }
 
 function body(): HTMLElement {
-  const f = store.view;
+  const f = store.view, page = store.fleet === "" ? null : pageBody(store, render);
+  if (page !== null) return page;
   if (f === null) return h("main", {}, h("p", { class: "boot" }, blind(store) ? "Nothing to show yet." : "Looking…"));
   const at = now(store);
   return h("main", {},
-    h("div", { class: "hero" }, servingPanel(f, at), trialPanel(f, at, store.details)),
-    evidencePanel(f), tasksPanel(f, store.tasks),
+    auctionsPanel(f, at),
+    h("div", { class: "hero" }, servingPanel(f, at), trialPanel(f, at)),
+    evidencePanel(f), tasksPanel(f, store.tasks, at),
     h("div", { class: "past" }, historyPanel(store), logPanel(store)),
-    h("p", { class: "hints muted" }, h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume"));
+    keysHint());
 }
 
 // shown opens the stream of a page that is seen, and closes it when it is not: a
@@ -137,6 +165,7 @@ function follow(): void {
 // refused says why the server does not give a stream, and asks again.
 async function refused(es: EventSource): Promise<void> {
   const why = await refusal(store.fleet);
+  if (why !== "" && !await identify().catch(() => true)) void start(); // the session is over
   if (stream !== es) return;
   if (why !== "") [store.trouble, store.heard] = [unseen(why), performance.now()];
   render();
@@ -165,10 +194,16 @@ function take(e: Event): void {
 }
 
 function look(f: Fleet): void {
+  store.clock.told(Date.parse(f.at));
+  store.trouble = "";
+  if (older(store, f)) {
+    render();
+    return;
+  }
+  f.auctions ??= null; // an earlier server tells neither
+  f.unwell ??= [];
   say(store.view, f);
   store.view = f;
-  store.trouble = "";
-  store.skew = Date.parse(f.at) - Date.now();
   if (f.last_event < last) { // the fleet's memory began anew
     last = f.last_event;
     store.events = [];
@@ -177,47 +212,47 @@ function look(f: Fleet): void {
   void more(f);
 }
 
-// more fetches what a look does not hold, one fetch at a time.
+// more fetches what a look does not hold, one fetch at a time. What does not
+// come leaves what was there, and why.
 async function more(f: Fleet): Promise<void> {
   if (fetching) return;
   fetching = true;
-  try {
-    const list = await tasks(f.fleet);
-    const wanted = `${f.fleet}/${f.last_event}`;
-    if (archive !== wanted) {
-      const done = await rollouts(f.fleet);
-      if (f.fleet === store.fleet) [store.rollouts, archive] = [done, wanted];
-    }
-    if (f.fleet === store.fleet) store.tasks = list;
-    render();
-    if (f.active === null && f.last !== null && f.fleet === store.fleet) await details(f.last.id); // for its headline
-  } catch {
-    // the stream tells when the server is away; the next look tries again
-  } finally {
-    fetching = false;
+  const ours = () => f.fleet === store.fleet;
+  const [list, wanted] = [await fetched(store.tasks, tasks(f.fleet)), `${f.fleet}/${f.last_event}`];
+  if (ours()) store.tasks = list;
+  if (ours() && archive !== wanted) {
+    const done = await fetched(store.rollouts, rollouts(f.fleet));
+    if (ours()) store.rollouts = done;
+    if (ours() && done.why === "") archive = wanted;
   }
+  render();
+  const lacking = [...store.details].find(([, d]) => d.why !== "");
+  if (ours() && lacking) await details(lacking[0]);
+  fetching = false;
 }
 
 // say speaks to those who do not see the page: changes of phase, not numbers.
 function say(before: Fleet | null, f: Fleet): void {
+  const wrong = (v: Fleet | null) => (v?.unwell ?? []).map((u) => u.reason).join();
   const told = (v: Fleet | null) => (v?.active ? `${v.active.id} ${v.active.phase} ${v.active.step} ${v.active.reason}` : v?.last?.id ?? "");
-  if (before !== null && told(before) === told(f)) return;
   const said = document.getElementById("said");
-  if (said === null) return;
+  if (said !== null && wrong(f) !== "" && wrong(before) !== wrong(f)) {
+    said.textContent = `The fleet is unwell. ${f.unwell.map((u) => u.sentence).join(" ")}`;
+    return;
+  }
+  if (said === null || (before !== null && told(before) === told(f))) return;
   const r = f.active ?? f.last;
-  said.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.sentence}` : f.next.sentence;
+  said.textContent = r ? `${r.id}: ${words(r.phase)}, ${words(r.reason)}. ${r.headline || r.sentence}` : f.next.sentence;
 }
 
 async function details(id: string): Promise<void> {
-  if (store.details.has(id)) return;
-  try {
-    const r = await rollout(store.fleet, id);
-    if (store.details.size > 100) store.details.clear();
-    if (r.final) store.details.set(id, r);
-    render();
-  } catch {
-    // what the list says stays on the page
-  }
+  const had = store.details.get(id) ?? waiting<Rollout>();
+  if (had.value !== null) return;
+  const all = store.details;
+  const r = await fetched(had, rollout(store.fleet, id));
+  if (all.size > 100) all.clear();
+  if (r.value === null || r.value.final) all.set(id, r);
+  render();
 }
 
 function toast(text: string): void {
@@ -233,7 +268,7 @@ async function act(verb: Verb, from: DOMStringMap = {}): Promise<void> {
   try {
     await open(store.view, {
       verb, ...(from["rollout"] ? { rollout: from["rollout"] } : {}), ...(from["release"] ? { release: from["release"] } : {}),
-    }, store.rollouts, toast);
+    }, store.rollouts.value ?? [], toast);
   } finally {
     asking = false;
   }
@@ -263,37 +298,33 @@ function listen(): void {
     if (e.target instanceof HTMLDetailsElement && e.target.open && e.target.dataset["rollout"]) void details(e.target.dataset["rollout"]);
   }, true);
   document.addEventListener("keydown", (e) => {
-    if (e.repeat || e.ctrlKey || e.metaKey || e.altKey || (e.target instanceof Element && e.target.closest("input, dialog, select, textarea"))) return;
+    if (!keysOn() || e.repeat || e.ctrlKey || e.metaKey || e.altKey || (e.target instanceof Element && e.target.closest("input, dialog, select, textarea"))) return;
     const key = e.key.toLowerCase(); // Caps Lock may be on
     if (key === "r" && store.view?.back) { e.preventDefault(); void act("rollback"); }
+    if (key === "f") location.hash = toFleets;
+    if (key === "h") location.hash = to(store.fleet, "history");
     if (key === "p") { e.preventDefault(); void act(store.view?.pause ? "resume" : "pause"); }
   });
   window.addEventListener("hashchange", choose);
+  listenPages(render);
+  onNews(render);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   document.addEventListener("visibilitychange", shown);
   setInterval(watch, 1000);
-}
-
-// named is the fleet in the address; empty where it names none.
-function named(): string {
-  const hash = location.hash.slice(1);
-  try {
-    return decodeURIComponent(hash);
-  } catch {
-    return hash; // names no fleet, as it is no name
-  }
 }
 
 // choose turns to the fleet that the address names. Where it names none, the page
 // stays with the one it shows, or takes the first, and says so.
 function choose(): void {
-  const wanted = named(), known = store.fleets.includes(wanted);
+  if (location.hash === "" && store.fleets.length > 1) history.replaceState(null, "", toFleets);
+  const wanted = here().fleet, known = store.fleets.includes(wanted);
   const next = known ? wanted : store.fleet || store.fleets[0];
   store.strange = known ? "" : wanted;
   if (next === undefined || next === store.fleet) {
     render();
     return;
   }
-  Object.assign(store, { ...newStore(), fleets: store.fleets, strange: store.strange, fleet: next });
+  Object.assign(store, { ...newStore(store.clock), fleets: store.fleets, strange: store.strange, fleet: next });
   last = 0;
   archive = "";
   render();
@@ -302,6 +333,12 @@ function choose(): void {
 
 async function start(): Promise<void> {
   try {
+    if (!await identify()) {
+      stream?.close();
+      [stream, store.fleet, store.view, store.trouble, store.link] = [null, "", null, "", "live"];
+      render();
+      return; // until somebody signs in
+    }
     store.fleets = await fleets();
     if (store.fleets.length > 0) {
       choose();
@@ -316,5 +353,7 @@ async function start(): Promise<void> {
   setTimeout(() => void start(), 3000);
 }
 
+onDate((date, sent) => store.clock.dated(date, sent));
 listen();
+guard(() => { void start(); });
 void start();

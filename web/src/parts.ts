@@ -1,9 +1,8 @@
 // Small pieces that several panels share.
 
-import type { Outcome, Phase, Release, Verdict } from "./api.ts";
+import type { Outcome, Phase, Release } from "./api.ts";
 import { h } from "./dom.ts";
-import { clock, short, span, words } from "./format.ts";
-import { headline } from "./headline.ts";
+import { clock, local, short, span, words } from "./format.ts";
 
 export type Tone = "good" | "bad" | "warn" | "try" | "calm";
 
@@ -53,10 +52,13 @@ export const button = (act: string, text: string, kind = "", more: Record<string
 // notesOf are what whoever sees a release should know of it.
 export const notesOf = (r: Release | null): HTMLElement[] => (r?.notes ?? []).map((note) => h("p", { class: "note" }, note));
 
-// said is what a verdict comes to, and then its proof; or what is said otherwise.
-export function said(v: Verdict | null, otherwise: string): HTMLElement[] {
-  const first = v ? headline(v) : "";
-  const proof = v ? v.sentence : otherwise;
-  if (first === "") return [h("p", { class: "sentence" }, proof)];
-  return [h("p", { class: "sentence" }, first), h("p", { class: "proof muted" }, proof)];
+// said is the headline of a rollout as it was at a moment, the way out, and the
+// proof. An earlier server tells the sentence alone.
+export function said(r: { headline?: string; way_out?: string; sentence: string }, at: string, proof = r.sentence): HTMLElement[] {
+  if (!r.headline) return [h("p", { class: "sentence" }, proof)];
+  return [
+    h("p", { class: "sentence" }, local(r.headline, at)),
+    h("p", { class: "way" }, local(r.way_out ?? "", at).split("`").map((part, i) => (i % 2 === 1 ? h("code", {}, part) : part))),
+    h("p", { class: "proof muted" }, proof),
+  ];
 }

@@ -9,7 +9,9 @@ export interface Amount {
 
 /** Ask is the body of every wish. */
 export interface Ask {
-  /** who asks */
+  /** BreakGlass lets promote, resume and try happen in spite of a freeze. It takes an admin, and a reason. */
+  break_glass?: boolean;
+  /** who asks, where there is no sign-in: else that is proven */
   by: string;
   /** ID may be chosen by the caller, here or as the header Idempotency-Key, so that asking again after a lost reply changes nothing and is answered as it was first, for a day; empty: the server chooses one. */
   id?: string;
@@ -29,8 +31,8 @@ export interface Ask {
 
 /** Ask is the body of every wish. */
 export interface AskBack {
-  /** who asks */
-  by: string;
+  /** who asks, where there is no sign-in: else that is proven */
+  by?: string | null;
   /** ID may be chosen by the caller, here or as the header Idempotency-Key, so that asking again after a lost reply changes nothing and is answered as it was first, for a day; empty: the server chooses one. */
   id?: string | null;
   /** rollback: digest; empty: where Fleet.Back points */
@@ -50,8 +52,8 @@ export interface AskChange {
 
 /** Ask is the body of every wish. */
 export interface AskFleet {
-  /** who asks */
-  by: string;
+  /** who asks, where there is no sign-in: else that is proven */
+  by?: string | null;
   /** ID may be chosen by the caller, here or as the header Idempotency-Key, so that asking again after a lost reply changes nothing and is answered as it was first, for a day; empty: the server chooses one. */
   id?: string | null;
   /** Seen is what the asker was looking at. What has changed since is a conflict, except that danger (rollback, abort, pause) goes on while its target is there. Without it a wish means things as they stand. */
@@ -60,10 +62,21 @@ export interface AskFleet {
   why?: string | null;
 }
 
+/** StopAsk is the body of a wish to freeze all fleets, or to end that. */
+export interface AskGo {
+  /** who asks, where there is no sign-in */
+  by?: string | null;
+  /** freeze: when it ends by itself */
+  until?: string | null;
+  why: string;
+}
+
 /** Ask is the body of every wish. */
 export interface AskRollout {
-  /** who asks */
-  by: string;
+  /** BreakGlass lets promote, resume and try happen in spite of a freeze. It takes an admin, and a reason. */
+  break_glass?: boolean | null;
+  /** who asks, where there is no sign-in: else that is proven */
+  by?: string | null;
   /** ID may be chosen by the caller, here or as the header Idempotency-Key, so that asking again after a lost reply changes nothing and is answered as it was first, for a day; empty: the server chooses one. */
   id?: string | null;
   /** resume, abort, promote: the one meant; empty: the active one */
@@ -84,10 +97,21 @@ export interface AskSeen {
   rollout?: string | null;
 }
 
+/** StopAsk is the body of a wish to freeze all fleets, or to end that. */
+export interface AskStop {
+  /** who asks, where there is no sign-in */
+  by?: string | null;
+  /** freeze: when it ends by itself */
+  until?: string | null;
+  why: string;
+}
+
 /** Ask is the body of every wish. */
 export interface AskTry {
-  /** who asks */
-  by: string;
+  /** BreakGlass lets promote, resume and try happen in spite of a freeze. It takes an admin, and a reason. */
+  break_glass?: boolean | null;
+  /** who asks, where there is no sign-in: else that is proven */
+  by?: string | null;
   /** ID may be chosen by the caller, here or as the header Idempotency-Key, so that asking again after a lost reply changes nothing and is answered as it was first, for a day; empty: the server chooses one. */
   id?: string | null;
   /** Intended is a change of the filter rate that is wanted (try): the judge allows differences around it. Its Why may be left to the wish's. */
@@ -100,6 +124,60 @@ export interface AskTry {
   source: string;
   /** shown with all that follows from it */
   why?: string | null;
+}
+
+/** Auctions is how a fleet's auctions fare, by what its tasks count, up to the last look. */
+export interface Auctions {
+  /** null while no task has told twice */
+  all: Traffic | null;
+  /** of tasks that answer with the candidate; null where none does */
+  canary: Traffic | null;
+  /** of those that they are compared with */
+  control: Traffic | null;
+  /** by which an auction is answered; 0 unknown */
+  deadline_seconds: number;
+  /** that the arms are of, a minute at most */
+  over_seconds: number;
+  /** of all others */
+  rest: Traffic | null;
+  /** the last ten minutes */
+  slots: Slots;
+}
+
+/** Audit is the answer to /v1/audit: entries of the trail, newest first. */
+export interface Audit {
+  entries: AuditEntry[];
+  /** cursor of the page after; empty at the end */
+  next?: string;
+}
+
+/** AuditEntry tells what a person asked, or what became of it. */
+export interface AuditEntry {
+  /** when it had ended */
+  after?: Standing;
+  at: string;
+  /** when it was asked */
+  before?: Standing;
+  break_glass?: boolean;
+  by?: string;
+  /** what they called themselves besides */
+  claim?: string;
+  /** empty: all of them */
+  fleet?: string;
+  /** address */
+  from?: string;
+  /** By is proven: token, session or bearer; empty: it is what somebody said */
+  how?: string;
+  reason?: string;
+  release?: string;
+  rollout?: string;
+  sentence?: string;
+  source?: string;
+  verb?: string;
+  /** asked; answer, what became of it; damaged where it cannot be read */
+  what: string;
+  why?: string;
+  wish?: string;
 }
 
 /** Budget is what a candidate may spoil before the last canary step is accepted; 0 is no bound. Exposed and Missed of the rollout count against it. */
@@ -128,6 +206,16 @@ export type Class = "floor" | "borderline" | "starved";
 
 export type Cohort = "canary" | "control" | "rest";
 
+/** Columns are an arm's, as in Traffic. */
+export interface Columns {
+  degraded: (number | null)[];
+  failed: (number | null)[];
+  filtered: (number | null)[];
+  p50_seconds: (number | null)[];
+  p99_seconds: (number | null)[];
+  rate: (number | null)[];
+}
+
 /** Driver is a partner or a cluster of connections that brought a finding about. */
 export interface Driver {
   name: string;
@@ -151,6 +239,8 @@ export interface Event {
   by?: string;
   candidate?: string;
   from?: Phase;
+  /** as of Rollout, when it happened */
+  headline: string;
   reason: string;
   rollout?: string;
   sentence: string;
@@ -159,6 +249,7 @@ export interface Event {
   step?: number;
   to?: Phase;
   verdict?: Verdict;
+  way_out: string;
   /** id of the wish that ends with it */
   wish?: string;
 }
@@ -210,6 +301,8 @@ export interface Fleet {
   active: Rollout | null;
   /** when the server put this together */
   at: string;
+  /** null where the controller does not measure them */
+  auctions: Auctions | null;
   /** where a rollback without a name leads */
   back: Release | null;
   /** of the active rollout; null before it is admitted */
@@ -217,6 +310,8 @@ export interface Fleet {
   /** what a fresh task loads */
   default: Release | null;
   fleet: string;
+  /** in force, as of the last decision */
+  freeze: Freeze | null;
   /** the one that finished last */
   last: Rollout | null;
   /** the fleet's revision */
@@ -234,6 +329,21 @@ export interface Fleet {
   /** what the fleet trusts; null before the first release */
   stable: Release | null;
   tasks: TaskCounts;
+  /** the worst first; empty where nothing is known to be wrong */
+  unwell: Unwell[];
+}
+
+/** Freeze is a time in which nothing of a fleet starts or advances, while danger is still acted on. */
+export interface Freeze {
+  /** who called for that */
+  by?: string;
+  /** of the fleet's calendar; empty: a stop of all fleets */
+  name?: string;
+  sentence: string;
+  since: string;
+  /** null: until somebody ends it */
+  until: string | null;
+  why?: string;
 }
 
 /** gap is the body of a message that says that events were missed. */
@@ -243,6 +353,8 @@ export interface Gap {
   /** the first that is remembered */
   first: number;
 }
+
+export type Ill = "missing" | "silent" | "failed" | "degraded" | "late";
 
 /** Interval is an estimate with its 95 % interval. */
 export interface Interval {
@@ -272,6 +384,24 @@ export interface Loop {
   took_seconds: number;
   /** changes still to be made */
   wanted: string[];
+}
+
+/** Me is who asks, as far as the server knows, and how one signs in. */
+export interface Me {
+  /** it is proven: token, session or bearer */
+  how?: string;
+  /** empty: not signed in */
+  name?: string;
+  /** there is no sign-in: whoever reaches the server may do everything */
+  open: boolean;
+  /** whose accounts sign in, as people call it */
+  provider?: string;
+  /** by fleet; "*" is every one */
+  roles?: Record<string, Role>;
+  /** a token signs in */
+  tokens?: boolean;
+  /** when that ends by itself */
+  until?: string;
 }
 
 /** Money is what bids on explored requests say of both releases. */
@@ -386,6 +516,8 @@ export interface Release {
 export interface Request {
   at: string;
   by: string;
+  /** By is proven: token, session or bearer; empty: it is what somebody said */
+  how?: string;
   id: string;
   intended_change?: Change;
   release?: string;
@@ -396,6 +528,8 @@ export interface Request {
   verb: Verb;
   why?: string;
 }
+
+export type Role = "viewer" | "operator" | "admin";
 
 /** Rollout is one attempt to make a candidate stable. History, cohorts and the verdict's findings are there when one rollout is asked for, and on the active one; lists leave them out. */
 export interface Rollout {
@@ -416,6 +550,10 @@ export interface Rollout {
   exposed: number;
   final: boolean;
   found_at: string;
+  /** the step is so new that no figure of it means anything yet */
+  gathering?: boolean;
+  /** what has come of it so far, in plain words: shorter than 110 characters */
+  headline: string;
   held_from?: Phase;
   held_until?: string;
   history?: Event[];
@@ -428,6 +566,9 @@ export interface Rollout {
   policy: string;
   predicted?: Interval;
   reason: string;
+  /** SecondPerson: approval and promotion take somebody signed in who is not Tried. */
+  second_person?: boolean;
+  /** the proof of it */
   sentence: string;
   since: string;
   /** s3://bucket/key */
@@ -435,7 +576,12 @@ export interface Rollout {
   /** canary step it is in, or came to, from 1; 0 before */
   step: number;
   steps: number;
+  /** who asked for the try */
+  tried?: string;
+  /** of the step it is in; null before that has one */
   verdict: Verdict | null;
+  /** what to do, or that nothing needs doing; times are UTC */
+  way_out: string;
 }
 
 /** Seen is what a person was looking at. What is left out does not matter. */
@@ -448,7 +594,121 @@ export interface Seen {
   rollout?: string;
 }
 
+/** Series is the answer to /v1/fleets/{fleet}/rollouts/{id}/series: the log of what the judge was shown, judged anew and thinned for drawing. Columns have an entry per point; what a look does not tell is null. */
+export interface Series {
+  /** looks at which this version's verdict is not that of then */
+  differ: number;
+  gates: SeriesGate[];
+  /** that were judged for it */
+  looks: number;
+  /** Every partner, at fewer moments than there are points: those with most traffic, and how many there are beside. */
+  moments: string[];
+  /** null where no bid had a price */
+  money: SeriesMoney | null;
+  more_partners: number;
+  partners: SeriesPartner[];
+  points: SeriesPoint[];
+  /** versions that judged then */
+  programs: string[];
+  rollout: string;
+  /** why the rest of the log cannot be read */
+  trouble?: string;
+  /** false: more of the log waits to be judged; ask again */
+  whole: boolean;
+}
+
+/** SeriesEarnings are those of one release: value of the bids that it lets through and calls saved, each per million requests, with 95 % intervals. */
+export interface SeriesEarnings {
+  saved: (number | null)[];
+  saved_high: (number | null)[];
+  saved_low: (number | null)[];
+  value: (number | null)[];
+  value_high: (number | null)[];
+  value_low: (number | null)[];
+}
+
+/** SeriesGate is one gate over time. */
+export interface SeriesGate {
+  band_high: (number | null)[];
+  band_low: (number | null)[];
+  candidate: (number | null)[];
+  difference: (number | null)[];
+  evidence: (number | null)[];
+  gate: string;
+  high: (number | null)[];
+  low: (number | null)[];
+  outcome: string[];
+  /** the one that speaks loudest, of gates about partners */
+  partner?: string[];
+  proof: (number | null)[];
+  requests: (number | null)[];
+  required: (number | null)[];
+  since_past?: boolean;
+  stable: (number | null)[];
+  threshold: (number | null)[];
+}
+
+/** SeriesMoney is what both releases would bring over time. */
+export interface SeriesMoney {
+  candidate: SeriesEarnings;
+  currency: string;
+  stable: SeriesEarnings;
+}
+
+/** SeriesPartner is one partner over time; its columns have an entry per moment. */
+export interface SeriesPartner {
+  band_high: number;
+  band_low: number;
+  candidate: (number | null)[];
+  difference: (number | null)[];
+  /** against the candidate, by then */
+  evidence: number;
+  high: (number | null)[];
+  low: (number | null)[];
+  name: string;
+  /** at the last moment */
+  outcome: Outcome;
+  /** by then */
+  requests: number;
+  stable: (number | null)[];
+}
+
+/** SeriesPoint is one look. */
+export interface SeriesPoint {
+  at: string;
+  class?: string;
+  gate?: string;
+  /** what people read first, as it was then */
+  headline: string;
+  /** its number, from 1 */
+  look: number;
+  outcome: Outcome;
+  partner?: string;
+  progress: number;
+  /** Of the requests that compared tasks answered since the arms were formed, the candidate's share, and the share of its tasks among them. */
+  requests: number;
+  sentence: string;
+  /** arms are compared; false in the shadow phase */
+  served: boolean;
+  share: number | null;
+  /** grows whenever arms are formed anew */
+  step: number;
+  tasks: number | null;
+  /** the answer is another than before */
+  turn?: boolean;
+}
+
 export type Serves = "stable" | "candidate" | "other" | "nothing";
+
+/** Slots are columns with one number for each slot of time, oldest first; null where nothing was counted. An arm that counted nothing is left out. */
+export interface Slots {
+  all?: Columns;
+  begin: string;
+  canary?: Columns;
+  control?: Columns;
+  every_seconds: number;
+  rest?: Columns;
+}
 
 /** Spent is a gate's share of the false alarms that a rollout may give, and how near it is to giving one. */
 export interface Spent {
@@ -456,6 +716,34 @@ export interface Spent {
   evidence: number;
   gate: string;
   threshold: number;
+}
+
+/** Standing is how a fleet stood, in short. */
+export interface Standing {
+  default?: string;
+  frozen?: boolean;
+  paused?: boolean;
+  phase?: Phase;
+  revision: number;
+  /** the active one */
+  rollout?: string;
+  stable?: string;
+  /** canary step, from 1 */
+  step?: number;
+}
+
+/** Stop is the answer to /v1/freeze: the stop of all fleets, if there is one. */
+export interface Stop {
+  freeze: Freeze | null;
+}
+
+/** StopAsk is the body of a wish to freeze all fleets, or to end that. */
+export interface StopAsk {
+  /** who asks, where there is no sign-in */
+  by?: string;
+  /** freeze: when it ends by itself */
+  until?: string;
+  why: string;
 }
 
 /** Stratum is where and as what a task runs, as ECS tells it; canaries and controls come from the same. What is not known is empty. */
@@ -470,6 +758,29 @@ export interface Stratum {
   revision: string;
   /** availability zone */
   zone: string;
+}
+
+/** Summary is a fleet among others: what there is to know of it at a glance. */
+export interface Summary {
+  /** as in lists */
+  active: Rollout | null;
+  at: string;
+  fleet: string;
+  /** as in lists */
+  last: Rollout | null;
+  loop: Loop | null;
+  next: Next;
+  pause: Pause | null;
+  /** rollouts that wait */
+  queue: number;
+  /** wishes not yet acted on */
+  requests: number;
+  stable: Release | null;
+  tasks: TaskCounts;
+  /** why it cannot be read; all below is unknown then */
+  trouble?: string;
+  /** the worst first; empty where nothing is known to be wrong */
+  unwell: Unwell[];
 }
 
 /** Task is one running inference task. */
@@ -538,9 +849,34 @@ export interface Tasks {
   total: number;
 }
 
+/** Traffic is what some tasks answered. What nothing was counted of is null. */
+export interface Traffic {
+  /** auctions that the shares are of */
+  answered: number;
+  /** share of auctions that were forwarded without a score */
+  degraded: number | null;
+  /** share of auctions that got no answer */
+  failed: number | null;
+  /** share of (auction, partner) pairs */
+  filtered: number | null;
+  /** of an answer, with the wait for a processor */
+  p50_seconds: number | null;
+  p99_seconds: number | null;
+  /** auctions a second, all of these tasks together */
+  rate: number;
+  tasks: number;
+}
+
 /** trouble is the body of a message that says that the fleet cannot be read. */
 export interface Trouble {
   error: string;
+}
+
+/** Unwell is something that is wrong with a fleet, whatever is being tried. */
+export interface Unwell {
+  /** missing, silent, failed, degraded or late */
+  reason: Ill;
+  sentence: string;
 }
 
 export type Verb = "pause" | "resume" | "abort" | "promote" | "rollback" | "try";
@@ -570,7 +906,7 @@ export interface Verdict {
   partner?: string;
   /** in [0, 1] towards the proof that is furthest away */
   progress: number;
-  /** Of the proof that is furthest away: requests or pairs behind it, how many it needs, and the smallest difference that could be told at present. */
+  /** Of the proof that is furthest away: requests or pairs behind it, how many it needs, and the smallest difference that could be told at present. The first two are left out where they tell another story than Progress, as of a difference that more of the same will not prove. */
   requests?: number;
   sentence: string;
   spent?: Spent[];

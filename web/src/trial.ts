@@ -7,10 +7,11 @@ import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
 import { ago, badge, button, code, notesOf, said, tone, until } from "./parts.ts";
 
-export function trialPanel(f: Fleet, now: number, details: Map<string, Rollout>): HTMLElement {
+export function trialPanel(f: Fleet, now: number): HTMLElement {
   const r = f.active;
-  if (r === null) return idlePanel(f, now, details);
-  const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary");
+  if (r === null) return idlePanel(f, now);
+  const gathering = r.gathering === true;
+  const judged = r.verdict !== null && (r.phase === "shadow" || r.phase === "canary") && !gathering;
   return h("section", { id: "trial", class: `card trial ${tone(r.phase)}`, tabindex: "-1", "aria-label": "Being tried" },
     h("header", {},
       h("h2", {}, "Being tried"),
@@ -22,20 +23,21 @@ export function trialPanel(f: Fleet, now: number, details: Map<string, Rollout>)
     h("div", { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
       h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
-      r.verdict ? verdictBadge(r.verdict) : null,
+      r.verdict && !gathering && r.phase !== "promoting" ? verdictBadge(r.verdict, r.phase) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
-    ...said(judged || (r.phase === "rolling_back" && r.verdict?.outcome === "worse") ? r.verdict : null, r.sentence),
+    ...said(r, f.at, judged ? r.verdict?.sentence : gathering ? `It came to this step by: ${r.sentence}` : r.sentence),
     notesOf(f.candidate),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now) : null,
     nextList(f, r, now));
 }
 
-// verdictBadge says what is not simply on its way to a verdict.
-function verdictBadge(v: Verdict): HTMLElement | null {
+// verdictBadge says what is not simply on its way to a verdict. Data that are
+// invalid hold a rollout unless that is soon over, as when a step begins.
+function verdictBadge(v: Verdict, phase: Phase): HTMLElement | null {
   if (v.breaker) return h("span", { class: "badge bad", title: "gross harm: told at once, without statistics" }, "breaker");
   if (v.holds) return h("span", { class: "badge warn", title: "no harm is shown, but a person should look: promote or abort it" }, "needs a look");
   if (v.outcome === "inconclusive") return h("span", { class: "badge warn", title: classes[v.class ?? "floor"] }, `inconclusive: ${v.class ?? ""}`);
-  if (v.outcome === "invalid") return badge("invalid data", "warn");
+  if (v.outcome === "invalid" && phase === "held") return badge("invalid data", "warn");
   return null;
 }
 
@@ -62,8 +64,8 @@ function verbs(f: Fleet, r: Rollout): (HTMLElement | null)[] {
   ];
 }
 
-function idlePanel(f: Fleet, now: number, details: Map<string, Rollout>): HTMLElement {
-  const last = f.last ? details.get(f.last.id) ?? f.last : null;
+function idlePanel(f: Fleet, now: number): HTMLElement {
+  const last = f.last;
   return h("section", { id: "trial", class: `card trial calm`, tabindex: "-1", "aria-label": "Being tried" },
     h("header", {}, h("h2", {}, "Being tried")),
     h("div", { class: "stand" }, h("strong", { class: "state" }, f.stable ? "nothing" : "no release yet")),
@@ -72,7 +74,7 @@ function idlePanel(f: Fleet, now: number, details: Map<string, Rollout>): HTMLEl
     terms(waiting(f)),
     last === null ? null : h("div", { class: `last ${tone(last.phase)}` },
       h("p", {}, "Last: ", h("b", {}, last.id), " ", badge(last.phase, tone(last.phase)), " ", h("span", { class: "reason" }, last.reason), " ", ago(last.since, now)),
-      ...said(last.verdict?.sentence === last.sentence ? last.verdict : null, last.sentence),
+      ...said(last, f.at),
       last.verdict ? button("evidence", "Show its evidence", "link", { "data-rollout": last.id }) : null));
 }
 
@@ -112,7 +114,7 @@ type Row = [string, (Node | string)[]];
 // waiting are the wishes that are not acted on yet, and the models that come after this one.
 const waiting = (f: Fleet): Row[] => [
   ...f.requests.map((q): Row => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
-  ...f.queue.map((w): Row => ["Waits", [h("b", {}, w.id), " ", h("span", { class: "muted" }, w.sentence)]]),
+  ...f.queue.map((w): Row => ["Waits", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]]),
 ];
 
 const terms = (rows: Row[]) => rows.length === 0 ? null : h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
@@ -163,7 +165,7 @@ export function evidencePanel(f: Fleet): HTMLElement | null {
   const v = r.verdict;
   return h("section", { class: "card", "aria-label": "Evidence" },
     h("header", {}, h("h2", {}, "Evidence"),
-      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
+      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, r.gathering ? "gathering" : words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
       alarms(v),
       (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad names" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null),
     gatesTable(findings), v?.money ? moneyTable(v.money) : null);

@@ -831,6 +831,11 @@ func (p *Failure) String() string {
 //  - Latency
 //  - Waits
 //  - Evaluator
+//  - Answered
+//  - Degraded
+//  - Failed
+//  - DeadlineUs
+//  - Zone
 type Status struct {
   Task string `thrift:"task,1" db:"task" json:"task"`
   Boot string `thrift:"boot,2" db:"boot" json:"boot"`
@@ -854,6 +859,11 @@ type Status struct {
   Latency []int64 `thrift:"latency,20" db:"latency" json:"latency,omitempty"`
   Waits []int64 `thrift:"waits,21" db:"waits" json:"waits,omitempty"`
   Evaluator *string `thrift:"evaluator,22" db:"evaluator" json:"evaluator,omitempty"`
+  Answered *int64 `thrift:"answered,23" db:"answered" json:"answered,omitempty"`
+  Degraded *int64 `thrift:"degraded,24" db:"degraded" json:"degraded,omitempty"`
+  Failed *int64 `thrift:"failed,25" db:"failed" json:"failed,omitempty"`
+  DeadlineUs *int64 `thrift:"deadline_us,26" db:"deadline_us" json:"deadline_us,omitempty"`
+  Zone *string `thrift:"zone,27" db:"zone" json:"zone,omitempty"`
 }
 
 func NewStatus() *Status {
@@ -956,6 +966,41 @@ func (p *Status) GetEvaluator() string {
   }
 return *p.Evaluator
 }
+var Status_Answered_DEFAULT int64
+func (p *Status) GetAnswered() int64 {
+  if !p.IsSetAnswered() {
+    return Status_Answered_DEFAULT
+  }
+return *p.Answered
+}
+var Status_Degraded_DEFAULT int64
+func (p *Status) GetDegraded() int64 {
+  if !p.IsSetDegraded() {
+    return Status_Degraded_DEFAULT
+  }
+return *p.Degraded
+}
+var Status_Failed_DEFAULT int64
+func (p *Status) GetFailed() int64 {
+  if !p.IsSetFailed() {
+    return Status_Failed_DEFAULT
+  }
+return *p.Failed
+}
+var Status_DeadlineUs_DEFAULT int64
+func (p *Status) GetDeadlineUs() int64 {
+  if !p.IsSetDeadlineUs() {
+    return Status_DeadlineUs_DEFAULT
+  }
+return *p.DeadlineUs
+}
+var Status_Zone_DEFAULT string
+func (p *Status) GetZone() string {
+  if !p.IsSetZone() {
+    return Status_Zone_DEFAULT
+  }
+return *p.Zone
+}
 func (p *Status) IsSetFailure() bool {
   return p.Failure != nil
 }
@@ -970,6 +1015,26 @@ func (p *Status) IsSetWaits() bool {
 
 func (p *Status) IsSetEvaluator() bool {
   return p.Evaluator != nil
+}
+
+func (p *Status) IsSetAnswered() bool {
+  return p.Answered != nil
+}
+
+func (p *Status) IsSetDegraded() bool {
+  return p.Degraded != nil
+}
+
+func (p *Status) IsSetFailed() bool {
+  return p.Failed != nil
+}
+
+func (p *Status) IsSetDeadlineUs() bool {
+  return p.DeadlineUs != nil
+}
+
+func (p *Status) IsSetZone() bool {
+  return p.Zone != nil
 }
 
 func (p *Status) Read(ctx context.Context, iprot thrift.TProtocol) error {
@@ -1198,6 +1263,56 @@ func (p *Status) Read(ctx context.Context, iprot thrift.TProtocol) error {
     case 22:
       if fieldTypeId == thrift.STRING {
         if err := p.ReadField22(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 23:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField23(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 24:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField24(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 25:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField25(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 26:
+      if fieldTypeId == thrift.I64 {
+        if err := p.ReadField26(ctx, iprot); err != nil {
+          return err
+        }
+      } else {
+        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+          return err
+        }
+      }
+    case 27:
+      if fieldTypeId == thrift.STRING {
+        if err := p.ReadField27(ctx, iprot); err != nil {
           return err
         }
       } else {
@@ -1443,6 +1558,51 @@ func (p *Status)  ReadField22(ctx context.Context, iprot thrift.TProtocol) error
   return nil
 }
 
+func (p *Status)  ReadField23(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 23: ", err)
+} else {
+  p.Answered = &v
+}
+  return nil
+}
+
+func (p *Status)  ReadField24(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 24: ", err)
+} else {
+  p.Degraded = &v
+}
+  return nil
+}
+
+func (p *Status)  ReadField25(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 25: ", err)
+} else {
+  p.Failed = &v
+}
+  return nil
+}
+
+func (p *Status)  ReadField26(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadI64(ctx); err != nil {
+  return thrift.PrependError("error reading field 26: ", err)
+} else {
+  p.DeadlineUs = &v
+}
+  return nil
+}
+
+func (p *Status)  ReadField27(ctx context.Context, iprot thrift.TProtocol) error {
+  if v, err := iprot.ReadString(ctx); err != nil {
+  return thrift.PrependError("error reading field 27: ", err)
+} else {
+  p.Zone = &v
+}
+  return nil
+}
+
 func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
   if err := oprot.WriteStructBegin(ctx, "Status"); err != nil {
     return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
@@ -1469,6 +1629,11 @@ func (p *Status) Write(ctx context.Context, oprot thrift.TProtocol) error {
     if err := p.writeField20(ctx, oprot); err != nil { return err }
     if err := p.writeField21(ctx, oprot); err != nil { return err }
     if err := p.writeField22(ctx, oprot); err != nil { return err }
+    if err := p.writeField23(ctx, oprot); err != nil { return err }
+    if err := p.writeField24(ctx, oprot); err != nil { return err }
+    if err := p.writeField25(ctx, oprot); err != nil { return err }
+    if err := p.writeField26(ctx, oprot); err != nil { return err }
+    if err := p.writeField27(ctx, oprot); err != nil { return err }
   }
   if err := oprot.WriteFieldStop(ctx); err != nil {
     return thrift.PrependError("write field stop error: ", err) }
@@ -1722,6 +1887,66 @@ func (p *Status) writeField22(ctx context.Context, oprot thrift.TProtocol) (err 
   return err
 }
 
+func (p *Status) writeField23(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetAnswered() {
+    if err := oprot.WriteFieldBegin(ctx, "answered", thrift.I64, 23); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 23:answered: ", p), err) }
+    if err := oprot.WriteI64(ctx, int64(*p.Answered)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.answered (23) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 23:answered: ", p), err) }
+  }
+  return err
+}
+
+func (p *Status) writeField24(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetDegraded() {
+    if err := oprot.WriteFieldBegin(ctx, "degraded", thrift.I64, 24); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 24:degraded: ", p), err) }
+    if err := oprot.WriteI64(ctx, int64(*p.Degraded)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.degraded (24) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 24:degraded: ", p), err) }
+  }
+  return err
+}
+
+func (p *Status) writeField25(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetFailed() {
+    if err := oprot.WriteFieldBegin(ctx, "failed", thrift.I64, 25); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 25:failed: ", p), err) }
+    if err := oprot.WriteI64(ctx, int64(*p.Failed)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.failed (25) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 25:failed: ", p), err) }
+  }
+  return err
+}
+
+func (p *Status) writeField26(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetDeadlineUs() {
+    if err := oprot.WriteFieldBegin(ctx, "deadline_us", thrift.I64, 26); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 26:deadline_us: ", p), err) }
+    if err := oprot.WriteI64(ctx, int64(*p.DeadlineUs)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.deadline_us (26) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 26:deadline_us: ", p), err) }
+  }
+  return err
+}
+
+func (p *Status) writeField27(ctx context.Context, oprot thrift.TProtocol) (err error) {
+  if p.IsSetZone() {
+    if err := oprot.WriteFieldBegin(ctx, "zone", thrift.STRING, 27); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field begin error 27:zone: ", p), err) }
+    if err := oprot.WriteString(ctx, string(*p.Zone)); err != nil {
+    return thrift.PrependError(fmt.Sprintf("%T.zone (27) field write error: ", p), err) }
+    if err := oprot.WriteFieldEnd(ctx); err != nil {
+      return thrift.PrependError(fmt.Sprintf("%T write field end error 27:zone: ", p), err) }
+  }
+  return err
+}
+
 func (p *Status) Equals(other *Status) bool {
   if p == other {
     return true
@@ -1762,6 +1987,36 @@ func (p *Status) Equals(other *Status) bool {
       return false
     }
     if (*p.Evaluator) != (*other.Evaluator) { return false }
+  }
+  if p.Answered != other.Answered {
+    if p.Answered == nil || other.Answered == nil {
+      return false
+    }
+    if (*p.Answered) != (*other.Answered) { return false }
+  }
+  if p.Degraded != other.Degraded {
+    if p.Degraded == nil || other.Degraded == nil {
+      return false
+    }
+    if (*p.Degraded) != (*other.Degraded) { return false }
+  }
+  if p.Failed != other.Failed {
+    if p.Failed == nil || other.Failed == nil {
+      return false
+    }
+    if (*p.Failed) != (*other.Failed) { return false }
+  }
+  if p.DeadlineUs != other.DeadlineUs {
+    if p.DeadlineUs == nil || other.DeadlineUs == nil {
+      return false
+    }
+    if (*p.DeadlineUs) != (*other.DeadlineUs) { return false }
+  }
+  if p.Zone != other.Zone {
+    if p.Zone == nil || other.Zone == nil {
+      return false
+    }
+    if (*p.Zone) != (*other.Zone) { return false }
   }
   return true
 }

@@ -11,3 +11,4 @@ func worth(*tally.Columns, int, float64, int) {}
 func forget(*tally.Columns)                   {}
 func gathers(*rollout.Rollout, string) bool   { return false }
 func asPast(r tally.Report) tally.Report      { return r }
+func before(*tally.Report) bool               { return false }

@@ -1,0 +1,201 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// estate is a control plane with a fleet in each of several scenes: in "ads-eu" a
+// candidate was taken back whose looks are logged, in "ads-us" one is tried whose
+// looks are, "native" is paused, "video" waits for a person, "audio" is well.
+func estate(now time.Time) apitest.Several {
+	s := apitest.Several{Names: []string{"ads-eu", "ads-us", "native", "video", "audio"}, Of: map[string]*apitest.Fake{
+		"ads-eu": apitest.Scene("rolled_back", now), "ads-us": apitest.Scene("canary", now), "native": apitest.Scene("paused", now),
+		"video": apitest.Scene("held", now), "audio": apitest.Scene("idle", now),
+	}}
+	for name, f := range s.Of {
+		f.Saved.Fleet = name
+	}
+	over := s.Of["ads-eu"]
+	chunks, last := apitest.Log("partner-blind", apitest.PartnerBlind, now.Add(-25*time.Second))
+	over.Logs = map[string][][]byte{"partner-blind": chunks}
+	bad, r := last, &over.Saved.Finished[0]
+	r.Verdict, r.Sentence = &bad, bad.Sentence
+	running := apitest.PartnerBlind
+	running.Shift, running.Gap = 0, 12
+	chunks, last = apitest.Log("partner-blind", running, now.Add(-10*time.Second))
+	f := s.Of["ads-us"]
+	f.Logs = map[string][][]byte{"partner-blind": chunks}
+	last.At = now
+	f.Seen.Seen.Verdict = &last
+	return s
+}
+
+// What needs a person stands on top, and leads to the fleet.
+func TestPageFleets(t *testing.T) {
+	ctx := browser(t)
+	e := estate(time.Now())
+	s := site(t, e)
+	do(ctx, t, chromedp.Navigate(s.URL), contains(`self::h1`, "2 fleets need a person"), chromedp.WaitVisible(chromedp.CSS(`.fleets .need.warn`)))
+	first := text(ctx, t, `.fleets li`)
+	e.Of["audio"].Mu.Lock()
+	e.Of["audio"].Seen.Seen.Unwell = apitest.Scene("unwell", time.Now()).Seen.Seen.Unwell
+	e.Of["audio"].Mu.Unlock()
+	do(ctx, t, contains(`self::h1`, "3 fleets need a person"), contains(`self::p`, "Unwell: "))
+	if !strings.HasPrefix(first, "video") || !strings.Contains(first, "waits for a person") {
+		t.Errorf("on top is %q", first)
+	}
+	do(ctx, t, chromedp.Click(chromedp.CSS(`.fleets li a`)), chromedp.WaitVisible(chromedp.CSS(`.trial .verbs`)))
+	where, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.hash + " " + document.querySelector("h1").textContent`))
+	if err != nil || where != "#video video" {
+		t.Errorf("it leads to %q (%v)", where, err)
+	}
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`history.back()`), contains(`self::h1`, "3 fleets need a person"))
+}
+
+// A rollout that is over shows how it went: charts with words, what every partner
+// did, and what the judge said at any look; the address keeps which.
+func TestPageRollout(t *testing.T) {
+	ctx := browser(t)
+	s := site(t, estate(time.Now()))
+	do(ctx, t, chromedp.Navigate(s.URL+"/#ads-eu/rollouts/partner-blind"),
+		chromedp.WaitVisible(chromedp.CSS(`.plot canvas`)), chromedp.WaitVisible(chromedp.CSS(`.multiples svg`)), chromedp.WaitVisible(chromedp.CSS(`.gates tr.worse`)))
+	charts, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll(".chart")].map((c) =>
+		c.querySelector("h3").textContent + (c.querySelector("canvas") && c.querySelector("[role=img]").ariaLabel.length > 40 && c.querySelectorAll("tbody tr").length > 5 ? "" : ": no words")).join("\n")`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Difference: dsp-07", "Candidate and stable: dsp-07", "Evidence: ", "Share of the compared", "Latency", "Value of the bids", "Calls saved"} {
+		if !strings.Contains(charts, want) {
+			t.Errorf("want a chart %q in\n%s", want, charts)
+		}
+	}
+	if strings.Contains(charts, "no words") {
+		t.Errorf("charts without words:\n%s", charts)
+	}
+	if first := text(ctx, t, `.multiples li`); !strings.HasPrefix(first, "dsp-07") {
+		t.Errorf("the first partner is %q", first)
+	}
+	do(ctx, t,
+		chromedp.Evaluate[chromedp.Void](`const set = (e, v) => { e.value = v; e.dispatchEvent(new Event("input", { bubbles: true })) };
+			set(document.querySelector("[data-set=at]"), 40); set(document.querySelector("[data-set=partners]"), "name"); set(document.querySelector("[data-set=gate]"), "filter_rate_paired")`),
+		contains(`self::p`, "Look 41"), contains(`self::h3`, "Candidate and stable, same requests"), chromedp.WaitNotPresent(chromedp.CSS(`.gates tr.worse`)))
+	if first := text(ctx, t, `.multiples li`); !strings.HasPrefix(first, "dsp-00") {
+		t.Errorf("by name the first partner is %q", first)
+	}
+	address, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(address), contains(`self::p`, "Look 41"), contains(`self::h3`, "Candidate and stable, same requests"),
+		chromedp.Click(chromedp.CSS(`[data-page=latest]`)), chromedp.WaitVisible(chromedp.CSS(`.gates tr.worse`)))
+}
+
+// A rollout that runs is drawn on by what the page hears, and a stretch in which
+// nobody looked is a gap.
+func TestPageRolloutIsLive(t *testing.T) {
+	ctx := browser(t)
+	now := time.Now()
+	e := estate(now)
+	f := e.Of["ads-us"]
+	s := site(t, e)
+	do(ctx, t, chromedp.Navigate(s.URL+"/#ads-us/rollouts/partner-blind"), contains(`self::p`, "Look 120"), chromedp.WaitVisible(chromedp.CSS(`.plot canvas`)))
+	f.Mu.Lock()
+	v := *f.Seen.Seen.Verdict
+	v.Looks, v.At, v.Outcome, v.Sentence = 121, now.Add(2*time.Second), judge.Invalid, "what was just heard"
+	f.Seen.Seen.Verdict, f.Seen.At = &v, now.Add(2*time.Second)
+	f.Mu.Unlock()
+	do(ctx, t, contains(`self::p`, "Look 121"), contains(`self::p`, "what was just heard"))
+}
+
+// A rollout that was never judged, one that there is not, and a log that cannot
+// be read are told apart.
+func TestPageRolloutWithout(t *testing.T) {
+	ctx := browser(t)
+	e := estate(time.Now())
+	s := site(t, unlogged{e})
+	for id, want := range map[string]string{"nightly-0412": "It was never judged", "nobody": "knows no rollout", "partner-blind": "Its looks cannot be shown"} {
+		do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+"/#ads-eu/rollouts/"+id), contains(`self::p`, want))
+	}
+}
+
+type unlogged struct{ apitest.Several }
+
+func (u unlogged) Chunks(ctx context.Context, fleet, id string) ([]int, error) {
+	if id == "partner-blind" {
+		return nil, fmt.Errorf("list: %w", rollout.ErrUnavailable)
+	}
+	return u.Several.Chunks(ctx, fleet, id)
+}
+
+// The history is narrowed down by what one looks for, and the address keeps it.
+func TestPageHistory(t *testing.T) {
+	ctx := browser(t)
+	s := site(t, estate(time.Now()))
+	rows := func() string {
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll(".rows tbody th a")].map((a) => a.textContent).join(" ")`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	do(ctx, t, chromedp.Navigate(s.URL+"/#ads-eu/history"), contains(`self::span`, "5 of 5 rollouts"))
+	if got := rows(); got != "partner-blind nightly-0412 nightly-0411 better baseline" {
+		t.Errorf("it lists %q", got)
+	}
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`const p = document.querySelector("[data-set=phase]"); p.value = "live"; p.dispatchEvent(new Event("input", { bubbles: true }))`), contains(`self::span`, "2 of 5 rollouts"),
+		chromedp.SendKeys(chromedp.CSS(`[data-set=q]`), "all 8 tasks"), contains(`self::span`, "1 of 5 rollouts"))
+	if got := rows(); got != "better" {
+		t.Errorf("it lists %q", got)
+	}
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`location.reload()`), contains(`self::span`, "1 of 5 rollouts"),
+		chromedp.Click(chromedp.CSS(`.rows tbody th a`)), contains(`self::h1`, "better"))
+}
+
+// A release shows where it comes from, what became of it, and gives its manifest;
+// beside another one what differs stands out.
+func TestPageRelease(t *testing.T) {
+	ctx := browser(t)
+	s := site(t, estate(time.Now()))
+	blind, better := apitest.Digest("blind"), apitest.Digest("better")
+	do(ctx, t, chromedp.Navigate(s.URL+"/#ads-eu/releases"), contains(`self::h1`, "Releases"), chromedp.Click(chromedp.CSS(`.rows tbody th a`)), contains(`self::h1`, "partner-blind"),
+		contains(`self::dd`, "as its manifest says"), contains(`self::dd`, "in partner-blind"), chromedp.WaitVisible(chromedp.CSS(`.fleets li`)))
+	page := text(ctx, t, `main`)
+	for _, want := range []string{blind, "xgboost-json", "18.2 % [17.9 %, 18.5 %]", "outside what was predicted", "ads-eu partner-blind", "ads-us partner-blind", "rolled back"} {
+		if !strings.Contains(strings.Join(strings.Fields(page), " "), want) {
+			t.Errorf("want %q in\n%s", want, page)
+		}
+	}
+	got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`fetch(document.querySelector("a[download]").href).then((a) => a.text())`, chromedp.EvalAwaitPromise))
+	if err != nil || got != "{ \"of\": \""+blind+"\" }\n" {
+		t.Errorf("its manifest is %q (%v)", got, err)
+	}
+	do(ctx, t, chromedp.Click(`//a[.="Compare with stable"]`), chromedp.WaitVisible(chromedp.CSS(`.beside .differs`)))
+	where, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.hash`))
+	if differ := text(ctx, t, `.beside`); err != nil || where != "#ads-eu/compare/"+blind+"/"+better || !strings.Contains(differ, better[:12]) {
+		t.Errorf("%s (%v):\n%s", where, err, differ)
+	}
+}
+
+// Whoever switches the keys off has them off for good.
+func TestPageKeys(t *testing.T) {
+	ctx := browser(t)
+	s := site(t, estate(time.Now()))
+	do(ctx, t, chromedp.Navigate(s.URL+"/#audio"), chromedp.WaitVisible(chromedp.CSS(`.back button`)),
+		chromedp.KeyEvent("h"), contains(`self::h1`, "History"), chromedp.KeyEvent("f"), contains(`self::h1`, "2 fleets need a person"),
+		chromedp.Navigate(s.URL+"/#audio"), chromedp.Click(chromedp.CSS(`[data-page=keys]`)), contains(`self::p`, "Keys are off"),
+		chromedp.Evaluate[chromedp.Void](`location.reload()`), contains(`self::p`, "Keys are off"), chromedp.KeyEvent("h"), chromedp.KeyEvent("r"),
+		chromedp.Click(chromedp.CSS(`[data-page=keys]`)), chromedp.WaitVisible(chromedp.CSS(`.hints kbd`)))
+	if got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.hash + document.querySelectorAll("dialog").length`)); err != nil || got != "#audio0" {
+		t.Errorf("a key that is off led to %s (%v)", got, err)
+	}
+}

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// asset is a file of the dashboard, packed once for all who take it so.
+type asset struct {
+	name          string
+	plain, packed []byte
+	tag           string // by which a browser that has it knows it again
+}
+
+// files serves the dashboard's. They are few, and held in memory.
+func files(dashboard fs.FS) (http.HandlerFunc, error) {
+	assets := map[string]asset{}
+	err := fs.WalkDir(dashboard, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		assets["/"+name], err = newAsset(dashboard, name)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the dashboard's files: %w", err)
+	}
+	assets["/"] = assets["/index.html"]
+	return func(w http.ResponseWriter, r *http.Request) {
+		a, ok := assets[path.Clean("/"+r.URL.Path)]
+		if !ok || a.name == "" {
+			http.NotFound(w, r)
+			return
+		}
+		a.serve(w, r)
+	}, nil
+}
+
+func newAsset(dashboard fs.FS, name string) (a asset, err error) {
+	if a.plain, err = fs.ReadFile(dashboard, name); err != nil {
+		return a, err
+	}
+	var packed bytes.Buffer
+	if err := pack(&packed, a.plain, gzip.BestCompression); err != nil {
+		return a, err
+	}
+	sum := sha256.Sum256(a.plain)
+	a.name, a.packed, a.tag = name, packed.Bytes(), hex.EncodeToString(sum[:8])
+	return a, nil
+}
+
+func (a asset) serve(w http.ResponseWriter, r *http.Request) {
+	h, body := w.Header(), a.plain
+	h.Add("Vary", "Accept-Encoding")
+	h.Set("ETag", strconv.Quote(a.tag))
+	if unpacks(r) {
+		h.Set("Content-Encoding", "gzip")
+		h.Set("ETag", strconv.Quote(a.tag+"-gzip"))
+		h.Set("Content-Length", strconv.Itoa(len(a.packed)))
+		body = a.packed
+		r = r.Clone(r.Context())
+		r.Header.Del("Range") // of what is packed nobody wants a part
+	}
+	http.ServeContent(w, r, cmp.Or(a.name, "index.html"), time.Time{}, bytes.NewReader(body))
+}
+
+// unpacks reports whether a client takes what is gzipped.
+func unpacks(r *http.Request) bool {
+	for _, coding := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
+		name, weight, _ := strings.Cut(strings.TrimSpace(coding), ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			return !strings.HasPrefix(strings.ReplaceAll(weight, " ", "")+".", "q=0.") || strings.ContainsAny(weight, "123456789")
+		}
+	}
+	return false
+}
+
+func pack(to io.Writer, body []byte, level int) error {
+	z, err := gzip.NewWriterLevel(to, level)
+	if err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	if _, err := z.Write(body); err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	if err := z.Close(); err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	return nil
+}

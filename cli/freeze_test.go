@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/api/apitest"
+)
+
+func TestFreeze(t *testing.T) {
+	f := apitest.Scene("canary", noon)
+	c := apitest.Serve(t, f, api.Options{})
+	for _, verb := range []string{"freeze", "unfreeze"} {
+		if _, err := run(t, verb, "--api", c.Base); exitCode(t.Context(), err) != exitUsage || !strings.Contains(err.Error(), "say why") {
+			t.Errorf("%s without a reason: %v", verb, err)
+		}
+	}
+	if out, err := run(t, "freeze", "--api", c.Base, "--why", "an outage", "--by", "eve", "--for", "2h"); err != nil || !strings.Contains(out, "all fleets are frozen by eve until ") {
+		t.Errorf("freeze: %v %s", err, out)
+	}
+	if out, err := run(t, "status", "--api", c.Base); err != nil || !strings.Contains(out, "WARNING    all fleets are frozen by eve") {
+		t.Errorf("status: %v %s", err, out)
+	}
+	if out, err := run(t, "promote", "--api", c.Base, "--why", "w"); exitCode(t.Context(), err) != exitRefused {
+		t.Errorf("promote: %v %s", err, out)
+	}
+	if out, err := run(t, "promote", "--api", c.Base, "--why", "it cannot wait", "--break-glass"); err != nil {
+		t.Errorf("promote with the glass broken: %v %s", err, out)
+	}
+	if out, err := run(t, "unfreeze", "--api", c.Base, "--why", "it is over"); err != nil || !strings.Contains(out, "Asked to unfreeze") {
+		t.Errorf("unfreeze: %v %s", err, out)
+	}
+}

@@ -1,0 +1,66 @@
+package rollout
+
+import "strings"
+
+// ofFleet is for what happens to the fleet itself.
+func (e Event) ofFleet() Headline {
+	who := middle(e.By, maxPerson)
+	if who == "" {
+		who = "Somebody"
+	}
+	switch e.Reason { //nolint:exhaustive // what happens to a fleet; one that is unknown is told plainly
+	case Paused:
+		t := teller{Rollout: Rollout{Sentence: e.Sentence}}
+		return Headline{t.because(who + " paused the fleet"), "Nothing starts or advances until `sluice resume`; harm is still taken back."}
+	case Resumed:
+		return Headline{fit(who + " ended the pause of the fleet."), "Nothing to do."}
+	case FreezeBegins:
+		t, what := teller{Rollout: Rollout{Sentence: e.Sentence}}, "The fleet is frozen by its calendar"
+		if e.By != "" {
+			what = who + " has frozen all fleets"
+		}
+		return Headline{t.because(what), "Nothing starts or advances until the freeze is over; harm is still taken back, and `sluice rollback` works."}
+	case FreezeEnds:
+		return Headline{"The freeze is over.", "Nothing to do: rollouts go on."}
+	case Restored:
+		return Headline{"The memory of the fleet was put back to an earlier version, and it goes on from there.", "See that what serves is what you want; `sluice rollback --to DIGEST` goes elsewhere."}
+	}
+	return teller{Rollout: Rollout{ID: e.Rollout, Phase: e.To, Reason: e.Reason}}.plainly()
+}
+
+// unmet is for a wish that has changed nothing.
+func (e Event) unmet() Headline {
+	who, of := middle(e.By, maxPerson), middle(e.Rollout, maxName)
+	if who == "" {
+		who = "Somebody"
+	}
+	if of == "" {
+		of = "the fleet"
+	}
+	wish := who + " asked to " + asks(e.Sentence) + " " + of
+	switch e.Reason { //nolint:exhaustive // the ends of a wish that changed nothing
+	case Seconded:
+		return Headline{fit(wish + "; that is under way already."), "Nothing to do."}
+	case Overruled:
+		first := between(e.Sentence, ", asked by ", ", goes first")
+		if first == "" {
+			first = "somebody else"
+		}
+		return Headline{fit(wish+"; it does not happen, as the wish of "+middle(first, maxPerson)+" goes first.", wish+"; it does not happen."), "Ask again if it is still wanted."}
+	}
+	return Headline{fit(wish + ", but too late."), "Nothing to do, or ask again for what is now: `sluice status` shows it."}
+}
+
+// asks are the words of a wish, by the sentence of its end.
+func asks(sentence string) string {
+	verb, _, _ := strings.Cut(sentence, " asked by ")
+	switch Verb(verb) {
+	case VerbPause, VerbResume, VerbPromote, VerbTry:
+		return verb
+	case VerbAbort:
+		return "give up"
+	case VerbRollback:
+		return "roll back"
+	}
+	return "change"
+}
