@@ -18,9 +18,11 @@ SIMULATE ?= middle
 SECONDS_EACH ?= 60
 PYTHON   ?= python3
 OTHERS   := $(TOOLS)/others/bin/python
+CONTRACT := $(TOOLS)/contract/bin/schemathesis
+EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -95,6 +97,12 @@ $(OTHERS):
 bench-scale: ## what a request costs by connections, partners and trees
 	cd bench && $(GO) run . -scale
 
+contract: $(CONTRACT) ## let a stranger ask for everything in the document of the API, EXAMPLES (100) requests for each operation
+	$(GO) test -count=1 -v -timeout 60m -run 'TestContractFromOutside$$' ./api -schemathesis $(CONTRACT) -examples $(EXAMPLES)
+
+$(CONTRACT):
+	$(PYTHON) -m venv $(TOOLS)/contract && $(TOOLS)/contract/bin/python -m pip install -q schemathesis==4.32.0 || { rm -rf $(TOOLS)/contract; exit 1; }
+
 lint: $(LINT) ## check style, the arrows between packages, and the dashboard's types
 	$(LINT) run --allow-parallel-runners ./...
 	@if command -v npm >/dev/null; then cd web && npm ci --silent && npm run --silent check && echo "the dashboard's types are sound"; \
@@ -103,10 +111,10 @@ lint: $(LINT) ## check style, the arrows between packages, and the dashboard's t
 $(LINT):
 	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
-generate: ## regenerate Thrift code and the dashboard's script
+generate: ## regenerate Thrift code, the document of the API and what is made from it, and the dashboard's script
 	rm -rf idl/gen && mkdir -p idl/gen
 	for idl in openrtb adfilter control; do thrift $(THRIFT_FLAGS) idl/$$idl.thrift; done
-	$(GO) generate ./web
+	$(GO) generate ./api ./web
 
 verify: ## fail when what is generated is not what is committed
 	@before=$$(mktemp -d) && cp -r idl/gen $$before/gen && cp -r web/static $$before/static && $(MAKE) --no-print-directory -s generate && \

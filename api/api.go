@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -55,8 +56,9 @@ type Documents interface {
 	// up yet has an empty one.
 	State(ctx context.Context, fleet string) (rollout.State, error)
 
-	// Look returns what the leader saw last: ErrNotFound before the first look.
-	Look(ctx context.Context, fleet string) (rollout.Look, error)
+	// NewLook returns what the leader saw last, and a mark of it; where that is the
+	// known one, nothing else. ErrNotFound before the first look.
+	NewLook(ctx context.Context, fleet, known string) (look rollout.Look, mark string, err error)
 
 	// Stop returns the stop of all fleets; nil where there is none.
 	Stop(ctx context.Context) (*rollout.Stop, error)
@@ -88,13 +90,27 @@ type Archive interface {
 	// Chunk returns one of them, as package history wrote it, or ErrNotFound.
 	Chunk(ctx context.Context, fleet, id string, chunk int) ([]byte, error)
 
+	// Archived returns the ids of up to limit rollouts that have left the state,
+	// newest first, from that one on or, where it is empty, from the newest.
+	// ErrNotFound where there is no such one.
+	Archived(ctx context.Context, fleet, from string, limit int) ([]string, error)
+
+	// Ended returns those of these rollouts that have left the state and can be
+	// read.
+	Ended(ctx context.Context, fleet string, ids []string) ([]rollout.Rollout, error)
+
+	// Digests returns those of up to limit releases, newest first, from that one
+	// on or, where it is empty, from the newest. ErrNotFound where there is no
+	// such one.
+	Digests(ctx context.Context, from string, limit int) ([]string, error)
+
+	// Admitted returns the passports of those of these releases that can be read.
+	Admitted(ctx context.Context, digests []string) ([]release.Passport, error)
+
 	// Audit returns up to limit entries of the audit trail that come after a key
 	// (empty: the newest), newest first, of the fleets that wanted says yes to (""
 	// for what is about all of them); and the key to go on from, empty at the end.
 	Audit(ctx context.Context, after string, limit int, wanted func(fleet string) bool) (entries []rollout.Entry, next string, err error)
-
-	// Releases returns up to limit passports, newest first.
-	Releases(ctx context.Context, limit int) ([]release.Passport, error)
 
 	// Release returns the passport of the release with that digest, or
 	// ErrNotFound.
@@ -110,7 +126,7 @@ type Options struct {
 	// Every is how often a stream of events looks for news; default one second.
 	Every time.Duration
 
-	// Streams is how many streams of events may be open; default 64. No client,
+	// Streams is how many streams of events may be open; default 1,024, some 40 KiB each. No client,
 	// by its address, gets more than a quarter of them.
 	Streams int
 
@@ -118,6 +134,10 @@ type Options struct {
 	// localhost and plain addresses; "*" allows every name. A web page that
 	// points its own name at this server (DNS rebinding) is refused with it.
 	Hosts []string
+
+	// Proxies are where reverse proxies stand: whom they name in X-Forwarded-For
+	// is the client, of whom there is a bound for each. Nobody else is believed.
+	Proxies []netip.Prefix
 
 	// Policy returns the policy that governs a rollout, so that deadlines can
 	// be shown. Nil: deadlines are shown only where the state holds them.
@@ -140,7 +160,8 @@ type Options struct {
 }
 
 // route is one row of the table of routes. The table is all there is under
-// /v1, so that a description of the interface can be made from it.
+// /v1; what a row takes and answers stands in operations_test.go, from which
+// the description of the interface is made.
 type route struct {
 	method, path string
 	serve        http.HandlerFunc
@@ -167,6 +188,7 @@ func (s *server) routes() []route {
 		{http.MethodGet, "/releases", s.reads(s.releases), identity.Viewer},
 		{http.MethodGet, "/releases/{digest}", s.reads(s.release), identity.Viewer},
 		{http.MethodGet, "/releases/{digest}/manifest", s.reads(s.manifest), identity.Viewer},
+		{http.MethodGet, "/openapi.json", s.describe, ""},
 	}
 	for _, verb := range []rollout.Verb{
 		rollout.VerbPause, rollout.VerbResume, rollout.VerbAbort,
@@ -193,7 +215,7 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 		o.Every = time.Second
 	}
 	if o.Streams <= 0 {
-		o.Streams = 64
+		o.Streams = 1024
 	}
 	s := &server{
 		source: f, log: log, options: o,
@@ -202,7 +224,10 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 		views:   newViews(f, o),
 		traces:  newTraces(f),
 		opening: make(chan struct{}, 1),
+
+		past: newKept[row](rowsKept), admitted: newKept[Passport](passportsKept),
 	}
+	s.tides = newTides(s.views, o.Every)
 	r := chi.NewRouter()
 	r.Use(headers, knownHost(o.Hosts))
 	r.MethodNotAllowed(notAllowed(r))
@@ -243,6 +268,10 @@ type server struct {
 	streams *seats
 	readers *seats
 	views   *views
+	tides   *tides
 	traces  *traces
 	opening chan struct{} // holds the one archive that is in memory for its manifest
+
+	past     *kept[row] // by fleet/id
+	admitted *kept[Passport]
 }

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,8 +40,20 @@ func ask(h http.Handler, method, path, body string, header ...string) *httptest.
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, q)
+	if err := contract().Answer(method, path, w.Code, w.Header(), w.Body.Bytes()); err != nil && w.Header().Get("Content-Type") != "" {
+		panic(fmt.Sprintf("%s %s: the answer is off the document: %v\n%.2000s", method, path, err, w.Body))
+	}
 	return w
 }
+
+// contract is what every answer of these tests is held against.
+var contract = sync.OnceValue(func() api.Contract {
+	c, err := api.NewContract()
+	if err != nil {
+		panic(err)
+	}
+	return c
+})
 
 func TestStatus(t *testing.T) {
 	long := strings.Repeat("x", 20_000)
@@ -197,7 +210,7 @@ func TestInternalErrorsStayInside(t *testing.T) {
 		t.Errorf("got %d %s, want 504", w.Code, w.Body)
 	}
 	f.Fail = fmt.Errorf("%w: bucket \"b\" throttles", api.ErrUnavailable)
-	if w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "throttles") {
+	if w := ask(apitest.Handler(f, api.Options{}), "GET", "/v1/fleets/demo", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "throttles: ask again in some seconds") || w.Header().Get("Retry-After") == "" {
 		t.Errorf("got %d %s, want 503 and why", w.Code, w.Body)
 	}
 	f.Fail = fmt.Errorf("state.json %w: restore an earlier version", api.ErrDamaged)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -80,8 +79,8 @@ func See(f Fleet) *Seen {
 func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		fleet := chi.URLParam(r, "fleet")
-		if !slices.Contains(s.source.Fleets(r.Context()), fleet) { // more is not asked: a wish needs the state alone
-			return nil, sentence(ErrNotFound, "there is no fleet %q", fleet)
+		if err := knownFleet(r.Context(), s.source, fleet); err != nil { // more is not asked: a wish needs the state alone
+			return nil, err
 		}
 		a, err := readAsk(r)
 		if err != nil {
@@ -96,13 +95,13 @@ func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if q.How, q.From = p.How, clientOf(r.RemoteAddr); signed && claim != p.Name {
+		if q.How, q.From = p.How, s.clientOf(r); signed && claim != p.Name {
 			if q.Claim = claim; printable("by", claim, rollout.MaxBy) != nil {
 				q.Claim = ""
 			}
 		}
 		if signed && q.BreakGlass && !p.Grants.On(fleet).Covers(identity.Admin) {
-			return nil, sentence(ErrForbidden, "%s is no admin of fleet %s, which it takes to break the glass of a freeze", p.Name, fleet)
+			return nil, sentence(ErrForbidden, "%s is no admin of fleet %s, which it takes to break the glass of a freeze: ask one, or wait for its end", p.Name, fleet)
 		}
 		if signed && verb.Override() && q.Why == "" {
 			return nil, sentence(ErrBadRequest, "say why (why): %s goes over what was decided, and the reason is shown with all that follows", verb)
@@ -131,10 +130,10 @@ func readBody(r *http.Request) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
-		return nil, sentence(ErrBadRequest, "the body broke off")
+		return nil, sentence(ErrBadRequest, "the body broke off: send it again")
 	}
 	if len(body) > maxBody {
-		return nil, sentence(errTooLong, "the body is larger than %d bytes", maxBody)
+		return nil, sentence(errTooLong, "the body is larger than %d bytes: want at most that", maxBody)
 	}
 	return body, nil
 }
@@ -199,11 +198,11 @@ func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) 
 	case a.By == "":
 		return rollout.Request{}, sentence(ErrBadRequest, "say who asks (by)")
 	case a.Release != "" && verb != rollout.VerbRollback:
-		return rollout.Request{}, sentence(ErrBadRequest, "release is for rollback only")
+		return rollout.Request{}, sentence(ErrBadRequest, "release is for rollback only: leave it out")
 	case a.Source != "" && verb != rollout.VerbTry:
-		return rollout.Request{}, sentence(ErrBadRequest, "source is for try only")
+		return rollout.Request{}, sentence(ErrBadRequest, "source is for try only: leave it out")
 	case a.Rollout != "" && (verb == rollout.VerbPause || verb == rollout.VerbRollback):
-		return rollout.Request{}, sentence(ErrBadRequest, "%s is about the fleet, not about a rollout", verb)
+		return rollout.Request{}, sentence(ErrBadRequest, "%s is about the fleet, not about a rollout: leave rollout out", verb)
 	case a.Release != "" && !release.IsDigest(a.Release):
 		return rollout.Request{}, sentence(ErrBadRequest, "release is %.100q: want a digest, 64 characters of lower-case hex", a.Release)
 	}
@@ -229,7 +228,7 @@ func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) 
 		return q, err
 	}
 	if a.Intended != nil {
-		return q, sentence(ErrBadRequest, "an intended change goes with try only")
+		return q, sentence(ErrBadRequest, "an intended change goes with try only: leave it out")
 	}
 	return q, nil
 }
@@ -264,7 +263,7 @@ func printable(name, text string, most int) error {
 		return sentence(ErrBadRequest, "%s has %d bytes: want up to %d", name, len(text), most)
 	}
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }) {
-		return sentence(ErrBadRequest, "%s holds characters that cannot be printed", name)
+		return sentence(ErrBadRequest, "%s holds characters that cannot be printed: leave them out", name)
 	}
 	return nil
 }

@@ -1,13 +1,9 @@
 package api
 
 import (
-	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -61,19 +57,17 @@ func (s *server) audit(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := listDefault
-	if given["limit"] != "" {
-		if limit, err = strconv.Atoi(given["limit"]); err != nil || limit < 1 || limit > MostListed {
-			return nil, sentence(ErrBadRequest, "limit is %q: want 1 to %d", given["limit"], MostListed)
-		}
+	limit, err := limitIn(given.Get("limit"), listDefault, MostListed)
+	if err != nil {
+		return nil, err
 	}
-	after, err := base64.RawURLEncoding.DecodeString(given["after"])
+	after, err := base64.RawURLEncoding.DecodeString(given.Get("after"))
 	if err != nil || len(after) > 0 && !strings.HasPrefix(string(after), rollout.AuditPrefix) {
-		return nil, sentence(ErrBadRequest, "after is %.80q: want next of the page before", given["after"])
+		return nil, sentence(ErrBadRequest, "after is %.80q: want next of the page before", given.Get("after"))
 	}
 	p, signed := personOf(r)
 	wanted := func(fleet string) bool {
-		return (given["fleet"] == "" || given["fleet"] == fleet) && (!signed || fleet == "" || p.Grants.On(fleet) != "")
+		return (given.Get("fleet") == "" || given.Get("fleet") == fleet) && (!signed || fleet == "" || p.Grants.On(fleet) != "")
 	}
 	entries, next, err := s.source.Audit(r.Context(), string(after), limit, wanted)
 	if err != nil {
@@ -103,25 +97,4 @@ func shapeStanding(s *rollout.Standing) *Standing {
 		out.Step = s.Step + 1
 	}
 	return out
-}
-
-// params returns the parameters that a route takes, each given once or not.
-func params(r *http.Request, names ...string) (map[string]string, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, sentence(ErrBadRequest, "the query is %.100q: %s", r.URL.RawQuery, err)
-	}
-	given := map[string]string{}
-	for name, values := range query {
-		switch {
-		case !slices.Contains(names, name):
-			return nil, sentence(ErrBadRequest, "there is no parameter %.80q: want %s", name, strings.Join(names, ", "))
-		case len(values) > 1:
-			return nil, sentence(ErrBadRequest, "%s stands twice: keep one", name)
-		case cmp.Or(values...) == "":
-			return nil, sentence(ErrBadRequest, "%s is empty: give it, or leave it out", name)
-		}
-		given[name] = values[0]
-	}
-	return given, nil
 }

@@ -143,6 +143,73 @@ func (c Client) Chunk(ctx context.Context, fleet, id string, chunk int) (k Chunk
 	return k, c.get(ctx, fleetPath(fleet, "rollouts", id, "looks", strconv.Itoa(chunk)), &k)
 }
 
+// Which rollouts are asked for; zero values ask for all.
+type Which struct {
+	Phases       []string  // that they are in
+	Outcome      string    // of their last verdict
+	By           string    // who asked for them, or for anything that happened to them
+	Release      string    // digest of the candidate, or its first six characters or more
+	Since, Until time.Time // between which their phase began
+}
+
+func (w Which) query() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{"phase": strings.Join(w.Phases, ","), "outcome": w.Outcome, "by": w.By, "release": w.Release} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	for name, at := range map[string]time.Time{"since": w.Since, "until": w.Until} {
+		if !at.IsZero() {
+			q.Set(name, at.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	return q
+}
+
+// EachRollout hands over the rollouts of a fleet, as Rollouts lists them, until
+// each returns false. What comes meanwhile is left out, and each comes once.
+func (c Client) EachRollout(ctx context.Context, fleet string, w Which, each func(Rollout) bool) error {
+	q := w.query()
+	q.Set("limit", strconv.Itoa(MostListed))
+	for path := fleetPath(fleet, "rollouts"); ; {
+		var list []Rollout
+		next, err := c.page(ctx, path+"?"+q.Encode(), &list)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			if !each(r) {
+				return nil
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		q.Set("cursor", next)
+	}
+}
+
+// page gets one page of a list, and the cursor of the next one.
+func (c Client) page(ctx context.Context, path string, into any) (next string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := c.send(ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	if err := c.decode(answer, into); err != nil {
+		return "", err
+	}
+	target, _, _ := strings.Cut(strings.TrimPrefix(answer.Header.Get("Link"), "<"), ">")
+	u, err := url.Parse(target)
+	if err != nil {
+		return "", fmt.Errorf("read where the list of %s goes on: %w", c.base(), err)
+	}
+	return u.Query().Get("cursor"), nil
+}
+
 // Stop returns the stop of all fleets, if there is one.
 func (c Client) Stop(ctx context.Context) (s Stop, err error) {
 	return s, c.get(ctx, "/v1/freeze", &s)
@@ -276,6 +343,10 @@ func (c Client) call(ctx context.Context, method, path string, body []byte, head
 		return err
 	}
 	defer answer.Body.Close()
+	return c.decode(answer, into)
+}
+
+func (c Client) decode(answer *http.Response, into any) error {
 	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(into); err != nil {
 		return fmt.Errorf("read the answer of %s: %w", c.base(), err)
 	}

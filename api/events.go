@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,7 +45,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		return
 	}
-	client := clientOf(r.RemoteAddr)
+	client := s.clientOf(r)
 	switch ok, own := s.streams.take(client); {
 	case own:
 		w.Header().Set("Retry-After", "5")
@@ -52,7 +53,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	case !ok:
 		w.Header().Set("Retry-After", "5")
-		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d streams of events are open, as many as there may be", s.streams.most))
+		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d streams of events are open, as many as there may be: ask another controller, or wait for one to end", s.streams.most))
 		return
 	}
 	defer s.streams.leave(client)
@@ -75,15 +76,15 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 
 // follow sends news until the client goes, cannot keep up, or may see no more.
 func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
-	if err := out.send("retry: 2000\n\n"); err != nil {
+	if err := out.send([]byte("retry: 2000\n\n")); err != nil {
 		return err
 	}
-	tick := time.NewTicker(s.options.Every)
-	defer tick.Stop()
+	tide, leave := s.tides.join(ctx, fleet)
+	defer leave()
+	wait := time.NewTimer(streamRepeat)
+	defer wait.Stop()
 	for {
-		read, cancel := context.WithTimeout(ctx, readTimeout)
-		v, err := s.views.of(read, fleet)
-		cancel()
+		v, news, err := tide.now()
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
@@ -102,8 +103,13 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 		if err != nil {
 			return err
 		}
+		wait.Reset(streamRepeat)
+		if out.waits || s.options.SignIn != nil { // who may see it no more sees no more
+			wait.Reset(s.options.Every)
+		}
 		select {
-		case <-tick.C:
+		case <-news:
+		case <-wait.C:
 		case <-ctx.Done():
 			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
 		}
@@ -146,11 +152,12 @@ type stream struct {
 	look    time.Time // when a look, or trouble, was sent last
 
 	troubled bool // the fleet could not be read the last time
+	waits    bool // for a view that was read since it began
 }
 
 // news sends what v holds that the client does not know.
 func (s *stream) news(v view) error {
-	if s.after > v.state.LastEvent && v.at.Before(s.began) {
+	if s.waits = s.after > v.state.LastEvent && v.at.Before(s.began); s.waits {
 		return s.alive() // the client has heard more from another server; the next view tells
 	}
 	if err := s.sendEvents(v); err != nil {
@@ -160,7 +167,11 @@ func (s *stream) news(v view) error {
 	if changed || s.troubled || time.Since(s.look) >= streamRepeat {
 		s.looked, s.lookOf, s.asked, s.look = v.look.At, v.state.LastEvent, len(v.state.Requests), time.Now()
 		s.troubled = false
-		return s.message("look", 0, v.fleet)
+		look, err := v.summed()
+		if err != nil {
+			return err
+		}
+		return s.send(look.message)
 	}
 	return s.alive()
 }
@@ -172,11 +183,7 @@ func (s *stream) sendEvents(v view) error {
 	}
 	if len(state.Events) > 0 && s.after >= 0 {
 		if first := state.Events[0].Seq; first > s.after+1 {
-			gap := struct {
-				After int64 `json:"after"`
-				First int64 `json:"first"`
-			}{s.after, first}
-			if err := s.message("gap", 0, gap); err != nil {
+			if err := s.message("gap", 0, gap{s.after, first}); err != nil {
 				return err
 			}
 		}
@@ -194,7 +201,13 @@ func (s *stream) sendEvents(v view) error {
 	return nil
 }
 
-// trouble is the body of a message that says so.
+// gap is the body of a message that says that events were missed.
+type gap struct {
+	After int64 `json:"after"` // the last that the client knows
+	First int64 `json:"first"` // the first that is remembered
+}
+
+// trouble is the body of a message that says that the fleet cannot be read.
 type trouble struct {
 	Error string `json:"error"`
 }
@@ -214,7 +227,7 @@ func (s *stream) alive() error {
 	if time.Since(s.sent) < streamQuiet {
 		return nil
 	}
-	return s.send(": alive\n\n")
+	return s.send([]byte(": alive\n\n"))
 }
 
 func (s *stream) message(kind string, id int64, body any) error {
@@ -226,15 +239,15 @@ func (s *stream) message(kind string, id int64, body any) error {
 	if id > 0 {
 		head = "id: " + strconv.FormatInt(id, 10) + "\n" + head
 	}
-	return s.send(head + "data: " + string(data) + "\n\n") // JSON has no line breaks
+	return s.send(slices.Concat([]byte(head+"data: "), data, []byte("\n\n"))) // JSON has no line breaks
 }
 
-func (s *stream) send(text string) error {
+func (s *stream) send(text []byte) error {
 	s.sent = time.Now()
 	if err := s.control.SetWriteDeadline(s.sent.Add(streamWrite)); err != nil {
 		return fmt.Errorf("bound the write: %w", err)
 	}
-	if _, err := s.out.Write([]byte(text)); err != nil {
+	if _, err := s.out.Write(text); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
 	if err := s.control.Flush(); err != nil {

@@ -70,7 +70,7 @@ func (s *server) endFreeze(r *http.Request) (any, error) {
 	now := time.Now().UTC()
 	a, e, err := s.stopAsk(r, rollout.VerbUnfreeze, now)
 	if err == nil && a.Until != nil {
-		err = sentence(ErrBadRequest, "until is for freeze only")
+		err = sentence(ErrBadRequest, "until is for freeze only: leave it out")
 	}
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (s *server) stop(r *http.Request, stop *rollout.Stop, e rollout.Entry, now 
 func (s *server) stopAsk(r *http.Request, verb rollout.Verb, now time.Time) (a StopAsk, e rollout.Entry, err error) {
 	p, signed := personOf(r)
 	if signed && !p.Grants.OnAll().Covers(identity.Operator) {
-		return a, e, sentence(ErrForbidden, "%s is no operator of every fleet, which a stop of all of them takes", p.Name)
+		return a, e, sentence(ErrForbidden, "%s is no operator of every fleet, which a stop of all of them takes: ask one who is", p.Name)
 	}
 	body, err := readBody(r)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *server) stopAsk(r *http.Request, verb rollout.Verb, now time.Time) (a S
 			return a, e, err
 		}
 	}
-	e = rollout.Entry{What: rollout.AuditAsked, At: now, Wish: newID(now), Verb: verb, By: a.By, From: clientOf(r.RemoteAddr), Why: a.Why}
+	e = rollout.Entry{What: rollout.AuditAsked, At: now, Wish: newID(now), Verb: verb, By: a.By, From: s.clientOf(r), Why: a.Why}
 	if signed {
 		e.By, e.How = p.Name, p.How
 		if a.By != p.Name {

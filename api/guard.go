@@ -87,13 +87,13 @@ func sameOrigin(next http.Handler) http.Handler {
 }
 
 // noRoute is what is said of a path that leads nowhere.
-const noRoute = "there is no such route"
+const noRoute = "there is no such route: see /v1/openapi.json for those that there are, or /api.html"
 
 // notAllowed tells which methods a route knows.
 func notAllowed(routes chi.Routes) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var known []string
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			if routes.Match(chi.NewRouteContext(), method, cmp.Or(r.URL.RawPath, r.URL.Path)) {
 				known = append(known, method)
 			}

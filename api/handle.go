@@ -87,6 +87,9 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		case code == http.StatusInternalServerError || code == http.StatusGatewayTimeout:
 			s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
 			body = problemOf(code, told(code, err)).about(err)
+		case code == http.StatusServiceUnavailable:
+			w.Header().Set("Retry-After", "5")
+			body = problemOf(code, err.Error()+": ask again in some seconds").about(err)
 		case err != nil:
 			body = problemOf(code, err.Error()).about(err)
 		}
@@ -95,6 +98,17 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		}
 		if a, ok := body.(accepted); ok {
 			code, body = http.StatusAccepted, a.body
+		}
+		if t, ok := body.(*text); ok {
+			if err := t.send(w, r); err != nil {
+				s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
+			}
+			return
+		}
+		if l, ok := body.(listed); ok {
+			if body = l.body; l.next != "" {
+				w.Header().Set("Link", "<"+l.next+`>; rel="next"`)
+			}
 		}
 		send := write
 		if f, ok := body.(file); ok {
@@ -112,14 +126,14 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 func (s *server) reads(h func(*http.Request) (any, error)) http.HandlerFunc {
 	serve := s.handle(h)
 	return func(w http.ResponseWriter, r *http.Request) {
-		client := clientOf(r.RemoteAddr)
+		client := s.clientOf(r)
 		switch ok, own := s.readers.take(client); {
 		case own:
 			w.Header().Set("Retry-After", "1")
 			refuse(w, http.StatusTooManyRequests, fmt.Sprintf("%d questions of %s are in hand, as many as one client may have: wait for their answers", s.readers.each, client))
 		case !ok:
 			w.Header().Set("Retry-After", "1")
-			refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d questions are in hand, as many as there may be", s.readers.most))
+			refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d questions are in hand, as many as there may be: ask again in a second", s.readers.most))
 		default:
 			defer s.readers.leave(client)
 			serve(w, r)

@@ -130,7 +130,7 @@ func (in *SignIn) who(r *http.Request) (identity.Person, error) {
 	}
 	p, err := in.Provider.Bearer(r.Context(), token)
 	if err != nil {
-		return identity.Person{}, sentence(ErrUnauthorized, "the bearer token is not taken: %s", err)
+		return identity.Person{}, sentence(ErrUnauthorized, "the bearer token is not taken: %s: send a new one", err)
 	}
 	return in.granted(p), nil
 }

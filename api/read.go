@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -42,7 +43,10 @@ func (s *server) seen(r *http.Request) []string {
 
 func (s *server) fleet(r *http.Request) (any, error) {
 	v, err := s.views.of(r.Context(), chi.URLParam(r, "fleet"))
-	return v.fleet, err
+	if err != nil {
+		return nil, err
+	}
+	return v.summed()
 }
 
 func (s *server) tasks(r *http.Request) (any, error) {
@@ -54,36 +58,10 @@ func (s *server) tasks(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Tasks{At: v.look.At.UTC(), Total: len(v.tasks), Tasks: v.tasks[:min(limit, len(v.tasks))]}, nil
-}
-
-// rollouts lists the active one, those that wait, and those that are over,
-// newest first.
-func (s *server) rollouts(r *http.Request) (any, error) {
-	limit, err := limitOf(r, listDefault, MostListed)
-	if err != nil {
-		return nil, err
-	}
-	fleet := chi.URLParam(r, "fleet")
-	v, err := s.views.of(r.Context(), fleet)
-	if err != nil {
-		return nil, err
-	}
-	archived, err := s.source.Finished(r.Context(), fleet, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read the finished rollouts of %s: %w", fleet, err)
-	}
-	all := slices.Clone(v.state.Queue)
-	slices.Reverse(all)
-	if v.state.Active != nil {
-		all = append(all, freshest(*v.state.Active, v.look))
-	}
-	all = append(all, merge(v.state.Finished, archived)...)
-	out := make([]Rollout, 0, len(all))
-	for _, one := range all[:min(limit, len(all))] {
-		out = append(out, shapeRollout(one, s.views.governs(fleet, one.ID), v.at))
-	}
-	return out, nil
+	limit = min(limit, len(v.tasks))
+	return v.sent.get("tasks "+strconv.Itoa(limit), func() any {
+		return Tasks{At: v.look.At.UTC(), Total: len(v.tasks), Tasks: v.tasks[:limit]}
+	})
 }
 
 // rollout tells one rollout with all its evidence, wherever it stands.
@@ -101,7 +79,7 @@ func (s *server) rollout(r *http.Request) (any, error) {
 			return shapeWhole(one, s.views.governs(fleet, id), v.at), nil
 		}
 	}
-	missing := sentence(ErrNotFound, "fleet %s knows no rollout %q", fleet, id)
+	missing := noRollout(fleet, id)
 	if !isName(id) {
 		return nil, missing
 	}
@@ -134,7 +112,7 @@ func (s *server) chunksOf(ctx context.Context, fleet, id string) ([]int, error) 
 	case err != nil:
 		return nil, fmt.Errorf("list the looks of %s: %w", id, err)
 	case len(chunks) == 0:
-		return nil, sentence(ErrNotFound, "rollout %q of fleet %s has no log of looks: it was never judged, or before there were such logs", id, fleet)
+		return nil, sentence(ErrNotFound, "rollout %q of fleet %s has no log of looks: it was never judged, or before there were such logs: see its history and verdict instead", id, fleet)
 	}
 	return chunks, nil
 }
@@ -151,7 +129,7 @@ func (s *server) chunk(r *http.Request) (any, error) {
 	body, err := s.source.Chunk(r.Context(), fleet, id, n)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil, sentence(ErrNotFound, "the log of rollout %q has no chunk %d", id, n)
+		return nil, sentence(ErrNotFound, "the log of rollout %q has no chunk %d: see .../looks for those that there are", id, n)
 	case err != nil:
 		return nil, fmt.Errorf("read the looks of %s: %w", id, err)
 	}
@@ -161,29 +139,13 @@ func (s *server) chunk(r *http.Request) (any, error) {
 // logOf names the rollout whose log is asked for.
 func (s *server) logOf(r *http.Request) (fleet, id string, err error) {
 	fleet, id = chi.URLParam(r, "fleet"), chi.URLParam(r, "id")
-	if !slices.Contains(s.source.Fleets(r.Context()), fleet) {
-		return "", "", sentence(ErrNotFound, "there is no fleet %q", fleet)
+	if err := knownFleet(r.Context(), s.source, fleet); err != nil {
+		return "", "", err
 	}
 	if !isName(id) {
-		return "", "", sentence(ErrNotFound, "fleet %s knows no rollout %q", fleet, id)
+		return "", "", noRollout(fleet, id)
 	}
 	return fleet, id, nil
-}
-
-func (s *server) releases(r *http.Request) (any, error) {
-	limit, err := limitOf(r, listDefault, MostListed)
-	if err != nil {
-		return nil, err
-	}
-	list, err := s.source.Releases(r.Context(), limit)
-	if err != nil {
-		return nil, fmt.Errorf("read the releases: %w", err)
-	}
-	out := make([]Passport, 0, len(list))
-	for _, p := range list[:min(limit, len(list))] {
-		out = append(out, shapePassport(p))
-	}
-	return out, nil
 }
 
 func (s *server) release(r *http.Request) (any, error) {
@@ -194,7 +156,7 @@ func (s *server) release(r *http.Request) (any, error) {
 	p, err := s.source.Release(r.Context(), digest)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil, sentence(ErrNotFound, "there is no release %s", rollout.Short(digest))
+		return nil, sentence(ErrNotFound, "there is no release %s: see /v1/releases", rollout.Short(digest))
 	case err != nil:
 		return nil, fmt.Errorf("read the passport of %s: %w", rollout.Short(digest), err)
 	}
@@ -225,7 +187,7 @@ func (s *server) manifest(r *http.Request) (any, error) {
 	body, err := s.source.Manifest(r.Context(), digest)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil, sentence(ErrNotFound, "there is no release %s", short)
+		return nil, sentence(ErrNotFound, "there is no release %s: see /v1/releases", short)
 	case errors.Is(err, ErrConflict):
 		return nil, sentence(ErrConflict, "the archive of %s is too large to be read for its manifest: copy %s out of the bucket", short, release.ArchiveKey(digest))
 	case err != nil:
@@ -234,10 +196,37 @@ func (s *server) manifest(r *http.Request) (any, error) {
 	return file{"manifest-" + short + ".json", body}, nil
 }
 
+// knownFleet is nil where there is such a fleet, and else says which there are.
+func knownFleet(ctx context.Context, source Documents, fleet string) error {
+	names := source.Fleets(ctx)
+	if slices.Contains(names, fleet) {
+		return nil
+	}
+	known := strings.Join(firstOf(names, mostNamed), ", ")
+	if len(names) > mostNamed {
+		known += ", … (/v1/fleets has all)"
+	}
+	return sentence(ErrNotFound, "there is no fleet %.100q: want one of %s", fleet, known)
+}
+
+// mostNamed is how many fleets an error names.
+const mostNamed = 10
+
+func noRollout(fleet, id string) error {
+	return sentence(ErrNotFound, "fleet %s knows no rollout %.150q: see /v1/fleets/%s/rollouts for those that it knows", fleet, id, fleet)
+}
+
 func limitOf(r *http.Request, usual, most int) (int, error) {
 	text, err := only(r, "limit")
-	if err != nil || text == "" {
-		return usual, err
+	if err != nil {
+		return 0, err
+	}
+	return limitIn(text, usual, most)
+}
+
+func limitIn(text string, usual, most int) (int, error) {
+	if text == "" {
+		return usual, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > most {
@@ -246,8 +235,11 @@ func limitOf(r *http.Request, usual, most int) (int, error) {
 	return n, nil
 }
 
-// isName reports whether text may name a rollout: it becomes part of a key.
+// namePattern is what a name of a rollout looks like: it becomes part of a key.
+const namePattern = `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`
+
+// isName reports whether text may name a rollout.
 func isName(text string) bool {
-	ok, err := regexp.MatchString(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`, text)
+	ok, err := regexp.MatchString(namePattern, text)
 	return err == nil && ok
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/api/apitest"
-	"github.com/sluicehq/sluice/inference/release"
 )
 
 // Who asks and does not take the answers holds so many of them and no more;
@@ -54,8 +53,8 @@ type waiting struct {
 	entered, leave chan struct{}
 }
 
-func (f waiting) Releases(ctx context.Context, limit int) ([]release.Passport, error) {
+func (f waiting) Digests(ctx context.Context, from string, limit int) ([]string, error) {
 	f.entered <- struct{}{}
 	<-f.leave
-	return f.Fake.Releases(ctx, limit)
+	return f.Fake.Digests(ctx, from, limit)
 }

@@ -2,7 +2,10 @@ package api
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -45,9 +48,34 @@ func (s *seats) leave(client string) {
 	}
 }
 
-// clientOf names who asks from that remote address: the address without its
+// clientOf names who asks: who is connected or, where that is a proxy of ours,
+// whom it says that it asks for. What is said before that, anybody may have
+// said.
+func (s *server) clientOf(r *http.Request) string {
+	if !s.isProxy(r.RemoteAddr) {
+		return clientAt(r.RemoteAddr)
+	}
+	said := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, one := range slices.Backward(said) {
+		if one = strings.TrimSpace(one); one == "" {
+			break
+		}
+		if at := net.JoinHostPort(one, "0"); !s.isProxy(at) {
+			return clientAt(at)
+		}
+	}
+	return clientAt(r.RemoteAddr)
+}
+
+// isProxy reports whether a proxy of ours has that remote address.
+func (s *server) isProxy(remote string) bool {
+	at, err := netip.ParseAddrPort(remote)
+	return err == nil && slices.ContainsFunc(s.options.Proxies, func(p netip.Prefix) bool { return p.Contains(at.Addr().Unmap()) })
+}
+
+// clientAt names who asks from that remote address: the address without its
 // port, or the network of an IPv6 one, as a machine has many of those.
-func clientOf(remote string) string {
+func clientAt(remote string) string {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
 		return remote

@@ -94,14 +94,14 @@ func (s *server) handleCookie(h func(*http.Request) (*http.Cookie, error)) http.
 func (s *server) enter(r *http.Request) (*http.Cookie, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxSecret))
 	if err != nil {
-		return nil, sentence(ErrBadRequest, "the body broke off")
+		return nil, sentence(ErrBadRequest, "the body broke off: send it again")
 	}
 	token := strings.TrimSpace(string(body))
 	p, ok := s.options.SignIn.People.ByToken(token)
 	if !ok {
 		return nil, sentence(ErrUnauthorized, "this token is not known, or was taken back: ask whoever keeps the people file")
 	}
-	s.log.InfoContext(r.Context(), "signed in", "who", p.Name, "by", "token", "from", clientOf(r.RemoteAddr))
+	s.log.InfoContext(r.Context(), "signed in", "who", p.Name, "by", "token", "from", s.clientOf(r))
 	return s.session(r, Proven{Name: p.Name, Token: identity.HashToken(token)})
 }
 
@@ -201,7 +201,7 @@ func (s *server) callback(w http.ResponseWriter, r *http.Request) {
 	over.MaxAge, over.Path = -1, "/signin"
 	http.SetCookie(w, over) // a trip ends once
 	if err != nil {
-		s.log.WarnContext(r.Context(), "sign-in failed", "err", err, "from", clientOf(r.RemoteAddr))
+		s.log.WarnContext(r.Context(), "sign-in failed", "err", err, "from", s.clientOf(r))
 		refuse(w, status(err), err.Error())
 		return
 	}
@@ -222,16 +222,16 @@ func (s *server) returned(r *http.Request) (*http.Cookie, error) {
 	case query.Get("state") != trip.State:
 		return nil, sentence(ErrBadRequest, "this sign-in answers another one: open the page and sign in again")
 	case query.Get("error") != "":
-		return nil, sentence(ErrUnauthorized, "%s did not sign you in: %.100q %.200q", in.Provider.Name(), query.Get("error"), query.Get("error_description"))
+		return nil, sentence(ErrUnauthorized, "%s did not sign you in: %.100q %.200q: open the page and sign in again", in.Provider.Name(), query.Get("error"), query.Get("error_description"))
 	}
 	p, err := in.Provider.Finish(r.Context(), trip, query.Get("code"))
 	if err != nil {
-		return nil, sentence(ErrUnauthorized, "%s did not prove who you are: %s", in.Provider.Name(), err)
+		return nil, sentence(ErrUnauthorized, "%s did not prove who you are: %s: open the page and sign in again", in.Provider.Name(), err)
 	}
 	if len(in.granted(p).Grants) == 0 {
 		return nil, sentence(ErrForbidden, "%s has no role here: whoever keeps the people file can grant it (user:%s, or a group)", p.Name, p.Name)
 	}
-	s.log.InfoContext(r.Context(), "signed in", "who", p.Name, "by", in.Provider.Name(), "from", clientOf(r.RemoteAddr))
+	s.log.InfoContext(r.Context(), "signed in", "who", p.Name, "by", in.Provider.Name(), "from", s.clientOf(r))
 	return s.session(r, p)
 }
 

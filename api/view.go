@@ -22,6 +22,12 @@ type view struct {
 	tasks []Task
 	past  []rollout.Rollout // that are over, newest first
 	fleet Fleet
+	sent  *encoded
+}
+
+// summed is the fleet's summary as it is sent.
+func (v view) summed() (*text, error) {
+	return v.sent.get("look", func() any { return v.fleet })
 }
 
 // views shares what is read between all who look at the same time: a hundred
@@ -40,6 +46,8 @@ type shared struct {
 	turn   chan struct{} // holds one token
 	newest view
 	sight  sight
+	look   rollout.Look
+	mark   string // of the look; empty where it has none
 
 	past     []rollout.Rollout // finished ones in the archive, newest first
 	pastOf   pastOf
@@ -68,8 +76,8 @@ func newViews(f Fleets, o Options) *views {
 
 // of returns a view of the fleet that is at most half a round old.
 func (v *views) of(ctx context.Context, fleet string) (view, error) {
-	if !slices.Contains(v.source.Fleets(ctx), fleet) {
-		return view{}, sentence(ErrNotFound, "there is no fleet %q", fleet)
+	if err := knownFleet(ctx, v.source, fleet); err != nil {
+		return view{}, err
 	}
 	v.mu.Lock()
 	f, ok := v.fleets[fleet]
@@ -132,16 +140,12 @@ func (v *views) forget(ctx context.Context, fleet string) {
 }
 
 func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error) {
-	out := view{at: time.Now()}
+	out := view{at: time.Now(), sent: newEncoded()}
 	var err error
 	if out.state, err = v.source.State(ctx, fleet); err != nil {
 		return view{}, fmt.Errorf("read the state of %s: %w", fleet, err)
 	}
-	out.look, err = v.source.Look(ctx, fleet)
-	if errors.Is(err, ErrDamaged) { // the leader's next one takes its place
-		out.look, err = rollout.Look{}, nil
-	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if out.look, err = v.look(ctx, fleet, f); err != nil {
 		return view{}, fmt.Errorf("read the last look at %s: %w", fleet, err)
 	}
 	if !out.look.At.IsZero() {
@@ -158,6 +162,20 @@ func (v *views) read(ctx context.Context, fleet string, f *shared) (view, error)
 	out.tasks, out.past = shapeTasks(out.look, out.state), merge(out.state.Finished, f.past)
 	out.fleet, err = v.summary(ctx, fleet, f, out)
 	return out, err
+}
+
+// look reads the last look, where it is another than the last time.
+func (v *views) look(ctx context.Context, fleet string, f *shared) (rollout.Look, error) {
+	look, mark, err := v.source.NewLook(ctx, fleet, f.mark)
+	switch {
+	case errors.Is(err, ErrDamaged), errors.Is(err, ErrNotFound): // the leader's next one takes its place
+		f.look, f.mark = rollout.Look{}, ""
+	case err != nil:
+		return look, err
+	case mark == "" || mark != f.mark:
+		f.look, f.mark = look, mark
+	}
+	return f.look, nil
 }
 
 // summary puts together what is worth knowing of a fleet.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -31,7 +32,7 @@ import (
 // controllerFlags are those of `sluice controller`.
 type controllerFlags struct {
 	fleets, bucket, region, endpoint, listen, name, public string
-	hosts                                                  []string
+	hosts, proxies                                         []string
 	leaseTTL                                               time.Duration
 	control                                                identity.Files
 	door                                                   doorFlags
@@ -58,6 +59,7 @@ func controllerCommand() *cobra.Command {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` of the API and the dashboard")
 	f.StringArrayVar(&o.hosts, "host", nil, "`name` under which the dashboard is reached besides localhost and plain addresses; may be repeated")
 	f.StringVar(&o.public, "public", "", "`address` at which people reach the dashboard, such as https://sluice.internal, for links in notices")
+	f.StringArrayVar(&o.proxies, "proxy", nil, "`network` where reverse proxies stand, such as 10.0.0.0/28: whom they name in X-Forwarded-For is the client; may be repeated")
 	f.StringVar(&o.name, "name", fmt.Sprintf("%s-%d", host, os.Getpid()), "`name` of this controller, shown as the leader's")
 	f.StringVar(&o.control.Token, "control-token-file", "", "`file` whose first line is the token sent to tasks; read again when it changes")
 	f.StringVar(&o.control.Cert, "control-cert", "", "`file` of the certificate shown to tasks, in PEM; read again when it changes")
@@ -79,6 +81,10 @@ func (c *controllerFlags) check() error {
 	case c.leaseTTL < time.Second || c.leaseTTL > controller.MaxTTL:
 		return wrongUsage("--lease is %v: want a second to %v", c.leaseTTL, controller.MaxTTL)
 	}
+	_, err := c.proxyNetworks()
+	if err != nil {
+		return err
+	}
 	return c.door.check(c.listen)
 }
 
@@ -86,6 +92,17 @@ func (c *controllerFlags) check() error {
 func isPage(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+}
+
+func (c *controllerFlags) proxyNetworks() (networks []netip.Prefix, err error) {
+	for _, text := range c.proxies {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, wrongUsage("--proxy is %q: want a network such as 10.0.0.0/28, or 10.0.0.7/32 for one address", text)
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
 }
 
 // run is the loop, the API and the dashboard in one process.
@@ -153,8 +170,12 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		store.Names = append(store.Names, f.Name)
 		store.fleets[f.Name] = loop
 	}
+	proxies, err := c.proxyNetworks()
+	if err != nil {
+		return err
+	}
 	handler := api.New(store, web.Files(), log, api.Options{
-		Hosts: c.hosts, Policy: store.policy, Artifact: client.Artifacts().Check, SignIn: signIn, Ops: ops(leader, metrics),
+		Hosts: c.hosts, Proxies: proxies, Policy: store.policy, Artifact: client.Artifacts().Check, SignIn: signIn, Ops: ops(leader, metrics),
 	})
 	if signIn == nil {
 		log.WarnContext(ctx, "there is no sign-in: whoever reaches this controller may do everything, under any name (--people)")

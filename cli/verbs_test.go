@@ -96,6 +96,7 @@ func TestStatusText(t *testing.T) {
 		h := apitest.Handler(apitest.Scene(name, noon), api.Options{Policy: policy})
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			answer := httptest.NewRecorder()
+			r.Header.Del("Accept-Encoding")
 			h.ServeHTTP(answer, r)
 			var f api.Fleet
 			if r.URL.Path == "/v1/fleets/demo" && json.Unmarshal(answer.Body.Bytes(), &f) == nil {

@@ -29,7 +29,7 @@ func TestDamagedDocuments(t *testing.T) {
 		if over, err := store.Finished(t.Context(), "ads", 10); err != nil || len(over) != 1 || over[0].ID != "good" {
 			t.Errorf("finished are %+v, %v, want good alone", over, err)
 		}
-		if list, err := store.Releases(t.Context(), 10); err != nil || len(list) != 1 || list[0].Source.Job != "good" {
+		if list, err := store.releases(t.Context(), 10); err != nil || len(list) != 1 || list[0].Source.Job != "good" {
 			t.Errorf("releases are %+v, %v, want good alone", list, err)
 		}
 		_, overErr := store.Rollout(t.Context(), "ads", "first")

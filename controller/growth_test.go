@@ -213,7 +213,7 @@ func doings(ctx context.Context) []doing {
 			return fifty(a.store.Finished(ctx, "ads", 50))
 		}},
 		{"releases-50", true, cost{52, 200 << 10}, func(a *aged) error {
-			return fifty(a.store.Releases(ctx, 50))
+			return fifty(a.store.releases(ctx, 50))
 		}},
 		{"rollout", true, cost{2, 10 << 10}, func(a *aged) error {
 			_, err := a.store.Rollout(ctx, "ads", oldID(3))
@@ -227,6 +227,15 @@ func doings(ctx context.Context) []doing {
 			return err
 		}},
 	}
+}
+
+// releases are the newest passports, as a list shows them.
+func (s Store) releases(ctx context.Context, limit int) ([]release.Passport, error) {
+	digests, err := s.Digests(ctx, "", limit)
+	if err != nil {
+		return nil, err
+	}
+	return s.Admitted(ctx, digests)
 }
 
 func fifty[T any](list []T, err error) error {
@@ -270,7 +279,7 @@ func (a *aged) names(t *testing.T, limit int) (rollouts, digests []string) {
 	for _, r := range finished {
 		rollouts = append(rollouts, r.ID)
 	}
-	releases, err := a.store.Releases(t.Context(), limit)
+	releases, err := a.store.releases(t.Context(), limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,6 +342,45 @@ func TestIndexKnowsAll(t *testing.T) {
 	got, err := a.store.Finished(t.Context(), "ads", 2)
 	if err != nil || len(got) != 1 || got[0].ID != "fifth" {
 		t.Errorf("with the newest moved elsewhere: %d rollouts, %v", len(got), err)
+	}
+}
+
+// TestArchiveIsWalked goes from page to page, past what an index names, while
+// more is archived.
+func TestArchiveIsWalked(t *testing.T) {
+	a := age(t, 700, 700)
+	a.lead()
+	walked := func(list func(from string, limit int) ([]string, error)) (all []string) {
+		for from := ""; ; {
+			ids, err := list(from, 101)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, ids[:min(100, len(ids))]...)
+			if len(ids) <= 100 {
+				return all
+			}
+			from = ids[100]
+			a.carryOut(t, fmt.Sprintf("meanwhile-%d", len(all)))
+		}
+	}
+	rollouts := walked(func(from string, limit int) ([]string, error) {
+		return a.store.Archived(t.Context(), "ads", from, limit)
+	})
+	digests := walked(func(from string, limit int) ([]string, error) { return a.store.Digests(t.Context(), from, limit) })
+	for i := range 700 {
+		if id := oldID(699 - i); !slices.Contains(rollouts, id) || slices.Index(rollouts, id) != len(rollouts)-700+i {
+			t.Fatalf("%s is not where it should be among %d", id, len(rollouts))
+		}
+		if d := oldDigest(699 - i); !slices.Contains(digests, d) {
+			t.Fatalf("release %d is left out", 699-i)
+		}
+	}
+	if over, err := a.store.Ended(t.Context(), "ads", rollouts[:3]); err != nil || len(over) != 3 || over[0].ID != rollouts[0] {
+		t.Errorf("read %d of the newest, %v", len(over), err)
+	}
+	if _, err := a.store.Archived(t.Context(), "ads", "nobody", 3); !errors.Is(err, ErrNotFound) {
+		t.Errorf("from one that is not there: %v", err)
 	}
 }
 

@@ -124,6 +124,24 @@ func (s Store) Look(ctx context.Context, fleet string) (look rollout.Look, err e
 	return look, s.read(ctx, lookKey(fleet), &look)
 }
 
+// NewLook returns what the leader saw in its last pass, and a mark of it; where
+// that is the known one, nothing else.
+func (s Store) NewLook(ctx context.Context, fleet, known string) (look rollout.Look, mark string, err error) {
+	body, etag, err := s.Documents.Get(ctx, lookKey(fleet))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return look, "", err
+	case err != nil:
+		return look, "", fmt.Errorf("%w: %w", rollout.ErrUnavailable, err)
+	case etag == known:
+		return look, etag, nil
+	}
+	if err := json.Unmarshal(body, &look); err != nil {
+		return rollout.Look{}, "", damaged(lookKey(fleet), err)
+	}
+	return look, etag, nil
+}
+
 func (s Store) read(ctx context.Context, key string, into any) error {
 	body, _, err := s.Documents.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
@@ -214,11 +232,57 @@ func (s Store) Rollout(ctx context.Context, fleet, id string) (r rollout.Rollout
 	return r, nil
 }
 
-// Releases returns the passports of up to limit releases, newest first.
-func (s Store) Releases(ctx context.Context, limit int) ([]release.Passport, error) {
-	keys, err := s.newest(ctx, releasesIndex(), limit, s.allIndexed(ctx))
+// Archived returns the ids of up to limit rollouts that have left the state,
+// newest first, from that one on or, where it is empty, from the newest.
+func (s Store) Archived(ctx context.Context, fleet, from string, limit int) ([]string, error) {
+	state, err := s.State(ctx, fleet)
+	if err != nil {
+		return nil, err
+	}
+	if from != "" {
+		from = finishedKey(fleet, from)
+	}
+	keys, err := s.keysFrom(ctx, finishedIndex(fleet), from, limit, state.Indexed)
+	if err != nil {
+		return nil, fmt.Errorf("list finished rollouts: %w", err)
+	}
+	for i, key := range keys {
+		keys[i] = strings.TrimSuffix(path.Base(key), ".json")
+	}
+	return keys, nil
+}
+
+// Ended returns those of these rollouts that have left the state and can be
+// read.
+func (s Store) Ended(ctx context.Context, fleet string, ids []string) ([]rollout.Rollout, error) {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = finishedKey(fleet, id)
+	}
+	return readAll[rollout.Rollout](ctx, s, keys)
+}
+
+// Digests returns those of up to limit releases, newest first, from that one on
+// or, where it is empty, from the newest.
+func (s Store) Digests(ctx context.Context, from string, limit int) ([]string, error) {
+	if from != "" {
+		from = release.PassportKey(from)
+	}
+	keys, err := s.keysFrom(ctx, releasesIndex(), from, limit, s.allIndexed(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("list releases: %w", err)
+	}
+	for i, key := range keys {
+		keys[i] = path.Base(path.Dir(key))
+	}
+	return keys, nil
+}
+
+// Admitted returns the passports of those of these releases that can be read.
+func (s Store) Admitted(ctx context.Context, digests []string) ([]release.Passport, error) {
+	keys := make([]string, len(digests))
+	for i, d := range digests {
+		keys[i] = release.PassportKey(d)
 	}
 	return readAll[release.Passport](ctx, s, keys)
 }

@@ -43,6 +43,37 @@ func (s Store) newest(ctx context.Context, x index, limit int, whole bool) ([]st
 	return s.listed(ctx, x, limit)
 }
 
+// keysFrom returns up to limit keys, newest first, from that one on or, where it is
+// empty, from the newest: by the index if it is whole and reaches as far, and
+// else by listing all. ErrNotFound where there is no such key.
+func (s Store) keysFrom(ctx context.Context, x index, from string, limit int, whole bool) ([]string, error) {
+	if from == "" {
+		return s.newest(ctx, x, limit, whole)
+	}
+	if whole {
+		keys, _, err := s.indexed(ctx, x)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		if at := slices.Index(keys, from); at >= 0 && (len(keys) < maxNewest || at+limit <= len(keys)) {
+			return keys[at:min(at+limit, len(keys))], nil
+		}
+	}
+	keys, err := s.listed(ctx, x, mostListed)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.Index(keys, from)
+	if at < 0 {
+		return nil, fmt.Errorf("%s: %w", from, ErrNotFound)
+	}
+	return keys[at:min(at+limit, len(keys))], nil
+}
+
+// mostListed bounds how many keys are looked through for one that is older than
+// an index.
+const mostListed = 1 << 20
+
 // indexed reads an index. ErrNotFound also where it cannot be read: then its
 // ETag lets it be replaced.
 func (s Store) indexed(ctx context.Context, x index) (keys []string, etag string, err error) {

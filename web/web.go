@@ -1,7 +1,8 @@
 // Package web holds the dashboard's files, built into the binary. It serves
 // nothing and knows no fleet: package api does, and the page asks there. The
 // page is written in src and bundled into static/app.js, which is committed so
-// that building the binary needs neither Node nor a network.
+// that building the binary needs neither Node nor a network. src/schema.ts, and
+// static/api.html for people, are made from the document of the API.
 package web
 
 import (
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 )
 
+//go:generate go test . -run ^TestMadeFromTheDocument$ -update
 //go:generate go tool esbuild src/main.ts --bundle --format=esm --target=es2022 --charset=utf8 --legal-comments=inline --log-level=warning "--banner:js=// Made from web/src by go generate ./web. Do not edit." --outfile=static/app.js
 
 //go:embed static

@@ -57,6 +57,12 @@ func (f *Fake) Look(context.Context, string) (rollout.Look, error) {
 	return f.Seen, f.Doubt
 }
 
+// NewLook implements api.Documents: every look may be a new one.
+func (f *Fake) NewLook(ctx context.Context, fleet, _ string) (look rollout.Look, mark string, err error) {
+	look, err = f.Look(ctx, fleet)
+	return look, "", err
+}
+
 func (f *Fake) Finished(_ context.Context, _ string, limit int) ([]rollout.Rollout, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
@@ -123,10 +129,53 @@ func (f *Fake) Audit(_ context.Context, after string, limit int, wanted func(str
 	return entries, next, f.Doubt
 }
 
-func (f *Fake) Releases(_ context.Context, limit int) ([]release.Passport, error) {
+func (f *Fake) Archived(_ context.Context, _, from string, limit int) (ids []string, err error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
-	return slices.Clone(f.Passports[:min(limit, len(f.Passports))]), nil
+	for _, r := range f.Over {
+		ids = append(ids, r.ID)
+	}
+	return since(ids, from, limit)
+}
+
+func (f *Fake) Ended(_ context.Context, _ string, ids []string) (list []rollout.Rollout, err error) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	for _, r := range f.Over {
+		if slices.Contains(ids, r.ID) {
+			list = append(list, r)
+		}
+	}
+	return list, f.Doubt
+}
+
+func (f *Fake) Digests(_ context.Context, from string, limit int) (digests []string, err error) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	for _, p := range f.Passports {
+		digests = append(digests, p.Digest)
+	}
+	return since(digests, from, limit)
+}
+
+func (f *Fake) Admitted(_ context.Context, digests []string) (list []release.Passport, err error) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	for _, p := range f.Passports {
+		if slices.Contains(digests, p.Digest) {
+			list = append(list, p)
+		}
+	}
+	return list, nil
+}
+
+// since are up to limit of these from that one on.
+func since(ids []string, from string, limit int) ([]string, error) {
+	at := max(0, slices.Index(ids, from))
+	if from != "" && (at >= len(ids) || ids[at] != from) {
+		return nil, api.ErrNotFound
+	}
+	return ids[at:min(at+limit, len(ids))], nil
 }
 
 func (f *Fake) Release(_ context.Context, digest string) (release.Passport, error) {

@@ -82,8 +82,36 @@ func (s Several) Chunk(ctx context.Context, fleet, id string, n int) ([]byte, er
 	return f.Chunk(ctx, fleet, id, n)
 }
 
-func (s Several) Releases(ctx context.Context, limit int) ([]release.Passport, error) {
-	return s.Of[s.Names[0]].Releases(ctx, limit)
+func (s Several) NewLook(ctx context.Context, fleet, known string) (look rollout.Look, mark string, err error) {
+	f, err := s.fleet(fleet)
+	if err != nil {
+		return look, "", err
+	}
+	return f.NewLook(ctx, fleet, known)
+}
+
+func (s Several) Archived(ctx context.Context, fleet, from string, limit int) ([]string, error) {
+	f, err := s.fleet(fleet)
+	if err != nil {
+		return nil, err
+	}
+	return f.Archived(ctx, fleet, from, limit)
+}
+
+func (s Several) Ended(ctx context.Context, fleet string, ids []string) ([]rollout.Rollout, error) {
+	f, err := s.fleet(fleet)
+	if err != nil {
+		return nil, err
+	}
+	return f.Ended(ctx, fleet, ids)
+}
+
+func (s Several) Digests(ctx context.Context, from string, limit int) ([]string, error) {
+	return s.Of[s.Names[0]].Digests(ctx, from, limit)
+}
+
+func (s Several) Admitted(ctx context.Context, digests []string) ([]release.Passport, error) {
+	return s.Of[s.Names[0]].Admitted(ctx, digests)
 }
 
 func (s Several) Release(ctx context.Context, digest string) (release.Passport, error) {

@@ -168,29 +168,29 @@ func (s State) sensible(q Request, kept Kept) error {
 		}
 	}
 	if q.Rollout == "" && (q.Verb == VerbAbort || q.Verb == VerbPromote) {
-		return fmt.Errorf("%w: nothing is being tried", ErrConflict)
+		return fmt.Errorf("%w: nothing is being tried: name a rollout that waits, or try one", ErrConflict)
 	}
 	switch q.Verb {
 	case VerbPause:
 		if s.Pause != nil && !slices.ContainsFunc(s.Requests, func(o Request) bool { return o.Verb == VerbResume }) {
-			return fmt.Errorf("%w: %s already", ErrConflict, pausedBy(s.Pause))
+			return fmt.Errorf("%w: %s already: resume ends it", ErrConflict, pausedBy(s.Pause))
 		}
 	case VerbResume:
 		switch {
 		case q.Rollout != "" && !active:
-			return fmt.Errorf("%w: %s, so it cannot be resumed", ErrConflict, standing)
+			return fmt.Errorf("%w: %s, so it cannot be resumed: name the one that is held, or none", ErrConflict, standing)
 		case s.Pause == nil && !(active && (r.Phase == Held || r.Phase == Admitting && q.BreakGlass)):
-			return fmt.Errorf("%w: nothing is paused or held", ErrConflict)
+			return fmt.Errorf("%w: nothing is paused or held: there is nothing to do", ErrConflict)
 		case s.Pause == nil && !s.mayAdvance(q):
 			return fmt.Errorf("%w: %s: %s cannot be resumed until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.Frozen.Sentence(), r.ID)
 		}
 	case VerbAbort:
 		if !waits && (!active || r.Phase == RollingBack) {
-			return fmt.Errorf("%w: %s, so it cannot be aborted", ErrConflict, standing)
+			return fmt.Errorf("%w: %s, so it cannot be aborted: name one that is being tried, or waits", ErrConflict, standing)
 		}
 	case VerbPromote:
 		if !active || !r.promotable() {
-			return fmt.Errorf("%w: %s, not in shadow, canary or hold, so it cannot be promoted", ErrConflict, standing)
+			return fmt.Errorf("%w: %s, not in shadow, canary or hold, so it cannot be promoted: name one that is, or try it anew", ErrConflict, standing)
 		}
 		if !s.mayAdvance(q) {
 			return fmt.Errorf("%w: %s: %s cannot be promoted until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.Frozen.Sentence(), r.ID)
@@ -200,7 +200,7 @@ func (s State) sensible(q Request, kept Kept) error {
 	case VerbTry:
 		return s.sensibleTry(q, kept)
 	default:
-		return fmt.Errorf("%w: no verb %q", ErrBadRequest, q.Verb)
+		return fmt.Errorf("%w: no verb %q: use one of pause, resume, abort, promote, rollback and try", ErrBadRequest, q.Verb)
 	}
 	return nil
 }
@@ -211,11 +211,11 @@ func (s State) sensibleGlass(q Request) error {
 	case !q.BreakGlass:
 		return nil
 	case q.Verb != VerbPromote && q.Verb != VerbResume && q.Verb != VerbTry:
-		return fmt.Errorf("%w: %s needs no broken glass: it happens in a freeze, too", ErrBadRequest, q.Verb)
+		return fmt.Errorf("%w: %s needs no broken glass: it happens in a freeze, too: leave it out", ErrBadRequest, q.Verb)
 	case q.Why == "":
 		return fmt.Errorf("%w: say why the glass is broken (why)", ErrBadRequest)
 	case s.Frozen == nil:
-		return fmt.Errorf("%w: nothing is frozen, so there is no glass to break", ErrConflict)
+		return fmt.Errorf("%w: nothing is frozen, so there is no glass to break: leave it out", ErrConflict)
 	}
 	return nil
 }
@@ -254,7 +254,7 @@ func sensibleChange(q Request) error {
 	possible := func(v float64) bool { return v > -1 && v < 1 } // false for NaN
 	switch {
 	case q.Verb != VerbTry:
-		return fmt.Errorf("%w: an intended change goes with try only", ErrBadRequest)
+		return fmt.Errorf("%w: an intended change goes with try only: leave it out", ErrBadRequest)
 	case c.Why == "" || len(c.Why) > maxIntent:
 		return fmt.Errorf("%w: say in up to %d characters why the filter rate is meant to change (why)", ErrBadRequest, maxIntent)
 	case c.FilterRate == 0 && len(c.Partners) == 0:
@@ -262,7 +262,7 @@ func sensibleChange(q Request) error {
 	case !possible(c.FilterRate):
 		return fmt.Errorf("%w: the intended change of the filter rate is %v: want a share between -1 and 1, such as 0.05 for 5 points", ErrBadRequest, c.FilterRate)
 	case len(c.Partners) > judge.MaxPartners:
-		return fmt.Errorf("%w: the intended change names %d partners, want %d at most", ErrBadRequest, len(c.Partners), judge.MaxPartners)
+		return fmt.Errorf("%w: the intended change names %d partners: want %d at most", ErrBadRequest, len(c.Partners), judge.MaxPartners)
 	}
 	for name, v := range c.Partners {
 		if !possible(v) {
@@ -291,7 +291,7 @@ func (s State) sensibleRollback(q Request, kept Kept) error {
 	case q.Release != s.Back() && !kept.Release:
 		return fmt.Errorf("%w: no release %s in the store: see /v1/releases", ErrBadRequest, Short(q.Release))
 	case q.Release == s.Stable && !s.begun():
-		return fmt.Errorf("%w: %s is what serves", ErrConflict, Short(q.Release))
+		return fmt.Errorf("%w: %s is what serves: there is nothing to do; name another to go back to", ErrConflict, Short(q.Release))
 	case s.Active == nil && (kept.Rollout != nil || s.holds(q.Rollout)):
 		return fmt.Errorf("%w: %s: choose a new id (Idempotency-Key)", ErrConflict, s.standing(q.Rollout, kept.Rollout))
 	}

@@ -1,0 +1,440 @@
+package api_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/inference/release"
+)
+
+// This file is laid into an earlier tree, too, and measured beside it: it uses
+// nothing that was not there then.
+
+// The world that people look at, and how many do.
+const (
+	crowdFleets   = 100
+	crowdTasks    = 1000 // of the first fleet; the others have ten
+	crowdPartners = 100
+	crowdPast     = 100             // finished rollouts of each fleet
+	crowdPages    = 200             // that watch the first fleet
+	crowdLook     = 5 * time.Second // as is usual
+)
+
+// serveCrowd tells the test below to serve it.
+const serveCrowd = "SLUICE_SERVE_CROWD"
+
+// TestServeCrowd is the server of BenchmarkWatch, in a process of its own. It
+// says where it listens, and then, for each line that it reads, what it has
+// used.
+func TestServeCrowd(t *testing.T) {
+	if os.Getenv(serveCrowd) == "" {
+		t.Skip("BenchmarkWatch runs it")
+	}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newCrowd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go w.look(ctx)
+	h := api.New(w, fstest.MapFS{"index.html": {}}, slog.New(slog.DiscardHandler), api.Options{Streams: 1024})
+	go func() { _ = api.Serve(ctx, l, h) }()
+	fmt.Printf("crowd %s\n", l.Addr())
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		fmt.Printf("used %d %d\n", crowdCPU().Nanoseconds(), crowdMemory())
+	}
+}
+
+func crowdCPU() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// crowdMemory is what lives, and the stacks.
+func crowdMemory() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}
+
+// crowd is what a bucket holds.
+type crowd struct {
+	controller.Store
+
+	mu     sync.Mutex
+	bodies map[string]string
+	marks  map[string]int
+	newest []string // keys, those that were written first at the end
+}
+
+func crowdDigest(i int) string { return fmt.Sprintf("%064x", i+1) }
+
+func crowdName(i int) string { return fmt.Sprintf("fleet-%02d", i) }
+
+func crowdRollout(fleet, i int) string { return fmt.Sprintf("job-%02d-%03d", fleet, i) }
+
+func newCrowd() (*crowd, error) {
+	now := time.Now()
+	w := &crowd{bodies: map[string]string{}, marks: map[string]int{}}
+	w.Documents = w
+	for i := range crowdPast {
+		p := release.Passport{Digest: crowdDigest(i), Format: "xgboost-json", AdmittedAt: now, Source: release.Source{Job: "job"}}
+		if err := w.keep(release.PassportKey(p.Digest), p); err != nil {
+			return nil, err
+		}
+	}
+	for i := range crowdFleets {
+		w.Names = append(w.Names, crowdName(i))
+		s := rollout.State{Fleet: crowdName(i), Epoch: 7, Stable: crowdDigest(0), Previous: crowdDigest(1), Default: crowdDigest(0), LastEvent: 40}
+		v := crowdVerdict(now)
+		s.Active = &rollout.Rollout{
+			ID: "active", Candidate: crowdDigest(2), Against: crowdDigest(0), Policy: "default", Phase: rollout.Canary,
+			Since: now.Add(-time.Minute), StepSince: now.Add(-time.Minute), Steps: 2, Generation: 1,
+			FoundAt: now, CanaryTasks: []string{"task-0000"}, ControlTasks: []string{"task-0001"}, Reason: rollout.Accepted,
+		}
+		for e := range 40 {
+			s.Events = append(s.Events, rollout.Event{Seq: int64(e + 1), At: now, Rollout: "active", To: rollout.Canary, Reason: rollout.Accepted, Sentence: v.Sentence})
+		}
+		look := rollout.Look{At: now, Leader: "a", Epoch: 7, Every: crowdLook, Took: time.Millisecond}
+		tasks := 10
+		if i == 0 {
+			tasks = crowdTasks
+		}
+		for t := range tasks {
+			look.Seen.Tasks = append(look.Seen.Tasks, rollout.Task{
+				ID: fmt.Sprintf("task-%04d", t), Address: fmt.Sprintf("10.0.%d.%d:9091", t/250, t%250), Reachable: true, Ready: true, Serving: crowdDigest(0), Tag: crowdDigest(0),
+				MemoryBytes: 38 << 20, Connections: 50, StartedAt: now, Requests: 1_284_113, Scored: 9_201_113, Filtered: 1_681_044, Epoch: 7,
+			})
+		}
+		look.Seen.Desired, look.Seen.Verdict = tasks, v
+		if err := errors.Join(w.keep("fleets/"+crowdName(i)+"/state.json", s), w.keep("fleets/"+crowdName(i)+"/look.json", look)); err != nil {
+			return nil, err
+		}
+		for p := range crowdPast {
+			r := *s.Active
+			r.ID, r.Phase, r.Since, r.Verdict, r.History = crowdRollout(i, p), rollout.Live, now.Add(time.Duration(p-crowdPast)*time.Hour), v, s.Events[:8]
+			if err := w.keep("fleets/"+crowdName(i)+"/rollouts/"+r.ID+".json", r); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return w, nil
+}
+
+func (w *crowd) keep(key string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return w.Replace(context.Background(), key, body)
+}
+
+// The documents of a bucket in memory.
+
+func (w *crowd) Get(_ context.Context, key string) (body []byte, etag string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text, is := w.bodies[key]
+	if !is {
+		return nil, "", fmt.Errorf("%s: %w", key, api.ErrNotFound)
+	}
+	return []byte(text), strconv.Itoa(w.marks[key]), nil
+}
+
+func (w *crowd) Put(ctx context.Context, key string, body []byte, _ string) (string, error) {
+	return "", w.Replace(ctx, key, body)
+}
+
+func (w *crowd) Replace(_ context.Context, key string, body []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, is := w.bodies[key]; !is {
+		w.newest = append(w.newest, key)
+	}
+	w.bodies[key] = string(body)
+	w.marks[key]++
+	return nil
+}
+
+func (w *crowd) List(_ context.Context, prefix string, limit int) (keys []string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, key := range slices.Backward(w.newest) {
+		if len(keys) < limit && strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// After lists nothing: nobody here asks for the audit trail.
+func (w *crowd) After(context.Context, string, string, int) ([]string, error) { return nil, nil }
+
+// crowdVerdict has two gates for each partner.
+func crowdVerdict(at time.Time) *judge.Verdict {
+	v := &judge.Verdict{Outcome: judge.Unsure, Sentence: "5 of 7 proofs are there, partner dsp-17 is furthest away", Looks: 74, At: at, Progress: .62}
+	for p := range crowdPartners {
+		for _, g := range []judge.Gate{judge.GatePartnersPaired, judge.GatePartnersServed} {
+			v.Findings = append(v.Findings, judge.Finding{
+				Gate: g, Partner: fmt.Sprintf("dsp-%02d", p), Outcome: judge.Unsure, CandidateRate: .2296318, StableRate: .2183113, Difference: .0113205,
+				Low: -.0142213, High: .0368001, BandLow: -.03, BandHigh: .03, Evidence: 1.8112, Threshold: 100, Proof: 4.2117, Required: 20,
+				Requests: 1204 + int64(p), Clusters: 124, Windows: 31, Sentence: "candidate 23.0 %, stable 21.8 % (+1.1 pt, 95 % [-1.4, +3.7])",
+			})
+		}
+	}
+	return v
+}
+
+// look looks at the first fleet anew, again and again, as a leader elsewhere
+// does: only the moment is new.
+func (w *crowd) look(ctx context.Context) {
+	tick := time.NewTicker(crowdLook)
+	defer tick.Stop()
+	key := "fleets/" + crowdName(0) + "/look.json"
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			old, _, _ := w.Get(ctx, key)
+			at, _ := json.Marshal(time.Now())
+			_, rest, _ := strings.Cut(string(old), ",") // the moment comes first
+			_ = w.Replace(ctx, key, []byte(`{"at":`+string(at)+","+rest))
+		}
+	}
+}
+
+// served is the process that serves the crowd.
+type served struct {
+	b    *testing.B
+	base string
+	in   io.WriteCloser
+	out  *bufio.Scanner
+	stop func() error
+}
+
+func serveTheCrowd(b *testing.B) *served {
+	b.Helper()
+	child := exec.CommandContext(b.Context(), os.Args[0], "-test.run", "^TestServeCrowd$", "-test.timeout", "10m")
+	child.Env, child.Stderr = append(os.Environ(), serveCrowd+"=1"), os.Stderr
+	in, err := child.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		b.Fatal(err)
+	}
+	s := &served{b: b, in: in, out: bufio.NewScanner(out)}
+	s.stop = func() error { in.Close(); return child.Wait() }
+	s.base = "http://" + s.line("crowd")[0]
+	return s
+}
+
+// line is the next line that begins so.
+func (s *served) line(word string) []string {
+	s.b.Helper()
+	for s.out.Scan() {
+		if fields := strings.Fields(s.out.Text()); len(fields) > 1 && fields[0] == word {
+			return fields[1:]
+		}
+	}
+	s.b.Fatalf("the server says no %s", word)
+	return nil
+}
+
+func (s *served) used() (cpu time.Duration, memory float64) {
+	s.b.Helper()
+	if _, err := io.WriteString(s.in, "\n"); err != nil {
+		s.b.Fatal(err)
+	}
+	f := s.line("used")
+	ns, _ := strconv.ParseInt(f[0], 10, 64)
+	bytes, _ := strconv.ParseFloat(f[1], 64)
+	return time.Duration(ns), bytes
+}
+
+// page is one that watches: its stream, and what it fetches with each look.
+func (s *served) page(ctx context.Context, i int, tasks bool, looks *atomic.Int64) error {
+	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%50))}}
+	c := &http.Client{Transport: &http.Transport{DialContext: from.DialContext, DisableCompression: true}}
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/v1/fleets/fleet-00/events", nil)
+	if err != nil {
+		return err
+	}
+	a, err := c.Do(q)
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	if a.StatusCode != http.StatusOK {
+		return fmt.Errorf("a stream: %s", a.Status)
+	}
+	lines := bufio.NewReaderSize(a.Body, 64<<10)
+	for {
+		line, err := lines.ReadSlice('\n')
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = lines.ReadSlice('\n')
+		}
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(string(line[:min(len(line), 12)]), "event: look") {
+			continue
+		}
+		looks.Add(1)
+		if tasks {
+			if err := s.get(ctx, c, "/v1/fleets/fleet-00/tasks?limit=1000", nil); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// get asks as a browser does.
+func (s *served) get(ctx context.Context, c *http.Client, path string, into io.Writer) error {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
+	if err != nil {
+		return err
+	}
+	q.Header.Set("Accept-Encoding", "gzip")
+	a, err := c.Do(q)
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	if a.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", path, a.Status)
+	}
+	body := io.Reader(a.Body)
+	if into == nil {
+		into = io.Discard
+	} else if a.Header.Get("Content-Encoding") == "gzip" {
+		if body, err = gzip.NewReader(a.Body); err != nil {
+			return err
+		}
+	}
+	_, err = io.Copy(into, body)
+	return err
+}
+
+// BenchmarkWatch measures what 200 pages that watch a fleet of 1,000 tasks cost
+// a server with 100 fleets and 10,000 past rollouts, per second that a page watches:
+// the stream alone, and with the tasks that a page fetches with each look; what
+// a watcher holds in memory; and how long reads take meanwhile.
+func BenchmarkWatch(b *testing.B) {
+	for _, tasks := range []bool{false, true} {
+		name := "stream"
+		if tasks {
+			name = "page"
+		}
+		b.Run(name, func(b *testing.B) {
+			s := serveTheCrowd(b)
+			_ = s.reads(b.Context(), crowdFleets) // what one who looks needs is there
+			_, before := s.used()
+			ctx, cancel := context.WithCancel(b.Context())
+			var looks atomic.Int64
+			g, ctx := errgroup.WithContext(ctx)
+			for i := range crowdPages {
+				g.Go(func() error { return s.page(ctx, i, tasks, &looks) })
+			}
+			for looks.Load() < crowdPages && ctx.Err() == nil { // all are there
+				time.Sleep(10 * time.Millisecond)
+			}
+			var spent, watched time.Duration
+			var memory float64
+			var slowest []time.Duration
+			for b.Loop() {
+				from, _ := s.used()
+				time.Sleep(crowdWatch)
+				to, now := s.used()
+				spent, watched, memory = spent+to-from, watched+crowdWatch, now
+				slowest = append(slowest, s.reads(ctx, crowdReads)...)
+			}
+			cancel()
+			if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+				b.Error(err)
+			}
+			slices.Sort(slowest)
+			b.ReportMetric(float64(spent.Microseconds())/watched.Seconds()/crowdPages, "cpu-us/watcher-s")
+			b.ReportMetric((memory-before)/1024/crowdPages, "KiB/watcher")
+			b.ReportMetric(float64(slowest[len(slowest)*99/100].Microseconds())/1000, "p99-ms")
+			b.ReportMetric(0, "ns/op")
+			if err := s.stop(); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+}
+
+// How long pages are watched by themselves, and how much is read then and how
+// many times a second.
+const (
+	crowdWatch = 20 * time.Second
+	crowdReads = 400
+	crowdPace  = 20
+)
+
+// reads asks n times for all kinds of things at a steady pace, and returns how
+// long each took from when it was due.
+func (s *served) reads(ctx context.Context, n int) (took []time.Duration) {
+	var mu sync.Mutex
+	g, rng, began := errgroup.Group{}, rand.New(rand.NewPCG(1, 2)), time.Now()
+	for n := range n {
+		due := began.Add(time.Duration(n) * time.Second / crowdPace)
+		time.Sleep(time.Until(due))
+		fleet := rng.IntN(crowdFleets)
+		path := []string{
+			"/v1/fleets", "/v1/fleets/" + crowdName(fleet), "/v1/fleets/" + crowdName(fleet) + "/tasks", "/v1/fleets/" + crowdName(0),
+			"/v1/fleets/" + crowdName(fleet) + "/rollouts?limit=50", "/v1/fleets/" + crowdName(fleet) + "/rollouts/" + crowdRollout(fleet, n%crowdPast), "/v1/releases",
+		}[n%7]
+		g.Go(func() error {
+			err := s.get(ctx, http.DefaultClient, path, nil)
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, time.Since(due))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		s.b.Error(err)
+	}
+	return took
+}
