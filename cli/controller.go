@@ -31,11 +31,11 @@ import (
 
 // controllerFlags are those of `sluice controller`.
 type controllerFlags struct {
-	fleets, bucket, region, endpoint, listen, name, public string
-	hosts, proxies                                         []string
-	leaseTTL                                               time.Duration
-	control                                                identity.Files
-	door                                                   doorFlags
+	fleets, bucket, region, endpoint, listen, name string
+	hosts, proxies                                 []string
+	leaseTTL                                       time.Duration
+	control                                        identity.Files
+	door                                           doorFlags
 }
 
 func controllerCommand() *cobra.Command {
@@ -58,7 +58,6 @@ func controllerCommand() *cobra.Command {
 	f.StringVar(&o.endpoint, "endpoint", os.Getenv("AWS_ENDPOINT_URL"), "base `address` of AWS; AWS itself where it is left out (AWS_ENDPOINT_URL)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` of the API and the dashboard")
 	f.StringArrayVar(&o.hosts, "host", nil, "`name` under which the dashboard is reached besides localhost and plain addresses; may be repeated")
-	f.StringVar(&o.public, "public", "", "`address` at which people reach the dashboard, such as https://sluice.internal, for links in notices")
 	f.StringArrayVar(&o.proxies, "proxy", nil, "`network` where reverse proxies stand, such as 10.0.0.0/28: whom they name in X-Forwarded-For is the client; may be repeated")
 	f.StringVar(&o.name, "name", fmt.Sprintf("%s-%d", host, os.Getpid()), "`name` of this controller, shown as the leader's")
 	f.StringVar(&o.control.Token, "control-token-file", "", "`file` whose first line is the token sent to tasks; read again when it changes")
@@ -74,8 +73,8 @@ func (c *controllerFlags) check() error {
 	switch {
 	case c.bucket == "":
 		return wrongUsage("no bucket: name the one that keeps releases and fleet documents with --bucket")
-	case c.public != "" && !isPage(c.public):
-		return wrongUsage("--public is %q: want an address such as https://sluice.internal", c.public)
+	case c.door.url != "" && !isPage(c.door.url):
+		return wrongUsage("--url is %q: want an address such as https://sluice.internal", c.door.url)
 	case c.control.Cert != "" && c.control.CA == "":
 		return wrongUsage("--control-cert needs --control-ca, by which tasks are known")
 	case c.leaseTTL < time.Second || c.leaseTTL > controller.MaxTTL:
@@ -162,7 +161,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		})
 		ports := controller.Ports{Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control}
 		loop := controller.NewReconciler(f, ports, c.name, log)
-		loop.Metrics, loop.Public = metrics, strings.TrimSuffix(c.public, "/")
+		loop.Metrics, loop.Public = metrics, strings.TrimSuffix(c.door.url, "/")
 		if loop.Receivers, err = notify.Open(f.Notify); err != nil {
 			return fmt.Errorf("fleet %s: %w", f.Name, err)
 		}

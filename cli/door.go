@@ -34,7 +34,7 @@ func (d *doorFlags) flags(f *pflag.FlagSet) {
 	f.StringVar(&d.provider.Issuer, "oidc-issuer", "", "`address` of an OpenID Connect provider whose accounts sign in, just as it calls itself; --people says what they may")
 	f.StringVar(&d.provider.Client, "oidc-client", "", "`id` of this controller there")
 	f.StringVar(&d.secret, "oidc-secret-file", "", "`file` of the client's secret; without one the client is a public one")
-	f.StringVar(&d.url, "url", "", "`address` at which people reach this controller, such as https://sluice.internal: the provider sends them back to /signin/callback there")
+	f.StringVar(&d.url, "url", "", "`address` at which people reach the dashboard, such as https://sluice.internal: for links in notices, and a provider of accounts sends people back to /signin/callback there")
 	f.StringVar(&d.provider.NameClaim, "oidc-name", "email", "`claim` by which people are called, or its path, as in profile.login")
 	f.StringVar(&d.provider.GroupsClaim, "oidc-groups", "groups", "`claim` that lists their groups, or its path, as in realm_access.roles")
 	f.StringSliceVar(&d.provider.Scopes, "oidc-scopes", []string{"profile", "email"}, "`scopes` to ask for besides openid, with commas")

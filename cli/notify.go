@@ -15,7 +15,7 @@ import (
 )
 
 // notifyFlags are those of `sluice notify`.
-type notifyFlags struct{ fleets, to, public string }
+type notifyFlags struct{ fleets, to, url string }
 
 func notifyCommand() *cobra.Command {
 	var n notifyFlags
@@ -31,7 +31,7 @@ func notifyCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&n.fleets, "fleets", "fleets", "fleet `file`, or folder of *.yaml fleet files")
 	f.StringVar(&n.to, "to", "", "`name` of the one receiver to try; all where it is left out")
-	f.StringVar(&n.public, "public", "", "`address` of the dashboard, for the link")
+	f.StringVar(&n.url, "url", "", "`address` of the dashboard, for the link")
 	return c
 }
 
@@ -77,5 +77,5 @@ func (n *notifyFlags) run(ctx context.Context, out io.Writer) error {
 func (n *notifyFlags) try(ctx context.Context, fleet string, r controller.Receiver) error {
 	ctx, cancel := context.WithTimeout(ctx, testWithin)
 	defer cancel()
-	return r.Way.Deliver(ctx, controller.TestNotice(fleet, strings.TrimSuffix(n.public, "/"), os.Getenv("USER"), time.Now()))
+	return r.Way.Deliver(ctx, controller.TestNotice(fleet, strings.TrimSuffix(n.url, "/"), os.Getenv("USER"), time.Now()))
 }
