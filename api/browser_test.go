@@ -37,6 +37,9 @@ func browserFor(t testing.TB, patience time.Duration) context.Context {
 	if testing.Short() {
 		t.Skip("a browser is not for -short")
 	}
+	if t, one := t.(*testing.T); one {
+		t.Parallel() // what a page does takes time, mostly of nobody's processor
+	}
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
 		if p, err := exec.LookPath(name); err == nil {
