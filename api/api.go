@@ -185,6 +185,7 @@ func (s *server) routes() []route {
 		{http.MethodPost, "/freeze", s.handle(s.setFreeze), identity.Operator},
 		{http.MethodPost, "/unfreeze", s.handle(s.endFreeze), identity.Operator},
 		{http.MethodGet, "/audit", s.reads(s.audit), identity.Viewer},
+		{http.MethodGet, "/audit/export", s.reads(s.exportAudit), identity.Viewer},
 		{http.MethodGet, "/releases", s.reads(s.releases), identity.Viewer},
 		{http.MethodGet, "/releases/{digest}", s.reads(s.release), identity.Viewer},
 		{http.MethodGet, "/releases/{digest}/manifest", s.reads(s.manifest), identity.Viewer},

@@ -1,8 +1,12 @@
 package api
 
 import (
+	"cmp"
+	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -65,11 +69,7 @@ func (s *server) audit(r *http.Request) (any, error) {
 	if err != nil || len(after) > 0 && !strings.HasPrefix(string(after), rollout.AuditPrefix) {
 		return nil, sentence(ErrBadRequest, "after is %.80q: want next of the page before", given.Get("after"))
 	}
-	p, signed := personOf(r)
-	wanted := func(fleet string) bool {
-		return (given.Get("fleet") == "" || given.Get("fleet") == fleet) && (!signed || fleet == "" || p.Grants.On(fleet) != "")
-	}
-	entries, next, err := s.source.Audit(r.Context(), string(after), limit, wanted)
+	entries, next, err := s.source.Audit(r.Context(), string(after), limit, auditOf(r, given.Get("fleet")))
 	if err != nil {
 		return nil, fmt.Errorf("read the audit trail: %w", err)
 	}
@@ -78,6 +78,69 @@ func (s *server) audit(r *http.Request) (any, error) {
 		out.Entries[i] = shapeEntry(e)
 	}
 	return out, nil
+}
+
+// auditOf says of which fleets entries are wanted, among those that who asks may
+// see; an empty name stands for all.
+func auditOf(r *http.Request, name string) func(fleet string) bool {
+	p, signed := personOf(r)
+	return func(fleet string) bool {
+		return (name == "" || name == fleet) && (!signed || fleet == "" || p.Grants.On(fleet) != "")
+	}
+}
+
+// exportAudit answers with all of the trail as lines of JSON.
+func (s *server) exportAudit(r *http.Request) (any, error) {
+	given, err := params(r, "fleet")
+	if err != nil {
+		return nil, err
+	}
+	wanted, ctx := auditOf(r, given.Get("fleet")), context.WithoutCancel(r.Context()) // each page has a time of its own
+	page := func(after string) ([]rollout.Entry, string, error) {
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		return s.source.Audit(ctx, after, MostListed, wanted)
+	}
+	first, next, err := page("")
+	if err != nil {
+		return nil, fmt.Errorf("read the audit trail: %w", err)
+	}
+	return trail{name: cmp.Or(given.Get("fleet"), "all"), head: r.Method == http.MethodHead, entries: first, next: next, page: page}, nil
+}
+
+// trail is the body of an answer that is written page by page, as it is read.
+type trail struct {
+	name    string
+	head    bool // nobody wants the body
+	entries []rollout.Entry
+	next    string
+	page    func(after string) (entries []rollout.Entry, next string, err error)
+}
+
+// write breaks the connection where a page cannot be read, since a file that
+// ends early must not look whole.
+func (t trail) write(w http.ResponseWriter, code int) error {
+	h := w.Header()
+	h.Set("Content-Type", "application/jsonl")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "audit-" + t.name + ".jsonl"}))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	for lines, control := json.NewEncoder(w), http.NewResponseController(w); !t.head; {
+		_ = control.SetWriteDeadline(time.Now().Add(streamWrite)) // a recorder of a test has none
+		for _, e := range t.entries {
+			if err := lines.Encode(shapeEntry(e)); err != nil {
+				return fmt.Errorf("write the audit trail: %w", err)
+			}
+		}
+		if t.next == "" {
+			break
+		}
+		var err error
+		if t.entries, t.next, err = t.page(t.next); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	return nil
 }
 
 func shapeEntry(e rollout.Entry) AuditEntry {

@@ -1,9 +1,15 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/api/apitest"
@@ -86,4 +92,50 @@ func TestAuditPagesOverHTTP(t *testing.T) {
 			t.Errorf("%s: %d %s", query, w.Code, w.Body)
 		}
 	}
+}
+
+// The whole trail comes in one file, however many pages it has; a file that
+// cannot be finished does not look whole.
+func TestAuditExport(t *testing.T) {
+	h := newHouse(t, api.Options{})
+	const entries = api.MostListed + 3
+	for i := range entries {
+		h.Saved.Unaudited = append(h.Saved.Unaudited, rollout.Entry{What: rollout.AuditAsked, At: noon.Add(time.Duration(i) * time.Second), Fleet: []string{"demo", "video"}[i%2], Wish: strconv.Itoa(i), Why: "w"})
+	}
+	all := apitest.Handler(h.Fake, api.Options{})
+	lines := strings.Split(strings.TrimSpace(ask(all, "GET", "/v1/audit/export", "").Body.String()), "\n")
+	var oldest api.AuditEntry
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &oldest); err != nil || len(lines) != entries || oldest.Wish != "0" {
+		t.Errorf("%d lines, the last %+v (%v)", len(lines), oldest, err)
+	}
+	for path, want := range map[string]int{"?fleet=demo": 252, "": 503, "?fleet=nobody": 0} {
+		if got := strings.Count(ask(all, "GET", "/v1/audit/export"+path, "").Body.String(), "\n"); got != want {
+			t.Errorf("%q: %d lines, want %d", path, got, want)
+		}
+	}
+	other := identity.NewToken()
+	h.people(t, "olga viewer:video "+identity.HashToken(other))
+	if w := ask(newDoor(t, h), "GET", "/v1/audit/export", "", "Authorization", "Bearer "+other); w.Code != 200 || strings.Count(w.Body.String(), "\n") != 251 || strings.Contains(w.Body.String(), `"demo"`) {
+		t.Errorf("who sees one fleet is told %d, %d lines", w.Code, strings.Count(w.Body.String(), "\n"))
+	}
+	s := httptest.NewServer(apitest.Handler(torn{h.Fake}, api.Options{}))
+	t.Cleanup(s.Close)
+	answer, err := http.Get(s.URL + "/v1/audit/export")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if body, err := io.ReadAll(answer.Body); err == nil {
+		t.Errorf("half of the trail looks whole: %d bytes", len(body))
+	}
+}
+
+// torn cannot read the trail beyond its first page.
+type torn struct{ *apitest.Fake }
+
+func (f torn) Audit(ctx context.Context, after string, limit int, wanted func(string) bool) ([]rollout.Entry, string, error) {
+	if after != "" {
+		return nil, "", rollout.ErrUnavailable
+	}
+	return f.Fake.Audit(ctx, after, limit, wanted)
 }

@@ -37,7 +37,20 @@ func estate(now time.Time) apitest.Several {
 	f.Logs = map[string][][]byte{"partner-blind": chunks}
 	last.At = now
 	f.Seen.Seen.Verdict = &last
+	over.Saved.Unaudited = asks(now)
 	return s
+}
+
+// asks is a trail with a bit of everything in it.
+func asks(now time.Time) []rollout.Entry {
+	before := &rollout.Standing{Revision: 41, Stable: apitest.Digest("better"), Rollout: "partner-blind", Phase: rollout.Canary, Step: 1}
+	after := &rollout.Standing{Revision: 44, Stable: apitest.Digest("basel"), Frozen: true}
+	return []rollout.Entry{
+		{What: rollout.AuditAsked, At: now.Add(-26 * time.Hour), Fleet: "audio", Wish: "1", Verb: rollout.VerbTry, By: "a nightly script", From: "198.51.100.7", Source: "s3://models/nightly/model.tar.gz"},
+		{What: rollout.AuditAsked, At: now.Add(-9 * time.Minute), Wish: "2", Verb: rollout.VerbFreeze, By: "olga@example.com", How: "session", From: "2001:db8::7", Why: "the exchange is down"},
+		{What: rollout.AuditAsked, At: now.Add(-2 * time.Minute), Fleet: "ads-eu", Wish: "3", Verb: rollout.VerbRollback, By: "otto", How: "token", Claim: "the chief", From: "192.0.2.1", Why: "revenue is down", Release: apitest.Digest("basel"), Before: before, BreakGlass: true},
+		{What: rollout.AuditAnswer, At: now.Add(-time.Minute), Fleet: "ads-eu", Wish: "3", Verb: rollout.VerbRollback, By: "otto", How: "token", Rollout: "partner-blind", Release: apitest.Digest("basel"), Reason: rollout.Asked, Sentence: "rolled back as otto asked: revenue is down", After: after},
+	}
 }
 
 // What needs a person stands on top, and leads to the fleet.
@@ -197,5 +210,39 @@ func TestPageKeys(t *testing.T) {
 		chromedp.Click(chromedp.CSS(`[data-page=keys]`)), chromedp.WaitVisible(chromedp.CSS(`.hints kbd`)))
 	if got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.hash + document.querySelectorAll("dialog").length`)); err != nil || got != "#audio0" {
 		t.Errorf("a key that is off led to %s (%v)", got, err)
+	}
+}
+
+// The trail tells who asked, proven or not, from where and why, and how things
+// stood; of one fleet or of all, page by page, and as a file.
+func TestPageAudit(t *testing.T) {
+	ctx := browser(t)
+	now := time.Now()
+	e := estate(now)
+	for i := range 100 {
+		e.Of["ads-eu"].Saved.Unaudited = append(e.Of["ads-eu"].Saved.Unaudited,
+			rollout.Entry{What: rollout.AuditAsked, At: now.Add(-time.Duration(100+i) * time.Hour), Fleet: "ads-eu", Wish: fmt.Sprint("old", i), Verb: rollout.VerbPause, By: fmt.Sprint("person ", i)})
+	}
+	s := site(t, e)
+	do(ctx, t, chromedp.Navigate(s.URL+"/#ads-eu"), chromedp.Click(`//nav[@aria-label="Pages"]/a[.="Audit"]`), contains(`self::h1`, "Audit"), chromedp.WaitVisible(chromedp.CSS(`.audit tbody tr`)))
+	page := strings.Join(strings.Fields(text(ctx, t, `.audit`)), " ")
+	for _, want := range []string{
+		"otto proven, token as “the chief”", "192.0.2.1", "revenue is down", "person 0 claimed", "glass broken", "no reason given",
+		"before: " + apitest.Digest("better")[:12] + " serves, partner-blind canary step 2", "after: " + apitest.Digest("basel")[:12] + " serves, frozen",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("want %q in\n%s", want, page)
+		}
+	}
+	if strings.Contains(page, "nightly") || strings.Contains(page, "olga") {
+		t.Errorf("it tells of other fleets:\n%s", page)
+	}
+	do(ctx, t, chromedp.Click(chromedp.CSS(`.pager [rel=next]`)), contains(`self::span`, "the oldest page"), contains(`self::th`, "person 99"), chromedp.WaitNotPresent(`//th[contains(., "otto")]`),
+		chromedp.Evaluate[chromedp.Void](`const of = document.querySelector("[data-set=of]"); of.value = "*"; of.dispatchEvent(new Event("input", { bubbles: true }))`),
+		contains(`self::th`, "olga@example.com proven, session"), contains(`self::td`, "freeze on all fleets"), contains(`self::code`, "s3://models/nightly/model.tar.gz"),
+		chromedp.Evaluate[chromedp.Void](`history.back()`), contains(`self::th`, "otto"), chromedp.WaitNotPresent(`//th[contains(., "olga")]`))
+	lines, err := chromedp.Run(ctx, chromedp.Evaluate[int](`fetch(document.querySelector("a[download]").href).then((a) => a.text()).then((t) => t.trim().split("\n").map((l) => JSON.parse(l)).filter((e) => e.fleet === "ads-eu").length)`, chromedp.EvalAwaitPromise))
+	if err != nil || lines != 102 {
+		t.Errorf("the file has %d entries of the fleet (%v)", lines, err)
 	}
 }

@@ -57,7 +57,7 @@ func (c Contract) Answer(method, target string, code int, header http.Header, bo
 	if media == nil {
 		return fmt.Errorf("%s %d is no %s", op.OperationID, code, kind)
 	}
-	if method == http.MethodHead || kind == "text/event-stream" {
+	if method == http.MethodHead || kind == "text/event-stream" || kind == "application/jsonl" {
 		return nil
 	}
 	if header.Get("Content-Encoding") == "gzip" {

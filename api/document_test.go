@@ -133,6 +133,11 @@ func (of operation) shape(row route, all huma.Registry, problems map[string]*hum
 
 func (of operation) success(code int, all huma.Registry) *huma.Response {
 	r := &huma.Response{Description: http.StatusText(code), Headers: of.told}
+	if of.lines {
+		lines := &huma.Schema{Type: huma.TypeString, Description: "x-lines names what stands on each line.", Extensions: map[string]any{"x-lines": all.Schema(reflect.TypeOf(of.answer), true, "")}}
+		r.Content = map[string]*huma.MediaType{"application/jsonl": {Schema: lines}}
+		return r
+	}
 	if of.news == nil {
 		r.Content = map[string]*huma.MediaType{"application/json": {Schema: all.Schema(reflect.TypeOf(of.answer), true, "")}}
 		return r

@@ -113,6 +113,8 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		send := write
 		if f, ok := body.(file); ok {
 			send = f.write
+		} else if t, ok := body.(trail); ok {
+			send = func(w http.ResponseWriter, code int, _ any) error { return t.write(w, code) }
 		} else if _, large := body.(Series); large && unpacks(r) {
 			send = writePacked
 		}

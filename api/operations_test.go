@@ -21,6 +21,7 @@ type operation struct {
 	code    int                    // of a success; 0 is 200
 	told    map[string]*huma.Param // headers of a success
 	news    map[string]any         // bodies of a stream, by type
+	lines   bool                   // an answer on each line
 	refused []int
 }
 
@@ -128,6 +129,12 @@ func operations() map[string]operation {
 				{Name: "fleet", In: "query", Description: "Of that fleet alone.", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1)}},
 			},
 			answer: Audit{}, refused: reads,
+		},
+		"GET /audit/export": {
+			summary: "The whole audit trail, as lines of JSON", about: "An entry as GET /audit lists it on each line, the newest first. Where the trail cannot be read to its end, the connection breaks.",
+			query:  []*huma.Param{{Name: "fleet", In: "query", Description: "Of that fleet alone.", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1)}}},
+			told:   map[string]*huma.Param{"Content-Disposition": {Description: "How the file is called.", Schema: &huma.Schema{Type: huma.TypeString}}},
+			answer: AuditEntry{}, lines: true, refused: reads,
 		},
 		"GET /openapi.json": {
 			summary: "This document", answer: map[string]any{}, refused: always,

@@ -67,8 +67,9 @@ export const tasks = (fleet: string) => call<Tasks>(at(fleet, "tasks") + "?limit
 export const pastLimit = 50; // rollouts that the page lists
 export const rollouts = (fleet: string) => call<Rollout[]>(at(fleet, "rollouts") + `?limit=${pastLimit}`);
 export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "rollouts", id));
-export const audit = (fleet: string, after = "") =>
-  call<Audit>(`v1/audit?limit=100&fleet=${encodeURIComponent(fleet)}` + (after === "" ? "" : `&after=${after}`));
+// audit is a page of the trail, of a fleet or, without a name, of all.
+export const audit = (fleet: string, after = "") => call<Audit>(`v1/audit?${new URLSearchParams({ limit: "100", ...(fleet ? { fleet } : {}), ...(after ? { after } : {}) })}`);
+export const auditPath = (fleet: string) => "v1/audit/export" + (fleet ? `?fleet=${encodeURIComponent(fleet)}` : "");
 export const releases = () => call<Passport[]>("v1/releases?limit=50");
 
 export const overview = () => call<Summary[]>("v1/overview");

@@ -1,6 +1,7 @@
 // Which page is shown, the ways between pages, and what their controls do.
 
 import { historyPage } from "./archive.ts";
+import { auditPage } from "./audit.ts";
 import { h } from "./dom.ts";
 import { fleetsPage } from "./fleets.ts";
 import { switchKeys } from "./keys.ts";
@@ -20,6 +21,7 @@ export function pageBody(s: Store, render: () => void): HTMLElement | null {
     case "releases": return releasesPage(s);
     case "release": return releasePage(s, r);
     case "compare": return comparePage(s, r);
+    case "audit": return auditPage(s, r);
     case "fleet": return null;
   }
 }
@@ -28,6 +30,7 @@ const rooms: [Page[], string, (fleet: string) => string][] = [
   [["fleet"], "Now", (fleet) => to(fleet)],
   [["history", "rollout"], "History", (fleet) => to(fleet, "history")],
   [["releases", "release", "compare"], "Releases", (fleet) => to(fleet, "releases")],
+  [["audit"], "Audit", (fleet) => to(fleet, "audit")],
 ];
 
 // ways are the links to a fleet's pages, and to all fleets.
@@ -50,6 +53,7 @@ export function pageTitle(s: Store): string {
     case "history": return `History · ${s.fleet}`;
     case "releases": return "Releases";
     case "compare": return "Two releases";
+    case "audit": return `Audit · ${s.fleet}`;
   }
 }
 
@@ -63,7 +67,8 @@ export function listenPages(render: () => void): void {
     if (!c || !name) return;
     const values = c.dataset["values"]?.split(" ");
     const last = values !== undefined && Number(c.value) === values.length - 1;
-    set({ [name]: last ? "" : values?.[Number(c.value)] ?? c.value });
+    const anew = c.dataset["anew"]; // what was chosen of another list means nothing in this one
+    set({ ...(anew ? { [anew]: "" } : {}), [name]: last ? "" : values?.[Number(c.value)] ?? c.value });
     render();
   };
   document.addEventListener("input", change);

@@ -8,8 +8,9 @@
 //	#FLEET/releases             all releases
 //	#FLEET/releases/DIGEST      one of them
 //	#FLEET/compare/A/B          two of them beside each other
+//	#FLEET/audit?of=…&after=…   who asked for what
 
-export type Page = "fleets" | "fleet" | "history" | "rollout" | "releases" | "release" | "compare";
+export type Page = "fleets" | "fleet" | "history" | "rollout" | "releases" | "release" | "compare" | "audit";
 
 export interface Route {
   page: Page;
@@ -29,6 +30,7 @@ export function here(hash = location.hash): Route {
     case "rollouts": return at(id === "" ? "history" : "rollout");
     case "releases": return at(id === "" ? "releases" : "release");
     case "compare": return at("compare");
+    case "audit": return at("audit");
   }
   return at("fleet");
 }

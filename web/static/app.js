@@ -53,6 +53,8 @@ var tasks = (fleet2) => call(at(fleet2, "tasks") + "?limit=1000");
 var pastLimit = 50;
 var rollouts = (fleet2) => call(at(fleet2, "rollouts") + `?limit=${pastLimit}`);
 var rollout = (fleet2, id) => call(at(fleet2, "rollouts", id));
+var audit = (fleet2, after = "") => call(`v1/audit?${new URLSearchParams({ limit: "100", ...fleet2 ? { fleet: fleet2 } : {}, ...after ? { after } : {} })}`);
+var auditPath = (fleet2) => "v1/audit/export" + (fleet2 ? `?fleet=${encodeURIComponent(fleet2)}` : "");
 var releases = () => call("v1/releases?limit=50");
 var overview = () => call("v1/overview");
 var series = (fleet2, id) => call(at(fleet2, "rollouts", id, "series"));
@@ -176,9 +178,9 @@ async function fill2(e, get) {
     news();
   }
 }
-function missing(a, what) {
+function missing(a, what2) {
   if (a.value !== null && a.state !== "none") {
-    return a.state === "failed" ? h("p", { class: "note", role: "status" }, `${what} may be old: ${a.why}. Trying again.`) : null;
+    return a.state === "failed" ? h("p", { class: "note", role: "status" }, `${what2} may be old: ${a.why}. Trying again.`) : null;
   }
   switch (a.state) {
     case "asking":
@@ -187,7 +189,7 @@ function missing(a, what) {
     case "none":
       return h("p", { class: "muted" }, `${a.why}.`);
     case "failed":
-      return h("p", { class: "note", role: "status" }, `${what} cannot be shown: ${a.why}. Trying again.`);
+      return h("p", { class: "note", role: "status" }, `${what2} cannot be shown: ${a.why}. Trying again.`);
   }
 }
 
@@ -200,10 +202,10 @@ async function fetched(before, value) {
     return { value: before.value, why: err instanceof Refused ? err.message : "no answer came" };
   }
 }
-function missing2(what, f, again2 = true) {
-  if (f.why === "") return f.value === null ? `Fetching ${what}…` : "";
+function missing2(what2, f, again2 = true) {
+  if (f.why === "") return f.value === null ? `Fetching ${what2}…` : "";
   const now2 = f.value === null ? "could not be fetched" : "could not be fetched anew, and may be old";
-  return `${what.charAt(0).toUpperCase()}${what.slice(1)} ${now2}: ${f.why}.${again2 ? " It is tried again." : ""}`;
+  return `${what2.charAt(0).toUpperCase()}${what2.slice(1)} ${now2}: ${f.why}.${again2 ? " It is tried again." : ""}`;
 }
 
 // src/format.ts
@@ -348,12 +350,12 @@ var until = (iso, now2) => {
 };
 var button = (act2, text, kind = "", more2 = {}) => h("button", { type: "button", class: kind, "data-do": act2, ...more2 }, text);
 var notesOf = (r) => (r?.notes ?? []).map((note) => h("p", { class: "note" }, note));
-function said(r, at2, proof2 = r.sentence) {
-  if (!r.headline) return [h("p", { class: "sentence" }, proof2)];
+function said(r, at2, proof3 = r.sentence) {
+  if (!r.headline) return [h("p", { class: "sentence" }, proof3)];
   return [
     h("p", { class: "sentence" }, local(r.headline, at2)),
     h("p", { class: "way" }, local(r.way_out ?? "", at2).split("`").map((part, i) => i % 2 === 1 ? h("code", {}, part) : part)),
-    h("p", { class: "proof muted" }, proof2)
+    h("p", { class: "proof muted" }, proof3)
   ];
 }
 
@@ -596,14 +598,14 @@ function show(f, wish, past2, older2, typed, tell, done) {
   );
   const fields = [...box.querySelectorAll("input")];
   const key = newKey();
-  const what = () => go.textContent ?? wish.verb;
+  const what2 = () => go.textContent ?? wish.verb;
   let open2 = true, fate = "unsent";
   let conflict = null;
   box.addEventListener("close", () => {
     open2 = false;
     box.remove();
-    if (fate === "sending") tell(`${what()} is still being asked; closing does not call it back.`);
-    if (fate === "unknown") tell(`${what()} may be stored, or not: see what is asked.`);
+    if (fate === "sending") tell(`${what2()} is still being asked; closing does not call it back.`);
+    if (fate === "unknown") tell(`${what2()} may be stored, or not: see what is asked.`);
     done(conflict);
   });
   box.querySelector("#cancel")?.addEventListener("click", () => box.close());
@@ -621,13 +623,13 @@ function show(f, wish, past2, older2, typed, tell, done) {
     try {
       await ask(f.fleet, wish.verb, key, body3);
       fate = "stored";
-      tell(`Asked: ${what()}. The controller acts on its next look.`);
+      tell(`Asked: ${what2()}. The controller acts on its next look.`);
       box.close();
     } catch (err) {
       fate = unanswered(err, doubt) ? "unknown" : "unsent";
       const said2 = err instanceof Refused ? err.message : "no answer came";
       failed2.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said2}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said2}`;
-      if (!open2) tell(`${what()}: ${failed2.textContent}`);
+      if (!open2) tell(`${what2()}: ${failed2.textContent}`);
       else if (err instanceof Refused && err.status === 409) {
         conflict = { now: await fleet(f.fleet).catch(() => f), refused: said2, why: why.value };
         box.close();
@@ -960,6 +962,8 @@ function here(hash = location.hash) {
       return at2(id === "" ? "releases" : "release");
     case "compare":
       return at2("compare");
+    case "audit":
+      return at2("audit");
   }
   return at2("fleet");
 }
@@ -1042,6 +1046,87 @@ function table(s, list, at2) {
       h("td", {}, h("p", { class: "gist", title: r.sentence }, r.headline ? local(r.headline, r.since) : r.sentence))
     )))
   );
+}
+
+// src/audit.ts
+var everyFleet = "*";
+function auditPage(s, r) {
+  const of = r.query.get("of") ?? s.fleet, after = r.query.get("after") ?? "", fleet2 = of === everyFleet ? "" : of;
+  const page = asked(`audit/${of}/${after}`, () => audit(fleet2, after), after === "" ? 5e3 : 6e4);
+  const entries2 = page.value?.entries ?? [], next = page.value?.next ?? "";
+  const address = (query2) => `${to(s.fleet, "audit")}?${new URLSearchParams(query2)}`;
+  return h(
+    "main",
+    { class: "page" },
+    h(
+      "section",
+      { id: "trial", class: "card archive", tabindex: "-1", "aria-label": "Audit" },
+      h(
+        "header",
+        {},
+        h("h1", {}, "Audit"),
+        h("span", { class: "muted" }, "who asked for what, newest first"),
+        h("span", { class: "spring" }),
+        h("a", { class: "button", href: auditPath(fleet2), download: true }, "Export as JSON lines")
+      ),
+      h(
+        "div",
+        { class: "filters" },
+        h("label", {}, "Fleet ", h(
+          "select",
+          { "data-set": "of", "data-anew": "after" },
+          s.fleets.map((name) => h("option", { value: name, selected: name === of }, name)),
+          h("option", { value: everyFleet, selected: fleet2 === "" }, "all, with what is about all")
+        ))
+      ),
+      missing(page, "The trail"),
+      page.value !== null && entries2.length === 0 ? h("p", { class: "muted" }, after === "" ? "Nobody has asked for anything yet." : "There is nothing older.") : null,
+      entries2.length === 0 ? null : own("audit/list", `${of}/${after}/${page.count}`, (host) => host.replaceChildren(table2(s, entries2, now(s))), { class: "scroll" }),
+      after === "" && next === "" ? null : h(
+        "nav",
+        { class: "pager", "aria-label": "Pages of the trail" },
+        after === "" ? null : h("a", { href: address({ of }) }, "Newest"),
+        next === "" ? h("span", { class: "muted" }, "This is the oldest page.") : h("a", { href: address({ of, after: next }), rel: "next" }, "Next page, older")
+      )
+    )
+  );
+}
+function table2(s, list, at2) {
+  return h(
+    "table",
+    { class: "rows audit" },
+    h("thead", {}, h("tr", {}, ["When", "Who", "From", "What", "Why, or what became of it", "How the fleet stood"].map((t) => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, list.map((e) => h(
+      "tr",
+      { class: e.what },
+      h("td", {}, Date.parse(e.at) > 0 ? h("time", { datetime: e.at, title: e.at }, clock(e.at, at2)) : "—"),
+      h("th", { scope: "row" }, e.by || "—", " ", e.by ? proof(e) : null, e.claim ? h("small", {}, ` as “${e.claim}”`) : null),
+      h("td", { class: e.from ? "muted" : "none", "data-label": "from" }, e.from || "—"),
+      h("td", {}, what(s, e)),
+      h("td", { class: "wrap told" }, e.what === "asked" ? e.why || h("span", { class: "muted" }, "no reason given") : e.sentence ?? ""),
+      h("td", { class: e.before || e.after ? "stood" : "none" }, e.before ? ["before: ", ...stood(s, e, e.before)] : e.after ? ["after: ", ...stood(s, e, e.after)] : "—")
+    )))
+  );
+}
+var proof = (e) => e.how ? h("span", { class: "badge good", title: "This name is proven by sign-in." }, `proven, ${e.how}`) : h("span", { class: "badge warn", title: "Nobody was asked for proof: it is what they called themselves." }, "claimed");
+function what(s, e) {
+  const fleet2 = e.fleet ?? "", known3 = s.fleets.includes(fleet2);
+  const about = e.release ? [" to ", known3 ? h("a", { href: toRelease(fleet2, e.release), title: e.release }, h("code", {}, short(e.release))) : h("code", {}, short(e.release))] : e.rollout ? [" ", known3 ? h("a", { href: toRollout(fleet2, e.rollout) }, e.rollout) : e.rollout] : e.source ? [" ", h("code", {}, e.source)] : [];
+  return [
+    h("b", {}, words(e.verb ?? e.what)),
+    ...about,
+    h("small", {}, fleet2 === "" ? " on all fleets" : ` on ${fleet2}`),
+    e.break_glass ? h("span", { class: "badge bad" }, "glass broken") : null,
+    e.what !== "asked" && e.reason ? h("span", { class: "reason" }, e.reason) : null
+  ];
+}
+function stood(s, e, st) {
+  const digest = st.stable ?? "", fleet2 = e.fleet ?? "";
+  const told2 = digest === "" ? ["nothing serves"] : [h("a", { href: toRelease(s.fleets.includes(fleet2) ? fleet2 : s.fleet, digest), title: digest }, h("code", {}, short(digest))), " serves"];
+  if (st.rollout) told2.push(`, ${st.rollout} ${words(st.phase ?? "")}${st.step ? ` step ${st.step}` : ""}`);
+  if (st.paused) told2.push(", paused");
+  if (st.frozen) told2.push(", frozen");
+  return told2;
 }
 
 // src/fleets.ts
@@ -1780,12 +1865,12 @@ function nullExpand(yVals, nullIdxs, alignedLen) {
 }
 function join(tables, nullModes) {
   if (allHeadersSame(tables)) {
-    let table3 = tables[0].slice();
+    let table4 = tables[0].slice();
     for (let i = 1; i < tables.length; i++)
-      table3.push(...tables[i].slice(1));
-    if (!isAsc(table3[0]))
-      table3 = sortCols(table3);
-    return table3;
+      table4.push(...tables[i].slice(1));
+    if (!isAsc(table4[0]))
+      table4 = sortCols(table4);
+    return table4;
   }
   let xVals = /* @__PURE__ */ new Set();
   for (let ti = 0; ti < tables.length; ti++) {
@@ -1827,16 +1912,16 @@ function join(tables, nullModes) {
   return data;
 }
 var microTask = typeof queueMicrotask == "undefined" ? (fn) => Promise.resolve().then(fn) : queueMicrotask;
-function sortCols(table3) {
-  let head2 = table3[0];
+function sortCols(table4) {
+  let head2 = table4[0];
   let rlen = head2.length;
   let idxs = Array(rlen);
   for (let i = 0; i < idxs.length; i++)
     idxs[i] = i;
   idxs.sort((i0, i1) => head2[i0] - head2[i1]);
   let table22 = [];
-  for (let i = 0; i < table3.length; i++) {
-    let row3 = table3[i];
+  for (let i = 0; i < table4.length; i++) {
+    let row3 = table4[i];
     let row22 = Array(rlen);
     for (let j = 0; j < rlen; j++)
       row22[j] = row3[idxs[j]];
@@ -5638,12 +5723,12 @@ function figure(c, onPick) {
       c.limit ? h("li", { class: "key" }, h("i", { class: "line bad dash", "aria-hidden": "true" }), c.limit.name) : null
     ),
     own(`${c.key}/canvas`, version, (host) => draw(host, { ...c, lines: shown3 }, onPick), { class: "plot", role: "img", "aria-label": `${c.title}. ${c.says}` }),
-    table2({ ...c, lines: shown3 })
+    table3({ ...c, lines: shown3 })
   );
 }
 var swatch = (l) => h("i", { class: `line ${l.tone}${l.dash ? " dash" : ""}`, "aria-hidden": "true" });
 var told = (v, unit) => v === null || v === void 0 ? "unknown" : unit(v);
-function table2(c) {
+function table3(c) {
   const most3 = 12, n = c.at.length, rows2 = [];
   for (let i = 0; i < Math.min(most3, n); i++) rows2.push(Math.round(i * (n - 1) / Math.max(1, Math.min(most3, n) - 1)));
   return h(
@@ -5788,7 +5873,7 @@ function charts(s, gate, place, now2) {
   const alone = g?.partner ? { ...base, steps: turns(base.steps, g.partner) } : base;
   return [
     ...g && one ? partner(s, one, base) : g ? [difference(g, alone), rates(s, g, alone)] : [],
-    ...g ? [proof(g, base)] : [],
+    ...g ? [proof2(g, base)] : [],
     shared(s, base),
     ...latency(s, base),
     ...money(s, base)
@@ -5863,7 +5948,7 @@ function partner(s, p, base) {
   }];
 }
 var way = (have, want) => have === null || want === null || want <= 1 ? null : Math.min(beyond, Math.max(0, Math.log(Math.max(have, 1)) / Math.log(want)));
-function proof(g, base) {
+function proof2(g, base) {
   const at2 = base.place < 0 ? base.at.length - 1 : base.place;
   const against = g.evidence.map((e, i) => way(e, g.threshold[i] ?? null)), forIt = g.proof.map((e, i) => way(e, g.required[i] ?? null));
   const tell = (have, want) => have === null || want === null ? "not asked" : `${evidence(have)} of ${evidence(want)}`;
@@ -5914,7 +5999,7 @@ function money(s, base) {
   if (!m) return [];
   const at2 = base.place < 0 ? base.at.length - 1 : base.place;
   const round2 = (v) => Math.abs(v) >= 100 ? count(Math.round(v)) : String(Number(v.toPrecision(3)));
-  const says = (c, d, what) => c === null || d === null ? "Not known at this look." : `Candidate ${round2(c)}, stable ${round2(d)} ${what}${d > 0 ? `: ${c >= d ? "+" : "−"}${share(Math.abs(c - d) / d)}` : ""}.`;
+  const says = (c, d, what2) => c === null || d === null ? "Not known at this look." : `Candidate ${round2(c)}, stable ${round2(d)} ${what2}${d > 0 ? `: ${c >= d ? "+" : "−"}${share(Math.abs(c - d) / d)}` : ""}.`;
   return [{
     ...base,
     key: "value",
@@ -6010,7 +6095,7 @@ function join2(s, verdicts) {
 }
 function money2(m, verdicts) {
   const side = (name) => {
-    const more2 = (what, end) => verdicts.map((v) => v.money?.[name][what][end] ?? null);
+    const more2 = (what2, end) => verdicts.map((v) => v.money?.[name][what2][end] ?? null);
     const e = m[name];
     return {
       value: [...e.value, ...more2("value", "value")],
@@ -6495,6 +6580,8 @@ function pageBody(s, render2) {
       return releasePage(s, r);
     case "compare":
       return comparePage(s, r);
+    case "audit":
+      return auditPage(s, r);
     case "fleet":
       return null;
   }
@@ -6502,7 +6589,8 @@ function pageBody(s, render2) {
 var rooms = [
   [["fleet"], "Now", (fleet2) => to(fleet2)],
   [["history", "rollout"], "History", (fleet2) => to(fleet2, "history")],
-  [["releases", "release", "compare"], "Releases", (fleet2) => to(fleet2, "releases")]
+  [["releases", "release", "compare"], "Releases", (fleet2) => to(fleet2, "releases")],
+  [["audit"], "Audit", (fleet2) => to(fleet2, "audit")]
 ];
 function ways(s) {
   if (s.fleet === "") return null;
@@ -6531,6 +6619,8 @@ function pageTitle(s) {
       return "Releases";
     case "compare":
       return "Two releases";
+    case "audit":
+      return `Audit · ${s.fleet}`;
   }
 }
 function listenPages(render2) {
@@ -6541,15 +6631,16 @@ function listenPages(render2) {
     if (!c || !name) return;
     const values = c.dataset["values"]?.split(" ");
     const last2 = values !== void 0 && Number(c.value) === values.length - 1;
-    set({ [name]: last2 ? "" : values?.[Number(c.value)] ?? c.value });
+    const anew = c.dataset["anew"];
+    set({ ...anew ? { [anew]: "" } : {}, [name]: last2 ? "" : values?.[Number(c.value)] ?? c.value });
     render2();
   };
   document.addEventListener("input", change2);
   document.addEventListener("click", (e) => {
-    const what = e.target instanceof Element ? e.target.closest("[data-page]")?.dataset["page"] : void 0;
-    if (what === "latest") set({ at: "" });
-    if (what === "keys") switchKeys();
-    if (what === "latest" || what === "keys") render2();
+    const what2 = e.target instanceof Element ? e.target.closest("[data-page]")?.dataset["page"] : void 0;
+    if (what2 === "latest") set({ at: "" });
+    if (what2 === "keys") switchKeys();
+    if (what2 === "latest" || what2 === "keys") render2();
   });
 }
 
@@ -6669,7 +6760,7 @@ function budget(r) {
     [r.exposed, r.budget?.auctions, "auctions"],
     [r.missed_bids, r.budget?.missed_bids, "missed bids"]
   ];
-  return bounds.flatMap(([have, of, what]) => of ? [h(
+  return bounds.flatMap(([have, of, what2]) => of ? [h(
     "span",
     { class: have > 0.8 * of ? "budget low" : "budget" },
     svg(
@@ -6678,7 +6769,7 @@ function budget(r) {
       svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
       svg("rect", { width: 60 * Math.min(1, have / of), height: 6, rx: 3, class: "fill" })
     ),
-    h("span", {}, h("b", {}, count(have)), ` of ${count(of)} ${what} spent; back when all is`)
+    h("span", {}, h("b", {}, count(have)), ` of ${count(of)} ${what2} spent; back when all is`)
   )] : []);
 }
 var road = ["queued", "admitting", "shadow", "canary", "promoting", "live"];
