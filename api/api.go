@@ -143,6 +143,10 @@ type Options struct {
 	// be shown. Nil: deadlines are shown only where the state holds them.
 	Policy func(fleet, rollout string) (rollout.Policy, bool)
 
+	// Calendar returns when a fleet is frozen between two moments by its calendar,
+	// in order; false where that is not known. Nil: it is known of none.
+	Calendar func(fleet string, from, until time.Time) ([]rollout.Frozen, bool)
+
 	// Artifact returns why an artifact that a person wants tried cannot be read;
 	// nil when it can be, and when nobody can be asked: then it is awaited. Nil:
 	// every artifact is awaited.
@@ -182,6 +186,7 @@ func (s *server) routes() []route {
 		{http.MethodGet, "/fleets/{fleet}/rollouts/{id}/series", s.reads(s.series), identity.Viewer},
 		{http.MethodGet, "/fleets/{fleet}/events", s.events, identity.Viewer},
 		{http.MethodGet, "/freeze", s.reads(s.freeze), identity.Viewer},
+		{http.MethodGet, "/freezes", s.reads(s.freezes), identity.Viewer},
 		{http.MethodPost, "/freeze", s.handle(s.setFreeze), identity.Operator},
 		{http.MethodPost, "/unfreeze", s.handle(s.endFreeze), identity.Operator},
 		{http.MethodGet, "/audit", s.reads(s.audit), identity.Viewer},

@@ -246,3 +246,36 @@ func TestPageAudit(t *testing.T) {
 		t.Errorf("the file has %d entries of the fleet (%v)", lines, err)
 	}
 }
+
+// The page tells what is frozen and will be; all fleets are frozen with a reason,
+// which every fleet's page says, and thawed again.
+func TestPageFreezes(t *testing.T) {
+	ctx := browser(t)
+	e := estate(time.Now())
+	s := site(t, e)
+	do(ctx, t, chromedp.Navigate(s.URL+"/#ads-eu"), chromedp.Click(`//nav[@aria-label="Pages"]/a[.="Freezes"]`), contains(`self::h1`, "Freezes"), chromedp.WaitVisible(chromedp.CSS(`.calendar .strip`)))
+	page := strings.Join(strings.Fields(text(ctx, t, `main`)), " ")
+	for _, want := range []string{"No stop of all fleets is in force", "ads-eu frozen now", "audit of the books: nothing may move", "weekends", "native No freeze is planned", "audio This server has no fleet file of it"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("want %q in\n%s", want, page)
+		}
+	}
+	do(ctx, t, chromedp.Click(chromedp.CSS(`[data-page=freeze]`)), chromedp.WaitVisible(confirm),
+		chromedp.SendKeys(chromedp.CSS(`#by`), "ada"), chromedp.SendKeys(chromedp.CSS(`#why`), "the exchange is down"),
+		chromedp.SetValue(chromedp.CSS(`#hours`), "4"), chromedp.Click(confirm), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)),
+		contains(`contains(@class, "alarm")`, "All fleets are frozen by ada"), contains(`contains(@class, "sentence")`, "Frozen by ada"), contains(`contains(@class, "sentence")`, "the exchange is down. It ends"))
+	first := e.Of["ads-eu"]
+	first.Mu.Lock()
+	if until := time.Until(first.Stopped.Until); first.Stopped.Why != "the exchange is down" || until < 3*time.Hour || until > 4*time.Hour {
+		t.Errorf("stored %+v", first.Stopped)
+	}
+	first.Mu.Unlock()
+	do(ctx, t, chromedp.Click(`//nav[@aria-label="Pages"]/a[.="Now"]`), chromedp.WaitVisible(chromedp.CSS(`.trial .sentence`)), contains(`contains(@class, "alarm")`, "All fleets are frozen by ada"),
+		chromedp.Click(`//nav[@aria-label="Pages"]/a[.="Freezes"]`), chromedp.Click(chromedp.CSS(`[data-page=unfreeze]`)), chromedp.WaitVisible(confirm), chromedp.SendKeys(chromedp.CSS(`#why`), "it is back"),
+		chromedp.Click(confirm), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), contains(`self::p`, "No stop of all fleets is in force"), chromedp.WaitNotPresent(chromedp.CSS(`.alarm[data-key=freeze]`)))
+	first.Mu.Lock()
+	defer first.Mu.Unlock()
+	if first.Stopped != nil {
+		t.Errorf("stored %+v", first.Stopped)
+	}
+}

@@ -25,6 +25,7 @@ func allPages() []struct{ name, address, there string } {
 		{"releases", "#ads-eu/releases", `.rows tbody tr`},
 		{"release", "#ads-eu/releases/" + blind, `.facts a`},
 		{"compare", "#ads-eu/compare/" + blind + "/" + better, `.beside .differs`},
+		{"freezes", "#ads-eu/freezes", `.calendar .strip`},
 		{"audit", "#ads-eu/audit?of=*", `.audit tbody tr`},
 	}
 }

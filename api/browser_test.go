@@ -110,7 +110,7 @@ func site(t *testing.T, f api.Fleets) *httptest.Server {
 	p := rollout.Defaults()
 	p.Budget = rollout.Budget{Auctions: 200_000}
 	policy := func(string, string) (rollout.Policy, bool) { return p, true }
-	s := newSite(f, api.Options{Every: 50 * time.Millisecond, Policy: policy})
+	s := newSite(f, api.Options{Every: 50 * time.Millisecond, Policy: policy, Calendar: planned})
 	t.Cleanup(s.Close)
 	return s
 }

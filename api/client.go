@@ -215,6 +215,11 @@ func (c Client) Stop(ctx context.Context) (s Stop, err error) {
 	return s, c.get(ctx, "/v1/freeze", &s)
 }
 
+// Freezes returns when fleets are frozen in the weeks to come, by their calendars.
+func (c Client) Freezes(ctx context.Context) (k Calendar, err error) {
+	return k, c.get(ctx, "/v1/freezes", &k)
+}
+
 // Freeze stops all fleets, and Unfreeze ends that: nothing starts or advances,
 // and danger is still acted on.
 func (c Client) Freeze(ctx context.Context, a StopAsk) (s Stop, err error) {

@@ -69,6 +69,7 @@ func TestClientAsksByTheDocument(t *testing.T) {
 		"Releases": func() error { _, err := c.Releases(ctx, 3); return err },
 		"Release":  func() error { _, err := c.Release(ctx, apitest.Digest("better")); return err },
 		"Stop":     func() error { _, err := c.Stop(ctx); return err },
+		"Freezes":  func() error { _, err := c.Freezes(ctx); return err },
 		"Freeze":   func() error { _, err := c.Freeze(ctx, api.StopAsk{By: "ada", Why: "a fair"}); return err },
 		"Unfreeze": func() error { _, err := c.Unfreeze(ctx, api.StopAsk{By: "ada", Why: "over"}); return err },
 		"Audit":    func() error { _, err := c.Audit(ctx, "demo", "", 3); return err },

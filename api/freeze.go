@@ -25,6 +25,28 @@ type Stop struct {
 	Freeze *Freeze `json:"freeze"`
 }
 
+// Calendar is the answer to /v1/freezes: when fleets are frozen in the weeks to
+// come, by the calendars of their fleet files.
+type Calendar struct {
+	From   time.Time       `json:"from"`
+	Until  time.Time       `json:"until"`
+	Fleets []FleetCalendar `json:"fleets"`
+}
+
+// FleetCalendar is that of one fleet.
+type FleetCalendar struct {
+	Fleet   string   `json:"fleet"`
+	Known   bool     `json:"known"`          // this server has a fleet file of it
+	Freezes []Freeze `json:"freezes"`        // in order
+	More    int      `json:"more,omitempty"` // that are not listed
+}
+
+// How far a calendar is told, and how much of each fleet's.
+const (
+	calendarFor = 28 * 24 * time.Hour
+	mostFreezes = 100
+)
+
 // StopAsk is the body of a wish to freeze all fleets, or to end that.
 type StopAsk struct {
 	By    string     `json:"by,omitempty"` // who asks, where there is no sign-in
@@ -49,6 +71,25 @@ func shapeStop(s *rollout.Stop, now time.Time) Stop {
 func (s *server) freeze(r *http.Request) (any, error) {
 	stop, err := s.source.Stop(r.Context())
 	return shapeStop(stop, time.Now()), err
+}
+
+// freezes tells the calendars of the fleets that who asks may see.
+func (s *server) freezes(r *http.Request) (any, error) {
+	now := time.Now().UTC()
+	out := Calendar{From: now, Until: now.Add(calendarFor), Fleets: []FleetCalendar{}}
+	for _, name := range s.seen(r) {
+		f := FleetCalendar{Fleet: name, Freezes: []Freeze{}}
+		var times []rollout.Frozen
+		if s.options.Calendar != nil {
+			times, f.Known = s.options.Calendar(name, out.From, out.Until)
+		}
+		f.More = max(0, len(times)-mostFreezes)
+		for _, one := range times[:len(times)-f.More] {
+			f.Freezes = append(f.Freezes, *shapeFreeze(&one))
+		}
+		out.Fleets = append(out.Fleets, f)
+	}
+	return out, nil
 }
 
 func (s *server) setFreeze(r *http.Request) (any, error) {

@@ -1,10 +1,15 @@
 package api_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/identity"
 )
 
@@ -48,5 +53,54 @@ func TestFreezeAllFleets(t *testing.T) {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("the trail lacks %s: %s", want, w.Body)
 		}
+	}
+}
+
+// planned is the calendar of an estate: "ads-eu" is frozen now, and every weekend;
+// of "audio" there is none.
+func planned(fleet string, from, until time.Time) ([]rollout.Frozen, bool) {
+	var p rollout.Policies
+	if fleet == "ads-eu" {
+		p.Freezes = []rollout.Freeze{
+			{Name: "audit of the books", Why: "nothing may move", From: from.Add(-2 * time.Hour), Until: from.Add(26 * time.Hour)},
+			{Name: "weekends", Days: []time.Weekday{time.Friday}, At: 16 * time.Hour, For: 62 * time.Hour, Zone: time.UTC},
+		}
+	}
+	return p.Calendar(from, until), fleet != "audio"
+}
+
+// The calendar is told of the fleets that one may see: none planned, and not
+// known, are two.
+func TestFreezesAhead(t *testing.T) {
+	estate := apitest.Several{Names: []string{"ads-eu", "video", "audio"}, Of: map[string]*apitest.Fake{"ads-eu": apitest.Scene("idle", noon)}}
+	var got api.Calendar
+	w := ask(apitest.Handler(estate, api.Options{Calendar: planned}), "GET", "/v1/freezes", "")
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Fleets) != 3 {
+		t.Fatalf("%d %s (%v)", w.Code, w.Body, err)
+	}
+	eu, video, audio := got.Fleets[0], got.Fleets[1], got.Fleets[2]
+	if n := len(eu.Freezes); n < 5 || n > 6 || !eu.Known || !video.Known || len(video.Freezes) != 0 || audio.Known {
+		t.Errorf("told %s", w.Body)
+	}
+	for _, f := range eu.Freezes {
+		if f.Until == nil || !f.Until.After(got.From) || !f.Since.Before(got.Until) {
+			t.Errorf("%+v lies outside of %s to %s", f, got.From, got.Until)
+		}
+	}
+	daily := func(_ string, from, until time.Time) (all []rollout.Frozen, known bool) {
+		for i := range 130 {
+			all = append(all, rollout.Frozen{Name: fmt.Sprint(i), Since: from, Until: until})
+		}
+		return all, true
+	}
+	h := newHouse(t, api.Options{Calendar: daily})
+	w = ask(h, "GET", "/v1/freezes", "", "Authorization", "Bearer "+h.operator)
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Fleets) != 1 || len(got.Fleets[0].Freezes) != 100 || got.Fleets[0].More != 30 {
+		t.Errorf("of many: %d %.300s", w.Code, w.Body)
+	}
+	other := identity.NewToken()
+	h.people(t, "olga viewer:video "+identity.HashToken(other))
+	if w := ask(newDoor(t, h), "GET", "/v1/freezes", "", "Authorization", "Bearer "+other); !strings.Contains(w.Body.String(), `"fleets":[]`) {
+		t.Errorf("who may not see the fleet is told %s", w.Body)
 	}
 }

@@ -113,6 +113,10 @@ func operations() map[string]operation {
 			summary: "The stop of all fleets, if there is one",
 			answer:  Stop{}, refused: reads,
 		},
+		"GET /freezes": {
+			summary: "When fleets are frozen in the four weeks to come", about: "By the calendars of their fleet files, as far as who asks may see the fleets.",
+			answer: Calendar{}, refused: reads,
+		},
 		"POST /freeze": {
 			summary: "Stop all fleets", about: "Nothing starts or advances; danger is acted on all the same.",
 			body: "AskStop", answer: Stop{}, code: http.StatusAccepted, refused: wishes,

@@ -61,7 +61,7 @@ func TestRolesAreHeldOnEveryRoute(t *testing.T) {
 		"GET /v1/me": nobody, "GET /v1/fleets": viewer, "GET /v1/fleets/demo": viewer, "GET /v1/fleets/demo/tasks": viewer,
 		"GET /v1/fleets/demo/rollouts": viewer, "GET /v1/fleets/demo/rollouts/better": viewer,
 		"GET /v1/fleets/demo/rollouts/better/looks": viewer, "GET /v1/fleets/demo/rollouts/better/looks/0": viewer,
-		"GET /v1/releases": viewer, "GET /v1/audit": viewer, "GET /v1/audit/export": viewer, "GET /v1/releases/" + apitest.Digest("better"): viewer, "HEAD /v1/fleets/demo/events": viewer,
+		"GET /v1/releases": viewer, "GET /v1/audit": viewer, "GET /v1/freezes": viewer, "GET /v1/audit/export": viewer, "GET /v1/releases/" + apitest.Digest("better"): viewer, "HEAD /v1/fleets/demo/events": viewer,
 		"POST /v1/fleets/demo/pause": operator, "POST /v1/fleets/demo/resume": operator, "POST /v1/fleets/demo/abort": operator,
 		"POST /v1/fleets/demo/rollback": operator, "POST /v1/fleets/demo/try": operator, "POST /v1/fleets/demo/promote": admin,
 	} {

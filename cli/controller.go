@@ -174,7 +174,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	handler := api.New(store, web.Files(), log, api.Options{
-		Hosts: c.hosts, Proxies: proxies, Policy: store.policy, Artifact: client.Artifacts().Check, SignIn: signIn, Ops: ops(leader, metrics),
+		Hosts: c.hosts, Proxies: proxies, Policy: store.policy, Calendar: store.calendar, Artifact: client.Artifacts().Check, SignIn: signIn, Ops: ops(leader, metrics),
 	})
 	if signIn == nil {
 		log.WarnContext(ctx, "there is no sign-in: whoever reaches this controller may do everything, under any name (--people)")
@@ -230,4 +230,12 @@ func (a awake) policy(name, id string) (rollout.Policy, bool) {
 		return rollout.Policy{}, false
 	}
 	return f.Fleet.Policies.For(id), true
+}
+
+func (a awake) calendar(name string, from, until time.Time) ([]rollout.Frozen, bool) {
+	f := a.fleets[name]
+	if f == nil {
+		return nil, false
+	}
+	return f.Fleet.Policies.Calendar(from, until), true
 }

@@ -35,6 +35,39 @@ func (f Freeze) at(now time.Time) (from, until time.Time, in bool) {
 	return time.Time{}, time.Time{}, false
 }
 
+// ahead returns the times of it that lie between two moments, also in part.
+func (f Freeze) ahead(from, until time.Time) (times []Frozen) {
+	add := func(begin, end time.Time) {
+		if end.After(from) && begin.Before(until) {
+			times = append(times, Frozen{Name: f.Name, Why: f.Why, Since: begin.UTC(), Until: end.UTC()})
+		}
+	}
+	if len(f.Days) == 0 {
+		add(f.From, f.Until)
+		return times
+	}
+	there := from.In(f.Zone)
+	for day := -8; ; day++ {
+		begin := time.Date(there.Year(), there.Month(), there.Day()+day, int(f.At.Hours()), int(f.At.Minutes())%60, 0, 0, f.Zone)
+		if !begin.Before(until) {
+			return times
+		}
+		if slices.Contains(f.Days, begin.Weekday()) {
+			add(begin, begin.Add(f.For))
+		}
+	}
+}
+
+// Calendar returns when the fleet is frozen between two moments by its calendar,
+// in order; a freeze that is in force then, too.
+func (p Policies) Calendar(from, until time.Time) (times []Frozen) {
+	for _, f := range p.Freezes {
+		times = append(times, f.ahead(from, until)...)
+	}
+	slices.SortStableFunc(times, func(a, b Frozen) int { return a.Since.Compare(b.Since) })
+	return times
+}
+
 // Stop is a freeze of all fleets that a person has called for.
 type Stop struct {
 	By    string    `json:"by"`

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -79,5 +80,29 @@ func TestStops(t *testing.T) {
 		if got := frozen(tt.s, tt.seen, tt.after); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
 		}
+	}
+}
+
+// The calendar tells every time that begins or ends within, in order; that of
+// the week before, which goes on, too.
+func TestCalendarAhead(t *testing.T) {
+	newYork, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Policies{Freezes: []Freeze{
+		{Name: "weekend", Days: []time.Weekday{time.Friday}, At: 16 * time.Hour, For: 62 * time.Hour, Zone: newYork},
+		{Name: "once", From: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)},
+		{Name: "over", From: time.Date(2026, 10, 30, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 10, 31, 12, 0, 0, 0, time.UTC)},
+		{Name: "week", Days: []time.Weekday{time.Monday}, For: MaxFreeze, Zone: time.UTC},
+	}}
+	from := time.Date(2026, 10, 31, 12, 0, 0, 0, time.UTC) // Saturday; clocks there go back tomorrow
+	var got []string
+	for _, f := range p.Calendar(from, from.AddDate(0, 0, 7)) {
+		got = append(got, f.Name+" "+f.Since.Format("02 15:04")+" "+f.Until.Format("02 15:04"))
+	}
+	want := []string{"week 26 00:00 02 00:00", "weekend 30 20:00 02 10:00", "once 01 00:00 01 12:00", "week 02 00:00 09 00:00", "weekend 06 21:00 09 11:00"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%q, want\n%q", got, want)
 	}
 }

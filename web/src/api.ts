@@ -1,7 +1,7 @@
 // The types of the API, as the document says (schema.ts is made from it), and
 // the calls.
 
-import type { Ask, Audit, Fleet, Me, Passport, Problem, Request, Rollout, Seen, Series, Summary, Tasks, Verb } from "./schema.ts";
+import type { Ask, Audit, Calendar, Fleet, Me, Passport, Problem, Request, Rollout, Seen, Series, Stop, StopAsk, Summary, Tasks, Verb } from "./schema.ts";
 
 export type * from "./schema.ts";
 
@@ -70,6 +70,10 @@ export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "r
 // audit is a page of the trail, of a fleet or, without a name, of all.
 export const audit = (fleet: string, after = "") => call<Audit>(`v1/audit?${new URLSearchParams({ limit: "100", ...(fleet ? { fleet } : {}), ...(after ? { after } : {}) })}`);
 export const auditPath = (fleet: string) => "v1/audit/export" + (fleet ? `?fleet=${encodeURIComponent(fleet)}` : "");
+export const stop = () => call<Stop>("v1/freeze");
+export const setStop = (verb: "freeze" | "unfreeze", body: StopAsk) =>
+  call<Stop>(`v1/${verb}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+export const freezes = () => call<Calendar>("v1/freezes");
 export const releases = () => call<Passport[]>("v1/releases?limit=50");
 
 export const overview = () => call<Summary[]>("v1/overview");

@@ -36,6 +36,13 @@ export function asked<T>(key: string, get: () => Promise<T>, fresh: number): Ask
   return e as Asked<T>;
 }
 
+// old lets the thing called key be asked for anew.
+export function old(key: string): void {
+  const e = entries.get(key);
+  if (e) e.at = -Infinity;
+  news();
+}
+
 async function fill(e: Entry, get: () => Promise<unknown>): Promise<void> {
   e.busy = true;
   try {

@@ -4,6 +4,7 @@
 import type { Ask, Fleet, Passport, Release, Rollout, Verb } from "./api.ts";
 import { ask, fleet, newKey, Refused, releases, see, unanswered } from "./api.ts";
 import { h, morph } from "./dom.ts";
+import { keepDraft } from "./draft.ts";
 import type { Fetched } from "./fetched.ts";
 import { fetched, missing, waiting } from "./fetched.ts";
 import { short, words } from "./format.ts";
@@ -34,8 +35,8 @@ interface Conflict {
 
 // open shows the dialog for a wish, and again where things changed under it. It
 // resolves when the last one closes; tell gets what becomes of the wish.
-export async function open(f: Fleet, wish: Asked, past: Rollout[], tell: (what: string) => void): Promise<void> {
-  let conflict: Conflict | null = { now: f, refused: "", why: "" };
+export async function open(f: Fleet, wish: Asked, past: Rollout[], tell: (what: string) => void, why = ""): Promise<void> {
+  let conflict: Conflict | null = { now: f, refused: "", why };
   const older = wish.verb === "rollback" ? fetched(waiting<Passport[]>(), releases()) : null;
   while (conflict !== null) {
     const { now, ...typed }: Conflict = conflict;
@@ -49,7 +50,7 @@ function show(f: Fleet, wish: Asked, past: Rollout[], older: Promise<Fetched<Pas
   const failed = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" }) as HTMLButtonElement;
   let targets: Target[] = [];
-  const choice = chooser();
+  const choice = chooser(wish.release ?? "");
   const effect = h("p", { class: "effect", id: "effect" });
   const describe = () => {
     const to = targets.find((t) => t.digest === choice.value());
@@ -103,6 +104,12 @@ function show(f: Fleet, wish: Asked, past: Rollout[], older: Promise<Fetched<Pas
       tell(`Asked: ${what()}. The controller acts on its next look.`);
       box.close();
     } catch (err) {
+      if (open && err instanceof Refused && err.status === 401) { // nothing is stored, and who asks must sign in first
+        fate = "unsent";
+        keepDraft({ ...wish, fleet: f.fleet, why: why.value, ...(choice.value() ? { release: choice.value() } : {}) });
+        box.close();
+        return;
+      }
       fate = unanswered(err, doubt) ? "unknown" : "unsent";
       const said = err instanceof Refused ? err.message : "no answer came";
       failed.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said}`;
@@ -156,13 +163,14 @@ interface Chooser {
   offer: (targets: Target[], lacking: string) => void;
 }
 
-// chooser keeps what is chosen while more is offered.
-function chooser(): Chooser {
+// chooser keeps what is chosen while more is offered: first what is wanted, where
+// that is offered.
+function chooser(wanted: string): Chooser {
   const list = h("div", {}), note = h("p", { class: "muted lacking" });
   const node = h("fieldset", {}, h("legend", {}, "Go back to"), list, note);
   const value = () => node.querySelector<HTMLInputElement>("input:checked")?.value ?? "";
   const offer = (targets: Target[], lacking: string) => {
-    const chosen = value();
+    const chosen = value() || (targets.some((t) => t.digest === wanted) ? wanted : "");
     morph(list, h("div", {}, targets.map((t, i) => h("label", { class: "target", "data-key": t.digest },
       h("input", { type: "radio", name: "release", value: t.digest, checked: chosen === "" ? i === 0 : t.digest === chosen }),
       h("code", {}, short(t.digest)), h("b", {}, origin(t)), h("span", { class: t.bad ? "low" : "muted" }, t.note)))));

@@ -5,9 +5,12 @@ import { eventsPath, fleet, fleets, onDate, refusal, Refused, rollout, rollouts,
 import { onNews } from "./asked.ts";
 import { open } from "./dialog.ts";
 import { h, morph } from "./dom.ts";
+import { draft, dropDraft } from "./draft.ts";
 import { auctionsPanel } from "./auctions.ts";
 import { fetched, waiting } from "./fetched.ts";
 import { servingPanel, tasksPanel } from "./fleet.ts";
+import type { StopVerb } from "./freezes.ts";
+import { openStop } from "./freezes.ts";
 import { clock, span, words } from "./format.ts";
 import { keysHint, keysOn } from "./keys.ts";
 import { repaint, settle } from "./own.ts";
@@ -25,7 +28,7 @@ import { evidencePanel, stateText, trialPanel } from "./trial.ts";
 const silence = lateAfter;
 const blink = 5_000;
 const glimpse = 10_000; // between looks of a page that nobody sees
-const crowded = 8; // fleets that the top bar names; more are on a page of their own
+const crowded = 4; // fleets that the top bar names; more are on a page of their own
 
 const store = newStore();
 let stream: EventSource | null = null;
@@ -210,6 +213,7 @@ function look(f: Fleet): void {
   }
   render();
   void more(f);
+  again();
 }
 
 // more fetches what a look does not hold, one fetch at a time. What does not
@@ -262,16 +266,36 @@ function toast(text: string): void {
   setTimeout(() => { if (t.textContent === text) t.textContent = ""; }, 6000);
 }
 
-async function act(verb: Verb, from: DOMStringMap = {}): Promise<void> {
-  if (store.view === null || asking) return;
+async function act(verb: Verb, from: DOMStringMap = {}, why = ""): Promise<void> {
+  const f = store.view;
+  if (f === null) return;
+  await alone(() => open(f, {
+    verb, ...(from["rollout"] ? { rollout: from["rollout"] } : {}), ...(from["release"] ? { release: from["release"] } : {}),
+  }, store.rollouts.value ?? [], toast, why));
+}
+
+const halt = (verb: StopVerb, why = "", hours = "") => alone(() => openStop(store, verb, toast, { why, hours }));
+
+// alone opens a dialog where there is none. One that ends since the session is
+// over has kept what was typed.
+async function alone(dialog: () => Promise<void>): Promise<void> {
+  if (asking) return;
   asking = true;
+  dropDraft();
   try {
-    await open(store.view, {
-      verb, ...(from["rollout"] ? { rollout: from["rollout"] } : {}), ...(from["release"] ? { release: from["release"] } : {}),
-    }, store.rollouts.value ?? [], toast);
+    await dialog();
   } finally {
     asking = false;
   }
+  if (draft() !== null) void start();
+}
+
+// again opens the dialog that the end of a session has closed, as it was.
+function again(): void {
+  const d = draft();
+  if (d === null || asking || d.fleet !== store.fleet) return;
+  if (d.verb === "freeze" || d.verb === "unfreeze") void halt(d.verb, d.why, d.hours);
+  else void act(d.verb as Verb, { rollout: d.rollout, release: d.release }, d.why);
 }
 
 function showEvidence(id: string): void {
@@ -299,14 +323,14 @@ function listen(): void {
   }, true);
   document.addEventListener("keydown", (e) => {
     if (!keysOn() || e.repeat || e.ctrlKey || e.metaKey || e.altKey || (e.target instanceof Element && e.target.closest("input, dialog, select, textarea"))) return;
-    const key = e.key.toLowerCase(); // Caps Lock may be on
-    if (key === "r" && store.view?.back) { e.preventDefault(); void act("rollback"); }
+    const key = e.key.toLowerCase(), may = roleOn(store.fleet) !== "viewer"; // Caps Lock may be on
+    if (key === "r" && may && store.view?.back) { e.preventDefault(); void act("rollback"); }
     if (key === "f") location.hash = toFleets;
     if (key === "h") location.hash = to(store.fleet, "history");
-    if (key === "p") { e.preventDefault(); void act(store.view?.pause ? "resume" : "pause"); }
+    if (key === "p" && may) { e.preventDefault(); void act(store.view?.pause ? "resume" : "pause"); }
   });
   window.addEventListener("hashchange", choose);
-  listenPages(render);
+  listenPages(render, (verb) => void halt(verb));
   onNews(render);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   document.addEventListener("visibilitychange", shown);
@@ -339,6 +363,8 @@ async function start(): Promise<void> {
       render();
       return; // until somebody signs in
     }
+    const d = draft();
+    if (d !== null && location.hash === "") history.replaceState(null, "", d.hash); // a provider leads back to the front
     store.fleets = await fleets();
     if (store.fleets.length > 0) {
       choose();

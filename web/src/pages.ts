@@ -4,6 +4,8 @@ import { historyPage } from "./archive.ts";
 import { auditPage } from "./audit.ts";
 import { h } from "./dom.ts";
 import { fleetsPage } from "./fleets.ts";
+import type { StopVerb } from "./freezes.ts";
+import { freezesPage } from "./freezes.ts";
 import { switchKeys } from "./keys.ts";
 import { comparePage, releasePage, releasesPage } from "./releases.ts";
 import { rolloutPage } from "./rolled.ts";
@@ -22,6 +24,7 @@ export function pageBody(s: Store, render: () => void): HTMLElement | null {
     case "release": return releasePage(s, r);
     case "compare": return comparePage(s, r);
     case "audit": return auditPage(s, r);
+    case "freezes": return freezesPage(s);
     case "fleet": return null;
   }
 }
@@ -30,6 +33,7 @@ const rooms: [Page[], string, (fleet: string) => string][] = [
   [["fleet"], "Now", (fleet) => to(fleet)],
   [["history", "rollout"], "History", (fleet) => to(fleet, "history")],
   [["releases", "release", "compare"], "Releases", (fleet) => to(fleet, "releases")],
+  [["freezes"], "Freezes", (fleet) => to(fleet, "freezes")],
   [["audit"], "Audit", (fleet) => to(fleet, "audit")],
 ];
 
@@ -54,12 +58,13 @@ export function pageTitle(s: Store): string {
     case "releases": return "Releases";
     case "compare": return "Two releases";
     case "audit": return `Audit · ${s.fleet}`;
+    case "freezes": return "Freezes";
   }
 }
 
 // listenPages lets controls with data-set change the address, and those with
-// data-go lead elsewhere.
-export function listenPages(render: () => void): void {
+// data-go lead elsewhere. halt asks for a stop of all fleets, or for its end.
+export function listenPages(render: () => void, halt: (verb: StopVerb) => void): void {
   const change = (e: Event) => {
     const c = e.target instanceof HTMLInputElement || e.target instanceof HTMLSelectElement ? e.target : null;
     const name = c?.dataset["set"], going = c?.dataset["go"], r = here();
@@ -76,6 +81,7 @@ export function listenPages(render: () => void): void {
     const what = e.target instanceof Element ? e.target.closest<HTMLElement>("[data-page]")?.dataset["page"] : undefined;
     if (what === "latest") set({ at: "" });
     if (what === "keys") switchKeys();
+    if (what === "freeze" || what === "unfreeze") halt(what);
     if (what === "latest" || what === "keys") render();
   });
 }

@@ -9,8 +9,9 @@
 //	#FLEET/releases/DIGEST      one of them
 //	#FLEET/compare/A/B          two of them beside each other
 //	#FLEET/audit?of=…&after=…   who asked for what
+//	#FLEET/freezes              what is frozen, and will be
 
-export type Page = "fleets" | "fleet" | "history" | "rollout" | "releases" | "release" | "compare" | "audit";
+export type Page = "fleets" | "fleet" | "history" | "rollout" | "releases" | "release" | "compare" | "audit" | "freezes";
 
 export interface Route {
   page: Page;
@@ -31,6 +32,7 @@ export function here(hash = location.hash): Route {
     case "releases": return at(id === "" ? "releases" : "release");
     case "compare": return at("compare");
     case "audit": return at("audit");
+    case "freezes": return at("freezes");
   }
   return at("fleet");
 }

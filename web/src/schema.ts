@@ -188,6 +188,13 @@ export interface Budget {
   sized?: number;
 }
 
+/** Calendar is the answer to /v1/freezes: when fleets are frozen in the weeks to come, by the calendars of their fleet files. */
+export interface Calendar {
+  fleets: FleetCalendar[];
+  from: string;
+  until: string;
+}
+
 /** Change is a difference in filter rate that is wanted, and why. */
 export interface Change {
   filter_rate: number;
@@ -331,6 +338,17 @@ export interface Fleet {
   tasks: TaskCounts;
   /** the worst first; empty where nothing is known to be wrong */
   unwell: Unwell[];
+}
+
+/** FleetCalendar is that of one fleet. */
+export interface FleetCalendar {
+  fleet: string;
+  /** in order */
+  freezes: Freeze[];
+  /** this server has a fleet file of it */
+  known: boolean;
+  /** that are not listed */
+  more?: number;
 }
 
 /** Freeze is a time in which nothing of a fleet starts or advances, while danger is still acted on. */

@@ -3,6 +3,7 @@
 import type { Me, Role } from "./api.ts";
 import { enter, leave, me, Refused } from "./api.ts";
 import { h } from "./dom.ts";
+import { draft } from "./draft.ts";
 
 let known: Me = { open: true };
 let failed = "";
@@ -39,6 +40,7 @@ export function doorPart(): HTMLElement {
   return h("main", { class: "door" },
     h("form", { id: "signin" },
       h("h2", {}, "Sign in"),
+      draft() ? h("p", { class: "kept" }, "Your session is over. What you typed is kept: sign in, and it is there again.") : null,
       known.provider ? h("a", { class: "button primary", id: "provider", href: "signin/start" }, `Sign in with ${known.provider}`) : null,
       h("label", { for: "token" }, known.provider ? "or with a token" : "Token"),
       h("input", { id: "token", name: "token", type: "password", required: true, autocomplete: "current-password" }),

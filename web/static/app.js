@@ -31,16 +31,16 @@ async function problemOf(answer) {
   return { ...said2, detail: said2?.detail ?? `the server answered ${answer.status}` };
 }
 async function refusal(fleet2) {
-  const stop = new AbortController();
-  const late2 = setTimeout(() => stop.abort(), patience);
+  const stop2 = new AbortController();
+  const late2 = setTimeout(() => stop2.abort(), patience);
   try {
-    const answer = await fetch(eventsPath(fleet2, 0), { signal: stop.signal, cache: "no-store" });
+    const answer = await fetch(eventsPath(fleet2, 0), { signal: stop2.signal, cache: "no-store" });
     return answer.ok ? "" : (await problemOf(answer)).detail;
   } catch {
     return "";
   } finally {
     clearTimeout(late2);
-    stop.abort();
+    stop2.abort();
   }
 }
 var at = (fleet2, ...rest) => ["v1/fleets", fleet2, ...rest].map((s, i) => i === 0 ? s : encodeURIComponent(s)).join("/");
@@ -55,6 +55,9 @@ var rollouts = (fleet2) => call(at(fleet2, "rollouts") + `?limit=${pastLimit}`);
 var rollout = (fleet2, id) => call(at(fleet2, "rollouts", id));
 var audit = (fleet2, after = "") => call(`v1/audit?${new URLSearchParams({ limit: "100", ...fleet2 ? { fleet: fleet2 } : {}, ...after ? { after } : {} })}`);
 var auditPath = (fleet2) => "v1/audit/export" + (fleet2 ? `?fleet=${encodeURIComponent(fleet2)}` : "");
+var stop = () => call("v1/freeze");
+var setStop = (verb, body3) => call(`v1/${verb}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body3) });
+var freezes = () => call("v1/freezes");
 var releases = () => call("v1/releases?limit=50");
 var overview = () => call("v1/overview");
 var series = (fleet2, id) => call(at(fleet2, "rollouts", id, "series"));
@@ -64,13 +67,13 @@ var manifestPath = (digest) => `v1/releases/${digest}/manifest`;
 var tries = 3;
 var trouble = (err) => !(err instanceof Refused) || err.status >= 500;
 var unanswered = (err, doubt) => trouble(err) && (doubt || !(err instanceof Refused) || err.stored !== false);
-async function ask(fleet2, verb, key, body3) {
+async function ask(fleet2, verb, key2, body3) {
   let doubt = false;
   for (let n = 1; ; n++) {
     try {
       return await call(at(fleet2, verb), {
         method: "POST",
-        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+        headers: { "Content-Type": "application/json", "Idempotency-Key": key2 },
         body: JSON.stringify(body3)
       });
     } catch (err) {
@@ -104,26 +107,26 @@ function fill(e, attributes, children) {
   }
   return e;
 }
-function morph(old, next) {
+function morph(old2, next) {
   const kept3 = next.getAttribute("data-kept");
-  if (kept3 !== null && kept3 === old.getAttribute("data-kept")) return;
-  syncAttributes(old, next);
+  if (kept3 !== null && kept3 === old2.getAttribute("data-kept")) return;
+  syncAttributes(old2, next);
   if (next.hasAttribute("data-own")) return;
   const byKey = /* @__PURE__ */ new Map();
-  for (const c of old.children) {
-    const key = c.getAttribute("data-key");
-    if (key !== null) byKey.set(key, c);
+  for (const c of old2.children) {
+    const key2 = c.getAttribute("data-key");
+    if (key2 !== null) byKey.set(key2, c);
   }
-  let here2 = old.firstChild;
+  let here2 = old2.firstChild;
   for (const want of [...next.childNodes]) {
-    const key = want instanceof Element ? want.getAttribute("data-key") : null;
-    let match = key !== null ? byKey.get(key) ?? null : here2;
-    if (key === null && match instanceof Element && match.hasAttribute("data-key")) match = null;
+    const key2 = want instanceof Element ? want.getAttribute("data-key") : null;
+    let match = key2 !== null ? byKey.get(key2) ?? null : here2;
+    if (key2 === null && match instanceof Element && match.hasAttribute("data-key")) match = null;
     if (match === null || !alike(match, want)) {
-      old.insertBefore(want, here2);
+      old2.insertBefore(want, here2);
       continue;
     }
-    if (match !== here2) old.insertBefore(match, here2);
+    if (match !== here2) old2.insertBefore(match, here2);
     else here2 = here2.nextSibling;
     if (match instanceof Element && want instanceof Element) morph(match, want);
     else if (match.nodeValue !== want.nodeValue) match.nodeValue = want.nodeValue;
@@ -137,12 +140,12 @@ function morph(old, next) {
 function alike(a, b) {
   return a.nodeType === b.nodeType && a.nodeName === b.nodeName;
 }
-function syncAttributes(old, next) {
-  for (const { name } of [...old.attributes]) {
-    if (!next.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+function syncAttributes(old2, next) {
+  for (const { name } of [...old2.attributes]) {
+    if (!next.hasAttribute(name) && name !== "open") old2.removeAttribute(name);
   }
   for (const { name, value } of next.attributes) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (old2.getAttribute(name) !== value) old2.setAttribute(name, value);
   }
 }
 
@@ -154,16 +157,21 @@ var news = () => void 0;
 var onNews = (then) => {
   news = then;
 };
-function asked(key, get, fresh) {
-  let e = entries.get(key);
+function asked(key2, get, fresh) {
+  let e = entries.get(key2);
   if (!e) {
     e = { state: "asking", value: null, why: "", at: 0, count: 0, busy: false };
     if (entries.size >= most) entries.delete(entries.keys().next().value ?? "");
-    entries.set(key, e);
+    entries.set(key2, e);
   }
   const age = performance.now() - e.at;
   if (!e.busy && (e.count === 0 || age > (e.state === "failed" ? again : fresh)) && !document.hidden) void fill2(e, get);
   return e;
+}
+function old(key2) {
+  const e = entries.get(key2);
+  if (e) e.at = -Infinity;
+  news();
 }
 async function fill2(e, get) {
   e.busy = true;
@@ -193,6 +201,15 @@ function missing(a, what2) {
   }
 }
 
+// src/draft.ts
+var key = "sluice.draft";
+var keepDraft = (d) => sessionStorage.setItem(key, JSON.stringify({ ...d, hash: location.hash }));
+function draft() {
+  const text = sessionStorage.getItem(key);
+  return text === null ? null : JSON.parse(text);
+}
+var dropDraft = () => sessionStorage.removeItem(key);
+
 // src/fetched.ts
 var waiting = () => ({ value: null, why: "" });
 async function fetched(before, value) {
@@ -202,10 +219,10 @@ async function fetched(before, value) {
     return { value: before.value, why: err instanceof Refused ? err.message : "no answer came" };
   }
 }
-function missing2(what2, f, again2 = true) {
+function missing2(what2, f, again3 = true) {
   if (f.why === "") return f.value === null ? `Fetching ${what2}…` : "";
   const now2 = f.value === null ? "could not be fetched" : "could not be fetched anew, and may be old";
-  return `${what2.charAt(0).toUpperCase()}${what2.slice(1)} ${now2}: ${f.why}.${again2 ? " It is tried again." : ""}`;
+  return `${what2.charAt(0).toUpperCase()}${what2.slice(1)} ${now2}: ${f.why}.${again3 ? " It is tried again." : ""}`;
 }
 
 // src/format.ts
@@ -236,10 +253,10 @@ function clock(iso, now2) {
   if (new Date(now2).toDateString() === d.toDateString()) return time;
   return `${d.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time.slice(0, 5)}`;
 }
-var local = (text, moment2) => text.replace(/(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d) UTC/g, (_2, day, time) => {
-  const at2 = /* @__PURE__ */ new Date(`${day ?? moment2.slice(0, 10)}T${time}:00Z`);
+var local = (text, moment3) => text.replace(/(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d) UTC/g, (_2, day2, time) => {
+  const at2 = /* @__PURE__ */ new Date(`${day2 ?? moment3.slice(0, 10)}T${time}:00Z`);
   const told2 = at2.toLocaleTimeString("en-GB").slice(0, 5);
-  if (at2.toDateString() === new Date(moment2).toDateString()) return told2;
+  if (at2.toDateString() === new Date(moment3).toDateString()) return told2;
   return `${told2} on ${at2.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}`;
 });
 var words = (name) => name.replaceAll("_", " ");
@@ -267,23 +284,23 @@ var units = (gate) => /^missed/.test(gate) ? "bids" : /paired$|^partners|^invali
 var wanted = /* @__PURE__ */ new Map();
 var painted = /* @__PURE__ */ new WeakMap();
 var hosts = /* @__PURE__ */ new Map();
-function own(key, version, paint, attributes = {}) {
-  wanted.set(key, { version, paint });
-  return h("div", { "data-key": key, "data-own": key, ...attributes });
+function own(key2, version, paint, attributes = {}) {
+  wanted.set(key2, { version, paint });
+  return h("div", { "data-key": key2, "data-own": key2, ...attributes });
 }
 var shown = /* @__PURE__ */ new Map();
-function kept(tag, key, version, build) {
-  const same = shown.get(key) === version, made = same ? h(tag) : build();
-  made.setAttribute("data-key", key);
+function kept(tag, key2, version, build) {
+  const same = shown.get(key2) === version, made = same ? h(tag) : build();
+  made.setAttribute("data-key", key2);
   made.setAttribute("data-kept", version);
   return made;
 }
 function settle() {
   for (const host of document.querySelectorAll("[data-own]")) {
-    const key = host.dataset["own"] ?? "", want = wanted.get(key), has2 = painted.get(host);
+    const key2 = host.dataset["own"] ?? "", want = wanted.get(key2), has2 = painted.get(host);
     if (!want || has2?.version === want.version) continue;
     has2?.free?.();
-    hosts.set(key, host);
+    hosts.set(key2, host);
     painted.set(host, { version: want.version, free: want.paint(host) });
   }
   shown.clear();
@@ -291,11 +308,11 @@ function settle() {
     if (part.hasChildNodes() || part.title !== "") shown.set(part.dataset["key"] ?? "", part.dataset["kept"] ?? "");
     else delete part.dataset["kept"];
   }
-  for (const [key, host] of hosts) {
+  for (const [key2, host] of hosts) {
     if (host.isConnected) continue;
     painted.get(host)?.free?.();
-    hosts.delete(key);
-    wanted.delete(key);
+    hosts.delete(key2);
+    wanted.delete(key2);
   }
 }
 function repaint() {
@@ -515,6 +532,7 @@ function doorPart() {
       "form",
       { id: "signin" },
       h("h2", {}, "Sign in"),
+      draft() ? h("p", { class: "kept" }, "Your session is over. What you typed is kept: sign in, and it is there again.") : null,
       known.provider ? h("a", { class: "button primary", id: "provider", href: "signin/start" }, `Sign in with ${known.provider}`) : null,
       h("label", { for: "token" }, known.provider ? "or with a token" : "Token"),
       h("input", { id: "token", name: "token", type: "password", required: true, autocomplete: "current-password" }),
@@ -550,8 +568,8 @@ async function signIn(token) {
 
 // src/dialog.ts
 var nameKey = "sluice.name";
-async function open(f, wish, past2, tell) {
-  let conflict = { now: f, refused: "", why: "" };
+async function open(f, wish, past2, tell, why = "") {
+  let conflict = { now: f, refused: "", why };
   const older2 = wish.verb === "rollback" ? fetched(waiting(), releases()) : null;
   while (conflict !== null) {
     const { now: now2, ...typed } = conflict;
@@ -564,7 +582,7 @@ function show(f, wish, past2, older2, typed, tell, done) {
   const failed2 = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" });
   let targets = [];
-  const choice = chooser();
+  const choice = chooser(wish.release ?? "");
   const effect = h("p", { class: "effect", id: "effect" });
   const describe = () => {
     const to2 = targets.find((t) => t.digest === choice.value());
@@ -597,7 +615,7 @@ function show(f, wish, past2, older2, typed, tell, done) {
     )
   );
   const fields = [...box.querySelectorAll("input")];
-  const key = newKey();
+  const key2 = newKey();
   const what2 = () => go.textContent ?? wish.verb;
   let open2 = true, fate = "unsent";
   let conflict = null;
@@ -621,11 +639,17 @@ function show(f, wish, past2, older2, typed, tell, done) {
       i.disabled = true;
     });
     try {
-      await ask(f.fleet, wish.verb, key, body3);
+      await ask(f.fleet, wish.verb, key2, body3);
       fate = "stored";
       tell(`Asked: ${what2()}. The controller acts on its next look.`);
       box.close();
     } catch (err) {
+      if (open2 && err instanceof Refused && err.status === 401) {
+        fate = "unsent";
+        keepDraft({ ...wish, fleet: f.fleet, why: why.value, ...choice.value() ? { release: choice.value() } : {} });
+        box.close();
+        return;
+      }
       fate = unanswered(err, doubt) ? "unknown" : "unsent";
       const said2 = err instanceof Refused ? err.message : "no answer came";
       failed2.textContent = fate === "unknown" ? `Unknown whether it is stored: ${said2}. Asking again is safe: it is the same wish, and has one effect.` : `Not stored: ${said2}`;
@@ -675,12 +699,12 @@ function recordOf(f, past2, digest) {
   const last2 = tried[0];
   return last2 ? { note: `${words(last2.phase)}: ${last2.reason}`, bad: true } : { note: "never live here", bad: true };
 }
-function chooser() {
+function chooser(wanted2) {
   const list = h("div", {}), note = h("p", { class: "muted lacking" });
   const node = h("fieldset", {}, h("legend", {}, "Go back to"), list, note);
   const value = () => node.querySelector("input:checked")?.value ?? "";
   const offer = (targets, lacking) => {
-    const chosen = value();
+    const chosen = value() || (targets.some((t) => t.digest === wanted2) ? wanted2 : "");
     morph(list, h("div", {}, targets.map((t, i) => h(
       "label",
       { class: "target", "data-key": t.digest },
@@ -809,13 +833,13 @@ function older(s, f) {
 var lookedAt = (f, l) => Date.parse(f.at) - 1e3 * l.age_seconds;
 function warning(s) {
   const f = s.view;
-  const old = (text) => f === null ? { grave: true, text } : { grave: true, text: `${text} What you see is from`, moment: Date.parse(f.at) };
-  if (s.trouble !== "") return old(s.trouble);
+  const old2 = (text) => f === null ? { grave: true, text } : { grave: true, text: `${text} What you see is from`, moment: Date.parse(f.at) };
+  if (s.trouble !== "") return old2(s.trouble);
   if (s.link === "lost") {
-    return old(f === null ? "The server does not answer; trying again. Is a controller running?" : "Connection lost; trying again. The fleet serves on without it.");
+    return old2(f === null ? "The server does not answer; trying again. Is a controller running?" : "Connection lost; trying again. The fleet serves on without it.");
   }
   if (f === null) return null;
-  if (late(s)) return old("The news comes late: something between here and the server holds it back.");
+  if (late(s)) return old2("The news comes late: something between here and the server holds it back.");
   if (!f.loop) return { grave: true, text: "No controller has looked at this fleet yet. Is one running?" };
   const looked = lookedAt(f, f.loop);
   if (Date.parse(f.at) - looked > Math.max(5e3 * f.loop.every_seconds, 15e3)) {
@@ -934,19 +958,6 @@ function arms(a) {
   );
 }
 
-// src/keys.ts
-var kept2 = "sluice.keys";
-var keysOn = () => localStorage.getItem(kept2) !== "off";
-var switchKeys = () => localStorage.setItem(kept2, keysOn() ? "off" : "on");
-function keysHint() {
-  return h(
-    "p",
-    { class: "hints muted" },
-    keysOn() ? [h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume ", h("kbd", {}, "F"), " fleets ", h("kbd", {}, "H"), " history "] : "Keys are off. ",
-    h("button", { type: "button", class: "link", "data-page": "keys" }, keysOn() ? "Switch keys off" : "Switch keys on")
-  );
-}
-
 // src/route.ts
 function here(hash = location.hash) {
   const [path = "", query2 = ""] = split(hash.replace(/^#/, ""), "?");
@@ -964,6 +975,8 @@ function here(hash = location.hash) {
       return at2("compare");
     case "audit":
       return at2("audit");
+    case "freezes":
+      return at2("freezes");
   }
   return at2("fleet");
 }
@@ -995,10 +1008,160 @@ function set(changes) {
   history.replaceState(null, "", "#" + path + (text === "" ? "" : "?" + text));
 }
 
+// src/freezes.ts
+var day = 864e5;
+var weeks = 4;
+function freezesPage(s) {
+  const all = asked("stop", stop, 5e3), list = asked("freezes", freezes, 6e4), at2 = now(s);
+  const f = all.value?.freeze ?? null;
+  return h(
+    "main",
+    { class: "page" },
+    h(
+      "section",
+      { id: "trial", class: `card ${f ? "wanting" : ""}`, tabindex: "-1", "aria-label": "All fleets" },
+      h("header", {}, h("h1", {}, "Freezes"), f ? badge("all fleets are frozen", "warn") : null),
+      missing(all, "Whether all fleets are frozen"),
+      all.value === null ? null : f ? stopText(f, at2) : h("p", {}, "No stop of all fleets is in force."),
+      h("p", { class: "muted" }, "While frozen, nothing starts or advances. Harm is still taken back, and a rollback works."),
+      all.value === null ? null : roleOn("*") === "viewer" ? h("p", { class: "muted" }, "To freeze all fleets, and to end that, takes an operator of every fleet.") : h("p", { class: "verbs" }, h("button", { type: "button", class: f ? "primary" : "", "data-page": f ? "unfreeze" : "freeze" }, f ? "End the freeze…" : "Freeze all fleets…"))
+    ),
+    h(
+      "section",
+      { class: "card", "aria-label": "Calendar" },
+      h("header", {}, h("h2", {}, `The next ${weeks} weeks`), h("span", { class: "muted" }, "by the fleet files, in your own time")),
+      missing(list, "The calendar"),
+      list.value === null ? null : calendar(list.value, `${list.count}/${list.state}`, at2)
+    )
+  );
+}
+function stopText(f, at2) {
+  return h(
+    "p",
+    { class: "sentence" },
+    "Frozen by ",
+    h("b", {}, f.by ?? "somebody"),
+    " since ",
+    moment(f.since),
+    f.why ? `: ${f.why}. ` : ". ",
+    f.until ? ["It ends ", until(f.until, at2), "."] : "It lasts until somebody ends it."
+  );
+}
+function calendar(c, version, at2) {
+  return kept("ul", "calendar", version, () => h("ul", { class: "fleets calendar" }, c.fleets.map((f) => fleetRow(f, Date.parse(c.from), at2))));
+}
+function fleetRow(f, from, at2) {
+  const list = f.freezes, running = list.filter((one) => Date.parse(one.since) <= at2 && at2 < end(one));
+  return h(
+    "li",
+    { "data-key": f.fleet, class: running.length > 0 ? "warn" : "" },
+    h(
+      "div",
+      { class: "line" },
+      h("a", { class: "name", href: to(f.fleet) }, f.fleet),
+      running.length > 0 ? badge("frozen now", "warn") : null,
+      !f.known ? h("span", { class: "muted" }, "This server has no fleet file of it.") : list.length === 0 ? h("span", { class: "muted" }, "No freeze is planned.") : null
+    ),
+    list.length === 0 ? null : strip(list, from),
+    list.length === 0 ? null : h("ul", { class: "planned" }, list.map((one) => h("li", {}, moment(one.since), " to ", one.until ? moment(one.until) : "whenever it is ended", " ", h("b", {}, one.name ?? ""), one.why ? h("span", { class: "muted" }, `: ${one.why}`) : null))),
+    f.more ? h("p", { class: "muted" }, `and ${f.more} more`) : null
+  );
+}
+var end = (f) => f.until === null ? Infinity : Date.parse(f.until);
+function strip(list, from) {
+  const x = (at2) => Math.min(weeks * 7, Math.max(0, (at2 - from) / day));
+  return svg(
+    "svg",
+    { class: "strip", viewBox: `0 0 ${weeks * 7} 1`, preserveAspectRatio: "none", role: "img", "aria-label": `${list.length} freezes in ${weeks} weeks; they are listed below.` },
+    svg("rect", { class: "rail", x: 0, y: 0, width: weeks * 7, height: 1 }),
+    list.map((f) => svg("rect", { class: "frozen", x: x(Date.parse(f.since)), y: 0, width: Math.max(0.05, x(end(f)) - x(Date.parse(f.since))), height: 1 })),
+    Array.from({ length: weeks - 1 }, (_2, i) => svg("line", { x1: 7 * (i + 1), x2: 7 * (i + 1), y1: 0, y2: 1 }))
+  );
+}
+function moment(iso) {
+  const d = new Date(iso);
+  return h("time", { datetime: iso, title: iso }, `${d.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short" })} ${d.toLocaleTimeString("en-GB").slice(0, 5)}`);
+}
+var spans = { "": "until somebody ends it", "1": "for an hour", "4": "for 4 hours", "24": "for a day", "72": "for 3 days" };
+var nameKey2 = "sluice.name";
+function openStop(s, verb, tell, typed = { why: "", hours: "" }) {
+  const fleet2 = s.fleet;
+  const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: provenName() || (localStorage.getItem(nameKey2) ?? ""), readonly: provenName() !== "" });
+  const why = h("input", { id: "why", name: "why", required: true, maxlength: 500, autocomplete: "off", placeholder: "shown on every fleet", value: typed.why });
+  const hours = h("select", { id: "hours" }, Object.entries(spans).map(([n, text]) => h("option", { value: n, selected: n === typed.hours }, text)));
+  const failed2 = h("p", { class: "failed", role: "alert" });
+  const go = h("button", { type: "submit", id: "confirm", class: verb === "freeze" ? "danger" : "primary" }, verb === "freeze" ? "Freeze all fleets" : "End the freeze");
+  const box = h(
+    "dialog",
+    { "aria-labelledby": "ask-title", "aria-describedby": "effect", class: "ask" },
+    h(
+      "form",
+      { method: "dialog" },
+      h("h2", { id: "ask-title" }, verb === "freeze" ? "Freeze all fleets?" : "End the freeze of all fleets?"),
+      h("p", { class: "effect", id: "effect" }, verb === "freeze" ? "Nothing starts or advances on any fleet. Harm is still taken back, and a rollback works." : "Rollouts go on from where they were, on all fleets that no calendar freezes."),
+      h("label", { for: "by" }, "Your name"),
+      name,
+      h("label", { for: "why" }, "Why"),
+      why,
+      verb === "freeze" ? [h("label", { for: "hours" }, "How long"), hours] : null,
+      failed2,
+      h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go)
+    )
+  );
+  const send = async () => {
+    const body3 = { by: name.value.trim(), why: why.value.trim() };
+    if (verb === "freeze" && hours.value !== "") body3.until = new Date(now(s) + Number(hours.value) * 36e5).toISOString();
+    if (provenName() === "") localStorage.setItem(nameKey2, name.value.trim());
+    [go.disabled, failed2.textContent] = [true, ""];
+    try {
+      await setStop(verb, body3);
+      tell(verb === "freeze" ? "All fleets are frozen." : "The freeze of all fleets is over.");
+      box.close();
+    } catch (err) {
+      if (err instanceof Refused && err.status === 401) {
+        keepDraft({ fleet: fleet2, verb, why: why.value, hours: hours.value });
+        box.close();
+        return;
+      }
+      const said2 = err instanceof Refused ? err.message : "no answer came";
+      failed2.textContent = err instanceof Refused && err.status < 500 ? `Not done: ${said2}` : `Unknown whether it is done: ${said2}. Asking again is safe.`;
+      if (!box.open) tell(failed2.textContent);
+      go.disabled = false;
+    } finally {
+      old("stop");
+    }
+  };
+  box.querySelector("#cancel")?.addEventListener("click", () => box.close());
+  box.querySelector("form")?.addEventListener("submit", (e) => {
+    e.preventDefault();
+    void send();
+  });
+  document.body.append(box);
+  box.showModal();
+  (name.value === "" ? name : why).focus();
+  return new Promise((resolve) => box.addEventListener("close", () => {
+    box.remove();
+    resolve();
+  }));
+}
+
+// src/keys.ts
+var kept2 = "sluice.keys";
+var keysOn = () => localStorage.getItem(kept2) !== "off";
+var switchKeys = () => localStorage.setItem(kept2, keysOn() ? "off" : "on");
+function keysHint() {
+  return h(
+    "p",
+    { class: "hints muted" },
+    keysOn() ? [h("kbd", {}, "R"), " roll back ", h("kbd", {}, "P"), " pause or resume ", h("kbd", {}, "F"), " fleets ", h("kbd", {}, "H"), " history "] : "Keys are off. ",
+    h("button", { type: "button", class: "link", "data-page": "keys" }, keysOn() ? "Switch keys off" : "Switch keys on")
+  );
+}
+
 // src/archive.ts
 var most2 = 500;
 var ends = ["live", "rolled_back", "refused", "superseded"];
-var spans = { "1": "a day", "7": "a week", "30": "a month" };
+var spans2 = { "1": "a day", "7": "a week", "30": "a month" };
 function historyPage(s, r) {
   const list = asked(`past/${s.fleet}/${s.view?.last_event ?? 0}`, () => past(s.fleet, most2), 6e4);
   const all = (list.value ?? []).filter((one) => one.final), at2 = now(s);
@@ -1015,7 +1178,7 @@ function historyPage(s, r) {
         "div",
         { class: "filters" },
         h("label", {}, "Ended ", h("select", { "data-set": "phase" }, h("option", { value: "" }, "anyhow"), ends.map((p) => h("option", { value: p, selected: p === phase }, words(p))))),
-        h("label", {}, "Within ", h("select", { "data-set": "days" }, h("option", { value: "" }, "all time"), Object.entries(spans).map(([d, name]) => h("option", { value: d, selected: d === days2 }, name)))),
+        h("label", {}, "Within ", h("select", { "data-set": "days" }, h("option", { value: "" }, "all time"), Object.entries(spans2).map(([d, name]) => h("option", { value: d, selected: d === days2 }, name)))),
         h("label", { class: "wide" }, "Holding ", h("input", { type: "search", "data-set": "q", value: text, maxlength: 100, placeholder: "name, release, person, reason, words", autocomplete: "off" }))
       ),
       missing(list, "The history"),
@@ -1836,12 +1999,12 @@ function assign(targ) {
   let args = arguments;
   for (let i = 1; i < args.length; i++) {
     let src = args[i];
-    for (let key in src) {
-      if (key != __proto__) {
-        if (isObj(targ[key]))
-          assign(targ[key], copy(src[key]));
+    for (let key2 in src) {
+      if (key2 != __proto__) {
+        if (isObj(targ[key2]))
+          assign(targ[key2], copy(src[key2]));
         else
-          targ[key] = copy(src[key]);
+          targ[key2] = copy(src[key2]);
       }
     }
   }
@@ -2627,11 +2790,11 @@ var yScaleOpts = assign({}, xScaleOpts, {
   ori: 1
 });
 var syncs = {};
-function _sync(key, opts) {
-  let s = syncs[key];
+function _sync(key2, opts) {
+  let s = syncs[key2];
   if (!s) {
     s = {
-      key,
+      key: key2,
       plots: [],
       sub(plot) {
         s.plots.push(plot);
@@ -2644,8 +2807,8 @@ function _sync(key, opts) {
           s.plots[j] != self && s.plots[j].pub(type, self, x, y, w, h2, i);
       }
     };
-    if (key != null)
-      syncs[key] = s;
+    if (key2 != null)
+      syncs[key2] = s;
   }
   return s;
 }
@@ -3504,7 +3667,7 @@ function uPlot(opts, data, then) {
     axes: drawAxesGrid,
     series: drawSeries
   };
-  const drawOrder = (opts.drawOrder || ["axes", "series"]).map((key2) => drawOrderMap[key2]);
+  const drawOrder = (opts.drawOrder || ["axes", "series"]).map((key3) => drawOrderMap[key3]);
   function initValToPct(sc) {
     const getVal = sc.distr == 3 ? (val) => log10(val > 0 ? val : sc.clamp(self, val, sc.min, sc.max, sc.key)) : sc.distr == 4 ? (val) => asinh(val, sc.asinh) : sc.distr == 100 ? (val) => sc.fwd(val) : (val) => val;
     return (val) => {
@@ -3631,8 +3794,8 @@ function uPlot(opts, data, then) {
       legendHead = placeTag("thead", null, legendTable, legendBody);
       let head2 = placeTag("tr", null, legendHead);
       placeTag("th", null, head2);
-      for (var key in legendCols)
-        placeTag("th", LEGEND_LABEL, head2).textContent = key;
+      for (var key2 in legendCols)
+        placeTag("th", LEGEND_LABEL, head2).textContent = key2;
     } else {
       addClass(legendTable, LEGEND_INLINE);
       legend2.live && addClass(legendTable, LEGEND_LIVE);
@@ -3688,7 +3851,7 @@ function uPlot(opts, data, then) {
         }, false);
       }
     }
-    for (var key2 in legendCols) {
+    for (var key3 in legendCols) {
       let v = placeTag("td", LEGEND_VALUE, row3);
       v.textContent = "--";
       cells.push(v);
@@ -4845,11 +5008,11 @@ function uPlot(opts, data, then) {
     else
       commit();
   };
-  function setScale(key2, opts2) {
-    let sc = scales[key2];
+  function setScale(key3, opts2) {
+    let sc = scales[key3];
     if (sc.from == null) {
       if (dataLen == 0) {
-        let minMax = sc.range(self, opts2.min, opts2.max, key2);
+        let minMax = sc.range(self, opts2.min, opts2.max, key3);
         opts2.min = minMax[0];
         opts2.max = minMax[1];
       }
@@ -4860,7 +5023,7 @@ function uPlot(opts, data, then) {
       }
       if (dataLen > 1 && opts2.min != null && opts2.max != null && opts2.max - opts2.min < 1e-16)
         return;
-      if (key2 == xScaleKey) {
+      if (key3 == xScaleKey) {
         if (sc.distr == 2 && dataLen > 0) {
           opts2.min = closestIdx(opts2.min, data[0]);
           opts2.max = closestIdx(opts2.max, data[0]);
@@ -4868,7 +5031,7 @@ function uPlot(opts, data, then) {
             opts2.max++;
         }
       }
-      pendScales[key2] = opts2;
+      pendScales[key3] = opts2;
       shouldSetScales = true;
       commit();
     }
@@ -4937,8 +5100,8 @@ function uPlot(opts, data, then) {
       }
     }
   }
-  function _setScale(key2, min2, max2) {
-    setScale(key2, { min: min2, max: max2 });
+  function _setScale(key3, min2, max2) {
+    setScale(key3, { min: min2, max: max2 });
   }
   function setSeries(i, opts2, _fire, _pub) {
     if (opts2.focus != null)
@@ -5786,8 +5949,8 @@ function draw(host, c, onPick) {
   if (c.band) around(c.band.low, c.band.high, faint("good", 0.16));
   for (const l of c.lines) if (l.low && l.high) around(l.low, l.high, faint(l.tone, 0.2));
   for (const l of c.lines) {
-    const stroke = colour(l.tone), alone = lonely(column(l.values));
-    add(l.values, { stroke, width: l.thin ? 1.2 : 2, ...l.dash ? { dash: [5, 4] } : {}, points: { show: alone.length > 0, size: 6, fill: stroke, filter: () => alone } });
+    const stroke = colour(l.tone), alone2 = lonely(column(l.values));
+    add(l.values, { stroke, width: l.thin ? 1.2 : 2, ...l.dash ? { dash: [5, 4] } : {}, points: { show: alone2.length > 0, size: 6, fill: stroke, filter: () => alone2 } });
   }
   const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "12px system-ui, sans-serif" };
   const plot = new uPlot({
@@ -5870,9 +6033,9 @@ function charts(s, gate, place, now2) {
   const base = { at: s.points.map((p) => p.at), steps: s.points.map((p) => p.step), place, now: now2 };
   const g = s.gates.find((one2) => one2.gate === gate);
   const named = g?.partner?.[place < 0 ? s.points.length - 1 : place], one = s.partners.find((p) => p.name === named);
-  const alone = g?.partner ? { ...base, steps: turns(base.steps, g.partner) } : base;
+  const alone2 = g?.partner ? { ...base, steps: turns(base.steps, g.partner) } : base;
   return [
-    ...g && one ? partner(s, one, base) : g ? [difference(g, alone), rates(s, g, alone)] : [],
+    ...g && one ? partner(s, one, base) : g ? [difference(g, alone2), rates(s, g, alone2)] : [],
     ...g ? [proof2(g, base)] : [],
     shared(s, base),
     ...latency(s, base),
@@ -5922,7 +6085,7 @@ function rates(s, g, base) {
 var beyond = 1.5;
 function partner(s, p, base) {
   const times = s.points.map((one) => Date.parse(one.at)), wanted2 = times[base.place < 0 ? times.length - 1 : base.place] ?? 0;
-  const step2 = (moment2) => s.points[Math.max(0, times.filter((t) => t <= Date.parse(moment2)).length - 1)]?.step ?? 0;
+  const step2 = (moment3) => s.points[Math.max(0, times.filter((t) => t <= Date.parse(moment3)).length - 1)]?.step ?? 0;
   const before = s.moments.filter((m) => Date.parse(m) <= wanted2).length - 1;
   const own2 = { at: s.moments, steps: s.moments.map(step2), place: base.place < 0 ? -1 : Math.max(0, before), now: base.now };
   const at2 = own2.place < 0 ? s.moments.length - 1 : own2.place, unit = asPoints(false);
@@ -6047,8 +6210,8 @@ function recent(fleet2, id, running) {
 }
 function listen(s, id) {
   const v = s.view?.active?.id === id ? s.view.active.verdict : null;
-  const key = `${s.fleet}/${id}`;
-  if (heard.id !== key) Object.assign(heard, { id: key, verdicts: [] });
+  const key2 = `${s.fleet}/${id}`;
+  if (heard.id !== key2) Object.assign(heard, { id: key2, verdicts: [] });
   if (v && v.at !== heard.verdicts.at(-1)?.at) heard.verdicts = [...heard.verdicts, { ...v, headline: s.view?.active?.headline ?? "" }].slice(-mostHeard);
 }
 function join2(s, verdicts) {
@@ -6095,7 +6258,7 @@ function join2(s, verdicts) {
 }
 function money2(m, verdicts) {
   const side = (name) => {
-    const more2 = (what2, end) => verdicts.map((v) => v.money?.[name][what2][end] ?? null);
+    const more2 = (what2, end2) => verdicts.map((v) => v.money?.[name][what2][end2] ?? null);
     const e = m[name];
     return {
       value: [...e.value, ...more2("value", "value")],
@@ -6322,7 +6485,7 @@ function spark2(p, label2) {
   const at2 = (i, v) => `${x(i).toFixed(1)},${y(v ?? 0).toFixed(1)}`;
   const around = [...known3.map((i) => at2(i, p.high[i])), ...[...known3].reverse().map((i) => at2(i, p.low[i]))].join(" ");
   const line = known3.map((i, n) => `${n === 0 || i !== (known3[n - 1] ?? 0) + 1 ? "M" : "L"}${at2(i, p.difference[i])}`).join("");
-  const end = known3.at(-1) ?? 0;
+  const end2 = known3.at(-1) ?? 0;
   return svg(
     "svg",
     { viewBox: `0 0 ${width} ${height2}`, role: "img", "aria-label": label2, preserveAspectRatio: "none" },
@@ -6330,7 +6493,7 @@ function spark2(p, label2) {
     svg("polygon", { points: around, class: "around" }),
     svg("line", { x1: 0, x2: width, y1: y(0), y2: y(0), class: "zero" }),
     svg("path", { d: line, class: "curve" }),
-    svg("path", { d: `M${at2(end, p.difference[end])}h.01`, class: "dot" })
+    svg("path", { d: `M${at2(end2, p.difference[end2])}h.01`, class: "dot" })
   );
 }
 
@@ -6582,6 +6745,8 @@ function pageBody(s, render2) {
       return comparePage(s, r);
     case "audit":
       return auditPage(s, r);
+    case "freezes":
+      return freezesPage(s);
     case "fleet":
       return null;
   }
@@ -6590,6 +6755,7 @@ var rooms = [
   [["fleet"], "Now", (fleet2) => to(fleet2)],
   [["history", "rollout"], "History", (fleet2) => to(fleet2, "history")],
   [["releases", "release", "compare"], "Releases", (fleet2) => to(fleet2, "releases")],
+  [["freezes"], "Freezes", (fleet2) => to(fleet2, "freezes")],
   [["audit"], "Audit", (fleet2) => to(fleet2, "audit")]
 ];
 function ways(s) {
@@ -6621,9 +6787,11 @@ function pageTitle(s) {
       return "Two releases";
     case "audit":
       return `Audit · ${s.fleet}`;
+    case "freezes":
+      return "Freezes";
   }
 }
-function listenPages(render2) {
+function listenPages(render2, halt2) {
   const change2 = (e) => {
     const c = e.target instanceof HTMLInputElement || e.target instanceof HTMLSelectElement ? e.target : null;
     const name = c?.dataset["set"], going = c?.dataset["go"], r = here();
@@ -6640,6 +6808,7 @@ function listenPages(render2) {
     const what2 = e.target instanceof Element ? e.target.closest("[data-page]")?.dataset["page"] : void 0;
     if (what2 === "latest") set({ at: "" });
     if (what2 === "keys") switchKeys();
+    if (what2 === "freeze" || what2 === "unfreeze") halt2(what2);
     if (what2 === "latest" || what2 === "keys") render2();
   });
 }
@@ -6830,7 +6999,7 @@ function alarms(v) {
 var silence = lateAfter;
 var blink = 5e3;
 var glimpse = 1e4;
-var crowded = 8;
+var crowded = 4;
 var store = newStore();
 var stream = null;
 var opened = 0;
@@ -6887,13 +7056,13 @@ function alarm() {
     "div",
     { class: "alarms" },
     store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
-    w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
+    w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment2(w.moment)) : null,
     (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence)),
     frozen ? h("p", { class: "alarm warn", "data-key": "freeze" }, `${frozen.sentence.charAt(0).toUpperCase()}${frozen.sentence.slice(1)}. Nothing starts or advances; a rollback still works.`) : null,
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null
   );
 }
-function moment(at2) {
+function moment2(at2) {
   if (at2 === void 0) return [];
   return [` ${clock(new Date(at2).toISOString(), now(store))}`, h("span", { "aria-hidden": "true" }, ` (${span(now(store) - at2)} ago)`), "."];
 }
@@ -7014,6 +7183,7 @@ function look(f) {
   }
   render();
   void more(f);
+  again2();
 }
 async function more(f) {
   if (fetching) return;
@@ -7060,18 +7230,32 @@ function toast(text) {
     if (t.textContent === text) t.textContent = "";
   }, 6e3);
 }
-async function act(verb, from = {}) {
-  if (store.view === null || asking) return;
+async function act(verb, from = {}, why = "") {
+  const f = store.view;
+  if (f === null) return;
+  await alone(() => open(f, {
+    verb,
+    ...from["rollout"] ? { rollout: from["rollout"] } : {},
+    ...from["release"] ? { release: from["release"] } : {}
+  }, store.rollouts.value ?? [], toast, why));
+}
+var halt = (verb, why = "", hours = "") => alone(() => openStop(store, verb, toast, { why, hours }));
+async function alone(dialog) {
+  if (asking) return;
   asking = true;
+  dropDraft();
   try {
-    await open(store.view, {
-      verb,
-      ...from["rollout"] ? { rollout: from["rollout"] } : {},
-      ...from["release"] ? { release: from["release"] } : {}
-    }, store.rollouts.value ?? [], toast);
+    await dialog();
   } finally {
     asking = false;
   }
+  if (draft() !== null) void start2();
+}
+function again2() {
+  const d = draft();
+  if (d === null || asking || d.fleet !== store.fleet) return;
+  if (d.verb === "freeze" || d.verb === "unfreeze") void halt(d.verb, d.why, d.hours);
+  else void act(d.verb, { rollout: d.rollout, release: d.release }, d.why);
 }
 function showEvidence(id) {
   const entry2 = [...document.querySelectorAll(".history details")].find((d) => d.dataset["rollout"] === id);
@@ -7097,20 +7281,20 @@ function listen2() {
   }, true);
   document.addEventListener("keydown", (e) => {
     if (!keysOn() || e.repeat || e.ctrlKey || e.metaKey || e.altKey || e.target instanceof Element && e.target.closest("input, dialog, select, textarea")) return;
-    const key = e.key.toLowerCase();
-    if (key === "r" && store.view?.back) {
+    const key2 = e.key.toLowerCase(), may = roleOn(store.fleet) !== "viewer";
+    if (key2 === "r" && may && store.view?.back) {
       e.preventDefault();
       void act("rollback");
     }
-    if (key === "f") location.hash = toFleets;
-    if (key === "h") location.hash = to(store.fleet, "history");
-    if (key === "p") {
+    if (key2 === "f") location.hash = toFleets;
+    if (key2 === "h") location.hash = to(store.fleet, "history");
+    if (key2 === "p" && may) {
       e.preventDefault();
       void act(store.view?.pause ? "resume" : "pause");
     }
   });
   window.addEventListener("hashchange", choose);
-  listenPages(render);
+  listenPages(render, (verb) => void halt(verb));
   onNews(render);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   document.addEventListener("visibilitychange", shown2);
@@ -7139,6 +7323,8 @@ async function start2() {
       render();
       return;
     }
+    const d = draft();
+    if (d !== null && location.hash === "") history.replaceState(null, "", d.hash);
     store.fleets = await fleets();
     if (store.fleets.length > 0) {
       choose();
