@@ -11,7 +11,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/api/apitest"
 	"github.com/sluicehq/sluice/identity"
+	"github.com/sluicehq/sluice/inference/release"
 	"github.com/sluicehq/sluice/web"
 )
 
@@ -107,6 +109,7 @@ func TestDashboardRolledBackByHand(t *testing.T) {
 func TestDashboardSessionEndsWhileTyping(t *testing.T) {
 	ctx := browser(t)
 	h := newHouse(t, api.Options{})
+	h.Passports = append(h.Passports, release.Passport{Digest: apitest.Digest("never"), Source: release.Source{Job: "never live"}}) // nobody would go back to it first
 	s := houseSite(t, h)
 	known, gone := "otto operator "+identity.HashToken(h.operator), "vera viewer "+identity.HashToken(h.viewer)
 	value := func(what string) string {
@@ -132,8 +135,8 @@ func TestDashboardSessionEndsWhileTyping(t *testing.T) {
 	h.people(t, known)
 	do(ctx, t, chromedp.Navigate(s.URL))
 	enter(ctx, t, h.operator)
-	do(ctx, t, chromedp.Click(chromedp.CSS(`.back button`)), chromedp.WaitVisible(confirm), chromedp.WaitVisible(`//fieldset//label[2]`),
-		chromedp.Click(`//fieldset//label[2]`), chromedp.SendKeys(chromedp.CSS(`#why`), "revenue is <down> & out"))
+	do(ctx, t, chromedp.Click(chromedp.CSS(`.back button`)), chromedp.WaitVisible(confirm), chromedp.WaitVisible(`//fieldset//label[3]`),
+		chromedp.Click(`//fieldset//label[3]`), chromedp.SendKeys(chromedp.CSS(`#why`), "revenue is <down> & out"))
 	chosen := value(`document.querySelector("dialog input:checked").value`)
 	lapse()
 	if got := value(`document.querySelector("dialog input:checked").value + document.querySelector("#why").value`); got != chosen+"revenue is <down> & out" {
