@@ -174,6 +174,18 @@ func TestPageHistory(t *testing.T) {
 		chromedp.Click(chromedp.CSS(`.rows tbody th a`)), contains(`self::h1`, "better"))
 }
 
+// What is listed stays while it is asked for anew because something has happened,
+// also where no answer comes.
+func TestPageHistoryStays(t *testing.T) {
+	ctx := browser(t)
+	f := apitest.Scene("rolled_back", time.Now())
+	b := passBy(t, f)
+	do(ctx, t, chromedp.Navigate(b.to.URL+"/#"+f.Saved.Fleet+"/history"), contains(`self::span`, "5 of 5 rollouts"))
+	b.set(func() { b.away = "/rollouts" })
+	f.Tell(rollout.Event{At: time.Now(), Rollout: "next-one", To: rollout.Shadow, Reason: rollout.Admitted, Sentence: "a new one comes"})
+	do(ctx, t, contains(`contains(@class,"note")`, "The history may be old"), chromedp.WaitVisible(chromedp.CSS(`.rows tbody th a`)))
+}
+
 // A release shows where it comes from, what became of it, and gives its manifest;
 // beside another one what differs stands out.
 func TestPageRelease(t *testing.T) {

@@ -18,7 +18,7 @@ const ends: Phase[] = ["live", "rolled_back", "refused", "superseded"];
 const spans: Record<string, string> = { "1": "a day", "7": "a week", "30": "a month" };
 
 export function historyPage(s: Store, r: Route): HTMLElement {
-  const list = asked(`past/${s.fleet}/${s.view?.last_event ?? 0}`, () => past(s.fleet, most), 60_000);
+  const list = asked(`past/${s.fleet}`, () => past(s.fleet, most), 60_000, s.view?.last_event);
   const all = (list.value ?? []).filter((one) => one.final), at = now(s);
   const phase = r.query.get("phase") ?? "", days = r.query.get("days") ?? "", text = r.query.get("q") ?? "";
   const found = all.filter((one) => (phase === "" || one.phase === phase) && since(one, days, at) && has(one, text));

@@ -12,7 +12,7 @@ export interface Asked<T> {
   count: number; // of answers
 }
 
-interface Entry extends Asked<unknown> { busy: boolean }
+interface Entry extends Asked<unknown> { busy: boolean; as: number }
 
 const most = 64; // things that are remembered
 const again = 5000; // milliseconds after a failure
@@ -23,16 +23,20 @@ let news: () => void = () => undefined;
 export const onNews = (then: () => void) => { news = then; };
 
 // asked is what is known of the thing called key. It is asked for with get where
-// it is older than so many milliseconds.
-export function asked<T>(key: string, get: () => Promise<T>, fresh: number): Asked<T> {
+// it is older than so many milliseconds, or was asked for as of another event;
+// until that is answered it stays what it was.
+export function asked<T>(key: string, get: () => Promise<T>, fresh: number, as = 0): Asked<T> {
   let e = entries.get(key);
   if (!e) {
-    e = { state: "asking", value: null, why: "", at: 0, count: 0, busy: false };
+    e = { state: "asking", value: null, why: "", at: 0, count: 0, busy: false, as };
     if (entries.size >= most) entries.delete(entries.keys().next().value ?? "");
     entries.set(key, e);
   }
   const age = performance.now() - e.at;
-  if (!e.busy && (e.count === 0 || age > (e.state === "failed" ? again : fresh)) && !document.hidden) void fill(e, get);
+  if (!e.busy && (e.count === 0 || as !== e.as || age > (e.state === "failed" ? again : fresh)) && !document.hidden) {
+    e.as = as;
+    void fill(e, get);
+  }
   return e as Asked<T>;
 }
 

@@ -33,7 +33,7 @@ export function rolloutPage(s: Store, r: Route, pick: (at: string) => void): HTM
 function whole(s: Store, id: string): Asked<Rollout> {
   const active = s.view?.active;
   if (active?.id === id) return { state: "there", value: active, why: "", at: 0, count: 0 };
-  return asked(`rollout/${s.fleet}/${id}/${s.view?.last_event ?? 0}`, () => rollout(s.fleet, id), 600_000);
+  return asked(`rollout/${s.fleet}/${id}`, () => rollout(s.fleet, id), 600_000, s.view?.last_event);
 }
 
 function head(s: Store, r: Rollout): HTMLElement {

@@ -157,15 +157,18 @@ var news = () => void 0;
 var onNews = (then) => {
   news = then;
 };
-function asked(key2, get, fresh) {
+function asked(key2, get, fresh, as = 0) {
   let e = entries.get(key2);
   if (!e) {
-    e = { state: "asking", value: null, why: "", at: 0, count: 0, busy: false };
+    e = { state: "asking", value: null, why: "", at: 0, count: 0, busy: false, as };
     if (entries.size >= most) entries.delete(entries.keys().next().value ?? "");
     entries.set(key2, e);
   }
   const age = performance.now() - e.at;
-  if (!e.busy && (e.count === 0 || age > (e.state === "failed" ? again : fresh)) && !document.hidden) void fill2(e, get);
+  if (!e.busy && (e.count === 0 || as !== e.as || age > (e.state === "failed" ? again : fresh)) && !document.hidden) {
+    e.as = as;
+    void fill2(e, get);
+  }
   return e;
 }
 function old(key2) {
@@ -1163,7 +1166,7 @@ var most2 = 500;
 var ends = ["live", "rolled_back", "refused", "superseded"];
 var spans2 = { "1": "a day", "7": "a week", "30": "a month" };
 function historyPage(s, r) {
-  const list = asked(`past/${s.fleet}/${s.view?.last_event ?? 0}`, () => past(s.fleet, most2), 6e4);
+  const list = asked(`past/${s.fleet}`, () => past(s.fleet, most2), 6e4, s.view?.last_event);
   const all = (list.value ?? []).filter((one) => one.final), at2 = now(s);
   const phase = r.query.get("phase") ?? "", days2 = r.query.get("days") ?? "", text = r.query.get("q") ?? "";
   const found = all.filter((one) => (phase === "" || one.phase === phase) && since(one, days2, at2) && has(one, text));
@@ -6617,7 +6620,7 @@ function rolloutPage(s, r, pick) {
 function whole3(s, id) {
   const active = s.view?.active;
   if (active?.id === id) return { state: "there", value: active, why: "", at: 0, count: 0 };
-  return asked(`rollout/${s.fleet}/${id}/${s.view?.last_event ?? 0}`, () => rollout(s.fleet, id), 6e5);
+  return asked(`rollout/${s.fleet}/${id}`, () => rollout(s.fleet, id), 6e5, s.view?.last_event);
 }
 function head(s, r) {
   const serves = r.phase === "live" && r.candidate !== "" && r.candidate === s.view?.stable?.digest;
