@@ -50,9 +50,9 @@ func (t *Statistics) partnersText(r ruling, loudest voice, needed []voice, prove
 		return text
 	}
 	text += fmt.Sprintf("; %d of %d proofs stand", proven, len(needed))
-	for _, v := range needed {
-		if !v.proven() {
-			return text + ", waiting for " + t.streamName(v.stream) + v.presently()
+	for _, v := range needed { // by the one that is least advanced, as the verdict
+		if !v.proven() && t.streamName(v.stream) == r.waits {
+			return text + ", waiting for " + r.waits + v.presently()
 		}
 	}
 	return text
