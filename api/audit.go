@@ -99,33 +99,36 @@ func (s *server) exportAudit(r *http.Request) (any, error) {
 	page := func(after string) ([]rollout.Entry, string, error) {
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
-		return s.source.Audit(ctx, after, MostListed, wanted)
+		entries, next, err := s.source.Audit(ctx, after, MostListed, wanted)
+		if err != nil && after != "" { // too late for an answer that tells of it
+			s.log.ErrorContext(ctx, "the audit trail cannot be read to its end", "after", after, "err", err)
+		}
+		return entries, next, err
 	}
 	first, next, err := page("")
 	if err != nil {
 		return nil, fmt.Errorf("read the audit trail: %w", err)
 	}
-	return trail{name: cmp.Or(given.Get("fleet"), "all"), head: r.Method == http.MethodHead, entries: first, next: next, page: page}, nil
+	return trail{name: cmp.Or(given.Get("fleet"), "all"), entries: first, next: next, page: page}, nil
 }
 
 // trail is the body of an answer that is written page by page, as it is read.
 type trail struct {
 	name    string
-	head    bool // nobody wants the body
 	entries []rollout.Entry
 	next    string
 	page    func(after string) (entries []rollout.Entry, next string, err error)
 }
 
-// write breaks the connection where a page cannot be read, since a file that
+// send breaks the connection where a page cannot be read, since a file that
 // ends early must not look whole.
-func (t trail) write(w http.ResponseWriter, code int) error {
+func (t trail) send(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/jsonl")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "audit-" + t.name + ".jsonl"}))
 	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	for lines, control := json.NewEncoder(w), http.NewResponseController(w); !t.head; {
+	w.WriteHeader(http.StatusOK)
+	for lines, control := json.NewEncoder(w), http.NewResponseController(w); r.Method != http.MethodHead; {
 		_ = control.SetWriteDeadline(time.Now().Add(streamWrite)) // a recorder of a test has none
 		for _, e := range t.entries {
 			if err := lines.Encode(shapeEntry(e)); err != nil {

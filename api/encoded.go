@@ -1,13 +1,11 @@
 package api
 
 import (
-	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -63,15 +61,9 @@ func (t *text) pack() []byte {
 		if len(t.plain) < worthZip {
 			return
 		}
-		var b bytes.Buffer
-		z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-		if err != nil {
-			return
+		if zipped, err := pack(t.plain, gzip.BestSpeed); err == nil {
+			t.zipped = zipped
 		}
-		if _, err := z.Write(t.plain); err != nil || z.Close() != nil {
-			return
-		}
-		t.zipped = b.Bytes()
 	})
 	return t.zipped
 }
@@ -90,16 +82,4 @@ func (t *text) send(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	_, err := w.Write(body)
 	return err
-}
-
-// takesZip reports whether a caller takes gzip: it says so, and not with q=0.
-func takesZip(r *http.Request) bool {
-	for one := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
-		coding, weight, _ := strings.Cut(one, ";")
-		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-			weight = strings.ReplaceAll(weight, " ", "")
-			return strings.Trim(weight, "q=0.") != "" || weight == ""
-		}
-	}
-	return false
 }

@@ -7,12 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"path"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -51,12 +49,11 @@ func newAsset(dashboard fs.FS, name string) (a asset, err error) {
 	if a.plain, err = fs.ReadFile(dashboard, name); err != nil {
 		return a, err
 	}
-	var packed bytes.Buffer
-	if err := pack(&packed, a.plain, gzip.BestCompression); err != nil {
+	if a.packed, err = pack(a.plain, gzip.BestCompression); err != nil {
 		return a, err
 	}
 	sum := sha256.Sum256(a.plain)
-	a.name, a.packed, a.tag = name, packed.Bytes(), hex.EncodeToString(sum[:8])
+	a.name, a.tag = name, hex.EncodeToString(sum[:8])
 	return a, nil
 }
 
@@ -64,7 +61,7 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	h, body := w.Header(), a.plain
 	h.Add("Vary", "Accept-Encoding")
 	h.Set("ETag", strconv.Quote(a.tag))
-	if unpacks(r) {
+	if takesZip(r) {
 		h.Set("Content-Encoding", "gzip")
 		h.Set("ETag", strconv.Quote(a.tag+"-gzip"))
 		h.Set("Content-Length", strconv.Itoa(len(a.packed)))
@@ -73,29 +70,4 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("Range") // of what is packed nobody wants a part
 	}
 	http.ServeContent(w, r, cmp.Or(a.name, "index.html"), time.Time{}, bytes.NewReader(body))
-}
-
-// unpacks reports whether a client takes what is gzipped.
-func unpacks(r *http.Request) bool {
-	for _, coding := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
-		name, weight, _ := strings.Cut(strings.TrimSpace(coding), ";")
-		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-			return !strings.HasPrefix(strings.ReplaceAll(weight, " ", "")+".", "q=0.") || strings.ContainsAny(weight, "123456789")
-		}
-	}
-	return false
-}
-
-func pack(to io.Writer, body []byte, level int) error {
-	z, err := gzip.NewWriterLevel(to, level)
-	if err != nil {
-		return fmt.Errorf("pack: %w", err)
-	}
-	if _, err := z.Write(body); err != nil {
-		return fmt.Errorf("pack: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return fmt.Errorf("pack: %w", err)
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +29,11 @@ type accepted struct{ body any }
 type file struct {
 	name string
 	body []byte
+}
+
+// sender is an answer that is not plain JSON, always of 200.
+type sender interface {
+	send(w http.ResponseWriter, r *http.Request) error
 }
 
 // problem is the body of every answer that is not a success (RFC 9457). Error
@@ -99,26 +103,16 @@ func (s *server) handle(h func(*http.Request) (any, error)) http.HandlerFunc {
 		if a, ok := body.(accepted); ok {
 			code, body = http.StatusAccepted, a.body
 		}
-		if t, ok := body.(*text); ok {
-			if err := t.send(w, r); err != nil {
-				s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
-			}
-			return
-		}
 		if l, ok := body.(listed); ok {
 			if body = l.body; l.next != "" {
 				w.Header().Set("Link", "<"+l.next+`>; rel="next"`)
 			}
 		}
-		send := write
-		if f, ok := body.(file); ok {
-			send = f.write
-		} else if t, ok := body.(trail); ok {
-			send = func(w http.ResponseWriter, code int, _ any) error { return t.write(w, code) }
-		} else if _, large := body.(Series); large && unpacks(r) {
-			send = writePacked
+		send := func(w http.ResponseWriter, _ *http.Request) error { return write(w, code, body) }
+		if own, ok := body.(sender); ok {
+			send = own.send
 		}
-		if err := send(w, code, body); err != nil {
+		if err := send(w, r); err != nil {
 			s.log.DebugContext(r.Context(), "caller went away", "path", r.URL.Path, "err", err)
 		}
 	}
@@ -154,28 +148,12 @@ func write(w http.ResponseWriter, code int, body any) error {
 	return json.NewEncoder(w).Encode(body)
 }
 
-// writePacked is write for what is large, and a client that unpacks it.
-func writePacked(w http.ResponseWriter, code int, body any) error {
-	plain, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Encoding", "gzip")
-	h.Set("Vary", "Accept-Encoding")
-	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	return pack(w, plain, gzip.BestSpeed)
-}
-
-func (f file) write(w http.ResponseWriter, code int, _ any) error {
+func (f file) send(w http.ResponseWriter, _ *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
 	h.Set("Content-Length", strconv.Itoa(len(f.body)))
 	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
 	_, err := w.Write(f.body)
 	return err
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,7 +34,8 @@ type traces struct {
 type traced struct {
 	fleet, id string
 	trace     history.Trace
-	told      Series
+	told      *text     // as it is sent
+	whole     bool      // it is of the whole log
 	at        time.Time // when it was
 }
 
@@ -72,16 +74,24 @@ func (s *server) series(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("wait for other logs to be judged: %w", ctx.Err())
 	}
 	one := s.traces.of(fleet, id)
-	if one.told.Whole && time.Since(one.at) < traceLast {
+	if one.whole && time.Since(one.at) < traceLast {
 		return one.told, nil
 	}
 	chunks, err := s.chunksOf(ctx, fleet, id)
 	if err != nil {
 		return nil, err
 	}
-	one.told, err = s.traces.read(ctx, one, chunks)
-	one.at = time.Now()
-	return one.told, err
+	one.whole = false
+	told, err := s.traces.read(ctx, one, chunks)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(told)
+	if err != nil {
+		return nil, fmt.Errorf("encode the looks of %s: %w", id, err)
+	}
+	one.told, one.whole, one.at = newText("series", body), told.Whole, time.Now()
+	return one.told, nil
 }
 
 // read goes on with a log. What of it cannot be read is told; a store that is
