@@ -73,6 +73,9 @@ func (s *server) only(needs identity.Role, next http.HandlerFunc) http.HandlerFu
 			if errors.Is(err, ErrUnauthorized) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="sluice"`)
 			}
+			if r.Method == http.MethodPost || r.Header.Get("Authorization") != "" { // a page without a session only shows the door
+				s.log.WarnContext(r.Context(), "refused", "who", p.Name, "path", r.URL.Path, "from", s.clientOf(r), "err", err)
+			}
 			refuse(w, status(err), err.Error())
 			return
 		}

@@ -99,6 +99,7 @@ func (s *server) enter(r *http.Request) (*http.Cookie, error) {
 	token := strings.TrimSpace(string(body))
 	p, ok := s.options.SignIn.People.ByToken(token)
 	if !ok {
+		s.log.WarnContext(r.Context(), "sign-in failed", "err", "an unknown token", "from", s.clientOf(r))
 		return nil, sentence(ErrUnauthorized, "this token is not known, or was taken back: ask whoever keeps the people file")
 	}
 	s.log.InfoContext(r.Context(), "signed in", "who", p.Name, "by", "token", "from", s.clientOf(r))

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sluicehq/sluice/api"
@@ -113,6 +114,32 @@ func newDoor(t *testing.T, h *house) http.Handler {
 		t.Fatal(err)
 	}
 	return apitest.Handler(h.Fake, api.Options{SignIn: &api.SignIn{People: people, Seal: seal, Session: time.Hour}})
+}
+
+// Whoever is turned away stands in the log, and no token does.
+func TestRefusalsAreLogged(t *testing.T) {
+	h, wrong := newHouse(t, api.Options{}), identity.NewToken()
+	var said bytes.Buffer
+	door := api.New(h.Fake, fstest.MapFS{"index.html": {}}, slog.New(slog.NewTextHandler(&said, nil)), api.Options{SignIn: h.door})
+	for _, tt := range []struct{ method, path, body, authorization, want string }{
+		{"GET", "/v1/fleets", "", "Bearer " + wrong, "path=/v1/fleets "},
+		{"POST", "/v1/fleets/demo/promote", `{"why":"w"}`, "Bearer " + h.viewer, "who=vera path=/v1/fleets/demo/promote "},
+		{"POST", "/v1/fleets/demo/pause", "{}", "", "path=/v1/fleets/demo/pause "},
+		{"POST", "/signin/token", wrong, "", "an unknown token"},
+		{"GET", "/v1/fleets", "", "", ""},
+	} {
+		said.Reset()
+		var headers []string
+		if tt.authorization != "" {
+			headers = []string{"Authorization", tt.authorization}
+		}
+		if w := ask(door, tt.method, tt.path, tt.body, headers...); w.Code != 401 && w.Code != 403 {
+			t.Errorf("%s %s is %d", tt.method, tt.path, w.Code)
+		}
+		if line := said.String(); !strings.Contains(line, tt.want) || strings.Contains(line, wrong) || (tt.want == "") != (line == "") {
+			t.Errorf("%s %s: the log says %q, want %q", tt.method, tt.path, line, tt.want)
+		}
+	}
 }
 
 // Who asks is who is proven to ask, whatever the body says.
