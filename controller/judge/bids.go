@@ -75,6 +75,51 @@ type missing struct {
 	by      []miss  // by partner
 	against float64 // logarithm of half of it all, half of the partners' mean
 	loudest int     // partner, or -1
+
+	shown miss   // what the ruling is shown by: all, or those that accuse the candidate
+	on    string // requests of which kind those are bids on
+
+	// What bids on requests that the candidate answers say by themselves, where
+	// those speak against the proof of all.
+	live string
+}
+
+// Bids on requests that the candidate answers are half of all, so that what is
+// lost there alone is seen by half among those. By themselves they are harm as
+// all are, and must not speak against a little more than the margin: to ask them
+// for a proof of the margin itself would take twice the bids.
+const (
+	liveSlack         = 1.5
+	enoughToProveLive = 20 // information times that margin squared; without a difference it is a proof in 9 of 10 cases
+)
+
+// hearLive hears them. In the last step they may hold up the proof.
+func (m *missing) hearLive(p Policy, margin float64, weigh func(margin float64) miss) {
+	own, wide := weigh(margin), weigh(liveSlack*margin)
+	shares := []float64{1 - liveShare, liveShare}
+	accuses := own.against >= shownLog && own.against+math.Log(shares[1]) > m.against+math.Log(shares[0])
+	m.against = logSumExp([]float64{m.against, own.against}, shares)
+	if accuses {
+		m.shown, m.on = own, "explored requests that the candidate answers"
+		return
+	}
+	unproven := wide.info*liveSlack*margin*liveSlack*margin >= enoughToProveLive && wide.proof < requiredLog
+	if p.Early || !own.ready || !unproven && own.against < math.Ln2 {
+		return
+	}
+	low, high := confidence(own.d, own.info, own.nu, margin)
+	m.live = fmt.Sprintf("; on requests that the candidate answers %s pt [%s, %s]: what all bids prove does not hold there", points2(own.d), points2(low), points2(high))
+}
+
+// holdUp takes a proof back that live bids speak against.
+func (m missing) holdUp(r *ruling) {
+	if m.live == "" {
+		return
+	}
+	r.text += m.live
+	if r.Outcome == Acceptable {
+		r.Outcome, r.late, r.progress = Unsure, true, .99
+	}
 }
 
 // weighMissing weighs all bids and each partner's, of as many streams as there
@@ -86,6 +131,7 @@ func weighMissing(shares []float64, weigh func(stream int) miss) missing {
 		return m
 	}
 	m.all = weigh(Overall)
+	m.shown, m.on = m.all, "explored requests"
 	total, with := 0.0, 0.0
 	for _, share := range shares[FirstPartner:] {
 		if share > 0 {
@@ -111,6 +157,11 @@ func weighMissing(shares []float64, weigh func(stream int) miss) missing {
 	return m
 }
 
+// stream is what of a stream they know.
+func (l *LiveBids) stream() Stream {
+	return Stream{Bids: l.Bids, BidsSeen: l.Seen, BidsFlips: l.Flips}
+}
+
 // weighAllBids weighs missed bids, together and by partner.
 func weighAllBids(streams []Stream, margin float64) missing {
 	shares := make([]float64, len(streams))
@@ -123,7 +174,7 @@ func weighAllBids(streams []Stream, margin float64) missing {
 // rule says what is missing: in how far, and by which partner where one says
 // more than all together.
 func (m missing) rule(r *ruling, t *Statistics, margin float64, setting string) {
-	r.against, r.basis = m.against, m.all.estimate
+	r.against, r.basis = m.against, m.shown.estimate
 	r.band = band{-1, margin, margin}
 	r.setting = setting
 	if m.loudest >= 0 && m.by[m.loudest].against > m.all.against && r.excess() >= 0 {
@@ -164,15 +215,19 @@ func (s *State) ruleBids(t *Statistics, p Policy) ruling {
 	}
 	r.Threshold = 1 / missedBidsAlpha
 	m := weighAllBids(t.Streams, p.MissedBidsMargin)
+	if live := t.LiveBids; live != nil {
+		m.hearLive(p, p.MissedBidsMargin, func(margin float64) miss { return weighBids(live.stream(), margin) })
+	}
 	m.rule(&r, t, p.MissedBidsMargin, "missed_bids_margin")
 	best := s.provenHere(&r, p, m.all, p.MissedBidsMargin, func(margin float64) miss { return weighBids(t.Streams[Overall], margin) })
 	r.asked = t.Served && p.MissedBids == Require && t.Streams[Overall].BidsSeen > 0
 	r.show(best)
 	if r.text = "no bid on an explored request is known, so missed bids are not judged"; m.all.known {
-		r.text = fmt.Sprintf("of %s bids on explored requests only the candidate would miss %s and only stable %s (%s pt, anytime 95 %% CS [%s, %s]), "+
-			"allowed up to %s pt%s; ", commas(int64(m.all.n)), commas(int64(m.all.lost)), commas(int64(m.all.gained)),
+		r.text = fmt.Sprintf("of %s bids on %s only the candidate would miss %s and only stable %s (%s pt, anytime 95 %% CS [%s, %s]), "+
+			"allowed up to %s pt%s; ", commas(int64(m.shown.n)), m.on, commas(int64(m.shown.lost)), commas(int64(m.shown.gained)),
 			points2(r.Difference), points2(r.Low), points2(r.High), points2(p.MissedBidsMargin), p.content(p.MissedBidsMargin))
 		r.text += evidenceText(expCapped(r.against), r.Threshold, "1/0.0075")
 	}
+	m.holdUp(&r)
 	return r
 }

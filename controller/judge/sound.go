@@ -25,7 +25,7 @@ const (
 func (t *Statistics) damage() string {
 	for i := range t.Streams {
 		st := &t.Streams[i]
-		if !st.Served.sound() || !st.Pairs.sound() || !st.Live.sound() || !st.Beside.sound() || !st.Present.sound() || !st.Bids.sound() || st.BidsSeen < 0 || st.BidsFlips < 0 || st.BidsFlips > st.BidsSeen {
+		if !st.Served.sound() || !st.Pairs.sound() || !st.Live.sound() || !st.Beside.sound() || !st.Present.sound() || !st.soundBids() {
 			return fmt.Sprintf("the statistics of %s are damaged", t.streamAt(i))
 		}
 		if !natural(st.Scored[:]) || !natural(st.Filtered[:]) {
@@ -34,6 +34,11 @@ func (t *Statistics) damage() string {
 	}
 	if !t.Latency.sound() || !t.SLO.sound() || !t.Others.sound() || outside(t.Latency.Edge, LatencyBins) || outside(t.SLO.Edge, LatencyBins) {
 		return "the statistics of latency are damaged"
+	}
+	if own := t.LiveBids; own != nil {
+		if st := own.stream(); !st.soundBids() {
+			return "the statistics of bids on requests that the candidate answers are damaged"
+		}
 	}
 	if !t.soundValue() {
 		return "the statistics of what bids are worth are damaged"
@@ -72,6 +77,10 @@ func (t *Statistics) damage() string {
 		}
 	}
 	return ""
+}
+
+func (st *Stream) soundBids() bool {
+	return st.Bids.sound() && st.BidsSeen >= 0 && st.BidsFlips >= 0 && st.BidsFlips <= st.BidsSeen
 }
 
 func (t *Statistics) streamAt(i int) string {

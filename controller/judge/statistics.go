@@ -58,7 +58,12 @@ type Statistics struct {
 	Ratios   [Ratios]Ratio `json:"ratios"`
 
 	Values []ValueSums `json:"values,omitempty"` // as Streams; nil where no bid had a price
-	Worth  Worth       `json:"worth"`
+
+	// Of all bids those on tasks that served the candidate; nil in the shadow
+	// phase, and from a version that tells no bids apart.
+	LiveBids *LiveBids `json:"live_bids,omitempty"`
+
+	Worth Worth `json:"worth"`
 
 	Latency   Exceedance             `json:"latency"`         // of stable's own p99, frozen
 	SLO       Exceedance             `json:"slo"`             // of the latency that was promised, where one was
@@ -104,6 +109,15 @@ type Stream struct {
 	// many the releases differ. They tell how much is known.
 	BidsSeen  int64 `json:"bids_seen,omitempty"`
 	BidsFlips int64 `json:"bids_flips,omitempty"`
+}
+
+// LiveBids are bids on explored pairs of requests that the candidate answered,
+// of all partners together, with what a [Stream] knows of bids.
+type LiveBids struct {
+	Bids  PairSums  `json:"bids"`
+	Value ValueSums `json:"value,omitzero"`
+	Seen  int64     `json:"seen"`
+	Flips int64     `json:"flips"`
 }
 
 // Difference is a difference of shares between the arms over closed windows:

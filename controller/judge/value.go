@@ -153,19 +153,25 @@ func (s *State) ruleValue(t *Statistics, p Policy) ruling {
 	}
 	r.Threshold = 1 / missedValueAlpha
 	m := weighAllValue(t, p)
+	if live := t.LiveBids; live != nil {
+		m.hearLive(p, p.MissedValueMargin, func(margin float64) miss {
+			return weighValue(live.Value, live.stream(), &t.Worth, margin, p.PriceCap)
+		})
+	}
 	m.rule(&r, t, p.MissedValueMargin, "missed_value_margin")
 	best := s.provenHere(&r, p, m.all, p.MissedValueMargin, func(margin float64) miss {
 		return weighValue(t.Values[Overall], t.Streams[Overall], &t.Worth, margin, p.PriceCap)
 	})
 	r.asked = t.Served && p.MissedValue == Require && m.all.known
 	r.show(best)
-	r.CandidateRate, r.StableRate = m.all.lost, m.all.gained // of value, that it alone would miss
+	r.CandidateRate, r.StableRate = m.shown.lost, m.shown.gained // of value, that it alone would miss
 	if r.text = t.Worth.none(t.Streams); m.all.known {
-		r.text = fmt.Sprintf("of the value of %s bids on explored requests only the candidate would miss %s and only stable %s "+
-			"(%s pt, anytime 95 %% CS [%s, %s]), allowed up to %s pt%s%s; ", commas(int64(m.all.n)), percent(m.all.lost), percent(m.all.gained),
+		r.text = fmt.Sprintf("of the value of %s bids on %s only the candidate would miss %s and only stable %s "+
+			"(%s pt, anytime 95 %% CS [%s, %s]), allowed up to %s pt%s%s; ", commas(int64(m.shown.n)), m.on, percent(m.shown.lost), percent(m.shown.gained),
 			points2(r.Difference), points2(r.Low), points2(r.High), points2(p.MissedValueMargin), p.content(p.MissedValueMargin), t.Worth.without(p))
 		r.text += evidenceText(expCapped(r.against), r.Threshold, "1/0.0025")
 	}
+	m.holdUp(&r)
 	return r
 }
 

@@ -158,7 +158,11 @@ func (t *Statistics) soundValue() bool {
 		}
 		return true
 	}
-	for _, v := range t.Values {
+	values := t.Values
+	if t.LiveBids != nil {
+		values = append(values[:len(values):len(values)], t.LiveBids.Value)
+	}
+	for _, v := range values {
 		if !ok(v.N, v.Ten, v.One, v.SS, v.NN, v.FF, v.G) || math.IsNaN(v.SN) || math.IsInf(v.SN, 0) {
 			return false
 		}

@@ -273,6 +273,9 @@ func (d *dice) offer(stable, candidate float64) float64 {
 	if stable < 0 || candidate < 0 {
 		rate = missedBids
 	}
+	if on := d.scenario.BidsOn; on > 0 && d.arm == judge.Candidate && candidate < 0 && stable >= 0 {
+		rate = on
+	}
 	switch {
 	case d.side.Float64() >= rate:
 		return 0

@@ -49,6 +49,7 @@ type Scenario struct {
 	Shift    float64       // candidate's filter rate less stable's
 	Partner  int           // the shift is this partner's alone, counted from 1; 0: everybody's
 	LiveOnly bool          // it shows only where the candidate serves: what stable scores beside it knows nothing of it
+	BidsOn   float64       // how many of the pairs that only the candidate filters, where it serves, get a bid; 0: as few as of any that is filtered
 	Whole    bool          // the shift is the share of connections whose every pair the candidate filters; no other decision differs
 	Grows    float64       // the shift grows by so much a minute
 	After    time.Duration // of trying, before which the candidate behaves; noise, the peak and the failure begin then too

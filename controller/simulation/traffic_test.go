@@ -15,7 +15,7 @@ import (
 type sums struct {
 	requests, errors, slow, shadowed float64
 	n, x                             [buckets]float64 // pairs scored, filtered
-	pairs, ten, one, bids            float64
+	pairs, ten, one, bids, lost      float64
 	invalid, shadowInvalid           float64
 	by                               [partners]float64
 }
@@ -42,6 +42,7 @@ func (s *sums) add(c *counter) {
 			s.ten += float64(of.CandidateOnly[g])
 			s.one += float64(of.StableOnly[g])
 			s.bids += float64(of.Bids[g])
+			s.lost += float64(of.BidsCandidateOnly[g] - of.BidsStableOnly[g])
 			s.by[k] += float64(of.Scored[g])
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // checkpointVersion changes whenever the walk over the state does.
-const checkpointVersion = 4
+const checkpointVersion = 5
 
 type damaged string
 

@@ -51,5 +51,15 @@ func (s *State) Lose(table, column int) bool {
 	return true
 }
 
+// LoseLive drops a column of the first block of pairs that holds live bids.
+func (s *State) LoseLive(column int) bool {
+	b := &s.tables[pairsTable].blocks[0]
+	if column >= len(b.liveBids) || b.liveBids[column] == nil {
+		return false
+	}
+	b.liveBids[column] = nil
+	return true
+}
+
 // Misplace puts the first block of pairs into a stratum that there is not.
 func (s *State) Misplace() { s.tables[pairsTable].blocks[0].stratum = maxStrata }

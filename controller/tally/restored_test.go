@@ -92,6 +92,15 @@ func TestRestoreWantsAll(t *testing.T) {
 			}
 		}
 	}
+	for column := range 6 {
+		s := begun()
+		if !s.LoseLive(column) {
+			t.Fatalf("no live bids in column %d", column)
+		}
+		if body, err := s.MarshalBinary(); err != nil || s.UnmarshalBinary(body) == nil {
+			t.Errorf("pairs are restored without column %d of live bids, or %v", column, err)
+		}
+	}
 	if lost < 25 {
 		t.Errorf("only %d columns are there", lost)
 	}

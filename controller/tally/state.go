@@ -67,6 +67,8 @@ type State struct {
 	lost     int      // reports of which a part was lost
 	worth    worth
 
+	liveBids, liveFlips int64 // bids on requests that the candidate answered, unweighted
+
 	// Of the last look's policy: a step closes windows by it.
 	windowRequests, windowBuckets int
 }

@@ -42,6 +42,9 @@ func (s *State) statistics(l Look, p judge.Policy, bad problems, day increments)
 		}
 	}
 	s.sumValue(&t)
+	if l.Served {
+		t.LiveBids = s.sumLiveBids()
+	}
 	t.MaxSkew = s.maxSkew()
 	return t
 }

@@ -21,6 +21,7 @@ type block struct {
 	columns  [blockColumns][]float64
 	rare     [rares][]float64          // trials and events of ratios; width cells
 	outcomes [outcomeColumns][]float64 // of pairs; nil where no outcome is known
+	liveBids [liveBidColumns][]float64 // of pairs, of all partners; nil where no bid came to the candidate
 	slow     [slows]exceeding
 	scores   []float64 // of the candidate since the last drift window; nil where none
 }
@@ -250,6 +251,9 @@ func (b *block) reshape(old, width, shift int) {
 	for c := range b.outcomes {
 		b.outcomes[c] = reshaped(b.outcomes[c], old, width, shift)
 	}
+	for c := range b.liveBids {
+		b.liveBids[c] = reshaped(b.liveBids[c], old, width, shift)
+	}
 }
 
 func reshaped(from []float64, old, width, shift int) []float64 {
@@ -273,6 +277,9 @@ func (b *block) merge(other *block) {
 	}
 	for c, column := range other.outcomes {
 		b.outcomes[c] = addAll(b.outcomes[c], column)
+	}
+	for c, column := range other.liveBids {
+		b.liveBids[c] = addAll(b.liveBids[c], column)
 	}
 	b.scores = addAll(b.scores, other.scores)
 	for k := range b.slow {

@@ -312,6 +312,7 @@ func (s *State) countPartner(t *taking, p *partnerReading) {
 		}
 	}
 	s.countValue(t, p, base)
+	s.countLiveBids(t, p)
 }
 
 // open adds to a stream's open window.

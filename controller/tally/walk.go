@@ -63,6 +63,8 @@ func (s *State) walk(c *codec) {
 	s.drift.walk(c)
 	s.moments.walk(c)
 	s.worth.walk(c)
+	integer(c, &s.liveBids)
+	integer(c, &s.liveFlips)
 	s.walkTables(c)
 }
 
@@ -203,6 +205,9 @@ func (b *block) walk(c *codec, lines, width, t, strata int) {
 	for i := range b.outcomes {
 		c.cells(&b.outcomes[i], width)
 	}
+	for i := range b.liveBids {
+		c.cells(&b.liveBids[i], width)
+	}
 	for k := range b.slow {
 		e := &b.slow[k]
 		for _, v := range []*float64{&e.n, &e.x, &e.closed, &e.u, &e.own, &e.weight, &e.lateN, &e.lateX} {
@@ -238,6 +243,11 @@ func (b *block) whole(t int) bool {
 	}
 	for _, column := range b.outcomes {
 		if (column == nil) != (b.outcomes[outcomes] == nil) {
+			return false
+		}
+	}
+	for _, column := range b.liveBids {
+		if (column == nil) != (b.liveBids[liveBidsN] == nil) {
 			return false
 		}
 	}
