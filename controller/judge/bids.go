@@ -215,7 +215,7 @@ func (s *State) ruleBids(t *Statistics, p Policy) ruling {
 	}
 	r.Threshold = 1 / missedBidsAlpha
 	m := weighAllBids(t.Streams, p.MissedBidsMargin)
-	if live := t.LiveBids; live != nil {
+	if live := &t.LiveBids; live.Told {
 		m.hearLive(p, p.MissedBidsMargin, func(margin float64) miss { return weighBids(live.stream(), margin) })
 	}
 	m.rule(&r, t, p.MissedBidsMargin, "missed_bids_margin")

@@ -12,19 +12,19 @@ import (
 func TestLiveBids(t *testing.T) {
 	at := time.Date(2026, 11, 29, 16, 0, 0, 0, time.UTC)
 	const n = 10_000
-	live := func(lost, kept float64, bids int64) *LiveBids {
+	live := func(lost, kept float64, bids int64) LiveBids {
 		w := 50 * float64(bids)
-		l := &LiveBids{Bids: pairsOf(w, w*lost, w*kept, 400), Seen: bids, Flips: int64((lost + kept) * float64(bids))}
+		l := LiveBids{Told: true, Bids: pairsOf(w, w*lost, w*kept, 400), Seen: bids, Flips: int64((lost + kept) * float64(bids))}
 		l.Bids.F2, l.Bids.M = l.Bids.Ten*50*2, 400
 		return l
 	}
 	for _, tt := range []struct {
 		name        string
-		live        *LiveBids
+		live        LiveBids
 		early, last Outcome
 		says        string
 	}{
-		{"counted without them", nil, Acceptable, Acceptable, ""},
+		{"counted without them", LiveBids{}, Acceptable, Acceptable, ""},
 		{"as all", live(.01, .01, n), Acceptable, Acceptable, ""},
 		{"somewhat more", live(.0125, .01, n), Acceptable, Acceptable, ""},
 		{"more than the margin", live(.0185, .01, n), Acceptable, Unsure, "on requests that the candidate answers +0.85 pt"},
@@ -67,7 +67,7 @@ func TestLiveValue(t *testing.T) {
 		"far more":             {400, .2, Worse, "of the value of 50,000 bids on explored requests that the candidate answers"},
 	} {
 		s := priced(0)
-		s.LiveBids = &LiveBids{Bids: s.Streams[Overall].Bids, Seen: 50_000, Flips: 1000, Value: worthClusters(tt.clusters, tt.clusters/2, tt.lost)}
+		s.LiveBids = LiveBids{Told: true, Bids: s.Streams[Overall].Bids, Seen: 50_000, Flips: 1000, Value: worthClusters(tt.clusters, tt.clusters/2, tt.lost)}
 		var state State
 		if f := findingOf(state.Judge(s, Policy{}), GateMissedValue); f.Outcome != tt.want || !strings.Contains(f.Sentence, tt.says) {
 			t.Errorf("%s: %s, want %s: %s", name, f.Outcome, tt.want, f.Sentence)

@@ -35,10 +35,8 @@ func (t *Statistics) damage() string {
 	if !t.Latency.sound() || !t.SLO.sound() || !t.Others.sound() || outside(t.Latency.Edge, LatencyBins) || outside(t.SLO.Edge, LatencyBins) {
 		return "the statistics of latency are damaged"
 	}
-	if own := t.LiveBids; own != nil {
-		if st := own.stream(); !st.soundBids() {
-			return "the statistics of bids on requests that the candidate answers are damaged"
-		}
+	if live := t.LiveBids.stream(); !live.soundBids() {
+		return "the statistics of bids on requests that the candidate answers are damaged"
 	}
 	if !t.soundValue() {
 		return "the statistics of what bids are worth are damaged"

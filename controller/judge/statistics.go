@@ -59,9 +59,7 @@ type Statistics struct {
 
 	Values []ValueSums `json:"values,omitempty"` // as Streams; nil where no bid had a price
 
-	// Of all bids those on tasks that served the candidate; nil in the shadow
-	// phase, and from a version that tells no bids apart.
-	LiveBids *LiveBids `json:"live_bids,omitempty"`
+	LiveBids LiveBids `json:"live_bids,omitzero"` // of all bids those on tasks that served the candidate
 
 	Worth Worth `json:"worth"`
 
@@ -114,6 +112,7 @@ type Stream struct {
 // LiveBids are bids on explored pairs of requests that the candidate answered,
 // of all partners together, with what a [Stream] knows of bids.
 type LiveBids struct {
+	Told  bool      `json:"told"` // false in the shadow phase, and from a version that tells no bids apart
 	Bids  PairSums  `json:"bids"`
 	Value ValueSums `json:"value,omitzero"`
 	Seen  int64     `json:"seen"`

@@ -153,7 +153,7 @@ func (s *State) ruleValue(t *Statistics, p Policy) ruling {
 	}
 	r.Threshold = 1 / missedValueAlpha
 	m := weighAllValue(t, p)
-	if live := t.LiveBids; live != nil {
+	if live := &t.LiveBids; live.Told {
 		m.hearLive(p, p.MissedValueMargin, func(margin float64) miss {
 			return weighValue(live.Value, live.stream(), &t.Worth, margin, p.PriceCap)
 		})

@@ -158,11 +158,7 @@ func (t *Statistics) soundValue() bool {
 		}
 		return true
 	}
-	values := t.Values
-	if t.LiveBids != nil {
-		values = append(values[:len(values):len(values)], t.LiveBids.Value)
-	}
-	for _, v := range values {
+	for _, v := range append(t.Values[:len(t.Values):len(t.Values)], t.LiveBids.Value) {
 		if !ok(v.N, v.Ten, v.One, v.SS, v.NN, v.FF, v.G) || math.IsNaN(v.SN) || math.IsInf(v.SN, 0) {
 			return false
 		}

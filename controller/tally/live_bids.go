@@ -45,8 +45,8 @@ func (t *taking) addLive(column int, cells []float64) {
 }
 
 // sumLiveBids adds up the clusters.
-func (s *State) sumLiveBids() *judge.LiveBids {
-	sums := judge.LiveBids{Seen: s.liveBids, Flips: s.liveFlips}
+func (s *State) sumLiveBids() judge.LiveBids {
+	sums := judge.LiveBids{Told: true, Seen: s.liveBids, Flips: s.liveFlips}
 	for i := range s.tables[pairsTable].blocks {
 		cells := &s.tables[pairsTable].blocks[i].liveBids
 		before := sums.Bids.G
@@ -60,5 +60,5 @@ func (s *State) sumLiveBids() *judge.LiveBids {
 			sums.Bids.M += float64(len(cells[liveBidsN]))
 		}
 	}
-	return &sums
+	return sums
 }

@@ -35,7 +35,7 @@ func TestLiveBids(t *testing.T) {
 		l := tally.Look{At: time.Unix(i, 0), Served: served, Reports: []tally.Report{report("a", arm, i), report("b", judge.Control, i)}}
 		return s.Look(l, judge.Policy{})
 	}
-	if seen := look(&s, 0, false); seen.LiveBids != nil {
+	if seen := look(&s, 0, false); seen.LiveBids.Told {
 		t.Errorf("in shadow: %+v", seen.LiveBids)
 	}
 	s.Step()
@@ -47,7 +47,7 @@ func TestLiveBids(t *testing.T) {
 		t.Errorf("%+v, restored %+v", seen.LiveBids, restored.LiveBids)
 	}
 	live := seen.LiveBids
-	if live == nil || live.Seen != 80 || live.Flips != 16 || live.Bids.G != 2 || live.Bids.M != 4 || live.Value.G != 2 {
+	if !live.Told || live.Seen != 80 || live.Flips != 16 || live.Bids.G != 2 || live.Bids.M != 4 || live.Value.G != 2 {
 		t.Fatalf("%+v", live)
 	}
 	near(t, "bids", live.Bids.N, 80*100, 1e-12)
