@@ -34,6 +34,7 @@ type controllerFlags struct {
 	fleets, bucket, region, endpoint, listen, name string
 	hosts, proxies                                 []string
 	leaseTTL                                       time.Duration
+	health                                         bool
 	control                                        identity.Files
 	door                                           doorFlags
 }
@@ -48,8 +49,18 @@ func controllerCommand() *cobra.Command {
 			"docs/operating.md tells what rights it needs, docs/fleet.md what a fleet file says.",
 		Example: "  sluice controller --bucket sluice --fleets local/demo/fleet.yaml --listen 127.0.0.1:0",
 		Args:    takes(0),
-		PreRunE: func(*cobra.Command, []string) error { return o.check() },
-		RunE:    func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout()) },
+		PreRunE: func(*cobra.Command, []string) error {
+			if o.health {
+				return nil
+			}
+			return o.check()
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
+			if o.health {
+				return askHealth(c.Context(), o.listen)
+			}
+			return o.run(c.Context(), c.OutOrStdout())
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.fleets, "fleets", "fleets", "fleet `file`, or folder of *.yaml fleet files")
@@ -65,6 +76,7 @@ func controllerCommand() *cobra.Command {
 	f.StringVar(&o.control.Key, "control-key", "", "`file` of its key")
 	f.StringVar(&o.control.CA, "control-ca", "", "`file` of the CA whose certificates tasks must show")
 	o.door.flags(f)
+	f.BoolVar(&o.health, "health", false, "only ask the controller that runs here on --listen whether it is well; status 1 where it is not")
 	f.DurationVar(&o.leaseTTL, "lease", 15*time.Second, "`time` after which a silent leader is replaced")
 	return c
 }

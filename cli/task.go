@@ -16,7 +16,7 @@ func taskCommand() *cobra.Command { return taskIn(os.Getenv) }
 // taskIn is `sluice task` in an environment.
 func taskIn(env func(string) string) *cobra.Command {
 	s := inference.Settings{Options: inference.DefaultOptions(), Host: env("SLUICE_TASK_ADDRESS"), Agent: env("ECS_CONTAINER_METADATA_URI_V4")}
-	level := slog.LevelInfo
+	level, health := slog.LevelInfo, false
 	c := &cobra.Command{
 		Use:   "task --fleet NAME --bucket BUCKET",
 		Short: "Serve auctions over Thrift: one inference task",
@@ -29,12 +29,18 @@ func taskIn(env func(string) string) *cobra.Command {
 			if err := fromEnv(c.Flags(), env); err != nil {
 				return err
 			}
+			if health {
+				return nil
+			}
 			if err := s.Check(); err != nil {
 				return usageError{err}
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
+			if health {
+				return askHealth(c.Context(), s.HealthAddress())
+			}
 			s.Log = slog.New(slog.NewJSONHandler(c.OutOrStdout(), &slog.HandlerOptions{Level: level}))
 			return inference.Run(c.Context(), s)
 		},
@@ -71,6 +77,7 @@ func taskIn(env func(string) string) *cobra.Command {
 	f.DurationVar(&s.WriteTimeout, "write-timeout", s.WriteTimeout, "`time` that one reply may take to leave")
 	f.DurationVar(&s.ReceiptAge, "receipt-age", s.ReceiptAge, "`age` that a reported outcome may have")
 	f.DurationVar(&s.DrainDelay, "drain-delay", s.DrainDelay, "`time` to go on accepting after SIGTERM, while not ready")
+	f.BoolVar(&health, "health", false, "only ask the task that runs here on --http-listen whether it is well; status 1 where it is not")
 	f.DurationVar(&s.DrainTimeout, "drain-timeout", s.DrainTimeout, "`time` to finish after that")
 	return c
 }
@@ -80,7 +87,7 @@ func fromEnv(f *pflag.FlagSet, env func(string) string) error {
 	var failed error
 	f.VisitAll(func(one *pflag.Flag) {
 		name := variable(one.Name)
-		if v := env(name); v != "" && !one.Changed && failed == nil {
+		if v := env(name); v != "" && !one.Changed && one.Name != "health" && failed == nil {
 			if err := f.Set(one.Name, v); err != nil {
 				failed = wrongUsage("%s is %q: %w: see sluice task --help", name, v, err)
 			}

@@ -150,6 +150,9 @@ func (s Settings) listen(ctx context.Context) (Listeners, error) {
 	return Listeners{Data: open[0], Control: open[1], HTTP: open[2]}, nil
 }
 
+// HealthAddress is where the task of these settings answers /healthz.
+func (s Settings) HealthAddress() string { return at(s.HTTPAddress, s.Host) }
+
 // at puts host in front of an address that names none.
 func at(address, host string) string {
 	if h, port, err := net.SplitHostPort(address); err == nil && h == "" {
