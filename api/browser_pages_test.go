@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func TestPageRollout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Difference: dsp-07", "Candidate and stable: dsp-07", "Evidence: ", "Share of the compared", "Latency", "Value of the bids", "Calls saved"} {
+	for _, want := range []string{"Difference: dsp-07", "Candidate and stable: dsp-07", "Evidence: ", "Share of the compared", "Latency: what 99 of 100", "Latency: what half", "Latency: requests slower", "Value of the bids", "Calls saved"} {
 		if !strings.Contains(charts, want) {
 			t.Errorf("want a chart %q in\n%s", want, charts)
 		}
@@ -126,8 +127,25 @@ func TestPageRolloutIsLive(t *testing.T) {
 	v := *f.Seen.Seen.Verdict
 	v.Looks, v.At, v.Outcome, v.Sentence = 121, now.Add(2*time.Second), judge.Invalid, "what was just heard"
 	f.Seen.Seen.Verdict, f.Seen.At = &v, now.Add(2*time.Second)
+	auctions, canary := *f.Seen.Seen.Auctions, *f.Seen.Seen.Auctions.Canary
+	canary.P99 = 34500 * time.Microsecond
+	auctions.Canary, f.Seen.Seen.Auctions = &canary, &auctions
 	f.Mu.Unlock()
-	do(ctx, t, contains(`self::p`, "Look 121"), contains(`self::p`, "what was just heard"))
+	do(ctx, t, contains(`self::p`, "Look 121"), contains(`self::p`, "what was just heard"), contains(`self::p`, "34.5\u00a0ms on canaries"))
+}
+
+// A log of before latency was kept is drawn, and says so.
+func TestPageRolloutWithoutLatency(t *testing.T) {
+	ctx := browser(t)
+	e := estate(time.Now())
+	old, err := os.ReadFile("../controller/history/testdata/before_latency")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Of["ads-eu"].Logs["partner-blind"] = [][]byte{old}
+	s := site(t, e)
+	do(ctx, t, chromedp.Navigate(s.URL+"/#ads-eu/rollouts/partner-blind"), contains(`self::p`, "Look 10"), chromedp.WaitVisible(chromedp.CSS(`.plot canvas`)),
+		contains(`self::p`, "Not kept in this log"))
 }
 
 // A rollout that was never judged, one that there is not, and a log that cannot

@@ -26,6 +26,9 @@ type Series struct {
 	Gates    []SeriesGate  `json:"gates"`
 	Money    *SeriesMoney  `json:"money"` // null where no bid had a price
 
+	// How long auctions took; null where the log was written before that was kept.
+	Latency *SeriesLatency `json:"latency"`
+
 	// Every partner, at fewer moments than there are points: those with most
 	// traffic, and how many there are beside.
 	Moments  []time.Time     `json:"moments"`
@@ -82,6 +85,20 @@ type SeriesMoney struct {
 	Stable    SeriesEarnings `json:"stable"`
 }
 
+// SeriesLatency is how long auctions took over the minute up to each look, arm by
+// arm.
+type SeriesLatency struct {
+	Canary  SeriesPercentiles `json:"canary"` // of tasks that answer with the candidate
+	Control SeriesPercentiles `json:"control"`
+	Stable  SeriesPercentiles `json:"stable"` // of all others
+}
+
+// SeriesPercentiles are those of one arm.
+type SeriesPercentiles struct {
+	P50 []*float64 `json:"p50_seconds"`
+	P99 []*float64 `json:"p99_seconds"`
+}
+
 // SeriesEarnings are those of one release: value of the bids that it lets
 // through and calls saved, each per million requests, with 95 % intervals.
 type SeriesEarnings struct {
@@ -116,6 +133,9 @@ func shapeSeries(id string, t *history.Trace) Series {
 	out := Series{
 		Rollout: id, Looks: t.Looks, Differ: t.Differ, Programs: append([]string{}, t.Programs...), Points: make([]SeriesPoint, 0, len(t.Points)),
 		Gates: shapeGates(t.Points), Money: shapeEarned(t.Points), Moments: []time.Time{},
+	}
+	if t.Timed {
+		out.Latency = shapeLatency(t.Points)
 	}
 	for _, p := range t.Points {
 		out.Points = append(out.Points, shapePoint(id, p))
@@ -231,6 +251,22 @@ func newSeriesEarnings(points int) SeriesEarnings {
 func (s *SeriesEarnings) set(i int, e judge.Earnings) {
 	s.Value[i], s.ValueLow[i], s.ValueHigh[i] = new(rounded(e.Value.Value)), new(rounded(e.Value.Low)), new(rounded(e.Value.High))
 	s.Saved[i], s.SavedLow[i], s.SavedHigh[i] = new(rounded(e.Saved.Value)), new(rounded(e.Saved.Low)), new(rounded(e.Saved.High))
+}
+
+func shapeLatency(points []history.Point) *SeriesLatency {
+	arm := func(of func(history.Latency) history.Percentiles) SeriesPercentiles {
+		s := SeriesPercentiles{P50: make([]*float64, 0, len(points)), P99: make([]*float64, 0, len(points))}
+		for _, p := range points {
+			took := of(p.Latency)
+			s.P50, s.P99 = append(s.P50, known(took.P50)), append(s.P99, known(took.P99))
+		}
+		return s
+	}
+	return &SeriesLatency{
+		Canary:  arm(func(l history.Latency) history.Percentiles { return l.Canary }),
+		Control: arm(func(l history.Latency) history.Percentiles { return l.Control }),
+		Stable:  arm(func(l history.Latency) history.Percentiles { return l.Stable }),
+	}
 }
 
 // shapePartners tells the partners with most traffic by the last moment, and

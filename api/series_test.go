@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,11 @@ func TestSeries(t *testing.T) {
 	} else if *m.Stable.Value[119] <= *m.Candidate.Value[119] || *m.Candidate.SavedHigh[119] <= *m.Candidate.SavedLow[119] {
 		t.Errorf("value %v of %v, calls saved %v to %v", *m.Candidate.Value[119], *m.Stable.Value[119], *m.Candidate.SavedLow[119], *m.Candidate.SavedHigh[119])
 	}
+	if l := s.Latency; l == nil || len(l.Canary.P99) != 120 || l.Canary.P50[29] != nil || l.Stable.P99[29] == nil {
+		t.Errorf("in shadow latency is %+v", l)
+	} else if *l.Canary.P99[119] <= *l.Canary.P50[119] || *l.Control.P50[119] < 500e-6 || *l.Control.P99[119] > .1 {
+		t.Errorf("at the end canaries took %v and %v", *l.Canary.P50[119], *l.Canary.P99[119])
+	}
 	var blind api.SeriesPartner
 	for _, p := range s.Partners {
 		if p.Name == "dsp-07" {
@@ -142,6 +148,20 @@ func TestSeriesFollows(t *testing.T) {
 		if _, err := apitest.Serve(t, f, api.Options{}).Series(t.Context(), path[0], path[1]); !errors.Is(err, api.ErrNotFound) {
 			t.Errorf("%q: %v", path, err)
 		}
+	}
+}
+
+// A log of before latency was kept has none, which is not zero.
+func TestSeriesWithoutLatency(t *testing.T) {
+	f, _ := recorded(apitest.PartnerBlind)
+	old, err := os.ReadFile("../controller/history/testdata/before_latency")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Logs["partner-blind"] = [][]byte{old}
+	s, err := apitest.Serve(t, f, api.Options{}).Series(t.Context(), "demo", "partner-blind")
+	if err != nil || s.Looks != 10 || s.Trouble != "" || s.Differ != 0 || s.Latency != nil {
+		t.Errorf("%d looks, %d differ, trouble %q, latency %+v: %v", s.Looks, s.Differ, s.Trouble, s.Latency, err)
 	}
 }
 

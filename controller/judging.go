@@ -119,7 +119,25 @@ func (f *Reconciler) rule(s rollout.State, j *judging, look tally.Look, seen *ro
 	if err != nil {
 		return err
 	}
-	return j.Log.note(noted{Policy: policy, Look: history.Look{Number: verdict.Looks, Digest: digest, Statistics: statistics}})
+	return j.Log.note(noted{Policy: policy, Look: history.Look{
+		Number: verdict.Looks, Digest: digest, Statistics: statistics, Latency: latencyOf(seen.Auctions),
+	}})
+}
+
+// latencyOf is what the page shows beside the verdict.
+func latencyOf(a *rollout.Auctions) (l history.Latency) {
+	if a == nil {
+		return l
+	}
+	for _, arm := range []struct {
+		to *history.Percentiles
+		of *rollout.Traffic
+	}{{&l.Canary, a.Canary}, {&l.Control, a.Control}, {&l.Stable, a.Rest}} {
+		if arm.of != nil {
+			*arm.to = history.Percentiles{P50: arm.of.P50, P99: arm.of.P99}
+		}
+	}
+	return l
 }
 
 // gathering reports whether nobody serves yet, in one of the arms, what is to be

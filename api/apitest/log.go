@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -42,6 +43,7 @@ func Log(id string, c Course, upto time.Time) (chunks [][]byte, last judge.Verdi
 	var counts tally.State
 	var judged judge.State
 	var log *history.Writer
+	var took latencies
 	at := upto.Add(-time.Duration(c.Shadow+c.Canary+c.Gap-1) * c.Every)
 	for i := range c.Shadow + c.Canary {
 		switch i {
@@ -63,7 +65,7 @@ func Log(id string, c Course, upto time.Time) (chunks [][]byte, last judge.Verdi
 			log = must(history.New(history.Header{Program: "v1", Rollout: id, Chunk: len(chunks), Policy: policy}))
 			chunks = append(chunks, nil)
 		}
-		if err := log.Append(history.Look{Number: i + 1, Digest: must(history.DigestOf(last)), Statistics: s}); err != nil {
+		if err := log.Append(history.Look{Number: i + 1, Digest: must(history.DigestOf(last)), Statistics: s, Latency: took.look(look)}); err != nil {
 			panic(err)
 		}
 		if i%50 == 49 || i == c.Shadow+c.Canary-1 {
@@ -78,6 +80,46 @@ func must[T any](v T, err error) T {
 		panic(err) // what is made up here fits together
 	}
 	return v
+}
+
+// latencies is what requests took, by what the tasks of the last looks counted.
+type latencies struct{ before history.Percentiles }
+
+// look tells it of one look. Where the candidate is served, the tasks that are
+// not compared take what controls took the look before.
+func (l *latencies) look(look tally.Look) history.Latency {
+	var canary, control [judge.LatencyBins]int64
+	for _, r := range look.Reports {
+		bins := &control
+		if r.Arm == judge.Candidate && look.Served {
+			bins = &canary
+		}
+		for i, n := range r.Latency {
+			bins[i] += n
+		}
+	}
+	now, before := percentiles(&control), l.before
+	l.before = now
+	if !look.Served {
+		return history.Latency{Stable: now}
+	}
+	return history.Latency{Canary: percentiles(&canary), Control: now, Stable: before}
+}
+
+func percentiles(bins *[judge.LatencyBins]int64) history.Percentiles {
+	below := func(share float64) time.Duration {
+		total, sum := int64(0), int64(0)
+		for _, n := range bins {
+			total += n
+		}
+		for i, n := range bins {
+			if sum += n; n > 0 && float64(sum) >= share*float64(total) {
+				return time.Duration(math.Exp2(float64(i+1)/4) * float64(time.Microsecond))
+			}
+		}
+		return 0
+	}
+	return history.Percentiles{P50: below(.5), P99: below(.99)}
 }
 
 // price lets every pair be an explored call with a bid, but for most of dsp-07's:

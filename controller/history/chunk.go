@@ -256,6 +256,11 @@ func readColumns(in *bufio.Reader, count int) ([]column, error) {
 	return columns, err
 }
 
+// keepsLatency is false of a chunk that was written before looks had it.
+func (c *Chunk) keepsLatency() bool {
+	return slices.ContainsFunc(c.schema.Parts, func(n *node) bool { return n.Name == "latency" && n.field >= 0 })
+}
+
 func (c *Chunk) damaged(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF

@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
 )
@@ -55,6 +56,20 @@ type Look struct {
 	Number     int              `json:"number"` // from 1; [judge.Verdict.Looks]
 	Digest     Digest           `json:"digest"`
 	Statistics judge.Statistics `json:"statistics"`
+	Latency    Latency          `json:"latency,omitzero"` // of no concern to the judge
+}
+
+// Latency is how long auctions took over the minute up to a look, arm by arm.
+type Latency struct {
+	Canary  Percentiles `json:"canary,omitzero"` // of tasks that answer with the candidate
+	Control Percentiles `json:"control,omitzero"`
+	Stable  Percentiles `json:"stable,omitzero"` // of all others
+}
+
+// Percentiles of an arm are 0 where nothing was counted.
+type Percentiles struct {
+	P50 time.Duration `json:"p50"`
+	P99 time.Duration `json:"p99"`
 }
 
 // Digest is by what a verdict is known again.

@@ -24,6 +24,7 @@ type Trace struct {
 	Looks    int      // judged anew
 	Differ   int      // of those, at which today's program does not come to the verdict of then, bit for bit
 	Points   []Point
+	Timed    bool     // the log keeps how long auctions took; programs of before did not
 	Moments  []Moment // in which every partner is told
 	Names    []string // of the partners, by their place in a moment
 
@@ -48,6 +49,7 @@ type Point struct {
 	Verdict  judge.Verdict     // without what only the last one's reader wants
 	Answered [judge.Arms]int64 // requests since the arms were formed
 	Tasks    [judge.Arms]int
+	Latency  Latency
 }
 
 // Moment is what a look says of every partner that was known by then.
@@ -115,6 +117,7 @@ func (t *Trace) part(p Part) (goesOn bool, err error) {
 	if !slices.Contains(t.Programs, c.Program) {
 		t.Programs = append(t.Programs, c.Program)
 	}
+	t.Timed = t.Timed || c.keepsLatency()
 	at := 0
 	for look, err := range c.Looks() {
 		if err != nil {
@@ -167,7 +170,7 @@ func (t *Trace) look(l Look, p judge.Policy) error {
 // it has a place of its own.
 func (t *Trace) tell(l Look, v judge.Verdict) {
 	s := &l.Statistics
-	p := Point{Place: t.Looks, Look: l.Number, At: s.At, Step: s.Step, Served: s.Served, Answered: s.Answered, Verdict: bare(v)}
+	p := Point{Place: t.Looks, Look: l.Number, At: s.At, Step: s.Step, Served: s.Served, Answered: s.Answered, Verdict: bare(v), Latency: l.Latency}
 	for arm := range p.Tasks {
 		p.Tasks[arm] = s.Load[arm].Tasks
 	}

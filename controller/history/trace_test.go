@@ -2,9 +2,11 @@ package history
 
 import (
 	"errors"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
 )
@@ -84,6 +86,46 @@ func TestTraceGoesOn(t *testing.T) {
 	}
 	if !reflect.DeepEqual(once, stopped) {
 		t.Errorf("%d looks, stopped on the way %d", once.Looks, stopped.Looks)
+	}
+}
+
+// A log that was written before looks had latencies is read and judged as
+// then, and goes on in this program's chunks; what it lacks is not zero.
+func TestTraceOfBeforeLatency(t *testing.T) {
+	body, err := os.ReadFile("testdata/before_latency")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := Part{Name: "before_latency", Body: body}
+	var trace Trace
+	if err := trace.Read(1, of([]Part{old})); err != nil || trace.Looks != 10 || trace.Differ != 0 || trace.Timed {
+		t.Fatalf("%d looks, %d differ, timed %v: %v", trace.Looks, trace.Differ, trace.Timed, err)
+	}
+	if r := Run([]Part{old}, nil); r.Same != 10 || r.Unread != nil || len(r.Strange) > 0 {
+		t.Errorf("replayed, %d of %d looks are as then: %v %q", r.Same, r.Looks, r.Unread, r.Strange)
+	}
+	was, err := read(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, look := range made(t, 1, 10) {
+		now, err := read(look.Body)
+		if err != nil || !reflect.DeepEqual(now, was) {
+			t.Errorf("chunk %d is read otherwise than what is written today: %v", i, err)
+		}
+	}
+	took := Latency{Canary: Percentiles{P50: 411 * time.Microsecond, P99: 12 * time.Millisecond}}
+	last := was[9]
+	last.Number, last.Latency = 11, took
+	w, err := New(Header{Program: "v2", Rollout: trace.rollout, Chunk: 1, Policy: judge.Policy{Margin: .02}})
+	if err != nil || w.Append(last) != nil {
+		t.Fatal(err)
+	}
+	if err := trace.Read(2, of([]Part{old, {Chunk: 1, Body: written(t, w)}})); err != nil || !trace.Timed || len(trace.Points) != 11 {
+		t.Fatalf("%d points, timed %v: %v", len(trace.Points), trace.Timed, err)
+	}
+	if trace.Points[9].Latency != (Latency{}) || trace.Points[10].Latency != took {
+		t.Errorf("its last points took %+v and %+v", trace.Points[9].Latency, trace.Points[10].Latency)
 	}
 }
 

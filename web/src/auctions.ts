@@ -3,7 +3,7 @@
 
 import type { Auctions, Columns, Fleet, Traffic } from "./api.ts";
 import { h, svg } from "./dom.ts";
-import { clock, count, share, span } from "./format.ts";
+import { clock, count, share, span, took } from "./format.ts";
 import { lookedAt } from "./store.ts";
 
 export function auctionsPanel(f: Fleet, now: number): HTMLElement {
@@ -32,7 +32,7 @@ export const rate = (perSecond: number) => (perSecond < 10 ? String(Number(perSe
 
 const shareOf = (s: number | null) => (s === null ? `${unknown}\u00a0%` : s >= 0.1 ? `${(100 * s).toFixed(0)}\u00a0%` : share(s));
 
-const took = (seconds: number | null) => (seconds === null ? unknown : `${Number((1000 * seconds).toPrecision(3))}\u00a0ms`);
+const tookOr = (seconds: number | null) => (seconds === null ? unknown : took(seconds));
 
 // tiles are the figures of all tasks, each over its last minutes.
 function tiles(f: Fleet, a: Auctions, all: Traffic): HTMLElement {
@@ -48,8 +48,8 @@ function tiles(f: Fleet, a: Auctions, all: Traffic): HTMLElement {
     tile("Filtered", shareOf(all.filtered), false, "filtered", "of all calls to partners"),
     tile("Degraded", shareOf(all.degraded), bad.has("degraded"), "degraded", "forwarded unscored"),
     tile("Failed", shareOf(all.failed), bad.has("failed"), "failed", "without an answer"),
-    tile("p99", took(all.p99_seconds), bad.has("late"), "p99_seconds",
-      `p50 ${took(all.p50_seconds)}${a.deadline_seconds > 0 ? `, deadline ${took(a.deadline_seconds)}` : ""}`));
+    tile("p99", tookOr(all.p99_seconds), bad.has("late"), "p99_seconds",
+      `p50 ${tookOr(all.p50_seconds)}${a.deadline_seconds > 0 ? `, deadline ${took(a.deadline_seconds)}` : ""}`));
 }
 
 // scale is what a spark reaches up to at least: what is a trace of what would be
@@ -94,6 +94,6 @@ function arms(a: Auctions): HTMLElement {
       h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t || h("span", { class: "unseen" }, "Arm"))))),
       h("tbody", {}, rows.map(([name, kind, t]) => (t === null ? null : h("tr", { "data-key": name },
         h("th", { scope: "row" }, h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), name)),
-        [count(t.tasks), rate(t.rate), shareOf(t.filtered), shareOf(t.degraded), shareOf(t.failed), took(t.p50_seconds), took(t.p99_seconds)]
+        [count(t.tasks), rate(t.rate), shareOf(t.filtered), shareOf(t.degraded), shareOf(t.failed), tookOr(t.p50_seconds), tookOr(t.p99_seconds)]
           .map((text) => h("td", { class: "number" }, text))))))));
 }

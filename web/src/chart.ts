@@ -32,6 +32,7 @@ export interface Chart {
   ceiling?: number;
   place: number; // of the point that is looked at; -1 for none
   now: number;
+  missing?: string; // what is said where nothing of it is known
 }
 
 const height = 190;
@@ -40,7 +41,7 @@ const height = 190;
 export function figure(c: Chart, onPick: (at: string) => void): HTMLElement {
   const shown = c.lines.filter((l) => l.values.some((v) => v !== null));
   if (shown.length === 0) {
-    return h("figure", { class: "chart", "data-key": c.key }, h("figcaption", {}, h("h3", {}, c.title), h("p", { class: "muted" }, "The log holds nothing of it.")));
+    return h("figure", { class: "chart", "data-key": c.key }, h("figcaption", {}, h("h3", {}, c.title), h("p", { class: "muted" }, c.missing ?? "The log holds nothing of it.")));
   }
   const version = [c.key, c.at.length, c.at.at(-1), c.at[0], c.title, c.place, matchMedia("(prefers-color-scheme: dark)").matches].join("|");
   const place = c.place < 0 ? c.at.length - 1 : c.place;

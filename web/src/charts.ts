@@ -2,7 +2,7 @@
 
 import type { Column, Series, SeriesGate, SeriesPartner } from "./api.ts";
 import type { Chart } from "./chart.ts";
-import { count, evidence, gateName, percent, points, share } from "./format.ts";
+import { count, evidence, gateName, percent, points, share, took } from "./format.ts";
 
 const lastOf = (c: Column, place: number): number | null => c[place] ?? null;
 
@@ -29,7 +29,7 @@ export function charts(s: Series, gate: string, place: number, now: number): Cha
   return [
     ...(g && one ? partner(s, one, base) : g ? [difference(g, alone), rates(s, g, alone)] : []),
     ...(g ? [proof(g, base)] : []),
-    shared(s, base), ...latency(s, base), ...money(s, base),
+    shared(s, base), ...percentiles(s, base), ...latency(s, base), ...money(s, base),
   ];
 }
 
@@ -125,6 +125,25 @@ function shared(s: Series, base: Base): Chart {
       { name: "of the tasks", values: s.points.map((one) => one.tasks), tone: "muted", dash: true, thin: true },
     ],
   };
+}
+
+// percentiles are what auctions took, whatever the judge asks of it.
+function percentiles(s: Series, base: Base): Chart[] {
+  const at = base.place < 0 ? base.at.length - 1 : base.place, l = s.latency;
+  const chart = (of: "p99_seconds" | "p50_seconds", what: string): Chart => {
+    const arms = [["canaries", l?.canary[of] ?? []], ["controls", l?.control[of] ?? []], ["other tasks", l?.stable[of] ?? []]] as const;
+    const told = arms.flatMap(([who, c]) => (c[at] == null ? [] : [`${took(c[at])} on ${who}`]));
+    return {
+      ...base, key: of, title: `Latency: ${what}`, missing: l ? "Not known: no task told how long its auctions took." : "Not kept in this log: it is of a version before latency was.",
+      says: told.length === 0 ? "Not known at this look." : `${told.join(", ")}, over the minute up to this look.`,
+      unit: took, floor: 0,
+      lines: [
+        { name: "canary", values: l?.canary[of] ?? [], tone: "candidate" }, { name: "control", values: l?.control[of] ?? [], tone: "control" },
+        { name: "stable", values: l?.stable[of] ?? [], tone: "stable" },
+      ],
+    };
+  };
+  return [chart("p99_seconds", "what 99 of 100 auctions took at most"), ...(l ? [chart("p50_seconds", "what half of the auctions took at most")] : [])];
 }
 
 function latency(s: Series, base: Base): Chart[] {

@@ -1,14 +1,15 @@
 // How a rollout went: its log as the server judged it anew, and behind it, while
 // it runs, the verdicts that the page has heard since.
 
-import type { Column, Finding, Outcome, Series, SeriesGate, Verdict } from "./api.ts";
+import type { Auctions, Column, Finding, Outcome, Series, SeriesGate, Verdict } from "./api.ts";
 import { series } from "./api.ts";
 import type { Asked } from "./asked.ts";
 import { asked } from "./asked.ts";
 import type { Store } from "./store.ts";
 
-// Heard is a verdict with the headline that the rollout had then.
-interface Heard extends Verdict { headline: string }
+// Heard is a verdict with the headline that the rollout had then, and how the
+// auctions fared.
+interface Heard extends Verdict { headline: string; auctions: Auctions | null }
 
 const heard = { id: "", verdicts: [] as Heard[] };
 const mostHeard = 300;
@@ -42,7 +43,7 @@ function listen(s: Store, id: string): void {
   const v = s.view?.active?.id === id ? s.view.active.verdict : null;
   const key = `${s.fleet}/${id}`;
   if (heard.id !== key) Object.assign(heard, { id: key, verdicts: [] });
-  if (v && v.at !== heard.verdicts.at(-1)?.at) heard.verdicts = [...heard.verdicts, { ...v, headline: s.view?.active?.headline ?? "" }].slice(-mostHeard);
+  if (v && v.at !== heard.verdicts.at(-1)?.at) heard.verdicts = [...heard.verdicts, { ...v, headline: s.view?.active?.headline ?? "", auctions: s.view?.auctions ?? null }].slice(-mostHeard);
 }
 
 // join adds verdicts that were heard. How requests were shared out is in the log
@@ -69,7 +70,15 @@ function join(s: Series, verdicts: Heard[]): Series {
       requests: [...g.requests, ...more((f) => f.requests)],
     };
   });
-  return { ...s, points, gates, money: s.money ? money(s.money, verdicts) : null };
+  return { ...s, points, gates, money: s.money ? money(s.money, verdicts) : null, latency: s.latency ? latency(s.latency, verdicts) : null };
+}
+
+function latency(l: NonNullable<Series["latency"]>, verdicts: Heard[]): NonNullable<Series["latency"]> {
+  const arm = (to: "canary" | "control" | "stable", of: "canary" | "control" | "rest") => ({
+    p50_seconds: [...l[to].p50_seconds, ...verdicts.map((v) => v.auctions?.[of]?.p50_seconds ?? null)],
+    p99_seconds: [...l[to].p99_seconds, ...verdicts.map((v) => v.auctions?.[of]?.p99_seconds ?? null)],
+  });
+  return { canary: arm("canary", "canary"), control: arm("control", "control"), stable: arm("stable", "rest") };
 }
 
 function money(m: NonNullable<Series["money"]>, verdicts: Verdict[]): NonNullable<Series["money"]> {

@@ -23,6 +23,9 @@ export function evidence(e: number): string {
   return String(Number(e.toPrecision(2)));
 }
 
+// took tells what an auction took.
+export const took = (seconds: number) => `${Number((1000 * seconds).toPrecision(3))}\u00a0ms`;
+
 // span tells milliseconds in their two largest units.
 export function span(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));

@@ -617,6 +617,8 @@ export interface Series {
   /** looks at which this version's verdict is not that of then */
   differ: number;
   gates: SeriesGate[];
+  /** How long auctions took; null where the log was written before that was kept. */
+  latency: SeriesLatency | null;
   /** that were judged for it */
   looks: number;
   /** Every partner, at fewer moments than there are points: those with most traffic, and how many there are beside. */
@@ -666,6 +668,15 @@ export interface SeriesGate {
   threshold: (number | null)[];
 }
 
+/** SeriesLatency is how long auctions took over the minute up to each look, arm by arm. */
+export interface SeriesLatency {
+  /** of tasks that answer with the candidate */
+  canary: SeriesPercentiles;
+  control: SeriesPercentiles;
+  /** of all others */
+  stable: SeriesPercentiles;
+}
+
 /** SeriesMoney is what both releases would bring over time. */
 export interface SeriesMoney {
   candidate: SeriesEarnings;
@@ -689,6 +700,12 @@ export interface SeriesPartner {
   /** by then */
   requests: number;
   stable: (number | null)[];
+}
+
+/** SeriesPercentiles are those of one arm. */
+export interface SeriesPercentiles {
+  p50_seconds: (number | null)[];
+  p99_seconds: (number | null)[];
 }
 
 /** SeriesPoint is one look. */

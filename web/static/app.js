@@ -243,6 +243,7 @@ function evidence(e) {
   if (e >= 100) return count(Math.round(e));
   return String(Number(e.toPrecision(2)));
 }
+var took = (seconds) => `${Number((1e3 * seconds).toPrecision(3))} ms`;
 function span(ms) {
   const s = Math.max(0, Math.round(ms / 1e3));
   if (s < 60) return `${s} s`;
@@ -883,7 +884,7 @@ function body(f) {
 var unknown = "?";
 var rate = (perSecond) => perSecond < 10 ? String(Number(perSecond.toPrecision(2))) : count(Math.round(perSecond));
 var shareOf = (s) => s === null ? `${unknown} %` : s >= 0.1 ? `${(100 * s).toFixed(0)} %` : share(s);
-var took = (seconds) => seconds === null ? unknown : `${Number((1e3 * seconds).toPrecision(3))} ms`;
+var tookOr = (seconds) => seconds === null ? unknown : took(seconds);
 function tiles(f, a, all) {
   const bad = new Set(f.unwell.map((u) => u.reason));
   const minutes = Math.round((a.slots.all?.rate.length ?? 0) * a.slots.every_seconds / 60);
@@ -906,10 +907,10 @@ function tiles(f, a, all) {
     tile2("Failed", shareOf(all.failed), bad.has("failed"), "failed", "without an answer"),
     tile2(
       "p99",
-      took(all.p99_seconds),
+      tookOr(all.p99_seconds),
       bad.has("late"),
       "p99_seconds",
-      `p50 ${took(all.p50_seconds)}${a.deadline_seconds > 0 ? `, deadline ${took(a.deadline_seconds)}` : ""}`
+      `p50 ${tookOr(all.p50_seconds)}${a.deadline_seconds > 0 ? `, deadline ${took(a.deadline_seconds)}` : ""}`
     )
   );
 }
@@ -955,7 +956,7 @@ function arms(a) {
         "tr",
         { "data-key": name },
         h("th", { scope: "row" }, h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), name)),
-        [count(t.tasks), rate(t.rate), shareOf(t.filtered), shareOf(t.degraded), shareOf(t.failed), took(t.p50_seconds), took(t.p99_seconds)].map((text) => h("td", { class: "number" }, text))
+        [count(t.tasks), rate(t.rate), shareOf(t.filtered), shareOf(t.degraded), shareOf(t.failed), tookOr(t.p50_seconds), tookOr(t.p99_seconds)].map((text) => h("td", { class: "number" }, text))
       )))
     )
   );
@@ -5866,7 +5867,7 @@ var height = 190;
 function figure(c, onPick) {
   const shown3 = c.lines.filter((l) => l.values.some((v) => v !== null));
   if (shown3.length === 0) {
-    return h("figure", { class: "chart", "data-key": c.key }, h("figcaption", {}, h("h3", {}, c.title), h("p", { class: "muted" }, "The log holds nothing of it.")));
+    return h("figure", { class: "chart", "data-key": c.key }, h("figcaption", {}, h("h3", {}, c.title), h("p", { class: "muted" }, c.missing ?? "The log holds nothing of it.")));
   }
   const version = [c.key, c.at.length, c.at.at(-1), c.at[0], c.title, c.place, matchMedia("(prefers-color-scheme: dark)").matches].join("|");
   const place = c.place < 0 ? c.at.length - 1 : c.place;
@@ -6041,6 +6042,7 @@ function charts(s, gate, place, now2) {
     ...g && one ? partner(s, one, base) : g ? [difference(g, alone2), rates(s, g, alone2)] : [],
     ...g ? [proof2(g, base)] : [],
     shared(s, base),
+    ...percentiles(s, base),
     ...latency(s, base),
     ...money(s, base)
   ];
@@ -6146,6 +6148,28 @@ function shared(s, base) {
     ]
   };
 }
+function percentiles(s, base) {
+  const at2 = base.place < 0 ? base.at.length - 1 : base.place, l = s.latency;
+  const chart = (of, what2) => {
+    const arms2 = [["canaries", l?.canary[of] ?? []], ["controls", l?.control[of] ?? []], ["other tasks", l?.stable[of] ?? []]];
+    const told2 = arms2.flatMap(([who, c]) => c[at2] == null ? [] : [`${took(c[at2])} on ${who}`]);
+    return {
+      ...base,
+      key: of,
+      title: `Latency: ${what2}`,
+      missing: l ? "Not known: no task told how long its auctions took." : "Not kept in this log: it is of a version before latency was.",
+      says: told2.length === 0 ? "Not known at this look." : `${told2.join(", ")}, over the minute up to this look.`,
+      unit: took,
+      floor: 0,
+      lines: [
+        { name: "canary", values: l?.canary[of] ?? [], tone: "candidate" },
+        { name: "control", values: l?.control[of] ?? [], tone: "control" },
+        { name: "stable", values: l?.stable[of] ?? [], tone: "stable" }
+      ]
+    };
+  };
+  return [chart("p99_seconds", "what 99 of 100 auctions took at most"), ...l ? [chart("p50_seconds", "what half of the auctions took at most")] : []];
+}
 function latency(s, base) {
   const g = s.gates.find((one) => one.gate === "latency");
   if (!g) return [];
@@ -6215,7 +6239,7 @@ function listen(s, id) {
   const v = s.view?.active?.id === id ? s.view.active.verdict : null;
   const key2 = `${s.fleet}/${id}`;
   if (heard.id !== key2) Object.assign(heard, { id: key2, verdicts: [] });
-  if (v && v.at !== heard.verdicts.at(-1)?.at) heard.verdicts = [...heard.verdicts, { ...v, headline: s.view?.active?.headline ?? "" }].slice(-mostHeard);
+  if (v && v.at !== heard.verdicts.at(-1)?.at) heard.verdicts = [...heard.verdicts, { ...v, headline: s.view?.active?.headline ?? "", auctions: s.view?.auctions ?? null }].slice(-mostHeard);
 }
 function join2(s, verdicts) {
   const last2 = s.points.at(-1);
@@ -6257,7 +6281,14 @@ function join2(s, verdicts) {
       requests: [...g.requests, ...more2((f) => f.requests)]
     };
   });
-  return { ...s, points: points3, gates: gates2, money: s.money ? money2(s.money, verdicts) : null };
+  return { ...s, points: points3, gates: gates2, money: s.money ? money2(s.money, verdicts) : null, latency: s.latency ? latency2(s.latency, verdicts) : null };
+}
+function latency2(l, verdicts) {
+  const arm = (to2, of) => ({
+    p50_seconds: [...l[to2].p50_seconds, ...verdicts.map((v) => v.auctions?.[of]?.p50_seconds ?? null)],
+    p99_seconds: [...l[to2].p99_seconds, ...verdicts.map((v) => v.auctions?.[of]?.p99_seconds ?? null)]
+  });
+  return { canary: arm("canary", "canary"), control: arm("control", "control"), stable: arm("stable", "rest") };
 }
 function money2(m, verdicts) {
   const side = (name) => {
