@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -57,6 +58,38 @@ func TestAlertsAreTried(t *testing.T) {
 			if !strings.Contains(rule, want) {
 				t.Errorf("%s has no %q", name, want)
 			}
+		}
+	}
+}
+
+// TestFaultsHaveAlerts checks that somebody is called for every metric that
+// counts what went wrong, or that there is a reason why not.
+func TestFaultsHaveAlerts(t *testing.T) {
+	atRoot()
+	rules, err := os.ReadFile("deploy/monitoring/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := map[string]string{
+		"sluice_filter_out_of_range_total": "such numbers are missing to the model, as others are",
+		"sluice_limit_hits_total":          "clients that ask for too much are told so; the load shows in degraded and failed auctions",
+		"sluice_outcomes_dropped_total":    "outcomes come late or twice; what is known too little of, the judge says",
+		"sluice_shadow_dropped_total":      "a busy task scores fewer by both releases, as it should",
+		"sluice_rollout_missed_bids":       "the judge's",
+		"sluice_missed_bids_total":         "the judge's",
+	}
+	faults := regexp.MustCompile("(?m)^\\| `(sluice_\\w*(?:fail|error|refused|rejected|dropped|degraded|panic|bad|unwell|out_of_range|limit_hits|lag|waiting|missed)\\w*)")
+	docs, err := os.ReadFile("docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := faults.FindAllStringSubmatch(string(docs), -1)
+	if len(found) < 15 {
+		t.Fatalf("docs/metrics.md tells %d such metrics", len(found))
+	}
+	for _, f := range found {
+		if name := f[1]; !strings.Contains(string(rules), name) && nobody[name] == "" {
+			t.Errorf("no rule looks at %s", name)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -30,6 +32,7 @@ func (t tellings) send(to chan<- prometheus.Metric) {
 func fleetMetrics(s rollout.State, seen rollout.Observation) tellings {
 	var t tellings
 	t.fleet(s, seen)
+	t.unwell(s.Fleet, seen)
 	t.tasks(s, seen.Tasks)
 	t.rollouts(s)
 	if s.Active != nil {
@@ -48,6 +51,18 @@ func (t *tellings) fleet(s rollout.State, seen rollout.Observation) {
 	t.gauge("sluice_fleet_wishes", "Wishes of people that the loop has not acted on yet.", float64(len(s.Requests)), "fleet", s.Fleet)
 	if seen.Pace > 0 {
 		t.gauge("sluice_fleet_task_pace", "Auctions a second that one task answers, on average over the last minute or so.", seen.Pace, "fleet", s.Fleet)
+	}
+}
+
+// unwell tells of every reason there is whether it holds, as far as auctions are
+// known.
+func (t *tellings) unwell(fleet string, seen rollout.Observation) {
+	for _, reason := range rollout.UnwellReasons() {
+		found := slices.ContainsFunc(seen.Unwell, func(u rollout.Unwell) bool { return u.Reason == reason })
+		if found || seen.Auctions != nil && seen.Auctions.All != nil {
+			t.gauge("sluice_fleet_unwell", "1 where the auctions of the last minute say that a fleet is unwell, by reason: missing, silent, failed, degraded or late.",
+				oneIf(found), "fleet", fleet, "reason", reason)
+		}
 	}
 }
 

@@ -178,3 +178,36 @@ func TestHealth(t *testing.T) {
 		}
 	})
 }
+
+// A fleet that is unwell says why, and of the other reasons that they do not
+// hold; before auctions are known nothing is said of them.
+func TestMetricsTellUnwell(t *testing.T) {
+	of := func(seen rollout.Observation) map[string]float64 {
+		m := NewMetrics("v1")
+		m.held(3, nil, time.Now())
+		m.saw(3, rollout.State{Fleet: "ads"}, seen)
+		found := map[string]float64{}
+		for name, value := range gathered(t, m) {
+			if strings.HasPrefix(name, "sluice_fleet_unwell") {
+				found[name] = value
+			}
+		}
+		return found
+	}
+	if got := of(rollout.Observation{}); len(got) != 0 {
+		t.Errorf("without auctions it says %v", got)
+	}
+	seen := rollout.Observation{Unwell: []rollout.Unwell{{Reason: rollout.UnwellMissing}}}
+	if got := of(seen); len(got) != 1 || got["sluice_fleet_unwell{fleet=ads,reason=missing}"] != 1 {
+		t.Errorf("of missing tasks without auctions it says %v", got)
+	}
+	seen.Auctions = &rollout.Auctions{All: &rollout.Traffic{}}
+	seen.Unwell = append(seen.Unwell, rollout.Unwell{Reason: rollout.UnwellDegraded})
+	want := map[string]float64{
+		"sluice_fleet_unwell{fleet=ads,reason=missing}": 1, "sluice_fleet_unwell{fleet=ads,reason=silent}": 0, "sluice_fleet_unwell{fleet=ads,reason=failed}": 0,
+		"sluice_fleet_unwell{fleet=ads,reason=degraded}": 1, "sluice_fleet_unwell{fleet=ads,reason=late}": 0,
+	}
+	if got := of(seen); !maps.Equal(got, want) {
+		t.Errorf("it says %v", got)
+	}
+}

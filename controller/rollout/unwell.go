@@ -22,6 +22,11 @@ const (
 	UnwellLate     = "late"     // auctions are answered too late
 )
 
+// UnwellReasons are all of them, the worst first.
+func UnwellReasons() []string {
+	return []string{UnwellMissing, UnwellSilent, UnwellFailed, UnwellDegraded, UnwellLate}
+}
+
 // From when on a fleet is unwell. Shares are of the auctions of the last minute.
 const (
 	MostFailed   = .001
