@@ -64,8 +64,9 @@ type Documents interface {
 	Stop(ctx context.Context) (*rollout.Stop, error)
 
 	// SetStop puts a stop of all fleets in place, or with nil ends the one there
-	// is, once e is in the audit trail.
-	SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) error
+	// is, once e is in the audit trail, and returns what is in place by it. Asked
+	// again, by the wish that e names, it changes nothing and returns the same.
+	SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) (*rollout.Stop, error)
 
 	// Request writes a wish into the fleet's state by compare-and-swap, if
 	// rollout.Accept accepts it there, and returns it as stored, with what it is

@@ -147,15 +147,22 @@ func readAsk(r *http.Request) (Ask, error) {
 	if err := decodeStrictly(body, &a); err != nil {
 		return a, err
 	}
+	a.ID, err = chosenID(r, a.ID)
+	return a, err
+}
+
+// chosenID is the id of a wish that the caller chose, in the body or as a header;
+// empty for none.
+func chosenID(r *http.Request, body string) (string, error) {
 	key, err := keyOf(r)
-	if err != nil {
-		return a, err
+	if err == nil && body != "" && key != "" && key != body {
+		err = sentence(ErrBadRequest, "the body's id is %.100q and %s is %.100q: send one of them", body, keyHeader, key)
 	}
-	if a.ID != "" && key != "" && key != a.ID {
-		return a, sentence(ErrBadRequest, "the body's id is %.100q and %s is %.100q: send one of them", a.ID, keyHeader, key)
-	}
-	a.ID = cmp.Or(key, a.ID)
-	return a, nil
+	return cmp.Or(key, body), err
+}
+
+func badName(what, value string) error {
+	return sentence(ErrBadRequest, "%s is %.100q: want up to 128 letters, digits, dots, dashes and underscores", what, value)
 }
 
 // keyHeader names a wish, so that asking again is known as such.
@@ -191,7 +198,7 @@ func (a Ask) request(verb rollout.Verb, now time.Time) (rollout.Request, error) 
 	}
 	for _, f := range []struct{ name, value string }{{"id", a.ID}, {"rollout", a.Rollout}} {
 		if f.value != "" && !isName(f.value) {
-			return rollout.Request{}, sentence(ErrBadRequest, "%s is %.100q: want up to 128 letters, digits, dots, dashes and underscores", f.name, f.value)
+			return rollout.Request{}, badName(f.name, f.value)
 		}
 	}
 	switch {

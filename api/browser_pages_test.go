@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -274,6 +275,33 @@ func TestPageAudit(t *testing.T) {
 	lines, err := chromedp.Run(ctx, chromedp.Evaluate[int](`fetch(document.querySelector("a[download]").href).then((a) => a.text()).then((t) => t.trim().split("\n").map((l) => JSON.parse(l)).filter((e) => e.fleet === "ads-eu").length)`, chromedp.EvalAwaitPromise))
 	if err != nil || lines != 102 {
 		t.Errorf("the file has %d entries of the fleet (%v)", lines, err)
+	}
+}
+
+// Where no answer comes the page asks for the same freeze again: it has one
+// effect and one line in the trail.
+func TestPageFreezeUnanswered(t *testing.T) {
+	ctx := browser(t)
+	e := estate(time.Now())
+	s := site(t, e)
+	do(ctx, t, chromedp.Navigate(s.URL+"/#ads-eu/freezes"), chromedp.Click(chromedp.CSS(`[data-page=freeze]`)), chromedp.WaitVisible(confirm),
+		chromedp.SendKeys(chromedp.CSS(`#by`), "ada"), chromedp.SendKeys(chromedp.CSS(`#why`), "an outage"), chromedp.SetValue(chromedp.CSS(`#hours`), "4"),
+		chromedp.Evaluate[chromedp.Void](`window.real = window.fetch; window.fetch = async (path, init) => {
+			const answer = await window.real(path, init);
+			if (init?.method === "POST") throw new TypeError("Failed to fetch");
+			return answer;
+		}`), chromedp.Click(confirm), contains(`@role="alert"`, "Unknown whether it is done"))
+	still, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`[...document.querySelectorAll("dialog input, dialog select")].every((i) => i.disabled)`))
+	if err != nil || !still {
+		t.Errorf("what may be done can still be changed (%v)", err)
+	}
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`window.fetch = window.real`), chromedp.Click(confirm), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), contains(`contains(@class, "alarm")`, "All fleets are frozen by ada"))
+	first := e.Of["ads-eu"]
+	first.Mu.Lock()
+	defer first.Mu.Unlock()
+	lines := slices.DeleteFunc(slices.Clone(first.Saved.Unaudited), func(e rollout.Entry) bool { return e.Why != "an outage" })
+	if len(lines) != 1 {
+		t.Errorf("the trail has %d lines of it, want 1", len(lines))
 	}
 }
 

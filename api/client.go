@@ -221,22 +221,19 @@ func (c Client) Freezes(ctx context.Context) (k Calendar, err error) {
 }
 
 // Freeze stops all fleets, and Unfreeze ends that: nothing starts or advances,
-// and danger is still acted on.
-func (c Client) Freeze(ctx context.Context, a StopAsk) (s Stop, err error) {
-	return s, c.post(ctx, "/v1/freeze", a, &s)
+// and danger is still acted on. Where no answer comes it asks again, as Ask does.
+func (c Client) Freeze(ctx context.Context, a StopAsk) (Stop, error) {
+	return c.setStop(ctx, "freeze", a)
 }
 
 // Unfreeze ends a stop of all fleets.
-func (c Client) Unfreeze(ctx context.Context, a StopAsk) (s Stop, err error) {
-	return s, c.post(ctx, "/v1/unfreeze", a, &s)
+func (c Client) Unfreeze(ctx context.Context, a StopAsk) (Stop, error) {
+	return c.setStop(ctx, "unfreeze", a)
 }
 
-func (c Client) post(ctx context.Context, path string, what, into any) error {
-	body, err := json.Marshal(what)
-	if err != nil {
-		return fmt.Errorf("encode the request: %w", err)
-	}
-	return c.call(ctx, http.MethodPost, path, body, nil, into)
+func (c Client) setStop(ctx context.Context, verb string, a StopAsk) (s Stop, err error) {
+	a.ID = cmp.Or(a.ID, newID(time.Now()))
+	return s, c.wish(ctx, "/v1/"+verb, a.ID, a, func() any { s = Stop{}; return &s }, func() error { return nil })
 }
 
 // Audit returns up to limit entries of the audit trail, newest first, after a
@@ -277,30 +274,38 @@ func (c Client) Manifest(ctx context.Context, digest string) (manifest json.RawM
 // comes it asks again, as the same wish, so that it has one effect; an
 // UnknownError says that it may be stored none the less.
 func (c Client) Ask(ctx context.Context, fleet string, verb rollout.Verb, a Ask) (stored Request, err error) {
-	if a.ID == "" {
-		a.ID = newID(time.Now())
-	}
-	body, err := json.Marshal(a)
+	a.ID = cmp.Or(a.ID, newID(time.Now()))
+	return stored, c.wish(ctx, fleetPath(fleet, string(verb)), a.ID, a, func() any { stored = Request{}; return &stored }, func() error {
+		if stored.ID != a.ID {
+			return fmt.Errorf("%s answered with another wish: is it a sluice controller?", c.base())
+		}
+		return nil
+	})
+}
+
+// wish asks for what has one effect, however often it is asked. into makes room
+// for an answer, and check looks at it.
+func (c Client) wish(ctx context.Context, path, id string, what any, into func() any, check func() error) error {
+	body, err := json.Marshal(what)
 	if err != nil {
-		return stored, fmt.Errorf("encode the request: %w", err)
+		return fmt.Errorf("encode the request: %w", err)
 	}
-	header := http.Header{keyHeader: {a.ID}}
+	header := http.Header{keyHeader: {id}}
 	doubt := false // a try may have stored it
 	for tries := 1; ; tries++ {
-		stored = Request{}
-		err := c.call(ctx, http.MethodPost, fleetPath(fleet, string(verb)), body, header, &stored)
-		if err == nil && stored.ID != a.ID {
-			err = fmt.Errorf("%s answered with another wish: is it a sluice controller?", c.base())
+		err := c.call(ctx, http.MethodPost, path, body, header, into())
+		if err == nil {
+			err = check()
 		}
 		if err == nil || answered(err) {
-			return stored, err
+			return err
 		}
 		doubt = doubt || !errors.Is(err, ErrNotStored)
 		if tries == askTries || !pause(ctx, askPause<<tries) {
 			if doubt {
-				err = &UnknownError{a.ID, err}
+				err = &UnknownError{id, err}
 			}
-			return stored, err
+			return err
 		}
 	}
 }

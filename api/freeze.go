@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -49,6 +50,7 @@ const (
 
 // StopAsk is the body of a wish to freeze all fleets, or to end that.
 type StopAsk struct {
+	ID    string     `json:"id,omitempty"` // as of every wish: the caller's, here or as the header Idempotency-Key
 	By    string     `json:"by,omitempty"` // who asks, where there is no sign-in
 	Why   string     `json:"why"`
 	Until *time.Time `json:"until,omitempty"` // freeze: when it ends by itself
@@ -121,11 +123,12 @@ func (s *server) endFreeze(r *http.Request) (any, error) {
 
 // stop puts it in place, and answers with what is in place then.
 func (s *server) stop(r *http.Request, stop *rollout.Stop, e rollout.Entry, now time.Time) (any, error) {
-	if err := s.source.SetStop(r.Context(), stop, e); err != nil {
+	set, err := s.source.SetStop(r.Context(), stop, e)
+	if err != nil {
 		return nil, err
 	}
 	s.log.InfoContext(r.Context(), "all fleets", "verb", string(e.Verb), "by", e.By, "why", e.Why)
-	return accepted{shapeStop(stop, now)}, nil
+	return accepted{shapeStop(set, now)}, nil
 }
 
 // stopAsk reads who asks for what is about all fleets, and why.
@@ -141,6 +144,9 @@ func (s *server) stopAsk(r *http.Request, verb rollout.Verb, now time.Time) (a S
 	if err := decodeStrictly(body, &a); err != nil {
 		return a, e, err
 	}
+	if a.ID, err = a.key(r); err != nil {
+		return a, e, err
+	}
 	a.By, a.Why = strings.TrimSpace(a.By), strings.TrimSpace(a.Why)
 	for _, t := range []struct {
 		name, value string
@@ -150,7 +156,7 @@ func (s *server) stopAsk(r *http.Request, verb rollout.Verb, now time.Time) (a S
 			return a, e, err
 		}
 	}
-	e = rollout.Entry{What: rollout.AuditAsked, At: now, Wish: newID(now), Verb: verb, By: a.By, From: s.clientOf(r), Why: a.Why}
+	e = rollout.Entry{What: rollout.AuditAsked, At: now, Wish: cmp.Or(a.ID, newID(now)), Verb: verb, By: a.By, From: s.clientOf(r), Why: a.Why}
 	if signed {
 		e.By, e.How = p.Name, p.How
 		if a.By != p.Name {
@@ -164,4 +170,13 @@ func (s *server) stopAsk(r *http.Request, verb rollout.Verb, now time.Time) (a S
 		return a, e, sentence(ErrBadRequest, "say why (why): it is shown on every fleet")
 	}
 	return a, e, nil
+}
+
+// key is the id that the caller chose; empty for none.
+func (a StopAsk) key(r *http.Request) (string, error) {
+	id, err := chosenID(r, a.ID)
+	if err == nil && id != "" && !isName(id) {
+		err = badName("id", id)
+	}
+	return id, err
 }

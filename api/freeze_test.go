@@ -3,6 +3,8 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +55,45 @@ func TestFreezeAllFleets(t *testing.T) {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("the trail lacks %s: %s", want, w.Body)
 		}
+	}
+}
+
+// A freeze is a wish as all others: by its key it has one effect and one line in
+// the trail, however often a client asks that hears no answer.
+func TestFreezeByAKey(t *testing.T) {
+	f := apitest.Scene("idle", noon)
+	h := apitest.Handler(f, api.Options{})
+	for _, tt := range []struct {
+		body   string
+		header []string
+		code   int
+		says   string
+	}{
+		{`{"by":"eve","why":"outage"}`, []string{"Idempotency-Key", ""}, 400, "Idempotency-Key is empty"},
+		{`{"by":"eve","why":"outage"}`, []string{"Idempotency-Key", "a b"}, 400, "id is"},
+		{`{"by":"eve","why":"outage","id":"other"}`, []string{"Idempotency-Key", "k1"}, 400, "send one of them"},
+		{`{"by":"eve","why":"outage"}`, []string{"Idempotency-Key", "k1"}, 202, `"why":"outage"`},
+		{`{"by":"eve","why":"outage","id":"k1"}`, nil, 202, `"why":"outage"`},
+	} {
+		if w := ask(h, "POST", "/v1/freeze", tt.body, tt.header...); w.Code != tt.code || !strings.Contains(w.Body.String(), tt.says) {
+			t.Errorf("%s %q: %d %s, want %d %q", tt.body, tt.header, w.Code, w.Body, tt.code, tt.says)
+		}
+	}
+	if n := len(f.Saved.Unaudited); n != 1 {
+		t.Errorf("the trail has %d lines, want 1", n)
+	}
+	asked := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked++; asked < 3 {
+			h.ServeHTTP(httptest.NewRecorder(), r) // done, and the reply is lost
+			panic(http.ErrAbortHandler)
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	stop, err := api.Client{Base: s.URL}.Freeze(t.Context(), api.StopAsk{By: "eve", Why: "another"})
+	if err != nil || asked != 3 || stop.Freeze == nil || stop.Freeze.Why != "another" || len(f.Saved.Unaudited) != 2 {
+		t.Errorf("asked %d times, %d lines in the trail, %+v: %v", asked, len(f.Saved.Unaudited), stop.Freeze, err)
 	}
 }
 

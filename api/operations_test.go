@@ -119,11 +119,11 @@ func operations() map[string]operation {
 		},
 		"POST /freeze": {
 			summary: "Stop all fleets", about: "Nothing starts or advances; danger is acted on all the same.",
-			body: "AskStop", answer: Stop{}, code: http.StatusAccepted, refused: wishes,
+			header: keyParam(), body: "AskStop", answer: Stop{}, code: http.StatusAccepted, refused: wishes,
 		},
 		"POST /unfreeze": {
 			summary: "End the stop of all fleets",
-			body:    "AskGo", answer: Stop{}, code: http.StatusAccepted, refused: wishes,
+			header:  keyParam(), body: "AskGo", answer: Stop{}, code: http.StatusAccepted, refused: wishes,
 		},
 		"GET /audit": {
 			summary: "The audit trail", about: "The newest first, as far as who asks may see it.",
@@ -153,14 +153,18 @@ func operations() map[string]operation {
 		rollout.VerbTry:      {body: "AskTry", summary: "Try an artifact that you name yourself"},
 	} {
 		of.about += " Nothing has happened when it is answered: it is written down, and the events tell what becomes of it."
-		of.header = []*huma.Param{{
-			Name: keyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, Pattern: namePattern},
-			Description: "Names the wish, so that asking again after a lost reply has one effect and one answer, for a day.",
-		}}
+		of.header = keyParam()
 		of.answer, of.code, of.refused = Request{}, http.StatusAccepted, wishes
 		all["POST /fleets/{fleet}/"+string(verb)] = of
 	}
 	return all
+}
+
+func keyParam() []*huma.Param {
+	return []*huma.Param{{
+		Name: keyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, Pattern: namePattern},
+		Description: "Names the wish, so that asking again after a lost reply has one effect and one answer, for a day.",
+	}}
 }
 
 // piece is what of a type people send in one place.
@@ -175,7 +179,7 @@ func asks() map[string]piece {
 	ask := func(more ...string) piece {
 		return piece{whole: "Ask", fields: append([]string{"id", "by", "why", "seen"}, more...), as: map[string]string{"seen": "AskSeen"}}
 	}
-	stop := piece{whole: "StopAsk", fields: []string{"by", "why", "until"}, required: []string{"why"}}
+	stop := piece{whole: "StopAsk", fields: []string{"id", "by", "why", "until"}, required: []string{"why"}}
 	try := ask("source", "rollout", "intended_change", "break_glass")
 	try.required, try.as["intended_change"] = []string{"source"}, "AskChange"
 	return map[string]piece{

@@ -42,7 +42,7 @@ func repairs() []repair {
 		{operating, "**`sluice rollback --why \"…\"`**. All tasks go back to stable at once; no step, no judge, no count is asked.", "controller:TestRestoredWhateverIsDown"},
 		{operating, "the same command goes to the one before it. `--to DIGEST` goes to any other; `sluice rollouts` shows them.", "e2e:TestScripts"},
 		{operating, "`sluice pause` lets nothing start or advance. Danger is still acted on. `sluice resume` lets it go on.", stories},
-		{operating, "`sluice freeze --why \"…\"`, for a while with `--for 2h`. `sluice unfreeze` ends it.", "cli:TestFreeze"},
+		{operating, "`sluice freeze --why \"…\"`, for a while with `--for 2h` or `--until`. `sluice unfreeze` ends it.", "cli:TestFreeze"},
 		{operating, "wait; what cannot wait goes on with `sluice promote`, `resume` or `try` and `--break-glass --why \"…\"`, which an admin may. A held rollout goes back after `hold_for`, in a freeze too", stories},
 		{operating, "look at those tasks; it goes on by itself once the data can be trusted", stories},
 		{operating, "`sluice rollouts ID` shows which gate waits and [what to do](judge.md#what-it-says-and-what-to-do); `sluice resume` gives it one more `phase_wait`", stories},

@@ -228,12 +228,12 @@ func (a awake) Request(ctx context.Context, name string, q rollout.Request) (rol
 }
 
 // SetStop freezes all fleets, or ends that, and wakes their loops.
-func (a awake) SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) error {
-	err := a.Store.SetStop(ctx, stop, e)
+func (a awake) SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) (*rollout.Stop, error) {
+	set, err := a.Store.SetStop(ctx, stop, e)
 	for _, f := range a.fleets {
 		f.Wake()
 	}
-	return err
+	return set, err
 }
 
 func (a awake) policy(name, id string) (rollout.Policy, bool) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -16,8 +17,9 @@ import (
 type freezeFlags struct {
 	target
 	output
-	ask  api.StopAsk
-	last time.Duration
+	ask   api.StopAsk
+	last  time.Duration
+	until string
 }
 
 func freezeCommand() *cobra.Command {
@@ -32,6 +34,8 @@ func freezeCommand() *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c.Context(), c.OutOrStdout(), "freeze") },
 	}
 	c.Flags().DurationVar(&f.last, "for", 0, "`time` after which it ends by itself; until sluice unfreeze where it is left out")
+	c.Flags().StringVar(&f.until, "until", "", "`time` at which it ends by itself, such as 2026-12-01T08:00:00Z")
+	c.MarkFlagsMutuallyExclusive("for", "until")
 	return f.command(c)
 }
 
@@ -51,6 +55,7 @@ func (f *freezeFlags) command(c *cobra.Command) *cobra.Command {
 	f.server(c)
 	c.Flags().StringVar(&f.ask.Why, "why", "", "`reason`, shown on every fleet")
 	c.Flags().StringVar(&f.ask.By, "by", "", "`name` of who asks (default USER@HOST); where there is sign-in, the proven name stands for it")
+	c.Flags().StringVar(&f.ask.ID, "key", "", "`key` of the wish: asked again with the same one it is the same wish, and has one effect; a new one where it is left out")
 	f.formats(c)
 	return c
 }
@@ -63,6 +68,12 @@ func (f *freezeFlags) run(ctx context.Context, out io.Writer, verb string) error
 		return wrongUsage("--for is %v: want more than nothing, or leave it out", f.last)
 	case f.last > 0:
 		until := time.Now().Add(f.last).UTC()
+		f.ask.Until = &until
+	case f.until != "":
+		until, err := time.Parse(time.RFC3339, f.until)
+		if err != nil {
+			return wrongUsage("--until is %q: want a time such as 2026-12-01T08:00:00Z", f.until)
+		}
 		f.ask.Until = &until
 	}
 	if err := f.signIn(); err != nil {
@@ -78,7 +89,7 @@ func (f *freezeFlags) run(ctx context.Context, out io.Writer, verb string) error
 	stop, err := ask(ctx, f.ask)
 	switch {
 	case err != nil:
-		return err
+		return f.again(err)
 	case f.data():
 		return f.print(out, stop)
 	case stop.Freeze == nil:
@@ -87,4 +98,18 @@ func (f *freezeFlags) run(ctx context.Context, out io.Writer, verb string) error
 		_, err = fmt.Fprintf(out, "Asked to freeze: with the next look %s. Danger is still acted on.\n", stop.Freeze.Sentence)
 	}
 	return err
+}
+
+// again adds to an error how to ask for the same, where nobody knows whether it
+// is done.
+func (f *freezeFlags) again(err error) error {
+	unknown, ok := errors.AsType[*api.UnknownError](err)
+	if !ok {
+		return err
+	}
+	flags := "--key " + unknown.ID
+	if f.last > 0 {
+		flags += " and, instead of --for, --until " + f.ask.Until.Format(time.RFC3339Nano)
+	}
+	return fmt.Errorf("%w: ask again by the same command with %s, which is safe: it is the same wish, and has one effect", err, flags)
 }

@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -21,9 +23,12 @@ func TestStopOfAllFleets(t *testing.T) {
 		pass := func() error { _, err := leader.Pass(t.Context()); time.Sleep(time.Second); return err }
 		playJob(t, w, "first", pass)
 		server := Store{Documents: d, Names: []string{"ads"}}
+		wishes := 0
 		set := func(stop *rollout.Stop, verb rollout.Verb) error {
 			time.Sleep(time.Second)
-			return server.SetStop(t.Context(), stop, rollout.Entry{What: rollout.AuditAsked, At: time.Now(), Wish: "w", Verb: verb, By: "eve", Why: "outage"})
+			wishes++
+			_, err := server.SetStop(t.Context(), stop, rollout.Entry{What: rollout.AuditAsked, At: time.Now(), Wish: fmt.Sprint("w", wishes), Verb: verb, By: "eve", Why: "outage"})
+			return err
 		}
 		stop := &rollout.Stop{By: "eve", Why: "outage", At: time.Now()}
 		d.off = true
@@ -63,6 +68,105 @@ func TestStopOfAllFleets(t *testing.T) {
 		entries, _, err := server.Audit(t.Context(), "", 10, func(fleet string) bool { return fleet == "" })
 		if err != nil || len(entries) != 4 || entries[1].Verb != rollout.VerbUnfreeze || entries[3].Why != "outage" {
 			t.Errorf("the trail: %+v, %v", entries, err)
+		}
+	})
+}
+
+// losing does what is asked of it and loses the reply, or loses what is asked,
+// once.
+type losing struct {
+	*world
+	at   int  // the write, from 1
+	done bool // it is done, and the reply is lost
+}
+
+func (d *losing) Put(ctx context.Context, key string, body []byte, etag string) (string, error) {
+	if d.at--; d.at != 0 {
+		return d.world.Put(ctx, key, body, etag)
+	}
+	if d.done {
+		_, _ = d.world.Put(ctx, key, body, etag)
+	}
+	return "", errors.New("the connection broke")
+}
+
+// Wherever a reply to a stop of all fleets is lost, asking again freezes them
+// once, as it was asked first, and the trail has one entry of it; by then
+// somebody else may have ended it.
+func TestStopIsAskedOnce(t *testing.T) {
+	for at := 1; at <= 4; at++ { // noted, told, in place, answered
+		for _, done := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) { stopAskedTwice(t, at, done) })
+		}
+	}
+}
+
+func stopAskedTwice(t *testing.T, at int, done bool) {
+	w := newWorld()
+	d := &losing{world: w, at: at, done: done}
+	server := Store{Documents: d, Names: []string{"ads"}}
+	first := time.Now().UTC()
+	ask := func(id, why string) (*rollout.Stop, error) {
+		now := time.Now().UTC()
+		return server.SetStop(t.Context(), &rollout.Stop{By: "eve", Why: why, At: now},
+			rollout.Entry{What: rollout.AuditAsked, At: now, Wish: id, Verb: rollout.VerbFreeze, By: "eve", Why: why})
+	}
+	if _, err := ask("w", "outage"); (err == nil) != (at == 4) { // the answer is only told
+		t.Fatalf("write %d lost: %v", at, err)
+	}
+	for range 3 {
+		time.Sleep(time.Minute)
+		if set, err := ask("w", "outage"); err != nil || set == nil || at > 1 && !set.At.Equal(first) {
+			t.Fatalf("write %d lost, done %v; asked again: %+v, %v", at, done, set, err)
+		}
+	}
+	if _, err := ask("w", "another reason"); !errors.Is(err, rollout.ErrConflict) {
+		t.Errorf("another wish by the same id: %v", err)
+	}
+	entries, _, err := server.Audit(t.Context(), "", 10, func(string) bool { return true })
+	told := map[string]int{}
+	for _, e := range entries {
+		told[e.What+" "+string(e.Reason)]++
+	}
+	if err != nil || told["asked "] != 1 || told["answer done"] != 1 || told["answer unknown"] > 1 {
+		t.Errorf("write %d lost, done %v: the trail has %v, %v", at, done, told, err)
+	}
+	end := rollout.Entry{What: rollout.AuditAsked, At: time.Now(), Wish: "x", Verb: rollout.VerbUnfreeze, By: "eve", Why: "over"}
+	if _, err := server.SetStop(t.Context(), nil, end); err != nil {
+		t.Fatal(err)
+	}
+	if set, err := ask("w", "outage"); err != nil || set == nil {
+		t.Errorf("asked again after its end: %+v, %v", set, err)
+	}
+	if stop, err := server.Stop(t.Context()); err != nil || stop != nil {
+		t.Errorf("asking again froze them anew: %+v, %v", stop, err)
+	}
+}
+
+// What is remembered of stops has a bound: those of more than a day go, and who
+// asks for hundreds in one is turned away.
+func TestStopsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := Store{Documents: newWorld(), Names: []string{"ads"}}
+		ask := func(id int) error {
+			now := time.Now()
+			_, err := server.SetStop(t.Context(), &rollout.Stop{By: "eve", At: now}, rollout.Entry{What: rollout.AuditAsked, At: now, Wish: fmt.Sprint(id), Verb: rollout.VerbFreeze, By: "eve"})
+			return err
+		}
+		for i := range maxStops {
+			if err := ask(i); err != nil {
+				t.Fatal(i, err)
+			}
+		}
+		if err := ask(maxStops); !errors.Is(err, rollout.ErrConflict) {
+			t.Errorf("one more within a day: %v", err)
+		}
+		time.Sleep(rollout.WishKept + time.Second)
+		if err := ask(maxStops); err != nil {
+			t.Error(err)
+		}
+		if found, _, err := server.stop(t.Context()); err != nil || len(found.Asked) != stopsKept {
+			t.Errorf("%d are remembered, %v", len(found.Asked), err)
 		}
 	})
 }

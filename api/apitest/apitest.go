@@ -101,15 +101,18 @@ func (f *Fake) Stop(context.Context) (*rollout.Stop, error) {
 	return f.Stopped, f.Doubt
 }
 
-func (f *Fake) SetStop(_ context.Context, stop *rollout.Stop, e rollout.Entry) error {
+func (f *Fake) SetStop(_ context.Context, stop *rollout.Stop, e rollout.Entry) (*rollout.Stop, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
+	if i := slices.IndexFunc(f.Saved.Unaudited, func(o rollout.Entry) bool { return o.Wish == e.Wish }); i >= 0 { // asked again
+		return f.Stopped, nil
+	}
 	f.Stopped, f.Saved.Frozen = stop, nil
 	if stop != nil {
 		f.Saved.Frozen = &rollout.Frozen{By: stop.By, Why: stop.Why, Since: stop.At, Until: stop.Until}
 	}
 	f.Saved.Unaudited = append(f.Saved.Unaudited, e)
-	return nil
+	return stop, nil
 }
 
 // Audit tells of what was asked, on one page.

@@ -128,7 +128,7 @@ func (s Several) Stop(ctx context.Context) (*rollout.Stop, error) {
 }
 
 // SetStop implements api.Fleets.
-func (s Several) SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) error {
+func (s Several) SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) (*rollout.Stop, error) {
 	return s.Of[s.Names[0]].SetStop(ctx, stop, e)
 }
 

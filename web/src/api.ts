@@ -71,8 +71,6 @@ export const rollout = (fleet: string, id: string) => call<Rollout>(at(fleet, "r
 export const audit = (fleet: string, after = "") => call<Audit>(`v1/audit?${new URLSearchParams({ limit: "100", ...(fleet ? { fleet } : {}), ...(after ? { after } : {}) })}`);
 export const auditPath = (fleet: string) => "v1/audit/export" + (fleet ? `?fleet=${encodeURIComponent(fleet)}` : "");
 export const stop = () => call<Stop>("v1/freeze");
-export const setStop = (verb: "freeze" | "unfreeze", body: StopAsk) =>
-  call<Stop>(`v1/${verb}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 export const freezes = () => call<Calendar>("v1/freezes");
 export const releases = () => call<Passport[]>("v1/releases?limit=50");
 
@@ -92,13 +90,19 @@ const trouble = (err: unknown) => !(err instanceof Refused) || err.status >= 500
 export const unanswered = (err: unknown, doubt: boolean) =>
   trouble(err) && (doubt || !(err instanceof Refused) || err.stored !== false);
 
-// ask writes a wish down. Where no answer comes it asks again, as the same wish
-// by its key, so that it has one effect.
-export async function ask(fleet: string, verb: Verb, key: string, body: Ask): Promise<Request> {
+// ask writes a wish down.
+export const ask = (fleet: string, verb: Verb, key: string, body: Ask) => wish<Request>(at(fleet, verb), key, body);
+
+// setStop stops all fleets, or ends that.
+export const setStop = (verb: "freeze" | "unfreeze", key: string, body: StopAsk) => wish<Stop>(`v1/${verb}`, key, body);
+
+// wish asks for what is done once. Where no answer comes it asks again, as the
+// same wish by its key, so that it has one effect.
+async function wish<T>(path: string, key: string, body: Ask | StopAsk): Promise<T> {
   let doubt = false;
   for (let n = 1; ; n++) {
     try {
-      return await call<Request>(at(fleet, verb), {
+      return await call<T>(path, {
         method: "POST",
         headers: { "Content-Type": "application/json", "Idempotency-Key": key },
         body: JSON.stringify(body),

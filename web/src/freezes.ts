@@ -2,7 +2,7 @@
 // will be frozen by its calendar.
 
 import type { Calendar, FleetCalendar, Freeze, StopAsk } from "./api.ts";
-import { freezes, Refused, setStop, stop } from "./api.ts";
+import { freezes, newKey, Refused, setStop, stop, unanswered } from "./api.ts";
 import { asked, missing, old } from "./asked.ts";
 import { h, svg } from "./dom.ts";
 import { keepDraft } from "./draft.ts";
@@ -92,13 +92,20 @@ export function openStop(s: Store, verb: StopVerb, tell: (what: string) => void,
       h("label", { for: "why" }, "Why"), why,
       verb === "freeze" ? [h("label", { for: "hours" }, "How long"), hours] : null, failed,
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go))) as HTMLDialogElement;
+  let key = newKey(), body: StopAsk | null = null; // kept until it is answered: asking again is the same wish
+  const ask = (): StopAsk => ({
+    by: name.value.trim(), why: why.value.trim(),
+    ...(verb === "freeze" && hours.value !== "" ? { until: new Date(now(s) + Number(hours.value) * 3_600_000).toISOString() } : {}),
+  });
+  const fields = [name, why, hours];
   const send = async () => {
-    const body: StopAsk = { by: name.value.trim(), why: why.value.trim() };
-    if (verb === "freeze" && hours.value !== "") body.until = new Date(now(s) + Number(hours.value) * 3_600_000).toISOString();
+    const doubt = body !== null;
+    body ??= ask();
     if (provenName() === "") localStorage.setItem(nameKey, name.value.trim());
     [go.disabled, failed.textContent] = [true, ""];
+    fields.forEach((f) => { f.disabled = true; }); // what may be done is not changed any more
     try {
-      await setStop(verb, body);
+      await setStop(verb, key, body);
       tell(verb === "freeze" ? "All fleets are frozen." : "The freeze of all fleets is over.");
       box.close();
     } catch (err) {
@@ -108,7 +115,10 @@ export function openStop(s: Store, verb: StopVerb, tell: (what: string) => void,
         return;
       }
       const said = err instanceof Refused ? err.message : "no answer came";
-      failed.textContent = err instanceof Refused && err.status < 500 ? `Not done: ${said}` : `Unknown whether it is done: ${said}. Asking again is safe.`;
+      const unknown = unanswered(err, doubt);
+      failed.textContent = unknown ? `Unknown whether it is done: ${said}. Asking again is safe: it is the same wish, and has one effect.` : `Not done: ${said}`;
+      if (!unknown) [key, body] = [newKey(), null];
+      fields.forEach((f) => { f.disabled = unknown; });
       if (!box.open) tell(failed.textContent);
       go.disabled = false;
     } finally {

@@ -66,6 +66,8 @@ export interface AskFleet {
 export interface AskGo {
   /** who asks, where there is no sign-in */
   by?: string | null;
+  /** as of every wish: the caller's, here or as the header Idempotency-Key */
+  id?: string | null;
   /** freeze: when it ends by itself */
   until?: string | null;
   why: string;
@@ -101,6 +103,8 @@ export interface AskSeen {
 export interface AskStop {
   /** who asks, where there is no sign-in */
   by?: string | null;
+  /** as of every wish: the caller's, here or as the header Idempotency-Key */
+  id?: string | null;
   /** freeze: when it ends by itself */
   until?: string | null;
   why: string;
@@ -776,6 +780,8 @@ export interface Stop {
 export interface StopAsk {
   /** who asks, where there is no sign-in */
   by?: string;
+  /** as of every wish: the caller's, here or as the header Idempotency-Key */
+  id?: string;
   /** freeze: when it ends by itself */
   until?: string;
   why: string;

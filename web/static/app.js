@@ -56,7 +56,6 @@ var rollout = (fleet2, id) => call(at(fleet2, "rollouts", id));
 var audit = (fleet2, after = "") => call(`v1/audit?${new URLSearchParams({ limit: "100", ...fleet2 ? { fleet: fleet2 } : {}, ...after ? { after } : {} })}`);
 var auditPath = (fleet2) => "v1/audit/export" + (fleet2 ? `?fleet=${encodeURIComponent(fleet2)}` : "");
 var stop = () => call("v1/freeze");
-var setStop = (verb, body3) => call(`v1/${verb}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body3) });
 var freezes = () => call("v1/freezes");
 var releases = () => call("v1/releases?limit=50");
 var overview = () => call("v1/overview");
@@ -67,11 +66,13 @@ var manifestPath = (digest) => `v1/releases/${digest}/manifest`;
 var tries = 3;
 var trouble = (err) => !(err instanceof Refused) || err.status >= 500;
 var unanswered = (err, doubt) => trouble(err) && (doubt || !(err instanceof Refused) || err.stored !== false);
-async function ask(fleet2, verb, key2, body3) {
+var ask = (fleet2, verb, key2, body3) => wish(at(fleet2, verb), key2, body3);
+var setStop = (verb, key2, body3) => wish(`v1/${verb}`, key2, body3);
+async function wish(path, key2, body3) {
   let doubt = false;
   for (let n = 1; ; n++) {
     try {
-      return await call(at(fleet2, verb), {
+      return await call(path, {
         method: "POST",
         headers: { "Content-Type": "application/json", "Idempotency-Key": key2 },
         body: JSON.stringify(body3)
@@ -572,29 +573,29 @@ async function signIn(token) {
 
 // src/dialog.ts
 var nameKey = "sluice.name";
-async function open(f, wish, past2, tell, why = "") {
+async function open(f, wish2, past2, tell, why = "") {
   let conflict = { now: f, refused: "", why };
-  const older2 = wish.verb === "rollback" ? fetched(waiting(), releases()) : null;
+  const older2 = wish2.verb === "rollback" ? fetched(waiting(), releases()) : null;
   while (conflict !== null) {
     const { now: now2, ...typed } = conflict;
-    conflict = await new Promise((resolve) => show(now2, wish, past2, older2, typed, tell, resolve));
+    conflict = await new Promise((resolve) => show(now2, wish2, past2, older2, typed, tell, resolve));
   }
 }
-function show(f, wish, past2, older2, typed, tell, done) {
+function show(f, wish2, past2, older2, typed, tell, done) {
   const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: provenName() || (localStorage.getItem(nameKey) ?? ""), readonly: provenName() !== "" });
-  const why = h("input", { id: "why", name: "why", required: wish.verb !== "pause" && wish.verb !== "resume", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why });
+  const why = h("input", { id: "why", name: "why", required: wish2.verb !== "pause" && wish2.verb !== "resume", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why });
   const failed2 = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
-  const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish.verb) ? "danger" : "primary" });
+  const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish2.verb) ? "danger" : "primary" });
   let targets = [];
-  const choice = chooser(wish.release ?? "");
+  const choice = chooser(wish2.release ?? "");
   const effect = h("p", { class: "effect", id: "effect" });
   const describe = () => {
     const to2 = targets.find((t) => t.digest === choice.value());
-    go.textContent = label(wish.verb, to2);
-    effect.textContent = effectOf(f, wish, to2);
+    go.textContent = label(wish2.verb, to2);
+    effect.textContent = effectOf(f, wish2, to2);
   };
   const offer = (known3) => {
-    targets = older2 === null ? [] : rollbackTargets(f, past2, known3.value ?? [], wish.release);
+    targets = older2 === null ? [] : rollbackTargets(f, past2, known3.value ?? [], wish2.release);
     choice.offer(targets, missing2("older releases", known3, false));
     describe();
   };
@@ -607,7 +608,7 @@ function show(f, wish, past2, older2, typed, tell, done) {
     h(
       "form",
       { method: "dialog" },
-      h("h2", { id: "ask-title" }, title(f, wish)),
+      h("h2", { id: "ask-title" }, title(f, wish2)),
       older2 === null ? null : choice.node,
       effect,
       h("label", { for: "by" }, "Your name"),
@@ -620,7 +621,7 @@ function show(f, wish, past2, older2, typed, tell, done) {
   );
   const fields = [...box.querySelectorAll("input")];
   const key2 = newKey();
-  const what2 = () => go.textContent ?? wish.verb;
+  const what2 = () => go.textContent ?? wish2.verb;
   let open2 = true, fate = "unsent";
   let conflict = null;
   box.addEventListener("close", () => {
@@ -634,8 +635,8 @@ function show(f, wish, past2, older2, typed, tell, done) {
   const send = async () => {
     const body3 = { by: name.value.trim(), seen: see(f) };
     if (why.value.trim() !== "") body3.why = why.value.trim();
-    if (wish.rollout) body3.rollout = wish.rollout;
-    if (wish.verb === "rollback") body3.release = choice.value();
+    if (wish2.rollout) body3.rollout = wish2.rollout;
+    if (wish2.verb === "rollback") body3.release = choice.value();
     if (provenName() === "") localStorage.setItem(nameKey, body3.by);
     const doubt = fate === "unknown";
     [fate, go.disabled, failed2.textContent] = ["sending", true, ""];
@@ -643,14 +644,14 @@ function show(f, wish, past2, older2, typed, tell, done) {
       i.disabled = true;
     });
     try {
-      await ask(f.fleet, wish.verb, key2, body3);
+      await ask(f.fleet, wish2.verb, key2, body3);
       fate = "stored";
       tell(`Asked: ${what2()}. The controller acts on its next look.`);
       box.close();
     } catch (err) {
       if (open2 && err instanceof Refused && err.status === 401) {
         fate = "unsent";
-        keepDraft({ ...wish, fleet: f.fleet, why: why.value, ...choice.value() ? { release: choice.value() } : {} });
+        keepDraft({ ...wish2, fleet: f.fleet, why: why.value, ...choice.value() ? { release: choice.value() } : {} });
         box.close();
         return;
       }
@@ -722,14 +723,14 @@ function chooser(wanted2) {
   return { node, value, offer };
 }
 var dangerous = (verb) => verb === "rollback" || verb === "abort" || verb === "promote";
-function title(f, wish) {
-  switch (wish.verb) {
+function title(f, wish2) {
+  switch (wish2.verb) {
     case "rollback":
       return `Roll ${f.fleet} back?`;
     case "abort":
-      return `Abort ${wish.rollout ?? ""}?`;
+      return `Abort ${wish2.rollout ?? ""}?`;
     case "promote":
-      return `Promote ${wish.rollout ?? ""} now?`;
+      return `Promote ${wish2.rollout ?? ""} now?`;
     case "pause":
       return `Pause ${f.fleet}?`;
     case "resume":
@@ -754,10 +755,10 @@ function label(verb, to2) {
       return "Try";
   }
 }
-function effectOf(f, wish, to2) {
+function effectOf(f, wish2, to2) {
   const stable = f.stable ? `${short(f.stable.digest)} (${origin(f.stable)})` : "nothing";
   const r = f.active;
-  switch (wish.verb) {
+  switch (wish2.verb) {
     case "rollback": {
       const where = to2 ? `${short(to2.digest)} (${origin(to2)})` : "the release before";
       const given = r ? ` ${r.id} is given up.` : "";
@@ -1112,13 +1113,23 @@ function openStop(s, verb, tell, typed = { why: "", hours: "" }) {
       h("footer", {}, h("button", { type: "button", id: "cancel" }, "Cancel"), go)
     )
   );
+  let key2 = newKey(), body3 = null;
+  const ask2 = () => ({
+    by: name.value.trim(),
+    why: why.value.trim(),
+    ...verb === "freeze" && hours.value !== "" ? { until: new Date(now(s) + Number(hours.value) * 36e5).toISOString() } : {}
+  });
+  const fields = [name, why, hours];
   const send = async () => {
-    const body3 = { by: name.value.trim(), why: why.value.trim() };
-    if (verb === "freeze" && hours.value !== "") body3.until = new Date(now(s) + Number(hours.value) * 36e5).toISOString();
+    const doubt = body3 !== null;
+    body3 ??= ask2();
     if (provenName() === "") localStorage.setItem(nameKey2, name.value.trim());
     [go.disabled, failed2.textContent] = [true, ""];
+    fields.forEach((f) => {
+      f.disabled = true;
+    });
     try {
-      await setStop(verb, body3);
+      await setStop(verb, key2, body3);
       tell(verb === "freeze" ? "All fleets are frozen." : "The freeze of all fleets is over.");
       box.close();
     } catch (err) {
@@ -1128,7 +1139,12 @@ function openStop(s, verb, tell, typed = { why: "", hours: "" }) {
         return;
       }
       const said2 = err instanceof Refused ? err.message : "no answer came";
-      failed2.textContent = err instanceof Refused && err.status < 500 ? `Not done: ${said2}` : `Unknown whether it is done: ${said2}. Asking again is safe.`;
+      const unknown2 = unanswered(err, doubt);
+      failed2.textContent = unknown2 ? `Unknown whether it is done: ${said2}. Asking again is safe: it is the same wish, and has one effect.` : `Not done: ${said2}`;
+      if (!unknown2) [key2, body3] = [newKey(), null];
+      fields.forEach((f) => {
+        f.disabled = unknown2;
+      });
       if (!box.open) tell(failed2.textContent);
       go.disabled = false;
     } finally {
