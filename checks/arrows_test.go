@@ -41,7 +41,7 @@ func TestLintCatches(t *testing.T) {
 	write("go.mod", "module github.com/sluicehq/sluice\n\ngo 1.26\n\nrequire github.com/aws/fake v0.0.0\n\nreplace github.com/aws/fake => ./fake\n")
 	write("fake/go.mod", "module github.com/aws/fake\n")
 	write("fake/fake.go", "package fake\n")
-	for _, p := range []string{"api", "web", "idl/gen/control", "inference", "inference/auction", "controller", "controller/aws", "controller/fleet", "controller/notify", "controller/rollout", "local", "local/demo", "cli", "identity"} {
+	for _, p := range []string{"api", "web", "idl/gen/control", "inference", "inference/auction", "controller", "controller/aws", "controller/fleet", "controller/notify", "controller/rollout", "local", "local/demo", "cli", "identity", "amazon"} {
 		write(p+"/doc.go", "// Package "+filepath.Base(p)+" is a part.\npackage "+filepath.Base(p)+"\n")
 	}
 	broken := []struct{ file, body, by string }{
@@ -69,6 +69,7 @@ func TestLintCatches(t *testing.T) {
 		{"controller/sdk.go", `import _ "github.com/aws/fake"`, "depguard"},
 		{"inference/sdk.go", `import _ "github.com/aws/fake"`, "depguard"},
 		{"controller/fleet/sdk.go", `import _ "github.com/aws/fake"`, "depguard"},
+		{"amazon/plane.go", `import _ "github.com/sluicehq/sluice/controller"`, "depguard"},
 		{"controller/adapter.go", `import _ "github.com/sluicehq/sluice/controller/aws"`, "depguard"},
 		{"controller/aws/adapter.go", `import _ "github.com/sluicehq/sluice/controller/fleet"`, "depguard"},
 		{"controller/fleet/adapter.go", `import _ "github.com/sluicehq/sluice/web"`, "depguard"},

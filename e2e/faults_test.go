@@ -313,7 +313,7 @@ func (s *stack) outages(w *weather, tasks int) {
 	s.serves("first/output/model", tasks)
 	w.set(outage("SageMaker", local.Fault{Status: http.StatusBadRequest, Code: "ThrottlingException"}))
 	s.fleet("status to speak of SageMaker", func(f api.Fleet) bool {
-		return f.Loop != nil && strings.Contains(strings.Join(f.Loop.Errors, " "), "AWS asks to slow down (ThrottlingException)")
+		return f.Loop != nil && strings.Contains(strings.Join(f.Loop.Errors, " "), "(AWS says ThrottlingException")
 	})
 	w.set(nil)
 	s.fleet("status to be well", func(f api.Fleet) bool { return f.Loop != nil && len(f.Loop.Errors) == 0 })
@@ -482,7 +482,7 @@ func TestClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
-	const says = `sluice: look at the bucket: the clock of this machine is not AWS's: set it \(NTP\)\n`
+	const says = `sluice: look at the bucket: the clock of this machine is not AWS's: set it \(NTP\) \(AWS says RequestTimeTooSkewed.*\)\n`
 	if _, err := p.await(says); err != nil {
 		t.Error(err)
 	}

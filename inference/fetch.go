@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
+
+	"github.com/sluicehq/sluice/amazon"
 )
 
 // Bucket fetches releases from S3. This is the only file of the data plane
@@ -70,31 +69,20 @@ func (b *Bucket) Fetch(ctx context.Context, key string, limit int64) ([]byte, er
 		case errors.Is(err, io.EOF):
 			return body, nil
 		case err != nil:
-			return nil, fmt.Errorf("read s3://%s/%s: %w", b.name, key, err)
+			return nil, b.explain(key, err)
 		}
 	}
 }
 
-// explain adds to an error of S3 what would help.
+// explain makes a sentence of an error of S3.
 func (b *Bucket) explain(key string, err error) error {
-	var api smithy.APIError
-	var broken *url.Error
-	switch {
-	case errors.As(err, &api):
-	case errors.As(err, &broken):
-		return fmt.Errorf("get s3://%s/%s: %w", b.name, key, broken.Err)
-	case strings.Contains(err.Error(), "credentials"):
-		return fmt.Errorf("get s3://%s/%s: there are no AWS credentials, give the task a role", b.name, key)
-	default:
-		return fmt.Errorf("get s3://%s/%s: %w", b.name, key, err)
-	}
-	switch api.ErrorCode() {
+	at := amazon.Place{Bucket: b.name, Key: key}
+	said := amazon.Explain("get "+at.String(), at, err)
+	switch amazon.Code(err) {
 	case "NoSuchKey", "NotFound":
-		return fmt.Errorf("get s3://%s/%s: %w", b.name, key, ErrNotFound)
+		return fmt.Errorf("get %v: %w", at, ErrNotFound)
 	case "NoSuchBucket":
-		return fmt.Errorf("get s3://%s/%s: there is no such bucket, see --bucket: %w", b.name, key, ErrNotFound)
-	case "AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId":
-		return fmt.Errorf("get s3://%s/%s: credentials are refused, allow the task role s3:GetObject: %w", b.name, key, api)
+		return fmt.Errorf("%w: %w", said, ErrNotFound)
 	}
-	return fmt.Errorf("get s3://%s/%s: %w", b.name, key, api) // without the request and its retries
+	return said
 }

@@ -111,7 +111,7 @@ func bucketServer(t *testing.T, objects map[string][]byte) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/denied/"):
 			w.WriteHeader(http.StatusForbidden)
-			io.WriteString(w, `<Error><Code>AccessDenied</Code><Message>no</Message></Error>`)
+			io.WriteString(w, `<Error><Code>AccessDenied</Code><Message>User: arn:aws:sts::1:assumed-role/filter/t is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:r:1:key/k because no resource-based policy allows the kms:Decrypt action</Message></Error>`)
 		case strings.HasPrefix(r.URL.Path, "/torn/"):
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, "only this")
@@ -151,7 +151,7 @@ func TestBucket(t *testing.T) {
 		{"b", "absent", 4, "", ErrNotFound, "s3://b/absent"},
 		{"endless", "key", 5000, "", ErrTooLarge, ""},
 		{"torn", "key", 5000, "", io.ErrUnexpectedEOF, "s3://torn/key"},
-		{"denied", "key", 5000, "", nil, "s3:GetObject"},
+		{"denied", "key", 5000, "", nil, "access to the key of s3://denied/key is denied: allow kms:Decrypt on the key in the key's own policy (AWS says AccessDenied: User: arn:aws:sts::1:assumed-role/filter/t is not authorized"},
 	}
 	for _, tt := range tests {
 		b, err := OpenBucket(t.Context(), tt.bucket, time.Minute)

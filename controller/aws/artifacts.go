@@ -44,7 +44,7 @@ func ParseURL(address string) (bucket, key string, err error) {
 
 // Pin implements controller.Artifacts.
 func (a *Artifacts) Pin(ctx context.Context, source release.Source) (pinned release.Source, bytes int64, err error) {
-	at := place{bucket: source.Bucket, key: source.Key, given: true}
+	at := place{Bucket: source.Bucket, Key: source.Key, Given: true}
 	if source.Bucket == "" || source.Key == "" {
 		return source, 0, fmt.Errorf("pin the artifact of training job %q: it names no place in S3: %w", source.Job, controller.ErrNotFound)
 	}
@@ -98,7 +98,7 @@ func (a *Artifacts) firstByte(ctx context.Context, source release.Source) error 
 // Fetch implements controller.Artifacts. An object that was deleted meanwhile
 // is ErrChanged too.
 func (a *Artifacts) Fetch(ctx context.Context, pinned release.Source, limit int64) ([]byte, error) {
-	at := place{bucket: pinned.Bucket, key: pinned.Key, version: pinned.VersionID, given: true}
+	at := place{Bucket: pinned.Bucket, Key: pinned.Key, Version: pinned.VersionID, Given: true}
 	if pinned.ETag == "" {
 		return nil, fmt.Errorf("fetch %v: it is not pinned: %w", at, controller.ErrChanged)
 	}

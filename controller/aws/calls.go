@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/sluicehq/sluice/amazon"
 )
 
 // Call is one call of AWS, with all its attempts.
@@ -62,20 +64,20 @@ func resultOf(err error) Result {
 		return Canceled
 	case errors.Is(err, context.DeadlineExceeded):
 		return Timeout
-	case credentialSentence(err) != "":
+	case amazon.Unknown(err):
 		return Denied
 	case !errors.As(err, &api):
 		return Failed
-	case throttled(api):
+	case amazon.Throttled(api):
 		return Throttled
 	case missing(err):
 		return NotFound
+	case amazon.Denied(api):
+		return Denied
 	}
 	switch api.ErrorCode() {
 	case codeConflict, codePrecondition:
 		return Stale
-	case "AccessDenied", "AccessDeniedException", "Forbidden", "AllAccessDisabled", "UnauthorizedOperation":
-		return Denied
 	}
 	return Failed
 }

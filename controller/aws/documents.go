@@ -43,7 +43,7 @@ type Documents struct {
 // Documents keeps the controller's memory in the bucket.
 func (c *Client) Documents(bucket string) *Documents { return &Documents{client: c, bucket: bucket} }
 
-func (d *Documents) at(key string) place { return place{bucket: d.bucket, key: key} }
+func (d *Documents) at(key string) place { return place{Bucket: d.bucket, Key: key} }
 
 // Check reports whether the bucket is there and may be listed.
 func (d *Documents) Check(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/sluicehq/sluice/amazon"
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/inference/release"
 )
@@ -19,7 +20,7 @@ import (
 // Check returns why an artifact cannot be tried, in words for whoever named it;
 // nil when it can be, and when AWS cannot be asked now: then it is awaited.
 func (a *Artifacts) Check(ctx context.Context, source release.Source) error {
-	at := place{bucket: source.Bucket, key: source.Key, given: true}
+	at := place{Bucket: source.Bucket, Key: source.Key, Given: true}
 	pinned, bytes, err := a.Pin(ctx, source)
 	says := ""
 	switch {
@@ -38,7 +39,7 @@ func (a *Artifacts) Check(ctx context.Context, source release.Source) error {
 		return fmt.Errorf("there is nothing at %v: check the address%s", at, a.nearby(ctx, source))
 	case errors.Is(err, controller.ErrTooLarge):
 		return err
-	case err == nil, unavailable(err), credentialSentence(err) != "":
+	case err == nil, unavailable(err), amazon.Unknown(err):
 		return nil
 	}
 	return err
@@ -49,10 +50,10 @@ func (a *Artifacts) objectIsNone(ctx context.Context, at place, bytes int64) (sa
 	switch {
 	case bytes == 0:
 		return "is empty: upload it, then ask again", nil
-	case path.Base(at.key) == release.ManifestName:
+	case path.Base(at.Key) == release.ManifestName:
 		return "is a manifest: name the model.tar.gz that it is packed in, or the folder where it lies beside the model", nil
 	}
-	err = a.firstByte(ctx, release.Source{Bucket: at.bucket, Key: at.key})
+	err = a.firstByte(ctx, release.Source{Bucket: at.Bucket, Key: at.Key})
 	if missing(err) || code(err) == "InvalidRange" { // it changes just now: the look will tell
 		return "", nil
 	}
@@ -62,7 +63,7 @@ func (a *Artifacts) objectIsNone(ctx context.Context, at place, bytes int64) (sa
 // folderIsNone says why a folder is no artifact: it holds archives, one of
 // which is meant, or nothing but a manifest.
 func (a *Artifacts) folderIsNone(ctx context.Context, at place) (says string, err error) {
-	f, err := a.look(ctx, at.bucket, at.key)
+	f, err := a.look(ctx, at.Bucket, at.Key)
 	if err != nil {
 		return "", err
 	}
@@ -70,7 +71,7 @@ func (a *Artifacts) folderIsNone(ctx context.Context, at place) (says string, er
 	for _, o := range f.objects {
 		key := aws.ToString(o.Key)
 		if strings.HasSuffix(key, ".tar.gz") || strings.HasSuffix(key, ".tgz") {
-			return "is a folder of archives: name the one that is meant, as s3://" + at.bucket + "/" + key, nil
+			return "is a folder of archives: name the one that is meant, as s3://" + at.Bucket + "/" + key, nil
 		}
 		model = model || path.Base(key) != release.ManifestName
 	}

@@ -144,13 +144,13 @@ func TestJobsThroughFaults(t *testing.T) {
 		says    string
 	}{
 		{"throttled", account{throttle: 4}, []string{"a", "b", "c"}, ""},
-		{"throttled for ever", account{throttle: 1000}, nil, "AWS asks to slow down (ThrottlingException)"},
+		{"throttled for ever", account{throttle: 1000}, nil, "AWS asks to slow down: it is tried again by itself; if this stays, poll less often or ask AWS for a higher limit (AWS says ThrottlingException: Rate exceeded)"},
 		{"one deleted meanwhile", account{refuse: map[string]string{"a": "ValidationException"}}, []string{"b", "c"}, ""},
 		{
 			"one denied",
 			account{refuse: map[string]string{"b": "AccessDeniedException"}},
 			[]string{"a", "c"},
-			"describe training job b: access to the training jobs is denied: allow sagemaker:DescribeTrainingJob",
+			"describe training job b: access to the training jobs is denied, and AWS does not say why: see that the role may sagemaker:DescribeTrainingJob",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

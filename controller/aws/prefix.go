@@ -42,7 +42,7 @@ func mayBePrefix(key string) bool { return !strings.HasSuffix(key, ".gz") }
 // look lists a folder. One with nothing in it is ErrNotFound.
 func (a *Artifacts) look(ctx context.Context, bucket, key string) (*folder, error) {
 	f := &folder{prefix: strings.TrimSuffix(key, "/") + "/"}
-	at := place{bucket: bucket, key: f.prefix, given: true}
+	at := place{Bucket: bucket, Key: f.prefix, Given: true}
 	most := release.DefaultLimits().Files
 	ctx, cancel := context.WithTimeout(ctx, a.client.timeout)
 	defer cancel()
@@ -92,7 +92,7 @@ func (a *Artifacts) pinPrefix(ctx context.Context, source release.Source) (relea
 
 // fetchPrefix is Fetch for a prefix. limit holds for the objects together.
 func (a *Artifacts) fetchPrefix(ctx context.Context, pinned release.Source, limit int64) ([]byte, error) {
-	at := place{bucket: pinned.Bucket, key: pinned.Key}
+	at := place{Bucket: pinned.Bucket, Key: pinned.Key}
 	f, err := a.look(ctx, pinned.Bucket, pinned.Key)
 	if err == nil && f.etag() != pinned.ETag || errors.Is(err, controller.ErrNotFound) {
 		return nil, fmt.Errorf("fetch %v: %w", at, controller.ErrChanged)

@@ -106,7 +106,7 @@ func TestInstanceTypesDenied(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	}
-	if len(told) != 1 || !strings.Contains(told[0], "allow ecs:DescribeContainerInstances in the role's policy") {
+	if len(told) != 1 || !strings.Contains(told[0], "see that the role may ecs:DescribeContainerInstances") {
 		t.Errorf("told %q", told)
 	}
 	if n := f.count("DescribeContainerInstances"); n > 1 {

@@ -69,7 +69,7 @@ func (c *Client) Tasks(o TasksOptions) *Tasks {
 	return &Tasks{client: c, o: o, arns: map[string]string{}, containers: map[string]string{}}
 }
 
-func (t *Tasks) at() place { return place{cluster: t.o.Cluster, service: t.o.Service} }
+func (t *Tasks) at() place { return place{Cluster: t.o.Cluster, Service: t.o.Service} }
 
 // List implements controller.Tasks. A task whose address cannot be found out
 // is listed with Error set. Protected is true while at least half of the time

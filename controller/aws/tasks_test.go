@@ -343,7 +343,7 @@ func TestTasksWithoutProtection(t *testing.T) {
 	if got := list(t, tasks); len(got) != 1 || got[0].Protected {
 		t.Errorf("%+v", got)
 	}
-	check(t, "protect", tasks.Protect(t.Context(), "a", true), "allow ecs:UpdateTaskProtection in the role's policy")
+	check(t, "protect", tasks.Protect(t.Context(), "a", true), "see that the role may ecs:UpdateTaskProtection")
 }
 
 func TestTasksThroughFaults(t *testing.T) {
@@ -368,7 +368,7 @@ func TestTasksThroughFaults(t *testing.T) {
 		{
 			"denied",
 			cluster{services: []object{service(1)}, tasks: []object{awsvpc("a", "10.0.0.1")}, refuse: map[string]apiError{"DescribeTasks": {"AccessDeniedException", "no"}}},
-			`access to ECS service "filter" of cluster "main" is denied: allow ecs:DescribeTasks`, false,
+			`access to ECS service "filter" of cluster "main" is denied, and AWS does not say why: see that the role may ecs:DescribeTasks`, false,
 		},
 		{"cancelled", cluster{services: []object{service(1)}}, "context canceled", true},
 	} {
