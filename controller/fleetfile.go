@@ -300,8 +300,8 @@ func (f Fleet) check() error {
 		return errors.New(`jobs: want patterns of training job names, such as ["adfilter-*"]`)
 	}
 	for _, pattern := range f.Jobs {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return fmt.Errorf("jobs: pattern %q: %w", pattern, err)
+		if err := checkJobPattern(pattern); err != nil {
+			return err
 		}
 	}
 	if f.LookEvery < 100*time.Millisecond || f.JobsEvery < 100*time.Millisecond {

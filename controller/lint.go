@@ -193,6 +193,9 @@ func (f Fleet) reaches(p rollout.Policy, at int) bool {
 				return false
 			}
 		}
+		if strings.ContainsAny(pattern, "{},") { // which stand for nothing, and in no name
+			return false
+		}
 		return mayOverlap(pattern, "try-") || slices.ContainsFunc(f.Jobs, func(jobs string) bool { return mayOverlap(pattern, jobs) })
 	})
 }

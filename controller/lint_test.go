@@ -83,6 +83,7 @@ func TestLint(t *testing.T) {
 		{"policy: {judge: {breaker: {error_share: 0.9}}}\n", 4, "policy.judge.breaker.error_share", true, "0.9 of all requests"},
 		{"policies:\n  - name: hot\n    jobs: [\"adfilter-hot-*\"]\n    preempt: true\n", 7, "policies[0].preempt", true, "none goes live"},
 		{"policies:\n  - name: hot\n    jobs: [\"other-*\"]\n", 6, "policies[0].jobs", true, "never governs"},
+		{"policies:\n  - name: hot\n    jobs: [\"adfilter-{a,b}\"]\n", 6, "policies[0].jobs", true, "never governs"},
 		{"policies:\n  - name: hot\n    jobs: [\"adfilter-*\"]\n    explore: 0.05\n", 7, "policies[0].explore", true, "the fleet's"},
 	} {
 		remarks := lint(t, map[string]string{"ads.yaml": plainFleet + tt.more})
@@ -152,4 +153,16 @@ func FuzzLint(f *testing.F) {
 	f.Add("fleet: &a ads\njobs: *a\n")
 	f.Add("? [a]\n: b\n")
 	f.Fuzz(func(t *testing.T, body string) { lint(t, map[string]string{"a.yaml": body}) })
+}
+
+// A pattern that no job's name matches would keep a fleet without models: no
+// controller starts with it.
+func TestLintJobPatterns(t *testing.T) {
+	t.Parallel()
+	for pattern, says := range map[string]string{"ad_filter*": `pattern "ad_filter*" has "_"`, "adfilter-{a,b}-*": `pattern "adfilter-{a,b}-*" has "{"`} {
+		remarks := lint(t, map[string]string{"ads.yaml": strings.Replace(plainFleet, "adfilter-*", pattern, 1)})
+		if len(remarks) != 1 || remarks[0].Warning || remarks[0].Line != 2 || remarks[0].Setting != "jobs" || !strings.Contains(remarks[0].Says, says) {
+			t.Errorf("%s: %+v", pattern, remarks)
+		}
+	}
 }
