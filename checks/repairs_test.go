@@ -115,7 +115,7 @@ func repairs() []repair {
 		{"controller/history/history.go", "the chunk is damaged: restore an earlier version of the object, or do without its looks", "controller/history:TestReplayEndsAtDamage"},
 		{"controller/judge/inconclusive.go", "if the others do well, or stop it in ECS and try again", "(no test has such a neighbour and stops its task)"},
 		{"controller/admission.go", "version the bucket, or let every job write to a place of its own", "controller/aws:TestS3Contract"},
-		{"controller/aws/errors.go", "is archived: restore it, or keep artifacts out of Glacier", "controller/aws:TestUnreadable"},
+		{"amazon/refusal.go", "is archived: restore it, or keep artifacts out of Glacier", "controller/aws:TestUnreadable"},
 	}
 }
 
