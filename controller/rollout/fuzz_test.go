@@ -62,6 +62,7 @@ func FuzzDecide(f *testing.F) {
 	f.Add([]byte{0, 40, 0, 40, 22, 90, 8, 41, 9, 44, 16, 1, 12, 41, 3, 41})
 	f.Add([]byte{0, 40, 1, 40, 12, 45, 12, 45, 12, 45, 12, 45, 200, 12, 45})
 	f.Add([]byte{0, 40, 1, 40, 34, 42, 12, 45, 12, 45, 32, 46, 24, 46, 22, 49, 35, 46})
+	f.Add([]byte{0, 40, 0, 193, 0, 193, 0, 197, 0, 245, 0, 201, 12, 45})
 	f.Fuzz(func(t *testing.T, bytes []byte) {
 		h := newHistory(t)
 		for len(bytes) >= 2 && len(bytes) < 400 {
@@ -85,7 +86,7 @@ func (h *history) happen(what, how byte) {
 	case 0, 1, 2, 3, 33, 34:
 		h.releases++
 		id := map[byte]string{1: "quick-", 2: "careful-", 3: "third-", 33: "strict-", 34: "thrifty-"}[what%43] + fmt.Sprint("job", h.releases)
-		h.w.jobs = append(h.w.jobs, Job{Source: release.Source{Job: id, Bucket: "b", Key: id}, CompletedAt: h.now})
+		h.w.jobs = append(h.w.jobs, Job{Source: release.Source{Job: id, Bucket: "b", Key: id}, CompletedAt: h.now, Tuning: h.tuned(id, how)})
 		outcome := []AdmissionOutcome{AdmissionOK, AdmissionOK, AdmissionOK, AdmissionWait, AdmissionRefused}[how%5]
 		h.w.admission[id] = &Admission{Rollout: id, Outcome: outcome, Reason: "torn", Sentence: "s", Digest: fmt.Sprint("v", h.releases%7)}
 	case 4:
@@ -167,6 +168,36 @@ func (h *history) happen(what, how byte) {
 		h.stale = h.now
 	case 30:
 		h.stale = time.Time{}
+	}
+}
+
+// tuned makes one job in four the child of a tuning job, which then stands
+// anyhow: it may end and begin again, and call this or any other job its best.
+func (h *history) tuned(job string, how byte) *Tuning {
+	if how>>6 != 3 {
+		return nil
+	}
+	t := h.w.tuning(fmt.Sprint("tune", h.releases/4))
+	t.Status = []TuningStatus{TuningRuns, TuningCompleted, TuningUnknown, TuningStopped}[how>>2&3]
+	if t.Ended = h.now; !t.Over() {
+		t.Ended = time.Time{}
+	}
+	t.Best = []string{job, t.Best, "", fmt.Sprint("job", h.releases-1)}[how>>4&3]
+	t.Trained++
+	return t
+}
+
+// checkChildren holds that of the children of a tuning job only its best is
+// taken up unasked.
+func (h *history) checkChildren(next State) {
+	for _, r := range next.Queue {
+		i := slices.IndexFunc(h.w.jobs, func(j Job) bool { return j.Source.Job == r.Source.Job })
+		if r.By != "" || i < 0 || h.w.jobs[i].Tuning == nil || slices.ContainsFunc(h.s.Queue, func(o Rollout) bool { return o.ID == r.ID }) {
+			continue
+		}
+		if t := h.w.jobs[i].Tuning; !t.Over() || t.Best != r.Source.Job {
+			h.t.Fatalf("%s is taken up, of %+v", r.ID, *t)
+		}
 	}
 }
 
@@ -291,6 +322,7 @@ func (h *history) pass(dieAfter int) {
 	}
 	next, actions := h.decide(seen)
 	h.checkStep(next, seen)
+	h.checkChildren(next)
 	if was := h.s.Stable; was != "" && next.Stable != was && next.Active != nil && next.Active.Phase == RollingBack {
 		delete(h.promoted, was)
 	}

@@ -137,6 +137,8 @@ func (t teller) grounds() (claims []string, cure string) {
 		return t.asked(t.who() + " took " + n + " back"), again
 	case Newer:
 		return t.gaveWay(), "The newer model is tried in its place."
+	case NotBest:
+		return t.notBest(), "`sluice try` tries it all the same."
 	case ArtifactLost:
 		return []string{"The file of " + n + " was overwritten or removed before it was stored."}, "Let every training job write to a place of its own, and version that bucket; then " + again
 	}
@@ -221,6 +223,16 @@ func (t teller) gaveWay() []string {
 		return []string{n + " was skipped: a newer model (" + newer + ") came first.", n + " was skipped: a newer model came first."}
 	}
 	return []string{n + " gave way to a newer model (" + newer + ").", n + " gave way to a newer model."}
+}
+
+// notBest tells of a training job that another of its tuning job was better
+// than, or of which nobody knows.
+func (t teller) notBest() []string {
+	n, of, best := t.name(), tuningOf(t.Sentence), bestOf(t.Sentence)
+	if best == "" {
+		return []string{n + " was skipped: no model of " + of + " is tried.", n + " was skipped: no model of its tuning job is tried."}
+	}
+	return []string{n + " was skipped: " + best + " is the best of " + of + ".", n + " was skipped: another of its tuning job is the best."}
 }
 
 // inVain tells of a rollout that no verdict, or nobody, came for. Nothing is

@@ -22,6 +22,14 @@ func (e Event) ofFleet() Headline {
 		return Headline{t.because(what), "Nothing starts or advances until the freeze is over; harm is still taken back, and `sluice rollback` works."}
 	case FreezeEnds:
 		return Headline{"The freeze is over.", "Nothing to do: rollouts go on."}
+	case TuningAwaited:
+		return Headline{fit("Training jobs wait for "+tuningOf(e.Sentence)+" to end.", "Training jobs wait for their tuning job to end."), "Nothing to do: the best of them is tried then. The sentence beneath says how far it is."}
+	case Tuned:
+		of, best := tuningOf(e.Sentence), bestOf(e.Sentence)
+		if best == "" {
+			return Headline{fit("No model of "+of+" is tried.", "No model of a tuning job is tried."), "The sentence beneath says why; `sluice try` tries one of them all the same."}
+		}
+		return Headline{fit("Of "+of+" the best model is tried: "+best+".", "Of a tuning job the best model is tried: "+best+"."), "Nothing to do."}
 	case Restored:
 		return Headline{"The memory of the fleet was put back to an earlier version, and it goes on from there.", "See that what serves is what you want; `sluice rollback --to DIGEST` goes elsewhere."}
 	}

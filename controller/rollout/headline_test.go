@@ -209,7 +209,7 @@ func TestHeadlinesOfLongNames(t *testing.T) {
 			for _, say := range []string{"paused by " + long("bob") + ": " + long("why"), "rollback asked by " + long("bob") + ": " + long("why"), "gave way to " + long("heir"), long("newer") + " is newer"} {
 				e := Event{At: start, Rollout: long("-the-job"), To: to, Reason: Reason(why), Sentence: say, By: long("ann")}
 				if h := e.Headline(nil, Defaults()); !strings.Contains(h.Text, "is in the phase") {
-					checkHeadline(t, why, h, "-the-job", "ann", "memory of the fleet", "The freeze")
+					checkHeadline(t, why, h, "-the-job", "ann", "memory of the fleet", "The freeze", "a tuning job")
 				}
 			}
 		}

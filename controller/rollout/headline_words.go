@@ -144,6 +144,23 @@ func heir(sentence string) string {
 	return middle(between(sentence, "gave way to ", " "), maxName)
 }
 
+// tuningOf is the tuning job that a sentence is about, as people call it, and
+// bestOf the best of its training jobs; empty where none is tried.
+func tuningOf(sentence string) string {
+	for _, kind := range []string{"AutoML job ", "tuning job "} {
+		if name, _, _ := strings.Cut(between(sentence, kind, " "), ":"); name != "" {
+			return kind + middle(name, maxName)
+		}
+	}
+	return "a tuning job"
+}
+
+func bestOf(sentence string) string {
+	told := between(sentence, " completed: ", " is the best ") + between(sentence, " was stopped: ", " is the best ")
+	best, _, _ := strings.Cut(told, " ")
+	return middle(best, maxName)
+}
+
 // pauser is who paused the fleet.
 func pauser(sentence string) string {
 	if who := between(sentence, "paused by ", ":"); who != "" {

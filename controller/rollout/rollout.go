@@ -67,6 +67,9 @@ const (
 	PromotedByHand  Reason = "promoted_by_hand"
 	RollbackByHand  Reason = "rollback_by_hand"
 	Newer           Reason = "newer" // a newer candidate took its place
+	TuningAwaited   Reason = "tuning_awaited" // training jobs wait for the tuning job whose children they are
+	Tuned           Reason = "tuned"          // that is over
+	NotBest         Reason = "not_best"       // another training job of the same tuning job is the candidate, or none
 	ArtifactTimeout Reason = "artifact_timeout"
 	ArtifactLost    Reason = "artifact_lost" // overwritten or removed before the release was stored
 	LoadFailed      Reason = "load_failed"   // tasks could not make it ready
@@ -115,8 +118,13 @@ type State struct {
 	JobsSince time.Time `json:"jobs_since,omitzero"`
 
 	// Seen holds the training jobs already taken up, with their completion
-	// time, for as long as a listing may show them again.
+	// time, for as long as a listing may show them again, and the tuning jobs
+	// whose end has been told.
 	Seen map[string]time.Time `json:"seen"`
+
+	// Tunings are the tuning jobs whose training jobs wait. A version that knows
+	// none drops them, and takes such jobs up one by one.
+	Tunings []AwaitedTuning `json:"tunings,omitempty"`
 
 	// Frozen is the freeze in force, as of the last decision. A version that knows
 	// none drops the word and goes on.
@@ -324,6 +332,7 @@ func (c Crash) Own() bool { return c.ExitCode != Killed || strings.Contains(c.Wh
 type Job struct {
 	Source      release.Source
 	CompletedAt time.Time
+	Tuning      *Tuning // whose child it is; nil for one that stands alone
 }
 
 // Admission is what looking at an artifact came to.

@@ -26,7 +26,7 @@ func (s State) clone() State {
 	s.Queue, s.Finished = cloneRollouts(s.Queue), cloneRollouts(s.Finished)
 	s.Requests, s.Events = slices.Clone(s.Requests), slices.Clone(s.Events)
 	s.Wishes, s.Seen, s.Unseen = slices.Clone(s.Wishes), maps.Clone(s.Seen), slices.Clone(s.Unseen)
-	s.Unaudited = slices.Clone(s.Unaudited)
+	s.Unaudited, s.Tunings = slices.Clone(s.Unaudited), slices.Clone(s.Tunings)
 	if s.Active != nil {
 		active := s.Active.clone()
 		s.Active = &active
@@ -54,21 +54,25 @@ func (s *State) takeUp(jobs []Job, p Policies, now time.Time) {
 	if s.JobsSince.IsZero() {
 		s.JobsSince = now.Add(-JobsKept)
 	}
-	oldest := now.Add(-JobsKept) // those before may have been seen and forgotten
 	for _, j := range jobs {
-		_, seen := s.Seen[j.Source.Job]
-		if seen || j.CompletedAt.Before(s.JobsSince) || j.CompletedAt.Before(oldest) || len(s.Queue) >= maxQueue {
+		if _, seen := s.Seen[j.Source.Job]; seen || j.Tuning != nil || s.old(j, now) || len(s.Queue) >= maxQueue {
 			continue
 		}
-		if s.Seen == nil {
-			s.Seen = map[string]time.Time{}
-		}
-		s.Seen[j.Source.Job] = j.CompletedAt
+		s.see(j.Source.Job, j.CompletedAt)
 		s.enqueue(Rollout{
 			ID: s.free(j.Source.Job), Source: j.Source, CompletedAt: j.CompletedAt, Reason: Found,
 			Sentence: "training job " + j.Source.Job + " completed",
 		}, p, now)
 	}
+	s.takeUpChildren(jobs, p, now)
+}
+
+// see remembers that a job has been taken up.
+func (s *State) see(job string, completed time.Time) {
+	if s.Seen == nil {
+		s.Seen = map[string]time.Time{}
+	}
+	s.Seen[job] = completed
 }
 
 // free is a name that no rollout has: somebody may have tried something under

@@ -22,6 +22,7 @@ type world struct {
 	over      map[string]Rollout // all that have ended
 	last      Request            // that was asked
 	jobs      []Job
+	tunings   map[string]*Tuning
 	admission map[string]*Admission // by rollout
 	verdict   judge.Outcome
 	suspect   string      // the task that alone does harm while it serves the candidate
@@ -46,7 +47,7 @@ type world struct {
 func newWorld(tasks ...string) *world {
 	w := &world{
 		tasks: map[string]*Task{}, published: map[string]bool{}, archived: map[string]bool{}, over: map[string]Rollout{}, admission: map[string]*Admission{},
-		failing: map[string]string{}, desired: len(tasks),
+		tunings: map[string]*Tuning{}, failing: map[string]string{}, desired: len(tasks),
 	}
 	for _, id := range tasks {
 		w.start(id)
@@ -195,6 +196,16 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 	switch verb {
 	case "job":
 		w.jobs = append(w.jobs, Job{Source: release.Source{Job: name, Bucket: "b", Key: name}, CompletedAt: now})
+	case "child": // child=JOB:TUNING
+		w.jobs = append(w.jobs, Job{Source: release.Source{Job: name, Bucket: "b", Key: name}, CompletedAt: now, Tuning: w.tuning(rest)})
+	case "tuning", "automl": // tuning=NAME:runs:DONE:OF, :completed:BEST:SCORE, :stopped:BEST:SCORE, :failed:WHY, :gone, :unknown:WHY
+		w.tune(verb == "automl", name, strings.SplitN(rest, ":", 3), now)
+	case "warm": // warm=TUNING:EARLIER: its best is one of an earlier tuning job
+		w.tuning(name).Earlier = rest
+	case "deleted": // deleted=TUNING: its best
+		best := w.tuning(name).Best
+		w.tuning(name).Deleted = true
+		w.jobs = slices.DeleteFunc(w.jobs, func(j Job) bool { return j.Source.Job == best })
 	case "artifact": // artifact=ROLLOUT:ok:DIGEST, :wait:REASON, :refused:REASON
 		outcome, detail, _ := strings.Cut(rest, ":")
 		a := &Admission{Rollout: name, Outcome: AdmissionOutcome(outcome), Sentence: "admission says " + detail}
@@ -290,6 +301,33 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		err = fmt.Errorf("no such word: %s", word)
 	}
 	return nil, err
+}
+
+// tuning is the tuning job of a name, whose children share it.
+func (w *world) tuning(name string) *Tuning {
+	if w.tunings[name] == nil {
+		w.tunings[name] = &Tuning{Name: name}
+	}
+	return w.tunings[name]
+}
+
+func (w *world) tune(automl bool, name string, words []string, now time.Time) {
+	t := w.tuning(name)
+	why := strings.ReplaceAll(strings.Join(words[1:], ":"), "~", " ")
+	words = append(words, "", "", "")
+	t.AutoML, t.Status, t.Why = automl, TuningStatus(words[0]), ""
+	switch t.Status {
+	case TuningRuns:
+		t.Trained, _ = strconv.Atoi(words[1])
+		t.Of, _ = strconv.Atoi(words[2])
+	case TuningCompleted, TuningStopped:
+		t.Ended, t.Best, t.Score = now, words[1], strings.ReplaceAll(words[2], "~", " ")
+	case TuningFailed:
+		t.Ended, t.Why = now, why
+	case TuningGone:
+	default:
+		t.Status, t.Why = TuningUnknown, why
+	}
 }
 
 // audited are the keys of all entries that wait: a controller has stored them.
