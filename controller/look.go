@@ -124,13 +124,9 @@ func (f *Reconciler) jobs(ctx context.Context, s rollout.State, now time.Time) (
 		return nil, nil
 	}
 	f.memo.jobsAt = now
-	since := s.JobsSince
-	if oldest := now.Add(-rollout.JobsKept); since.Before(oldest) {
-		since = oldest
-	}
 	ctx, cancel := f.memo.finding.bound(ctx)
 	defer cancel()
-	found, err := f.Jobs.Completed(ctx, f.Fleet.Jobs, since)
+	found, err := f.Jobs.Completed(ctx, f.Fleet.Jobs, s.JobsFrom(now))
 	f.memo.finding.failed = err != nil
 	return found, err
 }

@@ -74,7 +74,9 @@ type Artifacts interface {
 // Jobs are the training jobs.
 type Jobs interface {
 	// Completed returns the jobs whose names match one of the patterns (as in
-	// path.Match) and that completed after since, oldest first.
+	// path.Match) and that completed after since, oldest first. A child of a
+	// tuning job tells how that stands. Once it is over, its best child is among
+	// them, whenever it ended, if its name matches and it was not deleted.
 	Completed(ctx context.Context, patterns []string, since time.Time) ([]rollout.Job, error)
 }
 

@@ -39,9 +39,11 @@ var _ controller.Jobs = (*Jobs)(nil)
 type Jobs struct {
 	client *Client
 
-	mu    sync.Mutex // held during a pass
-	walk  walk
-	known map[jobKey]known
+	mu      sync.Mutex // held during a pass
+	walk    walk
+	known   map[jobKey]known
+	tunings map[string]*tuning // by ARN, those of the known jobs
+	pass    int                // how many there were
 }
 
 // jobKey tells a job from a later one of the same name.
@@ -56,6 +58,10 @@ type known struct {
 	ended time.Time
 	job   *rollout.Job // nil until described
 	gone  bool         // it was deleted before it could be described
+
+	parent  string // ARN of the tuning job whose child it is; empty for none
+	created int64  // as in its key
+	best    bool   // its tuning job named it: it may have been stopped early
 }
 
 // walk is a listing that took more pages than one pass has.
@@ -66,7 +72,9 @@ type walk struct {
 }
 
 // Jobs finds training jobs.
-func (c *Client) Jobs() *Jobs { return &Jobs{client: c, known: map[jobKey]known{}} }
+func (c *Client) Jobs() *Jobs {
+	return &Jobs{client: c, known: map[jobKey]known{}, tunings: map[string]*tuning{}}
+}
 
 // Completed implements controller.Jobs. A pass looks at a bounded number of
 // jobs, and the next one goes on where it stopped: jobs may come late, so
@@ -82,9 +90,10 @@ func (j *Jobs) Completed(ctx context.Context, patterns []string, since time.Time
 	defer cancel()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	listErr := j.list(ctx, patterns, since)
+	err := j.list(ctx, patterns, since)
 	j.forget(since)
-	return j.describe(ctx, patterns, since, listErr)
+	err = errors.Join(err, j.describe(ctx, patterns, since), j.tune(ctx, patterns))
+	return j.found(patterns, since), err
 }
 
 // list notes completed jobs whose names match.
@@ -148,7 +157,7 @@ func ended(end, modified *time.Time) time.Time {
 // forget drops what no call will ask for again, and the oldest beyond bounds.
 func (j *Jobs) forget(since time.Time) {
 	for key, k := range j.known {
-		if !k.ended.After(since) {
+		if !j.matters(k, since) {
 			delete(j.known, key)
 		}
 	}
@@ -170,34 +179,54 @@ func (j *Jobs) oldestFirst() []jobKey {
 	return keys
 }
 
+// matters reports whether a job, or the tuning job whose child it is, ended after
+// since.
+func (j *Jobs) matters(k known, since time.Time) bool {
+	t := j.tunings[k.parent]
+	return k.ended.After(since) || t != nil && t.Ended.After(since)
+}
+
 // describe reads what is not known yet of the jobs that match. One job that
 // cannot be read does not hold up the others.
-func (j *Jobs) describe(ctx context.Context, patterns []string, since time.Time, err error) ([]rollout.Job, error) {
-	var jobs []rollout.Job
+func (j *Jobs) describe(ctx context.Context, patterns []string, since time.Time) (err error) {
 	left := describesPerPass
 	for _, key := range j.oldestFirst() {
 		k := j.known[key]
-		if !matches(patterns, k.name) || !k.ended.After(since) {
+		if k.job != nil || k.gone || left == 0 || !matches(patterns, k.name) || !j.matters(k, since) {
 			continue
 		}
-		if k.job == nil && !k.gone && left > 0 {
-			left--
-			var failed error
-			if k, failed = j.describeOne(ctx, k); failed != nil {
-				err = errors.Join(err, failed)
-				if unavailable(failed) {
-					left = 0 // the others would fare no better
-				}
-				continue
+		left--
+		var failed error
+		if k, failed = j.describeOne(ctx, k); failed != nil {
+			err = errors.Join(err, failed)
+			if unavailable(failed) {
+				left = 0 // the others would fare no better
 			}
-			j.known[key] = k
+			continue
 		}
-		if k.job != nil {
-			jobs = append(jobs, *k.job)
+		j.known[key] = k
+	}
+	return err
+}
+
+// found are the jobs that are known and match.
+func (j *Jobs) found(patterns []string, since time.Time) (jobs []rollout.Job) {
+	tunings := map[string]*rollout.Tuning{}
+	for _, key := range j.oldestFirst() {
+		k := j.known[key]
+		if k.job == nil || !matches(patterns, k.name) || !j.matters(k, since) {
+			continue
 		}
+		job := *k.job
+		if t := j.tunings[k.parent]; t != nil && tunings[k.parent] == nil {
+			told := t.Tuning
+			tunings[k.parent] = &told
+		}
+		job.Tuning = tunings[k.parent]
+		jobs = append(jobs, job)
 	}
 	slices.SortStableFunc(jobs, func(a, b rollout.Job) int { return a.CompletedAt.Compare(b.CompletedAt) })
-	return jobs, err
+	return jobs
 }
 
 func (j *Jobs) describeOne(ctx context.Context, k known) (known, error) {
@@ -210,6 +239,10 @@ func (j *Jobs) describeOne(ctx context.Context, k known) (known, error) {
 		return k, nil
 	case err != nil:
 		return k, explain("describe training job "+k.name, place{}, err)
+	case k.best && d.TrainingJobStatus == types.TrainingJobStatusStopped:
+	case k.best && d.TrainingJobStatus == types.TrainingJobStatusDeleting:
+		k.gone = true
+		return k, nil
 	case d.TrainingJobStatus != types.TrainingJobStatusCompleted:
 		return k, fmt.Errorf("describe training job %s: it was listed as Completed and is %s: it is asked again in the next pass", k.name, d.TrainingJobStatus)
 	}
@@ -217,6 +250,7 @@ func (j *Jobs) describeOne(ctx context.Context, k known) (known, error) {
 	if k.job.CompletedAt.IsZero() {
 		k.job.CompletedAt = k.ended
 	}
+	k.parent, k.created = parent(d), aws.ToTime(d.CreationTime).UnixMilli()
 	return k, nil
 }
 

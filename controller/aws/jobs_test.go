@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -20,6 +21,7 @@ type account struct {
 	perPage  int
 	throttle int               // so many calls are refused first
 	refuse   map[string]string // code with which describing a job is refused
+	tunings  map[string]object // as DescribeHyperParameterTuningJob and DescribeAutoMLJobV2 show them
 }
 
 var epoch = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
@@ -52,6 +54,15 @@ func (a *account) reply(op string, in object) any {
 		}
 		i := slices.IndexFunc(a.jobs, func(j object) bool { return j["TrainingJobName"] == name })
 		return a.jobs[i]
+	case "DescribeHyperParameterTuningJob", "DescribeAutoMLJobV2":
+		name := cmp.Or(in["HyperParameterTuningJobName"], in["AutoMLJobName"]).(string)
+		if code, ok := a.refuse[name]; ok {
+			return apiError{code, "User ann is not authorized"}
+		}
+		if a.tunings[name] == nil {
+			return apiError{"ResourceNotFound", "Requested resource not found."}
+		}
+		return a.tunings[name]
 	}
 	return apiError{"UnknownOperationException", op}
 }

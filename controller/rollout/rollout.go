@@ -66,7 +66,7 @@ const (
 	Aborted         Reason = "aborted"
 	PromotedByHand  Reason = "promoted_by_hand"
 	RollbackByHand  Reason = "rollback_by_hand"
-	Newer           Reason = "newer" // a newer candidate took its place
+	Newer           Reason = "newer"          // a newer candidate took its place
 	TuningAwaited   Reason = "tuning_awaited" // training jobs wait for the tuning job whose children they are
 	Tuned           Reason = "tuned"          // that is over
 	NotBest         Reason = "not_best"       // another training job of the same tuning job is the candidate, or none

@@ -325,6 +325,7 @@ func (w *world) tune(automl bool, name string, words []string, now time.Time) {
 	case TuningFailed:
 		t.Ended, t.Why = now, why
 	case TuningGone:
+	case TuningUnknown:
 	default:
 		t.Status, t.Why = TuningUnknown, why
 	}
