@@ -117,13 +117,20 @@ func TestBestOfLongAgo(t *testing.T) {
 	a := &account{perPage: 10, jobs: []object{childOf("t", "t-1", 1), childOf("t", "t-2", 29)}, tunings: map[string]object{"t": tuningJob("t", "InProgress", 1, 10)}}
 	_, endpoint := serveFake(t, a.reply)
 	jobs := open(t, endpoint).Jobs()
+	a.jobs = append(a.jobs, childOf("t", "t-3", 2))
 	first, err := jobs.Completed(t.Context(), []string{"t-*"}, epoch)
 	a.tunings["t"] = tuningJob("t", "Completed", 2, 10, "t-1", 0.5)
 	late := epoch.Add(20 * time.Minute)
 	then, err2 := jobs.Completed(t.Context(), []string{"t-*"}, late)
 	restarted, err3 := open(t, endpoint).Jobs().Completed(t.Context(), []string{"t-*"}, late)
-	if err := cmp.Or(err, err2, err3); err != nil || len(first) != 2 || !slices.Equal(names(then), []string{"t-1", "t-2"}) || !slices.Equal(names(restarted), names(then)) {
+	if err := cmp.Or(err, err2, err3); err != nil || len(first) != 3 || !slices.Equal(names(then), []string{"t-1", "t-2"}) || !slices.Equal(names(restarted), names(then)) {
 		t.Errorf("%v; %v; %v, %v", story(first), story(then), story(restarted), err)
+	}
+	both := open(t, endpoint).Jobs() // one that saw all of it remembers the others, too, until their end is told
+	for _, since := range []time.Time{epoch, late} {
+		if got, err := both.Completed(t.Context(), []string{"t-*"}, since); err != nil || !slices.Equal(names(got), []string{"t-1", "t-3", "t-2"}) {
+			t.Errorf("since %v: %v, %v", since, story(got), err)
+		}
 	}
 	if after, err := jobs.Completed(t.Context(), []string{"t-*"}, epoch.Add(time.Hour)); err != nil || len(after) != 0 {
 		t.Errorf("after its end: %v, %v", story(after), err)
