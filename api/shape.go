@@ -192,6 +192,14 @@ func shapeRequest(r rollout.Request) Request {
 	return out
 }
 
+func shapeTunings(all []rollout.AwaitedTuning) []Tuning {
+	out := []Tuning{}
+	for _, t := range all {
+		out = append(out, Tuning{Name: t.Name, AutoML: t.AutoML, Since: t.Since.UTC(), Sentence: t.Sentence})
+	}
+	return out
+}
+
 func place(s release.Source) string {
 	if s.Bucket == "" {
 		return ""

@@ -23,6 +23,8 @@ type Fleet struct {
 	Queue  []Rollout `json:"queue"`  // waiting, oldest first
 	Last   *Rollout  `json:"last"`   // the one that finished last
 
+	Tunings []Tuning `json:"tunings"` // tuning jobs of whose training jobs the best waits for their end
+
 	Freeze   *Freeze   `json:"freeze"` // in force, as of the last decision
 	Pause    *Pause    `json:"pause"`
 	Requests []Request `json:"requests"` // wishes not yet acted on
@@ -34,6 +36,14 @@ type Fleet struct {
 	Next      Next       `json:"next"`
 	Loop      *Loop      `json:"loop"`       // null before the controller's first look
 	LastEvent int64      `json:"last_event"` // the fleet's revision
+}
+
+// Tuning is a tuning job, or AutoML job, that is not over.
+type Tuning struct {
+	Name     string    `json:"name"`
+	AutoML   bool      `json:"automl,omitempty"`
+	Since    time.Time `json:"since"`    // when the first of its training jobs completed
+	Sentence string    `json:"sentence"` // how far it is, or why it cannot be asked
 }
 
 // Release is a release by its name, and what is known of its origin.

@@ -182,7 +182,7 @@ func (v *views) look(ctx context.Context, fleet string, f *shared) (rollout.Look
 func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (Fleet, error) {
 	s, past := w.state, w.past
 	out := Fleet{
-		Fleet: fleet, At: w.at.UTC(), Queue: []Rollout{}, Requests: []Request{},
+		Fleet: fleet, At: w.at.UTC(), Queue: []Rollout{}, Requests: []Request{}, Tunings: shapeTunings(s.Tunings),
 		Tasks: countTasks(w.tasks, w.look.Seen.Desired), LastEvent: s.LastEvent,
 		Auctions: shapeAuctions(w.look.Seen.Auctions), Unwell: shapeUnwell(w.look.Seen.Unwell),
 	}

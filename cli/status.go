@@ -91,6 +91,9 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 	for _, q := range f.Queue {
 		p.field("waits", cmp.Or(q.Headline, q.ID+"  "+q.Sentence))
 	}
+	for _, t := range f.Tunings {
+		p.field("waits", t.Sentence)
+	}
 	for _, q := range f.Requests {
 		p.field("asked", q.Verb+" by "+q.By+", not yet acted on")
 	}

@@ -359,6 +359,7 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 		return
 	}
 	f.Saved.Active, f.Seen.Seen.Verdict = &r, verdict
+	f.Saved.Tunings = []rollout.AwaitedTuning{{Name: "depths", Since: now.Add(-time.Hour), Heard: now, Sentence: "4 training jobs wait for tuning job depths: 4 of 10 done"}}
 	f.Saved.Queue = []rollout.Rollout{{
 		ID: "greedy", Source: source("greedy"), Phase: rollout.Queued, Reason: rollout.Found,
 		Sentence: "training job greedy completed", FoundAt: now.Add(-20 * time.Second), Since: now.Add(-20 * time.Second),

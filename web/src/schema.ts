@@ -340,6 +340,8 @@ export interface Fleet {
   /** what the fleet trusts; null before the first release */
   stable: Release | null;
   tasks: TaskCounts;
+  /** tuning jobs of whose training jobs the best waits for their end */
+  tunings: Tuning[];
   /** the worst first; empty where nothing is known to be wrong */
   unwell: Unwell[];
 }
@@ -911,6 +913,16 @@ export interface Traffic {
 /** trouble is the body of a message that says that the fleet cannot be read. */
 export interface Trouble {
   error: string;
+}
+
+/** Tuning is a tuning job, or AutoML job, that is not over. */
+export interface Tuning {
+  automl?: boolean;
+  name: string;
+  /** how far it is, or why it cannot be asked */
+  sentence: string;
+  /** when the first of its training jobs completed */
+  since: string;
 }
 
 /** Unwell is something that is wrong with a fleet, whatever is being tried. */

@@ -115,6 +115,7 @@ type Row = [string, (Node | string)[]];
 const waiting = (f: Fleet): Row[] => [
   ...f.requests.map((q): Row => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
   ...f.queue.map((w): Row => ["Waits", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]]),
+  ...(f.tunings ?? []).map((t): Row => ["Waits", [t.sentence]]),
 ];
 
 const terms = (rows: Row[]) => rows.length === 0 ? null : h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());

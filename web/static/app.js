@@ -6971,7 +6971,8 @@ function nextList(f, r, now2) {
 }
 var waiting2 = (f) => [
   ...f.requests.map((q) => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
-  ...f.queue.map((w) => ["Waits", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]])
+  ...f.queue.map((w) => ["Waits", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]]),
+  ...(f.tunings ?? []).map((t) => ["Waits", [t.sentence]])
 ];
 var terms = (rows2) => rows2.length === 0 ? null : h("dl", { class: "next" }, rows2.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
 function budget(r) {
