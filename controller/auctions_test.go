@@ -85,7 +85,9 @@ func TestLooksKeepLatency(t *testing.T) {
 				canary = l.Latency
 			}
 		}
-		ms := func(from, to, got time.Duration) bool { return got > from*time.Millisecond && got < to*time.Millisecond }
+		ms := func(from, to, got time.Duration) bool {
+			return got > from*time.Millisecond && got < to*time.Millisecond
+		}
 		if shadow.Canary.P99 != 0 || shadow.Control.P99 != 0 || !ms(0, 2, shadow.Stable.P50) || !ms(0, 2, shadow.Stable.P99) {
 			t.Errorf("in shadow: %+v", shadow)
 		}

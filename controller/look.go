@@ -47,11 +47,11 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 		}
 		return seen, nil
 	}
-	seen.Stop, err = f.store.Stop(ctx)
-	seen.StopKnown = err == nil
-	trouble("look whether all fleets are frozen", err)
 	seen.Jobs, err = f.jobs(ctx, s, now)
 	trouble("look for models", err)
+	seen.Stop, err = f.stop(ctx, idle(s, seen.Jobs), now)
+	seen.StopKnown = err == nil
+	trouble("look whether all fleets are frozen", err)
 	seen.Published, seen.Lost, err = f.published(ctx, s, now)
 	trouble("look for the release", err)
 	if s.Active != nil && s.Active.Phase == rollout.Admitting {
@@ -116,6 +116,31 @@ func (f *Reconciler) status(ctx context.Context, t *rollout.Task, within time.Du
 	} else {
 		*t = told
 	}
+}
+
+// stopAgain is how long nobody looks whether all fleets are frozen, while there
+// is nothing that a freeze would hold.
+const stopAgain = 15 * time.Second
+
+// idle reports whether there is nothing that a freeze would hold.
+func idle(s rollout.State, found []rollout.Job) bool {
+	return s.Active == nil && len(s.Queue) == 0 && !slices.ContainsFunc(found, func(j rollout.Job) bool {
+		_, known := s.Seen[j.Source.Job]
+		return !known
+	})
+}
+
+// stop returns the stop of all fleets; while the fleet is idle, as it was known
+// last.
+func (f *Reconciler) stop(ctx context.Context, idle bool, now time.Time) (*rollout.Stop, error) {
+	if woken := f.woken.Swap(false); idle && !woken && !f.memo.stopAt.IsZero() && now.Sub(f.memo.stopAt) < stopAgain {
+		return f.memo.stop, nil
+	}
+	stop, err := f.store.Stop(ctx)
+	if f.memo.stop, f.memo.stopAt = stop, now; err != nil {
+		f.memo.stopAt = time.Time{}
+	}
+	return stop, err
 }
 
 // jobs lists completed training jobs, at their own pace.

@@ -33,6 +33,7 @@ type Reconciler struct {
 	until   func() time.Time // when this process may act no more
 	raise   func(used int64) // says that a later epoch than ours has been seen
 	wake    chan struct{}
+	woken   atomic.Bool // since the last look whether all fleets are frozen
 	store   Store
 	memo    memory
 	trouble trouble
@@ -295,6 +296,7 @@ func (f *Reconciler) drowse() {
 
 // Wake makes the loop look at the world now instead of at its next tick.
 func (f *Reconciler) Wake() {
+	f.woken.Store(true)
 	select {
 	case f.wake <- struct{}{}:
 	default: // it is awake

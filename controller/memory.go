@@ -31,6 +31,9 @@ type memory struct {
 	desired   int
 	jobsAt    time.Time // when training jobs were listed last
 
+	stop   *rollout.Stop // of all fleets, as it was known last
+	stopAt time.Time     // zero: it is not known
+
 	listing, finding service // ECS, which lists tasks; SageMaker, which finds jobs
 	ending, keeping  service // ECS, which tells crashes; S3, which keeps looks
 

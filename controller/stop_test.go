@@ -170,3 +170,60 @@ func TestStopsAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// While nothing is there that a freeze would hold, it is not asked for in every
+// look; whoever freezes all fleets on the leader itself is heard at once, and
+// elsewhere in stopAgain.
+func TestStopIsAskedForSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		d := &counted{world: w}
+		r := w.reconciler(1)
+		r.Documents, r.store.Documents = d, d
+		pass := func() error { _, err := r.Pass(t.Context()); time.Sleep(time.Second); return err }
+		playJob(t, w, "first", pass)
+		d.stops = 0
+		for range 60 {
+			if err := pass(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d.stops > 4 {
+			t.Errorf("in an idle minute it was asked for %d times, want 4 at most", d.stops)
+		}
+		server := Store{Documents: w, Names: []string{"ads"}}
+		set := func(stop *rollout.Stop, verb rollout.Verb) {
+			t.Helper()
+			if _, err := server.SetStop(t.Context(), stop, rollout.Entry{What: rollout.AuditAsked, At: time.Now(), Wish: string(verb), Verb: verb, By: "eve"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(&rollout.Stop{By: "eve", At: time.Now()}, rollout.VerbFreeze)
+		r.Wake()
+		if err := pass(); err != nil || w.state(t).Frozen == nil {
+			t.Errorf("a look later it is not frozen: %v", err)
+		}
+		set(nil, rollout.VerbUnfreeze)
+		for range int(stopAgain/time.Second) + 1 {
+			if err := pass(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if w.state(t).Frozen != nil {
+			t.Errorf("it is still frozen %v after another controller ended that", stopAgain)
+		}
+	})
+}
+
+// counted counts how often the stop of all fleets is asked for.
+type counted struct {
+	*world
+	stops int
+}
+
+func (c *counted) Get(ctx context.Context, key string) ([]byte, string, error) {
+	if key == stopKey {
+		c.stops++
+	}
+	return c.world.Get(ctx, key)
+}
