@@ -61,7 +61,9 @@ func (f *Reconciler) act(ctx context.Context, s rollout.State, a rollout.Action)
 	case rollout.Fence:
 		return f.assign(ctx, a.Assign)
 	case rollout.Tag:
-		return f.Tasks.Tag(ctx, a.Task, a.Release)
+		if err := f.Tasks.Tag(ctx, a.Task, a.Release); !errors.Is(err, ErrLater) {
+			return err
+		}
 	case rollout.Protect:
 		return f.Tasks.Protect(ctx, a.Task, a.On)
 	case rollout.Replace:

@@ -85,7 +85,36 @@ func (f *Reconciler) tasks(ctx context.Context, urgent bool) ([]rollout.Task, in
 		})
 	}
 	_ = g.Wait() // no task's silence is an error of the whole
+	if !urgent && err == nil {
+		asked, err = f.withoutGone(ctx, asked)
+	}
 	return asked, f.memo.desired, err
+}
+
+// withoutGone leaves out the tasks that do not answer as they run no more: a
+// task's control port tells first that it is lost, and ECS is asked for it.
+func (f *Reconciler) withoutGone(ctx context.Context, asked []rollout.Task) ([]rollout.Task, error) {
+	var silent []string
+	for _, t := range asked {
+		if !t.Reachable {
+			silent = append(silent, t.ID)
+		}
+	}
+	if len(silent) == 0 {
+		return asked, nil
+	}
+	ctx, cancel := f.memo.listing.bound(ctx)
+	defer cancel()
+	gone, err := f.Tasks.Gone(ctx, silent)
+	if f.memo.listing.failed = err != nil; err != nil {
+		return asked, fmt.Errorf("see whether tasks run that do not answer: %w", err)
+	}
+	if len(gone) == 0 {
+		return asked, nil
+	}
+	lost := func(t rollout.Task) bool { return slices.Contains(gone, t.ID) }
+	f.memo.setTasks(slices.DeleteFunc(slices.Clone(f.memo.tasks), lost), f.memo.desired)
+	return slices.DeleteFunc(asked, lost), nil
 }
 
 // list asks ECS for the tasks.

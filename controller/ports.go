@@ -17,6 +17,9 @@ var (
 	ErrNotFound = rollout.ErrNotFound
 	// ErrStale means that somebody else wrote first: load again, decide again.
 	ErrStale = errors.New("somebody else wrote first")
+	// ErrLater means that nothing was done, as there is no room for it now: it is
+	// asked again in a later pass, and nothing is wrong.
+	ErrLater = errors.New("it is asked again later")
 	// ErrChanged means that an artifact is no longer the one that was pinned.
 	ErrChanged = errors.New("the object is no longer the one that was pinned")
 	// ErrTooLarge means that an object is larger than the caller takes.
@@ -84,7 +87,9 @@ type Jobs interface {
 type Tasks interface {
 	// List returns the running tasks: ID, Address, Tag, Protected, StartedAt
 	// and Stratum, as far as it is known, are filled in; and how many ECS is to
-	// keep running. A zone that ECS does not tell the task itself may.
+	// keep running. A zone that ECS does not tell the task itself may. It may be
+	// what was known some seconds ago, and the longer ago the more tasks there
+	// are; a task that has ended since is told by Gone.
 	List(ctx context.Context) (tasks []rollout.Task, desired int, err error)
 
 	// Crashed returns the tasks that lately ended by themselves - an exit code
@@ -94,7 +99,13 @@ type Tasks interface {
 	// missing for a moment after its end.
 	Crashed(ctx context.Context) ([]rollout.Crash, error)
 
-	// Tag shows which release a task serves.
+	// Gone returns those of the tasks that ECS runs no more. It is asked about
+	// tasks that do not answer: of one that it was asked of a moment ago, it may
+	// know nothing new. List does not return them either.
+	Gone(ctx context.Context, silent []string) (gone []string, err error)
+
+	// Tag shows which release a task serves. ErrLater where there is no room for
+	// it now.
 	Tag(ctx context.Context, task, release string) error
 
 	// Protect spares a task from scale-in (or no longer does).

@@ -93,6 +93,13 @@ func (t faultyTasks) List(ctx context.Context) ([]rollout.Task, int, error) {
 	return t.fakeTasks.List(ctx)
 }
 
+func (t faultyTasks) Gone(ctx context.Context, silent []string) ([]string, error) {
+	if err := t.f.ask("ecs gone"); err != nil {
+		return nil, err
+	}
+	return t.fakeTasks.Gone(ctx, silent)
+}
+
 func (t faultyTasks) Crashed(ctx context.Context) ([]rollout.Crash, error) {
 	if err := t.f.ask("ecs crashed"); err != nil {
 		return nil, err

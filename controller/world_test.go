@@ -273,6 +273,15 @@ func (w fakeTasks) List(context.Context) (listed []rollout.Task, desired int, er
 	return listed, len(w.tasks), nil
 }
 
+func (w fakeTasks) Gone(_ context.Context, silent []string) (gone []string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ecsDown {
+		return nil, errors.New("throttled")
+	}
+	return slices.DeleteFunc(slices.Clone(silent), func(id string) bool { return w.tasks[id] != nil }), nil
+}
+
 func (w fakeTasks) Crashed(context.Context) ([]rollout.Crash, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

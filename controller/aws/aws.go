@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,10 @@ type Options struct {
 	MaxBackoff time.Duration // longest wait between two attempts, default 3 s
 	Timeout    time.Duration // of one call with all its attempts, default 30 s; large bodies get more
 
+	// ECSShare is the share of ECS's quotas, which are the account's, that is used
+	// at most; default a half.
+	ECSShare float64
+
 	Called func(Call) // is told of every call, from many goroutines; nil: nobody is
 }
 
@@ -50,6 +55,8 @@ type Client struct {
 	ecs       *ecs.Client
 	sagemaker *sagemaker.Client
 	timeout   time.Duration
+	quotas    []*quota // of ECS
+	services  *services
 }
 
 // Open reads the configuration. It speaks to no service yet: see
@@ -76,14 +83,19 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	if o.Called != nil {
 		cfg.APIOptions = append(cfg.APIOptions, watch(o.Called))
 	}
+	quotas := quotas(o.ECSShare)
 	return &Client{
 		s3: s3.NewFromConfig(cfg, func(so *s3.Options) {
 			so.UsePathStyle = cfg.BaseEndpoint != nil
 			so.DisableLogOutputChecksumValidationSkipped = true
 		}),
-		ecs:       ecs.NewFromConfig(cfg),
+		ecs: ecs.NewFromConfig(cfg, func(eo *ecs.Options) {
+			eo.APIOptions = append(slices.Clip(eo.APIOptions), within(quotas))
+		}),
 		sagemaker: sagemaker.NewFromConfig(cfg),
 		timeout:   o.Timeout,
+		quotas:    quotas,
+		services:  newServices(),
 	}, nil
 }
 
@@ -97,6 +109,9 @@ func (o Options) withDefaults() Options {
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
 	}
+	if o.ECSShare == 0 {
+		o.ECSShare = 0.5
+	}
 	return o
 }
 
@@ -106,6 +121,9 @@ func (o Options) check() error {
 	}
 	if o.Attempts < 0 || o.MaxBackoff < 0 || o.Timeout < 0 {
 		return fmt.Errorf("attempts %d, longest backoff %v, timeout %v: want none of them negative", o.Attempts, o.MaxBackoff, o.Timeout)
+	}
+	if !(o.ECSShare > 0 && o.ECSShare <= 1) {
+		return fmt.Errorf("the share of ECS's quotas is %v: want more than 0, and 1 at most", o.ECSShare)
 	}
 	if o.Endpoint == "" {
 		return nil

@@ -31,7 +31,8 @@ const (
 	NotFound  Result = "not_found" // which an answer may well be
 	Stale     Result = "stale"     // somebody else wrote first
 	Throttled Result = "throttled"
-	Denied    Result = "denied" // also where the credentials are unknown or have expired
+	HeldBack  Result = "held_back" // not made, for want of a quota
+	Denied    Result = "denied"    // also where the credentials are unknown or have expired
 	Timeout   Result = "timeout"
 	Canceled  Result = "canceled" // nobody waits for it any more
 	Failed    Result = "failed"
@@ -46,9 +47,13 @@ func watch(called func(Call)) func(*middleware.Stack) error {
 			began := time.Now()
 			out, told, err := next.HandleInitialize(ctx, in)
 			attempts, _ := retry.GetAttemptResults(told)
+			sent := len(attempts.Results)
+			if heldBack(err) != nil {
+				sent--
+			}
 			called(Call{
 				Service: awsmiddleware.GetServiceID(ctx), Operation: awsmiddleware.GetOperationName(ctx),
-				Result: resultOf(err), Attempts: len(attempts.Results), Took: time.Since(began),
+				Result: resultOf(err), Attempts: max(sent, 0), Took: time.Since(began),
 			})
 			return out, told, err
 		}), middleware.After) // the SDK has said by then which call it is
@@ -60,6 +65,8 @@ func resultOf(err error) Result {
 	switch {
 	case err == nil:
 		return OK
+	case heldBack(err) != nil:
+		return HeldBack
 	case errors.Is(err, context.Canceled):
 		return Canceled
 	case errors.Is(err, context.DeadlineExceeded):

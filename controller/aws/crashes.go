@@ -30,15 +30,20 @@ const (
 // that did not crash.
 type ends map[string]*rollout.Crash
 
-// Crashed implements controller.Tasks. ECS shows ended tasks for about an hour.
+// Crashed implements controller.Tasks. ECS shows ended tasks for about an hour;
+// it is asked for them while tasks come and go, and now and then.
 func (t *Tasks) Crashed(ctx context.Context) ([]rollout.Crash, error) {
+	t.mu.Lock()
+	known, at := t.ends, t.endsAt
+	t.mu.Unlock()
+	began := time.Now()
+	if !at.IsZero() && !t.mayHaveEnded(len(known), began.Sub(at)) {
+		return known.crashes(), nil
+	}
 	arns, err := t.list(ctx, types.DesiredStatusStopped)
 	if err != nil {
 		return nil, err
 	}
-	t.mu.Lock()
-	known := t.ends
-	t.mu.Unlock()
 	fresh := slices.DeleteFunc(slices.Clone(arns), func(arn string) bool {
 		_, is := known[arn]
 		return is
@@ -63,7 +68,10 @@ func (t *Tasks) Crashed(ctx context.Context) ([]rollout.Crash, error) {
 		}
 	}
 	t.mu.Lock()
-	t.ends = now
+	t.ends, t.endsAt = now, began
+	if len(fresh) > newlyEnded {
+		t.endsAt = time.Time{}
+	}
 	t.mu.Unlock()
 	return now.crashes(), nil
 }

@@ -24,7 +24,12 @@ var errNotS3 = errors.New("the answer is none of AWS's: check --endpoint")
 type place = amazon.Place
 
 // explain makes a sentence of an error of the SDK.
-func explain(doing string, at place, err error) error { return amazon.Explain(doing, at, err) }
+func explain(doing string, at place, err error) error {
+	if held := heldBack(err); held != nil {
+		err = held
+	}
+	return amazon.Explain(doing, at, err)
+}
 
 // code is the word with which a service refused, empty when none did.
 func code(err error) string { return amazon.Code(err) }

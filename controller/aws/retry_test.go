@@ -24,7 +24,7 @@ func TestConnectionIsKept(t *testing.T) {
 			t.Error(err)
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		_, _ = io.WriteString(w, `{"services": [{"status": "ACTIVE", "desiredCount": 4, "roleArn": "`+strings.Repeat("r", 8<<10)+`"}]}`)
+		_, _ = io.WriteString(w, `{"services": [{"serviceName": "s", "status": "ACTIVE", "desiredCount": 4, "roleArn": "`+strings.Repeat("r", 8<<10)+`"}]}`)
 	}))
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
@@ -37,9 +37,12 @@ func TestConnectionIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tasks := c.Tasks(TasksOptions{Cluster: "c", Service: "s"})
+	for _, q := range c.quotas {
+		q.rate = 1e6
+	}
+	at := c.Tasks(TasksOptions{Cluster: "c", Service: "s"}).at()
 	for range calls {
-		if _, err := tasks.desired(t.Context()); err != nil {
+		if _, err := c.service(t.Context(), at, 0); err != nil {
 			t.Fatal(err)
 		}
 	}

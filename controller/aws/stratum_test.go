@@ -80,11 +80,18 @@ func TestInstanceTypesAreAskedForOnce(t *testing.T) {
 	if n := f.count("DescribeContainerInstances"); n != 2 {
 		t.Errorf("container instances were asked for %d times, want 2", n)
 	}
+}
+
+// An instance that is new is asked for, and no other with it.
+func TestInstanceTypeOfANewTask(t *testing.T) {
+	c := &cluster{services: []object{service(1)}, tasks: []object{onInstance("a", "old")}, instances: []object{instance("old", "c7g.large")}}
+	f, tasks := openTasks(t, c)
+	list(t, tasks)
 	c.tasks = append(c.tasks, onInstance("z", "new"))
 	c.instances = append(c.instances, instance("new", "c8g.large"))
 	got := list(t, tasks)
-	if asked := f.last("DescribeContainerInstances")["containerInstances"].([]any); !slices.Equal(asked, []any{clusterARN + "/new"}) || got[150].Stratum.InstanceType != "c8g.large" {
-		t.Errorf("asked for %v; the new task: %+v", asked, got[150].Stratum)
+	if asked := f.last("DescribeContainerInstances")["containerInstances"].([]any); !slices.Equal(asked, []any{clusterARN + "/new"}) || got[1].Stratum.InstanceType != "c8g.large" {
+		t.Errorf("asked for %v; the new task: %+v", asked, got[1].Stratum)
 	}
 }
 

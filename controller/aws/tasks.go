@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -44,6 +45,10 @@ type TasksOptions struct {
 	// control port.
 	Container string
 
+	// Every is how often ECS is asked whether any task has come or gone; in between
+	// List tells what it knows. Zero: each time.
+	Every time.Duration
+
 	// Unknown is told once when the instance types of EC2 tasks cannot be asked
 	// for, and why; nil: nobody is.
 	Unknown func(why error)
@@ -56,16 +61,21 @@ type Tasks struct {
 	client *Client
 	o      TasksOptions
 
+	looking sync.Mutex // held while ECS is asked for what runs
+	roster  roster
+
 	mu         sync.Mutex
 	arns       map[string]string // by task id, of the last listing
 	hosts      hosts
 	protection protection
 	ends       ends
+	endsAt     time.Time         // when they were listed; zero: there are more
 	containers map[string]string // that answers auctions, by task definition
 }
 
 // Tasks finds the tasks of a service.
 func (c *Client) Tasks(o TasksOptions) *Tasks {
+	c.services.enter(place{Cluster: o.Cluster, Service: o.Service})
 	return &Tasks{client: c, o: o, arns: map[string]string{}, containers: map[string]string{}}
 }
 
@@ -76,15 +86,7 @@ func (t *Tasks) at() place { return place{Cluster: t.o.Cluster, Service: t.o.Ser
 // is left for which Protect asks, so that whoever wants it on asks again.
 // Tasks come ordered by ID.
 func (t *Tasks) List(ctx context.Context) (tasks []rollout.Task, desired int, err error) {
-	desired, err = t.desired(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	arns, err := t.list(ctx, types.DesiredStatusRunning)
-	if err != nil {
-		return nil, 0, err
-	}
-	described, err := t.running(ctx, arns)
+	described, desired, err := t.members(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -104,24 +106,6 @@ func (t *Tasks) List(ctx context.Context) (tasks []rollout.Task, desired int, er
 	}
 	slices.SortFunc(tasks, func(a, b rollout.Task) int { return strings.Compare(a.ID, b.ID) })
 	return tasks, desired, nil
-}
-
-func (t *Tasks) desired(ctx context.Context) (int, error) {
-	const doing = "describe the service"
-	ctx, cancel := context.WithTimeout(ctx, t.client.timeout)
-	defer cancel()
-	out, err := t.client.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{
-		Cluster: &t.o.Cluster, Services: []string{t.o.Service},
-	})
-	if err != nil {
-		return 0, explain(doing, t.at(), err)
-	}
-	for _, s := range out.Services {
-		if aws.ToString(s.Status) != "INACTIVE" {
-			return int(s.DesiredCount), nil
-		}
-	}
-	return 0, explain(doing, t.at(), &types.ServiceNotFoundException{})
 }
 
 // list returns the ARNs of tasks that ECS means to keep running, or to end.
@@ -213,6 +197,9 @@ func (t *Tasks) Tag(ctx context.Context, task, release string) error {
 	})
 	if gone(err) {
 		return fmt.Errorf("tag task %s: %w", task, controller.ErrNotFound)
+	}
+	if err == nil {
+		t.tagged(arn, release)
 	}
 	return explain("tag task "+task, t.at(), err)
 }

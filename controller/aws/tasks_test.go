@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,7 +71,7 @@ func (c *cluster) reply(op string, in object) any {
 	}
 	switch op {
 	case "DescribeServices":
-		return object{"services": c.services}
+		return object{"services": c.counted()}
 	case "ListTasks":
 		return c.list(in)
 	case "DescribeTasks":
@@ -91,6 +92,22 @@ func (c *cluster) reply(op string, in object) any {
 		}}}
 	}
 	return apiError{"UnknownOperationException", op}
+}
+
+// counted are the services with the number of their tasks that run.
+func (c *cluster) counted() (services []object) {
+	running := 0
+	for _, task := range c.tasks {
+		if task["lastStatus"] == "RUNNING" && task["gone"] == nil {
+			running++
+		}
+	}
+	for _, s := range c.services {
+		s = maps.Clone(s)
+		s["serviceName"], s["runningCount"] = "filter", running
+		services = append(services, s)
+	}
+	return services
 }
 
 func (c *cluster) hosts(in object) any {
@@ -238,7 +255,7 @@ func TestTasksByTheHundred(t *testing.T) {
 		t.Errorf("%d tasks", len(got))
 	}
 	list(t, tasks)
-	for op, want := range map[string]int{"ListTasks": 26, "DescribeTasks": 26, "GetTaskProtection": 13} {
+	for op, want := range map[string]int{"DescribeServices": 2, "ListTasks": 13, "DescribeTasks": 13, "GetTaskProtection": 13} {
 		if n := f.count(op); n != want {
 			t.Errorf("%d times %s, want %d", n, op, want)
 		}

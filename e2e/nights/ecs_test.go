@@ -150,6 +150,20 @@ func (c cloud) List(ctx context.Context) (tasks []rollout.Task, desired int, err
 	return listed, want, nil
 }
 
+func (c cloud) Gone(ctx context.Context, silent []string) (gone []string, err error) {
+	err = c.wait(ctx, "describe silent tasks", reads, func() error {
+		gone = slices.Clone(silent)
+		for _, t := range c.w.running() {
+			gone = slices.DeleteFunc(gone, func(id string) bool { return id == t.id })
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gone, nil
+}
+
 func (c cloud) Crashed(ctx context.Context) ([]rollout.Crash, error) {
 	var found []rollout.Crash
 	err := c.wait(ctx, "list crashed tasks", reads, func() error {

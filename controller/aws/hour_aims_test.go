@@ -1,0 +1,173 @@
+package aws_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/controller/rollout"
+)
+
+// earlierHour is what f4d4974 asks of ECS and SageMaker each minute of a quiet
+// hour, whose quotas are the account's, by the number of tasks (TestHourBeside
+// measures it).
+func earlierHour(tasks int) float64 {
+	return map[int]float64{1: 41, 100: 41, 1000: 266, 5000: 1266}[tasks]
+}
+
+// A quiet hour costs no more than it did where there are few tasks, and a
+// quarter where there are many.
+func TestQuietHour(t *testing.T) {
+	for _, tt := range []struct {
+		tasks int
+		share float64
+	}{{1, 1}, {1000, 0.25}, {5000, 0.25}} {
+		if tt.tasks > 1000 && testing.Short() {
+			continue
+		}
+		rates := quiet(t, tt.tasks, 11)
+		if asked, most := of(rates, "ECS")+of(rates, "SageMaker"), tt.share*earlierHour(tt.tasks); asked > most {
+			t.Errorf("%d tasks: %.1f calls a minute, want %.1f at most: %s", tt.tasks, asked, most, line(rates))
+		}
+	}
+}
+
+// A second controller, which does not lead, asks ECS and SageMaker for nothing.
+func TestHourOfAFollower(t *testing.T) {
+	rates := func(controllers int) (rates map[string]float64) {
+		a := openAccount(t, 1)
+		a.play(t, controllers, func(*testing.T) {
+			rates = a.perMinute(3, func() { time.Sleep(3 * time.Minute) })
+		})
+		return rates
+	}
+	one, two := rates(1), rates(2)
+	for _, service := range []string{"ECS", "SageMaker"} {
+		if alone, both := of(one, service), of(two, service); both > alone+1 {
+			t.Errorf("%s is asked %.1f times a minute by one controller, and %.1f times by two", service, alone, both)
+		}
+	}
+}
+
+// until is how long it takes for what the leader saw to be so.
+func (a *hourAccount) until(t *testing.T, most time.Duration, what string, so func([]rollout.Task) bool) time.Duration {
+	t.Helper()
+	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		if so(a.look().Seen.Tasks) {
+			return time.Since(began)
+		}
+		if time.Since(began) > most {
+			t.Errorf("%s: not within %v", what, most)
+			return most
+		}
+	}
+}
+
+func lists(id string) func([]rollout.Task) bool {
+	return func(all []rollout.Task) bool {
+		return slices.ContainsFunc(all, func(t rollout.Task) bool { return t.ID == id })
+	}
+}
+
+func lacks(id string) func([]rollout.Task) bool {
+	return func(all []rollout.Task) bool { return len(all) > 0 && !lists(id)(all) }
+}
+
+// Within ten seconds a task is missed that has ended, whatever its service
+// tells and though its control port hangs; and one that has come is found in a
+// minute, and in ten seconds where the service tells.
+func TestTasksComeAndGo(t *testing.T) {
+	a := openAccount(t, 1000)
+	a.play(t, 1, func(t *testing.T) {
+		first, second, third := a.tasks[7], a.tasks[500], a.tasks[999]
+		a.do(func() { a.end(first) })
+		a.until(t, 10*time.Second, "a task that ended, as its service tells", lacks(first.id))
+
+		time.Sleep(2 * time.Minute)
+		a.do(func() {
+			before := a.events
+			a.end(second)
+			a.events = before
+			a.phantoms++ // the service counts as before
+		})
+		a.until(t, 10*time.Second, "a task that ended, as its control port tells first", lacks(second.id))
+
+		a.do(func() { third.hangs = true })
+		time.Sleep(time.Minute)
+		if !lists(third.id)(a.look().Seen.Tasks) {
+			t.Error("a task that hangs is not shown though ECS runs it")
+		}
+		a.do(func() { a.end(third) })
+		a.until(t, 10*time.Second, "a task that ECS ended while its control port hung", lacks(third.id))
+
+		var fresh *hourTask
+		a.do(func() { fresh = a.start("PENDING") })
+		time.Sleep(40 * time.Second)
+		if lists(fresh.id)(a.look().Seen.Tasks) {
+			t.Error("a task that does not run yet is shown")
+		}
+		a.do(func() { fresh.status = "RUNNING" })
+		a.until(t, 10*time.Second, "a task that has come, as its service tells", lists(fresh.id))
+
+		time.Sleep(2 * time.Minute)
+		a.do(func() {
+			before := a.events
+			fresh = a.start("RUNNING")
+			a.events = before
+			a.phantoms--
+		})
+		a.until(t, 70*time.Second, "a task that has come, of which its service tells nothing", lists(fresh.id))
+	})
+}
+
+// While a whole fleet is replaced, new tasks are found in half a minute however
+// many there are, for less than our share of the quota: f4d4974 listed 1,000
+// tasks every 200 ms.
+func TestFleetIsReplaced(t *testing.T) {
+	for _, tt := range []struct {
+		tasks int
+		found time.Duration
+		most  float64 // calls of ECS a minute
+	}{{1000, 15 * time.Second, 200}, {5000, 45 * time.Second, 300}} {
+		if tt.tasks > 1000 && testing.Short() {
+			continue
+		}
+		a := openAccount(t, tt.tasks)
+		a.play(t, 1, func(t *testing.T) {
+			rates := a.perMinute(5, func() { a.deploy(t, 5*time.Minute) })
+			if asked := of(rates, "ECS") - rates["ECS TagResource"]; asked > tt.most {
+				t.Errorf("%d tasks are replaced for %.0f calls a minute, want %.0f at most: %s", tt.tasks, asked, tt.most, line(rates))
+			}
+			a.until(t, tt.found, fmt.Sprintf("%d tasks replaced", tt.tasks), func(seen []rollout.Task) bool {
+				return len(seen) == tt.tasks && !slices.ContainsFunc(seen, func(s rollout.Task) bool { return !s.Reachable })
+			})
+			t.Logf("%d tasks are replaced: %s", tt.tasks, line(rates))
+		})
+	}
+}
+
+// deploy replaces all tasks one after the other, each new one pending for
+// fifteen seconds.
+func (a *hourAccount) deploy(t *testing.T, within time.Duration) {
+	const steps = 20
+	n := len(a.tasks)
+	for step := range steps {
+		var fresh []*hourTask
+		from, to := n*step/steps, n*(step+1)/steps
+		a.do(func() {
+			for range to - from {
+				fresh = append(fresh, a.start("PENDING"))
+			}
+		})
+		time.Sleep(within / steps * 3 / 4)
+		a.do(func() {
+			for i, k := range fresh {
+				k.status = "RUNNING"
+				a.end(a.tasks[from+i])
+			}
+		})
+		time.Sleep(within / steps / 4)
+	}
+	t.Helper()
+}

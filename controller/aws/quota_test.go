@@ -1,0 +1,199 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluicehq/sluice/controller"
+)
+
+// reads is the quota of cluster reads, half of which is ours.
+func reads() *quota { return quotas(0.5)[0] }
+
+// Half of a quota of 100 at once and 20 a second is 50 and 10: whoever asks for
+// more waits, in the order in which they came.
+func TestQuotaIsKeptTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, began := reads(), time.Now()
+		var mu sync.Mutex
+		var order []int
+		var all sync.WaitGroup
+		for i := range 150 {
+			all.Go(func() {
+				if err := q.take(t.Context()); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, i)
+			})
+			synctest.Wait()
+			if i == 49 && time.Since(began) != 0 {
+				t.Errorf("fifty wait for %v", time.Since(began))
+			}
+		}
+		all.Wait()
+		if took := time.Since(began).Seconds(); math.Abs(took-10) > 0.01 {
+			t.Errorf("150 requests took %vs, want 10", took)
+		}
+		for i, who := range order {
+			if i != who {
+				t.Fatalf("number %d came as number %d", who, i)
+			}
+		}
+		time.Sleep(time.Hour)
+		if wait, err := q.reserve(t.Context(), time.Now()); wait != 0 || err != nil || q.tokens != 49 {
+			t.Errorf("after an hour: %v, %v, and %v left", wait, err, q.tokens)
+		}
+	})
+}
+
+// What would find no room before its deadline is not waited for, and takes no
+// room either; tags are never waited for.
+func TestQuotaWaitsForNothingInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := reads()
+		q.tokens, q.at = -9, time.Now() // nine wait
+		soon, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+		defer cancel()
+		err := q.take(soon)
+		if !errors.Is(err, controller.ErrLater) || !strings.Contains(err.Error(), "raise --ecs-share or look_every") || q.tokens != -9 {
+			t.Errorf("%v, and %v left", err, q.tokens)
+		}
+		late, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond)
+		defer cancel()
+		if err := q.take(late); err != nil {
+			t.Error(err)
+		}
+		tags := quotas(0.5)[6]
+		for range 10 {
+			if err := tags.take(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := tags.take(t.Context()); !errors.Is(err, controller.ErrLater) {
+			t.Errorf("the eleventh tag: %v", err)
+		}
+	})
+}
+
+// When AWS turns one away, nobody asks for a while, those who wait included;
+// each time that goes on longer, and the rate comes back by halves in calm
+// minutes.
+func TestQuotaBacksOffTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := reads()
+		q.tokens, q.at = 0, time.Now()
+		var all sync.WaitGroup
+		began := time.Now()
+		for range 5 { // due after 0.1 to 0.5 seconds
+			all.Go(func() {
+				if err := q.take(t.Context()); err != nil || time.Since(began) < backOff/2 {
+					t.Errorf("one asks after %v: %v", time.Since(began), err)
+				}
+			})
+		}
+		synctest.Wait()
+		q.back(time.Now())
+		q.back(time.Now()) // another one that had asked before
+		if rate := q.perSecond(); rate != 5 || q.throttled != 2 {
+			t.Errorf("%v a second after a refusal, and %d counted, want 5 and 2", rate, q.throttled)
+		}
+		all.Wait()
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		q.back(time.Now())
+		if err := q.take(short); errors.Is(err, controller.ErrLater) || err == nil || !strings.Contains(err.Error(), "AWS asks to slow down (cluster_reads)") {
+			t.Errorf("while nobody asks: %v", err)
+		}
+		longest := time.Duration(0)
+		for range 20 {
+			time.Sleep(time.Until(q.until))
+			q.back(time.Now())
+			longest = max(longest, time.Until(q.until))
+		}
+		if longest < 16*time.Second || longest > 48*time.Second || q.perSecond() < 10.0/32-1e-9 {
+			t.Errorf("it is backed off for %v, to %v a second", longest, q.perSecond())
+		}
+		for range 6 {
+			time.Sleep(calmAfter)
+			q.refill(time.Now())
+		}
+		if rate := q.perSecond(); rate != 10 {
+			t.Errorf("%v a second after calm minutes, want 10", rate)
+		}
+	})
+}
+
+// Each attempt of a call counts, and a refusal holds up all callers of its quota
+// and of no other.
+func TestQuotaOfAClient(t *testing.T) {
+	var asked, refused atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ListTasks") && refused.Add(1) > 0 {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"__type":"ThrottlingException","message":"Rate exceeded"}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"services":[{"serviceName":"s","status":"ACTIVE"}]}`))
+	}))
+	t.Cleanup(server.Close)
+	var told []Call
+	c, err := Open(t.Context(), Options{
+		Endpoint: server.URL, AccessKey: "a", SecretKey: "s", MaxBackoff: time.Millisecond, Timeout: 200 * time.Millisecond,
+		Called: func(call Call) { told = append(told, call) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks := c.Tasks(TasksOptions{Cluster: "c", Service: "s"})
+	_, _, err = tasks.List(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "list tasks: AWS asks to slow down (cluster_reads)") {
+		t.Errorf("the first: %v", err)
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("%d requests, want one for the service, and one for its tasks", n)
+	}
+	if last := told[len(told)-1]; last.Result != HeldBack || last.Attempts != 1 {
+		t.Errorf("told of %+v", last)
+	}
+	_, _, err = tasks.List(t.Context())
+	if n := asked.Load(); err == nil || n != 3 {
+		t.Errorf("%d requests after another look, want one more, for the service: %v", n, err)
+	}
+	for _, use := range c.Quotas() {
+		want := QuotaUse{Name: use.Name, Share: 0.5}
+		switch use.Name {
+		case "cluster_reads":
+			want.Used, want.Throttled, want.BackingOff = 1.0/1200, 1, true
+		case "service_reads":
+			want.Used = 2.0 / 1200
+		}
+		if use != want {
+			t.Errorf("used %+v, want %+v", use, want)
+		}
+	}
+}
+
+// Every call of ECS in this package has a quota.
+func TestEveryCallHasAQuota(t *testing.T) {
+	for operation := range map[string]bool{
+		"ListTasks": true, "DescribeTasks": true, "DescribeContainerInstances": true, "DescribeServices": true, "DescribeTaskDefinition": true,
+		"GetTaskProtection": true, "UpdateTaskProtection": true, "TagResource": true, "StopTask": true,
+	} {
+		if quotaOf(quotas(1), operation) == nil {
+			t.Errorf("%s has none", operation)
+		}
+	}
+}
