@@ -179,8 +179,8 @@ func TestTuningThroughFaults(t *testing.T) {
 	jobs := open(t, endpoint).Jobs()
 	got, err := jobs.Completed(t.Context(), []string{"*"}, epoch)
 	check(t, "denied", err, "describe tuning job t: access to")
-	check(t, "denied", err, "allow sagemaker:DescribeHyperParameterTuningJob")
-	if len(got) != 2 || got[0].Tuning.Status != rollout.TuningUnknown || !strings.Contains(got[0].Tuning.Why, "allow sagemaker:DescribeHyperParameterTuningJob") || got[1].Tuning != nil {
+	check(t, "denied", err, "may sagemaker:DescribeHyperParameterTuningJob")
+	if len(got) != 2 || got[0].Tuning.Status != rollout.TuningUnknown || !strings.Contains(got[0].Tuning.Why, "may sagemaker:DescribeHyperParameterTuningJob") || got[1].Tuning != nil {
 		t.Errorf("denied: %q", story(got))
 	}
 	delete(a.refuse, "t")
