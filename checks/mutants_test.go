@@ -218,7 +218,7 @@ func mutants() []mutant {
 		},
 		{
 			7, "a training job is taken up again", "controller/rollout/state.go",
-			"if seen || j.CompletedAt", "if seen && s.Active != nil || j.CompletedAt", "controller:TestKilledAnywhere",
+			"seen || j.Tuning != nil", "seen && s.Active != nil || j.Tuning != nil", "controller:TestKilledAnywhere",
 		},
 		{
 			8, "events do not say who asked", "controller/rollout/state.go",
