@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"encoding/xml"
-	"hash"
 	"io"
 	"net/http"
 	"slices"
@@ -15,8 +13,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/rclone/gofakes3"
-	"github.com/rclone/gofakes3/signature"
 
 	"github.com/sluicehq/sluice/local/awsjson"
 )
@@ -38,20 +34,6 @@ func refused(code, message string) *refusal {
 }
 
 const wayOut = " This server takes the pair that it was started with (--access-key and --secret-key)."
-
-// checkS3 leaves S3's own rules of signing to gofakes3, which knows them.
-func (c credentials) checkS3(r *http.Request) *refusal {
-	code := signature.V4SignVerifyWithLookup(r, func(key string) (string, bool) { return c.secretKey, key == c.accessKey })
-	if code == signature.ErrNone {
-		return nil
-	}
-	api := signature.GetAPIError(code)
-	status := api.HTTPStatusCode
-	if api.Code == "SignatureDoesNotMatch" || api.Code == "InvalidAccessKeyId" {
-		status, api.Description = http.StatusForbidden, api.Description+wayOut
-	}
-	return &refusal{status, api.Code, api.Description}
-}
 
 // checkJSON signs the request again with the SDK's own signer and compares.
 // The body is read for it and put back.
@@ -83,9 +65,9 @@ func (c credentials) checkJSON(r *http.Request) *refusal {
 
 // authorization is the Authorization header, taken apart.
 type authorization struct {
-	accessKey, region, service string
-	headers                    []string // signed ones, lower case
-	signature                  string
+	accessKey, date, region, service string
+	headers                          []string // signed ones, lower case
+	signature                        string
 }
 
 func parseAuthorization(header string) (authorization, bool) {
@@ -102,7 +84,7 @@ func parseAuthorization(header string) (authorization, bool) {
 			if len(scope) != 5 {
 				return a, false
 			}
-			a.accessKey, a.region, a.service = scope[0], scope[2], scope[3]
+			a.accessKey, a.date, a.region, a.service = scope[0], scope[1], scope[2], scope[3]
 		case "SignedHeaders":
 			a.headers = strings.Split(value, ";")
 		case "Signature":
@@ -131,43 +113,4 @@ func (c credentials) sign(r *http.Request, a authorization, body []byte, at time
 	}
 	made, _ := parseAuthorization(again.Header.Get("Authorization"))
 	return made.signature
-}
-
-// withDigest lets a body fail whose content is not what the signature covers.
-func withDigest(r *http.Request) {
-	want := r.Header.Get("X-Amz-Content-Sha256")
-	if _, err := hex.DecodeString(want); err == nil && len(want) == 2*sha256.Size && r.ContentLength > 0 {
-		r.Body = &digested{ReadCloser: r.Body, hash: sha256.New(), want: want, left: r.ContentLength}
-	}
-}
-
-type digested struct {
-	io.ReadCloser
-	hash hash.Hash
-	want string
-	left int64
-}
-
-// Read implements io.Reader.
-func (d *digested) Read(p []byte) (int, error) {
-	n, err := d.ReadCloser.Read(p)
-	d.hash.Write(p[:n])
-	if d.left -= int64(n); d.left == 0 && n > 0 && hex.EncodeToString(d.hash.Sum(nil)) != d.want {
-		return 0, gofakes3.ErrBadDigest
-	}
-	return n, err
-}
-
-func writeS3Error(w http.ResponseWriter, r *http.Request, status int, code, message string) {
-	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(status)
-	if r.Method == http.MethodHead {
-		return
-	}
-	// The caller has gone if this fails.
-	_ = xml.NewEncoder(w).Encode(struct {
-		XMLName xml.Name `xml:"Error"`
-		Code    string
-		Message string
-	}{Code: code, Message: message})
 }

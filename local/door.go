@@ -4,8 +4,10 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sluicehq/sluice/local/ecs"
+	"github.com/sluicehq/sluice/local/s3"
 )
 
 // HealthPath answers 200 to anyone once the server is up. No bucket can have
@@ -26,6 +28,7 @@ type jsonService interface {
 // those with an X-Amz-Target to the one it names, all others to S3.
 type door struct {
 	auth     credentials
+	region   string
 	s3       http.Handler
 	json     []jsonService
 	metadata http.HandlerFunc
@@ -62,19 +65,22 @@ func (d *door) serveJSON(w http.ResponseWriter, r *http.Request, target string) 
 }
 
 func (d *door) serveS3(w http.ResponseWriter, r *http.Request) {
-	body := patient{r.Body}
-	r.Body = body
-	if refusal := d.auth.checkS3(r); refusal != nil {
-		writeS3Error(w, r, refusal.status, refusal.code, refusal.message)
-	} else {
-		withDigest(r)
-		d.s3.ServeHTTP(w, r)
+	if r.Header.Get("Expect") == "" {
+		body := patient{r.Body}
+		r.Body = body
+		defer func() { _ = body.Close() }() // the connection is no worse for it
 	}
-	_ = body.Close() // the connection is no worse for it
+	checked, refusal := d.auth.checkS3(r, d.region, time.Now())
+	if refusal != nil {
+		s3.WriteError(w, r, refusal)
+		return
+	}
+	d.s3.ServeHTTP(w, checked)
 }
 
 // patient is a body that is read to its end before it is closed: a caller that
-// is still sending would lose the answer with the connection.
+// is still sending would lose the answer with the connection. One that waits
+// for "100 Continue" is not sending yet, and would be waited for in vain.
 type patient struct{ io.ReadCloser }
 
 // Close implements io.Closer.

@@ -80,7 +80,7 @@ func (f Fault) play(next http.Handler, w http.ResponseWriter, r *http.Request) {
 func (f Fault) answer(w http.ResponseWriter, r *http.Request) {
 	const message = "This fault was asked for."
 	if r.Header.Get("X-Amz-Target") == "" {
-		writeS3Error(w, r, f.Status, f.Code, message)
+		s3.WriteError(w, r, &s3.Error{Status: f.Status, Code: f.Code, Message: message})
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")

@@ -49,6 +49,9 @@ type Config struct {
 	// StopLimit is how long tasks may take to end when the server does;
 	// default 10 s.
 	StopLimit time.Duration
+	// NoSync leaves it to the system when what was acknowledged reaches the
+	// disk: a crash of this process loses nothing, one of the machine may.
+	NoSync bool
 	// Faults, if set, is asked about every request.
 	Faults Faults
 	// Log may be nil.
@@ -101,6 +104,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	db.NoSync = c.NoSync
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil { // tasks and scripts run elsewhere
 		return nil, errors.Join(err, db.Close())
 	}
@@ -117,7 +121,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 
 // serve opens the three services and starts what runs in the background.
 func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) error {
-	objects, err := s3.Open(filepath.Join(c.Dir, "s3"), s.db)
+	objects, err := s3.Open(s3.Config{Dir: filepath.Join(c.Dir, "s3"), DB: s.db, Region: c.Region, Account: account, NoSync: c.NoSync})
 	if err != nil {
 		return err
 	}
@@ -135,7 +139,7 @@ func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) err
 		return err
 	}
 	door := &door{
-		auth: credentials{c.AccessKey, c.SecretKey}, s3: objects.Handler(c.Log),
+		auth: credentials{c.AccessKey, c.SecretKey}, region: c.Region, s3: objects.Handler(c.Log),
 		json: []jsonService{tasks.Handler(), jobs.Handler()}, metadata: tasks.ServeMetadata,
 	}
 	s.http = &http.Server{

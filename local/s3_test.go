@@ -70,6 +70,9 @@ func (b bucket) get(key string, set ...func(*s3.GetObjectInput)) (string, error)
 	return string(body), err
 }
 
+// inFile makes a content too large for the index, so that it is a file.
+var inFile = strings.Repeat(".", 20<<10)
+
 func ifNew(in *s3.PutObjectInput) { in.IfNoneMatch = aws.String("*") }
 
 func ifMatch(etag *string) func(*s3.PutObjectInput) {
@@ -88,7 +91,7 @@ func TestConditionalWritesHaveOneWinner(t *testing.T) {
 		var wg sync.WaitGroup
 		for w := range 16 {
 			wg.Go(func() {
-				body := fmt.Sprintf("round %d writer %d", round, w)
+				body := fmt.Sprintf("round %d writer %d", round, w) + inFile
 				_, err := b.put("lease", body, condition)
 				switch {
 				case err == nil:
@@ -104,7 +107,7 @@ func TestConditionalWritesHaveOneWinner(t *testing.T) {
 			t.Fatalf("round %d: %d winners", round, winners.Load())
 		}
 		if have, err := b.get("lease"); err != nil || have != won.Load() {
-			t.Fatalf("stored %q, winner wrote %q (%v)", have, won.Load(), err)
+			t.Fatalf("stored %.20q, winner wrote %.20q (%v)", have, won.Load(), err)
 		}
 		head, err := b.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: b.name, Key: aws.String("lease")})
 		if err != nil {
@@ -241,7 +244,7 @@ func TestMultipart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := []string{strings.Repeat("x", 5<<20), "tail"}
+	parts := []string{strings.Repeat("x", 5<<20), "tail" + inFile}
 	var done []types.CompletedPart
 	for i, body := range parts {
 		n := aws.Int32(int32(i + 1))
@@ -262,11 +265,11 @@ func TestMultipart(t *testing.T) {
 	if got, err := b.get("big"); err != nil || got != parts[0]+parts[1] {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
-	if _, err := b.put("big", "new", ifMatch(out.ETag)); err != nil {
+	if _, err := b.put("big", "new"+inFile, ifMatch(out.ETag)); err != nil {
 		t.Errorf("the ETag of a multipart object is good for If-Match: %v", err)
 	}
 	if n := files(t, dir); n != 1 {
-		t.Errorf("%d files remain for one object", n)
+		t.Errorf("%d files remain for one object that was overwritten", n)
 	}
 }
 
@@ -289,16 +292,18 @@ func TestFullDiskLeavesNothingHalfWritten(t *testing.T) {
 		return local.Fault{DiskFull: full.Load() && r.Method == http.MethodPut, DiskLeft: 1000}
 	}})
 	b := newBucket(t, connect(t, s.URL(), "testtest"))
-	b.mustPut("k", "old")
+	b.mustPut("k", "old"+inFile)
 	full.Store(true)
-	_, err := b.PutObject(t.Context(), &s3.PutObjectInput{Bucket: b.name, Key: aws.String("k"), Body: strings.NewReader(strings.Repeat("x", 5000))},
-		func(o *s3.Options) { o.Retryer = aws.NopRetryer{} })
-	if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "full") {
-		t.Errorf("want an error that names the folder, have %v", err)
+	for _, size := range []int{5000, 50_000} { // in the index, and in a file
+		_, err := b.PutObject(t.Context(), &s3.PutObjectInput{Bucket: b.name, Key: aws.String("k"), Body: strings.NewReader(strings.Repeat("x", size))},
+			func(o *s3.Options) { o.Retryer = aws.NopRetryer{} })
+		if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "full") {
+			t.Errorf("want an error that names the folder, have %v", err)
+		}
 	}
 	full.Store(false)
-	if got, err := b.get("k"); err != nil || got != "old" {
-		t.Errorf("%q %v", got, err)
+	if got, err := b.get("k"); err != nil || got != "old"+inFile {
+		t.Errorf("%.10q %v", got, err)
 	}
 	if n := files(t, dir); n != 1 {
 		t.Errorf("%d files for one object", n)

@@ -66,7 +66,9 @@ func sdkConfig(t *testing.T, endpoint string) sdk.Config {
 func bucket(t *testing.T, endpoint, name string, versioned bool) controllertest.Bucket {
 	t.Helper()
 	c := s3.NewFromConfig(sdkConfig(t, endpoint), func(o *s3.Options) { o.UsePathStyle = true })
-	if _, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
+	if _, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: &name, CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: "eu-central-1"},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if versioned {
@@ -99,7 +101,7 @@ func localS3(t *testing.T, before func(http.Handler) http.Handler) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	store, err := locals3.Open(t.TempDir(), db)
+	store, err := locals3.Open(locals3.Config{Dir: t.TempDir(), DB: db, Region: "eu-central-1"})
 	if err != nil {
 		t.Fatal(err)
 	}

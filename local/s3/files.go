@@ -1,8 +1,8 @@
 package s3
 
 import (
+	"bytes"
 	"context"
-	"crypto/md5"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -10,24 +10,57 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"github.com/rclone/gofakes3"
 )
 
-// receive writes a whole body to a file that is on the disk, under its final
-// name, when it returns. A body that ends early leaves nothing behind. size is
-// -1 when the sender did not say.
-func (s *Store) receive(ctx context.Context, in io.Reader, size int64) (version, error) {
-	f, err := os.CreateTemp(s.incoming(), "*")
-	if err != nil {
-		return version{}, err
+// maxInline is the largest content that lies in the index: with it, one write
+// of the index makes the object durable.
+const maxInline = 16 << 10
+
+// blockBytes is what is read, hashed and written at a time.
+const blockBytes = 256 << 10
+
+// receive takes a whole body. A larger one is in a file that is on the disk,
+// under its final name, when it returns; a small one goes into the index with
+// its entry. A body that ends early leaves nothing behind. algorithm is that of
+// the checksum; empty: S3's own choice.
+func (s *Store) receive(ctx context.Context, b *body, algorithm string) (part, error) {
+	d := newDigest(algorithm)
+	first := make([]byte, maxInline+1)
+	n, err := fill(b, first)
+	var p part
+	switch first = first[:n]; {
+	case errors.Is(err, io.EOF):
+		d.add(first)
+		_, err = s.limited(ctx, io.Discard).Write(first)
+		p = part{Size: int64(n), Blob: rand.Text(), Inline: true, raw: first}
+	case err == nil:
+		p, err = s.store(ctx, io.MultiReader(bytes.NewReader(first), b), d)
 	}
-	hash := md5.New()
-	n, err := io.Copy(io.MultiWriter(s.limited(ctx, f), hash), in)
-	if errors.Is(err, io.ErrUnexpectedEOF) || (err == nil && size >= 0 && n != size) {
-		err = gofakes3.ErrIncompleteBody
+	if err == nil && b.size >= 0 && p.Size != b.size {
+		err = errIncompleteBody
 	}
 	if err == nil {
+		p.Checksum, err = d.check(b)
+	}
+	if err != nil {
+		s.remove(p)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errIncompleteBody
+		}
+		return part{}, err
+	}
+	p.MD5, p.Modified = hex.EncodeToString(d.md5.Sum(nil)), s.now()
+	return p, nil
+}
+
+// store writes a file, or nothing.
+func (s *Store) store(ctx context.Context, in io.Reader, d *digest) (part, error) {
+	f, err := os.CreateTemp(s.incoming(), "*")
+	if err != nil {
+		return part{}, err
+	}
+	n, err := copyHashed(s.limited(ctx, f), in, d)
+	if err == nil && !s.noSync {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
@@ -35,13 +68,51 @@ func (s *Store) receive(ctx context.Context, in io.Reader, size int64) (version,
 	if err == nil {
 		err = os.Rename(f.Name(), s.blob(name))
 	}
-	if err == nil {
+	if err == nil && !s.noSync {
 		err = syncDir(s.blobs())
 	}
 	if err != nil {
-		return version{}, errors.Join(err, removeFile(f.Name()), removeFile(s.blob(name)))
+		return part{}, errors.Join(err, removeFile(f.Name()), removeFile(s.blob(name)))
 	}
-	return version{MD5: hex.EncodeToString(hash.Sum(nil)), Size: n, Blob: name}, nil
+	return part{Size: n, Blob: name}, nil
+}
+
+// copyHashed hashes a block while it is written and the next one is read.
+func copyHashed(w io.Writer, r io.Reader, d *digest) (copied int64, err error) {
+	blocks := [2][]byte{make([]byte, blockBytes), make([]byte, blockBytes)}
+	hashed := make(chan struct{}, 1)
+	hashed <- struct{}{}
+	defer func() { <-hashed }()
+	for i := 0; ; i = 1 - i {
+		n, readErr := fill(r, blocks[i])
+		<-hashed
+		block := blocks[i][:n]
+		go func() {
+			d.add(block)
+			hashed <- struct{}{}
+		}()
+		if _, err := w.Write(block); err != nil {
+			return copied, err
+		}
+		copied += int64(n)
+		switch {
+		case errors.Is(readErr, io.EOF):
+			return copied, nil
+		case readErr != nil:
+			return copied, readErr
+		}
+	}
+}
+
+// fill reads until p is full or r ends: io.EOF is r's own end, unlike a torn
+// body's io.ErrUnexpectedEOF.
+func fill(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var more int
+		more, err = r.Read(p[n:])
+		n += more
+	}
+	return n, err
 }
 
 func syncDir(dir string) error {
@@ -59,15 +130,23 @@ func removeFile(path string) error {
 	return nil
 }
 
-// remove deletes contents that the index no longer names. What cannot be
+// removeFiles deletes contents that the index no longer names. What cannot be
 // deleted now is found again by the next Open.
-func (s *Store) remove(names ...string) {
+func (s *Store) removeFiles(names []string) {
+	if len(names) == 0 {
+		return
+	}
 	s.files.Lock()
 	defer s.files.Unlock()
 	for _, name := range names {
-		if name != "" {
-			_ = removeFile(s.blob(name))
-		}
+		_ = removeFile(s.blob(name))
+	}
+}
+
+// remove deletes the file of a content that came to nothing.
+func (s *Store) remove(p part) {
+	if p.Blob != "" && !p.Inline {
+		s.removeFiles([]string{p.Blob})
 	}
 }
 
