@@ -3,6 +3,7 @@ package s3
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -109,7 +110,7 @@ func (b *body) document(needed bool) ([]byte, error) {
 	if needed && b.md5 == nil && b.claimed.Algorithm == "" {
 		return nil, invalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
-	d := newDigest(b.claimed.Algorithm)
+	d := newDigest(b.claimed.Algorithm, b)
 	raw, err := io.ReadAll(io.LimitReader(io.TeeReader(b, d), maxDocument+1))
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -127,13 +128,17 @@ func (b *body) document(needed bool) ([]byte, error) {
 type digest struct {
 	md5, sum  hash.Hash
 	algorithm string
+	claimed   hash.Hash // where another algorithm is claimed than is kept
 }
 
-func newDigest(algorithm string) *digest {
-	if algorithm == "" {
-		algorithm = defaultAlgorithm
+// newDigest computes the checksum that is kept; empty: S3's own choice.
+func newDigest(algorithm string, b *body) *digest {
+	d := &digest{md5: md5.New(), algorithm: cmp.Or(algorithm, defaultAlgorithm)}
+	d.sum = newHash(d.algorithm)
+	if b.claimed.Algorithm != "" && b.claimed.Algorithm != d.algorithm {
+		d.claimed = newHash(b.claimed.Algorithm)
 	}
-	return &digest{md5.New(), newHash(algorithm), algorithm}
+	return d
 }
 
 // Write implements io.Writer.
@@ -145,29 +150,41 @@ func (d *digest) Write(p []byte) (int, error) {
 func (d *digest) add(p []byte) {
 	d.md5.Write(p)
 	d.sum.Write(p)
+	if d.claimed != nil {
+		d.claimed.Write(p)
+	}
 }
 
 // check compares with what b claims, now that all of it was read.
 func (d *digest) check(b *body) (checksum, error) {
 	have := checksum{Algorithm: d.algorithm, Value: encodeSum(d.sum.Sum(nil))}
-	want := b.claimed
-	if b.chunks != nil && want.Value == "" && want.Algorithm != "" {
-		if want.Value = b.chunks.trailer.Get(want.header()); want.Value == "" {
-			return have, refuse(http.StatusBadRequest, "MalformedTrailerError",
-				"The request contained trailing data that was not well-formed or did not conform to our published schema.")
-		}
-		if err := want.check(); err != nil {
-			return have, err
-		}
+	if err := b.claimOfTrailer(); err != nil {
+		return have, err
 	}
-	if want.Value != "" && want.Value != have.Value {
-		return have, refuse(http.StatusBadRequest, "BadDigest", "The %s you specified did not match the calculated checksum.", want.Algorithm)
+	computed := have.Value
+	if d.claimed != nil {
+		computed = encodeSum(d.claimed.Sum(nil))
+	}
+	if b.claimed.Value != "" && b.claimed.Value != computed {
+		return have, refuse(http.StatusBadRequest, "BadDigest", "The %s you specified did not match the calculated checksum.", b.claimed.Algorithm)
 	}
 	if sum := d.md5.Sum(nil); b.md5 != nil && !bytes.Equal(b.md5, sum) {
 		return have, refuse(http.StatusBadRequest, "BadDigest", "The Content-MD5 you specified did not match what we received.").
 			with("ExpectedDigest", encodeSum(b.md5), "CalculatedDigest", encodeSum(sum))
 	}
 	return have, nil
+}
+
+// claimOfTrailer takes the checksum that was announced for the body's end.
+func (b *body) claimOfTrailer() error {
+	if b.chunks == nil || b.claimed.Value != "" || b.claimed.Algorithm == "" {
+		return nil
+	}
+	if b.claimed.Value = b.chunks.trailer.Get(b.claimed.header()); b.claimed.Value == "" {
+		return refuse(http.StatusBadRequest, "MalformedTrailerError",
+			"The request contained trailing data that was not well-formed or did not conform to our published schema.")
+	}
+	return b.claimed.check()
 }
 
 type signatures struct{}

@@ -24,7 +24,7 @@ const blockBytes = 256 << 10
 // its entry. A body that ends early leaves nothing behind. algorithm is that of
 // the checksum; empty: S3's own choice.
 func (s *Store) receive(ctx context.Context, b *body, algorithm string) (part, error) {
-	d := newDigest(algorithm)
+	d := newDigest(algorithm, b)
 	first := make([]byte, maxInline+1)
 	n, err := fill(b, first)
 	var p part

@@ -206,18 +206,19 @@ func (s *Store) uploadPart(q *request) error {
 	if err != nil {
 		return err
 	}
-	claimed := b.claimed.Algorithm
-	if claimed != "" && u.Algorithm != "" && u.Algorithm != claimed {
+	if claimed := b.claimed.Algorithm; claimed != "" && u.Algorithm != "" && u.Algorithm != claimed {
 		return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
 			strings.ToLower(u.Algorithm), strings.ToLower(claimed))
 	}
-	p, err := s.receivePart(q, b, cmp.Or(claimed, u.Algorithm), number)
+	p, err := s.receivePart(q, b, u.Algorithm, number)
 	if err != nil {
 		return err
 	}
 	h := q.w.Header()
 	h.Set("Etag", `"`+p.MD5+`"`)
-	if claimed != "" || u.Algorithm != "" {
+	if b.claimed.Value != "" {
+		h.Set(b.claimed.header(), b.claimed.Value)
+	} else if u.Algorithm != "" {
 		h.Set(p.Checksum.header(), p.Checksum.Value)
 	}
 	return q.empty(http.StatusOK)
@@ -392,14 +393,16 @@ func (s *Store) assemble(q *request, named []namedPart) (u upload, v version, er
 // chosen are the parts that the caller named, which must be in order and be
 // the ones we have.
 func (u upload) chosen(named []namedPart, have map[int]part) (parts []part, err error) {
-	last := 0
+	for i := 1; i < len(named); i++ {
+		if named[i].PartNumber <= named[i-1].PartNumber {
+			return nil, refuse(http.StatusBadRequest, "InvalidPartOrder",
+				"The list of parts was not in ascending order. Parts must be ordered by part number.")
+		}
+	}
 	for i, n := range named {
 		p, ok := have[n.PartNumber]
 		claimed := n.checksum(u.Algorithm)
 		switch {
-		case n.PartNumber <= last:
-			return nil, refuse(http.StatusBadRequest, "InvalidPartOrder",
-				"The list of parts was not in ascending order. Parts must be ordered by part number.")
 		case !ok || strings.Trim(n.ETag, `"`) != p.MD5 || claimed != "" && claimed != p.Checksum.Value:
 			return nil, refuse(http.StatusBadRequest, "InvalidPart",
 				"One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.").
@@ -411,19 +414,14 @@ func (u upload) chosen(named []namedPart, have map[int]part) (parts []part, err 
 			return nil, refuse(http.StatusBadRequest, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size").
 				with("ProposedSize", strconv.FormatInt(p.Size, 10), "MinSizeAllowed", strconv.Itoa(minPart), "PartNumber", strconv.Itoa(n.PartNumber), "ETag", p.MD5)
 		}
-		last = n.PartNumber
 		parts = append(parts, p)
 	}
 	return parts, nil
 }
 
-// checksum is that of the object. Parts whose checksums the caller chose
-// otherwise than the upload's leave it without one.
+// checksum is that of the object, from those of its parts.
 func (u upload) checksum(parts []part) (checksum, error) {
 	algorithm := cmp.Or(u.Algorithm, defaultAlgorithm)
-	if slices.ContainsFunc(parts, func(p part) bool { return p.Checksum.Algorithm != algorithm }) {
-		return checksum{}, nil
-	}
 	if u.Composite {
 		return compose(algorithm, parts)
 	}
