@@ -22,7 +22,7 @@ CONTRACT := $(TOOLS)/contract/bin/schemathesis
 EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -57,6 +57,10 @@ interop: ## call a task from clients in ten languages, old ones and those of dep
 
 newcomer: ## follow deploy/sagemaker/README.md word for word beside a demo, until the model that it trains is live; needs Python 3 with venv
 	$(GO) test -count=1 -v -timeout 30m -run 'TestNewcomer$$' ./e2e -newcomer $(PYTHON)
+
+clients: ## have other people's S3 clients do a day's work on the local AWS; needs Python 3.11 with venv, and apt-get for rclone where that is not installed
+	local/testdata/clients/install.sh $(TOOLS)/clients
+	$(GO) test -count=1 -v -timeout 30m -run 'TestClients$$' ./local -clients $(TOOLS)/clients
 
 soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction may fail
 	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' ./e2e -soak $(SOAK) -soak-tasks $(TASKS)

@@ -43,6 +43,9 @@ func denied(status int, code, message string, details ...string) *s3.Error {
 // are encoded once, and a signature may stand in the URL. It returns the
 // request with what is needed to check the chunks of its body.
 func (c credentials) checkS3(r *http.Request, region string, now time.Time) (*http.Request, *s3.Error) {
+	if r.Header.Get("Authorization") == "" && r.URL.Query().Has("AWSAccessKeyId") {
+		return r, c.checkPresignedV2(r, now)
+	}
 	sig, refusal := parseSignature(r)
 	if refusal != nil {
 		return r, refusal
@@ -81,7 +84,7 @@ func parseSignature(r *http.Request) (signature, *s3.Error) {
 		return querySignature(query)
 	case strings.HasPrefix(header, "AWS4-ECDSA"), strings.HasPrefix(query.Get("X-Amz-Algorithm"), "AWS4-ECDSA"):
 		return signature{}, denied(http.StatusNotImplemented, "NotImplemented", "Signatures for many regions (SigV4A) are not checked on this machine; sign with "+algorithm+".")
-	case header != "", query.Has("AWSAccessKeyId"):
+	case header != "":
 		return signature{}, denied(http.StatusBadRequest, "InvalidRequest", "The authorization mechanism you have provided is not supported. Please use "+algorithm+".")
 	case r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data"):
 		return signature{}, denied(http.StatusNotImplemented, "NotImplemented", "Uploads by a browser's form are not served on this machine; presign a PUT instead.")

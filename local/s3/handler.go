@@ -144,7 +144,7 @@ func (s *Store) Handler(log *slog.Logger) http.Handler {
 func parse(w http.ResponseWriter, r *http.Request) (*request, error) {
 	q := &request{ctx: r.Context(), w: w, r: r, header: r.Header, query: r.URL.Query()}
 	path := strings.TrimPrefix(r.URL.Path, "/")
-	if bucket, ok := bucketOfHost(r.Host); ok {
+	if bucket, ok := BucketOfHost(r.Host); ok {
 		q.bucket, q.key = bucket, path
 	} else {
 		q.bucket, q.key, _ = strings.Cut(path, "/")
@@ -159,7 +159,8 @@ func parse(w http.ResponseWriter, r *http.Request) (*request, error) {
 	return q, nil
 }
 
-func bucketOfHost(host string) (string, bool) {
+// BucketOfHost is the bucket that a host stands for, if it stands for one.
+func BucketOfHost(host string) (string, bool) {
 	name, _, _ := strings.Cut(host, ":")
 	bucket, ok := strings.CutSuffix(name, ".localhost")
 	return bucket, ok && bucket != ""

@@ -230,7 +230,10 @@ func (q *request) tell(v version, b bucketRecord, w wanted) {
 	h := q.w.Header()
 	h.Set("Content-Type", "binary/octet-stream")
 	for name, value := range v.Meta {
-		if name != tagsHeader && (name != classHeader || value != "STANDARD") {
+		switch {
+		case strings.HasPrefix(name, metaPrefix):
+			h[strings.ToLower(name)] = []string{value} // clients tell their names as they come
+		case name != tagsHeader && (name != classHeader || value != "STANDARD"):
 			h.Set(name, value)
 		}
 	}
