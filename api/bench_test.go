@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -47,14 +48,16 @@ const (
 	crowdLook     = 5 * time.Second // as is usual
 )
 
-// serveCrowd tells the test below to serve it.
+// serveCrowd tells the test below to serve it: still, where only the moment of a
+// look is new, or moving, where all that is counted and all that is judged is.
 const serveCrowd = "SLUICE_SERVE_CROWD"
 
 // TestServeCrowd is the server of BenchmarkWatch, in a process of its own. It
 // says where it listens, and then, for each line that it reads, what it has
 // used.
 func TestServeCrowd(t *testing.T) {
-	if os.Getenv(serveCrowd) == "" {
+	world := os.Getenv(serveCrowd)
+	if world == "" {
 		t.Skip("BenchmarkWatch runs it")
 	}
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -67,7 +70,7 @@ func TestServeCrowd(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go w.look(ctx)
+	go w.look(ctx, world == "moving")
 	h := api.New(w, fstest.MapFS{"index.html": {}}, slog.New(slog.DiscardHandler), api.Options{Streams: 1024})
 	go func() { _ = api.Serve(ctx, l, h) }()
 	fmt.Printf("crowd %s\n", l.Addr())
@@ -100,7 +103,7 @@ type crowd struct {
 	controller.Store
 
 	mu     sync.Mutex
-	bodies map[string]string
+	bodies map[string][]byte
 	marks  map[string]int
 	newest []string // keys, those that were written first at the end
 }
@@ -113,7 +116,7 @@ func crowdRollout(fleet, i int) string { return fmt.Sprintf("job-%02d-%03d", fle
 
 func newCrowd() (*crowd, error) {
 	now := time.Now()
-	w := &crowd{bodies: map[string]string{}, marks: map[string]int{}}
+	w := &crowd{bodies: map[string][]byte{}, marks: map[string]int{}}
 	w.Documents = w
 	for i := range crowdPast {
 		p := release.Passport{Digest: crowdDigest(i), Format: "xgboost-json", AdmittedAt: now, Source: release.Source{Job: "job"}}
@@ -124,7 +127,7 @@ func newCrowd() (*crowd, error) {
 	for i := range crowdFleets {
 		w.Names = append(w.Names, crowdName(i))
 		s := rollout.State{Fleet: crowdName(i), Epoch: 7, Stable: crowdDigest(0), Previous: crowdDigest(1), Default: crowdDigest(0), LastEvent: 40}
-		v := crowdVerdict(now)
+		v := crowdVerdict(now, 0)
 		s.Active = &rollout.Rollout{
 			ID: "active", Candidate: crowdDigest(2), Against: crowdDigest(0), Policy: "default", Phase: rollout.Canary,
 			Since: now.Add(-time.Minute), StepSince: now.Add(-time.Minute), Steps: 2, Generation: 1,
@@ -133,18 +136,11 @@ func newCrowd() (*crowd, error) {
 		for e := range 40 {
 			s.Events = append(s.Events, rollout.Event{Seq: int64(e + 1), At: now, Rollout: "active", To: rollout.Canary, Reason: rollout.Accepted, Sentence: v.Sentence})
 		}
-		look := rollout.Look{At: now, Leader: "a", Epoch: 7, Every: crowdLook, Took: time.Millisecond}
 		tasks := 10
 		if i == 0 {
 			tasks = crowdTasks
 		}
-		for t := range tasks {
-			look.Seen.Tasks = append(look.Seen.Tasks, rollout.Task{
-				ID: fmt.Sprintf("task-%04d", t), Address: fmt.Sprintf("10.0.%d.%d:9091", t/250, t%250), Reachable: true, Ready: true, Serving: crowdDigest(0), Tag: crowdDigest(0),
-				MemoryBytes: 38 << 20, Connections: 50, StartedAt: now, Requests: 1_284_113, Scored: 9_201_113, Filtered: 1_681_044, Epoch: 7,
-			})
-		}
-		look.Seen.Desired, look.Seen.Verdict = tasks, v
+		look := crowdSeen(now, tasks, 0)
 		if err := errors.Join(w.keep("fleets/"+crowdName(i)+"/state.json", s), w.keep("fleets/"+crowdName(i)+"/look.json", look)); err != nil {
 			return nil, err
 		}
@@ -172,11 +168,11 @@ func (w *crowd) keep(key string, v any) error {
 func (w *crowd) Get(_ context.Context, key string) (body []byte, etag string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	text, is := w.bodies[key]
+	body, is := w.bodies[key]
 	if !is {
 		return nil, "", fmt.Errorf("%s: %w", key, api.ErrNotFound)
 	}
-	return []byte(text), strconv.Itoa(w.marks[key]), nil
+	return body, strconv.Itoa(w.marks[key]), nil
 }
 
 func (w *crowd) Put(ctx context.Context, key string, body []byte, _ string) (string, error) {
@@ -189,7 +185,7 @@ func (w *crowd) Replace(_ context.Context, key string, body []byte) error {
 	if _, is := w.bodies[key]; !is {
 		w.newest = append(w.newest, key)
 	}
-	w.bodies[key] = string(body)
+	w.bodies[key] = body
 	w.marks[key]++
 	return nil
 }
@@ -209,35 +205,61 @@ func (w *crowd) List(_ context.Context, prefix string, limit int) (keys []string
 func (w *crowd) After(context.Context, string, string, int) ([]string, error) { return nil, nil }
 
 // crowdVerdict has two gates for each partner.
-func crowdVerdict(at time.Time) *judge.Verdict {
-	v := &judge.Verdict{Outcome: judge.Unsure, Sentence: "5 of 7 proofs are there, partner dsp-17 is furthest away", Looks: 74, At: at, Progress: .62}
+func crowdVerdict(at time.Time, n int) *judge.Verdict {
+	v := &judge.Verdict{Outcome: judge.Unsure, Sentence: "5 of 7 proofs are there, partner dsp-17 is furthest away", Looks: 74 + n, At: at, Progress: .62}
+	rng := rand.New(rand.NewPCG(uint64(n), 3))
 	for p := range crowdPartners {
 		for _, g := range []judge.Gate{judge.GatePartnersPaired, judge.GatePartnersServed} {
+			one := func(about float64) float64 { return about * (.9 + .2*rng.Float64()) }
 			v.Findings = append(v.Findings, judge.Finding{
-				Gate: g, Partner: fmt.Sprintf("dsp-%02d", p), Outcome: judge.Unsure, CandidateRate: .2296318, StableRate: .2183113, Difference: .0113205,
-				Low: -.0142213, High: .0368001, BandLow: -.03, BandHigh: .03, Evidence: 1.8112, Threshold: 100, Proof: 4.2117, Required: 20,
-				Requests: 1204 + int64(p), Clusters: 124, Windows: 31, Sentence: "candidate 23.0 %, stable 21.8 % (+1.1 pt, 95 % [-1.4, +3.7])",
+				Gate: g, Partner: fmt.Sprintf("dsp-%02d", p), Outcome: judge.Unsure, CandidateRate: one(.2296318), StableRate: one(.2183113), Difference: one(.0113205),
+				Low: one(-.0142213), High: one(.0368001), BandLow: -.03, BandHigh: .03, Evidence: one(1.8112), Threshold: 100, Proof: one(4.2117), Required: 20,
+				Requests: int64(one(12048)), Clusters: 124, Windows: 31 + n, Sentence: fmt.Sprintf("candidate %.1f %%, stable %.1f %% (+1.1 pt, 95 %% [-1.4, +3.7])", one(23), one(21.8)),
 			})
 		}
 	}
 	return v
 }
 
+// crowdSeen is the n-th look at a fleet of so many tasks.
+func crowdSeen(at time.Time, tasks, n int) rollout.Look {
+	look := rollout.Look{At: at, Leader: "a", Epoch: 7, Every: crowdLook, Took: time.Millisecond}
+	rng := rand.New(rand.NewPCG(uint64(n), 4))
+	for t := range tasks {
+		answered := int64(1_284_113 + 1250*n + rng.IntN(100))
+		look.Seen.Tasks = append(look.Seen.Tasks, rollout.Task{
+			ID: fmt.Sprintf("task-%04d", t), Address: fmt.Sprintf("10.0.%d.%d:9091", t/250, t%250), Reachable: true, Ready: true, Serving: crowdDigest(0), Tag: crowdDigest(0),
+			MemoryBytes: 38<<20 + int64(rng.IntN(1<<20)), Connections: 45 + rng.IntN(10), StartedAt: at.Round(24 * time.Hour), Requests: answered, Scored: answered * 7, Filtered: answered + int64(rng.IntN(1000)), Epoch: 7,
+		})
+	}
+	look.Seen.Desired, look.Seen.Verdict = tasks, crowdVerdict(at, n)
+	return look
+}
+
+// crowdLooks is how many looks differ; then the first comes again.
+const crowdLooks = 20
+
 // look looks at the first fleet anew, again and again, as a leader elsewhere
-// does: only the moment is new.
-func (w *crowd) look(ctx context.Context) {
+// does.
+func (w *crowd) look(ctx context.Context, moving bool) {
+	var looks [][]byte
+	for n := range crowdLooks {
+		if !moving {
+			n = 0
+		}
+		body, _ := json.Marshal(crowdSeen(time.Now(), crowdTasks, n))
+		_, rest, _ := bytes.Cut(body, []byte(",")) // the moment comes first
+		looks = append(looks, rest)
+	}
 	tick := time.NewTicker(crowdLook)
 	defer tick.Stop()
-	key := "fleets/" + crowdName(0) + "/look.json"
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			old, _, _ := w.Get(ctx, key)
 			at, _ := json.Marshal(time.Now())
-			_, rest, _ := strings.Cut(string(old), ",") // the moment comes first
-			_ = w.Replace(ctx, key, []byte(`{"at":`+string(at)+","+rest))
+			_ = w.Replace(ctx, "fleets/"+crowdName(0)+"/look.json", slices.Concat([]byte(`{"at":`), at, []byte(","), looks[n%crowdLooks]))
 		}
 	}
 }
@@ -251,10 +273,10 @@ type served struct {
 	stop func() error
 }
 
-func serveTheCrowd(b *testing.B) *served {
+func serveTheCrowd(b *testing.B, world string) *served {
 	b.Helper()
 	child := exec.CommandContext(b.Context(), os.Args[0], "-test.run", "^TestServeCrowd$", "-test.timeout", "10m")
-	child.Env, child.Stderr = append(os.Environ(), serveCrowd+"=1"), os.Stderr
+	child.Env, child.Stderr = append(os.Environ(), serveCrowd+"="+world), os.Stderr
 	in, err := child.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -295,14 +317,20 @@ func (s *served) used(what string) float64 {
 	return n
 }
 
-// page is one that watches: its stream, and what it fetches with each look.
+// page is one that watches: its stream, and the tasks that it fetches with each
+// look where the stream does not bring them.
 func (s *served) page(ctx context.Context, i int, tasks bool, looks *atomic.Int64) error {
 	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%50))}}
 	c := &http.Client{Transport: &http.Transport{DialContext: from.DialContext, DisableCompression: true}}
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/v1/fleets/fleet-00/events", nil)
+	what := "look"
+	if tasks {
+		what = "look,tasks"
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/v1/fleets/fleet-00/events?patch="+what, nil)
 	if err != nil {
 		return err
 	}
+	q.Header.Set("Accept-Encoding", "gzip")
 	a, err := c.Do(q)
 	if err != nil {
 		return err
@@ -311,16 +339,26 @@ func (s *served) page(ctx context.Context, i int, tasks bool, looks *atomic.Int6
 	if a.StatusCode != http.StatusOK {
 		return fmt.Errorf("a stream: %s", a.Status)
 	}
-	lines := bufio.NewReaderSize(a.Body, 64<<10)
+	body := io.Reader(a.Body)
+	if a.Header.Get("Content-Encoding") == "gzip" {
+		if body, err = gzip.NewReader(a.Body); err != nil {
+			return err
+		}
+	}
+	lines := bufio.NewReaderSize(body, 64<<10)
 	for {
 		line, err := lines.ReadSlice('\n')
+		kind, is := strings.CutPrefix(string(line[:min(len(line), 18)]), "event: ")
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = lines.ReadSlice('\n')
 		}
 		if err != nil {
 			return err
 		}
-		if !strings.HasPrefix(string(line[:min(len(line), 12)]), "event: look") {
+		if is && strings.HasPrefix(kind, "tasks") {
+			tasks = false // they come by themselves
+		}
+		if !is || !strings.HasPrefix(kind, "look") {
 			continue
 		}
 		looks.Add(1)
@@ -361,16 +399,15 @@ func (s *served) get(ctx context.Context, c *http.Client, path string, into io.W
 
 // BenchmarkWatch measures what 200 pages that watch a fleet of 1,000 tasks cost
 // a server with 100 fleets and 10,000 past rollouts, per second that a page watches:
-// the stream alone, and with the tasks that a page fetches with each look; what
-// a watcher holds in memory; and how long reads take meanwhile.
+// the stream alone, and with the tasks that a page shows; what a watcher holds in
+// memory; and how long reads take meanwhile. The fleet is still but for its looks,
+// or everything moves.
 func BenchmarkWatch(b *testing.B) {
-	for _, tasks := range []bool{false, true} {
-		name := "stream"
-		if tasks {
-			name = "page"
-		}
+	for _, name := range []string{"stream/still", "stream/moving", "page/still", "page/moving"} {
+		what, world, _ := strings.Cut(name, "/")
+		tasks := what == "page"
 		b.Run(name, func(b *testing.B) {
-			s := serveTheCrowd(b)
+			s := serveTheCrowd(b, world)
 			_ = s.reads(b.Context(), crowdFleets) // what one who looks needs is there
 			before := s.used("memory")
 			ctx, cancel := context.WithCancel(b.Context())

@@ -3,12 +3,12 @@ package api
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -33,7 +33,7 @@ const (
 // which server answers, nor whether it was there when something happened.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	fleet := chi.URLParam(r, "fleet")
-	after, err := lastSeen(r)
+	out, err := s.newStream(w, r)
 	if err == nil {
 		_, err = s.views.of(r.Context(), fleet)
 	}
@@ -57,18 +57,12 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.streams.leave(client)
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // proxies must not hold it back
-	w.WriteHeader(http.StatusOK)
-
+	out.head()
 	ctx, cancel := context.WithTimeout(r.Context(), streamLife)
 	defer cancel()
 	if server, ok := r.Context().Value(stopping{}).(context.Context); ok {
 		defer context.AfterFunc(server, cancel)()
 	}
-	out := &stream{still: func() bool { return s.still(r) }, out: w, control: http.NewResponseController(w), policy: s.views.governs, after: after, began: time.Now()}
 	if err := s.follow(ctx, fleet, out); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		s.log.DebugContext(r.Context(), "stream ended", "fleet", fleet, "err", err)
 	}
@@ -79,32 +73,32 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 	if err := out.send([]byte("retry: 2000\n\n")); err != nil {
 		return err
 	}
-	tide, leave := s.tides.join(ctx, fleet)
+	tide, leave := s.tides.join(ctx, fleet, out.patches)
 	defer leave()
-	wait := time.NewTimer(streamRepeat)
+	wait := time.NewTimer(streamQuiet)
 	defer wait.Stop()
+	var last *wave
 	for {
-		v, news, err := tide.now()
+		w, news := tide.now()
+		var err error
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
-		case err != nil:
-			if !out.troubled {
-				s.log.WarnContext(ctx, "stream cannot read the fleet", "fleet", fleet, "err", err)
-			}
-			say := "the fleet's documents cannot be read just now; the server's log says more"
-			if errors.Is(err, ErrDamaged) {
-				say = err.Error()
-			}
-			err = out.trouble(say)
+		case w == last:
+			err = out.alive()
+		case w.err != nil:
+			err = s.trouble(ctx, fleet, out, w.err)
 		default:
-			err = out.news(v)
+			if err = out.news(w); out.waits {
+				tide.hurry()
+			}
 		}
 		if err != nil {
 			return err
 		}
-		wait.Reset(streamRepeat)
-		if out.waits || s.options.SignIn != nil { // who may see it no more sees no more
+		last = w
+		wait.Reset(streamQuiet)
+		if s.options.SignIn != nil { // who may see it no more sees no more
 			wait.Reset(s.options.Every)
 		}
 		select {
@@ -119,14 +113,50 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 	}
 }
 
+// trouble says that there is no news, and why.
+func (s *server) trouble(ctx context.Context, fleet string, out *stream, err error) error {
+	if !out.troubled {
+		s.log.WarnContext(ctx, "stream cannot read the fleet", "fleet", fleet, "err", err)
+	}
+	out.troubled = true
+	say := "the fleet's documents cannot be read just now; the server's log says more"
+	if errors.Is(err, ErrDamaged) {
+		say = err.Error()
+	}
+	return out.message("trouble", trouble{say})
+}
+
+// newStream is a stream as a client asks for it.
+func (s *server) newStream(w http.ResponseWriter, r *http.Request) (*stream, error) {
+	query, err := params(r, "after", "patch")
+	if err != nil {
+		return nil, err
+	}
+	after, err := lastSeen(cmp.Or(r.Header.Get("Last-Event-ID"), query.Get("after")))
+	if err != nil {
+		return nil, err
+	}
+	out := &stream{
+		out: w, control: http.NewResponseController(w), still: func() bool { return s.still(r) }, policy: s.views.governs,
+		after: after, began: time.Now(), packed: takesZip(r), kinds: []string{streamLook},
+	}
+	for kind := range strings.SplitSeq(query.Get("patch"), ",") {
+		switch {
+		case kind == "":
+			continue
+		case kind != streamLook && kind != streamTasks || slices.Contains(out.patches, kind):
+			return nil, sentence(ErrBadRequest, "patch names %.40q: want look, tasks, or both, joined by a comma", kind)
+		case kind == streamTasks:
+			out.kinds = []string{streamTasks, streamLook} // who sees a look has its tasks
+		}
+		out.patches = append(out.patches, kind)
+	}
+	return out, nil
+}
+
 // lastSeen is the sequence number of the last event that the client knows; -1
 // when it knows none and wants all that is remembered.
-func lastSeen(r *http.Request) (int64, error) {
-	after, err := only(r, "after")
-	if err != nil {
-		return 0, err
-	}
-	text := cmp.Or(r.Header.Get("Last-Event-ID"), after)
+func lastSeen(text string) (int64, error) {
 	if text == "" {
 		return -1, nil
 	}
@@ -144,58 +174,80 @@ type stream struct {
 	still   func() bool // may the client go on to see
 	began   time.Time
 	policy  func(fleet, rollout string) rollout.Policy
-	after   int64     // last event sent
-	looked  time.Time // moment of the last look sent
-	lookOf  int64     // LastEvent it was sent at
-	asked   int       // requests it showed
-	sent    time.Time // when anything was sent last
-	look    time.Time // when a look, or trouble, was sent last
+
+	kinds   []string // of what is sent of each view
+	patches []string // those of them that are sent whole once, and then as patches
+	packed  bool     // by gzip
+	opened  bool     // and begun
+
+	after int64     // last event sent
+	had   int       // number of the view sent last, 0 before the first
+	sent  time.Time // when anything was sent last
 
 	troubled bool // the fleet could not be read the last time
 	waits    bool // for a view that was read since it began
 }
 
-// news sends what v holds that the client does not know.
-func (s *stream) news(v view) error {
-	if s.waits = s.after > v.state.LastEvent && v.at.Before(s.began); s.waits {
-		return s.alive() // the client has heard more from another server; the next view tells
+// head answers that there is a stream.
+func (s *stream) head() {
+	h := s.out.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // proxies must not hold it back
+	h.Set("Vary", "Accept-Encoding")
+	if s.packed {
+		h.Set("Content-Encoding", "gzip")
 	}
-	if err := s.sendEvents(v); err != nil {
-		return err
-	}
-	changed := !v.look.At.Equal(s.looked) || v.state.LastEvent != s.lookOf || len(v.state.Requests) != s.asked
-	if changed || s.troubled || time.Since(s.look) >= streamRepeat {
-		s.looked, s.lookOf, s.asked, s.look = v.look.At, v.state.LastEvent, len(v.state.Requests), time.Now()
-		s.troubled = false
-		look, err := v.summed()
-		if err != nil {
-			return err
-		}
-		return s.send(look.message)
-	}
-	return s.alive()
+	s.out.WriteHeader(http.StatusOK)
 }
 
-func (s *stream) sendEvents(v view) error {
-	state := v.state
+// news sends what a wave tells that the client does not know.
+func (s *stream) news(w *wave) error {
+	s.troubled = false
+	if s.waits = s.after > w.view.state.LastEvent && w.view.at.Before(s.began); s.waits {
+		return s.alive() // the client has heard more from another server; the next view tells
+	}
+	if err := s.sendEvents(w); err != nil {
+		return err
+	}
+	for _, kind := range s.kinds {
+		t := w.patches[kind]
+		if t == nil || s.had != w.n-1 || !slices.Contains(s.patches, kind) {
+			var err error
+			if t, err = w.view.text(kind); err != nil {
+				return err
+			}
+		}
+		if err := s.share(t); err != nil {
+			return err
+		}
+	}
+	s.had = w.n
+	return nil
+}
+
+func (s *stream) sendEvents(w *wave) error {
+	state := w.view.state
 	if s.after > state.LastEvent {
 		s.after = -1 // the fleet's memory began anew
 	}
 	if len(state.Events) > 0 && s.after >= 0 {
 		if first := state.Events[0].Seq; first > s.after+1 {
-			if err := s.message("gap", 0, gap{s.after, first}); err != nil {
+			if err := s.message("gap", gap{s.after, first}); err != nil {
 				return err
 			}
 		}
 	}
-	for _, e := range state.Events {
-		if e.Seq <= s.after {
-			continue
+	if s.after < state.LastEvent {
+		for _, e := range w.told(s.policy) {
+			if e.seq <= s.after {
+				continue
+			}
+			if err := s.share(e.text); err != nil {
+				return err
+			}
+			s.after = e.seq
 		}
-		if err := s.message("event", e.Seq, shapeEvent(e, v.rollout(e.Rollout), s.policy(v.state.Fleet, e.Rollout))); err != nil {
-			return err
-		}
-		s.after = e.Seq
 	}
 	s.after = max(s.after, 0)
 	return nil
@@ -212,15 +264,6 @@ type trouble struct {
 	Error string `json:"error"`
 }
 
-// trouble says that there is no news, and why.
-func (s *stream) trouble(why string) error {
-	if s.troubled && time.Since(s.look) < streamRepeat {
-		return nil
-	}
-	s.troubled, s.look = true, time.Now()
-	return s.message("trouble", 0, trouble{why})
-}
-
 // alive sends a comment when nothing else was sent for a while, so that
 // neither end nor anything between takes the silence for death.
 func (s *stream) alive() error {
@@ -230,22 +273,37 @@ func (s *stream) alive() error {
 	return s.send([]byte(": alive\n\n"))
 }
 
-func (s *stream) message(kind string, id int64, body any) error {
-	data, err := json.Marshal(body)
+// message sends what is for this client alone.
+func (s *stream) message(kind string, body any) error {
+	t, err := encode(kind, 0, body)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", kind, err)
+		return err
 	}
-	head := "event: " + kind + "\n"
-	if id > 0 {
-		head = "id: " + strconv.FormatInt(id, 10) + "\n" + head
+	return s.send(t.message)
+}
+
+// share sends what all are sent.
+func (s *stream) share(t *text) error {
+	if s.packed {
+		return s.write(t.blocks())
 	}
-	return s.send(slices.Concat([]byte(head+"data: "), data, []byte("\n\n"))) // JSON has no line breaks
+	return s.write(t.message)
 }
 
 func (s *stream) send(text []byte) error {
+	if s.packed {
+		text = stored(text)
+	}
+	return s.write(text)
+}
+
+func (s *stream) write(text []byte) error {
 	s.sent = time.Now()
 	if err := s.control.SetWriteDeadline(s.sent.Add(streamWrite)); err != nil {
 		return fmt.Errorf("bound the write: %w", err)
+	}
+	if s.packed && !s.opened {
+		s.opened, text = true, append([]byte(fileHead), text...)
 	}
 	if _, err := s.out.Write(text); err != nil {
 		return fmt.Errorf("send: %w", err)

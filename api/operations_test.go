@@ -75,10 +75,18 @@ func operations() map[string]operation {
 			summary: "What happens to a fleet, as it happens",
 			about: "Server-sent events. Each thing that happened is of type event, whose id is its sequence number: a client that comes back with Last-Event-ID " +
 				"goes on where it was, at any server. What it missed beyond memory is announced by one of type gap. One of type look is the fleet's summary, at the pace of the loop; " +
-				"trouble says that the fleet cannot be read just now. A comment is sent after ten seconds without news. An event of a type that you do not know is of a newer server: pass over it.",
-			query:   []*huma.Param{{Name: "after", In: "query", Description: "The same as Last-Event-ID, which goes before it. Without either all that is remembered comes first.", Schema: seqSchema()}},
-			header:  []*huma.Param{{Name: "Last-Event-ID", In: "header", Description: "Id of the last event that the client knows.", Schema: seqSchema()}},
-			news:    map[string]any{"event": Event{}, "look": Fleet{}, "gap": gap{}, "trouble": trouble{}},
+				"trouble says that the fleet cannot be read just now. A comment is sent after ten seconds without news. An event of a type that you do not know is of a newer server: pass over it. " +
+				"What patch names is sent whole once, and then as a JSON Patch (RFC 6902) of what was sent before, of type look-patch or tasks-patch; whoever finds that one does not fit, as its first operation tests, connects again. " +
+				"A view that was left out is followed by a whole one. With gzip in Accept-Encoding the stream is packed.",
+			query: []*huma.Param{{Name: "after", In: "query", Description: "The same as Last-Event-ID, which goes before it. Without either all that is remembered comes first.", Schema: seqSchema()}, {
+				Name: "patch", In: "query", Description: "What is sent as patches: look, tasks, or both, joined by a comma. Tasks, up to 1,000, are sent only where they are named here.",
+				Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^(look|tasks|look,tasks|tasks,look)$"},
+			}},
+			header: []*huma.Param{{Name: "Last-Event-ID", In: "header", Description: "Id of the last event that the client knows.", Schema: seqSchema()}},
+			news: map[string]any{
+				"event": Event{}, "gap": gap{}, "trouble": trouble{},
+				streamLook: Fleet{}, streamLook + patched: []Patch{}, streamTasks: Tasks{}, streamTasks + patched: []Patch{},
+			},
 			refused: finds,
 		},
 		"GET /releases": {

@@ -2,8 +2,11 @@ package api
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 )
@@ -34,4 +37,44 @@ func pack(body []byte, level int) ([]byte, error) {
 		return nil, fmt.Errorf("pack: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// A stream that is packed is one gzip file (RFC 1952) that has no end: whoever
+// reads it connects again. Each message is some blocks of it (RFC 1951) that are
+// whole bytes and look back at no other message, and so are the same for all who
+// watch. A file for each message would not do: browsers read the first, and pass
+// over the others.
+
+// fileHead begins a gzip file that says nothing of where it comes from.
+const fileHead = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+
+// blocksEnd is an empty block, at which a reader hands on all that came before.
+const blocksEnd = "\x00\x00\x00\xff\xff"
+
+// deflated are blocks that hold a message, packed.
+func deflated(message []byte) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := flate.NewWriter(&b, flate.BestSpeed)
+	if err != nil {
+		return nil, fmt.Errorf("pack: %w", err)
+	}
+	if _, err := z.Write(message); err != nil {
+		return nil, fmt.Errorf("pack: %w", err)
+	}
+	if err := z.Flush(); err != nil { // ends as blocksEnd does
+		return nil, fmt.Errorf("pack: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// stored are blocks that hold a message as it is.
+func stored(message []byte) (blocks []byte) {
+	for len(message) > 0 {
+		n := min(len(message), math.MaxUint16)
+		blocks = append(blocks, 0)
+		blocks = binary.LittleEndian.AppendUint16(blocks, uint16(n))
+		blocks = binary.LittleEndian.AppendUint16(blocks, ^uint16(n))
+		blocks, message = append(blocks, message[:n]...), message[n:]
+	}
+	return append(blocks, blocksEnd...)
 }

@@ -58,10 +58,7 @@ func (s *server) tasks(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit = min(limit, len(v.tasks))
-	return v.sent.get("tasks "+strconv.Itoa(limit), func() any {
-		return Tasks{At: v.look.At.UTC(), Total: len(v.tasks), Tasks: v.tasks[:limit]}
-	})
+	return v.listed(limit)
 }
 
 // rollout tells one rollout with all its evidence, wherever it stands.

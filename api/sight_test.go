@@ -65,7 +65,7 @@ func TestStreamOfWhoKnowsMore(t *testing.T) {
 	} {
 		w := &patient{httptest.NewRecorder()}
 		s := &stream{out: w, control: http.NewResponseController(w), policy: newViews(nil, Options{}).governs, after: tt.after, began: began, sent: began}
-		if err := s.news(view{sent: newEncoded(), at: tt.at, state: state}); err != nil {
+		if err := s.news(&wave{n: 1, view: view{sent: newEncoded(), at: tt.at, state: state}}); err != nil {
 			t.Fatal(err)
 		}
 		if told := strings.Count(w.Body.String(), "event: event"); told != tt.told {

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,40 +18,51 @@ type tides struct {
 	of map[string]*tide
 }
 
-// tide is the newest view of one fleet while somebody watches it.
+// tide is what all who watch one fleet are sent, while somebody does.
 type tide struct {
-	watchers int // guarded by tides.mu
+	watchers int            // guarded by tides.mu
+	taken    map[string]int // how many of them take patches, by what they are of; guarded by tides.mu
 	stop     context.CancelFunc
 	ended    chan struct{}
 
 	mu   sync.Mutex
-	view view
-	err  error
-	news chan struct{} // closed when there is some
+	wave *wave
+	at   time.Time     // of the wave
+	due  bool          // somebody waits for the next view, whatever it tells
+	news chan struct{} // closed when there is another wave
 }
 
 func newTides(v *views, every time.Duration) *tides {
 	return &tides{views: v, every: every, of: map[string]*tide{}}
 }
 
-// join begins to watch a fleet. leave ends it, and with the last the looking.
-func (t *tides) join(ctx context.Context, fleet string) (one *tide, leave func()) {
+// join begins to watch a fleet, with patches of what is named. leave ends it, and
+// with the last the looking.
+func (t *tides) join(ctx context.Context, fleet string, patches []string) (one *tide, leave func()) {
 	first, err := t.look(ctx, fleet)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one = t.of[fleet]
 	if one == nil {
 		run, stop := context.WithCancel(context.WithoutCancel(ctx))
-		one = &tide{stop: stop, ended: make(chan struct{}), view: first, err: err, news: make(chan struct{})}
+		one = &tide{taken: map[string]int{}, stop: stop, ended: make(chan struct{}), at: time.Now(), wave: (&wave{}).next(first, err, nil), news: make(chan struct{})}
 		t.of[fleet] = one
 		go t.run(run, fleet, one)
 	}
 	one.watchers++
-	return one, func() { t.leave(fleet, one) }
+	for _, kind := range patches {
+		one.taken[kind]++
+	}
+	return one, func() { t.leave(fleet, one, patches) }
 }
 
-func (t *tides) leave(fleet string, one *tide) {
+func (t *tides) leave(fleet string, one *tide, patches []string) {
 	t.mu.Lock()
+	for _, kind := range patches {
+		if one.taken[kind]--; one.taken[kind] == 0 {
+			delete(one.taken, kind)
+		}
+	}
 	one.watchers--
 	last := one.watchers == 0
 	if last {
@@ -60,6 +73,13 @@ func (t *tides) leave(fleet string, one *tide) {
 		one.stop()
 		<-one.ended
 	}
+}
+
+// taken are the kinds of which somebody takes patches.
+func (t *tides) taken(one *tide) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Keys(one.taken))
 }
 
 func (t *tides) look(ctx context.Context, fleet string) (view, error) {
@@ -82,28 +102,43 @@ func (t *tides) run(ctx context.Context, fleet string, one *tide) {
 		if ctx.Err() != nil {
 			return
 		}
-		one.put(v, err)
+		one.put(v, err, t.taken(one))
 	}
 }
 
-func (t *tide) put(v view, err error) {
+// put makes a wave of what was seen, where that is news, or due.
+func (t *tide) put(v view, err error, taken []string) {
+	last, due := t.last()
+	if (err == nil) == (last.err == nil) && (err != nil || !v.newsSince(last.view)) && !due {
+		return
+	}
+	next := last.next(v, err, taken)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	changed := (err == nil) != (t.err == nil) || err == nil && v.newsSince(t.view)
-	if t.err = err; err == nil {
-		t.view = v
-	}
-	if changed {
-		close(t.news)
-		t.news = make(chan struct{})
-	}
+	t.wave, t.at, t.due = next, time.Now(), false
+	close(t.news)
+	t.news = make(chan struct{})
 }
 
-// now is the newest view, and what tells of a newer one with news.
-func (t *tide) now() (v view, news <-chan struct{}, err error) {
+// last is the newest wave, and whether another one is due.
+func (t *tide) last() (w *wave, due bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.view, t.news, t.err
+	return t.wave, t.due || time.Since(t.at) >= streamRepeat
+}
+
+// now is the newest wave, and what tells of a newer one.
+func (t *tide) now() (w *wave, news <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.wave, t.news
+}
+
+// hurry makes the next view a wave, whatever it tells.
+func (t *tide) hurry() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.due = true
 }
 
 // newsSince reports whether v tells anything that old does not.

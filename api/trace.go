@@ -90,7 +90,7 @@ func (s *server) series(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the looks of %s: %w", id, err)
 	}
-	one.told, one.whole, one.at = newText("series", body), told.Whole, time.Now()
+	one.told, one.whole, one.at = newText("series", 0, body), told.Whole, time.Now()
 	return one.told, nil
 }
 

@@ -356,6 +356,13 @@ type Tasks struct {
 	Tasks []Task    `json:"tasks"` // up to the limit: canary, control, then those in trouble
 }
 
+// Patch is an operation of a JSON Patch (RFC 6902).
+type Patch struct {
+	Op    string `json:"op"`              // test, add, remove or replace
+	Path  string `json:"path"`            // JSON Pointer (RFC 6901) to what it is done to
+	Value any    `json:"value,omitempty"` // what is tested for, or put there
+}
+
 // Looks is the answer to /v1/fleets/{fleet}/rollouts/{id}/looks: which chunks
 // there are of the log of what the judge was shown.
 type Looks struct {

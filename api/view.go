@@ -25,11 +25,6 @@ type view struct {
 	sent  *encoded
 }
 
-// summed is the fleet's summary as it is sent.
-func (v view) summed() (*text, error) {
-	return v.sent.get("look", func() any { return v.fleet })
-}
-
 // views shares what is read between all who look at the same time: a hundred
 // open dashboards cost as many reads as one.
 type views struct {

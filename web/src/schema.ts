@@ -500,6 +500,16 @@ export interface Passport {
   version_id?: string;
 }
 
+/** Patch is an operation of a JSON Patch (RFC 6902). */
+export interface Patch {
+  /** test, add, remove or replace */
+  op: string;
+  /** JSON Pointer (RFC 6901) to what it is done to */
+  path: string;
+  /** what is tested for, or put there */
+  value?: unknown;
+}
+
 /** Pause is a person's wish that nothing starts or advances. */
 export interface Pause {
   at: string;
