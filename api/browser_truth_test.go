@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,7 @@ type between struct {
 	away  string        // what a path ends with that is answered 503
 	cut   bool
 	burst []api.Fleet // looks of the stream, all at once
+	asked []string    // paths
 }
 
 func passBy(t *testing.T, f api.Fleets) *between {
@@ -52,6 +54,7 @@ func (b *between) set(change func()) {
 func (b *between) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	late, away, cut, burst := b.late, b.away, b.cut, b.burst
+	b.asked = append(b.asked, r.URL.RequestURI())
 	b.mu.Unlock()
 	streams := strings.HasSuffix(r.URL.Path, "/events")
 	switch {
@@ -73,6 +76,11 @@ func (b *between) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	default:
+		if away == "/tasks" { // as a server of before, whose streams tell of no tasks
+			q := r.URL.Query()
+			q.Del("patch")
+			r.URL.RawQuery = q.Encode()
+		}
 		b.server.ServeHTTP(w, r)
 	}
 }
@@ -312,5 +320,45 @@ func TestDashboardAuctions(t *testing.T) {
 		f.Seen.Seen.Auctions = tt.told
 		f.Mu.Unlock()
 		do(ctx, t, contains(`contains(@class,"auctions")`, tt.want))
+	}
+}
+
+// A page that was patched all along shows what one shows that is loaded now:
+// what came, what went, and what is null by now. It asks for no tasks besides.
+func TestPatchedPageIsTheLoadedOne(t *testing.T) {
+	ctx := browser(t)
+	f := apitest.Scene("idle", time.Now())
+	b := passBy(t, f)
+	shown := func() string {
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("main > :not(.past), .history")].map((e) => e.innerText).join("\n").replace(/[\d.]+.(ms|s|min|h)\b/g, "a while")`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	do(ctx, t, chromedp.Navigate(b.to.URL), chromedp.WaitVisible(chromedp.CSS(`.task`)))
+	for _, scene := range []string{"shadow", "canary", "crowd", "held", "unwell", "paused", "canary", "rolled_back"} {
+		next := apitest.Scene(scene, time.Now())
+		f.Mu.Lock()
+		event := f.Saved.LastEvent + 1
+		next.Saved.Events, next.Saved.LastEvent = []rollout.Event{{Seq: event, At: time.Now(), Reason: rollout.Found, Sentence: "this is " + scene}}, event
+		f.Saved, f.Seen, f.Over, f.Passports = next.Saved, next.Seen, next.Over, next.Passports
+		f.Mu.Unlock()
+		do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.log [title="this is `+scene+`"]`)))
+	}
+	b.mu.Lock()
+	patched := shown()
+	asked := slices.Clone(b.asked)
+	b.mu.Unlock()
+	do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(b.to.URL), chromedp.WaitVisible(chromedp.CSS(`.log [title="this is rolled_back"]`)), chromedp.WaitVisible(chromedp.CSS(`.history details`)))
+	loaded := shown()
+	for deadline := time.Now().Add(20 * time.Second); loaded != patched && time.Now().Before(deadline); loaded = shown() {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if loaded != patched {
+		t.Errorf("patched:\n%s\n\nloaded:\n%s", patched, loaded)
+	}
+	if !slices.Contains(asked, "/v1/fleets/demo/events?patch=look,tasks") || slices.ContainsFunc(asked, func(s string) bool { return strings.Contains(s, "/tasks") }) {
+		t.Errorf("it asked for %v", asked)
 	}
 }

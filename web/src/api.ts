@@ -127,4 +127,4 @@ export const see = (f: Fleet): Seen =>
   ({ revision: f.last_event, rollout: f.active?.id ?? "", release: f.stable?.digest ?? "" });
 
 export const eventsPath = (fleet: string, after: number) =>
-  at(fleet, "events") + (after > 0 ? `?after=${after}` : "");
+  at(fleet, "events") + "?patch=look,tasks" + (after > 0 ? `&after=${after}` : "");

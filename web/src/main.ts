@@ -1,6 +1,6 @@
 // The dashboard: one page that follows one fleet live.
 
-import type { Event, Fleet, Rollout, Verb } from "./api.ts";
+import type { Event, Fleet, Rollout, Tasks, Verb } from "./api.ts";
 import { eventsPath, fleet, fleets, onDate, refusal, Refused, rollout, rollouts, tasks } from "./api.ts";
 import { onNews } from "./asked.ts";
 import { open } from "./dialog.ts";
@@ -16,6 +16,7 @@ import { keysHint, keysOn } from "./keys.ts";
 import { repaint, settle } from "./own.ts";
 import { listenPages, pageBody, pageTitle, ways } from "./pages.ts";
 import { button } from "./parts.ts";
+import { followed } from "./patch.ts";
 import { historyPanel, logPanel } from "./past.ts";
 import { here, to, toFleets } from "./route.ts";
 import { doorPart, guard, identify, locked, roleOn, whoPart } from "./signin.ts";
@@ -34,6 +35,7 @@ const store = newStore();
 let stream: EventSource | null = null;
 let opened = 0; // performance.now() when stream was, or the last glance
 let last = 0; // sequence number of the last event
+let listed = false; // the stream tells of the tasks
 let fetching = false;
 let asking = false; // a dialog is open, or about to be
 let archive = ""; // what the list of rollouts was fetched for
@@ -113,7 +115,7 @@ function body(): HTMLElement {
 function shown(): void {
   if (document.hidden) {
     stream?.close();
-    stream = null;
+    [stream, listed] = [null, false];
   } else if (store.fleet !== "") {
     store.heard = performance.now();
     if (store.link === "live") store.link = "connecting";
@@ -139,7 +141,7 @@ async function glance(): Promise<void> {
 // follow opens the stream of the fleet, and opens it again when it breaks.
 function follow(): void {
   stream?.close();
-  stream = null;
+  [stream, listed] = [null, false];
   if (document.hidden) {
     void glance();
     return;
@@ -151,7 +153,8 @@ function follow(): void {
     store.link = "live";
   };
   es.addEventListener("event", (m: MessageEvent<string>) => { heard(); take(JSON.parse(m.data) as Event); });
-  es.addEventListener("look", (m: MessageEvent<string>) => { heard(); look(JSON.parse(m.data) as Fleet); });
+  followed<Tasks>(es, "tasks", (list) => { [store.tasks, listed] = [{ value: list, why: "" }, true]; }, follow);
+  followed<Fleet>(es, "look", (f) => { heard(); look({ ...f }); }, follow);
   es.addEventListener("gap", () => { store.missed = true; });
   es.addEventListener("trouble", (m: MessageEvent<string>) => {
     heard();
@@ -160,6 +163,7 @@ function follow(): void {
   });
   es.addEventListener("error", () => {
     if (store.link === "live") store.link = "connecting";
+    listed = false;
     render();
     if (es.readyState === EventSource.CLOSED) void refused(es);
   });
@@ -222,8 +226,11 @@ async function more(f: Fleet): Promise<void> {
   if (fetching) return;
   fetching = true;
   const ours = () => f.fleet === store.fleet;
-  const [list, wanted] = [await fetched(store.tasks, tasks(f.fleet)), `${f.fleet}/${f.last_event}`];
-  if (ours()) store.tasks = list;
+  const wanted = `${f.fleet}/${f.last_event}`;
+  if (!listed) {
+    const list = await fetched(store.tasks, tasks(f.fleet));
+    if (ours() && !listed) store.tasks = list;
+  }
   if (ours() && archive !== wanted) {
     const done = await fetched(store.rollouts, rollouts(f.fleet));
     if (ours()) store.rollouts = done;

@@ -89,7 +89,7 @@ async function wish(path, key2, body3) {
 }
 var newKey = () => "page-" + Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
 var see = (f) => ({ revision: f.last_event, rollout: f.active?.id ?? "", release: f.stable?.digest ?? "" });
-var eventsPath = (fleet2, after) => at(fleet2, "events") + (after > 0 ? `?after=${after}` : "");
+var eventsPath = (fleet2, after) => at(fleet2, "events") + "?patch=look,tasks" + (after > 0 ? `&after=${after}` : "");
 
 // src/dom.ts
 function h(tag, attributes = {}, ...children) {
@@ -6863,6 +6863,43 @@ function listenPages(render2, halt2) {
   });
 }
 
+// src/patch.ts
+function patched(doc2, ops) {
+  const top = { "": doc2 }, made = /* @__PURE__ */ new Set([top]);
+  for (const { op, path, value } of ops) {
+    const steps = path.split("/").map((s) => s.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const last2 = steps.pop() ?? "";
+    let at2 = top;
+    for (const s of steps) {
+      const next = at2[s];
+      if (typeof next !== "object" || next === null) throw new Error(`a patch of ${path}, which is not there`);
+      if (!made.has(next)) made.add(at2[s] = Array.isArray(next) ? [...next] : { ...next });
+      at2 = at2[s];
+    }
+    const there = Object.hasOwn(at2, last2);
+    if (op === "add" && Array.isArray(at2)) at2.push(value);
+    else if (op === "add") at2[last2] = value;
+    else if (!there || op === "test" && at2[last2] !== value) throw new Error(`a patch of another ${path}`);
+    else if (op === "replace") at2[last2] = value;
+    else if (op === "remove" && Array.isArray(at2)) at2.splice(Number(last2), 1);
+    else if (op === "remove") delete at2[last2];
+  }
+  return top[""];
+}
+function followed(stream2, type, take2, lost) {
+  let doc2;
+  stream2.addEventListener(type, (m) => take2(doc2 = JSON.parse(m.data)));
+  stream2.addEventListener(`${type}-patch`, (m) => {
+    try {
+      doc2 = patched(doc2, JSON.parse(m.data));
+    } catch {
+      lost();
+      return;
+    }
+    take2(doc2);
+  });
+}
+
 // src/trial.ts
 function trialPanel(f, now2) {
   const r = f.active;
@@ -7055,6 +7092,7 @@ var store = newStore();
 var stream = null;
 var opened = 0;
 var last = 0;
+var listed = false;
 var fetching = false;
 var asking = false;
 var archive = "";
@@ -7136,7 +7174,7 @@ function body2() {
 function shown2() {
   if (document.hidden) {
     stream?.close();
-    stream = null;
+    [stream, listed] = [null, false];
   } else if (store.fleet !== "") {
     store.heard = performance.now();
     if (store.link === "live") store.link = "connecting";
@@ -7158,7 +7196,7 @@ async function glance() {
 }
 function follow() {
   stream?.close();
-  stream = null;
+  [stream, listed] = [null, false];
   if (document.hidden) {
     void glance();
     return;
@@ -7173,10 +7211,13 @@ function follow() {
     heard2();
     take(JSON.parse(m.data));
   });
-  es.addEventListener("look", (m) => {
+  followed(es, "tasks", (list) => {
+    [store.tasks, listed] = [{ value: list, why: "" }, true];
+  }, follow);
+  followed(es, "look", (f) => {
     heard2();
-    look(JSON.parse(m.data));
-  });
+    look({ ...f });
+  }, follow);
   es.addEventListener("gap", () => {
     store.missed = true;
   });
@@ -7187,6 +7228,7 @@ function follow() {
   });
   es.addEventListener("error", () => {
     if (store.link === "live") store.link = "connecting";
+    listed = false;
     render();
     if (es.readyState === EventSource.CLOSED) void refused(es);
   });
@@ -7240,8 +7282,11 @@ async function more(f) {
   if (fetching) return;
   fetching = true;
   const ours = () => f.fleet === store.fleet;
-  const [list, wanted2] = [await fetched(store.tasks, tasks(f.fleet)), `${f.fleet}/${f.last_event}`];
-  if (ours()) store.tasks = list;
+  const wanted2 = `${f.fleet}/${f.last_event}`;
+  if (!listed) {
+    const list = await fetched(store.tasks, tasks(f.fleet));
+    if (ours() && !listed) store.tasks = list;
+  }
   if (ours() && archive !== wanted2) {
     const done = await fetched(store.rollouts, rollouts(f.fleet));
     if (ours()) store.rollouts = done;
