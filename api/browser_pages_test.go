@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
@@ -133,6 +134,23 @@ func TestPageRolloutIsLive(t *testing.T) {
 	auctions.Canary, f.Seen.Seen.Auctions = &canary, &auctions
 	f.Mu.Unlock()
 	do(ctx, t, contains(`self::p`, "Look 121"), contains(`self::p`, "what was just heard"), contains(`self::p`, "34.5\u00a0ms on canaries"))
+}
+
+// The link in a notice leads to the rollout that it is about, and without one to
+// the fleet.
+func TestLinksOfNotices(t *testing.T) {
+	ctx := browser(t)
+	s := site(t, estate(time.Now()))
+	for _, tt := range []struct{ fleet, rollout, heading string }{
+		{"ads-us", "partner-blind", "partner-blind"}, // under way
+		{"ads-eu", "partner-blind", "partner-blind"}, // over
+		{"video", "", "video"},
+	} {
+		do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(controller.PageOf(s.URL, tt.fleet, tt.rollout)), contains(`self::h1`, tt.heading))
+		if crumbs := tt.rollout != ""; crumbs {
+			do(ctx, t, contains(`@class="crumbs"`, tt.rollout), contains(`self::h2`, "What happened"))
+		}
+	}
 }
 
 // A log of before latency was kept is drawn, and says so.

@@ -362,3 +362,16 @@ func TestPatchedPageIsTheLoadedOne(t *testing.T) {
 		t.Errorf("it asked for %v", asked)
 	}
 }
+
+// Whoever looks at a fleet reads that a receiver of its notices is told nothing
+// any more, and what to do about it, on its page and among all fleets.
+func TestDashboardUnheard(t *testing.T) {
+	ctx := browser(t)
+	f := apitest.Scene("idle", time.Now())
+	since := time.Date(2026, 11, 28, 9, 30, 0, 0, time.UTC)
+	f.Seen.Seen.Unheard = []rollout.Unheard{{Receiver: "oncall", Since: since}}
+	s := site(t, f)
+	words := "oncall is told nothing any more: it has said since "
+	do(ctx, t, chromedp.Navigate(s.URL), contains(`contains(@class,"alarm")`, words), contains(`contains(@class,"alarm")`, "under notify in the fleet file"),
+		chromedp.Navigate(s.URL+"/#/"), contains(`self::h1`, "1 fleet needs a person"), contains(`self::li`, words))
+}

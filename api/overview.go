@@ -15,6 +15,7 @@ type Summary struct {
 	Trouble  string     `json:"trouble,omitempty"` // why it cannot be read; all below is unknown then
 	At       time.Time  `json:"at"`
 	Unwell   []Unwell   `json:"unwell"` // the worst first; empty where nothing is known to be wrong
+	Unheard  []Unheard  `json:"unheard"`
 	Stable   *Release   `json:"stable"`
 	Active   *Rollout   `json:"active"` // as in lists
 	Queue    int        `json:"queue"`  // rollouts that wait
@@ -50,14 +51,14 @@ func (s *server) summary(ctx context.Context, fleet string) Summary {
 	v, err := s.views.of(ctx, fleet)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		return Summary{Fleet: fleet, At: time.Now().UTC(), Unwell: []Unwell{}, Trouble: err.Error()}
+		return Summary{Fleet: fleet, At: time.Now().UTC(), Unwell: []Unwell{}, Unheard: []Unheard{}, Trouble: err.Error()}
 	case err != nil:
 		s.log.WarnContext(ctx, "overview cannot read a fleet", "fleet", fleet, "err", err)
-		return Summary{Fleet: fleet, At: time.Now().UTC(), Unwell: []Unwell{}, Trouble: "its documents cannot be read just now; the server's log says more"}
+		return Summary{Fleet: fleet, At: time.Now().UTC(), Unwell: []Unwell{}, Unheard: []Unheard{}, Trouble: "its documents cannot be read just now; the server's log says more"}
 	}
 	f := v.fleet
 	out := Summary{
-		Fleet: fleet, At: f.At, Unwell: f.Unwell, Stable: f.Stable, Last: f.Last, Queue: len(f.Queue), Pause: f.Pause,
+		Fleet: fleet, At: f.At, Unwell: f.Unwell, Unheard: f.Unheard, Stable: f.Stable, Last: f.Last, Queue: len(f.Queue), Pause: f.Pause,
 		Requests: len(f.Requests), Tasks: f.Tasks, Next: f.Next, Loop: f.Loop,
 	}
 	if f.Active != nil {

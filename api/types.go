@@ -31,6 +31,7 @@ type Fleet struct {
 
 	Auctions *Auctions `json:"auctions"` // null where the controller does not measure them
 	Unwell   []Unwell  `json:"unwell"`   // the worst first; empty where nothing is known to be wrong
+	Unheard  []Unheard `json:"unheard"`  // receivers of notices that are told nothing any more
 
 	Tasks     TaskCounts `json:"tasks"`
 	Next      Next       `json:"next"`
@@ -44,6 +45,13 @@ type Tuning struct {
 	AutoML   bool      `json:"automl,omitempty"`
 	Since    time.Time `json:"since"`    // when the first of its training jobs completed
 	Sentence string    `json:"sentence"` // how far it is, or why it cannot be asked
+}
+
+// Unheard is a receiver of notices that has said that it wants none any more.
+type Unheard struct {
+	Receiver string    `json:"receiver"`
+	Since    time.Time `json:"since"`
+	Sentence string    `json:"sentence"`
 }
 
 // Release is a release by its name, and what is known of its origin.

@@ -34,7 +34,7 @@ func repairs() []repair {
 		{operating, "Point the NLB's health check at `/readyz`: a TCP check passes with no model loaded.", "inference:TestTaskBoots"},
 		{operating, "Point health checks that restart at `/healthz`, and load balancers at `/readyz`.", "controller:TestHealth"},
 		{operating, "`sluice notify --fleets FILE` sends everybody a test, from where it is run, and says what came of it.", "cli:TestNotify"},
-		{operating, "Give controllers `--url https://sluice.internal`, so that notices have a link to the page.", "controller:TestHerald"},
+		{operating, "Give controllers `--url https://sluice.internal`, so that notices have a link to the page of their rollout.", "controller:TestHerald"},
 		{operating, "Any controller that is alive tells, so run two.", "controller:TestSilence"},
 		{operating, "To exchange a secret, add the new one, let the receiver know it, remove the old one; files are read for every notice.", "controller/notify:TestWebhook"},
 

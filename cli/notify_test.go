@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // TestNotify tries the ways to two receivers, of which one is closed.
@@ -53,5 +57,15 @@ notify:
 	out, err = run(t, "notify", "--fleets", filepath.Join("..", "local", "demo", "fleet.yaml"))
 	if err != nil || !strings.Contains(out, "demo  nobody is told anything") {
 		t.Errorf("it prints %s: %v", out, err)
+	}
+}
+
+// Whoever asks for the status is told who is told nothing any more.
+func TestStatusOfAReceiverThatIsGone(t *testing.T) {
+	f := apitest.Scene("idle", noon)
+	f.Seen.Seen.Unheard = []rollout.Unheard{{Receiver: "oncall", Since: noon}}
+	c := apitest.Serve(t, f, api.Options{})
+	if out, err := run(t, "status", "--api", c.Base); err != nil || !strings.Contains(out, "WARNING    oncall is told nothing any more") || !strings.Contains(out, "fleet file") {
+		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -134,6 +134,9 @@ func warnings(f api.Fleet) (out []string) {
 		}
 		out = append(out, l.Errors[:min(3, len(l.Errors))]...)
 	}
+	for _, u := range f.Unheard {
+		out = append(out, u.Sentence)
+	}
 	if f.Freeze != nil {
 		out = append(out, f.Freeze.Sentence+"; nothing starts or advances")
 	}

@@ -31,13 +31,13 @@ const (
 // kept in the store, so that the next leader goes on there. It is written after
 // a notice has arrived: whoever dies in between leaves it to be told twice.
 type herald struct {
-	fleet, link string
-	policies    rollout.Policies
-	receiver    Receiver
-	store       Documents
-	log         *slog.Logger
-	metrics     *Metrics
-	began       time.Time
+	fleet, public string // public is the page's address
+	policies      rollout.Policies
+	receiver      Receiver
+	store         Documents
+	log           *slog.Logger
+	metrics       *Metrics
+	began         time.Time
 
 	record record // as it is in the store, or should be
 	etag   string
@@ -49,6 +49,7 @@ type herald struct {
 	extras []Notice      // beside events, oldest first
 	unwell string        // what is wrong with the fleet
 	since  time.Time     // when unwell began or ended
+	left   parting       // of the record, for the loop
 }
 
 // record is what a receiver has been told.
@@ -56,6 +57,7 @@ type record struct {
 	Revision int64 `json:"revision"`           // of the fleet, up to which events are told or need not be
 	Troubles int64 `json:"troubles,omitempty"` // how often the fleet was told to be unwell
 	Unwell   bool  `json:"unwell,omitempty"`   // it was, and not yet to be well again
+	parting
 }
 
 func recordKey(fleet, receiver string) string {
@@ -92,7 +94,7 @@ func (h *herald) stir() {
 	}
 }
 
-// run tells until ctx ends, or the receiver is gone.
+// run tells until ctx ends.
 func (h *herald) run(ctx context.Context) {
 	for !h.hasSeen() {
 		if !h.rest(ctx, 0) {
@@ -105,7 +107,7 @@ func (h *herald) run(ctx context.Context) {
 			return
 		}
 	}
-	for failed = 0; ; {
+	for failed = 0; h.away(ctx); {
 		n, after, wait := h.next(time.Now())
 		if n == nil {
 			if !h.rest(ctx, wait) {
@@ -121,8 +123,8 @@ func (h *herald) run(ctx context.Context) {
 			failed = 0
 			h.done(ctx, n, after)
 		case errors.Is(err, ErrGone):
-			h.log.ErrorContext(ctx, "nothing more is told there until a controller leads anew: take it out of the fleet file or mend it")
-			return
+			failed = 0
+			h.leave(ctx)
 		default:
 			if !pause(ctx, backoff(&failed, err)) {
 				return
@@ -198,13 +200,16 @@ func (h *herald) missed(lost int64, e rollout.Event) *Notice {
 	say := fmt.Sprintf("%d events of fleet %s were not told here, as this way was closed for too long: its history has them.", lost, h.fleet)
 	return &Notice{
 		ID: fmt.Sprintf("%s.%d.missed", h.fleet, e.Seq), Kind: kindMissed, At: e.At, Fleet: h.fleet,
-		Headline: say, Sentence: say, Link: h.link, Revision: e.Seq - 1,
+		Headline: say, Sentence: say, Link: h.page(), Revision: e.Seq - 1,
 	}
 }
 
 func (h *herald) noticeOf(e rollout.Event) (Notice, bool) {
-	return noticeOf(h.fleet, e, e.Headline(h.state.Find(e.Rollout), h.policies.For(e.Rollout)), h.link)
+	return noticeOf(h.fleet, e, e.Headline(h.state.Find(e.Rollout), h.policies.For(e.Rollout)), h.public)
 }
+
+// page is where the page shows the fleet.
+func (h *herald) page() string { return PageOf(h.public, h.fleet, "") }
 
 // waiting is how many notices are due.
 func (h *herald) waiting() int {
@@ -232,7 +237,7 @@ func (h *herald) health(now time.Time) (n *Notice, after record, wait time.Durat
 	if left := h.since.Add(steady).Sub(now); left > 0 {
 		return nil, after, left
 	}
-	n = &Notice{Kind: KindFleetUnwell, Over: h.unwell == "", At: h.since, Fleet: h.fleet, Headline: h.unwell, Link: h.link}
+	n = &Notice{Kind: KindFleetUnwell, Over: h.unwell == "", At: h.since, Fleet: h.fleet, Headline: h.unwell, Link: h.page()}
 	if after.Unwell = !n.Over; after.Unwell {
 		after.Troubles++
 	}

@@ -74,8 +74,13 @@ func (b *inbox) ids() (all []string) {
 // leads runs the loop of a leader until the returned function is called.
 func (w *world) leads(t *testing.T, epoch int64, b *inbox) (stop func()) {
 	t.Helper()
+	return w.leadsWith(t, epoch, []Receiver{{Name: "oncall", Way: b}})
+}
+
+func (w *world) leadsWith(t *testing.T, epoch int64, told []Receiver) (stop func()) {
+	t.Helper()
 	r := w.reconciler(epoch)
-	r.Receivers, r.Public = []Receiver{{Name: "oncall", Way: b}}, "https://sluice.internal"
+	r.Receivers, r.Public = told, "https://sluice.internal"
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -107,7 +112,7 @@ func TestHerald(t *testing.T) {
 			t.Fatalf("told %q, want %q", got, storyOf())
 		}
 		for i, n := range b.got {
-			if n.Link != "https://sluice.internal/#ads" || n.Headline == "" || n.Headline == n.Sentence || n.WayOut == "" || n.Sentence == "" || n.Fleet != "ads" {
+			if n.Link != "https://sluice.internal/#ads/rollouts/"+n.Rollout || n.Headline == "" || n.Headline == n.Sentence || n.WayOut == "" || n.Sentence == "" || n.Fleet != "ads" {
 				t.Errorf("told %+v", n)
 			}
 			if i > 0 && n.Revision <= b.got[i-1].Revision {

@@ -16,7 +16,7 @@ func (f *Reconciler) proclaim(ctx context.Context) (wait func()) {
 	f.heralds = nil
 	for _, r := range f.Receivers {
 		h := &herald{
-			fleet: f.Fleet.Name, link: pageOf(f.Public, f.Fleet.Name), policies: f.Fleet.Policies, receiver: r, store: f.Documents,
+			fleet: f.Fleet.Name, public: f.Public, policies: f.Fleet.Policies, receiver: r, store: f.Documents,
 			log: f.Log.With("fleet", f.Fleet.Name, "receiver", r.Name), metrics: f.Metrics, began: time.Now(), wake: make(chan struct{}, 1),
 		}
 		if n := f.tookOver(h); n != nil && r.wants(n.Kind) {
@@ -37,7 +37,7 @@ func (f *Reconciler) tookOver(h *herald) *Notice {
 	say := fmt.Sprintf("Controller %s fell silent without giving the lease back; %s leads now and carries on.", f.silent, f.Name)
 	return &Notice{
 		ID: fmt.Sprintf("%s.lease.%d", f.Fleet.Name, f.epoch), Kind: KindControllerSilent, At: h.began, Fleet: f.Fleet.Name,
-		Headline: say, Sentence: say, Link: h.link,
+		Headline: say, Sentence: say, Link: h.page(),
 	}
 }
 

@@ -38,6 +38,7 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	f.memo.pasts.Look(s, seen.Tasks, f.epoch, now)
 	seen.Auctions = f.memo.auctions.Look(s, seen.Tasks, seen.Desired, now)
 	seen.Unwell = rollout.FindUnwell(s, *seen, now)
+	seen.Unheard = f.unheard()
 	seen.Audited = f.memo.auditedOf(s.Unaudited)
 	seen.Archived, seen.Indexed = f.memo.archivedOf(s.Finished), f.memo.indexed.Load() == f.epoch
 	if urgent {

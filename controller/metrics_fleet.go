@@ -33,6 +33,9 @@ func fleetMetrics(s rollout.State, seen rollout.Observation) tellings {
 	var t tellings
 	t.fleet(s, seen)
 	t.unwell(s.Fleet, seen)
+	for _, u := range seen.Unheard {
+		t.gauge("sluice_receiver_gone", "1 for a receiver of notices that is told nothing any more, as it has said that it is gone; only while it is so.", 1, "fleet", s.Fleet, "receiver", u.Receiver)
+	}
 	t.tasks(s, seen.Tasks)
 	t.rollouts(s)
 	if s.Active != nil {

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -54,10 +55,10 @@ type Notice struct {
 
 // noticeOf is the notice of an event, whose headline is said; none of one that
 // is nobody's to be called for.
-func noticeOf(fleet string, e rollout.Event, said rollout.Headline, link string) (Notice, bool) {
+func noticeOf(fleet string, e rollout.Event, said rollout.Headline, public string) (Notice, bool) {
 	n := Notice{
 		ID: fleet + "." + strconv.FormatInt(e.Seq, 10) + "." + strconv.FormatInt(e.At.Unix(), 36),
-		At: e.At, Fleet: fleet, Headline: said.Text, WayOut: said.WayOut, Sentence: e.Sentence, Link: link,
+		At: e.At, Fleet: fleet, Headline: said.Text, WayOut: said.WayOut, Sentence: e.Sentence, Link: PageOf(public, fleet, e.Rollout),
 		Rollout: e.Rollout, Candidate: e.Candidate, From: e.From, To: e.To, Reason: e.Reason, By: e.By, Revision: e.Seq,
 	}
 	switch e.To {
@@ -82,16 +83,20 @@ func TestNotice(fleet, public, by string, now time.Time) Notice {
 	say := "This is a test: notices of fleet " + fleet + " come here."
 	return Notice{
 		ID: "test." + fleet + "." + strconv.FormatInt(now.UnixNano(), 36), Kind: kindTest, At: now, Fleet: fleet,
-		Headline: say, Sentence: say, Link: pageOf(public, fleet), By: by,
+		Headline: say, Sentence: say, Link: PageOf(public, fleet, ""), By: by,
 	}
 }
 
-// pageOf is where the page shows a fleet.
-func pageOf(public, fleet string) string {
-	if public == "" {
+// PageOf is where the page shows a rollout of a fleet, or without an ID the
+// fleet; public is the page's own address, and empty where nobody knows it.
+func PageOf(public, fleet, rollout string) string {
+	switch {
+	case public == "":
 		return ""
+	case rollout == "":
+		return public + "/#" + url.PathEscape(fleet)
 	}
-	return public + "/#" + fleet
+	return public + "/#" + url.PathEscape(fleet) + "/rollouts/" + url.PathEscape(rollout)
 }
 
 // unwell is the worst of what is wrong with a fleet; "" for nothing, and before
@@ -108,6 +113,9 @@ type Receiver struct {
 	Name  string
 	Kinds []Kind // empty: all
 	Way   Way
+
+	// Settings returns the same while the way to it is the same; nil: always.
+	Settings func() (string, error)
 }
 
 func (r Receiver) wants(k Kind) bool {

@@ -57,7 +57,7 @@ func (c *Controller) watchLooks(ctx context.Context, running *sync.WaitGroup) {
 	_, _ = apart.Write([]byte(c.Elector.Name)) // it cannot fail
 	for _, f := range c.Fleets {
 		w := &watchman{
-			fleet: f.Fleet.Name, link: pageOf(f.Public, f.Fleet.Name), store: c.Elector.Documents, log: c.Log, metrics: c.Metrics,
+			fleet: f.Fleet.Name, link: PageOf(f.Public, f.Fleet.Name, ""), store: c.Elector.Documents, log: c.Log, metrics: c.Metrics,
 			after: silentFor + 2*f.Fleet.LookEvery + time.Duration(apart.Sum32()%8)*silentEvery/4,
 		}
 		for _, r := range f.Receivers {
@@ -135,7 +135,11 @@ func (w *watchman) deliver(ctx context.Context, now time.Time) {
 			continue
 		}
 		asked[d.to.Name] = true // one after the other
-		attempts.Go(func() { failed[i] = w.attempt(ctx, d) })
+		attempts.Go(func() {
+			if failed[i] = ErrGone; w.heardBy(ctx, d.to) {
+				failed[i] = w.attempt(ctx, d)
+			}
+		})
 	}
 	attempts.Wait()
 	var left []due
@@ -165,6 +169,9 @@ func (w *watchman) attempt(ctx context.Context, d due) error {
 	defer cancel()
 	err := d.to.Way.Deliver(ctx, d.notice)
 	w.metrics.told(w.fleet, d.to.Name, err)
+	if errors.Is(err, ErrGone) {
+		w.leaves(ctx, d.to, time.Now())
+	}
 	if err != nil {
 		w.log.WarnContext(ctx, "a notice does not arrive", "fleet", w.fleet, "receiver", d.to.Name, "id", d.notice.ID, "kind", d.notice.Kind, "err", err)
 	}

@@ -7,6 +7,9 @@
 package notify
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,7 +32,7 @@ func Open(settings []controller.Notify) ([]controller.Receiver, error) {
 		if err != nil {
 			return nil, fmt.Errorf("notify, %s: %w", n.Name, err)
 		}
-		receivers = append(receivers, controller.Receiver{Name: n.Name, Kinds: n.Events, Way: way})
+		receivers = append(receivers, controller.Receiver{Name: n.Name, Kinds: n.Events, Way: way, Settings: func() (string, error) { return settingsOf(n) }})
 	}
 	return receivers, nil
 }
@@ -49,6 +52,36 @@ func open(n controller.Notify, client *http.Client) (controller.Way, error) {
 		return m, errors.Join(err, m.check())
 	}
 	return nil, errors.New("want one of webhook, slack and email")
+}
+
+// settingsOf is the same for the same settings, with what their files say.
+func settingsOf(n controller.Notify) (string, error) {
+	var files []string
+	switch {
+	case n.Webhook != nil:
+		files = []string{n.Webhook.URLFile, n.Webhook.SecretFile}
+	case n.Slack != nil:
+		files = []string{n.Slack.URLFile}
+	case n.Email != nil:
+		files = []string{n.Email.PasswordFile}
+	}
+	said := make([]string, len(files))
+	for i, name := range files {
+		if name == "" {
+			continue
+		}
+		text, err := readFile(name)
+		if err != nil {
+			return "", err
+		}
+		said[i] = text
+	}
+	body, err := json.Marshal([]any{n, said})
+	if err != nil {
+		return "", fmt.Errorf("encode the settings of %s: %w", n.Name, err)
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // maxSecretFile bounds a file with a secret.

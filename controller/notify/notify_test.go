@@ -270,3 +270,54 @@ func TestClosedDoors(t *testing.T) {
 		t.Errorf("it says %v", err)
 	}
 }
+
+// Settings are others where the address, a secret or what is wanted is another,
+// wherever it stands; what cannot be read is not told apart.
+func TestSettings(t *testing.T) {
+	url, key := file(t, "https://a.example.com/s3cr3t\n"), file(t, secret('a'))
+	n := controller.Notify{Name: "oncall", Webhook: &controller.Webhook{URLFile: url, SecretFile: key}}
+	known := map[string]string{}
+	of := func(what string) string {
+		t.Helper()
+		all, err := notify.Open([]controller.Notify{n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := all[0].Settings()
+		if err != nil || strings.Contains(now, "s3cr3t") {
+			t.Fatalf("%s: %q, %v", what, now, err)
+		}
+		return now
+	}
+	change := func(what string) {
+		t.Helper()
+		now := of(what)
+		if before, is := known[now]; is {
+			t.Errorf("%s is as %s", what, before)
+		}
+		known[now] = what
+	}
+	change("as it was")
+	if now := of("again"); known[now] != "as it was" {
+		t.Error("settings that are the same are not")
+	}
+	for what, text := range map[string]string{url: "https://b.example.com/", key: secret('b')} {
+		if err := os.WriteFile(what, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		change("another " + text)
+	}
+	n.Events = []controller.Kind{controller.KindHeld}
+	change("other events")
+	n.Webhook = &controller.Webhook{URL: "https://b.example.com/", SecretFile: key}
+	change("not in a file")
+	n = controller.Notify{Name: "oncall", Slack: &controller.Slack{URLFile: url}}
+	change("Slack")
+	all, err := notify.Open([]controller.Notify{n})
+	if err != nil || os.Remove(url) != nil {
+		t.Fatal(err)
+	}
+	if now, err := all[0].Settings(); err == nil {
+		t.Errorf("without its file they are %q", now)
+	}
+}

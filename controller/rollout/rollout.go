@@ -306,7 +306,20 @@ type Observation struct {
 	Swaps      []SwapCost     `json:"swaps"`              // what the swaps under way cost, as far as that can be told
 	Auctions   *Auctions      `json:"auctions,omitempty"` // how they fare; nil where nobody measured
 	Unwell     []Unwell       `json:"unwell,omitempty"`   // what is wrong with the fleet, whatever is being tried
+	Unheard    []Unheard      `json:"unheard,omitempty"`  // who is told nothing of it any more
 	Known      Counters       `json:"-"`                  // how far a state that went back had come; zero: it did not
+}
+
+// Unheard is a receiver of notices who has said that it wants none any more.
+type Unheard struct {
+	Receiver string    `json:"receiver"`
+	Since    time.Time `json:"since"`
+}
+
+// Sentence says so, with the way out.
+func (u Unheard) Sentence() string {
+	return u.Receiver + " is told nothing any more: it has said since " + u.Since.UTC().Format("2006-01-02 15:04 UTC") +
+		" that it is gone (410). Give it another address under notify in the fleet file, or take it out there"
 }
 
 // Crash is the end of a task's own making: not scaled in, not stopped, not

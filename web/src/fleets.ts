@@ -48,6 +48,7 @@ export function needsOf(f: Summary, at: number): Need[] {
   if (f.active?.phase === "held") add(90, "warn", h("b", {}, f.active.id), ` waits for a person. ${plain(f.active)}`, ...(f.active.held_until ? [" Until ", until(f.active.held_until, at), "; then it goes back."] : []));
   if (f.active?.phase === "rolling_back") add(60, "bad", h("b", {}, f.active.id), ` is being taken back. ${plain(f.active)}`);
   if (f.pause) add(50, "warn", "Paused by ", h("b", {}, f.pause.by), ` ${span(at - Date.parse(f.pause.at))} ago${f.pause.why ? `: ${f.pause.why}` : ""}. Nothing starts or advances.`);
+  f.unheard.forEach((u) => add(35, "warn", local(u.sentence, u.since), "."));
   if (f.loop && f.loop.errors.length > 0) add(30, "warn", `The controller meets errors: ${f.loop.errors[0]}${f.loop.errors.length > 1 ? `; and ${f.loop.errors.length - 1} more` : ""}`);
   return needs.sort((a, b) => b.weight - a.weight);
 }

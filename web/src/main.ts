@@ -11,7 +11,7 @@ import { fetched, waiting } from "./fetched.ts";
 import { servingPanel, tasksPanel } from "./fleet.ts";
 import type { StopVerb } from "./freezes.ts";
 import { openStop } from "./freezes.ts";
-import { clock, span, words } from "./format.ts";
+import { clock, local, span, words } from "./format.ts";
 import { keysHint, keysOn } from "./keys.ts";
 import { repaint, settle } from "./own.ts";
 import { listenPages, pageBody, pageTitle, ways } from "./pages.ts";
@@ -87,6 +87,7 @@ function alarm(): HTMLElement {
     store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
     w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
     (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence)),
+    (store.view?.unheard ?? []).map((u) => h("p", { class: "alarm warn", "data-key": `unheard/${u.receiver}` }, local(u.sentence, u.since), ".")),
     frozen ? h("p", { class: "alarm warn", "data-key": "freeze" }, `${frozen.sentence.charAt(0).toUpperCase()}${frozen.sentence.slice(1)}. Nothing starts or advances; a rollback still works.`) : null,
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null);
 }

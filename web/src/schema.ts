@@ -342,6 +342,8 @@ export interface Fleet {
   tasks: TaskCounts;
   /** tuning jobs of whose training jobs the best waits for their end */
   tunings: Tuning[];
+  /** receivers of notices that are told nothing any more */
+  unheard: Unheard[];
   /** the worst first; empty where nothing is known to be wrong */
   unwell: Unwell[];
 }
@@ -832,6 +834,7 @@ export interface Summary {
   tasks: TaskCounts;
   /** why it cannot be read; all below is unknown then */
   trouble?: string;
+  unheard: Unheard[];
   /** the worst first; empty where nothing is known to be wrong */
   unwell: Unwell[];
 }
@@ -932,6 +935,13 @@ export interface Tuning {
   /** how far it is, or why it cannot be asked */
   sentence: string;
   /** when the first of its training jobs completed */
+  since: string;
+}
+
+/** Unheard is a receiver of notices that has said that it wants none any more. */
+export interface Unheard {
+  receiver: string;
+  sentence: string;
   since: string;
 }
 
