@@ -35,6 +35,7 @@ type controllerFlags struct {
 	hosts, proxies                                 []string
 	leaseTTL                                       time.Duration
 	health                                         bool
+	ecsShare                                       float64
 	control                                        identity.Files
 	door                                           doorFlags
 }
@@ -77,6 +78,7 @@ func controllerCommand() *cobra.Command {
 	f.StringVar(&o.control.CA, "control-ca", "", "`file` of the CA whose certificates tasks must show")
 	o.door.flags(f)
 	f.BoolVar(&o.health, "health", false, "only ask the controller that runs here on --listen whether it is well; status 1 where it is not")
+	f.Float64Var(&o.ecsShare, "ecs-share", 0.5, "`share` of the account's quotas for calls of ECS that this controller takes at most")
 	f.DurationVar(&o.leaseTTL, "lease", 15*time.Second, "`time` after which a silent leader is replaced")
 	return c
 }
@@ -91,6 +93,8 @@ func (c *controllerFlags) check() error {
 		return wrongUsage("--control-cert needs --control-ca, by which tasks are known")
 	case c.leaseTTL < time.Second || c.leaseTTL > controller.MaxTTL:
 		return wrongUsage("--lease is %v: want a second to %v", c.leaseTTL, controller.MaxTTL)
+	case !(c.ecsShare >= 0.01 && c.ecsShare <= 1):
+		return wrongUsage("--ecs-share is %v: want 0.01 to 1", c.ecsShare)
 	}
 	_, err := c.proxyNetworks()
 	if err != nil {
@@ -141,6 +145,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	client, err := aws.Open(ctx, aws.Options{
 		Region: c.region, Endpoint: c.endpoint,
 		MaxBackoff: time.Second, // the loop comes again by itself
+		ECSShare:   c.ecsShare,
 		Called: func(call aws.Call) {
 			metrics.Called(call.Service, call.Operation, string(call.Result), call.Attempts, call.Took)
 		},
@@ -148,6 +153,12 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	metrics.WatchQuotas(func() (all []controller.Quota) {
+		for _, q := range client.Quotas() {
+			all = append(all, controller.Quota(q))
+		}
+		return all
+	})
 	documents := client.Documents(c.bucket)
 	if err := documents.Check(ctx); err != nil {
 		return err
@@ -167,6 +178,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	for _, f := range fleets {
 		tasks := client.Tasks(aws.TasksOptions{
 			Cluster: f.ECS.Cluster, Service: f.ECS.Service, ControlPort: f.ECS.ControlPort, Container: f.ECS.Container,
+			Every: f.LookEvery,
 			Unknown: func(why error) {
 				log.WarnContext(ctx, "instance types of tasks are not known: tasks are matched by all else", "fleet", f.Name, "err", why)
 			},

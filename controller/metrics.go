@@ -28,6 +28,8 @@ type Metrics struct {
 	notices           *prometheus.CounterVec
 	noticesDue        *prometheus.GaugeVec
 
+	quotas func() []Quota // nil: nobody knows
+
 	mu     sync.Mutex
 	epoch  int64               // that this process leads under; 0: it does not
 	fleets map[string]tellings // as they were seen last, while it leads
@@ -45,7 +47,7 @@ func NewMetrics(version string) *Metrics {
 		succeeded:   f.gauges("sluice_pass_succeeded_seconds", "Unix time at which the last pass without trouble ended; only from the leader.", "fleet"),
 		finished:    f.counters("sluice_rollouts_finished_total", "Rollouts that ended while this controller led, by their last phase and its reason.", "fleet", "outcome", "reason"),
 		exposed:     f.counters("sluice_rollouts_exposed_auctions_total", "Auctions that the candidates of rollouts which ended had answered in canary steps.", "fleet", "outcome"),
-		calls:       f.counters("sluice_aws_calls_total", "Calls of AWS, by result: ok, not_found, stale, throttled, denied, timeout, canceled or failed.", "service", "operation", "result"),
+		calls:       f.counters("sluice_aws_calls_total", "Calls of AWS, by result: ok, not_found, stale, throttled, held_back, denied, timeout, canceled or failed.", "service", "operation", "result"),
 		attempts:    f.counters("sluice_aws_attempts_total", "Requests sent for calls of AWS: more than calls where some had to be repeated.", "service", "operation"),
 		callSeconds: f.histograms("sluice_aws_call_seconds", "From a call of AWS to its answer, all attempts included.", prometheus.ExponentialBuckets(0.005, 2, 13), "service", "operation"),
 		leader:      f.gauge("sluice_leader", "1 where this controller leads."),
@@ -114,6 +116,34 @@ func (m *Metrics) Called(service, operation, result string, attempts int, took t
 	m.calls.WithLabelValues(service, operation, result).Inc()
 	m.attempts.WithLabelValues(service, operation).Add(float64(attempts))
 	m.callSeconds.WithLabelValues(service, operation).Observe(took.Seconds())
+}
+
+// Quota is how much of a quota of AWS this controller uses, which is the
+// account's.
+type Quota struct {
+	Name       string
+	Used       float64 // of what the account may ask for good, in the last minute
+	Share      float64 // of it that this controller takes at most
+	Throttled  int64   // requests that AWS turned away
+	BackingOff bool    // nobody here asks now, since AWS asked for that
+}
+
+// WatchQuotas shows how much of each quota is used.
+func (m *Metrics) WatchQuotas(quotas func() []Quota) { m.quotas = quotas }
+
+// tellQuotas sends what is known of quotas, by every controller, as each asks.
+func (m *Metrics) tellQuotas(to chan<- prometheus.Metric) {
+	if m.quotas == nil {
+		return
+	}
+	var told tellings
+	for _, q := range m.quotas() {
+		told.gauge("sluice_aws_quota_used", "Requests of this controller in the last minute, as a share of what the account may send for good, by quota.", q.Used, "quota", q.Name)
+		told.gauge("sluice_aws_quota_share", "The share of a quota that this controller takes at most (--ecs-share).", q.Share, "quota", q.Name)
+		told.counter("sluice_aws_throttled_total", "Requests that AWS turned away as there were too many, by quota.", float64(q.Throttled), "quota", q.Name)
+		told.gauge("sluice_aws_backing_off", "1 while this controller asks for nothing of a quota, since AWS turned it away.", oneIf(q.BackingOff), "quota", q.Name)
+	}
+	told.send(to)
 }
 
 // held takes note of what came of asking for the lease. Who leads no more has
@@ -218,6 +248,7 @@ func (m *Metrics) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(to chan<- prometheus.Metric) {
+	m.tellQuotas(to)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.epoch != 0 {

@@ -15,11 +15,20 @@ type tellings []prometheus.Metric
 
 // gauge adds one; labels are names and values in turn.
 func (t *tellings) gauge(name, help string, value float64, labels ...string) {
+	t.add(prometheus.GaugeValue, name, help, value, labels)
+}
+
+// counter adds one that only grows.
+func (t *tellings) counter(name, help string, value float64, labels ...string) {
+	t.add(prometheus.CounterValue, name, help, value, labels)
+}
+
+func (t *tellings) add(kind prometheus.ValueType, name, help string, value float64, labels []string) {
 	var names, values []string
 	for i := 0; i < len(labels); i += 2 {
 		names, values = append(names, labels[i]), append(values, labels[i+1])
 	}
-	*t = append(*t, prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), prometheus.GaugeValue, value, values...))
+	*t = append(*t, prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, value, values...))
 }
 
 func (t tellings) send(to chan<- prometheus.Metric) {

@@ -211,3 +211,21 @@ func TestMetricsTellUnwell(t *testing.T) {
 		t.Errorf("it says %v", got)
 	}
 }
+
+// Every controller tells how much it uses of each quota, whether it leads or not.
+func TestMetricsTellQuotas(t *testing.T) {
+	m := NewMetrics("v1")
+	m.WatchQuotas(func() []Quota {
+		return []Quota{{Name: "cluster_reads", Used: 0.3, Share: 0.5, Throttled: 7, BackingOff: true}, {Name: "tags", Share: 0.5}}
+	})
+	told := gathered(t, m)
+	for series, want := range map[string]float64{
+		"sluice_aws_quota_used{quota=cluster_reads}": 0.3, "sluice_aws_quota_share{quota=cluster_reads}": 0.5,
+		"sluice_aws_throttled_total{quota=cluster_reads}": 7, "sluice_aws_backing_off{quota=cluster_reads}": 1,
+		"sluice_aws_quota_used{quota=tags}": 0, "sluice_aws_throttled_total{quota=tags}": 0, "sluice_aws_backing_off{quota=tags}": 0,
+	} {
+		if got, is := told[series]; !is || got != want {
+			t.Errorf("%s is %v, told: %v; want %v", series, got, is, want)
+		}
+	}
+}

@@ -62,7 +62,7 @@ func (t *Tasks) resolve(ctx context.Context, described []types.Task) map[string]
 		}
 	}
 	err := t.askHosts(ctx, wanted, known)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && heldBack(err) == nil {
 		was.deniedAt = now
 		if !was.told && t.o.Unknown != nil {
 			t.o.Unknown(err)

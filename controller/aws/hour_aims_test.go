@@ -20,13 +20,13 @@ func earlierHour(tasks int) float64 {
 // quarter where there are many.
 func TestQuietHour(t *testing.T) {
 	for _, tt := range []struct {
-		tasks int
-		share float64
-	}{{1, 1}, {1000, 0.25}, {5000, 0.25}} {
+		tasks, minutes int
+		share          float64
+	}{{1, 11, 1}, {1000, 11, 0.25}, {5000, 2, 0.25}} {
 		if tt.tasks > 1000 && testing.Short() {
 			continue
 		}
-		rates := quiet(t, tt.tasks, 11)
+		rates := quiet(t, tt.tasks, tt.minutes)
 		if asked, most := of(rates, "ECS")+of(rates, "SageMaker"), tt.share*earlierHour(tt.tasks); asked > most {
 			t.Errorf("%d tasks: %.1f calls a minute, want %.1f at most: %s", tt.tasks, asked, most, line(rates))
 		}
@@ -37,7 +37,7 @@ func TestQuietHour(t *testing.T) {
 func TestHourOfAFollower(t *testing.T) {
 	rates := func(controllers int) (rates map[string]float64) {
 		a := openAccount(t, 1)
-		a.play(t, controllers, func(*testing.T) {
+		a.play(t, controllers, time.Minute, func(*testing.T) {
 			rates = a.perMinute(3, func() { time.Sleep(3 * time.Minute) })
 		})
 		return rates
@@ -79,18 +79,13 @@ func lacks(id string) func([]rollout.Task) bool {
 // minute, and in ten seconds where the service tells.
 func TestTasksComeAndGo(t *testing.T) {
 	a := openAccount(t, 1000)
-	a.play(t, 1, func(t *testing.T) {
+	a.play(t, 1, time.Minute, func(t *testing.T) {
 		first, second, third := a.tasks[7], a.tasks[500], a.tasks[999]
 		a.do(func() { a.end(first) })
 		a.until(t, 10*time.Second, "a task that ended, as its service tells", lacks(first.id))
 
-		time.Sleep(2 * time.Minute)
-		a.do(func() {
-			before := a.events
-			a.end(second)
-			a.events = before
-			a.phantoms++ // the service counts as before
-		})
+		a.rest()
+		a.do(func() { a.unseen(func() { a.end(second) }) })
 		a.until(t, 10*time.Second, "a task that ended, as its control port tells first", lacks(second.id))
 
 		a.do(func() { third.hangs = true })
@@ -98,7 +93,8 @@ func TestTasksComeAndGo(t *testing.T) {
 		if !lists(third.id)(a.look().Seen.Tasks) {
 			t.Error("a task that hangs is not shown though ECS runs it")
 		}
-		a.do(func() { a.end(third) })
+		a.rest()
+		a.do(func() { a.unseen(func() { a.end(third) }) })
 		a.until(t, 10*time.Second, "a task that ECS ended while its control port hung", lacks(third.id))
 
 		var fresh *hourTask
@@ -110,14 +106,59 @@ func TestTasksComeAndGo(t *testing.T) {
 		a.do(func() { fresh.status = "RUNNING" })
 		a.until(t, 10*time.Second, "a task that has come, as its service tells", lists(fresh.id))
 
-		time.Sleep(2 * time.Minute)
-		a.do(func() {
-			before := a.events
-			fresh = a.start("RUNNING")
-			a.events = before
-			a.phantoms--
-		})
+		a.rest()
+		a.do(func() { a.unseen(func() { fresh = a.start("RUNNING") }) })
 		a.until(t, 70*time.Second, "a task that has come, of which its service tells nothing", lists(fresh.id))
+	})
+}
+
+// rest lets time pass until nothing has moved for long, and all tasks have just
+// been listed.
+func (a *hourAccount) rest() {
+	time.Sleep(3 * time.Minute)
+	listed := func() (n int) {
+		a.do(func() { n = a.calls["ECS ListTasks"] })
+		return n
+	}
+	for before := listed(); listed() == before; {
+		time.Sleep(time.Second)
+	}
+	time.Sleep(time.Second)
+}
+
+// unseen is a change of which the service tells nothing.
+func (a *hourAccount) unseen(change func()) {
+	running := func() (n int) {
+		for _, k := range a.tasks {
+			if k.status == "RUNNING" {
+				n++
+			}
+		}
+		return n
+	}
+	events, before := a.events, running()
+	change()
+	a.events, a.phantoms = events, a.phantoms+before-running()
+}
+
+// A controller that reaches no task any more goes on asking ECS, and for little.
+func TestNobodyAnswers(t *testing.T) {
+	a := openAccount(t, 1000)
+	a.play(t, 1, time.Minute, func(t *testing.T) {
+		rates := a.perMinute(5, func() {
+			a.do(func() {
+				for _, k := range a.tasks {
+					k.silent = true
+				}
+			})
+			time.Sleep(5 * time.Minute)
+		})
+		if asked := of(rates, "ECS"); asked > 200 {
+			t.Errorf("%.0f calls a minute, want 200 at most: %s", asked, line(rates))
+		}
+		if seen := a.look().Seen.Tasks; len(seen) != 1000 {
+			t.Errorf("%d tasks are seen, want all that ECS runs", len(seen))
+		}
 	})
 }
 
@@ -130,11 +171,11 @@ func TestFleetIsReplaced(t *testing.T) {
 		found time.Duration
 		most  float64 // calls of ECS a minute
 	}{{1000, 15 * time.Second, 200}, {5000, 45 * time.Second, 300}} {
-		if tt.tasks > 1000 && testing.Short() {
+		if tt.tasks > 1000 && !*printHour {
 			continue
 		}
 		a := openAccount(t, tt.tasks)
-		a.play(t, 1, func(t *testing.T) {
+		a.play(t, 1, time.Minute, func(t *testing.T) {
 			rates := a.perMinute(5, func() { a.deploy(t, 5*time.Minute) })
 			if asked := of(rates, "ECS") - rates["ECS TagResource"]; asked > tt.most {
 				t.Errorf("%d tasks are replaced for %.0f calls a minute, want %.0f at most: %s", tt.tasks, asked, tt.most, line(rates))
@@ -170,4 +211,22 @@ func (a *hourAccount) deploy(t *testing.T, within time.Duration) {
 		time.Sleep(within / steps / 4)
 	}
 	t.Helper()
+}
+
+// A new leader knows all tasks within seconds, though it may use half of the
+// quota alone.
+func TestTakeoverOfMany(t *testing.T) {
+	for _, tt := range []struct {
+		tasks int
+		most  time.Duration
+	}{{1000, 2 * time.Second}, {5000, 10 * time.Second}} {
+		if tt.tasks > 1000 && !*printHour {
+			continue
+		}
+		a := openAccount(t, tt.tasks)
+		a.lead(t, func(t *testing.T) {
+			took := a.until(t, tt.most, fmt.Sprintf("%d tasks known", tt.tasks), func(seen []rollout.Task) bool { return len(seen) == tt.tasks })
+			t.Logf("%d tasks are known after %v", tt.tasks, took)
+		})
+	}
 }

@@ -67,6 +67,7 @@ const hourRelease = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 func openAccount(t *testing.T, tasks int) *hourAccount {
 	a := &hourAccount{t: t, calls: map[string]int{}, desired: tasks, objects: map[string][]byte{}}
 	a.objects["sluice/fleets/ads/state.json"] = []byte(`{"fleet":"ads","stable":"` + hourRelease + `","indexed":true}`)
+	a.objects["sluice/lease.json"] = []byte(`{"holder":"","epoch":1,"renewal":1}`)
 	for range tasks {
 		a.start("RUNNING")
 	}
@@ -324,17 +325,22 @@ func (a *hourAccount) control(t *testing.T, ctx context.Context, name string) {
 	}
 }
 
-// play lets controllers lead the fleet by a clock of their own while during
-// runs, which begins a minute after them.
-func (a *hourAccount) play(t *testing.T, controllers int, during func(t *testing.T)) {
+// lead lets a controller lead the fleet by a clock of its own while during runs.
+func (a *hourAccount) lead(t *testing.T, during func(t *testing.T)) { a.play(t, 1, 0, during) }
+
+// play lets controllers lead the fleet, the first of them, by a clock of their
+// own while during runs, which begins so long after them.
+func (a *hourAccount) play(t *testing.T, controllers int, after time.Duration, during func(t *testing.T)) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		for i := range controllers {
+			if i > 0 {
+				time.Sleep(time.Second) // the first one leads
+			}
 			all.Go(func() { a.control(t, ctx, fmt.Sprint("controller-", i)) })
-			time.Sleep(time.Second) // the first one leads
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(after)
 		during(t)
 		stop()
 		all.Wait()
@@ -388,7 +394,7 @@ func line(rates map[string]float64) string {
 // quiet is a quiet hour of a fleet, or minutes of it.
 func quiet(t *testing.T, tasks, minutes int) (rates map[string]float64) {
 	a := openAccount(t, tasks)
-	a.play(t, 1, func(*testing.T) {
+	a.play(t, 1, time.Minute, func(*testing.T) {
 		rates = a.perMinute(minutes, func() { time.Sleep(time.Duration(minutes) * time.Minute) })
 	})
 	if look := a.look(); len(look.Seen.Tasks) != tasks || len(look.Errors) > 0 {

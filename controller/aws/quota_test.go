@@ -2,10 +2,14 @@ package aws
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -183,6 +187,78 @@ func TestQuotaOfAClient(t *testing.T) {
 		if use != want {
 			t.Errorf("used %+v, want %+v", use, want)
 		}
+	}
+}
+
+// Instance types for which there was no room are asked for in the next look:
+// nobody has denied them.
+func TestHostsWaitForRoom(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		if op == "DescribeContainerInstances" {
+			asked++
+		}
+		_, _ = w.Write([]byte(map[string]string{
+			"DescribeServices":           `{"services":[{"serviceName":"s","status":"ACTIVE","runningCount":1}]}`,
+			"ListTasks":                  `{"taskArns":["arn/t"]}`,
+			"DescribeTasks":              `{"tasks":[{"taskArn":"arn/t","lastStatus":"RUNNING","containerInstanceArn":"arn/i"}]}`,
+			"DescribeContainerInstances": `{"containerInstances":[{"containerInstanceArn":"arn/i","attributes":[{"name":"ecs.instance-type","value":"c7g.large"}]}]}`,
+			"GetTaskProtection":          `{}`,
+		}[op]))
+	}))
+	t.Cleanup(server.Close)
+	c, err := Open(t.Context(), Options{Endpoint: server.URL, AccessKey: "a", SecretKey: "s", Attempts: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := c.quotas[0]
+	q.impatient, q.tokens, q.at, q.rate = true, 2, time.Now(), 1e-3
+	tasks := c.Tasks(TasksOptions{Cluster: "c", Service: "s", Unknown: func(why error) { t.Errorf("told %v", why) }})
+	for look, want := range []string{"", "c7g.large"} {
+		got, _, err := tasks.List(t.Context())
+		if err != nil || len(got) != 1 || got[0].Stratum.InstanceType != want || asked != look {
+			t.Errorf("look %d: %+v, asked %d times, %v", look, got, asked, err)
+		}
+		q.tokens = 50
+	}
+}
+
+// Fleets of a cluster ask for their services in one call, by turns.
+func TestServicesAreAskedForTogether(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		var in struct{ Services []string }
+		body, _ := io.ReadAll(r.Body)
+		_ = json.Unmarshal(body, &in)
+		asked = append(asked, strings.Join(in.Services, " "))
+		_, _ = w.Write([]byte(`{"services":[{"serviceName":"one","status":"ACTIVE","desiredCount":1},{"serviceName":"two","serviceArn":"arn:two","status":"ACTIVE","desiredCount":2},{"serviceName":"old","status":"INACTIVE"}]}`))
+	}))
+	t.Cleanup(server.Close)
+	c, err := Open(t.Context(), Options{Endpoint: server.URL, AccessKey: "a", SecretKey: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, service := range []string{"one", "arn:two", "old"} {
+		c.Tasks(TasksOptions{Cluster: "c", Service: service})
+	}
+	for i := range 12 {
+		c.Tasks(TasksOptions{Cluster: "d", Service: fmt.Sprint("s", i)})
+	}
+	for service, desired := range map[string]int32{"one": 1, "arn:two": 2} {
+		if s, err := c.service(t.Context(), place{Cluster: "c", Service: service}, time.Minute); err != nil || s.DesiredCount != desired {
+			t.Errorf("%s: %d desired, %v", service, s.DesiredCount, err)
+		}
+	}
+	if _, err := c.service(t.Context(), place{Cluster: "c", Service: "old"}, time.Minute); err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("a service that is no more: %v", err)
+	}
+	_, _ = c.service(t.Context(), place{Cluster: "d", Service: "s11"}, time.Minute)
+	want := []string{"one arn:two old", "one arn:two old", "s10 s11"} // one that is not there is asked for again
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	listAgain     = time.Minute      // for all tasks, whatever the service tells
 	unsettled     = time.Minute      // after a change, while the service counts other tasks than are listed
 	describeAgain = 10 * time.Minute // for a task
-	pagesASecond  = 2                // of listings while tasks move, beyond the first page
+	pagesASecond  = 2                // of listings while tasks move, and of silent tasks, beyond the first page
 	awaitedAtOnce = 1000             // tasks that do not run yet, looked at in one listing
 
 	// forgetAfter is how long this process may not have looked before all it
@@ -27,10 +27,6 @@ const (
 	// endsCalm is how long after a change nothing new is heard of tasks that have
 	// ended; they are listed every endsAgain then.
 	endsCalm, endsAgain = 2 * time.Minute, 30 * time.Second
-
-	// A task that does not answer though ECS runs it is asked for again after
-	// so long, and then twice as long each time.
-	doubtAgain, mostDoubt = 5 * time.Second, time.Minute
 )
 
 // roster is what is known of a service's tasks.
@@ -40,13 +36,13 @@ type roster struct {
 	failed   error     // what came of it
 	desired  int
 
-	listed    []string          // ARNs of what is to run, as ECS listed it last
-	listedAt  time.Time         // zero: never
-	known     map[string]member // by ARN, of those that are listed
-	mark      string            // of the service, when they were
-	changedAt time.Time         // when anything was last known to have come or gone
-	again     bool              // the last change may not have been in the last listing
-	doubts    map[string]doubt  // by ARN
+	listed    []string             // ARNs of what is to run, as ECS listed it last
+	listedAt  time.Time            // zero: never
+	known     map[string]member    // by ARN, of those that are listed
+	mark      string               // of the service, when they were
+	changedAt time.Time            // when anything was last known to have come or gone
+	again     bool                 // the last change may not have been in the last listing
+	doubts    map[string]time.Time // by ARN of those that do not answer: ECS is not asked before
 }
 
 // member is a task as ECS described it last.
@@ -57,19 +53,13 @@ type member struct {
 
 func (m member) runs() bool { return aws.ToString(m.LastStatus) == "RUNNING" }
 
-// doubt is a task that does not answer, though ECS runs it.
-type doubt struct {
-	until time.Time // ECS is not asked before
-	wait  time.Duration
-}
-
 // members returns the running tasks, asking ECS for as little as will tell.
 func (t *Tasks) members(ctx context.Context) ([]types.Task, int, error) {
 	t.looking.Lock()
 	defer t.looking.Unlock()
 	r, now := &t.roster, time.Now()
 	if now.Sub(r.lookedAt) >= max(forgetAfter, 3*t.o.Every) {
-		*r = roster{known: map[string]member{}, doubts: map[string]doubt{}}
+		*r = roster{known: map[string]member{}, doubts: map[string]time.Time{}}
 	}
 	r.lookedAt = now
 	if now.Sub(r.answered) >= t.o.Every {
@@ -124,7 +114,7 @@ func (r *roster) list(arns []string, mark string, now time.Time) {
 		is[arn] = true
 	}
 	maps.DeleteFunc(r.known, func(arn string, _ member) bool { return !is[arn] })
-	maps.DeleteFunc(r.doubts, func(arn string, _ doubt) bool { return !is[arn] })
+	maps.DeleteFunc(r.doubts, func(arn string, _ time.Time) bool { return !is[arn] })
 }
 
 // unknown are the tasks that ECS is to be asked for: new ones, those that do not
@@ -208,7 +198,7 @@ func (t *Tasks) Gone(ctx context.Context, silent []string) (gone []string, err e
 	t.looking.Lock()
 	defer t.looking.Unlock()
 	r, now := &t.roster, time.Now()
-	asked := r.doubted(silent, now)
+	asked := r.doubted(silent, t.o.Every, now)
 	described, err := t.describe(ctx, asked)
 	if err != nil {
 		return nil, err
@@ -230,22 +220,19 @@ func (t *Tasks) Gone(ctx context.Context, silent []string) (gone []string, err e
 }
 
 // doubted are those of the tasks that do not answer for which ECS is to be asked
-// now. All others answer again.
-func (r *roster) doubted(silent []string, now time.Time) (arns []string) {
+// now: at once where one has just fallen silent, then with each look, and the
+// more there are the less often.
+func (r *roster) doubted(silent []string, every time.Duration, now time.Time) (arns []string) {
 	is := make(map[string]bool, len(silent))
 	for _, task := range silent {
 		is[task] = true
 	}
-	maps.DeleteFunc(r.doubts, func(arn string, _ doubt) bool { return !is[id(arn)] })
+	maps.DeleteFunc(r.doubts, func(arn string, _ time.Time) bool { return !is[id(arn)] })
 	for _, arn := range r.listed {
-		d := r.doubts[arn]
-		if _, known := r.known[arn]; !known || !is[id(arn)] || now.Before(d.until) {
-			continue
+		if _, known := r.known[arn]; known && is[id(arn)] && !now.Before(r.doubts[arn]) {
+			r.doubts[arn] = now.Add(max(every*4/5, restAfter(len(silent))))
+			arns = append(arns, arn)
 		}
-		d.wait = min(max(2*d.wait, doubtAgain), mostDoubt)
-		d.until = now.Add(d.wait)
-		r.doubts[arn] = d
-		arns = append(arns, arn)
 	}
 	return arns
 }

@@ -262,6 +262,38 @@ func TestTasksByTheHundred(t *testing.T) {
 	}
 }
 
+// What was asked a moment ago is not asked again, however often the loop looks;
+// what we change ourselves is known at once.
+func TestTasksAreRemembered(t *testing.T) {
+	c := &cluster{t: t, services: []object{service(2)}, tasks: []object{awsvpc("a", "10.0.0.1"), awsvpc("b", "10.0.0.2")}, protected: map[string]time.Time{}}
+	f, endpoint := serveFake(t, c.reply)
+	tasks := open(t, endpoint).Tasks(aws.TasksOptions{Cluster: "main", Service: "filter", ControlPort: 9091, Every: time.Hour})
+	list(t, tasks)
+	for _, release := range []string{"first", "second"} {
+		if err := tasks.Tag(t.Context(), "b", release); err != nil {
+			t.Fatal(err)
+		}
+		if got := list(t, tasks); len(got) != 2 || got[0].Tag != "" || got[1].Tag != release {
+			t.Errorf("tagged %s: %+v", release, got)
+		}
+	}
+	c.tasks[0]["lastStatus"], c.tasks[0]["desiredStatus"] = "STOPPED", "STOPPED"
+	for _, want := range []int{1, 0} { // of one that is known to be gone, and of one that ECS was asked of just now
+		gone, err := tasks.Gone(t.Context(), []string{"a", "b"})
+		if err != nil || len(gone) != want || want == 1 && gone[0] != "a" {
+			t.Errorf("gone: %v, %v", gone, err)
+		}
+	}
+	if got := list(t, tasks); len(got) != 1 || got[0].ID != "b" {
+		t.Errorf("without the one that is gone: %+v", got)
+	}
+	for op, want := range map[string]int{"DescribeServices": 1, "ListTasks": 1, "DescribeTasks": 2, "GetTaskProtection": 1} {
+		if n := f.count(op); n != want {
+			t.Errorf("%d times %s, want %d", n, op, want)
+		}
+	}
+}
+
 func TestTasksBehindHostPorts(t *testing.T) {
 	told := object{
 		"containerInstanceArn": clusterARN + "/told", "ec2InstanceId": "i-1",
