@@ -22,7 +22,7 @@ CONTRACT := $(TOOLS)/contract/bin/schemathesis
 EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ $(OTHERS):
 
 bench-scale: ## what a request costs by connections, partners and trees
 	cd bench && $(GO) run . -scale
+
+calls: ## what a controller asks of AWS in a quiet hour, and while a fleet is replaced, beside f4d4974; some minutes
+	$(GO) test -count=1 -v -timeout 60m -run 'TestHourBeside$$|TestQuietHour|TestFleetIsReplaced|TestTakeoverOfMany' ./controller/aws -hour
 
 contract: $(CONTRACT) ## let a stranger ask for everything in the document of the API, EXAMPLES (100) requests for each operation
 	$(GO) test -count=1 -v -timeout 60m -run 'TestContractFromOutside$$' ./api -schemathesis $(CONTRACT) -examples $(EXAMPLES)

@@ -32,9 +32,15 @@ func TestHourBeside(t *testing.T) {
 	now := rows(out("go test . -count=1 -timeout 30m -v -run 'TestHour$' -hour"))
 	fmt.Println("| tasks | ECS and SageMaker | " + earlierCommit + " | of it | S3 | " + earlierCommit + " |")
 	fmt.Println("|---|---|---|---|---|---|")
+	if len(now) != 4 || len(then) != 4 {
+		t.Fatalf("%d rows, and %d of %s", len(now), len(then), earlierCommit)
+	}
 	for i, n := range now {
 		t0 := then[i]
 		fmt.Printf("| %d | %.1f | %.1f | %.0f %% | %.1f | %.1f |\n", n.tasks, n.ecs+n.jobs, t0.ecs+t0.jobs, 100*(n.ecs+n.jobs)/(t0.ecs+t0.jobs), n.s3, t0.s3)
+		if share := (n.ecs + n.jobs) / (t0.ecs + t0.jobs); share > 1 || n.tasks >= 1000 && share > 0.25 {
+			t.Errorf("%d tasks take %.0f %% of the calls of %s", n.tasks, 100*share, earlierCommit)
+		}
 		if known := earlierHour(n.tasks); math.Abs(t0.ecs+t0.jobs-known) > 0.03*known {
 			t.Errorf("%d tasks: %s asks %.1f times a minute, and is said to ask %.1f times", n.tasks, earlierCommit, t0.ecs+t0.jobs, known)
 		}

@@ -150,7 +150,7 @@ func (t *Tasks) learn(ctx context.Context, arns []string) error {
 
 // slim leaves out what nobody here asks for, of which thousands are kept.
 func slim(d types.Task) types.Task {
-	d.Overrides, d.InferenceAccelerators, d.EphemeralStorage, d.FargateEphemeralStorage = nil, nil, nil, nil
+	d.Overrides, d.EphemeralStorage, d.FargateEphemeralStorage = nil, nil, nil
 	return d
 }
 

@@ -265,7 +265,9 @@ func TestTasksByTheHundred(t *testing.T) {
 // What was asked a moment ago is not asked again, however often the loop looks;
 // what we change ourselves is known at once.
 func TestTasksAreRemembered(t *testing.T) {
-	c := &cluster{t: t, services: []object{service(2)}, tasks: []object{awsvpc("a", "10.0.0.1"), awsvpc("b", "10.0.0.2")}, protected: map[string]time.Time{}}
+	pending := awsvpc("c", "10.0.0.3")
+	pending["lastStatus"] = "PENDING"
+	c := &cluster{t: t, services: []object{service(3)}, tasks: []object{awsvpc("a", "10.0.0.1"), awsvpc("b", "10.0.0.2"), pending}, protected: map[string]time.Time{}}
 	f, endpoint := serveFake(t, c.reply)
 	tasks := open(t, endpoint).Tasks(aws.TasksOptions{Cluster: "main", Service: "filter", ControlPort: 9091, Every: time.Hour})
 	list(t, tasks)
