@@ -127,7 +127,18 @@ func taskProtection(t *testing.T, open func() controller.Tasks, s Service, all [
 
 func taskReplaced(t *testing.T, tasks controller.Tasks, s Service) {
 	old := steady(t, tasks, 1)[0].ID
+	isGone := func() bool {
+		gone, err := tasks.Gone(t.Context(), []string{old})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(gone, old)
+	}
+	if isGone() {
+		t.Errorf("task %s runs, and is said to be gone", old)
+	}
 	s.Stop(t, old)
+	eventually(t, "the stopped task is said to be gone", isGone)
 	eventually(t, "the stopped task is replaced", func() bool {
 		got := steady(t, tasks, 1)
 		return got[0].ID != old && got[0].Tag == "" && !got[0].Protected
