@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -141,7 +140,7 @@ func TestWrongSecretIsForbiddenEverywhere(t *testing.T) {
 
 func TestUnknownOperationNamesTheKnown(t *testing.T) {
 	c := connect(t, start(t, local.Config{}).URL(), "testtest")
-	_, err := c.ecs.DeleteCluster(t.Context(), &ecs.DeleteClusterInput{Cluster: aws.String("x")})
+	_, err := c.ecs.DeleteAccountSetting(t.Context(), &ecs.DeleteAccountSettingInput{Name: "x"})
 	if codeOf(err) != "UnknownOperationException" || !strings.Contains(err.Error(), "CreateService") {
 		t.Errorf("have %v", err)
 	}

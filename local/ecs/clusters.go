@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -20,7 +21,7 @@ func (s *Server) createCluster(_ context.Context, in *ecs.CreateClusterInput) (*
 		name = "default"
 	}
 	c, ok := s.clusters[name]
-	if !ok {
+	if !ok || *c.Status == inactive {
 		c = &types.Cluster{
 			ClusterName: aws.String(name), ClusterArn: aws.String(s.arn("cluster/" + name)),
 			Status: aws.String("ACTIVE"), Settings: in.Settings, Tags: in.Tags, Configuration: in.Configuration,
@@ -76,6 +77,30 @@ func (s *Server) describeClusters(_ context.Context, in *ecs.DescribeClustersInp
 	return out, nil
 }
 
+// deleteCluster refuses as AWS does while anything is in it; the machine's own
+// container instances do not count. Who looks it up is told that it is inactive.
+func (s *Server) deleteCluster(_ context.Context, in *ecs.DeleteClusterInput) (*ecs.DeleteClusterOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	gone := *s.clusters[name]
+	switch n := s.counted(&gone); {
+	case n.ActiveServicesCount > 0:
+		return nil, &types.ClusterContainsServicesException{Message: aws.String("The Cluster cannot be deleted while Services are active.")}
+	case n.RunningTasksCount+n.PendingTasksCount > 0:
+		return nil, &types.ClusterContainsTasksException{Message: aws.String("The Cluster cannot be deleted while Tasks are active.")}
+	}
+	gone.Status = aws.String(inactive)
+	if err := s.store.saveCluster(&gone); err != nil {
+		return nil, err
+	}
+	s.clusters[name] = &gone
+	return &ecs.DeleteClusterOutput{Cluster: &gone}, nil
+}
+
 func missing(arn string) types.Failure {
 	return types.Failure{Arn: aws.String(arn), Reason: aws.String("MISSING")}
 }
@@ -85,9 +110,11 @@ func (s *Server) listClusters(_ context.Context, in *ecs.ListClustersInput) (*ec
 	defer s.mu.Unlock()
 	var arns []string
 	for _, c := range s.clusters {
-		arns = append(arns, *c.ClusterArn)
+		if *c.Status != inactive {
+			arns = append(arns, *c.ClusterArn)
+		}
 	}
-	arns, next, err := page(arns, in.NextToken, in.MaxResults, listLimit)
+	arns, next, err := page(arns, in.NextToken, in.MaxResults)
 	return &ecs.ListClustersOutput{ClusterArns: arns, NextToken: next}, err
 }
 
@@ -154,11 +181,56 @@ func (s *Server) describeTaskDefinition(_ context.Context, in *ecs.DescribeTaskD
 	return out, nil
 }
 
+// deregisterTaskDefinition lets nothing new start from a definition. Services and
+// tasks that have it go on.
+func (s *Server) deregisterTaskDefinition(_ context.Context, in *ecs.DeregisterTaskDefinitionInput) (*ecs.DeregisterTaskDefinitionOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := aws.ToString(in.TaskDefinition)
+	if !strings.Contains(shortName(name), ":") {
+		return nil, clientError("The task definition must be given with its revision: %s:1, say.", name)
+	}
+	d, err := s.findDefinition(name)
+	if err != nil {
+		return nil, err
+	}
+	n := *d
+	n.Status, n.DeregisteredAt = types.TaskDefinitionStatusInactive, aws.Time(time.Now())
+	if err := s.store.saveDefinition(&n); err != nil {
+		return nil, err
+	}
+	s.definitions[nameOfDefinition(&n)] = &n
+	return &ecs.DeregisterTaskDefinitionOutput{TaskDefinition: &n.TaskDefinition}, nil
+}
+
+// listTaskDefinitionFamilies lists a family as active while any of its
+// definitions is, unless it is asked for all or for the others.
+func (s *Server) listTaskDefinitionFamilies(_ context.Context, in *ecs.ListTaskDefinitionFamiliesInput) (*ecs.ListTaskDefinitionFamiliesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	actives := map[string]bool{}
+	for _, d := range s.definitions {
+		actives[*d.Family] = actives[*d.Family] || d.Status == types.TaskDefinitionStatusActive
+	}
+	families := []string{}
+	for family, is := range actives {
+		wanted := in.Status == types.TaskDefinitionFamilyStatusAll || is == (in.Status != types.TaskDefinitionFamilyStatusInactive)
+		if wanted && strings.HasPrefix(family, aws.ToString(in.FamilyPrefix)) {
+			families = append(families, family)
+		}
+	}
+	families, next, err := page(families, in.NextToken, in.MaxResults)
+	return &ecs.ListTaskDefinitionFamiliesOutput{Families: families, NextToken: next}, err
+}
+
 func (s *Server) listTaskDefinitions(_ context.Context, in *ecs.ListTaskDefinitionsInput) (*ecs.ListTaskDefinitionsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	arns := []string{}
 	for _, d := range s.definitionsInOrder(aws.ToString(in.FamilyPrefix)) {
+		if d.Status != cmp.Or(in.Status, types.TaskDefinitionStatusActive) {
+			continue
+		}
 		arns = append(arns, *d.TaskDefinitionArn)
 	}
 	if in.Sort == types.SortOrderDesc {

@@ -64,17 +64,32 @@ func (s *Server) findService(cluster, arnOrName string) (*service, error) {
 	return v, nil
 }
 
-// findDefinition takes an ARN, family:revision, or a family for its newest.
-// mu is held.
+// findDefinition takes an ARN, family:revision, or a family for its newest that
+// is active. mu is held.
 func (s *Server) findDefinition(name string) (*definition, error) {
 	name = shortName(name)
 	if d, ok := s.definitions[name]; ok {
 		return d, nil
 	}
-	if n := s.newest(name); n > 0 {
-		return s.definitions[fmt.Sprintf("%s:%d", name, n)], nil
+	var newest *definition
+	for _, d := range s.definitions {
+		if *d.Family == name && d.Status == types.TaskDefinitionStatusActive && (newest == nil || d.Revision > newest.Revision) {
+			newest = d
+		}
+	}
+	if newest != nil {
+		return newest, nil
 	}
 	return nil, clientError("Unable to describe task definition: %s is not registered.", name)
+}
+
+// usable is a definition of which something new may start. mu is held.
+func (s *Server) usable(name string) (*definition, error) {
+	d, err := s.findDefinition(name)
+	if err == nil && d.Status != types.TaskDefinitionStatusActive {
+		return nil, clientError("TaskDefinition is inactive: %s was deregistered; register it again.", nameOfDefinition(d))
+	}
+	return d, err
 }
 
 // newest is a family's highest revision, or 0.
@@ -90,13 +105,13 @@ func (s *Server) newest(family string) int32 {
 
 // page cuts sorted names to one page. A token is the last name of the page
 // before, so names that come and go do not shift pages.
-func page(names []string, token *string, size *int32, limit int) (some []string, next *string, err error) {
+func page(names []string, token *string, size *int32) (some []string, next *string, err error) {
 	n := int(aws.ToInt32(size))
-	if n < 0 || n > limit {
-		return nil, nil, invalid("maxResults must be between 1 and %d.", limit)
+	if n < 0 || n > listLimit {
+		return nil, nil, invalid("maxResults must be between 1 and %d.", listLimit)
 	}
 	if n == 0 {
-		n = limit
+		n = listLimit
 	}
 	slices.Sort(names)
 	if aws.ToString(token) != "" {

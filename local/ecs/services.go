@@ -43,7 +43,7 @@ func (s *Server) createService(_ context.Context, in *ecs.CreateServiceInput) (*
 	if old, ok := s.services[cluster+"/"+name]; ok && *old.Status != inactive {
 		return nil, invalid("Creation of service was not idempotent: %s exists in cluster %s.", name, cluster)
 	}
-	d, err := s.findDefinition(aws.ToString(in.TaskDefinition))
+	d, err := s.usable(aws.ToString(in.TaskDefinition))
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (s *Server) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*
 	}
 	anew := in.ForceNewDeployment
 	if in.TaskDefinition != nil {
-		d, err := s.findDefinition(*in.TaskDefinition)
+		d, err := s.usable(*in.TaskDefinition)
 		if err != nil {
 			return nil, err
 		}
@@ -299,6 +299,6 @@ func (s *Server) listServices(_ context.Context, in *ecs.ListServicesInput) (*ec
 	if size == nil {
 		size = aws.Int32(10) // as on AWS, other lists start with 100
 	}
-	arns, next, err := page(arns, in.NextToken, size, listLimit)
+	arns, next, err := page(arns, in.NextToken, size)
 	return &ecs.ListServicesOutput{ServiceArns: arns, NextToken: next}, err
 }

@@ -76,7 +76,7 @@ func (s *Server) listTasks(_ context.Context, in *ecs.ListTasksInput) (*ecs.List
 			arns = append(arns, *t.TaskArn)
 		}
 	}
-	arns, next, err := page(arns, in.NextToken, in.MaxResults, listLimit)
+	arns, next, err := page(arns, in.NextToken, in.MaxResults)
 	return &ecs.ListTasksOutput{TaskArns: arns, NextToken: next}, err
 }
 
@@ -140,7 +140,7 @@ func (s *Server) runTask(ctx context.Context, in *ecs.RunTaskInput) (*ecs.RunTas
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.findDefinition(aws.ToString(in.TaskDefinition))
+	d, err := s.usable(aws.ToString(in.TaskDefinition))
 	if err != nil {
 		return nil, err
 	}
