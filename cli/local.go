@@ -17,7 +17,8 @@ func localCommand() *cobra.Command {
 		Use:   "local --dir FOLDER",
 		Short: "Serve S3, ECS and SageMaker on this machine",
 		Long: "For the real SDKs and the AWS CLI. Tasks and training jobs are processes of this machine, and\n" +
-			"all state lies in one folder.",
+			"all state lies in one folder. Tuning jobs try hyperparameters by grid or at random, also where\n" +
+			"Bayesian is asked for. What training jobs print is read by CloudWatch Logs, and STS tells who asks.",
 		Example: "  sluice local --dir state --listen 127.0.0.1:0",
 		Args:    takes(0),
 		PreRunE: func(*cobra.Command, []string) (err error) {

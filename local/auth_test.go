@@ -79,7 +79,7 @@ func TestSignaturesCoverClockAndBody(t *testing.T) {
 		{"s3", "PUT", key, "", "body", "body", now, 200, ""},
 		{"s3, clock behind", "PUT", key, "", "body", "body", now.Add(-16 * time.Minute), 403, "RequestTimeTooSkewed"},
 		{"s3, other body", "PUT", key, "", "body", "BODY", now, 400, "XAmzContentSHA256Mismatch"},
-		{"unknown service", "POST", s.URL(), "DynamoDB_20120810.ListTables", "{}", "{}", now, 400, "S3, ECS and SageMaker"},
+		{"unknown service", "POST", s.URL(), "DynamoDB_20120810.ListTables", "{}", "{}", now, 400, "S3, ECS, SageMaker"},
 	} {
 		status, body := send(t, signed(t, tt.method, tt.url, tt.target, tt.signedBody, tt.body, tt.clock))
 		if status != tt.status || !strings.Contains(body, tt.says) {

@@ -25,7 +25,8 @@ type jsonService interface {
 }
 
 // door checks signatures and hands requests to the service they are for:
-// those with an X-Amz-Target to the one it names, all others to S3.
+// those with an X-Amz-Target to the one it names, those that are signed for STS
+// to that, all others to S3.
 type door struct {
 	auth     credentials
 	region   string
@@ -43,6 +44,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.metadata(w, r)
 	case target != "":
 		d.serveJSON(w, r, target)
+	case forSTS(r):
+		d.serveSTS(w, r)
 	default:
 		d.serveS3(w, r)
 	}
@@ -61,7 +64,7 @@ func (d *door) serveJSON(w http.ResponseWriter, r *http.Request, target string) 
 		return
 	}
 	d.json[0].WriteError(w, http.StatusBadRequest, "UnknownOperationException",
-		target+" is not served on this machine; it has S3, ECS and SageMaker")
+		target+" is not served on this machine; it has S3, ECS, SageMaker, training logs and STS")
 }
 
 func (d *door) serveS3(w http.ResponseWriter, r *http.Request) {

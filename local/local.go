@@ -1,6 +1,6 @@
-// Package local is AWS on this machine: S3, ECS and SageMaker on one port,
-// durable in one folder, for the real SDK, awscli and boto3. Tasks are real
-// processes.
+// Package local is AWS on this machine: S3, ECS and SageMaker on one port, with
+// the logs of training jobs and who one is, durable in one folder, for the real
+// SDK, awscli and boto3. Tasks are real processes.
 //
 // It does not imitate what Sluice does not use, it keeps no accounts, and it
 // listens on loopback only: the one pair of credentials is a check of the
@@ -140,7 +140,7 @@ func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) err
 	}
 	door := &door{
 		auth: credentials{c.AccessKey, c.SecretKey}, region: c.Region, s3: objects.Handler(c.Log),
-		json: []jsonService{tasks.Handler(), jobs.Handler()}, metadata: tasks.ServeMetadata,
+		json: []jsonService{tasks.Handler(), jobs.Handler(), jobs.Logs()}, metadata: tasks.ServeMetadata,
 	}
 	s.http = &http.Server{
 		Handler: c.Faults.wrap(door), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,

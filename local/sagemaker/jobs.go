@@ -1,7 +1,6 @@
 package sagemaker
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -36,8 +35,25 @@ func (s *Server) createTrainingJob(_ context.Context, in *sagemaker.CreateTraini
 	if _, ok := s.jobs[name]; ok {
 		return nil, &types.ResourceInUse{Message: aws.String("Training job names must be unique within an AWS account and region; " + name + " exists.")}
 	}
-	now := time.Now()
-	j := &job{tags: in.Tags, DescribeTrainingJobOutput: sagemaker.DescribeTrainingJobOutput{
+	j := s.newJob(in, time.Now())
+	if err := s.commit(j); err != nil {
+		return nil, err
+	}
+	s.wake()
+	return &sagemaker.CreateTrainingJobOutput{TrainingJobArn: j.TrainingJobArn}, nil
+}
+
+// wake lets Run look for jobs that nobody works on.
+func (s *Server) wake() {
+	select {
+	case s.ready <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+func (s *Server) newJob(in *sagemaker.CreateTrainingJobInput, now time.Time) *job {
+	name := *in.TrainingJobName
+	return &job{tags: in.Tags, DescribeTrainingJobOutput: sagemaker.DescribeTrainingJobOutput{
 		TrainingJobName: in.TrainingJobName, TrainingJobArn: aws.String(s.arn(name)),
 		TrainingJobStatus: types.TrainingJobStatusInProgress, SecondaryStatus: types.SecondaryStatusStarting,
 		ModelArtifacts: &types.ModelArtifacts{S3ModelArtifacts: aws.String(outputURI(in.OutputDataConfig, name))},
@@ -51,14 +67,6 @@ func (s *Server) createTrainingJob(_ context.Context, in *sagemaker.CreateTraini
 		EnableManagedSpotTraining: in.EnableManagedSpotTraining, EnableNetworkIsolation: in.EnableNetworkIsolation,
 		VpcConfig: in.VpcConfig, RetryStrategy: in.RetryStrategy, ExperimentConfig: in.ExperimentConfig,
 	}}
-	if err := s.commit(j); err != nil {
-		return nil, err
-	}
-	select {
-	case s.ready <- struct{}{}:
-	default: // Run will look anyway
-	}
-	return &sagemaker.CreateTrainingJobOutput{TrainingJobArn: j.TrainingJobArn}, nil
 }
 
 // outputURI is the configured place of a job's output, there or not.
@@ -80,26 +88,55 @@ type wishes struct {
 }
 
 func wishesOf(hyper map[string]string) (wishes, error) {
-	w := wishes{artifact: hyper["sluice_artifact"], program: unquote(hyper["sagemaker_program"]), status: types.TrainingJobStatusCompleted}
-	if v, ok := hyper["sluice_seconds"]; ok {
+	said, err := said(hyper)
+	if err != nil {
+		return wishes{}, err
+	}
+	w := wishes{artifact: said["sluice_artifact"], program: unquote(hyper["sagemaker_program"]), status: types.TrainingJobStatusCompleted}
+	if v, ok := said["sluice_seconds"]; ok {
 		seconds, err := strconv.ParseFloat(v, 64)
 		if err != nil || seconds < 0 || seconds > 86400 {
 			return w, validation("sluice_seconds is %q; give a number from 0 to 86400.", v)
 		}
 		w.wait = time.Duration(seconds * float64(time.Second))
 	}
-	if v, ok := hyper["sluice_status"]; ok {
+	if v, ok := said["sluice_status"]; ok {
 		w.status = types.TrainingJobStatus(v)
 		if !ended(w.status) || w.status == types.TrainingJobStatusDeleting {
 			return w, validation("sluice_status is %q; give Completed, Failed or Stopped.", v)
 		}
 	}
-	if v, ok := hyper["sluice_metrics"]; ok {
+	if v, ok := said["sluice_metrics"]; ok {
 		if err := json.Unmarshal([]byte(v), &w.metrics); err != nil {
 			return w, validation(`sluice_metrics is %q; give a JSON object such as {"validation:auc": 0.8}.`, v)
 		}
 	}
 	return w, nil
+}
+
+// said is what the hyperparameters say of the course of a job, by their names:
+// one by one, or all in one.
+func said(hyper map[string]string) (map[string]string, error) {
+	names := []string{"sluice_artifact", "sluice_metrics", "sluice_seconds", "sluice_status"}
+	said := map[string]string{}
+	if v := unquote(hyper["sluice_job"]); v != "" {
+		var course map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(v), &course); err != nil {
+			return nil, validation(`sluice_job is %q; give a JSON object such as {"artifact": "s3://bucket/key", "metrics": {"validation:auc": 0.8}}.`, v)
+		}
+		for name, value := range course {
+			if !slices.Contains(names, "sluice_"+name) {
+				return nil, validation("sluice_job has %q; give artifact, metrics, seconds and status only.", name)
+			}
+			said["sluice_"+name] = unquote(string(value))
+		}
+	}
+	for _, name := range names {
+		if v, ok := hyper[name]; ok {
+			said[name] = unquote(v)
+		}
+	}
+	return said, nil
 }
 
 // unquote undoes what SageMaker's Python SDK does to hyperparameters.
@@ -111,9 +148,13 @@ func unquote(v string) string {
 	return v
 }
 
+var nameForm = regexp.MustCompile(`^[a-zA-Z0-9](-*[a-zA-Z0-9])*$`)
+
+func isName(name string, longest int) bool { return len(name) <= longest && nameForm.MatchString(name) }
+
 func check(in *sagemaker.CreateTrainingJobInput) error {
 	name := aws.ToString(in.TrainingJobName)
-	if ok, err := regexp.MatchString(`^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$`, name); err != nil || !ok {
+	if !isName(name, 63) {
 		return validation("TrainingJobName %q must have 1 to 63 letters, digits and inner hyphens.", name)
 	}
 	if in.OutputDataConfig == nil {
@@ -158,38 +199,46 @@ func (s *Server) describeTrainingJob(_ context.Context, in *sagemaker.DescribeTr
 // listTrainingJobs cuts the page first and applies StatusEquals to what is on
 // it, as AWS does: a page may be empty and yet name a next one.
 func (s *Server) listTrainingJobs(_ context.Context, in *sagemaker.ListTrainingJobsInput) (*sagemaker.ListTrainingJobsOutput, error) {
-	size := 10
-	if in.MaxResults != nil {
-		size = int(*in.MaxResults)
-	}
-	if size < 1 || size > 100 {
-		return nil, validation("MaxResults must be between 1 and 100, not %d.", size)
-	}
 	if in.TrainingPlanArnEquals != nil || in.WarmPoolStatusEquals != "" {
 		return nil, validation("This machine has no training plans and no warm pools to list by.")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	jobs := s.sorted(in)
-	if token := aws.ToString(in.NextToken); token != "" {
-		last, err := base64.StdEncoding.DecodeString(token)
-		if err != nil {
-			return nil, validation("NextToken is not one of ours.")
-		}
-		i := slices.IndexFunc(jobs, func(j *job) bool { return position(j, in.SortBy) == string(last) })
-		jobs = jobs[i+1:]
+	jobs, next, err := page(s.sorted(in), func(j *job) string { return position(j, in.SortBy) }, in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
 	}
-	out := &sagemaker.ListTrainingJobsOutput{TrainingJobSummaries: []types.TrainingJobSummary{}}
-	if len(jobs) > size {
-		jobs = jobs[:size]
-		out.NextToken = aws.String(base64.StdEncoding.EncodeToString([]byte(position(jobs[size-1], in.SortBy))))
-	}
+	out := &sagemaker.ListTrainingJobsOutput{TrainingJobSummaries: []types.TrainingJobSummary{}, NextToken: next}
 	for _, j := range jobs {
 		if in.StatusEquals == "" || in.StatusEquals == j.TrainingJobStatus {
 			out.TrainingJobSummaries = append(out.TrainingJobSummaries, summary(j))
 		}
 	}
 	return out, nil
+}
+
+// page cuts a sorted list: how many of it are asked for, after the one whose
+// position the token tells.
+func page[T any](all []T, position func(T) string, most *int32, token *string) (_ []T, next *string, err error) {
+	size := 10
+	if most != nil {
+		size = int(*most)
+	}
+	if size < 1 || size > 100 {
+		return nil, nil, validation("MaxResults must be between 1 and 100, not %d.", size)
+	}
+	if token := aws.ToString(token); token != "" {
+		last, err := base64.StdEncoding.DecodeString(token)
+		if err != nil {
+			return nil, nil, validation("NextToken is not one of ours.")
+		}
+		all = all[slices.IndexFunc(all, func(one T) bool { return position(one) == string(last) })+1:]
+	}
+	if len(all) > size {
+		all = all[:size]
+		next = aws.String(base64.StdEncoding.EncodeToString([]byte(position(all[size-1]))))
+	}
+	return all, next, nil
 }
 
 func summary(j *job) types.TrainingJobSummary {
@@ -209,8 +258,11 @@ func position(j *job, by types.SortBy) string {
 		return string(j.TrainingJobStatus) + " " + *j.TrainingJobName
 	case types.SortByCreationTime:
 	}
-	return j.CreationTime.UTC().Format("2006-01-02T15:04:05.000000000") + " " + *j.TrainingJobName
+	return moment(*j.CreationTime) + " " + *j.TrainingJobName
 }
+
+// moment sorts as time does.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000") }
 
 func (s *Server) sorted(in *sagemaker.ListTrainingJobsInput) []*job {
 	var jobs []*job
@@ -221,10 +273,7 @@ func (s *Server) sorted(in *sagemaker.ListTrainingJobsInput) []*job {
 			jobs = append(jobs, j)
 		}
 	}
-	slices.SortFunc(jobs, func(a, b *job) int { return cmp.Compare(position(a, in.SortBy), position(b, in.SortBy)) })
-	if in.SortOrder == types.SortOrderDescending {
-		slices.Reverse(jobs)
-	}
+	sortBy(jobs, func(j *job) string { return position(j, in.SortBy) }, in.SortOrder)
 	return jobs
 }
 
@@ -242,14 +291,40 @@ func (s *Server) stopTrainingJob(_ context.Context, in *sagemaker.StopTrainingJo
 	if ended(j.TrainingJobStatus) {
 		return nil, validation("The request was rejected because the training job is in status %s.", j.TrainingJobStatus)
 	}
+	return &sagemaker.StopTrainingJobOutput{}, s.stop(j)
+}
+
+// stop lets a job end soon. mu is held.
+func (s *Server) stop(j *job) error {
 	n := j.at(time.Now(), types.TrainingJobStatusStopping, types.SecondaryStatusStopping, "Stopping the training job")
 	if err := s.commit(n); err != nil {
-		return nil, err
+		return err
 	}
 	if n.stop != nil {
 		n.stop()
 	}
-	return &sagemaker.StopTrainingJobOutput{}, nil
+	return nil
+}
+
+// deleteTrainingJob forgets a job that has ended. What it left in S3 stays.
+func (s *Server) deleteTrainingJob(_ context.Context, in *sagemaker.DeleteTrainingJobInput) (*sagemaker.DeleteTrainingJobOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j, err := s.find(in.TrainingJobName)
+	if err != nil {
+		return nil, err
+	}
+	if !ended(j.TrainingJobStatus) {
+		return nil, validation("The request was rejected because the training job is in status %s.", j.TrainingJobStatus)
+	}
+	if t := s.tunings[tuningOf(j)]; t != nil && !tuningEnded(t.HyperParameterTuningJobStatus) {
+		return nil, validation("The request was rejected because the tuning job %s of the training job is in status %s.", tuningOf(j), t.HyperParameterTuningJobStatus)
+	}
+	if err := s.remove(jobsName, *j.TrainingJobName); err != nil {
+		return nil, err
+	}
+	delete(s.jobs, *j.TrainingJobName)
+	return &sagemaker.DeleteTrainingJobOutput{}, nil
 }
 
 // at is a copy of j with another status.

@@ -1,9 +1,12 @@
 // Package sagemaker serves the part of Amazon SageMaker that training jobs
-// need: create, describe, list, stop and tag them, and bring them to their
-// end.
+// need: create, describe, list, stop, delete and tag them, and bring them to
+// their end; the tuning jobs that train many of them; and what they print, as
+// CloudWatch Logs tells it.
 //
-// It does not pull images, provision machines, tune, register models, or send
-// events. What becomes of a job is said by its hyperparameters:
+// It does not pull images, provision machines, register models, or send
+// events. Tuning jobs choose hyperparameters by grid or at random, also where
+// they are asked to do so by Bayesian optimization, which a warning in the log
+// tells. What becomes of a job is said by its hyperparameters:
 //
 //	sluice_artifact    s3://bucket/key or a file of this machine that is copied
 //	                   to the job's output; "none" completes the job without one.
@@ -11,11 +14,14 @@
 //	sluice_seconds     how long the job takes before that (default 0)
 //	sluice_status      Completed (default), Failed or Stopped
 //	sluice_metrics     JSON object of final metrics, name to number
+//	sluice_job         JSON object with any of these (artifact, seconds, status,
+//	                   metrics) in one, as the values that a tuning job tries
 //	sagemaker_program  without sluice_artifact: a Python script of this machine
 //	                   that is run as SageMaker's script mode does, with SM_*
 //	                   variables and hyperparameters as arguments; what it leaves
 //	                   in SM_MODEL_DIR becomes the output. It is relative to
-//	                   sagemaker_submit_directory, if that is a local folder
+//	                   sagemaker_submit_directory, a local folder or an archive of
+//	                   one in S3
 //
 // A job with none of these completes at once without an artifact.
 package sagemaker
@@ -35,6 +41,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/schemas"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
+	"github.com/aws/smithy-go"
 	"go.etcd.io/bbolt"
 
 	"github.com/sluicehq/sluice/local/awsjson"
@@ -68,8 +75,9 @@ type Server struct {
 	slots  chan struct{} // of size maxWorking
 	ready  chan struct{} // of size 1: a job has been created
 
-	mu   sync.Mutex
-	jobs map[string]*job // by name
+	mu      sync.Mutex
+	jobs    map[string]*job    // by name
+	tunings map[string]*tuning // by name
 }
 
 // job is a training job. One in the server's map is never changed in place.
@@ -84,13 +92,16 @@ type job struct {
 func Open(c Config) (*Server, error) {
 	s := &Server{
 		config: c, codec: Codec(), slots: make(chan struct{}, maxWorking),
-		ready: make(chan struct{}, 1), jobs: map[string]*job{},
+		ready: make(chan struct{}, 1), jobs: map[string]*job{}, tunings: map[string]*tuning{},
 	}
 	if err := os.MkdirAll(s.jobDir(""), 0o700); err != nil {
 		return nil, fmt.Errorf("create the job folder: %w", err)
 	}
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("load SageMaker state: %w", err)
+	}
+	for _, t := range s.tunings {
+		s.advance(t) // it may have been cut off between two of its jobs
 	}
 	return s, nil
 }
@@ -105,6 +116,13 @@ func (s *Server) Handler() *awsjson.Service {
 	awsjson.Handle(h, s.describeTrainingJob)
 	awsjson.Handle(h, s.listTrainingJobs)
 	awsjson.Handle(h, s.stopTrainingJob)
+	awsjson.Handle(h, s.deleteTrainingJob)
+	awsjson.Handle(h, s.createTuningJob)
+	awsjson.Handle(h, s.describeTuningJob)
+	awsjson.Handle(h, s.listTuningJobs)
+	awsjson.Handle(h, s.listChildren)
+	awsjson.Handle(h, s.stopTuningJob)
+	awsjson.Handle(h, s.deleteTuningJob)
 	awsjson.Handle(h, s.addTags)
 	awsjson.Handle(h, s.deleteTags)
 	awsjson.Handle(h, s.listTags)
@@ -162,7 +180,11 @@ func ended(st types.TrainingJobStatus) bool {
 	return false
 }
 
-const jobsName = "sagemaker.jobs"
+// Names of what the DB holds.
+const (
+	jobsName    = "sagemaker.jobs"
+	tuningsName = "sagemaker.tunings"
+)
 
 type envelope struct {
 	Record json.RawMessage `json:"record"`
@@ -170,39 +192,66 @@ type envelope struct {
 }
 
 func (s *Server) load() error {
+	err := s.loadEach(jobsName, func(name string, e envelope) error {
+		j := &job{tags: e.Tags}
+		s.jobs[name] = j
+		return s.codec.Unmarshal(e.Record, &j.DescribeTrainingJobOutput)
+	})
+	if err != nil {
+		return err
+	}
+	return s.loadEach(tuningsName, func(name string, e envelope) error {
+		t := &tuning{tags: e.Tags}
+		s.tunings[name] = t
+		return s.codec.Unmarshal(e.Record, &t.DescribeHyperParameterTuningJobOutput)
+	})
+}
+
+func (s *Server) loadEach(bucket string, load func(name string, e envelope) error) error {
 	return s.config.DB.Update(func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists([]byte(jobsName))
+		b, err := tx.CreateBucketIfNotExists([]byte(bucket))
 		if err != nil {
 			return err
 		}
 		return b.ForEach(func(name, raw []byte) error {
 			var e envelope
 			if err := json.Unmarshal(raw, &e); err != nil {
-				return fmt.Errorf("decode job %s: %w", name, err)
+				return fmt.Errorf("decode %s of %s: %w", name, bucket, err)
 			}
-			j := &job{tags: e.Tags}
-			s.jobs[string(name)] = j
-			return s.codec.Unmarshal(e.Record, &j.DescribeTrainingJobOutput)
+			return load(string(name), e)
 		})
 	})
 }
 
 // commit saves a job and only then shows it. mu is held.
 func (s *Server) commit(j *job) error {
-	record, err := s.codec.Marshal(&j.DescribeTrainingJobOutput)
+	if err := s.save(jobsName, *j.TrainingJobName, &j.DescribeTrainingJobOutput, j.tags); err != nil {
+		return err
+	}
+	s.jobs[*j.TrainingJobName] = j
+	return nil
+}
+
+func (s *Server) save(bucket, name string, v smithy.Serializable, tags []types.Tag) error {
+	record, err := s.codec.Marshal(v)
 	if err != nil {
 		return err
 	}
-	raw, err := json.Marshal(envelope{Record: record, Tags: j.tags})
+	raw, err := json.Marshal(envelope{Record: record, Tags: tags})
 	if err != nil {
-		return fmt.Errorf("encode job %s: %w", *j.TrainingJobName, err)
+		return fmt.Errorf("encode job %s: %w", name, err)
 	}
-	err = s.config.DB.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(jobsName)).Put([]byte(*j.TrainingJobName), raw)
-	})
+	err = s.config.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(bucket)).Put([]byte(name), raw) })
 	if err != nil {
-		return fmt.Errorf("save job %s: %w", *j.TrainingJobName, err)
+		return fmt.Errorf("save job %s: %w", name, err)
 	}
-	s.jobs[*j.TrainingJobName] = j
+	return nil
+}
+
+func (s *Server) remove(bucket, name string) error {
+	err := s.config.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(bucket)).Delete([]byte(name)) })
+	if err != nil {
+		return fmt.Errorf("delete job %s: %w", name, err)
+	}
 	return nil
 }

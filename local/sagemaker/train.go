@@ -24,12 +24,9 @@ import (
 	"github.com/sluicehq/sluice/local/child"
 )
 
-// maxOutputBytes bounds what is kept of a script's output.
-const maxOutputBytes = 8 << 20
-
 // train runs a script as SageMaker's script mode does and uploads what it
 // leaves. It answers with the last value of every metric in the output.
-func (s *Server) train(ctx context.Context, j *job, program string) (map[string]float32, error) {
+func (s *Server) train(ctx context.Context, j *job, program string, log *joblog) (map[string]float32, error) {
 	name := *j.TrainingJobName
 	dir := s.jobDir(name)
 	model := filepath.Join(dir, "model")
@@ -58,25 +55,22 @@ func (s *Server) train(ctx context.Context, j *job, program string) (map[string]
 	for k, v := range j.Environment {
 		env = append(env, k+"="+v)
 	}
-	metrics, err := s.runScript(ctx, j, program, dir, env)
+	metrics, err := s.runScript(ctx, j, program, dir, env, log)
 	if err != nil {
 		return nil, err
 	}
 	return metrics, s.upload(ctx, model, *j.ModelArtifacts.S3ModelArtifacts)
 }
 
-func (s *Server) runScript(ctx context.Context, j *job, program, dir string, env []string) (map[string]float32, error) {
-	if base := unquote(j.HyperParameters["sagemaker_submit_directory"]); base != "" && !filepath.IsAbs(program) {
-		program = filepath.Join(strings.TrimPrefix(base, "file://"), program)
-	}
-	program, err := filepath.Abs(program)
+func (s *Server) runScript(ctx context.Context, j *job, program, dir string, env []string, log *joblog) (map[string]float32, error) {
+	program, err := s.script(ctx, j, program, filepath.Join(dir, "code"))
 	if err != nil {
 		return nil, err
 	}
 	args := []string{program}
 	params := map[string]string{}
 	for _, k := range slices.Sorted(maps.Keys(j.HyperParameters)) {
-		if v := unquote(j.HyperParameters[k]); !strings.HasPrefix(k, "sagemaker_") && !strings.HasPrefix(k, "sluice_") {
+		if v := unquote(j.HyperParameters[k]); !strings.HasPrefix(k, "sagemaker_") && !strings.HasPrefix(k, "sluice_") && k != objectiveParameter {
 			args = append(args, "--"+k, v)
 			params[k] = v
 		}
@@ -85,28 +79,92 @@ func (s *Server) runScript(ctx context.Context, j *job, program, dir string, env
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(dir, "output.log"))
-	if err != nil {
-		return nil, err
-	}
 	out := &output{log: log, metrics: map[string]float32{}}
 	if err := out.watch(j); err != nil {
-		return nil, errors.Join(err, log.Close())
+		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, s.config.Python, args...)
 	cmd.Env = append(os.Environ(), append(env, "SM_HPS="+string(hps), "PYTHONUNBUFFERED=1")...)
 	cmd.Dir, cmd.SysProcAttr = dir, child.Attributes()
-	err = errors.Join(out.run(cmd), log.Close())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w; its last words, more in %s: %s", program, err, log.Name(), out.last())
+	if err = out.run(cmd); err != nil {
+		return nil, fmt.Errorf("%s: %w; its last words, more in %s: %s", program, err, log.file.Name(), out.last())
 	}
 	return out.metrics, nil
 }
 
+// script is where the script of a job lies: in the folder that it was submitted
+// with, or the archive of one in S3, which is unpacked into a folder of the job.
+func (s *Server) script(ctx context.Context, j *job, program, unpacked string) (string, error) {
+	base := unquote(j.HyperParameters["sagemaker_submit_directory"])
+	switch {
+	case strings.HasPrefix(base, "s3://"):
+		bucket, key, err := splitURI(base)
+		if err != nil {
+			return "", err
+		}
+		in, err := s.config.Objects.Get(ctx, bucket, key)
+		if err != nil {
+			return "", fmt.Errorf("fetch %s: %w", base, err)
+		}
+		if err := errors.Join(unpack(in, unpacked), in.Close()); err != nil {
+			return "", fmt.Errorf("unpack %s: %w", base, err)
+		}
+		return filepath.Join(unpacked, program), nil
+	case base != "" && !filepath.IsAbs(program):
+		program = filepath.Join(strings.TrimPrefix(base, "file://"), program)
+	}
+	return filepath.Abs(program)
+}
+
+// maxCodeBytes bounds what is unpacked of an archive of code.
+const maxCodeBytes = 256 << 20
+
+// unpack writes the plain files of a gzipped tar into a folder.
+func unpack(in io.Reader, dir string) error {
+	zr, err := gzip.NewReader(in)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	left := int64(maxCodeBytes)
+	for tr := tar.NewReader(zr); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil || h.Typeflag != tar.TypeReg {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if left -= h.Size; left < 0 {
+			return fmt.Errorf("it is larger than %d bytes", maxCodeBytes)
+		}
+		name := filepath.Clean(filepath.FromSlash(h.Name))
+		if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return err
+		}
+		file, err := root.Create(name)
+		if err != nil {
+			return err
+		}
+		if _, err = io.Copy(file, tr); errors.Join(err, file.Close()) != nil {
+			return err
+		}
+	}
+}
+
 // output reads a script's words, line by line.
 type output struct {
-	log     io.Writer
-	written int
+	log     *joblog
 	tail    []string // the last few lines
 	rules   map[string]*regexp.Regexp
 	metrics map[string]float32
@@ -150,9 +208,7 @@ func (o *output) run(cmd *exec.Cmd) error {
 }
 
 func (o *output) line(text string) {
-	if o.written += len(text) + 1; o.written <= maxOutputBytes {
-		_, _ = fmt.Fprintln(o.log, text) // a full disk shows when the model is uploaded
-	}
+	o.log.line("%s", text)
 	o.tail = append(o.tail, text)
 	if len(o.tail) > 5 {
 		o.tail = o.tail[1:]

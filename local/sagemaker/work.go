@@ -41,7 +41,7 @@ func (s *Server) work(ctx context.Context, name string) {
 	s.finish(ctx, name, o)
 }
 
-func (s *Server) play(ctx context.Context, j *job) (outcome, error) {
+func (s *Server) play(ctx context.Context, j *job) (_ outcome, err error) {
 	w, err := wishesOf(j.HyperParameters)
 	if err != nil {
 		return outcome{}, err
@@ -55,14 +55,28 @@ func (s *Server) play(ctx context.Context, j *job) (outcome, error) {
 	case <-ctx.Done():
 		return outcome{}, ctx.Err()
 	}
+	log, err := s.openLog(*j.TrainingJobName)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer func() { err = errors.Join(err, log.file.Close()) }()
 	o := outcome{status: w.status, metrics: w.metrics}
 	switch {
 	case w.status == types.TrainingJobStatusFailed:
 		o.reason = "AlgorithmError: sluice_status asked for a failure"
 	case w.artifact != "" && w.artifact != "none":
+		log.line("copying %s to %s", w.artifact, *j.ModelArtifacts.S3ModelArtifacts)
 		err = s.copyArtifact(ctx, w.artifact, *j.ModelArtifacts.S3ModelArtifacts)
 	case w.artifact == "" && w.program != "":
-		o.metrics, err = s.train(ctx, j, w.program)
+		o.metrics, err = s.train(ctx, j, w.program, log)
+	}
+	if w.program == "" {
+		for _, name := range slices.Sorted(maps.Keys(w.metrics)) {
+			log.line("%s=%v", name, w.metrics[name])
+		}
+	}
+	if err != nil {
+		log.line("%v", err)
 	}
 	return o, err
 }
@@ -110,6 +124,9 @@ func (s *Server) finish(ctx context.Context, name string, o outcome) {
 	n.stop = nil
 	if err := s.commit(n); err != nil {
 		s.config.Log.ErrorContext(ctx, "job not saved; it starts again with the server", "job", name, "err", err)
+	}
+	if t := s.tunings[tuningOf(n)]; t != nil {
+		s.advance(t)
 	}
 }
 
