@@ -64,7 +64,7 @@ func (d *door) serveJSON(w http.ResponseWriter, r *http.Request, target string) 
 		return
 	}
 	d.json[0].WriteError(w, http.StatusBadRequest, "UnknownOperationException",
-		target+" is not served on this machine; it has S3, ECS, SageMaker, training logs and STS")
+		target+" is not served on this machine; it has S3, ECS and SageMaker, training logs and STS")
 }
 
 func (d *door) serveS3(w http.ResponseWriter, r *http.Request) {
