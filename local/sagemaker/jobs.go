@@ -52,7 +52,10 @@ func (s *Server) wake() {
 }
 
 func (s *Server) newJob(in *sagemaker.CreateTrainingJobInput, now time.Time) *job {
-	name := *in.TrainingJobName
+	name, out := *in.TrainingJobName, *in.OutputDataConfig
+	if out.KmsKeyId == nil {
+		out.KmsKeyId = aws.String("") // AWS leaves it in, and programs ask for it
+	}
 	return &job{tags: in.Tags, DescribeTrainingJobOutput: sagemaker.DescribeTrainingJobOutput{
 		TrainingJobName: in.TrainingJobName, TrainingJobArn: aws.String(s.arn(name)),
 		TrainingJobStatus: types.TrainingJobStatusInProgress, SecondaryStatus: types.SecondaryStatusStarting,
@@ -62,7 +65,7 @@ func (s *Server) newJob(in *sagemaker.CreateTrainingJobInput, now time.Time) *jo
 			Status: types.SecondaryStatusStarting, StartTime: aws.Time(now), StatusMessage: aws.String("Starting the training job"),
 		}},
 		AlgorithmSpecification: in.AlgorithmSpecification, HyperParameters: in.HyperParameters, Environment: in.Environment,
-		InputDataConfig: in.InputDataConfig, OutputDataConfig: in.OutputDataConfig, ResourceConfig: in.ResourceConfig,
+		InputDataConfig: in.InputDataConfig, OutputDataConfig: &out, ResourceConfig: in.ResourceConfig,
 		RoleArn: in.RoleArn, StoppingCondition: in.StoppingCondition, CheckpointConfig: in.CheckpointConfig,
 		EnableManagedSpotTraining: in.EnableManagedSpotTraining, EnableNetworkIsolation: in.EnableNetworkIsolation,
 		VpcConfig: in.VpcConfig, RetryStrategy: in.RetryStrategy, ExperimentConfig: in.ExperimentConfig,
