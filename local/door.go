@@ -25,8 +25,8 @@ type jsonService interface {
 }
 
 // door checks signatures and hands requests to the service they are for:
-// those with an X-Amz-Target to the one it names, those that are signed for STS
-// to that, all others to S3.
+// those with an X-Amz-Target to the one it names, those of the query protocol to
+// STS, all others to S3.
 type door struct {
 	auth     credentials
 	region   string
@@ -44,8 +44,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.metadata(w, r)
 	case target != "":
 		d.serveJSON(w, r, target)
-	case forSTS(r):
-		d.serveSTS(w, r)
+	case forQuery(r):
+		d.serveQuery(w, r)
 	default:
 		d.serveS3(w, r)
 	}

@@ -4,13 +4,15 @@ import (
 	"crypto/rand"
 	"encoding/xml"
 	"net/http"
-	"net/url"
+	"strings"
 )
 
-// forSTS reports whether a request is signed for the Security Token Service.
-func forSTS(r *http.Request) bool {
+// forQuery reports whether a request speaks the query protocol, as those for the
+// Security Token Service do, and those for services that are not here.
+func forQuery(r *http.Request) bool {
 	a, ok := parseAuthorization(r.Header.Get("Authorization"))
-	return ok && a.service == "sts" && r.Method == http.MethodPost
+	return ok && r.Method == http.MethodPost && !strings.HasPrefix(a.service, "s3") &&
+		strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 }
 
 // identity is who a caller is, as the query protocol spells it.
@@ -22,7 +24,7 @@ type identity struct {
 	RequestID string   `xml:"ResponseMetadata>RequestId"`
 }
 
-type stsError struct {
+type queryError struct {
 	XMLName   xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ ErrorResponse"`
 	Type      string   `xml:"Error>Type"`
 	Code      string   `xml:"Error>Code"`
@@ -30,27 +32,32 @@ type stsError struct {
 	RequestID string   `xml:"RequestId"`
 }
 
-// serveSTS says who the one caller is that this machine knows.
-func (d *door) serveSTS(w http.ResponseWriter, r *http.Request) {
+// serveQuery says who the one caller is that this machine knows. Other services
+// deny everything, as to somebody without rights: whoever asks them first, as
+// SageMaker's SDK asks IAM what a role may do, goes on without.
+func (d *door) serveQuery(w http.ResponseWriter, r *http.Request) {
+	arn := "arn:aws:iam::" + account + ":user/" + d.auth.accessKey
+	refuse := func(status int, code, message string) {
+		writeXML(w, status, queryError{Type: "Sender", Code: code, Message: message, RequestID: rand.Text()})
+	}
 	if refusal := d.auth.checkJSON(r); refusal != nil {
-		writeXML(w, http.StatusForbidden, stsError{Type: "Sender", Code: refusal.code, Message: refusal.message, RequestID: rand.Text()})
+		refuse(http.StatusForbidden, refusal.code, refusal.message)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
-	asked := url.Values{}
-	if err := r.ParseForm(); err == nil {
-		asked = r.PostForm
-	}
-	if action := asked.Get("Action"); action != "GetCallerIdentity" {
-		writeXML(w, http.StatusBadRequest, stsError{
-			Type: "Sender", Code: "InvalidAction", RequestID: rand.Text(),
-			Message: "Could not find operation " + action + " on this machine; STS serves GetCallerIdentity.",
-		})
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+	if err := r.ParseForm(); err != nil {
+		refuse(http.StatusBadRequest, "MalformedQueryString", err.Error())
 		return
 	}
-	writeXML(w, http.StatusOK, identity{
-		Arn: "arn:aws:iam::" + account + ":user/" + d.auth.accessKey, UserID: d.auth.accessKey, Account: account, RequestID: rand.Text(),
-	})
+	a, _ := parseAuthorization(r.Header.Get("Authorization"))
+	switch action := r.PostForm.Get("Action"); {
+	case a.service != "sts":
+		refuse(http.StatusForbidden, "AccessDenied", "User: "+arn+" is not authorized to perform: "+a.service+":"+action+" on this machine; it has S3, ECS and SageMaker, training logs and STS.")
+	case action != "GetCallerIdentity":
+		refuse(http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" on this machine; STS serves GetCallerIdentity.")
+	default:
+		writeXML(w, http.StatusOK, identity{Arn: arn, UserID: d.auth.accessKey, Account: account, RequestID: rand.Text()})
+	}
 }
 
 func writeXML(w http.ResponseWriter, status int, v any) {

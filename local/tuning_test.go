@@ -450,6 +450,33 @@ func TestCallerIdentity(t *testing.T) {
 	if got, err := who("testtest"); err != nil || *got.Account != "000000000000" || *got.Arn != "arn:aws:iam::000000000000:user/test" || aws.ToString(got.UserId) == "" {
 		t.Errorf("%+v, %v", got, err)
 	}
+	for _, tt := range []struct {
+		service, action, says string
+		status                int
+	}{
+		{"iam", "SimulatePrincipalPolicy", "AccessDenied", 403},
+		{"sts", "AssumeRole", "InvalidAction", 400},
+	} {
+		body := "Action=" + tt.action + "&Version=1"
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+		sum := sha256.Sum256([]byte(body))
+		if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: "test", SecretAccessKey: "testtest"}, r, hex.EncodeToString(sum[:]), tt.service, "us-east-1", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != tt.status || !strings.Contains(string(answer), "<Code>"+tt.says+"</Code>") || !strings.Contains(string(answer), tt.action) {
+			t.Errorf("%s %s: %d %s, %v", tt.service, tt.action, resp.StatusCode, answer, err)
+		}
+	}
 	if _, err := who("wrong"); statusOf(err) != http.StatusForbidden || !strings.Contains(err.Error(), "--secret-key") {
 		t.Errorf("with a wrong secret: %v", err)
 	}
