@@ -22,7 +22,7 @@ CONTRACT := $(TOOLS)/contract/bin/schemathesis
 EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -109,6 +109,11 @@ contract: $(CONTRACT) ## let a stranger ask for everything in the document of th
 
 $(CONTRACT):
 	$(PYTHON) -m venv $(TOOLS)/contract && $(TOOLS)/contract/bin/python -m pip install -q schemathesis==4.32.0 || { rm -rf $(TOOLS)/contract; exit 1; }
+
+sagemaker-sdk: ## train and tune on this machine by SageMaker's Python SDKs v2 and v3, which take 1.3 GB; needs Python 3.9 to 3.12 with venv
+	for v in v2:2.257.7 v3:3.27.0; do test -x $(TOOLS)/sagemaker/$${v%%:*}/bin/python || \
+	  { $(PYTHON) -m venv $(TOOLS)/sagemaker/$${v%%:*} && $(TOOLS)/sagemaker/$${v%%:*}/bin/python -m pip install -q "sagemaker==$${v#*:}" || { rm -rf $(TOOLS)/sagemaker/$${v%%:*}; exit 1; }; } ; done
+	$(GO) test -count=1 -v -timeout 20m -run 'TestSageMakerSDKs$$' ./local -sagemaker-sdk $(TOOLS)/sagemaker
 
 lint: $(LINT) ## check style, the arrows between packages, and the dashboard's types
 	$(LINT) run --allow-parallel-runners ./...

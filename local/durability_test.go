@@ -3,6 +3,7 @@ package local_test
 import (
 	"bufio"
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -189,21 +190,42 @@ func TestPythonDrivesTheServer(t *testing.T) {
 			if err := exec.Command(tt.probe[0], tt.probe[1:]...).Run(); err != nil {
 				t.Skipf("%s is not here: pip install boto3 awscli (%v)", name, err)
 			}
-			s := start(t, local.Config{})
-			script, err := filepath.Abs(tt.script[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.CommandContext(t.Context(), tt.script[0], script)
-			cmd.Dir = t.TempDir()
-			cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+s.URL(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=testtest",
-				"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true", "TASK_PROGRAM="+os.Args[0])
-			var out bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &out
-			cmd.WaitDelay = time.Second
-			if err := cmd.Run(); err != nil {
-				t.Errorf("%v\n%s", err, out.String())
-			}
+			drive(t, tt.script...)
+		})
+	}
+}
+
+// drive lets a client play a story with a server of its own.
+func drive(t *testing.T, command ...string) {
+	t.Helper()
+	s := start(t, local.Config{})
+	script, err := filepath.Abs(command[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), command[0], script)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+s.URL(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=testtest", "HOME="+cmd.Dir,
+		"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true", "TASK_PROGRAM="+os.Args[0])
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// sageMakerSDKs are asked for by make sagemaker-sdk: they are large.
+var sageMakerSDKs = flag.String("sagemaker-sdk", "", "folder with the virtual environments v2 and v3 of SageMaker's Python SDKs, whose stories are then played")
+
+// SageMaker's own SDKs train, tune and read logs here as at AWS.
+func TestSageMakerSDKs(t *testing.T) {
+	if *sageMakerSDKs == "" {
+		t.Skip("make sagemaker-sdk plays this")
+	}
+	for _, version := range []string{"v2", "v3"} {
+		t.Run(version, func(t *testing.T) {
+			drive(t, filepath.Join(*sageMakerSDKs, version, "bin", "python"), "testdata/sagemaker_"+version+"_story.py")
 		})
 	}
 }

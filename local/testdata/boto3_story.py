@@ -61,6 +61,37 @@ names = [j["TrainingJobName"] for p in sagemaker.get_paginator("list_training_jo
 assert names == ["better"], names
 refused(400, lambda: sagemaker.describe_training_job(TrainingJobName="absent"))
 
+assert boto3.client("sts").get_caller_identity()["Account"] == "000000000000"
+courses = ['{"metrics": {"auc": %s}}' % auc for auc in (0.5, 0.75, 0.625)]
+sagemaker.create_hyper_parameter_tuning_job(
+    HyperParameterTuningJobName="grid",
+    HyperParameterTuningJobConfig={
+        "Strategy": "Grid",
+        "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "auc"},
+        "ResourceLimits": {"MaxParallelTrainingJobs": 2},
+        "ParameterRanges": {"CategoricalParameterRanges": [{"Name": "sluice_job", "Values": courses}]},
+    },
+    TrainingJobDefinition={
+        "AlgorithmSpecification": {"TrainingImage": "xgboost:3.0-5", "TrainingInputMode": "File"},
+        "RoleArn": "arn:aws:iam::000000000000:role/training",
+        "OutputDataConfig": {"S3OutputPath": "s3://models/artifacts"},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    },
+)
+tuned = until("the tuning job completes", lambda: (lambda t: t["HyperParameterTuningJobStatus"] == "Completed" and t)(
+    sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="grid")))
+best = tuned["BestTrainingJob"]
+assert best["FinalHyperParameterTuningJobObjectiveMetric"] == {"MetricName": "auc", "Value": 0.75, "Type": "Maximize"}, best
+assert tuned["TrainingJobStatusCounters"]["Completed"] == 3 and tuned["TrainingJobStatusCounters"]["InProgress"] == 0, tuned
+logs = boto3.client("logs")
+group = "/aws/sagemaker/TrainingJobs"
+stream = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=best["TrainingJobName"] + "/")["logStreams"][0]["logStreamName"]
+lines = [e["message"] for e in logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)["events"]]
+assert lines == ["auc=0.75"], lines
+found = [e["message"] for p in logs.get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern="auc") for e in p["events"]]
+assert sorted(found) == ["auc=0.5", "auc=0.625", "auc=0.75", "auc=0.75"], found
+
 ecs = boto3.client("ecs")
 ecs.create_cluster(clusterName="ads")
 ecs.register_task_definition(
@@ -85,6 +116,10 @@ until("the stopped task is replaced", lambda: len(
 ecs.update_service(cluster="ads", service="filter", desiredCount=0)
 until("no task is left", lambda: not ecs.list_tasks(cluster="ads", serviceName="filter")["taskArns"])
 ecs.delete_service(cluster="ads", service="filter")
+ecs.deregister_task_definition(taskDefinition="filter:1")
+assert ecs.list_task_definition_families(status="ACTIVE")["families"] == []
+until("the service is gone", lambda: not ecs.describe_clusters(clusters=["ads"])["clusters"][0]["activeServicesCount"])
+assert ecs.delete_cluster(cluster="ads")["cluster"]["status"] == "INACTIVE"
 
 wrong = dict(aws_access_key_id="test", aws_secret_access_key="wrong")
 refused(403, lambda: boto3.client("s3", **wrong).list_buckets())
