@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sluicehq/sluice/amazon"
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/aws"
@@ -67,7 +68,7 @@ func controllerCommand() *cobra.Command {
 	f.StringVar(&o.fleets, "fleets", "fleets", "fleet `file`, or folder of *.yaml fleet files")
 	f.StringVar(&o.bucket, "bucket", os.Getenv("SLUICE_BUCKET"), "S3 `bucket` that keeps releases and fleet documents (SLUICE_BUCKET)")
 	f.StringVar(&o.region, "region", "", "AWS `region`; as for every AWS program where it is left out")
-	f.StringVar(&o.endpoint, "endpoint", os.Getenv("AWS_ENDPOINT_URL"), "base `address` of AWS; AWS itself where it is left out (AWS_ENDPOINT_URL)")
+	f.StringVar(&o.endpoint, "endpoint", "", "base `address` of AWS, before all that environment and profile say; as for every AWS program where it is left out")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` of the API and the dashboard")
 	f.StringArrayVar(&o.hosts, "host", nil, "`name` under which the dashboard is reached besides localhost and plain addresses; may be repeated")
 	f.StringArrayVar(&o.proxies, "proxy", nil, "`network` where reverse proxies stand, such as 10.0.0.0/28: whom they name in X-Forwarded-For is the client; may be repeated")
@@ -159,6 +160,9 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		}
 		return all
 	})
+	if err := c.tellWhere(ctx, client.Account(), log); err != nil {
+		return err
+	}
 	documents := client.Documents(c.bucket)
 	if err := documents.Check(ctx); err != nil {
 		return err
@@ -208,6 +212,21 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	g.Go(func() error { return leader.Run(ctx) })
 	g.Go(func() error { return api.Serve(ctx, listener, handler) })
 	return g.Wait()
+}
+
+// tellWhere says which AWS this is, and by which setting.
+func (c *controllerFlags) tellWhere(ctx context.Context, account *amazon.Account, log *slog.Logger) error {
+	bucket, err := account.Store(ctx, c.bucket)
+	if err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "documents are in", "endpoint", bucket.URL, "named_by", bucket.From, "region", account.Config.Region, "region_named_by", account.RegionFrom)
+	for _, service := range []string{amazon.ECS, amazon.SageMaker} {
+		if at := account.Endpoint(service); at.URL != "" {
+			log.InfoContext(ctx, "service is at an address of its own", "service", service, "endpoint", at.URL, "named_by", at.From)
+		}
+	}
+	return nil
 }
 
 // ops is what orchestrators and Prometheus may ask of a controller.

@@ -155,7 +155,7 @@ func fetch(ctx context.Context, place string) ([]byte, release.Source, error) {
 	if source.Bucket, source.Key, err = aws.ParseURL(place); err != nil {
 		return nil, source, usageError{err}
 	}
-	client, err := aws.Open(ctx, aws.Options{Endpoint: os.Getenv("AWS_ENDPOINT_URL")})
+	client, err := aws.Open(ctx, aws.Options{})
 	if err != nil {
 		return nil, source, err
 	}

@@ -42,7 +42,7 @@ func nlbCommand() *cobra.Command {
 	f.IntVar(&o.HealthPort, "health-port", 9092, "container `port` that answers GET /readyz over HTTP")
 	f.DurationVar(&o.Interval, "interval", time.Second, "`time` between looks at tasks and their health")
 	f.DurationVar(&o.Drain, "drain", 30*time.Second, "`time` that flows go on after their task was taken away")
-	f.StringVar(&o.Endpoint, "endpoint", "", "`address` of the AWS endpoint; the environment's where it is left out")
-	f.StringVar(&o.Region, "region", "", "AWS `region`; the environment's, else us-east-1, where it is left out")
+	f.StringVar(&o.Endpoint, "endpoint", "", "base `address` of AWS, before all that environment and profile say; as for every AWS program where it is left out")
+	f.StringVar(&o.Region, "region", "", "AWS `region`; as for every AWS program where it is left out")
 	return c
 }

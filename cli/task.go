@@ -48,6 +48,8 @@ func taskIn(env func(string) string) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&s.Fleet, "fleet", "", "`name` of the fleet this task belongs to")
 	f.StringVar(&s.Bucket, "bucket", "", "S3 `bucket` of the control plane")
+	f.StringVar(&s.Region, "region", "", "AWS `region`; as for every AWS program where it is left out")
+	f.StringVar(&s.Endpoint, "endpoint", "", "base `address` of AWS, before all that environment and profile say; as for every AWS program where it is left out")
 	f.StringVar(&s.Name, "task", "", "`name` of this task; its ARN, from the container agent, where it is left out")
 	f.StringVar(&s.DataAddress, "listen", ":9090", "`address` for auctions")
 	f.StringVar(&s.ControlAddress, "control-listen", ":9091", "`address` for the controller")

@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/sluicehq/sluice/amazon"
 )
@@ -19,28 +16,27 @@ import (
 // Bucket fetches releases from S3. This is the only file of the data plane
 // that knows AWS.
 type Bucket struct {
+	At     amazon.Endpoint // where requests go, and which setting says so
+	Region string
+
 	client  *s3.Client
 	name    string
 	timeout time.Duration
 }
 
-// OpenBucket returns the bucket of that name, with region, credentials and
-// endpoint from where the AWS SDK looks for them. It asks nothing of it yet.
+// OpenBucket returns the bucket of that name; region and endpoint are those of
+// flags, else what environment and profile say. It asks nothing of it yet.
 // timeout bounds one Fetch.
-func OpenBucket(ctx context.Context, name string, timeout time.Duration) (*Bucket, error) {
-	c, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // what matters is in the errors
+func OpenBucket(ctx context.Context, name, region, endpoint string, timeout time.Duration) (*Bucket, error) {
+	account, err := amazon.Open(ctx, amazon.Settings{Region: region, Endpoint: endpoint, Services: []string{amazon.S3}})
 	if err != nil {
-		return nil, fmt.Errorf("load AWS settings: %w", err)
+		return nil, err
 	}
-	if c.Region == "" {
-		return nil, errors.New("no AWS region is known; set AWS_REGION")
+	at, err := account.Store(ctx, name)
+	if err != nil {
+		return nil, err
 	}
-	local := os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
-	client := s3.NewFromConfig(c, func(o *s3.Options) {
-		o.UsePathStyle = local
-		o.DisableLogOutputChecksumValidationSkipped = true // the digest is checked, which says more
-	})
-	return &Bucket{client: client, name: name, timeout: timeout}, nil
+	return &Bucket{At: at, Region: account.Config.Region, client: account.S3(), name: name, timeout: timeout}, nil
 }
 
 // Fetch implements Fetcher.

@@ -23,6 +23,8 @@ const tcpKeepAlive = 60 * time.Second
 type Settings struct {
 	Options
 	Bucket       string        // of the control plane
+	Region       string        // of AWS; empty: the environment's or the profile's
+	Endpoint     string        // of AWS; empty: as environment and profile say
 	FetchTimeout time.Duration // of one download
 	Agent        string        // address of ECS's container agent, which names the task where nobody does
 
@@ -82,10 +84,11 @@ func Run(ctx context.Context, s Settings) (err error) {
 		}
 		s.Name, s.Zone = told.TaskARN, told.AvailabilityZone
 	}
-	bucket, err := OpenBucket(ctx, s.Bucket, s.FetchTimeout)
+	bucket, err := OpenBucket(ctx, s.Bucket, s.Region, s.Endpoint, s.FetchTimeout)
 	if err != nil {
 		return err
 	}
+	s.Log.InfoContext(ctx, "releases come from", "endpoint", bucket.At.URL, "named_by", bucket.At.From, "region", bucket.Region)
 	s.Fetch = bucket
 	s.MemoryBytes = cmp.Or(s.MemoryBytes, containerLimitBytes())
 	TuneCollector(s.MemoryBytes)

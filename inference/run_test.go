@@ -154,7 +154,7 @@ func TestBucket(t *testing.T) {
 		{"denied", "key", 5000, "", nil, "access to the key of s3://denied/key is denied: allow kms:Decrypt on the key in the key's own policy (AWS says AccessDenied: User: arn:aws:sts::1:assumed-role/filter/t is not authorized"},
 	}
 	for _, tt := range tests {
-		b, err := OpenBucket(t.Context(), tt.bucket, time.Minute)
+		b, err := OpenBucket(t.Context(), tt.bucket, "", "", time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,8 @@ func TestBucket(t *testing.T) {
 		}
 	}
 	t.Setenv("AWS_REGION", "")
-	if _, err := OpenBucket(t.Context(), "b", time.Minute); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
+	t.Setenv("AWS_ENDPOINT_URL", "")
+	if _, err := OpenBucket(t.Context(), "b", "", "", time.Minute); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
 		t.Errorf("without a region: %v", err)
 	}
 }

@@ -14,9 +14,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -25,14 +23,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
-	"github.com/aws/smithy-go/logging"
+
+	"github.com/sluicehq/sluice/amazon"
 )
 
 // Options say which AWS to speak to. The zero value is the AWS that the
 // environment names, as for every other AWS program.
 type Options struct {
-	Region   string // empty: AWS_REGION or the profile; us-east-1 where an endpoint is given
-	Endpoint string // base address of all services, such as http://127.0.0.1:4566; empty: AWS itself
+	Region   string // empty: the environment's or the profile's
+	Endpoint string // base address of all services, such as http://127.0.0.1:4566; empty: as environment and profile say
 
 	// AccessKey and SecretKey are used as they are. Both empty: environment,
 	// profile, or the role of the task or machine.
@@ -51,6 +50,7 @@ type Options struct {
 
 // Client hands out the adapters. All of them may be used by many goroutines.
 type Client struct {
+	account   *amazon.Account
 	s3        *s3.Client
 	ecs       *ecs.Client
 	sagemaker *sagemaker.Client
@@ -66,38 +66,34 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, o.loaders()...)
-	if profile := (config.SharedConfigProfileNotExistError{}); errors.As(err, &profile) {
-		return nil, fmt.Errorf("there is no AWS profile %q: check AWS_PROFILE", profile.Profile)
-	}
+	account, err := amazon.Open(ctx, amazon.Settings{
+		Region: o.Region, Endpoint: o.Endpoint, Load: o.loaders(),
+		Services: []string{amazon.S3, amazon.ECS, amazon.SageMaker},
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read AWS configuration: %w", err)
+		return nil, err
 	}
-	if cfg.Region == "" {
-		if cfg.BaseEndpoint == nil {
-			return nil, errors.New("no AWS region is set: set --region or AWS_REGION")
-		}
-		cfg.Region = "us-east-1"
-	}
-	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
+	account.Config.HTTPClient = plainBodies{account.Config.HTTPClient}
 	if o.Called != nil {
-		cfg.APIOptions = append(cfg.APIOptions, watch(o.Called))
+		account.Config.APIOptions = append(account.Config.APIOptions, watch(o.Called))
 	}
 	quotas := quotas(o.ECSShare)
 	return &Client{
-		s3: s3.NewFromConfig(cfg, func(so *s3.Options) {
-			so.UsePathStyle = cfg.BaseEndpoint != nil
-			so.DisableLogOutputChecksumValidationSkipped = true
-		}),
-		ecs: ecs.NewFromConfig(cfg, func(eo *ecs.Options) {
+		account: account,
+		s3:      account.S3(),
+		ecs: ecs.NewFromConfig(account.Config, func(eo *ecs.Options) {
+			eo.BaseEndpoint = account.Base(amazon.ECS)
 			eo.APIOptions = append(slices.Clip(eo.APIOptions), within(quotas))
 		}),
-		sagemaker: sagemaker.NewFromConfig(cfg),
+		sagemaker: sagemaker.NewFromConfig(account.Config, func(so *sagemaker.Options) { so.BaseEndpoint = account.Base(amazon.SageMaker) }),
 		timeout:   o.Timeout,
 		quotas:    quotas,
 		services:  newServices(),
 	}, nil
 }
+
+// Account is the AWS that the client speaks to.
+func (c *Client) Account() *amazon.Account { return c.account }
 
 func (o Options) withDefaults() Options {
 	if o.Attempts == 0 {
@@ -125,13 +121,6 @@ func (o Options) check() error {
 	if !(o.ECSShare > 0 && o.ECSShare <= 1) {
 		return fmt.Errorf("the share of ECS's quotas is %v: want more than 0, and 1 at most", o.ECSShare)
 	}
-	if o.Endpoint == "" {
-		return nil
-	}
-	u, err := url.Parse(o.Endpoint)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("endpoint %q is no address: want one such as http://127.0.0.1:4566", o.Endpoint)
-	}
 	return nil
 }
 
@@ -144,13 +133,6 @@ func (o Options) loaders() []func(*config.LoadOptions) error {
 	loaders := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(dialer).WithTransportOptions(transport)),
 		config.WithRetryer(o.retryer),
-		config.WithLogger(logging.Nop{}), // it warns of every call that a caller gave up
-	}
-	if o.Region != "" {
-		loaders = append(loaders, config.WithRegion(o.Region))
-	}
-	if o.Endpoint != "" {
-		loaders = append(loaders, config.WithBaseEndpoint(strings.TrimSuffix(o.Endpoint, "/")))
 	}
 	if o.AccessKey != "" {
 		loaders = append(loaders, config.WithCredentialsProvider(

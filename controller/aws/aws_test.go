@@ -25,8 +25,8 @@ func TestOpenRefuses(t *testing.T) {
 		says string
 	}{
 		{aws.Options{}, "set --region"},
-		{aws.Options{Endpoint: "127.0.0.1:4566"}, "want one such as http://"},
-		{aws.Options{Endpoint: "ftp://h"}, "want one such as http://"},
+		{aws.Options{Endpoint: "127.0.0.1:4566"}, "want an address such as http://"},
+		{aws.Options{Endpoint: "ftp://h"}, "want an address such as http://"},
 		{aws.Options{Region: "r", AccessKey: "a"}, "go together"},
 		{aws.Options{Region: "r", Attempts: -1}, "negative"},
 		{aws.Options{Endpoint: "http://127.0.0.1:1"}, ""},

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -21,7 +20,6 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	sagemakertypes "github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference/release"
@@ -45,12 +43,9 @@ type cloud struct {
 
 // openCloud waits until AWS on this machine answers.
 func openCloud(ctx context.Context, endpoint string) (*cloud, error) {
-	c, err := config.LoadDefaultConfig(ctx, config.WithRegion("us-east-1"), config.WithLogger(logging.Nop{}), config.WithBaseEndpoint(endpoint),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("test", "testtest", "")))
-	if err != nil {
-		return nil, fmt.Errorf("configure AWS: %w", err)
-	}
-	opened := &cloud{s3: s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true }), ecs: ecs.NewFromConfig(c), sagemaker: sagemaker.NewFromConfig(c)}
+	c := aws.Config{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "testtest", "")} // nothing of whoever runs the demo
+	opened := &cloud{s3: s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle, o.BaseEndpoint = true, &endpoint }), ecs: ecs.NewFromConfig(c), sagemaker: sagemaker.NewFromConfig(c)}
+	var err error
 	wait, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {

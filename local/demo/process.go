@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,9 +30,10 @@ const stopTimeout = 15 * time.Second
 // <name>.err in the demo's folder.
 func (s *stage) start(name string, args ...string) (*process, error) {
 	p := &process{name: name, done: make(chan struct{})}
-	p.cmd = exec.Command(s.program, args...) //nolint:noctx // stop ends it in order, and its death follows ours
-	p.cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=testtest", "AWS_REGION=us-east-1",
-		"AWS_ENDPOINT_URL="+s.endpoint)
+	p.cmd = exec.Command(s.program, args...)                                                               //nolint:noctx // stop ends it in order, and its death follows ours
+	others := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") }) // of whoever runs the demo
+	p.cmd.Env = append(others, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=testtest", "AWS_REGION=us-east-1",
+		"AWS_ENDPOINT_URL="+s.endpoint, "AWS_CONFIG_FILE="+os.DevNull)
 	p.cmd.SysProcAttr = child.Attributes()
 	var files [2]*os.File
 	for i, suffix := range []string{".out", ".err"} {

@@ -242,6 +242,7 @@ func (s *Server) environment(t *task, def types.ContainerDefinition) []string {
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + os.Getenv("HOME"),
 		"AWS_ENDPOINT_URL=" + s.config.Endpoint,
+		"AWS_CONFIG_FILE=" + os.DevNull, // a container has none of this machine's profiles
 		"AWS_REGION=" + s.config.Region,
 		"AWS_ACCESS_KEY_ID=" + s.config.AccessKey,
 		"AWS_SECRET_ACCESS_KEY=" + s.config.SecretKey,

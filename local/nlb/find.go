@@ -2,17 +2,14 @@ package nlb
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
-	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	"github.com/aws/smithy-go"
+
+	"github.com/sluicehq/sluice/amazon"
 )
 
 // Finder finds the tasks of an ECS service. In bridge mode tasks are taken to
@@ -49,19 +46,8 @@ func (f *Finder) Targets(ctx context.Context) ([]Target, error) {
 	return targets, nil
 }
 
-// explain leaves out what the SDK says of itself.
 func (f *Finder) explain(doing string, err error) error {
-	var api smithy.APIError
-	var broken *url.Error
-	switch {
-	case errors.As(err, &api):
-		err = api // without the request and its retries
-	case errors.As(err, &broken):
-		err = fmt.Errorf("%w: check --endpoint", broken.Err)
-	case strings.Contains(err.Error(), "credentials"):
-		err = errors.New("there are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-	}
-	return fmt.Errorf("%s of service %q in cluster %q: %w", doing, f.Service, f.Cluster, err)
+	return amazon.Explain(doing, amazon.Place{Cluster: f.Cluster, Service: f.Service}, err)
 }
 
 func (f *Finder) target(t types.Task) (Target, bool) {

@@ -249,7 +249,7 @@ func TestPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	o := Options{Service: "s", Listen: l.Addr().String(), Interval: time.Second, Drain: time.Second, Log: slog.New(slog.DiscardHandler)}
+	o := Options{Service: "s", Region: "r", Listen: l.Addr().String(), Interval: time.Second, Drain: time.Second, Log: slog.New(slog.DiscardHandler)}
 	if err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "--listen") {
 		t.Errorf("%v does not name --listen", err)
 	}

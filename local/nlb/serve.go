@@ -1,7 +1,6 @@
 package nlb
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,10 +14,10 @@ import (
 	"syscall"
 	"time"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/smithy-go/logging"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/sluicehq/sluice/amazon"
 )
 
 // Options say which service to balance, and where.
@@ -41,18 +40,13 @@ type Options struct {
 // Run spreads connections over a service's tasks until ctx ends. Credentials
 // are found as by every AWS tool.
 func Run(ctx context.Context, o Options) error {
-	config, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logging.Nop{})) // what matters is in the errors
+	account, err := amazon.Open(ctx, amazon.Settings{Region: o.Region, Endpoint: o.Endpoint, Services: []string{amazon.ECS}})
 	if err != nil {
-		return fmt.Errorf("configure AWS: %w", err)
-	}
-	if o.Endpoint != "" {
-		config.BaseEndpoint = &o.Endpoint
-	}
-	if o.Region != "" || config.Region == "" {
-		config.Region = cmp.Or(o.Region, "us-east-1")
+		return err
 	}
 	finder := Finder{
-		Client: ecs.NewFromConfig(config), Cluster: o.Cluster, Service: o.Service, Port: o.Port, HealthPort: o.HealthPort,
+		Client:  ecs.NewFromConfig(account.Config, func(eo *ecs.Options) { eo.BaseEndpoint = account.Base(amazon.ECS) }),
+		Cluster: o.Cluster, Service: o.Service, Port: o.Port, HealthPort: o.HealthPort,
 	}
 	all, err := o.node(ctx, finder, o.Listen, "--listen")
 	if err != nil {
