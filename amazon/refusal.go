@@ -32,12 +32,15 @@ type Place struct {
 	Bucket, Key, Version string
 	Given                bool // by a training job or a person: an artifact, and nothing of ours
 	Cluster, Service     string
+	Instance             string // of EC2
 }
 
 func (p Place) String() string {
 	switch {
 	case p.Bucket != "":
 		return "s3://" + p.Bucket + "/" + p.Key
+	case p.Instance != "":
+		return "EC2 instance " + p.Instance
 	case p.Service != "":
 		return fmt.Sprintf("ECS service %q of cluster %q", p.Service, p.Cluster)
 	case p.Cluster != "":

@@ -45,7 +45,8 @@ func localCommand() *cobra.Command {
 	f.StringVar(&o.SecretKey, "secret-key", "testtest", "secret `key` that callers sign with")
 	f.StringVar(&o.Region, "region", "us-east-1", "AWS `region` to be")
 	f.IntVar(&o.Zones, "zones", 1, "`number` of availability zones, each with a subnet named subnet-<zone>")
-	f.StringVar(&network, "task-network", "127.77.0.0/16", "`network` in 127.0.0.0/8 for addresses of awsvpc tasks")
+	f.StringVar(&network, "task-network", "127.77.0.0/16", "`network` in 127.0.0.0/8 for addresses of awsvpc tasks; ::1/128 for one task, by IPv6")
+	f.BoolVar(&o.SilentHosts, "silent-hosts", false, "leave it to EC2 to tell where the container instances of tasks in bridge mode are, as on AWS")
 	f.StringVar(&o.Python, "python", "python3", "`program` that runs training scripts; it needs xgboost")
 	f.DurationVar(&o.StopLimit, "stop-limit", 10*time.Second, "`time` that tasks get to end when the server does")
 	return c

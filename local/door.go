@@ -33,6 +33,7 @@ type door struct {
 	s3       http.Handler
 	json     []jsonService
 	metadata http.HandlerFunc
+	ec2      http.HandlerFunc // forms, signed for it
 }
 
 // ServeHTTP implements http.Handler.
@@ -44,11 +45,27 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.metadata(w, r)
 	case target != "":
 		d.serveJSON(w, r, target)
+	case forEC2(r):
+		d.serveEC2(w, r)
 	case forQuery(r):
 		d.serveQuery(w, r)
 	default:
 		d.serveS3(w, r)
 	}
+}
+
+// forEC2 reports whether a request is signed for EC2.
+func forEC2(r *http.Request) bool {
+	a, ok := parseAuthorization(r.Header.Get("Authorization"))
+	return ok && a.service == "ec2"
+}
+
+func (d *door) serveEC2(w http.ResponseWriter, r *http.Request) {
+	if refusal := d.auth.checkJSON(r); refusal != nil {
+		ecs.WriteEC2Error(w, http.StatusUnauthorized, "AuthFailure", refusal.message)
+		return
+	}
+	d.ec2(w, r)
 }
 
 func (d *door) serveJSON(w http.ResponseWriter, r *http.Request, target string) {

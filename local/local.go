@@ -42,6 +42,8 @@ type Config struct {
 	AccessKey, SecretKey, Region string
 	// TaskNetwork gives awsvpc tasks their addresses; default 127.77.0.0/16.
 	TaskNetwork netip.Prefix
+	// SilentHosts leaves it to EC2 to tell where container instances are.
+	SilentHosts bool
 	// Zones is how many availability zones there are, 1 to 6; default 1.
 	Zones int
 	// Python runs training scripts; default python3.
@@ -127,7 +129,7 @@ func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) err
 	}
 	tasks, err := ecs.Open(ecs.Config{
 		Dir: c.Dir, DB: s.db, Region: c.Region, Account: account, Endpoint: s.url,
-		AccessKey: c.AccessKey, SecretKey: c.SecretKey, Network: c.TaskNetwork, Zones: ecs.Zones(c.Region, c.Zones), StopLimit: c.StopLimit, Log: c.Log,
+		AccessKey: c.AccessKey, SecretKey: c.SecretKey, Network: c.TaskNetwork, SilentHosts: c.SilentHosts, Zones: ecs.Zones(c.Region, c.Zones), StopLimit: c.StopLimit, Log: c.Log,
 	})
 	if err != nil {
 		return err
@@ -140,7 +142,7 @@ func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) err
 	}
 	door := &door{
 		auth: credentials{c.AccessKey, c.SecretKey}, region: c.Region, s3: objects.Handler(c.Log),
-		json: []jsonService{tasks.Handler(), jobs.Handler(), jobs.Logs()}, metadata: tasks.ServeMetadata,
+		json: []jsonService{tasks.Handler(), jobs.Handler(), jobs.Logs()}, metadata: tasks.ServeMetadata, ec2: tasks.ServeEC2,
 	}
 	s.http = &http.Server{
 		Handler: c.Faults.wrap(door), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,

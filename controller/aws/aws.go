@@ -55,6 +55,7 @@ type Client struct {
 	ecs       *ecs.Client
 	sagemaker *sagemaker.Client
 	timeout   time.Duration
+	called    func(Call)
 	quotas    []*quota // of ECS
 	services  *services
 }
@@ -87,6 +88,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		}),
 		sagemaker: sagemaker.NewFromConfig(account.Config, func(so *sagemaker.Options) { so.BaseEndpoint = account.Base(amazon.SageMaker) }),
 		timeout:   o.Timeout,
+		called:    o.Called,
 		quotas:    quotas,
 		services:  newServices(),
 	}, nil

@@ -2,6 +2,7 @@ package aws_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,10 @@ func serveFake(t *testing.T, reply func(op string, in object) any) (*fake, strin
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-Amz-Target") == "" {
+		f.serveForm(w, r)
+		return
+	}
 	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	var in object
 	body, err := io.ReadAll(r.Body) // to its end, so that the connection can be used again
@@ -56,6 +61,28 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out = object{"__type": e.code, "message": e.message}
 	}
 	_ = json.NewEncoder(w).Encode(out)
+}
+
+// serveForm answers a form as EC2 does, with the XML that a test wrote down.
+func (f *fake) serveForm(w http.ResponseWriter, r *http.Request) {
+	in := object{"authorization": r.Header.Get("Authorization")}
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	for name := range r.PostForm {
+		in[name] = r.PostForm.Get(name)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, call{r.PostForm.Get("Action"), in})
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	out := f.reply(r.PostForm.Get("Action"), in)
+	if e, ok := out.(apiError); ok {
+		w.WriteHeader(http.StatusForbidden)
+		out = "<?xml version=\"1.0\"?><Response><Errors><Error><Code>" + e.code + "</Code><Message>" + e.message + "</Message></Error></Errors><RequestID>1</RequestID></Response>"
+	}
+	_, _ = fmt.Fprint(w, out)
 }
 
 // count is how often an operation was called.

@@ -27,8 +27,8 @@ const (
 	ReleaseTag = "sluice:release"
 
 	// PrivateAddressAttribute is the attribute by which a container instance
-	// tells its private IPv4 address, for tasks in bridge or host mode. Set it
-	// in the instance's user data:
+	// tells its private address, for tasks in bridge or host mode, where EC2 may
+	// not be asked. Set it in the instance's user data:
 	// ECS_INSTANCE_ATTRIBUTES={"sluice.private-ipv4":"10.0.1.5"}.
 	PrivateAddressAttribute = "sluice.private-ipv4"
 )

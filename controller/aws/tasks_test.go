@@ -25,6 +25,7 @@ type cluster struct {
 	tasks     []object
 	instances []object
 	missing   []object             // container instances that have gone, as failures
+	ec2       string               // what EC2 answers
 	protected map[string]time.Time // until, by ARN
 	refuse    map[string]apiError  // by operation
 	failures  []object             // of UpdateTaskProtection
@@ -84,6 +85,8 @@ func (c *cluster) reply(op string, in object) any {
 		return c.protect(in)
 	case "TagResource":
 		return c.tag(in)
+	case "DescribeInstances":
+		return c.ec2
 	case "DescribeTaskDefinition":
 		return object{"taskDefinition": object{"containerDefinitions": []object{
 			{"name": "logs"},
@@ -312,7 +315,7 @@ func TestTasksBehindHostPorts(t *testing.T) {
 	if got[0].Address != "10.1.2.3:32768" || got[2].Address != "10.1.2.3:32769" || got[0].Error+got[2].Error != "" {
 		t.Errorf("%+v", got)
 	}
-	if got[1].Address != "" || !strings.Contains(got[1].Error, `container instance mute does not tell its own: set ECS_INSTANCE_ATTRIBUTES={"sluice.private-ipv4"`) {
+	if got[1].Address != "" || !strings.Contains(got[1].Error, `container instance mute does not tell its own: allow ec2:DescribeInstances, or set ECS_INSTANCE_ATTRIBUTES={"sluice.private-ipv4"`) {
 		t.Errorf("%+v", got[1])
 	}
 	if got[3].Address != "" || !strings.Contains(got[3].Error, "port 0") {

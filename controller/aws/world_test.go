@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -39,9 +41,12 @@ func TestMain(m *testing.M) {
 	<-stop
 }
 
-func startLocal(t *testing.T) string {
+func startLocal(t *testing.T) string { return startLocalAs(t, local.Config{}) }
+
+func startLocalAs(t *testing.T, c local.Config) string {
 	t.Helper()
-	s, err := local.Start(t.Context(), local.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", Region: "eu-central-1"})
+	c.Dir, c.Listen, c.Region = t.TempDir(), "127.0.0.1:0", "eu-central-1"
+	s, err := local.Start(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,14 +191,40 @@ func signalTask(t *testing.T, c *ecs.Client, task string, signal syscall.Signal)
 }
 
 func TestTasksContract(t *testing.T) {
-	for _, mode := range []ecstypes.NetworkMode{ecstypes.NetworkModeAwsvpc, ecstypes.NetworkModeBridge} {
-		t.Run(string(mode), func(t *testing.T) {
-			endpoint := startLocal(t)
-			s := newService(t, endpoint, mode)
+	for name, tt := range map[string]struct {
+		mode   ecstypes.NetworkMode
+		config local.Config
+	}{
+		"awsvpc":                    {ecstypes.NetworkModeAwsvpc, local.Config{}},
+		"bridge":                    {ecstypes.NetworkModeBridge, local.Config{}},
+		"bridge, hosts told by EC2": {ecstypes.NetworkModeBridge, local.Config{SilentHosts: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			endpoint := startLocalAs(t, tt.config)
+			s := newService(t, endpoint, tt.mode)
 			controllertest.Tasks(t, func() controller.Tasks {
 				return open(t, endpoint).Tasks(aws.TasksOptions{Cluster: "main", Service: "filter", ControlPort: 9091})
 			}, s)
 		})
+	}
+}
+
+// A task that has no IPv4 address is found by the one that it has.
+func TestTaskByIPv6(t *testing.T) {
+	endpoint := startLocalAs(t, local.Config{TaskNetwork: netip.MustParsePrefix("::1/128")})
+	newService(t, endpoint, ecstypes.NetworkModeAwsvpc).Scale(t, 1)
+	tasks := open(t, endpoint).Tasks(aws.TasksOptions{Cluster: "main", Service: "filter", ControlPort: 9091})
+	for deadline := time.Now().Add(time.Minute); ; {
+		if got := list(t, tasks); len(got) == 1 {
+			if got[0].Address != "[::1]:9091" || got[0].Error != "" {
+				t.Errorf("%+v", got[0])
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the task does not run")
+		}
+		<-time.After(20 * time.Millisecond)
 	}
 }
 
@@ -237,6 +268,13 @@ func TestAgainstMoto(t *testing.T) {
 		controllertest.Jobs(t, open(t, endpoint).Jobs(), "training", train(t, endpoint, "none"))
 	})
 	t.Run("tasks", func(t *testing.T) { motoTasks(t, mended(t, endpoint)) })
+	t.Run("hosts", func(t *testing.T) {
+		host := ec2(t, endpoint, "RunInstances&ImageId=ami-12c6146b&MinCount=1&MaxCount=1", `\bi-[0-9a-f]{17}`)
+		got, err := aws.PrivateAddresses(t.Context(), open(t, endpoint), []string{host, "i-00000000000000000"})
+		if _, parsed := netip.ParseAddr(got[host]); err != nil || parsed != nil || len(got) != 1 {
+			t.Errorf("instance %q is at %v, %v", host, got, err)
+		}
+	})
 }
 
 // moto knows no protection and starts no tasks of services, so that only what

@@ -53,8 +53,11 @@ type Config struct {
 	AccessKey string // credentials that tasks are given
 	SecretKey string
 	// Network is where awsvpc tasks get their addresses; it must lie in
-	// 127.0.0.0/8. Zero means 127.77.0.0/16.
+	// 127.0.0.0/8, or be ::1/128, which has room for one task. Zero means
+	// 127.77.0.0/16.
 	Network netip.Prefix
+	// SilentHosts leaves it to EC2 to tell where container instances are.
+	SilentHosts bool
 	// Zones are the availability zones, over which a service's tasks are spread;
 	// nil means the region's first.
 	Zones []string
@@ -122,8 +125,8 @@ func Open(c Config) (*Server, error) {
 	if len(c.Zones) == 0 {
 		c.Zones = Zones(c.Region, 1)
 	}
-	if !c.Network.Addr().IsLoopback() {
-		return nil, fmt.Errorf("use %s for tasks: only networks in 127.0.0.0/8 stay on this machine", c.Network)
+	if !c.Network.Addr().IsLoopback() || c.Network.Addr().Is6() && !c.Network.IsSingleIP() {
+		return nil, fmt.Errorf("use %s for tasks: only networks in 127.0.0.0/8, and ::1/128, stay on this machine", c.Network)
 	}
 	codec := Codec()
 	s := &Server{
@@ -223,6 +226,13 @@ type addresses struct {
 }
 
 func (a *addresses) take(used map[netip.Addr]bool) (netip.Addr, error) {
+	full := fmt.Errorf("give the task an address: all of %s are in use; choose a larger --task-network", a.network)
+	if one := a.network.Addr(); one.Is6() {
+		if used[one] {
+			return one, full
+		}
+		return one, nil
+	}
 	base := a.network.Masked().Addr().As4()
 	size := uint32(1) << (32 - a.network.Bits())
 	for range size {
@@ -237,5 +247,5 @@ func (a *addresses) take(used map[netip.Addr]bool) (netip.Addr, error) {
 			return addr, nil
 		}
 	}
-	return netip.Addr{}, fmt.Errorf("give the task an address: all of %s are in use; choose a larger --task-network", a.network)
+	return netip.Addr{}, full
 }

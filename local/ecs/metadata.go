@@ -48,9 +48,13 @@ func taskMetadata(t *task) map[string]any {
 
 func containerMetadata(t *task) map[string]any {
 	c := t.Containers[0]
-	mode := "bridge"
-	if len(c.NetworkInterfaces) > 0 {
-		mode = "awsvpc"
+	network := map[string]any{"NetworkMode": "bridge", "IPv4Addresses": []string{address(t)}}
+	for _, ni := range c.NetworkInterfaces {
+		network["NetworkMode"] = "awsvpc"
+		if ni.Ipv6Address != nil {
+			delete(network, "IPv4Addresses")
+			network["IPv6Addresses"] = []string{*ni.Ipv6Address}
+		}
 	}
 	return map[string]any{
 		"DockerId":    id(t),
@@ -61,6 +65,6 @@ func containerMetadata(t *task) map[string]any {
 			"com.amazonaws.ecs.cluster":  *t.ClusterArn,
 			"com.amazonaws.ecs.task-arn": *t.TaskArn,
 		},
-		"Networks": []any{map[string]any{"NetworkMode": mode, "IPv4Addresses": []string{address(t)}}},
+		"Networks": []any{network},
 	}
 }

@@ -152,11 +152,11 @@ func (s *Server) describeContainerInstances(_ context.Context, in *ecs.DescribeC
 }
 
 // instance is this machine as the container instance of a zone, with the
-// attributes that ECS's agent gives it. EC2, which would tell its private
-// address on AWS, is not served here, so an attribute tells it.
+// attributes that ECS's agent gives it. Its private address is told by an
+// attribute, too, unless hosts are silent: then EC2 tells it alone.
 func (s *Server) instance(cluster, zone string) types.ContainerInstance {
 	c := types.ContainerInstance{
-		ContainerInstanceArn: aws.String(s.instanceArn(cluster, zone)), Ec2InstanceId: aws.String("i-" + zone),
+		ContainerInstanceArn: aws.String(s.instanceArn(cluster, zone)), Ec2InstanceId: aws.String(instanceID(zone)),
 		AgentConnected: true, Status: aws.String("ACTIVE"),
 	}
 	for _, t := range s.tasks {
@@ -179,14 +179,17 @@ func (s *Server) instance(cluster, zone string) types.ContainerInstance {
 		{"ecs.os-type", "linux"},
 		{"ecs.subnet-id", subnetPrefix + zone},
 		{"ecs.vpc-id", "vpc-local"},
-		{PrivateAddressAttribute, "127.0.0.1"},
+		{PrivateAddressAttribute, hostAddress},
 	} {
+		if s.config.SilentHosts && a[0] == PrivateAddressAttribute {
+			continue
+		}
 		c.Attributes = append(c.Attributes, types.Attribute{Name: aws.String(a[0]), Value: aws.String(a[1])})
 	}
 	return c
 }
 
-// PrivateAddressAttribute of a container instance is its private IPv4 address.
+// PrivateAddressAttribute of a container instance is its private address.
 const PrivateAddressAttribute = "sluice.private-ipv4"
 
 // architecture is the processor's, as ECS calls it.

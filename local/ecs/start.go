@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -126,17 +127,25 @@ func (s *Server) connect(ctx context.Context, d *definition, t *task, c *types.C
 		}
 		taken[addr] = true
 		attachment := aws.String(rand.Text())
+		details := []types.KeyValuePair{
+			{Name: aws.String("subnetId"), Value: aws.String(subnetPrefix + *t.AvailabilityZone)},
+			{Name: aws.String("networkInterfaceId"), Value: aws.String("eni-" + id(t)[:17])},
+			{Name: aws.String("macAddress"), Value: aws.String(mac(addr))},
+		}
+		told := types.NetworkInterface{AttachmentId: attachment}
+		if addr.Is6() {
+			told.Ipv6Address = aws.String(addr.String())
+			details = append(details, types.KeyValuePair{Name: aws.String("privateIPv6Address"), Value: told.Ipv6Address})
+		} else {
+			told.PrivateIpv4Address = aws.String(addr.String())
+			details = append(details,
+				types.KeyValuePair{Name: aws.String("privateDnsName"), Value: aws.String("ip-" + strings.ReplaceAll(addr.String(), ".", "-") + ".ec2.internal")},
+				types.KeyValuePair{Name: aws.String("privateIPv4Address"), Value: told.PrivateIpv4Address})
+		}
 		t.Attachments = []types.Attachment{{
-			Id: attachment, Type: aws.String("ElasticNetworkInterface"), Status: aws.String("ATTACHED"),
-			Details: []types.KeyValuePair{
-				{Name: aws.String("subnetId"), Value: aws.String(subnetPrefix + *t.AvailabilityZone)},
-				{Name: aws.String("networkInterfaceId"), Value: aws.String("eni-" + id(t)[:17])},
-				{Name: aws.String("macAddress"), Value: aws.String(mac(addr))},
-				{Name: aws.String("privateDnsName"), Value: aws.String("ip-" + strings.ReplaceAll(addr.String(), ".", "-") + ".ec2.internal")},
-				{Name: aws.String("privateIPv4Address"), Value: aws.String(addr.String())},
-			},
+			Id: attachment, Type: aws.String("ElasticNetworkInterface"), Status: aws.String("ATTACHED"), Details: details,
 		}}
-		c.NetworkInterfaces = []types.NetworkInterface{{AttachmentId: attachment, PrivateIpv4Address: aws.String(addr.String())}}
+		c.NetworkInterfaces = []types.NetworkInterface{told}
 		return nil
 	}
 	for _, mapping := range d.ContainerDefinitions[0].PortMappings {
@@ -163,8 +172,8 @@ func (s *Server) connect(ctx context.Context, d *definition, t *task, c *types.C
 
 // mac is an address of a network interface, as unique as that of IPv4.
 func mac(addr netip.Addr) string {
-	ip := addr.As4()
-	return fmt.Sprintf("0a:ff:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3])
+	ip := addr.As16()
+	return fmt.Sprintf("0a:ff:%02x:%02x:%02x:%02x", ip[12], ip[13], ip[14], ip[15])
 }
 
 // freePort is one that nobody listens on now. Somebody else may take it
@@ -196,7 +205,7 @@ func (s *Server) addressesInUse() map[netip.Addr]bool {
 func address(t *task) string {
 	for _, c := range t.Containers {
 		for _, ni := range c.NetworkInterfaces {
-			return aws.ToString(ni.PrivateIpv4Address)
+			return cmp.Or(aws.ToString(ni.PrivateIpv4Address), aws.ToString(ni.Ipv6Address))
 		}
 	}
 	return "127.0.0.1"

@@ -1,6 +1,7 @@
 package nlb
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"strconv"
@@ -64,7 +65,7 @@ func (f *Finder) target(t types.Task) (Target, bool) {
 func endpoint(t types.Task, port int) (string, bool) {
 	for _, c := range t.Containers {
 		for _, i := range c.NetworkInterfaces {
-			return net.JoinHostPort(aws.ToString(i.PrivateIpv4Address), strconv.Itoa(port)), true
+			return net.JoinHostPort(cmp.Or(aws.ToString(i.PrivateIpv4Address), aws.ToString(i.Ipv6Address)), strconv.Itoa(port)), true
 		}
 		for _, b := range c.NetworkBindings {
 			if int(aws.ToInt32(b.ContainerPort)) == port {
