@@ -18,6 +18,8 @@ func next(s rollout.State, tasks []rollout.Task, p rollout.Policy, known bool) N
 		return Next{Sentence: "Nothing starts until somebody resumes."}
 	case r == nil && s.Frozen != nil:
 		return Next{Sentence: "Nothing starts while it is frozen.", At: moment(s.Frozen.Until)}
+	case r == nil && s.Deployment != nil && s.Stable != "":
+		return Next{Sentence: "Nothing starts while the service is deployed."}
 	case r == nil && len(s.Queue) == 0:
 		return Next{Sentence: "Waits for the next training job."}
 	case r == nil:
@@ -75,6 +77,8 @@ func nextAdmitting(s rollout.State, p rollout.Policy, known bool) Next {
 		n.Sentence = "Starts when somebody resumes."
 	case s.Active.Reason == rollout.FreezeBegins:
 		n.Sentence = "Starts when it is no longer frozen."
+	case s.Active.Reason == rollout.Deploying:
+		n.Sentence = "Starts when the deployment of the service is over."
 	case s.Active.Reason == rollout.AwaitArtifact:
 		n.Sentence = "Waits for its artifact to be there, and whole."
 		if known {
@@ -146,6 +150,8 @@ func nextHeld(r rollout.Rollout) Next {
 		n.Sentence = "Goes on when somebody resumes."
 	case rollout.FreezeBegins:
 		n.Sentence = "Goes on when it is no longer frozen."
+	case rollout.Deploying:
+		n.Sentence = "Goes on when the deployment of the service is over."
 	default:
 		n.Sentence = "Needs a person: resume, promote or abort. Goes on by itself if the proof arrives."
 	}

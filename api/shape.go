@@ -220,9 +220,10 @@ func shapeTask(t rollout.Task, s rollout.State, cohort string) Task {
 	out := Task{
 		ID: t.ID, Address: t.Address, State: taskState(t, s), Ready: t.Reachable && t.Ready, Cohort: cohort,
 		Serving: t.Serving, Serves: serves(t, s), Evaluator: t.Evaluator, Shadow: t.Shadow, Preparing: t.Preparing,
-		Failure: t.Failure, Error: cmp.Or(t.Error, s.Doubt(t)), Tag: t.Tag, Protected: t.Protected, Stratum: Stratum(t.Stratum),
+		Failure: t.Failure, Error: cmp.Or(t.Error, s.Doubt(t)), Tag: t.Tag, Idle: t.Idle, Protected: t.Protected || !t.ProtectedUntil.IsZero(), Stratum: Stratum(t.Stratum),
 		Requests: t.Requests, MemoryBytes: t.MemoryBytes, Connections: t.Connections, StartedAt: t.StartedAt.UTC(),
 	}
+	out.ProtectedUntil, out.ProtectedElsewhere = moment(t.ProtectedUntil), s.Foreign(t)
 	if t.Scored > 0 {
 		rate := float64(t.Filtered) / float64(t.Scored)
 		out.FilterRate = &rate

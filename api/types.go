@@ -25,7 +25,10 @@ type Fleet struct {
 
 	Tunings []Tuning `json:"tunings"` // tuning jobs of whose training jobs the best waits for their end
 
-	Freeze   *Freeze   `json:"freeze"` // in force, as of the last decision
+	Freeze *Freeze `json:"freeze"` // in force, as of the last decision
+
+	Deployment *Deployment `json:"deployment,omitempty"` // of its service, under way as of the last decision
+
 	Pause    *Pause    `json:"pause"`
 	Requests []Request `json:"requests"` // wishes not yet acted on
 
@@ -311,7 +314,11 @@ type Task struct {
 	Failure   string `json:"failure,omitempty"` // of the newest assignment
 	Error     string `json:"error,omitempty"`   // why it cannot be reached, or does not obey
 	Tag       string `json:"tag"`               // release it is tagged with in ECS
-	Protected bool   `json:"protected"`
+	Protected bool   `json:"protected"`         // from scale-in
+
+	ProtectedUntil     *time.Time `json:"protected_until,omitempty"`
+	ProtectedElsewhere bool       `json:"protected_elsewhere,omitempty"` // by somebody else
+	Idle               bool       `json:"idle,omitempty"`                // a deployment keeps auctions from it
 
 	Stratum Stratum `json:"stratum"`
 

@@ -209,7 +209,7 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 		last := shapeRollout(past[0], v.governs(fleet, past[0].ID), w.at)
 		out.Last = &last
 	}
-	out.Freeze = shapeFreeze(s.Frozen)
+	out.Freeze, out.Deployment = shapeFreeze(s.Frozen), shapeDeployment(s)
 	if s.Pause != nil {
 		out.Pause = &Pause{By: s.Pause.By, Why: s.Pause.Why, At: s.Pause.At.UTC()}
 	}

@@ -221,6 +221,30 @@ func mutants() []mutant {
 			"seen || j.Tuning != nil", "seen && s.Active != nil || j.Tuning != nil", "controller:TestKilledAnywhere",
 		},
 		{
+			7, "canaries are chosen while the service is deployed", "controller/rollout/decide.go",
+			"case s.waitsForDeployment(*s.Active):", "case false:", "TestRandomHistories",
+		},
+		{
+			7, "a canary is protected from a deployment", "controller/rollout/guard.go",
+			" && s.Deployment == nil {", " {", "TestRandomHistories",
+		},
+		{
+			7, "what somebody else protects is ours", "controller/rollout/guard.go",
+			"return !t.ProtectedUntil.IsZero() && !s", "return t.ProtectedUntil.IsZero() && !s", "TestRandomHistories",
+		},
+		{
+			7, "tasks of two revisions are compared", "controller/rollout/match.go",
+			"return k.stratum.build() == m.build ||", "return true ||", "TestRandomHistories",
+		},
+		{
+			7, "a task that gets no auctions is compared", "controller/rollout/match.go",
+			" && !t.Idle", "", "TestRandomHistories",
+		},
+		{
+			7, "tasks that ECS scales in are evidence against the candidate", "controller/rollout/losses.go",
+			"l.Evidence -= one.Bet", "_ = one.Bet", "TestScheduledLossesAreNone",
+		},
+		{
 			8, "events do not say who asked", "controller/rollout/state.go",
 			"Reason: r.Reason, Sentence: r.Sentence, By: r.By,", "Reason: r.Reason, Sentence: r.Sentence,", "TestRandomHistories",
 		},
@@ -322,7 +346,7 @@ func mutants() []mutant {
 		},
 		{
 			10, "one crash is counted at every look", "controller/judging_crashes.go",
-			"|| c.Unhealthy || slices.Contains(j.Crashed, c.Task)", "|| c.Unhealthy", "TestCrashes",
+			"|| c.Ended != \"\" || slices.Contains(j.Crashed, c.Task)", "|| c.Ended != \"\"", "TestCrashes",
 		},
 		{
 			10, "nobody is at fault for a crash in the shadow phase", "controller/judging_crashes.go",
@@ -354,7 +378,7 @@ func mutants() []mutant {
 		},
 		{
 			10, "every task that goes with its host is evidence", "controller/rollout/losses.go",
-			"first := slices.MinFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Task, b.Task) })", "first := slices.MinFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Arm, b.Arm) })", "TestLossesAreFair",
+			"slices.SortFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Task, b.Task) })", "slices.SortFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Arm, b.Arm) })", "TestLossesAreFair",
 		},
 		{
 			10, "a canary step waits for tasks that nobody will start", "controller/rollout/few.go",

@@ -186,8 +186,11 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 			Unknown: func(why error) {
 				log.WarnContext(ctx, "instance types of tasks are not known: tasks are matched by all else", "fleet", f.Name, "err", why)
 			},
+			Unstaged: func(why error) {
+				log.WarnContext(ctx, "how far a deployment has shifted traffic is not known: all of its tasks count", "fleet", f.Name, "err", why)
+			},
 		})
-		ports := controller.Ports{Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control}
+		ports := controller.Ports{Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control, Deployments: tasks}
 		loop := controller.NewReconciler(f, ports, c.name, log)
 		loop.Metrics, loop.Public = metrics, strings.TrimSuffix(c.door.url, "/")
 		if loop.Receivers, err = notify.Open(f.Notify); err != nil {

@@ -140,6 +140,9 @@ func warnings(f api.Fleet) (out []string) {
 	if f.Freeze != nil {
 		out = append(out, f.Freeze.Sentence+"; nothing starts or advances")
 	}
+	if f.Deployment != nil {
+		out = append(out, f.Deployment.Sentence)
+	}
 	if f.Pause != nil {
 		w := "paused by " + f.Pause.By + " " + span(f.At.Sub(f.Pause.At)) + " ago"
 		if f.Pause.Why != "" {

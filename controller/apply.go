@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,6 +26,15 @@ func (f *Reconciler) apply(ctx context.Context, s rollout.State, actions []rollo
 	failed := make([]error, len(actions))
 	var g errgroup.Group
 	g.SetLimit(atOnce)
+	protecting := make([]error, 2)
+	for i, on := range []bool{false, true} {
+		if tasks := protected(actions, on); len(tasks) > 0 {
+			g.Go(func() error {
+				protecting[i] = f.protect(ctx, tasks, on)
+				return nil
+			})
+		}
+	}
 	for i, a := range actions {
 		g.Go(func() error {
 			failed[i] = described(a, f.act(ctx, s, a))
@@ -32,7 +42,7 @@ func (f *Reconciler) apply(ctx context.Context, s rollout.State, actions []rollo
 		})
 	}
 	_ = g.Wait() // the errors are in failed
-	return several(append(errs, failed...))
+	return several(slices.Concat(errs, protecting, failed))
 }
 
 func described(a rollout.Action, err error) error {
@@ -40,8 +50,8 @@ func described(a rollout.Action, err error) error {
 		return nil
 	}
 	switch a.(type) {
-	case rollout.Tag, rollout.Protect, rollout.Replace:
-		return err // it says of which task
+	case rollout.Tag, rollout.Replace, rollout.Answer:
+		return err // it says of what
 	case rollout.Assign:
 		return fmt.Errorf("assign %v: %w", a, err)
 	}
@@ -64,15 +74,31 @@ func (f *Reconciler) act(ctx context.Context, s rollout.State, a rollout.Action)
 		if err := f.Tasks.Tag(ctx, a.Task, a.Release); !errors.Is(err, ErrLater) {
 			return err
 		}
-	case rollout.Protect:
-		return f.Tasks.Protect(ctx, a.Task, a.On)
 	case rollout.Replace:
 		return f.Tasks.Stop(ctx, a.Task, a.Why)
 	case rollout.Archive:
 		return f.archive(ctx, s, a.Rollout)
-	case rollout.Publish: // done before
+	case rollout.Answer:
+		return f.Deployments.Answer(ctx, a.Hook, a.On)
+	case rollout.Publish, rollout.Protect: // done before, or together
 	}
 	return nil
+}
+
+// protected are the tasks that are to be protected from scale-in, or no longer.
+func protected(actions []rollout.Action, on bool) (tasks []string) {
+	for _, a := range actions {
+		if p, is := a.(rollout.Protect); is && p.On == on {
+			tasks = append(tasks, p.Task)
+		}
+	}
+	return tasks
+}
+
+func (f *Reconciler) protect(ctx context.Context, tasks []string, on bool) error {
+	ctx, cancel := context.WithTimeout(ctx, longLook) // ECS takes a few at a time
+	defer cancel()
+	return f.Tasks.Protect(ctx, tasks, on)
 }
 
 // assign asks a task for an end state, and remembers its yes.

@@ -31,7 +31,7 @@ func TestNoWishIsMissingFromTheAudit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		d := &mute{world: w}
-		leader := NewReconciler(testFleet(), Ports{d, w, w, fakeTasks{w}, fakeControl{w}}, "leader", slog.New(slog.DiscardHandler))
+		leader := NewReconciler(testFleet(), Ports{d, w, w, fakeTasks{w}, fakeControl{w}, nil}, "leader", slog.New(slog.DiscardHandler))
 		leader.epoch, leader.own, leader.until = 1, true, func() time.Time { return time.Now().Add(time.Hour) }
 		pass := func() error { _, err := leader.Pass(t.Context()); time.Sleep(time.Second); return err }
 		for _, name := range []string{"first", "good"} {

@@ -30,6 +30,9 @@ func (f fence) send(ctx context.Context, effect func(context.Context) error) err
 // fence.
 func (f fence) ports(p Ports) Ports {
 	p.Documents, p.Tasks, p.Control = fencedDocuments{p.Documents, f}, fencedTasks{p.Tasks, f}, fencedControl{p.Control, f}
+	if p.Deployments != nil {
+		p.Deployments = fencedDeployments{p.Deployments, f}
+	}
 	return p
 }
 
@@ -44,6 +47,10 @@ type (
 	}
 	fencedControl struct {
 		Control
+		fence fence
+	}
+	fencedDeployments struct {
+		Deployments
 		fence fence
 	}
 )
@@ -64,12 +71,16 @@ func (t fencedTasks) Tag(ctx context.Context, task, release string) error {
 	return t.fence.send(ctx, func(ctx context.Context) error { return t.Tasks.Tag(ctx, task, release) })
 }
 
-func (t fencedTasks) Protect(ctx context.Context, task string, on bool) error {
-	return t.fence.send(ctx, func(ctx context.Context) error { return t.Tasks.Protect(ctx, task, on) })
+func (t fencedTasks) Protect(ctx context.Context, tasks []string, on bool) error {
+	return t.fence.send(ctx, func(ctx context.Context) error { return t.Tasks.Protect(ctx, tasks, on) })
 }
 
 func (t fencedTasks) Stop(ctx context.Context, task, why string) error {
 	return t.fence.send(ctx, func(ctx context.Context) error { return t.Tasks.Stop(ctx, task, why) })
+}
+
+func (d fencedDeployments) Answer(ctx context.Context, hook rollout.Hook, on bool) error {
+	return d.fence.send(ctx, func(ctx context.Context) error { return d.Deployments.Answer(ctx, hook, on) })
 }
 
 func (c fencedControl) Assign(ctx context.Context, address string, a rollout.Assign, epoch int64) error {

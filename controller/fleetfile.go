@@ -133,6 +133,9 @@ type fleetFile struct {
 	Freezes   []freezeFile   `yaml:"freezes"`
 
 	ReplacePoisoned bool `yaml:"replace_poisoned"`
+
+	Deployments rollout.Yield `yaml:"deployments"`
+	AnswerHooks bool          `yaml:"answer_hooks"`
 }
 
 // piece is a piece of YAML that is read later. It knows its place in the file.
@@ -148,7 +151,7 @@ func (p *piece) UnmarshalYAML(node ast.Node) error {
 // that shows its line.
 func ParseFleet(body []byte) (Fleet, error) {
 	file := fleetFile{
-		ECS: ECS{ControlPort: 9091}, JobsEvery: 15 * time.Second, LookEvery: 5 * time.Second, Policy: rollout.Defaults(),
+		ECS: ECS{ControlPort: 9091}, JobsEvery: 15 * time.Second, LookEvery: 5 * time.Second, Policy: rollout.Defaults(), Deployments: rollout.FreeCanaries,
 	}
 	if !utf8.Valid(body) {
 		return Fleet{}, errors.New("the file is no text: want YAML in UTF-8")
@@ -163,7 +166,7 @@ func ParseFleet(body []byte) (Fleet, error) {
 		Name: file.Name, Jobs: file.Jobs, ECS: file.ECS, JobsEvery: file.JobsEvery, LookEvery: file.LookEvery, Admission: file.Admission,
 		Prices:   file.Prices.Sane(),
 		Notify:   file.Notify,
-		Policies: rollout.Policies{Default: file.Policy, ReplacePoisoned: file.ReplacePoisoned},
+		Policies: rollout.Policies{Default: file.Policy, ReplacePoisoned: file.ReplacePoisoned, Deployments: file.Deployments, AnswerHooks: file.AnswerHooks},
 	}
 	freezes, err := readFreezes(file.Freezes)
 	if err != nil {
@@ -306,6 +309,9 @@ func (f Fleet) check() error {
 	}
 	if f.LookEvery < 100*time.Millisecond || f.JobsEvery < 100*time.Millisecond {
 		return errors.New("look_every and jobs_every: want 100ms or more")
+	}
+	if d := f.Policies.Deployments; d != "" && d != rollout.FreeCanaries && d != rollout.KeepCanaries {
+		return fmt.Errorf("deployments is %q: want release, by which canaries go back to stable while the service is deployed, or pause, by which they stay until ECS replaces them", d)
 	}
 	if err := f.Prices.Check(); err != nil {
 		return err

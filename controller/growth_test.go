@@ -157,7 +157,7 @@ func (a *aged) lead() {
 	f := testFleet()
 	f.JobsEvery = 0
 	f.Policies.Default.Settle = 0
-	r := NewReconciler(f, Ports{a.bucket, a.world, a.world, fakeTasks{a.world}, fakeControl{a.world}}, "leader", slog.New(slog.DiscardHandler))
+	r := NewReconciler(f, Ports{a.bucket, a.world, a.world, fakeTasks{a.world}, fakeControl{a.world}, nil}, "leader", slog.New(slog.DiscardHandler))
 	r.epoch, r.own, r.until = a.epoch, true, func() time.Time { return time.Now().Add(time.Hour) }
 	a.leader = r
 }

@@ -370,7 +370,7 @@ type process struct {
 func (w *world) starts(t *testing.T, name string, b *inbox) process {
 	t.Helper()
 	p := process{lease: openDocuments(w), loop: openDocuments(w)}
-	r := NewReconciler(testFleet(), Ports{p.loop, w, w, fakeTasks{w}, fakeControl{w}}, name, slog.New(slog.DiscardHandler))
+	r := NewReconciler(testFleet(), Ports{p.loop, w, w, fakeTasks{w}, fakeControl{w}, nil}, name, slog.New(slog.DiscardHandler))
 	r.Receivers = []Receiver{{Name: "oncall", Way: b}}
 	c := &Controller{Elector: Elector{Documents: p.lease, Name: name, TTL: 15 * time.Second}, Fleets: []*Reconciler{r}, Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())

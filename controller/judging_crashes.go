@@ -96,7 +96,7 @@ func (j *judging) open(crashed []rollout.Crash, now time.Time) []rollout.Crash {
 		_, involved := j.Arms[c.Task]
 		age := now.Sub(c.At)
 		waits := !c.Own() && age >= 0 && age < toldLate
-		return !involved || waits || c.Beside || c.Unhealthy || slices.Contains(j.Crashed, c.Task)
+		return !involved || waits || c.Beside || c.Unhealthy || c.Ended != "" || slices.Contains(j.Crashed, c.Task)
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 func TestReportsNameTheirStratum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		for id, zone := range map[string]string{"a": "z1", "b": "z2", "c": "z1"} { // nobody knows of d
+		for id, zone := range map[string]string{"a": "z1", "b": "z2", "c": "z1", "d": ""} { // nobody knows of d's
 			w.tasks[id].Stratum = rollout.Stratum{Zone: zone, Revision: "inference:7"}
 		}
 		r := w.reconciler(1)
@@ -34,7 +34,7 @@ func TestReportsNameTheirStratum(t *testing.T) {
 			}
 			return err
 		})
-		for id, want := range map[string]string{"a": "z1 inference:7", "b": "z2 inference:7", "c": "z1 inference:7", "d": ""} {
+		for id, want := range map[string]string{"a": "z1 inference:7", "b": "z2 inference:7", "c": "z1 inference:7", "d": "inference:7"} {
 			if got, reported := told[id]; got != want || !reported {
 				t.Errorf("%s reports from %q (%v), want %q", id, got, reported, want)
 			}

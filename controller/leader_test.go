@@ -404,12 +404,12 @@ func TestFence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		until := time.Now().Add(time.Second)
-		p := fence(func() time.Time { return until }).ports(Ports{w, w, w, fakeTasks{w}, fakeControl{w}})
+		p := fence(func() time.Time { return until }).ports(Ports{w, w, w, fakeTasks{w}, fakeControl{w}, nil})
 		sends := map[string]func() error{
 			"put":     func() error { _, err := p.Documents.Put(t.Context(), "k", nil, ""); return err },
 			"replace": func() error { return p.Documents.Replace(t.Context(), "another", nil) },
 			"tag":     func() error { return p.Tasks.Tag(t.Context(), "a", "r") },
-			"protect": func() error { return p.Tasks.Protect(t.Context(), "a", true) },
+			"protect": func() error { return p.Tasks.Protect(t.Context(), []string{"a"}, true) },
 			"assign":  func() error { return p.Control.Assign(t.Context(), "a", rollout.Assign{Task: "a"}, 1) },
 			"stop":    func() error { return p.Tasks.Stop(t.Context(), "a", "why") },
 		}

@@ -164,6 +164,7 @@ func (f Fleet) unwise() (list []warning) {
 	warn(f.ECS.ControlPort == 9090 || f.ECS.ControlPort == 9092, "ecs.control_port", "%d is the port of auctions or of health checks, unless tasks are told otherwise: the control port is 9091", f.ECS.ControlPort)
 	warn(f.LookEvery > 30*time.Second, "look_every", "harm is found %v later than it could be, and people wait as long: 5s is usual", f.LookEvery)
 	warn(f.JobsEvery < 5*time.Second, "jobs_every", "SageMaker slows down whoever lists its jobs so often: 15s is usual")
+	warn(f.Policies.Deployments == rollout.KeepCanaries, "deployments", "while the service is deployed, canaries answer with a model that nobody holds against others: release lets them go first")
 	warn(f.Admission.MaxMemoryBytes > 0 && f.Admission.MaxMemoryBytes < 1<<20, "admission.max_memory_bytes", "hardly any model takes so little: it is in bytes")
 	warn(f.Admission.MinAuctions == 0 && f.Admission.MinGolden > 0, "admission.min_golden", "golden vectors without auctions do not prove that features are made as in training: ask for some with min_auctions")
 	warn(f.Prices.Cap > 1000, "prices.cap", "few bids are worth that much per mille, and one of them decides what thousands say: choose a cap that hardly any bid is above")

@@ -33,11 +33,16 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	if seen.Tasks == nil && err != nil {
 		return nil, errors.Join(errs...)
 	}
-	seen.Pace = f.memo.pace.Look(seen.Tasks, now)
+	err = f.deployment(ctx, s, urgent, seen)
+	trouble("look for a deployment", err)
+	busy := *seen
+	busy.Tasks = rollout.InTraffic(seen.Tasks)
+	seen.Pace = f.memo.pace.Look(busy.Tasks, now)
 	seen.Swaps = f.memo.swaps.Look(seen.Tasks, f.epoch, now)
 	f.memo.pasts.Look(s, seen.Tasks, f.epoch, now)
-	seen.Auctions = f.memo.auctions.Look(s, seen.Tasks, seen.Desired, now)
-	seen.Unwell = rollout.FindUnwell(s, *seen, now)
+	seen.Auctions = f.memo.auctions.Look(s, busy.Tasks, seen.Desired, now)
+	busy.Auctions = seen.Auctions
+	seen.Unwell = rollout.FindUnwell(s, busy, now)
 	seen.Unheard = f.unheard()
 	seen.Audited = f.memo.auditedOf(s.Unaudited)
 	seen.Archived, seen.Indexed = f.memo.archivedOf(s.Finished), f.memo.indexed.Load() == f.epoch
@@ -60,7 +65,9 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 		trouble("look at the artifact", err)
 	}
 	seen.Crashed, err = f.crashed(ctx, s, now)
-	seen.Crashed = slices.DeleteFunc(slices.Clone(seen.Crashed), func(c rollout.Crash) bool { return !c.At.IsZero() && c.At.Before(s.BlameFrom()) })
+	seen.Crashed = slices.DeleteFunc(slices.Clone(seen.Crashed), func(c rollout.Crash) bool {
+		return !c.At.IsZero() && c.At.Before(s.BlameFrom()) || c.Ended != "" && !s.Lost(c.Task)
+	})
 	trouble("look for crashed tasks", err)
 	err = f.judge(ctx, s, seen, now)
 	trouble("judge", err)
@@ -126,6 +133,22 @@ func (f *Reconciler) list(ctx context.Context) error {
 	if f.memo.listing.failed = err != nil; err == nil {
 		f.memo.setTasks(listed, desired)
 	}
+	return err
+}
+
+// deployment leaves in seen which deployment is under way, as ECS told when the
+// tasks were listed, and which tasks get no auctions for its sake.
+func (f *Reconciler) deployment(ctx context.Context, s rollout.State, urgent bool, seen *rollout.Observation) (err error) {
+	seen.Deployment = s.Deployment
+	if f.Deployments != nil && !urgent && !f.memo.listing.failed {
+		ctx, cancel := f.memo.deploying.bound(ctx)
+		defer cancel()
+		d, failed := f.Deployments.Deployment(ctx)
+		if f.memo.deploying.failed, err = failed != nil, failed; err == nil {
+			seen.Deployment, seen.DeploymentKnown = d, true
+		}
+	}
+	seen.Deployment.Without(seen.Tasks)
 	return err
 }
 

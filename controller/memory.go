@@ -36,6 +36,7 @@ type memory struct {
 
 	listing, finding service // ECS, which lists tasks; SageMaker, which finds jobs
 	ending, keeping  service // ECS, which tells crashes; S3, which keeps looks
+	deploying        service // ECS, which tells how far a deployment is
 
 	crashed   []rollout.Crash // as ECS told last, by this machine's clock
 	crashedAt time.Time

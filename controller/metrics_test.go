@@ -140,7 +140,7 @@ func TestHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		store := openDocuments(w)
-		r := NewReconciler(testFleet(), Ports{store, w, w, fakeTasks{w}, fakeControl{w}}, "a", slog.New(slog.DiscardHandler))
+		r := NewReconciler(testFleet(), Ports{store, w, w, fakeTasks{w}, fakeControl{w}, nil}, "a", slog.New(slog.DiscardHandler))
 		c := &Controller{
 			Elector: Elector{Documents: store, Name: "a", TTL: 15 * time.Second},
 			Fleets:  []*Reconciler{r}, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics("v1"),

@@ -35,7 +35,7 @@ policy:
 }
 
 func (w *world) reconciler(epoch int64) *Reconciler {
-	r := NewReconciler(testFleet(), Ports{w, w, w, fakeTasks{w}, fakeControl{w}}, fmt.Sprint("controller-", epoch), slog.New(slog.DiscardHandler))
+	r := NewReconciler(testFleet(), Ports{w, w, w, fakeTasks{w}, fakeControl{w}, nil}, fmt.Sprint("controller-", epoch), slog.New(slog.DiscardHandler))
 	r.epoch, r.own, r.until = epoch, true, func() time.Time { return time.Now().Add(time.Hour) }
 	return r
 }

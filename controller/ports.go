@@ -39,6 +39,8 @@ type Ports struct {
 	Jobs      Jobs
 	Tasks     Tasks
 	Control   Control
+
+	Deployments Deployments // nil: nobody can tell of any
 }
 
 // Documents are the controller's memory: S3 objects written conditionally.
@@ -85,17 +87,17 @@ type Jobs interface {
 
 // Tasks are the ECS tasks of one fleet.
 type Tasks interface {
-	// List returns the running tasks: ID, Address, Tag, Protected, StartedAt
-	// and Stratum, as far as it is known, are filled in; and how many ECS is to
-	// keep running. A zone that ECS does not tell the task itself may. It may be
+	// List returns the running tasks: ID, Address, Tag, Protected, ProtectedUntil,
+	// StartedAt and Stratum, as far as it is known, are filled in; and how many ECS
+	// is to keep running. A zone that ECS does not tell the task itself may. It may be
 	// what was known some seconds ago, and the longer ago the more tasks there
 	// are; a task that has ended since is told by Gone.
 	List(ctx context.Context) (tasks []rollout.Task, desired int, err error)
 
 	// Crashed returns the tasks that lately ended by themselves - an exit code
 	// of their own, a signal, no memory left - the oldest first: not those that
-	// were stopped, scaled in, replaced, or taken down with their host; and those
-	// that were ended as unhealthy. Each is returned for some while, and may be
+	// were stopped, or taken down with their host; and those that ECS ended as
+	// unhealthy, or for a reason of its own. Each is returned for some while, and may be
 	// missing for a moment after its end.
 	Crashed(ctx context.Context) ([]rollout.Crash, error)
 
@@ -108,12 +110,26 @@ type Tasks interface {
 	// it now.
 	Tag(ctx context.Context, task, release string) error
 
-	// Protect spares a task from scale-in (or no longer does).
-	Protect(ctx context.Context, task string, on bool) error
+	// Protect spares tasks from scale-in for rollout.GuardFor (or no longer does).
+	// What somebody else has protected since the last List stays as they want it.
+	// The error names those that could not be; the others are. ErrNotFound where
+	// one is not there any more.
+	Protect(ctx context.Context, tasks []string, on bool) error
 
 	// Stop ends a task, in whose place ECS starts another. It returns before
 	// that; stopping one that ends already changes nothing.
 	Stop(ctx context.Context, task, why string) error
+}
+
+// Deployments are those of the service of one fleet.
+type Deployments interface {
+	// Deployment returns the one that is under way, as of the last List of its
+	// tasks; nil for none.
+	Deployment(ctx context.Context) (*rollout.Deployment, error)
+
+	// Answer lets a deployment that waits at a PAUSE hook go on, or sends it back.
+	// Nothing happens where it does not wait there any more.
+	Answer(ctx context.Context, hook rollout.Hook, on bool) error
 }
 
 // Control speaks to the control ports of tasks. A call ends within two seconds,

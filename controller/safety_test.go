@@ -36,7 +36,7 @@ type faults struct {
 }
 
 func (f faults) ports() Ports {
-	return Ports{f, f, f, faultyTasks{fakeTasks{f.world}, f}, faultyControl{fakeControl{f.world}, f}}
+	return Ports{f, f, f, faultyTasks{fakeTasks{f.world}, f}, faultyControl{fakeControl{f.world}, f}, nil}
 }
 
 func (f faults) Get(ctx context.Context, key string) ([]byte, string, error) {
@@ -114,11 +114,11 @@ func (t faultyTasks) Tag(ctx context.Context, task, digest string) error {
 	return t.fakeTasks.Tag(ctx, task, digest)
 }
 
-func (t faultyTasks) Protect(ctx context.Context, task string, on bool) error {
+func (t faultyTasks) Protect(ctx context.Context, tasks []string, on bool) error {
 	if err := t.f.ask("ecs protect"); err != nil {
 		return err
 	}
-	return t.fakeTasks.Protect(ctx, task, on)
+	return t.fakeTasks.Protect(ctx, tasks, on)
 }
 
 type faultyControl struct {

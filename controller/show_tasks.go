@@ -60,6 +60,12 @@ func appendTask(b []byte, t *rollout.Task) []byte {
 	}
 	b = appendText(append(b, `,"tag":`...), t.Tag)
 	b = strconv.AppendBool(append(b, `,"protected":`...), t.Protected)
+	if !t.ProtectedUntil.IsZero() {
+		b = appendTime(append(b, `,"protected_until":`...), t.ProtectedUntil)
+	}
+	if t.Idle {
+		b = append(b, `,"idle":true`...)
+	}
 	b = strconv.AppendInt(append(b, `,"memory_bytes":`...), t.MemoryBytes, 10)
 	b = strconv.AppendInt(append(b, `,"connections":`...), int64(t.Connections), 10)
 	b = appendTime(append(b, `,"started_at":`...), t.StartedAt)

@@ -300,10 +300,12 @@ func (w fakeTasks) Tag(_ context.Context, task, digest string) error {
 	})
 }
 
-func (w fakeTasks) Protect(_ context.Context, task string, on bool) error {
+func (w fakeTasks) Protect(_ context.Context, tasks []string, on bool) error {
 	return w.change("protect", func() error {
-		if t := w.tasks[task]; t != nil {
-			t.Protected = on
+		for _, task := range tasks {
+			if t := w.tasks[task]; t != nil {
+				t.Protected = on
+			}
 		}
 		return nil
 	})

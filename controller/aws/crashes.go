@@ -56,6 +56,7 @@ func (t *Tasks) Crashed(ctx context.Context) ([]rollout.Crash, error) {
 	if err != nil {
 		return nil, err
 	}
+	rebalanced := t.rebalanced()
 	now := ends{}
 	for _, arn := range arns { // those that ECS no longer shows are forgotten
 		if crash, is := known[arn]; is {
@@ -63,7 +64,7 @@ func (t *Tasks) Crashed(ctx context.Context) ([]rollout.Crash, error) {
 		}
 	}
 	for _, d := range described {
-		if crash, sure := crashOf(d, containers[aws.ToString(d.TaskArn)]); sure {
+		if crash, sure := crashOf(d, containers[aws.ToString(d.TaskArn)], rebalanced); sure {
 			now[aws.ToString(d.TaskArn)] = crash
 		}
 	}
@@ -92,15 +93,18 @@ func (e ends) crashes() (all []rollout.Crash) {
 	return all
 }
 
-// crashOf returns the crash by which a task ended, or that it was unhealthy; nil
-// if it ended otherwise;
-// container is the one that answers auctions, empty where any might. It is not
+// crashOf returns the crash by which a task ended, or that it was unhealthy, or
+// that ECS ended it for a reason of its own; nil if it ended otherwise. container
+// is the one that answers auctions, empty where any might. It is not
 // sure while ECS still waits to hear how its containers ended.
-func crashOf(d types.Task, container string) (crash *rollout.Crash, sure bool) {
+func crashOf(d types.Task, container string, rebalanced map[string]bool) (crash *rollout.Crash, sure bool) {
 	over := aws.ToString(d.LastStatus) == "STOPPED"
 	why := aws.ToString(d.StoppedReason)
 	if d.StopCode == types.TaskStopCodeServiceSchedulerInitiated && unhealthy(why) {
 		return &rollout.Crash{Task: id(aws.ToString(d.TaskArn)), Unhealthy: true, Why: why, At: stoppedAt(d)}, true
+	}
+	if ended := scheduled(d, rebalanced); ended != "" {
+		return &rollout.Crash{Task: id(aws.ToString(d.TaskArn)), Ended: ended, Why: why, At: stoppedAt(d)}, true
 	}
 	if d.StopCode != types.TaskStopCodeEssentialContainerExited || strings.HasPrefix(why, "Host ") {
 		return nil, over || d.StopCode != ""

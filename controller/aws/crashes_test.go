@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sluicehq/sluice/controller/aws"
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // ended is a task as ECS shows it after its end.
@@ -60,6 +61,9 @@ func TestCrashed(t *testing.T) {
 		}
 		var got []string
 		for _, crash := range crashed {
+			if crash.Ended != "" {
+				continue // of which TestEndedByTheService tells
+			}
 			got = append(got, crash.Task)
 			if crash.Unhealthy != strings.HasPrefix(crash.Task, "unhealthy") {
 				t.Errorf("look %d: %+v", look, crash)
@@ -71,6 +75,43 @@ func TestCrashed(t *testing.T) {
 	}
 	if n := f.count("DescribeTasks"); n > 2 {
 		t.Errorf("tasks that ended are described %d times in three looks", n)
+	}
+}
+
+// What the service ends for a reason of its own is told as that: a task of the
+// deployment that it names was scaled in, one of another made room for it, and
+// where zones were balanced only an event of the service says so.
+func TestEndedByTheService(t *testing.T) {
+	const balanced, scaling = "0123456789abcdef0123456789abcdef", "Scaling activity initiated by (deployment ecs-svc/2)"
+	by := func(deployment string, o object) object { o["startedBy"] = deployment; return o }
+	s := service(1)
+	s["events"] = []object{
+		{"id": "1", "message": "(service filter) has stopped 1 running tasks in Availability Zone eu-central-1a due to AZ Rebalancing: (task " + balanced + ")."},
+		{"id": "2", "message": "(service filter) has started 1 tasks in Availability Zone eu-central-1b to AZ Rebalance: (task 1123456789abcdef0123456789abcdef)."},
+	}
+	c := &cluster{t: t, services: []object{s}, tasks: []object{
+		by("ecs-svc/2", ended("scaled", "ServiceSchedulerInitiated", scaling, exit(143))),
+		by("ecs-svc/1", ended("replaced", "ServiceSchedulerInitiated", scaling, exit(143))),
+		by("ecs-svc/2", ended(balanced, "ServiceSchedulerInitiated", scaling, exit(143))),
+		by("ecs-svc/2", ended("1123456789abcdef0123456789abcdef", "ServiceSchedulerInitiated", "Task failed container health checks", exit(143))),
+		by("ecs-svc/2", ended("user", "UserInitiated", "Scaling activity, by hand", exit(143))),
+		by("ecs-svc/2", ended("unheard of", "ServiceSchedulerInitiated", "a reason of next year", exit(143))),
+	}}
+	_, tasks := openTasks(t, c)
+	list(t, tasks)
+	crashed, err := tasks.Crashed(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]rollout.Reason{}
+	for _, crash := range crashed {
+		if got[crash.Task] = crash.Ended; crash.Unhealthy == (crash.Ended != "") {
+			t.Errorf("%+v", crash)
+		}
+	}
+	want := map[string]rollout.Reason{"scaled": rollout.ScaledIn, "replaced": rollout.Deploying, balanced: rollout.Rebalanced, "1123456789abcdef0123456789abcdef": ""}
+	if !maps.Equal(got, want) {
+		t.Errorf("ended: %v, want %v", got, want)
 	}
 }
 

@@ -77,6 +77,7 @@ func (t *Tasks) lookAgain(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	t.takeService(s)
 	r.desired = int(s.DesiredCount)
 	if r.due(mark(s), int(s.RunningCount), t.o.Every, now) {
 		arns, err := t.list(ctx, types.DesiredStatusRunning)

@@ -80,13 +80,24 @@ func (c *Client) describeServices(ctx context.Context, at place) error {
 		seen := seenService{at: now}
 		for _, s := range out.Services {
 			if isNamed(s, name) && aws.ToString(s.Status) != "INACTIVE" {
-				s.Events = slices.Clone(s.Events[:min(1, len(s.Events))])
+				s.Events = telling(s.Events)
 				seen.Service = &s
 			}
 		}
 		c.services.seen[place{Cluster: at.Cluster, Service: name}] = seen
 	}
 	return nil
+}
+
+// telling are the newest event of a service, and those that say that it stopped
+// tasks to balance zones, which nothing else tells.
+func telling(events []types.ServiceEvent) (told []types.ServiceEvent) {
+	for i, e := range events {
+		if i == 0 || len(rebalancedBy(e)) > 0 {
+			told = append(told, e)
+		}
+	}
+	return told
 }
 
 // isNamed reports whether a fleet file means that service, by its name or ARN.

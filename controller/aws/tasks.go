@@ -52,6 +52,10 @@ type TasksOptions struct {
 	// Unknown is told once when the instance types of EC2 tasks cannot be asked
 	// for, and why; nil: nobody is.
 	Unknown func(why error)
+
+	// Unstaged is told once when we may not ask how far a deployment is that shifts
+	// traffic, and why; nil: nobody is.
+	Unstaged func(why error)
 }
 
 var _ controller.Tasks = (*Tasks)(nil)
@@ -71,19 +75,21 @@ type Tasks struct {
 	ends       ends
 	endsAt     time.Time         // when they were listed; zero: there are more
 	containers map[string]string // that answers auctions, by task definition
+	service    service
+	revisions  map[string]string // task definitions, by service revision
 }
 
 // Tasks finds the tasks of a service.
 func (c *Client) Tasks(o TasksOptions) *Tasks {
 	c.services.enter(place{Cluster: o.Cluster, Service: o.Service})
-	return &Tasks{client: c, o: o, arns: map[string]string{}, containers: map[string]string{}}
+	return &Tasks{client: c, o: o, arns: map[string]string{}, containers: map[string]string{}, revisions: map[string]string{}}
 }
 
 func (t *Tasks) at() place { return place{Cluster: t.o.Cluster, Service: t.o.Service} }
 
 // List implements controller.Tasks. A task whose address cannot be found out
-// is listed with Error set. Protected is true while at least half of the time
-// is left for which Protect asks, so that whoever wants it on asks again.
+// is listed with Error set. Protected is true while at least half of the time is
+// left for which Protect asks, so that whoever wants it on asks again.
 // Tasks come ordered by ID.
 func (t *Tasks) List(ctx context.Context) (tasks []rollout.Task, desired int, err error) {
 	described, desired, err := t.members(ctx)
@@ -98,7 +104,8 @@ func (t *Tasks) List(ctx context.Context) (tasks []rollout.Task, desired int, er
 			ID: id(aws.ToString(d.TaskArn)), Tag: tag(d), StartedAt: aws.ToTime(d.StartedAt).UTC(),
 			Stratum: stratum(d, known),
 		}
-		task.Protected = protected[task.ID]
+		task.ProtectedUntil = protected[task.ID]
+		task.Protected = time.Until(task.ProtectedUntil) >= rollout.GuardFor/2
 		if task.Address, err = address(d, t.o.ControlPort, known); err != nil {
 			task.Error = err.Error()
 		}

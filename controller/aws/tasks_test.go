@@ -29,6 +29,8 @@ type cluster struct {
 	protected map[string]time.Time // until, by ARN
 	refuse    map[string]apiError  // by operation
 	failures  []object             // of UpdateTaskProtection
+
+	deployments, revisions []object
 }
 
 func taskARN(id string) string { return "arn:aws:ecs:eu-central-1:123456789012:task/main/" + id }
@@ -83,6 +85,14 @@ func (c *cluster) reply(op string, in object) any {
 		return c.protection(in)
 	case "UpdateTaskProtection":
 		return c.protect(in)
+	case "ListServiceDeployments":
+		return object{"serviceDeployments": c.deployments}
+	case "DescribeServiceDeployments":
+		return object{"serviceDeployments": c.deployments}
+	case "DescribeServiceRevisions":
+		return object{"serviceRevisions": c.revisions}
+	case "ContinueServiceDeployment":
+		return object{"serviceDeploymentArn": in["serviceDeploymentArn"]}
 	case "TagResource":
 		return c.tag(in)
 	case "DescribeInstances":
@@ -187,18 +197,30 @@ func (c *cluster) protection(in object) any {
 
 func (c *cluster) protect(in object) any {
 	names, _ := in["tasks"].([]any)
+	if len(names) == 0 || len(names) > 10 {
+		c.t.Errorf("UpdateTaskProtection with %d tasks", len(names))
+	}
+	done, failures := []object{}, []object{}
 	for _, name := range names {
 		task, ok := c.find(name)
 		if !ok {
-			return object{"failures": []object{{"arn": name, "reason": "MISSING"}}}
+			failures = append(failures, object{"arn": name, "reason": "MISSING"})
+			continue
 		}
 		arn, _ := task["taskArn"].(string)
+		if at := slices.IndexFunc(c.failures, func(f object) bool { return f["arn"] == arn }); at >= 0 {
+			failures = append(failures, c.failures[at])
+			continue
+		}
+		p := object{"taskArn": arn, "protectionEnabled": in["protectionEnabled"]}
 		if delete(c.protected, arn); in["protectionEnabled"] == true {
 			minutes, _ := in["expiresInMinutes"].(float64)
 			c.protected[arn] = time.Now().Add(time.Duration(minutes) * time.Minute)
+			p["expirationDate"] = seconds(c.protected[arn])
 		}
+		done = append(done, p)
 	}
-	return object{"failures": c.failures}
+	return object{"protectedTasks": done, "failures": failures}
 }
 
 func (c *cluster) tag(in object) any {
@@ -343,7 +365,7 @@ func TestTagAndProtect(t *testing.T) {
 		if err := tasks.Tag(t.Context(), "a", at); err != nil {
 			t.Fatal(err)
 		}
-		if err := tasks.Protect(t.Context(), "b", true); err != nil {
+		if err := tasks.Protect(t.Context(), []string{"b"}, true); err != nil {
 			t.Fatal(err)
 		}
 		if got := list(t, tasks); got[0].Tag != at || got[0].Protected || got[1].Tag != "" || !got[1].Protected {
@@ -353,7 +375,7 @@ func TestTagAndProtect(t *testing.T) {
 	if in := f.last("UpdateTaskProtection"); in["expiresInMinutes"] != 60.0 {
 		t.Errorf("protected with %v", in)
 	}
-	if err := tasks.Protect(t.Context(), "b", false); err != nil {
+	if err := tasks.Protect(t.Context(), []string{"b"}, false); err != nil {
 		t.Fatal(err)
 	}
 	if got := list(t, tasks); got[1].Protected {
@@ -361,14 +383,12 @@ func TestTagAndProtect(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"tag":     tasks.Tag(t.Context(), "gone", "d"),
-		"protect": tasks.Protect(t.Context(), "gone", true),
+		"protect": tasks.Protect(t.Context(), []string{"gone"}, true),
 	} {
 		if !errors.Is(err, controller.ErrNotFound) {
 			t.Errorf("%s a task that is gone: %v", name, err)
 		}
 	}
-	c.failures = []object{{"arn": taskARN("a"), "reason": "TASK_NOT_VALID", "detail": "not of a service"}}
-	check(t, "protect", tasks.Protect(t.Context(), "a", true), "ECS refuses: TASK_NOT_VALID not of a service")
 }
 
 // Protection that will soon end is asked for again.
@@ -397,7 +417,7 @@ func TestTasksWithoutProtection(t *testing.T) {
 	if got := list(t, tasks); len(got) != 1 || got[0].Protected {
 		t.Errorf("%+v", got)
 	}
-	check(t, "protect", tasks.Protect(t.Context(), "a", true), "see that the role may ecs:UpdateTaskProtection")
+	check(t, "protect", tasks.Protect(t.Context(), []string{"a"}, true), "see that the role may ecs:UpdateTaskProtection")
 }
 
 func TestTasksThroughFaults(t *testing.T) {

@@ -171,6 +171,16 @@ func newService(t *testing.T, endpoint string, mode ecstypes.NetworkMode) contro
 		},
 		Kill: func(t *testing.T, task string) { t.Helper(); signalTask(t, c, task, syscall.SIGKILL) },
 		Quit: func(t *testing.T, task string) { t.Helper(); signalTask(t, c, task, syscall.SIGTERM) },
+		Protect: func(t *testing.T, task string, minutes int) {
+			t.Helper()
+			in := &ecs.UpdateTaskProtectionInput{Cluster: main, Tasks: []string{task}, ProtectionEnabled: minutes > 0}
+			if minutes > 0 {
+				in.ExpiresInMinutes = sdk.Int32(int32(minutes))
+			}
+			if _, err := c.UpdateTaskProtection(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+		},
 	}
 }
 

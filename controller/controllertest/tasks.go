@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -17,6 +18,9 @@ type Service struct {
 	Stop  func(t *testing.T, task string)
 	Kill  func(t *testing.T, task string) // its process, by SIGKILL
 	Quit  func(t *testing.T, task string) // its process, by SIGTERM, as a host that shuts down
+
+	// Protect is by somebody else, for an odd time.
+	Protect func(t *testing.T, task string, minutes int)
 }
 
 // Tasks checks the promises of controller.Tasks. open returns handles on the
@@ -101,28 +105,52 @@ func taskProtection(t *testing.T, open func() controller.Tasks, s Service, all [
 	spared := all[0].ID
 	tasks := open()
 	for range 2 {
-		if err := tasks.Protect(t.Context(), spared, true); err != nil {
+		if err := tasks.Protect(t.Context(), []string{spared}, true); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if !find(t, tasks, spared).Protected || !find(t, open(), spared).Protected || find(t, tasks, all[1].ID).Protected {
 		t.Error("not protected, or more than the one")
 	}
+	if left := time.Until(find(t, tasks, spared).ProtectedUntil); left < rollout.GuardFor-time.Minute || left > rollout.GuardFor+time.Minute {
+		t.Errorf("protected for %v, want %v", left, rollout.GuardFor)
+	}
 	s.Scale(t, 1)
 	if left := steady(t, tasks, 1); left[0].ID != spared {
 		t.Errorf("scale-in took the protected task %s", spared)
 	}
 	for range 2 {
-		if err := tasks.Protect(t.Context(), spared, false); err != nil {
+		if err := tasks.Protect(t.Context(), []string{spared}, false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if find(t, tasks, spared).Protected {
+	if task := find(t, tasks, spared); task.Protected || !task.ProtectedUntil.IsZero() {
 		t.Error("still protected")
 	}
-	if err := tasks.Protect(t.Context(), "0123456789abcdef0123456789abcdef", true); !errors.Is(err, controller.ErrNotFound) {
+	protectedElsewhere(t, open, s, spared)
+	if err := tasks.Protect(t.Context(), []string{"0123456789abcdef0123456789abcdef"}, true); !errors.Is(err, controller.ErrNotFound) {
 		t.Errorf("protect a task that is not there: %v, want ErrNotFound", err)
 	}
+}
+
+// protectedElsewhere lets somebody else protect a task that we protect: it stays
+// so when we let it go, though we had not heard of it.
+func protectedElsewhere(t *testing.T, open func() controller.Tasks, s Service, task string) {
+	tasks := open()
+	find(t, tasks, task)
+	if err := tasks.Protect(t.Context(), []string{task}, true); err != nil {
+		t.Fatal(err)
+	}
+	s.Protect(t, task, 611)
+	if err := tasks.Protect(t.Context(), []string{task}, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, tasks := range []controller.Tasks{tasks, open()} {
+		if left := time.Until(find(t, tasks, task).ProtectedUntil); left < 10*time.Hour {
+			t.Errorf("somebody else protects it for 611 minutes, and it is protected for %v", left)
+		}
+	}
+	s.Protect(t, task, 0)
 }
 
 func taskReplaced(t *testing.T, tasks controller.Tasks, s Service) {
@@ -144,7 +172,7 @@ func taskReplaced(t *testing.T, tasks controller.Tasks, s Service) {
 		return got[0].ID != old && got[0].Tag == "" && !got[0].Protected
 	})
 	eventually(t, "the stopped task is gone", func() bool {
-		return errors.Is(tasks.Protect(t.Context(), old, true), controller.ErrNotFound)
+		return errors.Is(tasks.Protect(t.Context(), []string{old}, true), controller.ErrNotFound)
 	})
 }
 
@@ -163,12 +191,25 @@ func taskStopped(t *testing.T, open func() controller.Tasks) {
 	}
 }
 
+// crashes are the tasks that ended by themselves, or also those that ECS ended for
+// a reason of its own.
+func crashes(t *testing.T, tasks controller.Tasks, themselves bool) []rollout.Crash {
+	t.Helper()
+	crashed, err := tasks.Crashed(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(crashed, func(c rollout.Crash) bool { return themselves && c.Ended != "" })
+}
+
 // taskCrashed finds one that crashed among those that ended otherwise: it was
 // preceded by tasks that were stopped and scaled in.
 func taskCrashed(t *testing.T, open func() controller.Tasks, s Service) {
 	tasks := open()
-	if crashed, err := tasks.Crashed(t.Context()); err != nil || len(crashed) != 0 {
-		t.Fatalf("crashed before any did: %+v, %v", crashed, err)
+	for _, c := range crashes(t, tasks, false) {
+		if c.Ended != rollout.ScaledIn {
+			t.Fatalf("crashed before any did: %+v", c)
+		}
 	}
 	s.Scale(t, 3)
 	three := steady(t, tasks, 3)
@@ -182,10 +223,7 @@ func taskCrashed(t *testing.T, open func() controller.Tasks, s Service) {
 	for _, tasks := range []controller.Tasks{tasks, tasks, open()} {
 		var crashed []rollout.Crash
 		eventually(t, "ECS says which task crashed", func() bool {
-			var err error
-			if crashed, err = tasks.Crashed(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			crashed = crashes(t, tasks, true)
 			return len(crashed) > 0
 		})
 		if len(crashed) != 1 || crashed[0].Task != killed || crashed[0].ExitCode != 137 || crashed[0].Why == "" || crashed[0].At.IsZero() {

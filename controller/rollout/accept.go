@@ -182,7 +182,7 @@ func (s State) sensible(q Request, kept Kept) error {
 		case s.Pause == nil && !(active && (r.Phase == Held || r.Phase == Admitting && q.BreakGlass)):
 			return fmt.Errorf("%w: nothing is paused or held: there is nothing to do", ErrConflict)
 		case s.Pause == nil && !s.mayAdvance(q):
-			return fmt.Errorf("%w: %s: %s cannot be resumed until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.Frozen.Sentence(), r.ID)
+			return fmt.Errorf("%w: %s: %s cannot be resumed until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.hindrance(), r.ID)
 		}
 	case VerbAbort:
 		if !waits && (!active || r.Phase == RollingBack) {
@@ -193,7 +193,7 @@ func (s State) sensible(q Request, kept Kept) error {
 			return fmt.Errorf("%w: %s, not in shadow, canary or hold, so it cannot be promoted: name one that is, or try it anew", ErrConflict, standing)
 		}
 		if !s.mayAdvance(q) {
-			return fmt.Errorf("%w: %s: %s cannot be promoted until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.Frozen.Sentence(), r.ID)
+			return fmt.Errorf("%w: %s: %s cannot be promoted until then, unless an admin breaks the glass (--break-glass)", ErrConflict, s.hindrance(), r.ID)
 		}
 	case VerbRollback:
 		return s.sensibleRollback(q, kept)
@@ -214,7 +214,7 @@ func (s State) sensibleGlass(q Request) error {
 		return fmt.Errorf("%w: %s needs no broken glass: it happens in a freeze, too: leave it out", ErrBadRequest, q.Verb)
 	case q.Why == "":
 		return fmt.Errorf("%w: say why the glass is broken (why)", ErrBadRequest)
-	case s.Frozen == nil:
+	case s.hindrance() == "":
 		return fmt.Errorf("%w: nothing is frozen, so there is no glass to break: leave it out", ErrConflict)
 	}
 	return nil

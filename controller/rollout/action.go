@@ -52,6 +52,13 @@ type Fence struct{ Assign }
 // more.
 type Replace struct{ Task, Why string }
 
+// Answer wants a deployment that waits at a PAUSE hook to go on from there, or to
+// go back.
+type Answer struct {
+	Hook Hook
+	On   bool
+}
+
 func (Publish) action() {}
 func (Assign) action()  {}
 func (Tag) action()     {}
@@ -59,6 +66,7 @@ func (Protect) action() {}
 func (Archive) action() {}
 func (Fence) action()   {}
 func (Replace) action() {}
+func (Answer) action()  {}
 
 func (a Publish) String() string { return "publish " + Short(a.Digest) }
 
@@ -84,6 +92,13 @@ func (a Protect) String() string {
 func (a Fence) String() string { return "fence " + a.Task }
 
 func (a Replace) String() string { return "replace " + a.Task }
+
+func (a Answer) String() string {
+	if a.On {
+		return "continue the deployment at hook " + a.Hook.ID
+	}
+	return "roll the deployment back at hook " + a.Hook.ID
+}
 
 func (a Archive) String() string { return "archive " + a.Rollout }
 

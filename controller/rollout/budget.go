@@ -59,9 +59,9 @@ func (r Rollout) sized(step int, seen Observation, p Policy) int {
 	}
 	planned := 0.
 	for _, s := range p.Steps[step:] {
-		planned += float64(canaryTasks(s, len(seen.Tasks))) * s.Soak.Seconds() * seen.Pace
+		planned += float64(canaryTasks(s, len(InTraffic(seen.Tasks)))) * s.Soak.Seconds() * seen.Pace
 	}
-	full := canaryTasks(p.Steps[step], len(seen.Tasks))
+	full := canaryTasks(p.Steps[step], len(InTraffic(seen.Tasks)))
 	if planned <= left {
 		return full
 	}

@@ -19,7 +19,7 @@ const maxTags = 20
 // was told.
 func (s *State) formCohorts(seen Observation, p Policy, at time.Time) {
 	r := s.Active
-	n := len(seen.Tasks)
+	n := len(InTraffic(seen.Tasks))
 	var now, next sizes    // of the cohorts, and of those that come after them
 	switch r.Comparing() { //nolint:exhaustive // the phases in which tasks are compared
 	case Shadow:
@@ -33,6 +33,8 @@ func (s *State) formCohorts(seen Observation, p Policy, at time.Time) {
 	default:
 		return
 	}
+	was := cohorts{r.CanaryTasks, r.ControlTasks}
+	now, next = now.within(was, seen.Tasks), next.within(was, seen.Tasks)
 	now.late = min(now.canary, s.strays(seen.Tasks))
 	before := r.CanaryTasks
 	s.choose(now, next, p, seen.Tasks)
@@ -332,17 +334,13 @@ func ByID(tasks []Task) []Task {
 	return slices.SortedFunc(slices.Values(tasks), order)
 }
 
-// markings keeps what ECS shows and spares in line with what tasks do.
+// markings keeps what ECS shows in line with what tasks do.
 func (s State) markings(seen Observation) (actions []Action) {
 	tags := 0
-	arms := s.arms()
 	for _, t := range seen.Tasks {
 		if t.Serving != "" && t.Tag != t.Serving && tags < maxTags {
 			tags++
 			actions = append(actions, Tag{t.ID, t.Serving})
-		}
-		if on := arms[t.ID] == judge.Candidate; on != t.Protected {
-			actions = append(actions, Protect{t.ID, on})
 		}
 	}
 	return actions

@@ -16,24 +16,26 @@ func Decide(s State, seen Observation, p Policies, now time.Time) (State, []Acti
 	next.catchUp(seen, now)
 	next.takeUp(seen.Jobs, p, now)
 	next.freeze(seen, p, now)
+	next.watchDeployment(seen, now)
 	next.hear(p, now)
 	next.forget(seen.Archived, now)
 	next.Indexed = next.Indexed || seen.Indexed
 	next.coalesce(p, now)
 	next.start(p, now)
 	if next.Active != nil {
-		next.carryOn(seen, p.For(next.Active.ID), now)
+		next.carryOn(seen, p.For(next.Active.ID), p.Deployments, now)
 	}
+	guards := append(next.guard(seen.Tasks, now), next.answer(seen, p, now)...)
 	next.auditEnds(s.LastEvent, seen.Audited, now)
-	return next, corrections(next, seen, p)
+	return next, append(corrections(next, seen, p), guards...)
 }
 
 // carryOn follows the active rollout's arrow, if one is due, and keeps its
 // cohorts filled.
-func (s *State) carryOn(seen Observation, p Policy, now time.Time) {
+func (s *State) carryOn(seen Observation, p Policy, how Yield, now time.Time) {
 	r := s.Active
 	r.watchData(seen.Verdict, now)
-	r.watchLosses(seen, now)
+	s.watchLosses(seen, now)
 	r.watchDesired(seen, p, now)
 	m, asked := transition(*s, seen, p, now), r.Asked
 	wish, wished := s.wished()
@@ -47,7 +49,11 @@ func (s *State) carryOn(seen Observation, p Policy, now time.Time) {
 	if asked != nil && !granted {
 		s.tooLate(*asked, r.ID+" is "+r.Phase.words()+" ("+string(r.Reason)+")", now)
 	}
-	if s.Active != nil {
+	switch {
+	case s.Active == nil:
+	case s.waitsForDeployment(*s.Active):
+		s.yield(how, seen.Tasks)
+	default:
 		s.formCohorts(seen, p, now)
 	}
 }
@@ -154,9 +160,10 @@ func (s State) wished() (move, bool) {
 	return move{}, false
 }
 
-// mayAdvance reports whether a freeze lets a wish about the active rollout do so.
+// mayAdvance reports whether a freeze or a deployment lets a wish about the
+// active rollout do so.
 func (s State) mayAdvance(q Request) bool {
-	return s.Frozen == nil || s.Active.BrokeGlass || q.BreakGlass
+	return s.hindrance() == "" || s.Active.BrokeGlass || q.BreakGlass
 }
 
 // secondPerson returns why who asks may not let the rollout go further by
@@ -323,6 +330,8 @@ func (s State) whileHeld(seen Observation, p Policy, now time.Time) move {
 			return back(Resumed, "no longer paused")
 		case FreezeBegins:
 			return back(FreezeEnds, "no longer frozen")
+		case Deploying:
+			return back(Deployed, "the deployment is over")
 		case DataInvalid:
 			if v != nil && v.Outcome != judge.Invalid && v.Outcome != judge.NoData {
 				return back(DataBack, "the data can be trusted again")

@@ -139,13 +139,26 @@ func (s *State) freeze(seen Observation, p Policies, now time.Time) {
 }
 
 // stopped says why nothing of r may start or advance now: there is a pause, or a
-// freeze whose glass nobody has broken for it.
+// freeze or a deployment, and nobody has broken the glass for it.
 func (s State) stopped(r Rollout) (why Reason, say string, is bool) {
 	switch {
 	case s.Pause != nil:
 		return Paused, pausedBy(s.Pause), true
 	case s.Frozen != nil && !r.BrokeGlass:
 		return FreezeBegins, s.Frozen.Sentence(), true
+	case s.waitsForDeployment(r):
+		return Deploying, s.Deployment.Sentence(), true
 	}
 	return "", "", false
+}
+
+// hindrance says what an admin may break the glass for; empty for nothing.
+func (s State) hindrance() string {
+	switch {
+	case s.Frozen != nil:
+		return s.Frozen.Sentence()
+	case s.Deployment != nil && s.Stable != "":
+		return s.Deployment.Sentence()
+	}
+	return ""
 }

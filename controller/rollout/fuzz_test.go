@@ -31,6 +31,8 @@ type history struct {
 	lostOf   string               // the rollout that they were of
 	lenient  bool                 // spares the checks of decide, which are slow
 	asked    []wished             // that were taken, in order
+	deployed int                  // deployments so far
+	foreign  map[string]time.Time // until when somebody else protects tasks
 }
 
 // wished is a wish that was taken: as it was asked, and what was answered.
@@ -46,12 +48,12 @@ func newHistory(t *testing.T) *history {
 	for i, id := range []string{"a", "b", "c", "d", "e"} {
 		w.tasks[id].Stratum = strange(byte(i))
 	}
-	return &history{t: t, w: w, s: State{Fleet: "f"}, p: p, now: start, missing: 1000, promoted: map[string]bool{"": true}}
+	return &history{t: t, w: w, s: State{Fleet: "f"}, p: p, now: start, missing: 1000, promoted: map[string]bool{"": true}, foreign: map[string]time.Time{}}
 }
 
 // strange is one of a few strata, among them the unknown one.
 func strange(how byte) Stratum {
-	return Stratum{Zone: []string{"z1", "z2", "z1", "z3", ""}[how%5], InstanceType: []string{"", "large"}[how>>3&1]}
+	return Stratum{Zone: []string{"z1", "z2", "z1", "z3", ""}[how%5], InstanceType: []string{"", "large"}[how>>3&1], Revision: []string{"", "", "", "f:2"}[how>>4&3]}
 }
 
 // FuzzDecide drives a fleet through arbitrary histories - jobs, verdicts,
@@ -82,10 +84,10 @@ func (h *history) happen(what, how byte) {
 	h.w.auctions(h.s.Active, passes, h.missing)
 	ids := slices.Sorted(maps.Keys(h.w.tasks))
 	task := func() string { return ids[int(how>>2)%len(ids)] }
-	switch what % 43 {
+	switch what % 48 {
 	case 0, 1, 2, 3, 33, 34:
 		h.releases++
-		id := map[byte]string{1: "quick-", 2: "careful-", 3: "third-", 33: "strict-", 34: "thrifty-"}[what%43] + fmt.Sprint("job", h.releases)
+		id := map[byte]string{1: "quick-", 2: "careful-", 3: "third-", 33: "strict-", 34: "thrifty-"}[what%48] + fmt.Sprint("job", h.releases)
 		h.w.jobs = append(h.w.jobs, Job{Source: release.Source{Job: id, Bucket: "b", Key: id}, CompletedAt: h.now, Tuning: h.tuned(id, how)})
 		outcome := []AdmissionOutcome{AdmissionOK, AdmissionOK, AdmissionOK, AdmissionWait, AdmissionRefused}[how%5]
 		h.w.admission[id] = &Admission{Rollout: id, Outcome: outcome, Reason: "torn", Sentence: "s", Digest: fmt.Sprint("v", h.releases%7)}
@@ -123,7 +125,7 @@ func (h *history) happen(what, how byte) {
 	case 12, 13, 14, 15:
 		h.w.verdict = judge.Acceptable
 	case 17, 35:
-		h.w.verdict, h.w.breaker = judge.Worse, what%43 == 35
+		h.w.verdict, h.w.breaker = judge.Worse, what%48 == 35
 	case 32, 36, 37:
 		h.w.verdict, h.w.class = judge.Inconclusive, []judge.Class{judge.Floor, judge.Borderline, judge.Starved, "unheard of"}[how>>2&3]
 	case 38:
@@ -144,18 +146,38 @@ func (h *history) happen(what, how byte) {
 		}
 	case 41, 42:
 		h.w.desired = []int{5, 1, 0, 2}[how>>2&3]
+	case 43: // the service is deployed, one way or the other
+		h.deployed++
+		h.w.deployment = &Deployment{ID: fmt.Sprint("ecs-svc/", h.deployed), Revision: fmt.Sprint("f:", h.deployed), Since: h.now}
+		h.p.Deployments = []Yield{"", FreeCanaries, KeepCanaries, KeepCanaries}[how>>2&3]
+	case 44:
+		h.w.deployment = nil
+	case 45: // nobody can tell, or a task gets no auctions
+		h.w.deployUnknown = how>>2&7 == 7
+		h.w.tasks[task()].Idle = how>>5&1 == 1
+	case 46: // somebody else protects a task
+		id := task()
+		h.w.tasks[id].ProtectedUntil = h.now.Add([]time.Duration{11*time.Minute + 7*time.Second, 48 * time.Hour}[how>>7])
+		h.foreign[id] = h.w.tasks[id].ProtectedUntil
+	case 47: // ECS ends a member of a cohort for a reason of its own
+		if r := h.s.Active; r != nil && len(h.w.tasks) > 1 {
+			for _, id := range [][]string{r.CanaryTasks, r.ControlTasks}[how>>2&1] {
+				h.ended(id, Crash{Task: id, Ended: []Reason{ScaledIn, Rebalanced, Deploying}[int(how>>3)%3]})
+				break
+			}
+		}
 	case 18:
 		h.w.verdict = judge.NoData
 	case 19:
 		h.w.verdict = judge.Invalid
 	case 20, 21:
-		h.w.verdict, h.w.holds = judge.Unsure, what%43 == 21
+		h.w.verdict, h.w.holds = judge.Unsure, what%48 == 21
 		if h.w.suspect = ""; how&4 != 0 {
 			h.w.suspect = task()
 		}
 	case 22, 23, 24, 25, 26, 27:
 		verbs := []Verb{VerbPause, VerbResume, VerbAbort, VerbPromote, VerbRollback, VerbTry}
-		h.ask(verbs[what%43-22], how, "ann")
+		h.ask(verbs[what%48-22], how, "ann")
 		for n := int(how >> 6); n > 0; n-- { // more within the same look
 			h.ask(verbs[(int(what)+int(how>>2)*n)%len(verbs)], how>>uint(n), []string{"ann", "bob"}[n&1])
 		}
@@ -202,12 +224,15 @@ func (h *history) checkChildren(next State) {
 }
 
 // unhealthy lets ECS replace a task for its health checks.
-func (h *history) unhealthy(id string) {
+func (h *history) unhealthy(id string) { h.ended(id, Crash{Task: id, Unhealthy: true}) }
+
+// ended lets ECS replace a task.
+func (h *history) ended(id string, why Crash) {
 	if h.w.tasks[id] == nil {
 		return
 	}
 	delete(h.w.tasks, id)
-	h.w.crashed = append(h.w.crashed, Crash{Task: id, Unhealthy: true})
+	h.w.crashed = append(h.w.crashed, why)
 	h.newest++
 	h.w.fresh = h.s.Default
 	next := fmt.Sprintf("z%d", h.newest)
@@ -323,6 +348,7 @@ func (h *history) pass(dieAfter int) {
 	next, actions := h.decide(seen)
 	h.checkStep(next, seen)
 	h.checkChildren(next)
+	h.checkGuards(next, seen, actions)
 	if was := h.s.Stable; was != "" && next.Stable != was && next.Active != nil && next.Active.Phase == RollingBack {
 		delete(h.promoted, was)
 	}
@@ -415,6 +441,8 @@ func (h *history) checkStep(next State, seen Observation) {
 		}
 	}
 	h.checkFrozen(next)
+	h.checkDeployment(next)
+	h.checkBuilds(next, seen)
 	h.checkBreaker(next, seen)
 	h.checkBudget(next, seen)
 	h.checkLosses(next, seen)
@@ -446,12 +474,74 @@ func (h *history) checkStep(next State, seen Observation) {
 	}
 }
 
+// checkGuards checks that nobody's protection is touched but ours, and that
+// nothing is protected while the service is deployed.
+func (h *history) checkGuards(next State, seen Observation, actions []Action) {
+	for _, a := range actions {
+		p, is := a.(Protect)
+		if !is {
+			continue
+		}
+		if p.On && next.Deployment != nil {
+			h.t.Fatalf("%v in a deployment", a)
+		}
+		at, _ := find(seen.Tasks, p.Task)
+		if until := seen.Tasks[at].ProtectedUntil; !until.IsZero() && until.Equal(h.foreign[p.Task]) && !h.s.Guards[p.Task].of(until) {
+			h.t.Fatalf("%v, and somebody else protects it until %v: %+v", a, until, h.s.Guards)
+		}
+	}
+}
+
+// checkDeployment checks that nothing starts or advances while the service is
+// deployed, and that canaries make room.
+func (h *history) checkDeployment(next State) {
+	if next.Deployment == nil || next.Stable == "" || h.s.Stable == "" {
+		return
+	}
+	h.checkStands(next, next.Deployment.Sentence())
+	r := next.Active
+	if r == nil || r.BrokeGlass || r.Comparing() != Canary && r.Comparing() != Shadow {
+		return
+	}
+	if h.p.Deployments != KeepCanaries && len(r.CanaryTasks)+len(r.ControlTasks) > 0 {
+		h.t.Fatalf("deployed, and yet compared: %+v", r)
+	}
+	was := h.s.Active
+	for _, id := range r.CanaryTasks {
+		if was == nil || was.ID != r.ID || !slices.Contains(was.CanaryTasks, id) {
+			h.t.Fatalf("deployed, and yet %s became a canary: %+v", id, r)
+		}
+	}
+}
+
+// checkBuilds checks that cohorts which are formed anew are of one build, and
+// that none of their tasks is without auctions.
+func (h *history) checkBuilds(next State, seen Observation) {
+	r, was := next.Active, h.s.Active
+	if r == nil || r.Comparing() != Canary || was == nil || was.ID == r.ID && len(was.CanaryTasks)+len(was.ControlTasks)+len(was.PastTasks) > 0 {
+		return
+	}
+	builds := map[Stratum]bool{}
+	for _, id := range slices.Concat(r.CanaryTasks, r.ControlTasks) {
+		at, _ := find(seen.Tasks, id)
+		if builds[seen.Tasks[at].Stratum.build()] = true; seen.Tasks[at].Idle {
+			h.t.Fatalf("%s gets no auctions and is compared: %+v", id, r)
+		}
+	}
+	if len(builds) > 1 {
+		h.t.Fatalf("tasks of %v are compared: %+v", builds, r)
+	}
+}
+
 // checkFrozen checks that nothing starts or advances in a freeze whose glass
 // nobody has broken for it.
 func (h *history) checkFrozen(next State) {
-	if next.Frozen == nil {
-		return
+	if next.Frozen != nil {
+		h.checkStands(next, next.Frozen.Sentence())
 	}
+}
+
+func (h *history) checkStands(next State, why string) {
 	for _, e := range next.Events {
 		if e.Seq <= h.s.LastEvent {
 			continue
@@ -460,7 +550,7 @@ func (h *history) checkFrozen(next State) {
 		switch e.To {
 		case Shadow, Canary, Promoting, Live:
 			if !broke && e.Reason != AlreadyLive && !(e.From == e.To && e.Reason != Accepted) {
-				h.t.Fatalf("frozen (%s), and yet: %+v", next.Frozen.Sentence(), e)
+				h.t.Fatalf("it stands (%s), and yet: %+v", why, e)
 			}
 		case "", Queued, Admitting, Held, RollingBack, RolledBack, Refused, Superseded:
 		}
@@ -482,7 +572,10 @@ func (h *history) checkMatched(next State, seen Observation) {
 	h.checkStays(*r, seen)
 	tasks := slices.Clone(seen.Tasks)
 	for i := range tasks { // as checkMended knows them
-		tasks[i].Serving = map[bool]string{true: "v1"}[tasks[i].Serving == next.Stable && !next.Poisoned(tasks[i])]
+		tasks[i].Serving = map[bool]string{true: "v1"}[tasks[i].Serving == next.Stable && !next.Poisoned(tasks[i]) && !tasks[i].Idle]
+	}
+	if next.waitsForDeployment(*r) {
+		return // nobody is chosen
 	}
 	checkMended(h.t, cohorts{r.CanaryTasks, r.ControlTasks}, tasks)
 }
@@ -497,8 +590,9 @@ func (h *history) checkStays(r Rollout, seen Observation) {
 	stay := slices.DeleteFunc(slices.Clone(was.CanaryTasks), func(id string) bool {
 		return !slices.ContainsFunc(seen.Tasks, func(t Task) bool { return t.ID == id })
 	})
-	if want := r.sizes(r.Step, len(seen.Tasks), h.p.For(r.ID)).canary; len(stay) > want {
-		return
+	want := r.sizes(r.Step, len(InTraffic(seen.Tasks)), h.p.For(r.ID)).within(cohorts{was.CanaryTasks, was.ControlTasks}, seen.Tasks).canary
+	if len(stay) > want || len(r.CanaryTasks)+len(r.ControlTasks) == 0 {
+		return // too many, or the service is deployed
 	}
 	changed := r.Swapped[min(len(was.Swapped), len(r.Swapped)):]
 	if len(r.Swapped) > mostSwapped || len(changed) > 1 {
@@ -622,7 +716,7 @@ func (h *history) checkLosses(next State, seen Observation) {
 	lost, unhealthy := map[judge.Arm]int{}, map[judge.Arm]int{}
 	for id, arm := range h.lost {
 		lost[arm]++
-		if slices.ContainsFunc(h.w.crashed, func(c Crash) bool { return c.Task == id }) {
+		if slices.ContainsFunc(h.w.crashed, func(c Crash) bool { return c.Task == id && c.Unhealthy }) {
 			unhealthy[arm]++
 		}
 	}
@@ -709,6 +803,7 @@ func (h *history) restores() {
 func (h *history) ends() {
 	h.s.Pause = nil
 	h.w.verdict = []judge.Outcome{judge.Unsure, judge.Inconclusive}[h.releases%2]
+	h.w.deployment, h.w.deployUnknown = nil, false
 	for range 3000 { // each of a full queue may be held for a day
 		h.now = h.now.Add(time.Hour)
 		h.w.auctions(h.s.Active, time.Hour, h.missing)

@@ -148,6 +148,8 @@ func (t teller) admitting() Headline {
 		return Headline{t.because(n + " is checked and waits: " + pauser(t.Sentence) + " paused the fleet"), "`sluice resume` lets it go on."}
 	case FreezeBegins:
 		return Headline{t.because(n + " is checked and waits: the fleet is frozen"), "It starts when the freeze is over; `sluice resume --break-glass` does not wait for that, and takes an admin."}
+	case Deploying:
+		return Headline{t.deploys(n + " is checked and waits"), "It starts when the deployment is over; `sluice resume --break-glass` does not wait for that, and takes an admin."}
 	case Resumed:
 		return Headline{t.because(n + " starts in the freeze, as " + t.who() + " asked"), "Nothing to do."}
 	case AwaitArtifact:
@@ -180,6 +182,8 @@ func (t teller) compared() Headline {
 		return Headline{t.because(n + " goes on, as " + t.who() + " asked"), t.waits()}
 	case FreezeEnds:
 		return goesOn("the freeze is over")
+	case Deployed:
+		return goesOn("the deployment of the service is over")
 	case DataBack:
 		return goesOn("its counts can be trusted again")
 	case Extended:
@@ -228,9 +232,14 @@ func (t teller) promoting() Headline {
 	case PromotedByHand:
 		return Headline{t.because(n + " goes to all tasks, as " + t.who() + " asked"), way + " Crashes and errors still take it back."}
 	case Resumed:
+		if t.lately().By != "" {
+			return Headline{t.because(n + " goes on to all tasks, as " + t.who() + " asked"), way}
+		}
 		return Headline{fit(n + " goes on to all tasks: the pause is over."), way}
 	case FreezeEnds:
 		return Headline{fit(n + " goes on to all tasks: the freeze is over."), way}
+	case Deployed:
+		return Headline{fit(n + " goes on to all tasks: the deployment of the service is over."), way}
 	}
 	return t.plainly()
 }
@@ -260,6 +269,8 @@ func (t teller) held() Headline {
 		return Headline{t.because(n + " stands still: " + pauser(t.Sentence) + " paused the fleet"), "`sluice resume` lets it go on" + back + " Harm still takes it back."}
 	case FreezeBegins:
 		return Headline{t.because(n + " stands still: the fleet is frozen"), "It goes on when the freeze is over; `sluice resume --break-glass` does not wait for that, and takes an admin" + back + " Harm still takes it back."}
+	case Deploying:
+		return Headline{t.deploys(n + " makes way"), "Nothing to do: it goes on when the deployment is over; `sluice resume --break-glass` does not wait for that, and takes an admin" + back + " Harm still takes it back."}
 	case Approval:
 		return Headline{fit(fmt.Sprintf("%s has passed step %s and waits for your approval.", n, t.step())), "`sluice resume` approves it, `sluice abort` gives it up" + back}
 	case Doubtful:
@@ -275,11 +286,23 @@ func (t teller) held() Headline {
 	return t.plainly()
 }
 
+// deploys says what waits for a deployment, and of what that is.
+func (t teller) deploys(what string) string {
+	plain := what + " for a deployment of the service."
+	if revision := between(t.Sentence, "ECS deploys ", " ("); revision != "" {
+		return fit(what+": ECS deploys "+revision+".", plain)
+	}
+	return fit(plain)
+}
+
 // expires tells when a hold ends by itself.
 func (t teller) expires() string {
 	nobody := "nobody comes"
-	if t.Reason == DataInvalid {
+	switch t.Reason { //nolint:exhaustive // the others wait for a person
+	case DataInvalid:
 		nobody = "they do not"
+	case Deploying:
+		nobody = "it is not"
 	}
 	if t.HeldUntil.IsZero() {
 		return t.until("it is taken back", t.policy.HoldFor, nobody)

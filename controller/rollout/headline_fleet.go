@@ -30,10 +30,39 @@ func (e Event) ofFleet() Headline {
 			return Headline{fit("No model of "+of+" is tried.", "No model of a tuning job is tried."), "The sentence beneath says why; `sluice try` tries one of them all the same."}
 		}
 		return Headline{fit("Of "+of+" the best model is tried: "+best+".", "Of a tuning job the best model is tried: "+best+"."), "Nothing to do."}
+	case Deploying:
+		return Headline{teller{Rollout: Rollout{Sentence: e.Sentence}}.deploys("Rollouts wait"), "Nothing to do: canaries make room, and rollouts go on when the deployment is over. Harm is still taken back."}
+	case Deployed:
+		return Headline{"The deployment of the service is over.", "Nothing to do: rollouts go on."}
+	case HookAnswered:
+		what, _, _ := strings.Cut(e.Sentence, ": ")
+		if strings.HasSuffix(what, " goes back") {
+			return Headline{fit("The deployment of "+what+", as a new task cannot serve the fleet's model.", "The deployment goes back: a new task cannot serve the fleet's model."), "Look at the log of the task that is named beneath, and deploy again."}
+		}
+		return Headline{fit("The deployment of "+what+": its tasks serve, and auctions fare well.", "The deployment goes on: its tasks serve, and auctions fare well."), "Nothing to do."}
+	case ScaledIn, Rebalanced:
+		return e.scheduled()
+	case ProtectedElse:
+		who, _, _ := strings.Cut(e.Sentence, " until ")
+		return Headline{fit(who+", as somebody else wants.", "A former canary task stays protected from scale-in, as somebody else wants."), "Nothing to do, unless a deployment waits for it: `aws ecs update-task-protection --no-protection-enabled` ends it."}
 	case Restored:
 		return Headline{"The memory of the fleet was put back to an earlier version, and it goes on from there.", "See that what serves is what you want; `sluice rollback --to DIGEST` goes elsewhere."}
 	}
 	return teller{Rollout: Rollout{ID: e.Rollout, Phase: e.To, Reason: e.Reason}}.plainly()
+}
+
+// scheduled is for compared tasks that ECS ended for reasons of its own.
+func (e Event) scheduled() Headline {
+	what, _, _ := strings.Cut(e.Sentence, " (")
+	of := middle(e.Rollout, maxName) + ": "
+	said := Headline{fit(of+what+"; others are compared instead.", of+"ECS ended compared tasks; others are compared instead."), "Nothing to do."}
+	switch often := strings.Contains(e.Sentence, "so far"); {
+	case often && e.Reason == Rebalanced:
+		said.WayOut = "It happens often, and each time proof is lost: let the service have as many tasks in each zone, or turn its availabilityZoneRebalancing off."
+	case often:
+		said.WayOut = "It happens often, and each time proof is lost: raise the least capacity of the service's auto scaling, or let it scale in more slowly."
+	}
+	return said
 }
 
 // unmet is for a wish that has changed nothing.

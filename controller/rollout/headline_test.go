@@ -209,8 +209,22 @@ func TestHeadlinesOfLongNames(t *testing.T) {
 			for _, say := range []string{"paused by " + long("bob") + ": " + long("why"), "rollback asked by " + long("bob") + ": " + long("why"), "gave way to " + long("heir"), long("newer") + " is newer"} {
 				e := Event{At: start, Rollout: long("-the-job"), To: to, Reason: Reason(why), Sentence: say, By: long("ann")}
 				if h := e.Headline(nil, Defaults()); !strings.Contains(h.Text, "is in the phase") {
-					checkHeadline(t, why, h, "-the-job", "ann", "memory of the fleet", "The freeze", "a tuning job")
+					checkHeadline(t, why, h, "-the-job", "ann", "memory of the fleet", "The freeze", "the service", "The deployment", "ECS ended", "former canary", "a tuning job")
 				}
+			}
+		}
+	}
+}
+
+// TestHeadlinesOfWhatRepeats holds that what ECS does to compared tasks again and
+// again has a way out.
+func TestHeadlinesOfWhatRepeats(t *testing.T) {
+	for why, way := range map[Reason]string{ScaledIn: "capacity", Rebalanced: "availabilityZoneRebalancing"} {
+		for seldom, l := range []Losses{{Scheduled: often}, {Scheduled: often - 1}} {
+			h := Event{At: start, Rollout: "two", Reason: why, Sentence: l.scheduled(why, []string{"a", "b"})}.Headline(nil, Policy{})
+			checkHeadline(t, string(why), h, "ECS ended 2 compared tasks")
+			if strings.Contains(h.WayOut, way) == (seldom == 1) {
+				t.Errorf("after %d: %+v", l.Scheduled, h)
 			}
 		}
 	}

@@ -23,6 +23,9 @@ type Losses struct {
 	At       time.Time `json:"at"`
 
 	Latest []Loss `json:"latest"` // the newest, oldest first
+
+	// Scheduled is how many ECS ended for reasons of its own. They count no more.
+	Scheduled int `json:"scheduled,omitempty"`
 }
 
 // Loss is one task that went.
@@ -30,6 +33,8 @@ type Loss struct {
 	Task      string    `json:"task"`
 	Arm       judge.Arm `json:"arm"`
 	Unhealthy bool      `json:"unhealthy,omitempty"` // ECS ended it for its health checks
+	Ended     Reason    `json:"ended,omitempty"`     // ECS ended it for this, which says nothing of the candidate
+	Bet       float64   `json:"bet,omitempty"`       // what it has added to the evidence
 }
 
 // LossPolicy says when lost canary tasks end a rollout.
@@ -60,17 +65,36 @@ func (p LossPolicy) check() error {
 }
 
 // watchLosses counts the members that ECS no longer runs, before others take
-// their places, and notes of whom ECS says that they were unhealthy: it may say
-// so later.
-func (r *Rollout) watchLosses(seen Observation, now time.Time) {
+// their places, and notes why ECS ended them: it may say so later. While the
+// service is deployed all tasks go, and nothing is made of that.
+func (s *State) watchLosses(seen Observation, now time.Time) {
+	r := s.Active
 	if r.Comparing() != Canary {
 		return
 	}
-	runs := make(map[string]bool, len(seen.Tasks))
-	for _, t := range seen.Tasks {
+	canaries, controls := len(r.CanaryTasks), len(r.ControlTasks)
+	if s.Deployment != nil {
+		canaries, controls = 0, 0
+	}
+	r.Losses = r.Losses.with(r.lost(seen.Tasks), canaries, controls, now)
+	for _, c := range seen.Crashed {
+		if i := slices.IndexFunc(r.Losses.Latest, func(l Loss) bool { return l.Task == c.Task }); i >= 0 && c.Unhealthy {
+			r.Losses.Latest[i].Unhealthy = true
+		}
+	}
+	for _, why := range []Reason{ScaledIn, Rebalanced, Deploying} {
+		if ended := r.Losses.explain(why, seen.Crashed); len(ended) > 0 && why != Deploying {
+			s.tell(Event{At: now, Rollout: r.ID, Candidate: r.Candidate, Reason: why, Sentence: r.Losses.scheduled(why, ended)})
+		}
+	}
+}
+
+// lost are the members that run no more.
+func (r Rollout) lost(tasks []Task) (lost []Loss) {
+	runs := make(map[string]bool, len(tasks))
+	for _, t := range tasks {
 		runs[t.ID] = true
 	}
-	var lost []Loss
 	for _, id := range slices.Concat(r.CanaryTasks, r.ControlTasks) {
 		arm, _ := r.Arm(id)
 		if slices.Contains(r.Leaving, id) { // a suspect that nobody has seen with stable yet
@@ -80,12 +104,57 @@ func (r *Rollout) watchLosses(seen Observation, now time.Time) {
 			lost = append(lost, Loss{Task: id, Arm: arm})
 		}
 	}
-	r.Losses = r.Losses.with(lost, len(r.CanaryTasks), len(r.ControlTasks), now)
-	for _, c := range seen.Crashed {
-		if i := slices.IndexFunc(r.Losses.Latest, func(l Loss) bool { return l.Task == c.Task }); i >= 0 && c.Unhealthy {
-			r.Losses.Latest[i].Unhealthy = true
+	return lost
+}
+
+// Lost reports whether a task is, or was lately, a member of the cohorts.
+func (s State) Lost(task string) bool {
+	r := s.Active
+	if r == nil {
+		return false
+	}
+	_, compared := r.Arm(task)
+	return compared || slices.ContainsFunc(r.Losses.Latest, func(l Loss) bool { return l.Task == task })
+}
+
+// explain takes back what was made of members that ECS ended for a reason of
+// its own, and names them.
+func (l *Losses) explain(why Reason, ends []Crash) (tasks []string) {
+	for _, c := range ends {
+		i := slices.IndexFunc(l.Latest, func(one Loss) bool { return one.Task == c.Task })
+		if c.Ended != why || i < 0 || l.Latest[i].Ended != "" {
+			continue
+		}
+		one := &l.Latest[i]
+		l.Evidence -= one.Bet
+		one.Ended, one.Bet = why, 0
+		if one.Arm == judge.Candidate {
+			l.Canary--
+		} else {
+			l.Control--
+		}
+		tasks = append(tasks, c.Task)
+		if why != Deploying {
+			l.Scheduled++
 		}
 	}
+	return tasks
+}
+
+// often is from how many on it is worth a word that ECS ends compared tasks.
+const often = 3
+
+// scheduled says which members ECS has ended, and why.
+func (l Losses) scheduled(why Reason, tasks []string) string {
+	what := "to scale in"
+	if why == Rebalanced {
+		what = "to balance zones"
+	}
+	say := fmt.Sprintf("ECS ended %s %s (%s); others are compared instead", judge.Some(len(tasks), "compared task"), what, listed(tasks))
+	if l.Scheduled >= often {
+		say += fmt.Sprintf("; %d so far in this rollout", l.Scheduled)
+	}
+	return say
 }
 
 // with adds what was lost at once. If canary and control tasks are alike, each
@@ -97,14 +166,16 @@ func (l Losses) with(lost []Loss, canaries, controls int, now time.Time) Losses 
 	if len(lost) == 0 {
 		return l
 	}
-	first := slices.MinFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Task, b.Task) })
+	slices.SortFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Task, b.Task) })
+	first := &lost[0]
 	if canaries > 0 && controls > 0 && now.Sub(l.At) >= lossApart {
 		chance := float64(canaries) / float64(canaries+controls)
 		bet := lossOdds * chance / (lossOdds*chance + 1 - chance)
 		if first.Arm == judge.Control {
 			chance, bet = 1-chance, 1-bet
 		}
-		l.Evidence, l.At = l.Evidence+math.Log(bet/chance), now
+		first.Bet = math.Log(bet / chance)
+		l.Evidence, l.At = l.Evidence+first.Bet, now
 	}
 	for _, one := range lost {
 		if one.Arm == judge.Candidate {

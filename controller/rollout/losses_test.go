@@ -89,7 +89,7 @@ func TestLossesAreBounded(t *testing.T) {
 	r := Rollout{Phase: Canary}
 	for i := range 5000 {
 		r.CanaryTasks = []string{fmt.Sprint(i)}
-		r.watchLosses(Observation{}, start.Add(time.Duration(i)*time.Second))
+		(&State{Active: &r}).watchLosses(Observation{}, start.Add(time.Duration(i)*time.Second))
 	}
 	if n := len(r.Losses.Latest); n != maxLosses || r.Losses.Canary != 5000 {
 		t.Errorf("%d are remembered of %d", n, r.Losses.Canary)
@@ -131,5 +131,32 @@ func TestWhatALossSays(t *testing.T) {
 		if math.Abs(l.Evidence-tt.evidence) > 1e-12 || l.Canary != canaries || l.Control != controls || len(l.Latest) != len(tt.lost) {
 			t.Errorf("%s: %+v, want %v", tt.what, l, tt.evidence)
 		}
+	}
+}
+
+// TestScheduledLossesAreNone takes back what was made of tasks that ECS has ended
+// for reasons of its own, and lets those count that go while it deploys.
+func TestScheduledLossesAreNone(t *testing.T) {
+	for _, why := range []Reason{ScaledIn, Rebalanced, Deploying} {
+		s := State{Active: &Rollout{ID: "r", Phase: Canary, CanaryTasks: []string{"a"}, ControlTasks: []string{"b"}}}
+		s.watchLosses(Observation{Tasks: []Task{{ID: "b"}}}, start)
+		if l := s.Active.Losses; l.Canary != 1 || l.Evidence <= 0 {
+			t.Fatalf("a lost canary is no evidence: %+v", l)
+		}
+		s.Active.CanaryTasks = []string{"c"}
+		seen := Observation{Tasks: []Task{{ID: "b"}, {ID: "c"}}, Crashed: []Crash{{Task: "a", Ended: why}, {Task: "never met", Ended: why}}}
+		for range 2 {
+			s.watchLosses(seen, start)
+		}
+		if l := s.Active.Losses; l.Canary != 0 || math.Abs(l.Evidence) > 1e-12 || l.Latest[0].Ended != why || l.Scheduled > 1 {
+			t.Errorf("%s: %+v", why, l)
+		}
+		if told := len(s.Events); told != map[bool]int{true: 0, false: 1}[why == Deploying] {
+			t.Errorf("%s is told %d times", why, told)
+		}
+	}
+	s := State{Deployment: &Deployment{ID: "d"}, Active: &Rollout{ID: "r", Phase: Canary, CanaryTasks: []string{"a"}, ControlTasks: []string{"b"}}}
+	if s.watchLosses(Observation{Tasks: []Task{{ID: "b"}}}, start); s.Active.Losses.Evidence != 0 {
+		t.Errorf("a canary that a deployment replaces is evidence: %+v", s.Active.Losses)
 	}
 }

@@ -55,10 +55,11 @@ type matching struct {
 	cohorts
 	stable string
 	want   sizes
+	build  Stratum            // of which tasks are chosen
 	tasks  []Task             // that run, by id
 	kins   []*kin             // by the name of their stratum
 	kinds  map[Stratum]*stand // by stratum
-	zones  map[string]*stand  // by zone
+	zones  map[Stratum]*stand // by zone and build
 	picks  []pick
 	more   sizes // of picks
 }
@@ -92,7 +93,8 @@ func running(members []string, tasks []Task) []string {
 }
 
 func (s State) matching(c cohorts, want sizes, prefer []string, tasks []Task) *matching {
-	m := &matching{cohorts: c, stable: s.Stable, want: want, tasks: tasks, kinds: map[Stratum]*stand{}, zones: map[string]*stand{}}
+	m := &matching{cohorts: c, stable: s.Stable, want: want, tasks: tasks, kinds: map[Stratum]*stand{}, zones: map[Stratum]*stand{}}
+	m.build, _ = commonBuild(c, tasks)
 	rank := make(map[string]int, len(prefer))
 	for i, id := range slices.Backward(prefer) { // the first time that one is named counts
 		rank[id] = i - len(prefer)
@@ -105,10 +107,10 @@ func (s State) matching(c cohorts, want sizes, prefer []string, tasks []Task) *m
 		if k == nil || k.stratum != t.Stratum { // neighbours are often alike
 			k = m.kinOf(by, t.Stratum)
 		}
-		kind, zone := m.kinds[t.Stratum], m.zones[t.Stratum.Zone]
+		kind, zone := m.kinds[t.Stratum], m.zones[t.Stratum.wide()]
 		kind.all++
 		zone.all++
-		if _, is := arms[t.ID]; !is && t.Reachable && t.Ready && t.Serving == s.Stable && !s.Poisoned(*t) {
+		if _, is := arms[t.ID]; !is && t.Reachable && t.Ready && !t.Idle && t.Serving == s.Stable && !s.Poisoned(*t) {
 			k.free = append(k.free, t.ID)
 			if rank[t.ID] < 0 {
 				k.liked++
@@ -137,8 +139,8 @@ func (m *matching) kinOf(by map[Stratum]*kin, at Stratum) *kin {
 		k = &kin{stratum: at}
 		by[at], m.kinds[at] = k, &stand{}
 		m.kins = append(m.kins, k)
-		if m.zones[at.Zone] == nil {
-			m.zones[at.Zone] = &stand{}
+		if m.zones[at.wide()] == nil {
+			m.zones[at.wide()] = &stand{}
 		}
 	}
 	return k
@@ -157,7 +159,7 @@ func (m *matching) place(task string) Stratum { return m.task(task).Stratum }
 func (m *matching) count(task string, change func(n *stand)) {
 	at := m.place(task)
 	change(m.kinds[at])
-	change(m.zones[at.Zone])
+	change(m.zones[at.wide()])
 }
 
 // members are those of an arm.
@@ -278,7 +280,7 @@ func (m *matching) add() bool {
 // take counts one more of a stratum in.
 func (m *matching) take(canary bool, k *kin) {
 	k.taken++
-	for _, n := range []*stand{m.kinds[k.stratum], m.zones[k.stratum.Zone]} {
+	for _, n := range []*stand{m.kinds[k.stratum], m.zones[k.stratum.wide()]} {
 		n.free--
 		m.join(canary, 1)(n)
 	}
@@ -307,11 +309,17 @@ func (m *matching) name() {
 // preferred ones, and those with the smallest part of their tasks in the arm.
 func (m *matching) best(canary bool) (best *kin) {
 	for _, k := range m.kins {
-		if k.taken < len(k.free) && (best == nil || m.before(canary, k, best) < 0) {
+		if k.taken < len(k.free) && m.mayPick(canary, k) && (best == nil || m.before(canary, k, best) < 0) {
 			best = k
 		}
 	}
 	return best
+}
+
+// mayPick keeps to tasks of one build, since those of different ones are never
+// compared; a control may also join canaries of another.
+func (m *matching) mayPick(canary bool, k *kin) bool {
+	return k.stratum.build() == m.build || !canary && m.excess(false, m.zones[k.stratum.wide()]) < 0
 }
 
 func (m *matching) before(canary bool, a, b *kin) int {
@@ -323,14 +331,14 @@ func (m *matching) before(canary bool, a, b *kin) int {
 	return cmp.Or(
 		cmp.Compare(m.fit(canary, a), m.fit(canary, b)),
 		cmp.Compare(disliked(a), disliked(b)),
-		cmp.Compare(load(m.zones[a.stratum.Zone]), load(m.zones[b.stratum.Zone])),
+		cmp.Compare(load(m.zones[a.stratum.wide()]), load(m.zones[b.stratum.wide()])),
 		cmp.Compare(load(m.kinds[a.stratum]), load(m.kinds[b.stratum])),
 	)
 }
 
 // fit is how well the next task of an arm would be matched, 0 best.
 func (m *matching) fit(canary bool, k *kin) int {
-	kind, zone := m.kinds[k.stratum], m.zones[k.stratum.Zone]
+	kind, zone := m.kinds[k.stratum], m.zones[k.stratum.wide()]
 	_, wantOther := m.want.of(canary)
 	open := m.size(!canary) < wantOther
 	switch {
@@ -352,8 +360,8 @@ func (m *matching) mend() bool {
 	for i, id := range slices.Backward(m.control) {
 		from := m.place(id)
 		for _, k := range m.kins {
-			closer := m.closer(m.zones[from.Zone], m.zones[k.stratum.Zone])
-			if from.Zone == k.stratum.Zone {
+			closer := m.closer(m.zones[from.wide()], m.zones[k.stratum.wide()])
+			if from.wide() == k.stratum.wide() {
 				closer = m.closer(m.kinds[from], m.kinds[k.stratum])
 			}
 			if k.taken < len(k.free) && closer {
@@ -391,6 +399,7 @@ func Unmatched(steps []Step, fleet []Stratum) []string {
 	for i, step := range steps {
 		var want sizes
 		want.canary, want.control = step.Cohorts(len(tasks))
+		want = want.within(c, tasks)
 		c = State{Stable: stable}.match(c, want, nil, tasks)
 		said[i] = c.unmatched(tasks)
 	}
@@ -401,7 +410,8 @@ func Unmatched(steps []Step, fleet []Stratum) []string {
 // its controls, if they do.
 func (s State) mismatched(step int, seen Observation, p Policy) string {
 	r := s.Active
-	c := s.match(cohorts{r.CanaryTasks, r.ControlTasks}, r.sizes(step, len(seen.Tasks), p), r.PastTasks, seen.Tasks)
+	was := cohorts{r.CanaryTasks, r.ControlTasks}
+	c := s.match(was, r.sizes(step, len(InTraffic(seen.Tasks)), p).within(was, seen.Tasks), r.PastTasks, seen.Tasks)
 	if say := c.unmatched(seen.Tasks); say != "" {
 		return "; " + say
 	}

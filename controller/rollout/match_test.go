@@ -38,6 +38,7 @@ func standing(c cohorts, tasks []Task, name func(Stratum) string) map[string]*st
 }
 
 func zoneOf(s Stratum) string { return s.Zone }
+func wideOf(s Stratum) string { return s.wide().String() }
 
 // pairs is how many canaries have a control of their own, and how many could.
 func pairs(all map[string]*stand) (have, most int) {
@@ -240,12 +241,12 @@ func checkMended(t *testing.T, c cohorts, tasks []Task) {
 	if len(c.canary) != len(c.control) {
 		return
 	}
-	zones := standing(c, tasks, zoneOf)
+	zones := standing(c, tasks, wideOf)
 	free := map[string]int{}
 	for _, task := range tasks {
 		obeys := task.Reachable && task.Ready && task.Serving == "v1"
 		if member := slices.Contains(c.canary, task.ID) || slices.Contains(c.control, task.ID); obeys && !member {
-			free[task.Stratum.Zone]++
+			free[wideOf(task.Stratum)]++
 		}
 	}
 	for from, a := range zones {

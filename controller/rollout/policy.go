@@ -64,6 +64,9 @@ type Policies struct {
 	Special []Policy `yaml:"policies"`
 	Freezes []Freeze `yaml:"-"` // of the fleet, whatever is tried on it
 
+	Deployments Yield `yaml:"deployments"`  // what becomes of canaries while the service is deployed; empty: release
+	AnswerHooks bool  `yaml:"answer_hooks"` // of deployments that pause
+
 	// ReplacePoisoned lets the controller stop tasks that obey no controller any
 	// more, one at a time.
 	ReplacePoisoned bool `yaml:"replace_poisoned"`

@@ -62,6 +62,12 @@ const (
 	Resumed         Reason = "resumed"
 	FreezeBegins    Reason = "frozen" // by a calendar, or a stop of all fleets
 	FreezeEnds      Reason = "thawed"
+	Deploying       Reason = "deployment" // of the service, by ECS
+	Deployed        Reason = "deployed"
+	HookAnswered    Reason = "hook_answered"       // at which the deployment waited
+	ScaledIn        Reason = "scale_in"            // compared tasks were, by ECS
+	Rebalanced      Reason = "rebalancing"         // of zones, by ECS, which ended compared tasks for it
+	ProtectedElse   Reason = "protected_elsewhere" // by somebody else, from scale-in
 	HoldExpired     Reason = "hold_expired"
 	Aborted         Reason = "aborted"
 	PromotedByHand  Reason = "promoted_by_hand"
@@ -129,6 +135,17 @@ type State struct {
 	// Frozen is the freeze in force, as of the last decision. A version that knows
 	// none drops the word and goes on.
 	Frozen *Frozen `json:"frozen,omitempty"`
+
+	// Deployment is the one under way, as of the last decision. A version that knows
+	// none drops the word and goes on.
+	Deployment *Deployment `json:"deployment,omitempty"`
+
+	// Answered is the hook of a deployment that was answered last, and how.
+	Answered string `json:"answered,omitempty"`
+
+	// Guards are what ECS has been asked to protect from scale-in, by task. Nil: a
+	// version that remembers none has written the state.
+	Guards map[string]Guard `json:"guards"`
 
 	Pause    *Pause    `json:"pause"`    // nothing starts or advances while set
 	Requests []Request `json:"requests"` // of people, not yet acted on
@@ -220,7 +237,7 @@ type Rollout struct {
 	Tried        string `json:"tried,omitempty"`
 	TriedHow     string `json:"tried_how,omitempty"`
 
-	// BrokeGlass says that an admin lets it go on in spite of any freeze.
+	// BrokeGlass says that an admin lets it go on in spite of any freeze or deployment.
 	BrokeGlass bool `json:"broke_glass,omitempty"`
 
 	// Sized is how many tasks the step gets of those that it asks for, so that
@@ -276,7 +293,7 @@ type Request struct {
 	Claim string `json:"claim,omitempty"` // what they called themselves besides
 	From  string `json:"from,omitempty"`  // address that it came from
 
-	// BreakGlass carries it out in spite of a freeze.
+	// BreakGlass carries it out in spite of a freeze or a deployment.
 	BreakGlass bool `json:"break_glass,omitempty"`
 
 	// Seen is what the asker was looking at; not stored.
@@ -308,6 +325,9 @@ type Observation struct {
 	Unwell     []Unwell       `json:"unwell,omitempty"`   // what is wrong with the fleet, whatever is being tried
 	Unheard    []Unheard      `json:"unheard,omitempty"`  // who is told nothing of it any more
 	Known      Counters       `json:"-"`                  // how far a state that went back had come; zero: it did not
+
+	Deployment      *Deployment `json:"deployment,omitempty"` // of the service, that is under way; nil for none
+	DeploymentKnown bool        `json:"-"`                    // else nobody can tell now whether there is one
 }
 
 // Unheard is a receiver of notices who has said that it wants none any more.
@@ -329,6 +349,7 @@ type Crash struct {
 	Container string    `json:"container,omitempty"` // whose end ended the task
 	Beside    bool      `json:"beside,omitempty"`    // that container stands beside the one that answers auctions
 	Unhealthy bool      `json:"unhealthy,omitempty"` // no crash: ECS ended it for its health checks
+	Ended     Reason    `json:"ended,omitempty"`     // no crash: ECS ended it for this, one of scale_in, rebalancing and deployment
 	ExitCode  int       `json:"exit_code"`
 	Why       string    `json:"why"` // in the words of ECS
 	At        time.Time `json:"at"`
@@ -397,8 +418,11 @@ type Task struct {
 	Failure       string `json:"failure,omitempty"`
 
 	Tag       string  `json:"tag"`       // release it is tagged with in ECS
-	Protected bool    `json:"protected"` // from scale-in
+	Protected bool    `json:"protected"` // from scale-in, for long enough
 	Stratum   Stratum `json:"stratum,omitzero"`
+
+	ProtectedUntil time.Time `json:"protected_until,omitzero"` // from scale-in; zero: it is not, or nobody tells
+	Idle           bool      `json:"idle,omitempty"`           // a deployment keeps auctions from it
 
 	MemoryBytes int64     `json:"memory_bytes"`
 	Connections int       `json:"connections"`

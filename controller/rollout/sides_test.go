@@ -67,7 +67,7 @@ func TestSuspectIsLostOnItsSide(t *testing.T) {
 		}
 		seen.Tasks, seen.Crashed = seen.Tasks[1:], []Crash{{Task: "a", Unhealthy: true}}
 		s, _ = Decide(s, seen, p, start)
-		if l := s.Active.Losses; len(s.Active.Swapped) != 1 || len(l.Latest) != 1 || l.Latest[0] != (Loss{"a", tt.want, true}) {
+		if l := s.Active.Losses; len(s.Active.Swapped) != 1 || len(l.Latest) != 1 || l.Latest[0].Task != "a" || l.Latest[0].Arm != tt.want || !l.Latest[0].Unhealthy {
 			t.Errorf("left %v: swapped %v, lost %+v", tt.left, s.Active.Swapped, l.Latest)
 		}
 	}

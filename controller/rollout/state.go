@@ -26,7 +26,7 @@ func (s State) clone() State {
 	s.Queue, s.Finished = cloneRollouts(s.Queue), cloneRollouts(s.Finished)
 	s.Requests, s.Events = slices.Clone(s.Requests), slices.Clone(s.Events)
 	s.Wishes, s.Seen, s.Unseen = slices.Clone(s.Wishes), maps.Clone(s.Seen), slices.Clone(s.Unseen)
-	s.Unaudited, s.Tunings = slices.Clone(s.Unaudited), slices.Clone(s.Tunings)
+	s.Unaudited, s.Tunings, s.Guards = slices.Clone(s.Unaudited), slices.Clone(s.Tunings), maps.Clone(s.Guards)
 	if s.Active != nil {
 		active := s.Active.clone()
 		s.Active = &active
@@ -204,7 +204,7 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 	r.Exposed, r.MissedBids = max(r.Exposed, seen.Exposed), max(r.MissedBids, seen.MissedBids)
 	if m.to == Canary && anew {
 		r.Sized = r.sized(m.step, seen, p)
-		m.say += r.shrunk(m.step, len(seen.Tasks), p) + s.mismatched(m.step, seen, p)
+		m.say += r.shrunk(m.step, len(InTraffic(seen.Tasks)), p) + s.mismatched(m.step, seen, p)
 	}
 	r.Phase, r.Step, r.Reason, r.Sentence = m.to, m.step, m.why, m.say
 	s.note(r, from, now, seen.Verdict)

@@ -77,6 +77,14 @@ func tell(t *testing.T, story string, watch ...func(State, time.Time)) string {
 		}
 		now := start.Add(after)
 		for _, word := range words[1:] {
+			if how, is := strings.CutPrefix(word, "yield="); is {
+				p.Deployments = Yield(how)
+				continue
+			}
+			if word == "answers" {
+				p.AnswerHooks = true
+				continue
+			}
 			q, err := w.hear(word, s, now)
 			if err != nil {
 				t.Fatal(err)

@@ -42,6 +42,10 @@ type world struct {
 
 	stop        *Stop
 	stopUnknown bool
+
+	now           time.Time
+	deployment    *Deployment
+	deployUnknown bool
 }
 
 func newWorld(tasks ...string) *world {
@@ -57,6 +61,9 @@ func newWorld(tasks ...string) *world {
 
 func (w *world) start(id string) {
 	t := &Task{ID: id, Reachable: true, Buckets: 1}
+	if d := w.deployment; d != nil {
+		t.Stratum.Revision, t.Stratum.Deployment = d.Revision, d.ID
+	}
 	if w.published[w.fresh] {
 		t.Serving, t.Ready = w.fresh, true
 	}
@@ -64,9 +71,13 @@ func (w *world) start(id string) {
 }
 
 func (w *world) observe(s State, now time.Time) Observation {
-	seen := Observation{Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)), Audited: audited(s), Stop: w.stop, StopKnown: !w.stopUnknown}
+	w.now = now
+	seen := Observation{Deployment: w.deployment, DeploymentKnown: !w.deployUnknown, Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)), Audited: audited(s), Stop: w.stop, StopKnown: !w.stopUnknown}
 	if w.stopUnknown {
 		seen.Stop = nil
+	}
+	if w.deployUnknown {
+		seen.Deployment = nil
 	}
 	for _, r := range s.Finished {
 		w.over[r.ID] = r
@@ -74,8 +85,12 @@ func (w *world) observe(s State, now time.Time) Observation {
 	for _, id := range slices.Sorted(maps.Keys(w.tasks)) {
 		t := *w.tasks[id]
 		if !t.Reachable { // nothing is known of it
-			t = Task{ID: t.ID, Protected: t.Protected, Tag: t.Tag, Stratum: t.Stratum}
+			t = Task{ID: t.ID, ProtectedUntil: t.ProtectedUntil, Tag: t.Tag, Stratum: t.Stratum, Idle: t.Idle}
 		}
+		if !t.ProtectedUntil.After(now) {
+			t.ProtectedUntil = time.Time{}
+		}
+		t.Protected = t.ProtectedUntil.Sub(now) >= GuardFor/2
 		seen.Tasks = append(seen.Tasks, t)
 	}
 	if s.Active != nil {
@@ -156,10 +171,17 @@ func (w *world) apply(a Action) {
 		}
 	case Protect:
 		if t := w.tasks[a.Task]; t != nil {
-			t.Protected = a.On
+			if t.ProtectedUntil = (time.Time{}); a.On {
+				t.ProtectedUntil = w.now.Add(GuardFor)
+			}
 		}
 	case Assign:
 		w.assign(a)
+	case Answer:
+		if w.deployment != nil {
+			d := *w.deployment
+			d.Hook, w.deployment = nil, &d
+		}
 	}
 }
 
@@ -250,6 +272,26 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 		w.fresh = s.Default
 		w.start(name)
 		w.tasks[name].Stratum.Zone = rest
+	case "deploy": // deploy=REVISION or =REVISION,STRATEGY; what starts from now on is of it
+		revision, strategy, _ := strings.Cut(arg, ",")
+		w.deployment = &Deployment{ID: "ecs-svc/" + revision, Revision: revision, Strategy: cmp.Or(strategy, "ROLLING"), Since: now}
+	case "hook": // hook=ID, at which the deployment waits
+		d := *w.deployment
+		d.Hook, w.deployment = &Hook{ID: name, Of: "arn"}, &d
+	case "deployed":
+		w.deployment = nil
+	case "deploy?": // nobody can tell
+		w.deployUnknown = name != "over"
+	case "scaled", "rebalanced", "replaced": // ECS ends it, for that
+		delete(w.tasks, name)
+		w.crashed = append(w.crashed, Crash{Task: name, Ended: map[string]Reason{"scaled": ScaledIn, "rebalanced": Rebalanced, "replaced": Deploying}[verb]})
+	case "guard": // guard=TASK:DURATION, by somebody else
+		d, bad := time.ParseDuration(rest)
+		w.tasks[name].ProtectedUntil, err = now.Add(d), bad
+	case "idle":
+		w.tasks[name].Idle = true
+	case "traffic":
+		w.tasks[name].Idle = false
 	case "zone": // zone=TASK:ZONE
 		w.tasks[name].Stratum.Zone = rest
 	case "lose":

@@ -180,8 +180,12 @@ func (c cloud) Tag(ctx context.Context, id, release string) error {
 	return c.mark(ctx, fmt.Sprintf("tag %s %s", id, rollout.Short(release)), id, func(t *task) { t.tag = release })
 }
 
-func (c cloud) Protect(ctx context.Context, id string, on bool) error {
-	return c.mark(ctx, fmt.Sprintf("protect %s %v", id, on), id, func(t *task) { t.spared = on })
+func (c cloud) Protect(ctx context.Context, ids []string, on bool) error {
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, c.mark(ctx, fmt.Sprintf("protect %s %v", id, on), id, func(t *task) { t.spared = on }))
+	}
+	return errors.Join(errs...)
 }
 
 func (c cloud) Stop(ctx context.Context, id, why string) error {

@@ -227,6 +227,21 @@ export interface Columns {
   rate: (number | null)[];
 }
 
+/** Deployment is a deployment of a fleet's service that is under way, as ECS tells it. */
+export interface Deployment {
+  /** at which it waits for an answer */
+  hook?: Hook;
+  id: string;
+  /** of the task definition that it starts */
+  revision?: string;
+  sentence: string;
+  since: string;
+  /** of its lifecycle, where ECS tells one */
+  stage?: string;
+  /** ROLLING, BLUE_GREEN, LINEAR or CANARY */
+  strategy?: string;
+}
+
 /** Driver is a partner or a cluster of connections that brought a finding about. */
 export interface Driver {
   name: string;
@@ -320,6 +335,8 @@ export interface Fleet {
   candidate: Release | null;
   /** what a fresh task loads */
   default: Release | null;
+  /** of its service, under way as of the last decision */
+  deployment?: Deployment;
   fleet: string;
   /** in force, as of the last decision */
   freeze: Freeze | null;
@@ -378,6 +395,14 @@ export interface Gap {
   after: number;
   /** the first that is remembered */
   first: number;
+}
+
+/** Hook is a PAUSE hook at which a deployment waits. */
+export interface Hook {
+  id: string;
+  /** what ECS does then: CONTINUE or ROLLBACK */
+  timeout?: string;
+  until?: string;
 }
 
 export type Ill = "missing" | "silent" | "failed" | "degraded" | "late";
@@ -854,10 +879,16 @@ export interface Task {
   /** under what it serves; null before anything was scored */
   filter_rate: number | null;
   id: string;
+  /** a deployment keeps auctions from it */
+  idle?: boolean;
   memory_bytes: number;
   /** digest being loaded */
   preparing: string;
+  /** from scale-in */
   protected: boolean;
+  /** by somebody else */
+  protected_elsewhere?: boolean;
+  protected_until?: string;
   /** it answers, perhaps with what it had before a failure */
   ready: boolean;
   /** answered since it started */

@@ -7141,7 +7141,7 @@ function topBar() {
 function alarm() {
   const w = warning(store);
   const p = store.view?.pause;
-  const frozen = store.view?.freeze;
+  const frozen = store.view?.freeze, deployment = store.view?.deployment;
   return h(
     "div",
     { class: "alarms" },
@@ -7150,6 +7150,7 @@ function alarm() {
     (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence)),
     (store.view?.unheard ?? []).map((u) => h("p", { class: "alarm warn", "data-key": `unheard/${u.receiver}` }, local(u.sentence, u.since), ".")),
     frozen ? h("p", { class: "alarm warn", "data-key": "freeze" }, `${frozen.sentence.charAt(0).toUpperCase()}${frozen.sentence.slice(1)}. Nothing starts or advances; a rollback still works.`) : null,
+    deployment ? h("p", { class: "alarm warn", "data-key": "deployment" }, `${deployment.sentence}. A rollback still works.`) : null,
     p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null
   );
 }
