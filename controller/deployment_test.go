@@ -141,3 +141,12 @@ func TestHookIsAnswered(t *testing.T) {
 		}
 	})
 }
+
+// Nobody is called for a rollout that makes room for a deployment.
+func TestDeploymentsCallNobody(t *testing.T) {
+	for why, called := range map[rollout.Reason]bool{rollout.Deploying: false, rollout.Approval: true} {
+		if _, calls := noticeOf("ads", rollout.Event{To: rollout.Held, Reason: why}, rollout.Headline{}, ""); calls != called {
+			t.Errorf("held for %s: called %v", why, calls)
+		}
+	}
+}

@@ -63,7 +63,9 @@ func noticeOf(fleet string, e rollout.Event, said rollout.Headline, public strin
 	}
 	switch e.To {
 	case rollout.Held:
-		n.Kind = KindHeld
+		if n.Kind = KindHeld; e.Reason == rollout.Deploying {
+			return n, false // it goes on by itself, as often as the service is deployed
+		}
 	case rollout.RollingBack:
 		n.Kind = KindRollingBack
 	case rollout.RolledBack:

@@ -275,7 +275,8 @@ func (t *Tasks) Answer(ctx context.Context, hook rollout.Hook, on bool) error {
 	t.mu.Lock()
 	t.service.detailedAt = time.Time{} // whatever came of it: look
 	t.mu.Unlock()
-	if code(err) == "ServiceDeploymentNotFoundException" || code(err) == "InvalidParameterException" {
+	switch code(err) {
+	case "ServiceDeploymentNotFoundException", "InvalidParameterException", "ConflictException":
 		return nil // it waits there no more
 	}
 	return explain("answer hook "+hook.ID+" of the deployment", t.at(), err)

@@ -2,8 +2,13 @@ package aws_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/sluicehq/sluice/controller/aws"
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -133,4 +138,77 @@ func TestAnswer(t *testing.T) {
 	c.refuse["ContinueServiceDeployment"] = apiError{"AccessDeniedException", "no"}
 	f.mu.Unlock()
 	check(t, "answer", tasks.Answer(t.Context(), hook, true), "ecs:ContinueServiceDeployment")
+}
+
+// The local ECS shifts traffic by CANARY, with a PAUSE hook before each step: its
+// deployment is seen, green tasks get no auctions before the first, and answers
+// lead on and back.
+func TestDeploymentsContract(t *testing.T) {
+	endpoint := startLocal(t)
+	newService(t, endpoint, ecstypes.NetworkModeAwsvpc)
+	c := ecs.NewFromConfig(sdkConfig(t, endpoint))
+	tasks := open(t, endpoint).Tasks(aws.TasksOptions{Cluster: "main", Service: "filter", ControlPort: 9091})
+	until := func(what string, is func(d *rollout.Deployment) bool) (d *rollout.Deployment) {
+		t.Helper()
+		for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			list(t, tasks)
+			d, err := tasks.Deployment(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if is(d) {
+				return d
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("it is never so that %s: %+v", what, d)
+			}
+		}
+	}
+	update := func(in ecs.UpdateServiceInput) {
+		t.Helper()
+		in.Cluster, in.Service = sdk.String("main"), sdk.String("filter")
+		if _, err := c.UpdateService(t.Context(), &in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(ecs.UpdateServiceInput{DesiredCount: sdk.Int32(2)})
+	until("nothing is deployed", func(d *rollout.Deployment) bool { return d == nil && len(list(t, tasks)) == 2 })
+	update(ecs.UpdateServiceInput{ForceNewDeployment: true, DeploymentConfiguration: &ecstypes.DeploymentConfiguration{
+		Strategy: ecstypes.DeploymentStrategyCanary, CanaryConfiguration: &ecstypes.CanaryConfiguration{CanaryPercent: sdk.Float64(10), CanaryBakeTimeInMinutes: sdk.Int32(0)},
+		LifecycleHooks: []ecstypes.DeploymentLifecycleHook{{
+			TargetType: ecstypes.DeploymentLifecycleHookTargetTypePause, LifecycleStages: []ecstypes.DeploymentLifecycleHookStage{ecstypes.DeploymentLifecycleHookStagePreProductionTrafficShift},
+		}},
+	}})
+	first := until("it waits, and green gets no auctions", func(d *rollout.Deployment) bool {
+		return d != nil && d.Hook != nil && slices.Equal(d.Idle, []string{d.ID})
+	})
+	if first.Strategy != "CANARY" || first.Hook.Timeout != "ROLLBACK" || first.Hook.Until.IsZero() || first.Revision != "filter:1" {
+		t.Errorf("%+v, %+v", first, first.Hook)
+	}
+	green := 0
+	for _, task := range list(t, tasks) {
+		if task.Stratum.Deployment == first.ID {
+			green++
+		}
+	}
+	if green != 2 {
+		t.Errorf("%d green tasks, want 2", green)
+	}
+	if err := tasks.Answer(t.Context(), *first.Hook, true); err != nil {
+		t.Fatal(err)
+	}
+	second := until("it waits again, and all get auctions", func(d *rollout.Deployment) bool {
+		return d != nil && d.Hook != nil && d.Hook.ID != first.Hook.ID && len(d.Idle) == 0
+	})
+	for range 2 { // the second time it waits no more
+		if err := tasks.Answer(t.Context(), *second.Hook, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until("it went back", func(d *rollout.Deployment) bool { return d == nil })
+	for _, task := range list(t, tasks) {
+		if task.Stratum.Deployment == first.ID {
+			t.Errorf("it went back, and %+v runs", task)
+		}
+	}
 }

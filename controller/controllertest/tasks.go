@@ -128,6 +128,7 @@ func taskProtection(t *testing.T, open func() controller.Tasks, s Service, all [
 		t.Error("still protected")
 	}
 	protectedElsewhere(t, open, s, spared)
+	protectionBlocked(t, open, s)
 	if err := tasks.Protect(t.Context(), []string{"0123456789abcdef0123456789abcdef"}, true); !errors.Is(err, controller.ErrNotFound) {
 		t.Errorf("protect a task that is not there: %v, want ErrNotFound", err)
 	}
@@ -151,6 +152,34 @@ func protectedElsewhere(t *testing.T, open func() controller.Tasks, s Service, t
 		}
 	}
 	s.Protect(t, task, 0)
+}
+
+// protectionBlocked protects more tasks than the service is to keep, which ECS
+// refuses by a reason that is told, with the way out.
+func protectionBlocked(t *testing.T, open func() controller.Tasks, s Service) {
+	tasks := open()
+	s.Scale(t, 3)
+	three := steady(t, tasks, 3)
+	two := []string{three[0].ID, three[1].ID}
+	if err := tasks.Protect(t.Context(), two, true); err != nil {
+		t.Fatal(err)
+	}
+	s.Scale(t, 1)
+	eventually(t, "only the protected ones are left", func() bool {
+		left, desired, err := tasks.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(left) == 2 && desired == 1
+	})
+	err := open().Protect(t.Context(), two, true)
+	if err == nil || !strings.Contains(err.Error(), "DEPLOYMENT_BLOCKED") || !strings.Contains(err.Error(), "raise the desired count") {
+		t.Errorf("two of one are protected: %v", err)
+	}
+	if err := tasks.Protect(t.Context(), two, false); err != nil {
+		t.Fatal(err)
+	}
+	steady(t, tasks, 1)
 }
 
 func taskReplaced(t *testing.T, tasks controller.Tasks, s Service) {

@@ -1,13 +1,16 @@
 // Package ecs serves the part of Amazon ECS that a service of long-running
 // tasks needs, with processes of this machine as tasks: clusters, task
 // definitions, services that keep their desired count and roll to a new task
-// definition, tasks with addresses, tags and scale-in protection.
+// definition, or shift to it by BLUE_GREEN, LINEAR and CANARY, with PAUSE hooks;
+// deployments and revisions; tasks with addresses, tags and scale-in protection,
+// which are moved between zones that have more and fewer of them.
 //
 // Tasks are spread over availability zones, each with a subnet (subnet-<zone>)
 // and a container instance of its own, all of them this machine.
 //
 // It does not pull images, isolate, limit CPU or memory, constrain placement,
-// register with load balancers, or roll back a failed deployment. A task runs
+// register with load balancers, move their traffic, or roll back a failed
+// deployment by itself. A task runs
 // one container: entryPoint and command, joined, name a program of this machine
 // and its arguments; the image is ignored. Only Linux ends the tasks of a server that
 // was killed with it and gives every task an address of its own; elsewhere
@@ -88,11 +91,13 @@ type Server struct {
 
 	mu          sync.Mutex // guards everything below
 	closing     bool
-	clusters    map[string]*types.Cluster // by name
-	definitions map[string]*definition    // by family:revision
-	services    map[string]*service       // by cluster/name
-	tasks       map[string]*task          // by id
-	processes   map[string]*process       // by task id, while it runs
+	clusters    map[string]*types.Cluster           // by name
+	definitions map[string]*definition              // by family:revision
+	services    map[string]*service                 // by cluster/name
+	deployments map[string]*types.ServiceDeployment // by ARN, of services
+	revisions   map[string]*types.ServiceRevision   // by ARN, of services
+	tasks       map[string]*task                    // by id
+	processes   map[string]*process                 // by task id, while it runs
 	addresses   addresses
 }
 
@@ -132,6 +137,7 @@ func Open(c Config) (*Server, error) {
 	s := &Server{
 		config: c, codec: codec, store: store{db: c.DB, codec: codec}, wake: make(chan struct{}, 1),
 		clusters: map[string]*types.Cluster{}, definitions: map[string]*definition{},
+		deployments: map[string]*types.ServiceDeployment{}, revisions: map[string]*types.ServiceRevision{},
 		services: map[string]*service{}, tasks: map[string]*task{}, processes: map[string]*process{},
 	}
 	if err := os.MkdirAll(s.taskDir(""), 0o700); err != nil {

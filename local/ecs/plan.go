@@ -13,6 +13,7 @@ type goal struct {
 	// Of desired, in percent: at least so many healthy (rounded up), at most
 	// so many live (rounded down) while tasks are replaced.
 	minHealthy, maxLive int
+	alone               bool // tasks of other deployments stay as they are
 }
 
 // member is one task of a service that is not being stopped.
@@ -33,6 +34,8 @@ func plan(g goal, members []member) (start int, stop []string) {
 	healthy := 0
 	for _, m := range members {
 		switch {
+		case g.alone && m.deployment != g.deployment:
+			continue
 		case m.failing:
 			stop = append(stop, m.id)
 			continue

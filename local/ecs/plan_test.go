@@ -60,7 +60,7 @@ func TestPlan(t *testing.T) {
 		{"roll: a protected old one stays", 1, 100, 200, "a:old:protected b:new", 0, ""},
 		{"down to none", 0, 100, 200, "a:old b:new", 0, "b a"},
 	} {
-		start, stop := plan(goal{tt.desired, "new", tt.low, tt.high}, parse(t, tt.members))
+		start, stop := plan(goal{tt.desired, "new", tt.low, tt.high, false}, parse(t, tt.members))
 		if start != tt.start || strings.Join(stop, " ") != tt.stop {
 			t.Errorf("%s: start %d, stop %v; want %d, %s", tt.name, start, stop, tt.start, tt.stop)
 		}

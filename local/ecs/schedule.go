@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -35,6 +36,7 @@ func (s *Server) reconcile(ctx context.Context) {
 			s.forgetDeleted(ctx, key, now)
 			continue
 		}
+		s.forgetDeployments(ctx, s.services[key], keepDeployments)
 		if err := s.schedule(ctx, key, now); err != nil {
 			s.config.Log.ErrorContext(ctx, "service not scheduled; it is tried again", "service", key, "err", err)
 		}
@@ -43,12 +45,29 @@ func (s *Server) reconcile(ctx context.Context) {
 
 // schedule does what plan says. mu is held.
 func (s *Server) schedule(ctx context.Context, key string, now time.Time) error {
-	v := s.services[key]
-	p := v.Deployments[0]
-	g := goal{
-		desired: int(v.DesiredCount), deployment: *p.Id,
-		minHealthy: int(*v.DeploymentConfiguration.MinimumHealthyPercent), maxLive: int(*v.DeploymentConfiguration.MaximumPercent),
+	v := *s.services[key]
+	if d := s.current(&v); d != nil && d.LifecycleStage != "" && *v.Status == active && s.advance(&v, d, now) {
+		if err := s.commitService(&v); err != nil {
+			return err
+		}
+		s.poke()
 	}
+	for _, g := range s.goals(&v) {
+		if err := s.reach(ctx, &v, g, now); err != nil {
+			return err
+		}
+	}
+	if err := s.balance(&v, now); err != nil {
+		return err
+	}
+	s.services[key].Events = v.Events
+	return s.settle(key, now)
+}
+
+// reach starts and stops tasks towards a goal. mu is held.
+func (s *Server) reach(ctx context.Context, v *service, g goal, now time.Time) error {
+	at := slices.IndexFunc(v.Deployments, func(d types.Deployment) bool { return *d.Id == g.deployment })
+	p := v.Deployments[at]
 	start, stop := plan(g, s.members(v, now))
 	if len(stop) > 0 {
 		var ending []*task
@@ -82,7 +101,54 @@ func (s *Server) schedule(ctx context.Context, key string, now time.Time) error 
 		}
 		v.note(now, "has started %d tasks: %s.", len(started), ids(started))
 	}
-	return s.settle(key, now)
+	return nil
+}
+
+// balanceAfter is how long a service is steady before its tasks are moved to
+// zones that have fewer.
+const balanceAfter = 5 * time.Second
+
+// balance stops a task of the zone that has most, where another lacks two: the
+// next one starts there. mu is held.
+func (s *Server) balance(v *service, now time.Time) error {
+	settled := len(v.Deployments) == 1 && v.Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted
+	calm := len(v.Events) > 0 && now.Sub(*v.Events[0].CreatedAt) >= balanceAfter
+	if v.AvailabilityZoneRebalancing != types.AvailabilityZoneRebalancingEnabled || !settled || !calm || *v.Status != active {
+		return nil
+	}
+	zones := map[string][]*task{}
+	for _, zone := range s.zonesOf(v) {
+		zones[zone] = nil
+	}
+	running := 0
+	for _, m := range s.members(v, now) {
+		t := s.tasks[m.id]
+		if running++; m.healthy && !m.protected {
+			zones[aws.ToString(t.AvailabilityZone)] = append(zones[aws.ToString(t.AvailabilityZone)], t)
+		}
+	}
+	order := slices.SortedFunc(maps.Keys(zones), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(zones[a]), len(zones[b])), cmp.Compare(a, b))
+	})
+	least, most := order[0], order[len(order)-1]
+	if running != int(v.DesiredCount) || len(zones[most])-len(zones[least]) < 2 {
+		return nil
+	}
+	t := slices.MaxFunc(zones[most], func(a, b *task) int { return a.CreatedAt.Compare(*b.CreatedAt) })
+	if err := s.stop(types.TaskStopCodeServiceSchedulerInitiated, fmt.Sprintf("Scaling activity initiated by (deployment %s)", *v.Deployments[0].Id), t); err != nil {
+		return err
+	}
+	v.note(now, "has stopped 1 running tasks in Availability Zone %s due to AZ Rebalancing: %s.", most, ids([]*task{t}))
+	return nil
+}
+
+// zonesOf are those in which a service's tasks may run.
+func (s *Server) zonesOf(v *service) []string {
+	d, err := s.findDefinition(*v.TaskDefinition)
+	if err != nil {
+		return s.config.Zones
+	}
+	return s.allowed(order{definition: d, network: v.NetworkConfiguration})
 }
 
 func ids(tasks []*task) string {
@@ -140,6 +206,7 @@ func (s *Server) settle(key string, now time.Time) error {
 		deployments[0].RolloutState, deployments[0].UpdatedAt = types.DeploymentRolloutStateCompleted, aws.Time(now)
 		v.note(now, "has reached a steady state.")
 		changed = true
+		s.arrived(&v, now)
 	}
 	if *v.Status == draining && len(live) == 0 {
 		v.Status, changed = aws.String(inactive), true
@@ -180,6 +247,7 @@ func (s *Server) forgetDeleted(ctx context.Context, key string, now time.Time) {
 		s.config.Log.ErrorContext(ctx, "deleted service not forgotten; it is tried again", "service", key, "err", err)
 		return
 	}
+	s.forgetDeployments(ctx, s.services[key], 0)
 	delete(s.services, key)
 }
 

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -68,11 +69,14 @@ func (s *Server) createService(_ context.Context, in *ecs.CreateServiceInput) (*
 		DesiredCount: aws.ToInt32(in.DesiredCount), TaskDefinition: d.TaskDefinitionArn,
 		LaunchType: in.LaunchType, CapacityProviderStrategy: in.CapacityProviderStrategy, NetworkConfiguration: in.NetworkConfiguration,
 		DeploymentConfiguration: config, LoadBalancers: in.LoadBalancers, PropagateTags: in.PropagateTags,
-		DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
-		SchedulingStrategy:   types.SchedulingStrategyReplica, CreatedAt: aws.Time(time.Now()), Tags: in.Tags,
+		DeploymentController:        &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
+		AvailabilityZoneRebalancing: cmp.Or(in.AvailabilityZoneRebalancing, types.AvailabilityZoneRebalancingEnabled),
+		SchedulingStrategy:          types.SchedulingStrategyReplica, CreatedAt: aws.Time(time.Now()), Tags: in.Tags,
 		EnableECSManagedTags: in.EnableECSManagedTags, HealthCheckGracePeriodSeconds: in.HealthCheckGracePeriodSeconds,
 	}}
-	v.deploy(time.Now())
+	now := time.Now()
+	v.deploy(now)
+	s.begins(v, now)
 	if err := s.commitService(v); err != nil {
 		return nil, err
 	}
@@ -91,6 +95,12 @@ func percentages(asked, before *types.DeploymentConfiguration) (*types.Deploymen
 		if c.MaximumPercent == nil {
 			c.MaximumPercent = before.MaximumPercent
 		}
+		if c.Strategy = cmp.Or(c.Strategy, before.Strategy); c.LifecycleHooks == nil {
+			c.LifecycleHooks = before.LifecycleHooks
+		}
+	}
+	if err := checkStrategyOf(&c); err != nil {
+		return nil, err
 	}
 	if low, high := *c.MinimumHealthyPercent, *c.MaximumPercent; low < 0 || high < 100 || low > high || (low == 100 && high == 100) {
 		return nil, invalid("minimumHealthyPercent %d and maximumPercent %d leave no room to replace tasks.", low, high)
@@ -128,7 +138,8 @@ func (v *service) note(now time.Time, format string, args ...any) {
 }
 
 func (s *Server) commitService(v *service) error {
-	if err := s.store.saveService(v); err != nil {
+	history := s.historyOf(v)
+	if err := s.store.saveService(v, history[:min(len(history), 2)], s.revisions); err != nil {
 		return err
 	}
 	s.services[serviceKey(v)] = v
@@ -180,8 +191,14 @@ func (s *Server) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*
 	if in.PropagateTags != "" {
 		v.PropagateTags = in.PropagateTags
 	}
+	v.AvailabilityZoneRebalancing = cmp.Or(in.AvailabilityZoneRebalancing, v.AvailabilityZoneRebalancing)
+	if d := s.current(old); anew && d != nil && d.LifecycleStage != "" {
+		return nil, clientError("A deployment that shifts traffic is in progress: stop it, or wait for its end.")
+	}
 	if anew {
-		v.deploy(time.Now())
+		now := time.Now()
+		v.deploy(now)
+		s.begins(&v, now)
 	}
 	if err := s.commitService(&v); err != nil {
 		return nil, err
@@ -198,7 +215,9 @@ func (s *Server) seen(v *service) *types.Service {
 	for i := range seen.Deployments {
 		byID[*seen.Deployments[i].Id] = &seen.Deployments[i]
 	}
-	seen.Deployments[0].DesiredCount = seen.DesiredCount
+	for i := range s.goals(v) {
+		seen.Deployments[i].DesiredCount = seen.DesiredCount
+	}
 	for _, t := range s.tasksOf(v) {
 		d := byID[aws.ToString(t.StartedBy)]
 		if d == nil {
@@ -213,6 +232,11 @@ func (s *Server) seen(v *service) *types.Service {
 			d.PendingCount++
 		case stopping, stopped:
 		}
+	}
+	for _, d := range seen.Deployments {
+		seen.CurrentServiceRevisions = append(seen.CurrentServiceRevisions, types.ServiceCurrentRevisionSummary{
+			Arn: aws.String(s.revisionArn(v, d)), RequestedTaskCount: d.DesiredCount, RunningTaskCount: d.RunningCount, PendingTaskCount: d.PendingCount,
+		})
 	}
 	return &seen
 }

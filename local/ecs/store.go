@@ -43,6 +43,8 @@ const (
 	definitionsName = "ecs.definitions"
 	servicesName    = "ecs.services"
 	tasksName       = "ecs.tasks"
+	deploymentsName = "ecs.deployments"
+	revisionsName   = "ecs.revisions"
 	metaName        = "ecs.meta"
 )
 
@@ -73,6 +75,20 @@ func (st store) load(s *Server) error {
 			v := &service{}
 			s.services[key] = v
 			return st.codec.Unmarshal(e.Record, &v.Service)
+		}); err != nil {
+			return err
+		}
+		if err := each(tx, deploymentsName, func(key string, e envelope) error {
+			d := &types.ServiceDeployment{}
+			s.deployments[key] = d
+			return st.codec.Unmarshal(e.Record, d)
+		}); err != nil {
+			return err
+		}
+		if err := each(tx, revisionsName, func(key string, e envelope) error {
+			r := &types.ServiceRevision{}
+			s.revisions[key] = r
+			return st.codec.Unmarshal(e.Record, r)
 		}); err != nil {
 			return err
 		}
@@ -145,8 +161,18 @@ func (st store) saveDefinition(d *definition) error {
 	})
 }
 
-func (st store) saveService(v *service) error {
+// saveService saves a service with its newest deployments, which change with it.
+func (st store) saveService(v *service, newest []*types.ServiceDeployment, revisions map[string]*types.ServiceRevision) error {
 	return st.db.Update(func(tx *bbolt.Tx) error {
+		for _, d := range newest {
+			if err := st.put(tx, deploymentsName, *d.ServiceDeploymentArn, d, envelope{}); err != nil {
+				return err
+			}
+			arn := *d.TargetServiceRevision.Arn
+			if err := st.put(tx, revisionsName, arn, revisions[arn], envelope{}); err != nil {
+				return err
+			}
+		}
 		return st.put(tx, servicesName, serviceKey(v), &v.Service, envelope{})
 	})
 }
@@ -197,6 +223,11 @@ func (s *Server) Handler() *awsjson.Service {
 	awsjson.Handle(h, s.describeServices)
 	awsjson.Handle(h, s.deleteService)
 	awsjson.Handle(h, s.listServices)
+	awsjson.Handle(h, s.listServiceDeployments)
+	awsjson.Handle(h, s.describeServiceDeployments)
+	awsjson.Handle(h, s.describeServiceRevisions)
+	awsjson.Handle(h, s.stopServiceDeployment)
+	awsjson.Handle(h, s.continueServiceDeployment)
 	awsjson.Handle(h, s.listTasks)
 	awsjson.Handle(h, s.describeTasks)
 	awsjson.Handle(h, s.stopTask)

@@ -203,6 +203,9 @@ func (s *Server) updateTaskProtection(_ context.Context, in *ecs.UpdateTaskProte
 	if err != nil {
 		return nil, err
 	}
+	if in.ProtectionEnabled {
+		found, failures = s.protectable(found, failures)
+	}
 	var changed []*task
 	for _, t := range found {
 		n := &task{Task: t.Task}
@@ -216,6 +219,40 @@ func (s *Server) updateTaskProtection(_ context.Context, in *ecs.UpdateTaskProte
 	}
 	s.poke()
 	return &ecs.UpdateTaskProtectionOutput{ProtectedTasks: shown(changed), Failures: failures}, nil
+}
+
+// protectable are the tasks that can be protected: no more of a service than it
+// keeps. mu is held.
+func (s *Server) protectable(tasks []*task, failures []types.Failure) ([]*task, []types.Failure) {
+	now, more := time.Now(), map[string]int{}
+	var can []*task
+	for _, t := range tasks {
+		v := s.services[clusterOf(t)+"/"+serviceOf(t)]
+		if v == nil {
+			can = append(can, t)
+			continue
+		}
+		are := more[serviceKey(v)]
+		for _, o := range s.tasksOf(v) {
+			if isProtected(o, now) {
+				are++
+			}
+		}
+		if !isProtected(t, now) {
+			are++
+		}
+		if are > int(v.DesiredCount) {
+			failures = append(failures, types.Failure{
+				Arn: t.TaskArn, Reason: aws.String("DEPLOYMENT_BLOCKED"),
+				Detail: aws.String("The service has more protected tasks than its desired count."),
+			})
+			continue
+		}
+		if can = append(can, t); !isProtected(t, now) {
+			more[serviceKey(v)]++
+		}
+	}
+	return can, failures
 }
 
 func (s *Server) getTaskProtection(_ context.Context, in *ecs.GetTaskProtectionInput) (*ecs.GetTaskProtectionOutput, error) {
