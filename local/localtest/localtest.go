@@ -113,7 +113,12 @@ func (c Cloud) RemoveAll(ctx context.Context, bucket, prefix string) (n int, err
 // Service creates cluster ads with the service inference: so many tasks that
 // run the command, with ports 9090 to 9092.
 func (c Cloud) Service(ctx context.Context, tasks int, command ...string) error {
-	if _, err := c.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String("ads")}); err != nil {
+	return c.ServiceIn(ctx, "ads", tasks, command...)
+}
+
+// ServiceIn does so with a cluster of another name.
+func (c Cloud) ServiceIn(ctx context.Context, cluster string, tasks int, command ...string) error {
+	if _, err := c.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &cluster}); err != nil {
 		return fmt.Errorf("create the cluster: %w", err)
 	}
 	container := ecstypes.ContainerDefinition{Name: aws.String("task"), Image: aws.String("sluice"), Memory: aws.Int32(256), Command: command}
@@ -126,7 +131,7 @@ func (c Cloud) Service(ctx context.Context, tasks int, command ...string) error 
 		return fmt.Errorf("register the task definition: %w", err)
 	}
 	if _, err := c.ecs.CreateService(ctx, &ecs.CreateServiceInput{
-		Cluster: aws.String("ads"), ServiceName: aws.String("inference"), TaskDefinition: aws.String("inference"), DesiredCount: aws.Int32(int32(tasks)),
+		Cluster: &cluster, ServiceName: aws.String("inference"), TaskDefinition: aws.String("inference"), DesiredCount: aws.Int32(int32(tasks)),
 		NetworkConfiguration: &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-local"}}},
 	}); err != nil {
 		return fmt.Errorf("create the service: %w", err)
