@@ -19,13 +19,15 @@ SECONDS_EACH ?= 60
 PYTHON   ?= python3
 OTHERS   := $(TOOLS)/others/bin/python
 CONTRACT := $(TOOLS)/contract/bin/schemathesis
+CFN_LINT := $(TOOLS)/cfn-lint/bin/cfn-lint
+CHECKOV  := $(TOOLS)/checkov/bin/checkov
 EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check
 
 help: ## say what there is
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## build bin/sluice
 	$(GO) build -trimpath -o bin/sluice .
@@ -114,6 +116,18 @@ sagemaker-sdk: ## train and tune on this machine by SageMaker's Python SDKs v2 a
 	for v in v2:2.257.7 v3:3.27.0; do test -x $(TOOLS)/sagemaker/$${v%%:*}/bin/python || \
 	  { $(PYTHON) -m venv $(TOOLS)/sagemaker/$${v%%:*} && $(TOOLS)/sagemaker/$${v%%:*}/bin/python -m pip install -q "sagemaker==$${v#*:}" || { rm -rf $(TOOLS)/sagemaker/$${v%%:*}; exit 1; }; } ; done
 	$(GO) test -count=1 -v -timeout 20m -run 'TestSageMakerSDKs$$' ./local -sagemaker-sdk $(TOOLS)/sagemaker
+
+# Its pattern of tests is that of checks/templates_test.go and rights_test.go.
+deploy-check: $(CFN_LINT) $(CHECKOV) ## see that the templates of deploy/aws are sound, and that roles have the rights that the code needs and no others
+	$(GO) test -count=1 -run 'Template|Planted|Expire|CfnLint|Right|Allows' ./checks
+	$(GO) test -count=1 -run 'TestRights$$|TestAWSDocument$$' ./e2e
+	$(CHECKOV) -d deploy/aws --config-file deploy/aws/checkov.yml
+
+$(CFN_LINT):
+	$(PYTHON) -m venv $(TOOLS)/cfn-lint && $(TOOLS)/cfn-lint/bin/python -m pip install -q cfn-lint==1.58.0 || { rm -rf $(TOOLS)/cfn-lint; exit 1; }
+
+$(CHECKOV):
+	$(PYTHON) -m venv $(TOOLS)/checkov && $(TOOLS)/checkov/bin/python -m pip install -q checkov==3.3.30 || { rm -rf $(TOOLS)/checkov; exit 1; }
 
 lint: $(LINT) ## check style, the arrows between packages, and the dashboard's types
 	$(LINT) run --allow-parallel-runners ./...

@@ -45,8 +45,8 @@ type instances struct {
 	} `xml:"reservationSet>item>instancesSet>item"`
 }
 
-// refusals are what it answers where it refuses.
-type refusals struct {
+// ec2Refusals are what it answers where it refuses.
+type ec2Refusals struct {
 	Errors []struct {
 		Code    string `xml:"Code"`
 		Message string `xml:"Message"`
@@ -116,7 +116,7 @@ func (c *Client) askEC2(ctx context.Context, form url.Values, into *instances) e
 		}
 		return nil
 	}
-	var why refusals
+	var why ec2Refusals
 	if err := xml.Unmarshal(said, &why); err != nil || len(why.Errors) == 0 {
 		return &smithy.DeserializationError{Err: fmt.Errorf("status %s", answer.Status)}
 	}
