@@ -124,6 +124,7 @@ func TestAllows(t *testing.T) {
 		{Effect: "Allow", Actions: []string{"s3:GetObject", "s3:PutObject"}, Resources: []string{"arn:aws:s3:::sluice/audit/*"}},
 		{Effect: "Deny", Actions: []string{"s3:Put*"}, Resources: []string{"arn:aws:s3:::sluice/audit/old/*"}},
 		{Effect: "Allow", Actions: []string{"ecs:ListTasks"}, Resources: []string{"*"}, Conditions: []cloud.Condition{cluster}},
+		{Effect: "Deny", Actions: []string{"s3:PutObject"}, Resources: []string{"arn:aws:s3:::sluice/audit/*"}, Conditions: []cloud.Condition{{Operator: "Null", Key: "s3:if-none-match", Values: []string{"true"}}}},
 	}
 	for _, tt := range []struct {
 		action, resource string
@@ -134,7 +135,9 @@ func TestAllows(t *testing.T) {
 		{"s3:getobject", "arn:aws:s3:::sluice/audit/a", nil, true},
 		{"s3:GetObjectVersion", "arn:aws:s3:::sluice/audit/a", nil, false},
 		{"s3:GetObject", "arn:aws:s3:::sluice/audits", nil, false},
-		{"s3:PutObject", "arn:aws:s3:::sluice/audit/old/b", nil, false},
+		{"s3:PutObject", "arn:aws:s3:::sluice/audit/a", map[string]string{"s3:if-none-match": "*"}, true},
+		{"s3:PutObject", "arn:aws:s3:::sluice/audit/a", nil, false},
+		{"s3:PutObject", "arn:aws:s3:::sluice/audit/old/b", map[string]string{"s3:if-none-match": "*"}, false},
 		{"ecs:ListTasks", "*", map[string]string{"ecs:cluster": "arn:aws:ecs:us-east-1:0:cluster/ads"}, true},
 		{"ecs:ListTasks", "*", map[string]string{"ecs:cluster": "arn:aws:ecs:us-east-1:0:cluster/ads2"}, false},
 		{"ecs:ListTasks", "*", nil, false},

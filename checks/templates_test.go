@@ -1,19 +1,13 @@
 package checks
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 
 	"github.com/sluicehq/sluice/checks/cloud"
 	"github.com/sluicehq/sluice/inference"
@@ -54,27 +48,32 @@ func worlds() map[string]cloud.World {
 }
 
 // knowledge is what our own code and the SDKs say.
-func knowledge() cloud.Knowledge {
+func knowledge(t *testing.T) cloud.Knowledge {
+	t.Helper()
+	atRoot()
 	o := inference.DefaultOptions()
-	clients := map[string]reflect.Type{
-		"ecs": reflect.TypeFor[*ecs.Client](), "s3": reflect.TypeFor[*s3.Client](), "sagemaker": reflect.TypeFor[*sagemaker.Client](),
+	operations := map[string][]string{}
+	for _, service := range []string{"ecs", "s3", "sagemaker"} {
+		names, err := cloud.Operations(".", service)
+		if err != nil {
+			t.Fatal(err)
+		}
+		operations[service] = names
 	}
 	return cloud.Knowledge{
 		Drain: cloud.Drain{Delay: o.DrainDelay, Timeout: o.DrainTimeout, Idle: o.IdleTimeout},
 		Actions: func(action string) bool {
 			service, operation, _ := strings.Cut(action, ":")
-			client, is := clients[service]
-			if _, known := cloud.KindOf(action); known || !is {
-				return known
+			if _, known := cloud.KindOf(action); known {
+				return true
 			}
-			_, is = client.MethodByName(operation)
-			return is && slices.ContainsFunc(cloud.Rights(cloud.Call{Service: service, Operation: operation}), func(r cloud.Right) bool { return r.Action == action })
+			return slices.Contains(operations[service], operation) && slices.ContainsFunc(cloud.Rights(cloud.Call{Service: service, Operation: operation}), func(r cloud.Right) bool { return r.Action == action })
 		},
 	}
 }
 
 // look returns what is wrong with the text of a template, in all worlds.
-func look(text string) (wrong []string) {
+func look(text string, known cloud.Knowledge) (wrong []string) {
 	template, err := cloud.Parse([]byte(text))
 	if err != nil {
 		return []string{err.Error()}
@@ -84,7 +83,7 @@ func look(text string) (wrong []string) {
 		if err != nil {
 			return []string{err.Error()}
 		}
-		wrong = append(wrong, cloud.Check(stack, knowledge())...)
+		wrong = append(wrong, cloud.Check(stack, known)...)
 	}
 	slices.Sort(wrong)
 	return slices.Compact(wrong)
@@ -92,8 +91,9 @@ func look(text string) (wrong []string) {
 
 // TestTemplates looks for what checkers of templates do not find.
 func TestTemplates(t *testing.T) {
+	known := knowledge(t)
 	for name, text := range templates(t) {
-		for _, fault := range look(text) {
+		for _, fault := range look(text, known) {
 			t.Errorf("%s: %s", name, fault)
 		}
 		if len(text) > 51_200 {
@@ -123,7 +123,7 @@ func TestTemplates(t *testing.T) {
 // TestPlantedFaults plants faults that checkers of templates pass over, each in
 // a copy of a template, and sees each found, and nothing else.
 func TestPlantedFaults(t *testing.T) {
-	all := templates(t)
+	all, known := templates(t), knowledge(t)
 	for _, f := range []struct{ file, old, planted, says string }{
 		{"fleet.yaml", `HealthCheckPort: "9092"`, `HealthCheckPort: "90920"`, `AuctionTargets: HealthCheckPort "90920" is no port`},
 		{"fleet.yaml", `HealthCheckPort: "9092"`, `HealthCheckPort: healthy`, `AuctionTargets: HealthCheckPort "healthy" is no port`},
@@ -144,12 +144,15 @@ func TestPlantedFaults(t *testing.T) {
 		{"fleet.yaml", `TaskRoleArn: !GetAtt TaskRole.Arn`, `TaskRoleArn: !GetAtt ExecutionRole.Arn`, `TaskDefinition: the task has the role of the agent`},
 		{"fleet.yaml", `      NewInstancesProtectedFromScaleIn: true`, ``, `Machines: ManagedTerminationProtection wants NewInstancesProtectedFromScaleIn`},
 		{"fleet.yaml", `ManagedScaling: {Status: ENABLED`, `ManagedScaling: {Status: DISABLED`, `Machines: ManagedTerminationProtection wants ManagedScaling`},
-		{"fleet.yaml", "      PlacementStrategies: !If\n        - OnMachines\n        - [{Type: spread, Field: \"attribute:ecs.availability-zone\"}, {Type: binpack, Field: cpu}]\n        - !Ref \"AWS::NoValue\"",
-			"      PlacementStrategies: [{Type: spread, Field: \"attribute:ecs.availability-zone\"}]", `Service: Fargate takes no PlacementStrategies`},
-		{"fleet.yaml", `Resource: "*" # its resource is a machine, of which Fargate has none`, `Resource: !Sub "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/sluice-${Fleet}"`,
-			`ControllerRole: ControllerRole, TasksAreListed: ecs:ListTasks is about a resource of kind "*", which arn:aws:ecs:us-east-1:000000000000:cluster/sluice-ads is not`},
-		{"fleet.yaml", "Action: \"s3:ListBucket\"\n                Resource: !Sub \"arn:${AWS::Partition}:s3:::${Bucket}\"", "Action: \"s3:ListBucket\"\n                Resource: !Sub \"arn:${AWS::Partition}:s3:::${Bucket}/*\"",
-			`TaskRole: TaskRole, WhatIsThere: s3:ListBucket is about a resource of kind "bucket", which arn:aws:s3:::sluice/* is not`},
+		{"fleet.yaml", "!If\n        - OnMachines\n        - [{Type: spread, Field: \"attribute:ecs.availability-zone\"}, {Type: binpack, Field: cpu}]\n        - !Ref \"AWS::NoValue\"", `[{Type: binpack, Field: cpu}]`, `Service: Fargate takes no PlacementStrategies`},
+		{
+			"fleet.yaml", `Resource: "*" # its resource is a machine, of which Fargate has none`, `Resource: !Sub "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/sluice-${Fleet}"`,
+			`ControllerRole: ControllerRole, TasksAreListed: ecs:ListTasks is about a resource of kind "*", which arn:aws:ecs:us-east-1:000000000000:cluster/sluice-ads is not`,
+		},
+		{
+			"fleet.yaml", "Action: \"s3:ListBucket\"\n                Resource: !Sub \"arn:${AWS::Partition}:s3:::${Bucket}\"", "Action: \"s3:ListBucket\"\n                Resource: !Sub \"arn:${AWS::Partition}:s3:::${Bucket}/*\"",
+			`TaskRole: TaskRole, WhatIsThere: s3:ListBucket is about a resource of kind "bucket", which arn:aws:s3:::sluice/* is not`,
+		},
 		{"training.yaml", "Action: \"s3:ListBucket\"\n                Resource: !GetAtt Store.Arn", "Action: \"s3:ListBucket\"\n                Resource: !Sub \"${Store.Arn}/*\"", `TrainingRole: TrainingRole, WhatIsThere: s3:ListBucket is about a resource of kind "bucket"`},
 		{"fleet.yaml", `Resource: !Sub "arn:${AWS::Partition}:s3:::${TrainingBucket}/*"`, `Resource: !Sub "arn:${AWS::Partition}:s3:::${TrainingBucket}"`, `ControllerRole: ControllerRole, Artifacts: s3:GetObject is about a resource of kind "object"` + "\n" +
 			`ControllerRole: ControllerRole, Artifacts: s3:GetObjectVersion is about a resource of kind "object"`},
@@ -162,8 +165,10 @@ func TestPlantedFaults(t *testing.T) {
 		{"fleet.yaml", `"ecs:GetTaskProtection"`, `"ecs:ReadTaskProtection"`, `ControllerRole: ControllerRole, Tasks: IAM has no action ecs:ReadTaskProtection`},
 		{"fleet.yaml", `["s3:GetObject", "s3:GetObjectVersion"]`, `["s3:GetObject", "s3:HeadObject"]`, `ControllerRole: ControllerRole, Artifacts: IAM has no action s3:HeadObject`},
 		{"fleet.yaml", `"ecr:BatchGetImage"`, `"ecr:BatchGetImages"`, `ExecutionRole: ExecutionRole, Images: IAM has no action ecr:BatchGetImages`},
-		{"fleet.yaml", "              - Sid: Machines\n                Effect: Allow\n                Action: \"ecs:DescribeContainerInstances\"\n", "              - Sid: Machines\n                Effect: Allow\n                Condition: {ArnEquals: {\"ecs:cluster\": \"*\"}}\n                Action: \"ecs:TagResource\"\n",
-			`ControllerRole: ControllerRole, Machines: ecs:TagResource is about a resource of kind "task"` + "\n" + `ControllerRole: ControllerRole, Machines: ecs:TagResource knows no condition ecs:cluster`},
+		{
+			"fleet.yaml", "              - Sid: Machines\n                Effect: Allow\n                Action: \"ecs:DescribeContainerInstances\"\n", "              - Sid: Machines\n                Effect: Allow\n                Condition: {ArnEquals: {\"ecs:cluster\": \"*\"}}\n                Action: \"ecs:TagResource\"\n",
+			`ControllerRole: ControllerRole, Machines: ecs:TagResource is about a resource of kind "task"` + "\n" + `ControllerRole: ControllerRole, Machines: ecs:TagResource knows no condition ecs:cluster`,
+		},
 		{"bucket.yaml", "Prefix: lease.json\n            NoncurrentVersionExpiration: {NoncurrentDays: 1}", "Prefix: lease.json\n            NoncurrentVersionExpiration: {NoncurrentDays: 0}", `Store: rule lease: NoncurrentDays is 0: want 1 or more`},
 		{"bucket.yaml", "VersioningConfiguration: {Status: Enabled}", "VersioningConfiguration: {Status: Suspended}", `Store: it keeps no versions`},
 		{"bucket.yaml", "        RestrictPublicBuckets: true\n", "", `Store: RestrictPublicBuckets is not set`},
@@ -176,9 +181,9 @@ func TestPlantedFaults(t *testing.T) {
 			t.Errorf("%s has no %q to plant a fault in", f.file, f.old)
 			continue
 		}
-		found := look(strings.ReplaceAll(text, f.old, f.planted))
+		found := look(strings.ReplaceAll(text, f.old, f.planted), known)
 		if f.file == "fleet.yaml" && strings.Contains(f.old, "deregistration_delay.timeout") {
-			found = look(strings.Replace(text, f.old, f.planted, 1)) // the other is of controllers
+			found = look(strings.Replace(text, f.old, f.planted, 1), known) // the other is of controllers
 		}
 		want := strings.Split(f.says, "\n")
 		ok := len(found) == len(want)
@@ -232,7 +237,7 @@ func TestCfnLint(t *testing.T) {
 		t.Fatal(err)
 	}
 	said, err := exec.CommandContext(t.Context(), cfnLint, planted).CombinedOutput()
-	if err == nil || !strings.Contains(fmt.Sprintf("%s", said), "awsvcp") {
+	if err == nil || !strings.Contains(string(said), "awsvcp") {
 		t.Errorf("cfn-lint passes over a network mode that does not exist: %v\n%s", err, said)
 	}
 }

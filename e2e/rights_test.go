@@ -183,10 +183,14 @@ func (q request) text(key string) string {
 
 // known are the condition keys that AWS has for a request.
 func (q request) known() map[string]string {
+	known := map[string]string{"aws:SecureTransport": "true"}
 	if cluster := q.text("cluster"); q.service == "ecs" && cluster != "" {
-		return map[string]string{"ecs:cluster": ecsARN + "cluster/" + cluster}
+		known["ecs:cluster"] = ecsARN + "cluster/" + cluster
 	}
-	return nil
+	if is := q.header.Get("If-None-Match"); is != "" {
+		known["s3:if-none-match"] = is
+	}
+	return known
 }
 
 // container is what a template starts.
@@ -238,15 +242,22 @@ func fleetTemplate(t *testing.T) map[string]cloud.Resource {
 // them, each with its files and under its role's name.
 type deployed struct {
 	*stack
-	template map[string]cloud.Resource
-	recorder recorder
-	token    string // of an admin
+	template     map[string]cloud.Resource
+	bucketPolicy []cloud.Statement
+	recorder     recorder
+	token        string // of an admin
 }
 
 func deploy(t *testing.T, tasks int) *deployed {
 	t.Helper()
 	w, endpoint := startAWS(t)
 	d := &deployed{stack: &stack{TB: t, dir: t.TempDir(), endpoint: endpoint, lease: "1s", cloud: localtest.Open(endpoint)}, template: fleetTemplate(t), token: identity.NewToken()}
+	bucket, err := cloud.Read(filepath.Join("..", "deploy", "aws", "bucket.yaml"))
+	d.must(err)
+	store, err := bucket.Resolve(cloud.World{"Bucket": "sluice"})
+	d.must(err)
+	d.bucketPolicy, err = cloud.BucketPolicy(store, "StorePolicy", "sluice")
+	d.must(err)
 	w.set(d.recorder.fault)
 	d.must(d.cloud.Buckets(t.Context(), "sluice", "training"))
 	for _, bucket := range []string{"sluice", "training"} {
@@ -387,6 +398,7 @@ func (d *deployed) hold(q request, used map[string]bool) {
 	d.Helper()
 	may, err := cloud.Role(d.template, q.by)
 	d.must(err)
+	may = append(may, d.bucketPolicy...)
 	call := q.call()
 	for _, right := range cloud.Rights(call) {
 		used[right.Action] = true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/importer"
@@ -54,7 +55,7 @@ func Scan(folder string) (*Code, error) {
 	exports := map[string]string{}
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listed
-		if err := d.Decode(&p); err == io.EOF { //nolint:errorlint // as json says it
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, fmt.Errorf("list packages: %w", err)
@@ -80,6 +81,24 @@ func Scan(folder string) (*Code, error) {
 	}
 	s.dispatch()
 	return s.Code, nil
+}
+
+// Operations are those of a service, as the SDK that this module asks for has
+// them.
+func Operations(folder, service string) (names []string, err error) {
+	list := exec.Command("go", "list", "-f", `{{join .GoFiles " "}}`, "github.com/aws/aws-sdk-go-v2/service/"+service) //nolint:noctx // it ends by itself
+	list.Dir = folder
+	out, err := list.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the operations of %s: %w", service, err)
+	}
+	for _, m := range regexp.MustCompile(`\bapi_op_(\w+)\.go\b`).FindAllStringSubmatch(string(out), -1) {
+		names = append(names, m[1])
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("the SDK of %s has no files of operations", service)
+	}
+	return names, nil
 }
 
 type listed struct {

@@ -32,6 +32,22 @@ func Role(stack map[string]Resource, name string) ([]Statement, error) {
 	return statements(role)
 }
 
+// BucketPolicy returns what a stack's policy of a bucket says of a bucket of that
+// name.
+func BucketPolicy(stack map[string]Resource, policy, bucket string) ([]Statement, error) {
+	of := text(stack[policy].Properties["Bucket"])
+	all, err := statements(stack[policy])
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("there is no policy %s", policy)
+	}
+	for _, s := range all {
+		for i, r := range s.Resources {
+			s.Resources[i] = strings.Replace(r, of+".Arn", "arn:aws:s3:::"+bucket, 1)
+		}
+	}
+	return all, err
+}
+
 // statements are those of a resource's policies, whether of a role, of a bucket
 // or of who may take a role.
 func statements(r Resource) (all []Statement, err error) {
@@ -101,17 +117,20 @@ func Allows(statements []Statement, action, resource string, known map[string]st
 	return allowed
 }
 
-// holds knows the operators that the templates use for roles; by any other
-// nothing is allowed.
+// holds knows the operators that the templates use; by any other nothing is
+// allowed.
 func (c Condition) holds(known map[string]string) bool {
 	v, is := known[c.Key]
+	if c.Operator == "Null" {
+		return slices.Equal(c.Values, []string{fmt.Sprint(!is)})
+	}
 	if !is {
 		return false
 	}
 	switch c.Operator {
 	case "ArnEquals", "ArnLike", "StringLike":
 		return slices.ContainsFunc(c.Values, func(p string) bool { return match(p, v) })
-	case "StringEquals":
+	case "StringEquals", "Bool":
 		return slices.Contains(c.Values, v)
 	}
 	return false

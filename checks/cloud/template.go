@@ -44,8 +44,8 @@ func Parse(text []byte) (t Template, err error) {
 	if err != nil {
 		return t, err
 	}
-	if len(f.Docs) != 1 {
-		return t, fmt.Errorf("it holds %d documents: want one", len(f.Docs))
+	if len(f.Docs) != 1 || f.Docs[0].Body == nil {
+		return t, errors.New("it is not one document")
 	}
 	all, err := plain(f.Docs[0].Body)
 	if err != nil {
@@ -86,6 +86,8 @@ func plain(n ast.Node) (any, error) {
 		return nil, fmt.Errorf("line %d: CloudFormation takes no aliases", n.GetToken().Position.Line)
 	case *ast.NullNode:
 		return nil, nil //nolint:nilnil // as it says
+	case *ast.LiteralNode: // over several lines
+		return n.Value.Value, nil
 	case ast.ScalarNode:
 		return n.GetValue(), nil
 	}
@@ -137,7 +139,7 @@ type resolver struct {
 	world World
 }
 
-// Resources returns the resources that a stack with these parameters would
+// Resolve returns the resources that a stack with these parameters would
 // have: their types, and their properties without functions. References to
 // resources are their names, attributes NAME.ATTRIBUTE; parameters without a
 // value or default are errors.
