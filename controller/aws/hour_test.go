@@ -35,7 +35,6 @@ import (
 // S3 and SageMaker, and it counts what is asked of it. It stands outside of the
 // bubble in which controllers live, whose time stands still while it answers.
 type hourAccount struct {
-	t   *testing.T
 	url string
 
 	mu     sync.Mutex
@@ -65,7 +64,7 @@ var printHour = flag.Bool("hour", false, "print what is asked of AWS in a quiet 
 const hourRelease = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 func openAccount(t *testing.T, tasks int) *hourAccount {
-	a := &hourAccount{t: t, calls: map[string]int{}, desired: tasks, objects: map[string][]byte{}}
+	a := &hourAccount{calls: map[string]int{}, desired: tasks, objects: map[string][]byte{}}
 	a.objects["sluice/fleets/ads/state.json"] = []byte(`{"fleet":"ads","stable":"` + hourRelease + `","indexed":true}`)
 	a.objects["sluice/lease.json"] = []byte(`{"holder":"","epoch":1,"renewal":1}`)
 	for range tasks {
@@ -112,7 +111,7 @@ func (a *hourAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Connection", "close") // a connection that is kept would be waited for in the bubble
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		a.t.Error(err)
+		return // a controller that stops hangs up
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
