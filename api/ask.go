@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/sluicehq/sluice/amazon"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/inference/release"
@@ -277,9 +278,8 @@ func printable(name, text string, most int) error {
 
 // parsePlace reads s3://bucket/key.
 func parsePlace(text string) (release.Source, error) {
-	rest, ok := strings.CutPrefix(text, "s3://")
-	bucket, key, cut := strings.Cut(rest, "/")
-	if !ok || !cut || bucket == "" || key == "" || len(key) > 1024 {
+	bucket, key, ok := amazon.SplitURL(text)
+	if !ok || bucket == "" || key == "" || len(key) > 1024 {
 		return release.Source{}, sentence(ErrBadRequest, "source is %.200q: want s3://bucket/key", text)
 	}
 	return release.Source{Bucket: bucket, Key: key}, nil

@@ -97,6 +97,9 @@ func (c *controllerFlags) check() error {
 	case !(c.ecsShare >= 0.01 && c.ecsShare <= 1):
 		return wrongUsage("--ecs-share is %v: want 0.01 to 1", c.ecsShare)
 	}
+	if err := amazon.CheckBucket(c.bucket); err != nil {
+		return usageError{err}
+	}
 	_, err := c.proxyNetworks()
 	if err != nil {
 		return err
@@ -160,7 +163,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 		}
 		return all
 	})
-	if err := c.tellWhere(ctx, client.Account(), log); err != nil {
+	if err := c.tellWhere(ctx, client.Account(), fleets, log); err != nil {
 		return err
 	}
 	documents := client.Documents(c.bucket)
@@ -217,8 +220,15 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	return g.Wait()
 }
 
-// tellWhere says which AWS this is, and by which setting.
-func (c *controllerFlags) tellWhere(ctx context.Context, account *amazon.Account, log *slog.Logger) error {
+// tellWhere says which AWS this is, and by which setting. Fleets of another
+// region are refused.
+func (c *controllerFlags) tellWhere(ctx context.Context, account *amazon.Account, fleets []controller.Fleet, log *slog.Logger) error {
+	for _, f := range fleets {
+		if in := f.ECS.Region(); in != "" && in != account.Config.Region {
+			return fmt.Errorf("fleet %s: its ECS service is in region %s, and this controller speaks to %s (%s): set --region, or give fleets of another region a controller there",
+				f.Name, in, account.Config.Region, account.RegionFrom)
+		}
+	}
 	bucket, err := account.Store(ctx, c.bucket)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -37,18 +36,6 @@ type Fleet struct {
 	Notify    []Notify         `yaml:"notify"`  // who is told what happens
 	Policies  rollout.Policies `yaml:",inline"` // "policy", "policies" for jobs that want another, "replace_poisoned"
 }
-
-// ECS names a fleet's service.
-type ECS struct {
-	Cluster     string `yaml:"cluster"`
-	Service     string `yaml:"service"`
-	ControlPort int    `yaml:"control_port"` // container port, default 9091
-	Container   string `yaml:"container"`    // that answers auctions; empty: whichever maps the control port
-}
-
-// place names the service, however cluster and service are written: by name or
-// by ARN.
-func (e ECS) place() string { return path.Base(e.Cluster) + "/" + path.Base(e.Service) }
 
 // maxFleetFile bounds a fleet file.
 const maxFleetFile = 1 << 20
@@ -293,11 +280,8 @@ func (f Fleet) check() error {
 	if !regexp.MustCompile(fleetName).MatchString(f.Name) {
 		return fmt.Errorf("fleet is %q: want a name of lower-case letters, digits and dashes", f.Name)
 	}
-	if f.ECS.Cluster == "" || f.ECS.Service == "" {
-		return errors.New("ecs: want the cluster and the service of the inference tasks")
-	}
-	if f.ECS.ControlPort < 1 || f.ECS.ControlPort > 65535 {
-		return fmt.Errorf("ecs.control_port is %d: want a port", f.ECS.ControlPort)
+	if err := f.ECS.check(); err != nil {
+		return err
 	}
 	if len(f.Jobs) == 0 {
 		return errors.New(`jobs: want patterns of training job names, such as ["adfilter-*"]`)

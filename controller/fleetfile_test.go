@@ -239,3 +239,34 @@ func TestSecretsLieBesideTheFleetFile(t *testing.T) {
 		t.Errorf("events are %v", n[0].Events)
 	}
 }
+
+// Clusters and services are named as ECS names them, in every partition.
+func TestECSNames(t *testing.T) {
+	const east, china = "arn:aws:ecs:us-east-1:123456789012:", "arn:aws-cn:ecs:cn-north-1:123456789012:"
+	for _, tt := range []struct{ cluster, service, region, says string }{
+		{"prod", "inference", "", ""},
+		{"Prod_1", "in-ference", "", ""},
+		{east + "cluster/prod", "inference", "us-east-1", ""},
+		{east + "cluster/prod", east + "service/prod/inference", "us-east-1", ""},
+		{china + "cluster/prod", china + "service/prod/inference", "cn-north-1", ""},
+		{"prod", "arn:aws-us-gov:ecs:us-gov-west-1:1:service/prod/inference", "us-gov-west-1", ""},
+		{"prod", "arn:aws-eusc:ecs:eusc-de-east-1:1:service/inference", "eusc-de-east-1", ""},
+		{"prod", east + "service/other/inference", "", `ecs.service is of cluster "other", and ecs.cluster is "prod": name the service's`},
+		{east + "cluster/prod", china + "service/prod/inference", "", "ecs.service is in aws-cn cn-north-1 123456789012, and ecs.cluster in aws us-east-1 123456789012"},
+		{east + "service/prod/inference", "inference", "", "ecs.cluster is"},
+		{"prod", east + "cluster/prod", "", "want an ARN such as arn:aws:ecs:eu-west-1:123456789012:service/prod/inference, or a name"},
+		{"arn:aws:eks:us-east-1:1:cluster/prod", "inference", "", "ecs.cluster is"},
+		{"arn:aws:ecs", "inference", "", "ecs.cluster is"},
+		{"prod/east", "inference", "", `ecs.cluster is "prod/east": want a name of letters, digits, dashes and underscores, or an ARN`},
+		{"prod", "in.ference", "", `ecs.service is "in.ference"`},
+	} {
+		e := ECS{Cluster: tt.cluster, Service: tt.service, ControlPort: 9091}
+		err := e.check()
+		if (err != nil) != (tt.says != "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s %s: %v, want %q", tt.cluster, tt.service, err, tt.says)
+		}
+		if err == nil && e.Region() != tt.region {
+			t.Errorf("%s %s is in %q, want %q", tt.cluster, tt.service, e.Region(), tt.region)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluicehq/sluice/amazon"
 	"github.com/sluicehq/sluice/identity"
 )
 
@@ -52,7 +53,7 @@ func (s Settings) Check() error {
 	case s.FetchTimeout <= 0:
 		return errors.New("--fetch-timeout must be more than zero")
 	}
-	if err := s.checkLimits(); err != nil {
+	if err := errors.Join(amazon.CheckBucket(s.Bucket), s.checkLimits()); err != nil {
 		return err
 	}
 	return s.checkControl()

@@ -49,8 +49,13 @@ func TestWhereTasksLive(t *testing.T) {
 		}
 		_, tasks := openTasks(t, c)
 		want := []struct{ address, kind string }{
-			{"[2001:db8::1]:9091", ""}, {"10.0.0.2:9091", ""}, {"", ""}, {"[2001:db8::4]:9091", ""},
-			{"[2001:db8::5]:9091", "fargate"}, {"10.0.0.6:9091", "m8g.large"}, {"10.0.0.7:9091", "m8g.large"},
+			{"[2001:db8::1]:9091", ""},
+			{"10.0.0.2:9091", ""},
+			{"", ""},
+			{"[2001:db8::4]:9091", ""},
+			{"[2001:db8::5]:9091", "fargate"},
+			{"10.0.0.6:9091", "m8g.large"},
+			{"10.0.0.7:9091", "m8g.large"},
 		}
 		for i, got := range list(t, tasks) {
 			if got.ID != string(rune('a'+i)) || got.Address != want[i].address || (got.Error == "") != (want[i].address != "") ||
@@ -139,7 +144,8 @@ func TestHostsThatEC2Denies(t *testing.T) {
 		says   string
 	}{
 		"denied": {
-			apiError{"UnauthorizedOperation", "You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/sluice/i is not authorized to perform: ec2:DescribeInstances because no identity-based policy allows the ec2:DescribeInstances action"}, "",
+			apiError{"UnauthorizedOperation", "You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/sluice/i is not authorized to perform: ec2:DescribeInstances because no identity-based policy allows the ec2:DescribeInstances action"},
+			"",
 			"does not tell its own, and asking EC2 fails: access to EC2 instance i-1 is denied: allow ec2:DescribeInstances for role sluice in a policy of role sluice (AWS says UnauthorizedOperation: You are not authorized",
 		},
 		"slow down":     {apiError{"RequestLimitExceeded", "Request limit exceeded."}, "", "asking EC2 fails: AWS asks to slow down"},

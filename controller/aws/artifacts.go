@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/sluicehq/sluice/amazon"
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/inference/release"
 )
@@ -31,9 +32,9 @@ func (c *Client) Artifacts() *Artifacts { return &Artifacts{client: c} }
 // ParseURL splits an address such as s3://bucket/some/key. A key that ends in
 // a slash, or is empty, is a prefix.
 func ParseURL(address string) (bucket, key string, err error) {
-	rest, ok := strings.CutPrefix(address, "s3://")
-	bucket, key, _ = strings.Cut(rest, "/")
-	if !ok || len(bucket) < 3 || len(bucket) > 63 || strings.Trim(bucket, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+	bucket, key, ok := amazon.SplitURL(address)
+	name := len(bucket) >= 3 && len(bucket) <= 63 && strings.Trim(bucket, "abcdefghijklmnopqrstuvwxyz0123456789.-") == ""
+	if !ok || !name && !strings.HasPrefix(bucket, "arn:") {
 		return "", "", fmt.Errorf("%.200q is no S3 address: want one such as s3://bucket/path/model.tar.gz", address)
 	}
 	if len(key) > 1024 {
@@ -47,6 +48,9 @@ func (a *Artifacts) Pin(ctx context.Context, source release.Source) (pinned rele
 	at := place{Bucket: source.Bucket, Key: source.Key, Given: true}
 	if source.Bucket == "" || source.Key == "" {
 		return source, 0, fmt.Errorf("pin the artifact of training job %q: it names no place in S3: %w", source.Job, controller.ErrNotFound)
+	}
+	if err := amazon.CheckSource(source.Bucket); err != nil {
+		return source, 0, fmt.Errorf("pin the artifact: %w", err)
 	}
 	if isPrefix(source.Key) {
 		return a.pinPrefix(ctx, source)

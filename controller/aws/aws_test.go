@@ -119,6 +119,8 @@ func TestParseURL(t *testing.T) {
 		{"s3://bucket/a/b/model.tar.gz", "bucket", "a/b/model.tar.gz", ""},
 		{"s3://bucket/a/", "bucket", "a/", ""},
 		{"s3://bucket", "bucket", "", ""},
+		{"s3://arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/models/a/model.tar.gz", "arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/models", "a/model.tar.gz", ""},
+		{"s3://models-abcdefghijklmnop1234-s3alias/a", "models-abcdefghijklmnop1234-s3alias", "a", ""},
 		{"s3://bucket//a", "bucket", "/a", ""},
 		{"", "", "", "want one such as"},
 		{"bucket/a", "", "", "want one such as"},

@@ -20,6 +20,9 @@ import (
 // Check returns why an artifact cannot be tried, in words for whoever named it;
 // nil when it can be, and when AWS cannot be asked now: then it is awaited.
 func (a *Artifacts) Check(ctx context.Context, source release.Source) error {
+	if err := amazon.CheckSource(source.Bucket); err != nil {
+		return err
+	}
 	at := place{Bucket: source.Bucket, Key: source.Key, Given: true}
 	pinned, bytes, err := a.Pin(ctx, source)
 	says := ""

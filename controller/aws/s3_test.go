@@ -428,6 +428,12 @@ func TestUnreadable(t *testing.T) {
 	for _, key := range []string{"a.tar.gz", "folder/", "neither"} {
 		check(t, "check", open(t, endpoint).Artifacts().Check(t.Context(), source("training", key)), "there is nothing at s3://training/"+key+": check the address")
 	}
+	for _, kind := range []string{"models--euw1-az1--x-s3", "arn:aws:s3express:eu-west-1:123456789012:bucket/models--euw1-az1--x-s3"} {
+		const says = " is a directory bucket of S3 Express, which keeps no versions: name a general purpose bucket"
+		check(t, "check", open(t, endpoint).Artifacts().Check(t.Context(), source(kind, "a.tar.gz")), "bucket "+kind+says)
+		_, _, err := open(t, endpoint).Artifacts().Pin(t.Context(), source(kind, "a.tar.gz"))
+		check(t, "pin", err, "pin the artifact: bucket "+kind+says)
+	}
 	bucket(t, endpoint, "full", true).Write(t, "folder/model.json", []byte("a model"))
 	check(t, "check", open(t, endpoint).Artifacts().Check(t.Context(), source("full", "folder/")), "")
 	ctx, cancel := context.WithCancel(t.Context())
