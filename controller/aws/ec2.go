@@ -22,8 +22,8 @@ import (
 	"github.com/sluicehq/sluice/amazon"
 )
 
-// Of EC2 one call is made, for three words of its answer. Its module brings
-// hundreds of others and their types, so the call is made by hand: it is one
+// Of EC2 one call is made, for three words of its answer. Its module would make
+// the program half a megabyte larger, so the call is made by hand: it is one
 // form, signed by the SDK's signer, sent by its HTTP client with its credentials.
 // A task could not tell in its place: in bridge mode it sees no more of its host
 // than the bridge, and nobody knows where to ask it.
