@@ -257,9 +257,9 @@ func (b bucket) begin(key string, set func(*s3.CreateMultipartUploadInput)) *str
 	return out.UploadId
 }
 
-func (b bucket) part(key string, id *string, n int32, body string, set ...func(*s3.UploadPartInput)) types.CompletedPart {
+func (b bucket) part(id *string, n int32, body string, set ...func(*s3.UploadPartInput)) types.CompletedPart {
 	b.t.Helper()
-	in := &s3.UploadPartInput{Bucket: b.name, Key: &key, UploadId: id, PartNumber: &n, Body: strings.NewReader(body)}
+	in := &s3.UploadPartInput{Bucket: b.name, Key: aws.String("k"), UploadId: id, PartNumber: &n, Body: strings.NewReader(body)}
 	for _, f := range set {
 		f(in)
 	}
@@ -368,7 +368,7 @@ func TestMultipartETagAndChecksums(t *testing.T) {
 			id := b.begin("k", func(in *s3.CreateMultipartUploadInput) { in.ChecksumAlgorithm, in.ChecksumType = tt.algorithm, tt.kind })
 			var done []types.CompletedPart
 			for i, body := range bodies {
-				done = append(done, b.part("k", id, int32(i+1), body, func(in *s3.UploadPartInput) { in.ChecksumAlgorithm = tt.algorithm }))
+				done = append(done, b.part(id, int32(i+1), body, func(in *s3.UploadPartInput) { in.ChecksumAlgorithm = tt.algorithm }))
 			}
 			out, err := b.complete("k", id, done...)
 			if err != nil {
@@ -419,7 +419,7 @@ func (b bucket) fullSum(t *testing.T, all string, algorithm types.ChecksumAlgori
 func TestMultipartRefusals(t *testing.T) {
 	b := newBucket(t, connect(t, start(t, local.Config{}).URL(), "testtest"))
 	id := b.begin("k", nil)
-	small, last := b.part("k", id, 1, "small"), b.part("k", id, 2, "last")
+	small, last := b.part(id, 1, "small"), b.part(id, 2, "last")
 	_, err := b.complete("k", id, small, last)
 	want(t, "a part below 5 MiB", err, 400, "EntityTooSmall")
 	_, err = b.complete("k", id, last, small)
@@ -452,7 +452,7 @@ func TestMultipartRefusals(t *testing.T) {
 		Bucket: b.name, Key: aws.String("k"), UploadId: sums, PartNumber: aws.Int32(1), Body: strings.NewReader("x"), ChecksumAlgorithm: types.ChecksumAlgorithmSha1,
 	})
 	want(t, "another algorithm", err, 400, "InvalidRequest")
-	one := b.part("k", sums, 1, "x", func(in *s3.UploadPartInput) { in.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32 })
+	one := b.part(sums, 1, "x", func(in *s3.UploadPartInput) { in.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32 })
 	one.ChecksumCRC32 = nil
 	_, err = b.complete("k", sums, one)
 	want(t, "a composite without the parts' checksums", err, 400, "InvalidRequest")
@@ -470,13 +470,13 @@ func TestUploadsSurviveARestart(t *testing.T) {
 	}
 	b := newBucket(t, connect(t, s.URL(), "testtest"))
 	id := b.begin("k", func(in *s3.CreateMultipartUploadInput) { in.Metadata = map[string]string{"a": "b"} })
-	first := b.part("k", id, 1, strings.Repeat("a", fiveMiB))
-	b.part("k", id, 2, "replaced"+inFile)
+	first := b.part(id, 1, strings.Repeat("a", fiveMiB))
+	b.part(id, 2, "replaced"+inFile)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	b.Client = connect(t, start(t, local.Config{Dir: dir}).URL(), "testtest").s3
-	last := b.part("k", id, 2, "last")
+	last := b.part(id, 2, "last")
 	parts, err := b.ListParts(t.Context(), &s3.ListPartsInput{Bucket: b.name, Key: aws.String("k"), UploadId: id, MaxParts: aws.Int32(1)})
 	if err != nil || len(parts.Parts) != 1 || !*parts.IsTruncated || *parts.NextPartNumberMarker != "1" {
 		t.Errorf("%+v %v", parts, err)
@@ -513,7 +513,7 @@ func TestUploadOfManyParts(t *testing.T) {
 	part := strings.Repeat("0123456789abcdef", fiveMiB/16)
 	var parts []types.CompletedPart
 	for n := range int32(17) {
-		parts = append(parts, b.part("k", id, n+1, part))
+		parts = append(parts, b.part(id, n+1, part))
 	}
 	if _, err := b.complete("k", id, parts...); err != nil {
 		t.Fatal(err)
@@ -722,8 +722,11 @@ func TestDeleteMarkersAndVersions(t *testing.T) {
 		t.Errorf("listed %q, want %q", seen, want)
 	}
 	out, err := b.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: b.name, Delete: &types.Delete{Objects: []types.ObjectIdentifier{
-		{Key: aws.String("k"), VersionId: marker.VersionId}, {Key: aws.String("k"), VersionId: aws.String("null")},
-		{Key: aws.String("a/1")}, {Key: aws.String("never there")}, {Key: aws.String("a/2"), ETag: aws.String(`"else"`)},
+		{Key: aws.String("k"), VersionId: marker.VersionId},
+		{Key: aws.String("k"), VersionId: aws.String("null")},
+		{Key: aws.String("a/1")},
+		{Key: aws.String("never there")},
+		{Key: aws.String("a/2"), ETag: aws.String(`"else"`)},
 	}}})
 	if err != nil || len(out.Deleted) != 4 || len(out.Errors) != 1 || *out.Errors[0].Code != "PreconditionFailed" {
 		t.Fatalf("%+v %v", out, err)

@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"hash"
 	"hash/crc32"
-	"hash/crc64"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/minio/crc64nvme"
 )
 
 // checksum is what S3 knows of a content besides its ETag.
@@ -45,7 +46,7 @@ func newHash(algorithm string) hash.Hash {
 	case "SHA256":
 		return sha256.New()
 	default:
-		return crc64.New(crc64.MakeTable(nvmePolynomial))
+		return crc64nvme.New()
 	}
 }
 
