@@ -5,6 +5,8 @@ LINT     := $(TOOLS)/golangci-lint
 LINT_VERSION := v2.15.0
 GREMLINS := $(TOOLS)/gremlins
 GREMLINS_VERSION := v0.6.0
+VERSITYGW := $(TOOLS)/versitygw
+VERSITYGW_VERSION := v1.8.0
 PURE     ?= controller/rollout controller/judge controller/tally controller/history controller/admit controller/preview inference/model inference/feature inference/release
 THRIFT_FLAGS := -strict --gen go:package_prefix=github.com/sluicehq/sluice/idl/gen/,skip_remote -out idl/gen
 FUZZTIME ?= 30s
@@ -24,7 +26,7 @@ CHECKOV  := $(TOOLS)/checkov/bin/checkov
 EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,6 +66,13 @@ clients: ## have other people's S3 clients do a day's work on the local AWS; nee
 	local/testdata/clients/install.sh $(TOOLS)/clients
 	$(GO) test -count=1 -v -timeout 30m -run 'TestClients$$' ./local -clients $(TOOLS)/clients
 
+versitygw: $(VERSITYGW) ## play whole rollouts with versitygw's S3 in place of ours
+	$(GO) test -count=1 -v -timeout 30m -run 'TestRolloutsOnVersitygw$$' ./e2e -versitygw $(VERSITYGW)
+	SLUICE_VERSITYGW=$(VERSITYGW) $(GO) test -count=1 -v -timeout 10m -run 'TestS3Contract$$' ./controller/aws
+
+$(VERSITYGW):
+	GOBIN=$(TOOLS) $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
+
 soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction may fail
 	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' ./e2e -soak $(SOAK) -soak-tasks $(TASKS)
 
@@ -99,6 +108,9 @@ bench-check: $(OTHERS) ## the same, and fail where a goal is missed
 # The newest that this Python gets; without them, their rows are skipped.
 $(OTHERS):
 	-$(PYTHON) -m venv $(TOOLS)/others && $(OTHERS) -m pip install -q numpy scipy packaging xgboost tl2cgen treelite || rm -rf $(TOOLS)/others
+
+bench-s3: $(VERSITYGW) ## the local S3 beside versitygw's
+	cd bench && $(GO) run . -s3 $(VERSITYGW)
 
 bench-scale: ## what a request costs by connections, partners and trees
 	cd bench && $(GO) run . -scale

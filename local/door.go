@@ -29,8 +29,7 @@ type jsonService interface {
 // STS, all others to S3.
 type door struct {
 	auth     credentials
-	region   string
-	s3       http.Handler
+	s3       http.Handler // which checks signatures by itself
 	json     []jsonService
 	metadata http.HandlerFunc
 	ec2      http.HandlerFunc // forms, signed for it
@@ -50,7 +49,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case forQuery(r):
 		d.serveQuery(w, r)
 	default:
-		d.serveS3(w, r)
+		d.s3.ServeHTTP(w, r)
 	}
 }
 
@@ -84,18 +83,26 @@ func (d *door) serveJSON(w http.ResponseWriter, r *http.Request, target string) 
 		target+" is not served on this machine; it has S3, ECS and SageMaker, training logs and STS")
 }
 
-func (d *door) serveS3(w http.ResponseWriter, r *http.Request) {
+// signedS3 lets requests to S3 in that are signed for it.
+type signedS3 struct {
+	auth   credentials
+	region string
+	next   http.Handler
+}
+
+// ServeHTTP implements http.Handler.
+func (s signedS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Expect") == "" {
 		body := patient{r.Body}
 		r.Body = body
 		defer func() { _ = body.Close() }() // the connection is no worse for it
 	}
-	checked, refusal := d.auth.checkS3(r, d.region, time.Now())
+	checked, refusal := s.auth.checkS3(r, s.region, time.Now())
 	if refusal != nil {
 		s3.WriteError(w, r, refusal)
 		return
 	}
-	d.s3.ServeHTTP(w, checked)
+	s.next.ServeHTTP(w, checked)
 }
 
 // patient is a body that is read to its end before it is closed: a caller that

@@ -54,6 +54,9 @@ type Config struct {
 	// NoSync leaves it to the system when what was acknowledged reaches the
 	// disk: a crash of this process loses nothing, one of the machine may.
 	NoSync bool
+	// S3, if set, is the address of another server that keeps the objects in
+	// place of this one, by the same credentials and region.
+	S3 string
 	// Faults, if set, is asked about every request.
 	Faults Faults
 	// Log may be nil.
@@ -123,7 +126,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 
 // serve opens the three services and starts what runs in the background.
 func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) error {
-	objects, err := s3.Open(s3.Config{Dir: filepath.Join(c.Dir, "s3"), DB: s.db, Region: c.Region, Account: account, NoSync: c.NoSync})
+	objects, front, err := s.openS3(c)
 	if err != nil {
 		return err
 	}
@@ -141,7 +144,7 @@ func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) err
 		return err
 	}
 	door := &door{
-		auth: credentials{c.AccessKey, c.SecretKey}, region: c.Region, s3: objects.Handler(c.Log),
+		auth: credentials{c.AccessKey, c.SecretKey}, region: c.Region, s3: front,
 		json: []jsonService{tasks.Handler(), jobs.Handler(), jobs.Logs()}, metadata: tasks.ServeMetadata, ec2: tasks.ServeEC2,
 	}
 	s.http = &http.Server{
@@ -162,6 +165,19 @@ func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) err
 		return nil
 	})
 	return nil
+}
+
+// openS3 opens our S3, or goes to another.
+func (s *Server) openS3(c Config) (sagemaker.Objects, http.Handler, error) {
+	if c.S3 != "" {
+		other, err := openElsewhere(c)
+		return other, other, err
+	}
+	store, err := s3.Open(s3.Config{Dir: filepath.Join(c.Dir, "s3"), DB: s.db, Region: c.Region, Account: account, NoSync: c.NoSync})
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, signedS3{credentials{c.AccessKey, c.SecretKey}, c.Region, store.Handler(c.Log)}, nil
 }
 
 // URL is the endpoint to give to SDKs.
