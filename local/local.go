@@ -144,7 +144,7 @@ func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) err
 		return err
 	}
 	door := &door{
-		auth: credentials{c.AccessKey, c.SecretKey}, region: c.Region, s3: front,
+		auth: credentials{c.AccessKey, c.SecretKey}, s3: front,
 		json: []jsonService{tasks.Handler(), jobs.Handler(), jobs.Logs()}, metadata: tasks.ServeMetadata, ec2: tasks.ServeEC2,
 	}
 	s.http = &http.Server{
