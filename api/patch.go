@@ -160,7 +160,7 @@ func value(in []byte, i int) int {
 		case ',', ':':
 			continue
 		default: // a number or a word
-			for i+1 < len(in) && !bytes.ContainsRune([]byte(",}]"), rune(in[i+1])) {
+			for i+1 < len(in) && in[i+1] != ',' && in[i+1] != '}' && in[i+1] != ']' {
 				i++
 			}
 		}

@@ -136,7 +136,7 @@ func (s Store) NewLook(ctx context.Context, fleet, known string) (look rollout.L
 	case etag == known:
 		return look, etag, nil
 	}
-	if err := json.Unmarshal(body, &look); err != nil {
+	if look, err = decodeLook(body); err != nil {
 		return rollout.Look{}, "", damaged(lookKey(fleet), err)
 	}
 	return look, etag, nil
