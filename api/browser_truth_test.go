@@ -346,11 +346,13 @@ func TestPatchedPageIsTheLoadedOne(t *testing.T) {
 		f.Mu.Unlock()
 		do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.log [title="this is `+scene+`"]`)))
 	}
+	over := chromedp.WaitVisible(chromedp.CSS(`.history [data-rollout="partner-blind"]`)) // fetched, as the last of all
+	do(ctx, t, over)
 	b.mu.Lock()
 	patched := shown()
 	asked := slices.Clone(b.asked)
 	b.mu.Unlock()
-	do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(b.to.URL), chromedp.WaitVisible(chromedp.CSS(`.log [title="this is rolled_back"]`)), chromedp.WaitVisible(chromedp.CSS(`.history details`)))
+	do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(b.to.URL), chromedp.WaitVisible(chromedp.CSS(`.log [title="this is rolled_back"]`)), over)
 	loaded := shown()
 	for deadline := time.Now().Add(20 * time.Second); loaded != patched && time.Now().Before(deadline); loaded = shown() {
 		time.Sleep(50 * time.Millisecond)
