@@ -330,29 +330,40 @@ func TestPatchedPageIsTheLoadedOne(t *testing.T) {
 	f := apitest.Scene("idle", time.Now())
 	b := passBy(t, f)
 	shown := func() string {
-		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("main > :not(.past), .history")].map((e) => e.innerText).join("\n").replace(/[\d.]+.(ms|s|min|h)\b/g, "a while")`))
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("main > :not(.past), .history, .task")].map((e) => e.innerText + e.title).join("\n").replace(/[\d.]+.(ms|s|min|h)\b/g, "a while")`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
 	do(ctx, t, chromedp.Navigate(b.to.URL), chromedp.WaitVisible(chromedp.CSS(`.task`)))
-	for _, scene := range []string{"shadow", "canary", "crowd", "held", "unwell", "paused", "canary", "rolled_back"} {
-		next := apitest.Scene(scene, time.Now())
+	become := func(what string, change func()) {
 		f.Mu.Lock()
 		event := f.Saved.LastEvent + 1
-		next.Saved.Events, next.Saved.LastEvent = []rollout.Event{{Seq: event, At: time.Now(), Reason: rollout.Found, Sentence: "this is " + scene}}, event
-		f.Saved, f.Seen, f.Over, f.Passports = next.Saved, next.Seen, next.Over, next.Passports
+		change()
+		f.Saved.Events, f.Saved.LastEvent = []rollout.Event{{Seq: event, At: time.Now(), Reason: rollout.Found, Sentence: "this is " + what}}, event
 		f.Mu.Unlock()
-		do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.log [title="this is `+scene+`"]`)))
+		do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.log [title="this is `+what+`"]`)))
 	}
+	for _, scene := range []string{"shadow", "canary", "crowd", "held", "unwell", "paused", "canary", "rolled_back"} {
+		become(scene, func() {
+			next := apitest.Scene(scene, time.Now())
+			f.Saved, f.Seen, f.Over, f.Passports = next.Saved, next.Seen, next.Over, next.Passports
+		})
+	}
+	tasks := slices.Clone(f.Seen.Seen.Tasks)
+	become("a task that errs", func() {
+		f.Seen.Seen.Tasks = slices.Clone(tasks)
+		f.Seen.Seen.Tasks[0].Error = "it obeys nobody"
+	})
+	become("one task less", func() { f.Seen.Seen.Tasks = tasks[:len(tasks)-1] })
 	over := chromedp.WaitVisible(chromedp.CSS(`.history [data-rollout="partner-blind"]`)) // fetched, as the last of all
 	do(ctx, t, over)
 	b.mu.Lock()
 	patched := shown()
 	asked := slices.Clone(b.asked)
 	b.mu.Unlock()
-	do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(b.to.URL), chromedp.WaitVisible(chromedp.CSS(`.log [title="this is rolled_back"]`)), over)
+	do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(b.to.URL), chromedp.WaitVisible(chromedp.CSS(`.log [title="this is one task less"]`)), over)
 	loaded := shown()
 	for deadline := time.Now().Add(20 * time.Second); loaded != patched && time.Now().Before(deadline); loaded = shown() {
 		time.Sleep(50 * time.Millisecond)

@@ -167,7 +167,7 @@ func touched(rng *rand.Rand, v any, depth int) any {
 		}
 		return out
 	case []any:
-		var out []any = []any{}
+		out := []any{}
 		for _, one := range v {
 			if rng.IntN(8) > 0 {
 				out = append(out, touched(rng, one, depth-1))
