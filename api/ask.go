@@ -117,7 +117,13 @@ func (s *server) ask(verb rollout.Verb) func(*http.Request) (any, error) {
 		s.views.forget(r.Context(), fleet)
 		s.log.InfoContext(r.Context(), "request stored", "fleet", fleet, "verb", string(verb), "by", stored.By,
 			"rollout", stored.Rollout, "release", stored.Release, "request", stored.ID)
-		return accepted{shapeRequest(stored)}, nil
+		out := shapeRequest(stored)
+		if verb == rollout.VerbTry && stored.Source != nil {
+			out.TakenBack = s.takenBack(r, func(one rollout.Rollout) bool {
+				return one.Source.Bucket == stored.Source.Bucket && one.Source.Key == stored.Source.Key
+			})
+		}
+		return accepted{out}, nil
 	}
 }
 

@@ -157,7 +157,9 @@ func (s *server) release(r *http.Request) (any, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read the passport of %s: %w", rollout.Short(digest), err)
 	}
-	return shapePassport(p), nil
+	out := shapePassport(p)
+	out.TakenBack = s.takenBack(r, func(one rollout.Rollout) bool { return one.Candidate == digest })
+	return out, nil
 }
 
 func digestOf(r *http.Request) (string, error) {

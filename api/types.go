@@ -91,6 +91,10 @@ type Passport struct {
 	Answers     *int      `json:"answers,omitempty"` // of them, that hold an answer of its library
 	Predicted   *Interval `json:"predicted"`         // filter rate
 	Intended    *Change   `json:"intended_change"`
+
+	// Of one release that is asked for: the newest rollouts, on any fleet, by which
+	// it was taken back.
+	TakenBack []TakenBack `json:"taken_back,omitempty"`
 }
 
 // Interval is an estimate with its 95 % interval.
@@ -280,6 +284,10 @@ type Request struct {
 	Intended *Change `json:"intended_change,omitempty"`
 
 	Revision int64 `json:"revision"` // Fleet.LastEvent when it was taken: what becomes of it comes after
+
+	// Of a try, in its answer: the newest rollouts, on any fleet, by which the same
+	// artifact was taken back.
+	TakenBack []TakenBack `json:"taken_back,omitempty"`
 }
 
 // TaskCounts sums up the tasks of a fleet.

@@ -290,7 +290,11 @@ func told(q api.Request, fleet string) string {
 	case rollout.VerbRollback:
 		return "Asked to roll " + fleet + " back to " + rollout.Short(q.Release) + "."
 	case rollout.VerbTry:
-		return "Asked to try " + q.Source + " as " + q.Rollout + "."
+		say := "Asked to try " + q.Source + " as " + q.Rollout + "."
+		for _, t := range q.TakenBack {
+			say += "\nWARNING    taken back in " + t.Fleet + " " + span(q.At.Sub(t.At)) + " ago: " + t.Headline
+		}
+		return say
 	}
 	return "Asked to " + q.Verb + "."
 }

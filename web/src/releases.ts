@@ -2,7 +2,7 @@
 // came of it, where it served, and two of them beside each other.
 
 import type { Passport, Rollout } from "./api.ts";
-import { manifestPath, past, release, releases, rollout } from "./api.ts";
+import { manifestPath, past, releases, rollout } from "./api.ts";
 import type { Asked } from "./asked.ts";
 import { asked, missing } from "./asked.ts";
 import { h } from "./dom.ts";
@@ -13,9 +13,9 @@ import type { Route } from "./route.ts";
 import { to, toRelease, toRollout } from "./route.ts";
 import type { Store } from "./store.ts";
 import { now } from "./store.ts";
+import { passport, takenBack } from "./takenback.ts";
 
 const known = () => asked("releases", () => releases(), 60_000);
-const passport = (digest: string) => asked(`release/${digest}`, () => release(digest), 600_000); // they never change
 
 export function releasesPage(s: Store): HTMLElement {
   const list = known(), at = now(s), stable = s.view?.stable?.digest ?? "";
@@ -43,7 +43,7 @@ export function releasePage(s: Store, r: Route): HTMLElement {
     h("section", { id: "trial", class: "card passport", tabindex: "-1", "aria-label": "Passport" },
       h("header", {}, h("h1", {}, one ? origin(one) : short(r.id)), h("code", { class: "wrap" }, r.id), r.id === stable ? badge("serves", "good") : null),
       missing(p, "The passport"),
-      ...(one ? notesOf(one) : []),
+      ...(one ? [...notesOf(one), ...takenBack(one.taken_back, now(s))] : []),
       one ? h("dl", { class: "facts" }, rows(one, now(s)).flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "wrap" }, value)])) : null,
       one ? h("p", { class: "verbs" },
         h("a", { class: "button", href: manifestPath(r.id), download: `manifest-${short(r.id)}.json` }, "Download its manifest"),

@@ -518,6 +518,8 @@ export interface Passport {
   since?: string;
   /** s3://bucket/key it came from */
   source?: string;
+  /** Of one release that is asked for: the newest rollouts, on any fleet, by which it was taken back. */
+  taken_back?: TakenBack[];
   /** in the file */
   trained?: number;
   /** that answer */
@@ -586,6 +588,8 @@ export interface Request {
   revision: number;
   rollout?: string;
   source?: string;
+  /** Of a try, in its answer: the newest rollouts, on any fleet, by which the same artifact was taken back. */
+  taken_back?: TakenBack[];
   verb: Verb;
   why?: string;
 }
@@ -862,6 +866,15 @@ export interface Summary {
   unheard: Unheard[];
   /** the worst first; empty where nothing is known to be wrong */
   unwell: Unwell[];
+}
+
+/** TakenBack is a rollout that was taken back, of an artifact that somebody looks at or tries again. */
+export interface TakenBack {
+  at: string;
+  fleet: string;
+  /** what people read first of it */
+  headline: string;
+  rollout: string;
 }
 
 /** Task is one running inference task. */

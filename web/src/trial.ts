@@ -5,6 +5,7 @@ import { h, svg } from "./dom.ts";
 import { clock, count, percent, points, share, span, units, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
+import { passport, takenBack } from "./takenback.ts";
 import { ago, badge, button, code, notesOf, said, tone, until } from "./parts.ts";
 
 export function trialPanel(f: Fleet, now: number): HTMLElement {
@@ -26,7 +27,7 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
       r.verdict && !gathering && r.phase !== "promoting" ? verdictBadge(r.verdict, r.phase) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
     ...said(r, f.at, judged ? r.verdict?.sentence : gathering ? `It came to this step by: ${r.sentence}` : r.sentence),
-    notesOf(f.candidate),
+    notesOf(f.candidate), r.candidate === "" ? null : takenBack(passport(r.candidate).value?.taken_back, now),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now) : null,
     nextList(f, r, now));
 }

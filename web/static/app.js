@@ -1394,9 +1394,12 @@ function row(f, needs, at2) {
   );
 }
 
+// src/takenback.ts
+var passport = (digest) => asked(`release/${digest}`, () => release(digest), 6e4);
+var takenBack = (list, now2) => (list ?? []).map((t) => h("p", { class: "note", "data-key": `taken-back/${t.fleet}/${t.rollout}` }, "Taken back in ", h("a", { href: toRollout(t.fleet, t.rollout) }, t.fleet), ` ${span(now2 - Date.parse(t.at))} ago: ${local(t.headline, t.at)}`));
+
 // src/releases.ts
 var known2 = () => asked("releases", () => releases(), 6e4);
-var passport = (digest) => asked(`release/${digest}`, () => release(digest), 6e5);
 function releasesPage(s) {
   const list = known2(), at2 = now(s), stable = s.view?.stable?.digest ?? "";
   return h(
@@ -1439,7 +1442,7 @@ function releasePage(s, r) {
       { id: "trial", class: "card passport", tabindex: "-1", "aria-label": "Passport" },
       h("header", {}, h("h1", {}, one ? origin(one) : short(r.id)), h("code", { class: "wrap" }, r.id), r.id === stable ? badge("serves", "good") : null),
       missing(p, "The passport"),
-      ...one ? notesOf(one) : [],
+      ...one ? [...notesOf(one), ...takenBack(one.taken_back, now(s))] : [],
       one ? h("dl", { class: "facts" }, rows(one, now(s)).flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "wrap" }, value)])) : null,
       one ? h(
         "p",
@@ -6931,6 +6934,7 @@ function trialPanel(f, now2) {
     ),
     ...said(r, f.at, judged ? r.verdict?.sentence : gathering ? `It came to this step by: ${r.sentence}` : r.sentence),
     notesOf(f.candidate),
+    r.candidate === "" ? null : takenBack(passport(r.candidate).value?.taken_back, now2),
     judged || r.held_from === "shadow" || r.held_from === "canary" ? progress(r, now2) : null,
     nextList(f, r, now2)
   );
