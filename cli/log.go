@@ -36,7 +36,8 @@ func logCommand() *cobra.Command {
 		o.listing.Values = strings.Split(s, ",")
 		return nil
 	})
-	f.BoolVar(&o.listing.People, "keep-people", false, "write advertising ids, addresses, user ids and exact places as they stand, where others are written that are everybody's")
+	f.BoolVar(&o.listing.People, "keep-people", false, "write advertising ids, addresses, user ids, consent strings and exact places as they stand, where others are written that are everybody's")
+	f.BoolVar(&o.listing.Zips, "keep-zips", false, "write postal codes as they stand, for a model of them; else their first part, or five characters, unless --values asks for them")
 	o.formats(c)
 	return c
 }

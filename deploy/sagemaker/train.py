@@ -203,6 +203,8 @@ class Log:
             asked += ["--filter", options.filter]
         if values:
             asked += ["--values", ",".join(values)]
+        if options.contract and "geo.zip" in pathlib.Path(options.contract).read_text():
+            asked += ["--keep-zips"]
         with open(gathered, "rb") as lines:
             done = run(options.sluice, asked, stdin=lines)
         gathered.unlink()

@@ -13,11 +13,11 @@ import (
 )
 
 // Discreet returns an OpenRTB request without what tells who somebody is or
-// where just then: identifiers and addresses become others that are everybody's,
-// places are a kilometre or so apart. Every source says of it what it said, but
-// for latitude and longitude, which are rounded. What stands in an ext that
-// OpenRTB does not describe stays.
-func Discreet(request []byte) ([]byte, error) {
+// where just then: what [personal] and [personalInExt] list becomes what is
+// everybody's, places are a kilometre or so apart, and postal codes those of an
+// area. Sources that ask whether an identifier is known are told what they were.
+// exactZip keeps postal codes, of which a model may be made.
+func Discreet(request []byte, exactZip bool) ([]byte, error) {
 	in := jsontext.NewDecoder(bytes.NewReader(request), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	out, copied := make([]byte, 0, len(request)), 0
 	for {
@@ -34,11 +34,15 @@ func Discreet(request []byte) ([]byte, error) {
 			continue
 		}
 		text, after := token.String(), int(in.InputOffset())
-		instead, ok := discreetly(place(in.StackPointer()), text)
+		k := kindOf(place(in.StackPointer()))
+		if k == zipCode && exactZip {
+			continue
+		}
+		instead, ok := k.discreetly(text)
 		if !ok {
 			continue
 		}
-		if kind == '"' {
+		if kind == '"' || k != coordinate {
 			instead = strconv.Quote(instead)
 		}
 		start := before + bytes.IndexAny(request[before:after], `"-0123456789`)
@@ -74,19 +78,83 @@ const (
 	nearby   = 100 // parts of a degree
 )
 
+// personalKind is how a value tells who or where somebody is.
+type personalKind int
+
+const (
+	impersonal personalKind = iota
+	identifier              // of a person or a device, or a text that is as good as one
+	addressFour
+	addressSix
+	coordinate
+	zipCode
+)
+
+// personal lists the attributes of OpenRTB 2.0 to 2.6 that tell who somebody is,
+// or where. Consent strings are among them: they tell the tenth of a second in
+// which somebody gave it.
+var personal = map[string]personalKind{
+	".device.ip": addressFour, ".device.ipv6": addressSix,
+	".device.ifa": identifier, ".device.didsha1": identifier, ".device.didmd5": identifier, ".device.dpidsha1": identifier, ".device.dpidmd5": identifier,
+	".device.macsha1": identifier, ".device.macmd5": identifier,
+	".user.id": identifier, ".user.buyeruid": identifier, ".user.customdata": identifier, ".user.consent": identifier,
+	".user.eids.uids.id": identifier, ".regs.gpp": identifier,
+	".device.geo.lat": coordinate, ".device.geo.lon": coordinate, ".user.geo.lat": coordinate, ".user.geo.lon": coordinate,
+	".device.geo.zip": zipCode, ".user.geo.zip": zipCode,
+}
+
+// personalInExt lists members, by their own name, that do so wherever they stand
+// within an ext, which is everybody's to fill: those that exchanges send.
+var personalInExt = map[string]personalKind{
+	"ip": addressFour, "ipv4": addressFour, "ipv6": addressSix, "ip6": addressSix,
+	"lat": coordinate, "lon": coordinate, "lng": coordinate, "latitude": coordinate, "longitude": coordinate, "zip": zipCode, "postalcode": zipCode, "postal_code": zipCode,
+	"ifa": identifier, "ifv": identifier, "idfa": identifier, "idfv": identifier, "gaid": identifier, "aaid": identifier, "adid": identifier, "oaid": identifier,
+	"advertisingid": identifier, "advertising_id": identifier, "deviceid": identifier, "device_id": identifier, "imei": identifier, "imsi": identifier, "msisdn": identifier,
+	"didsha1": identifier, "didmd5": identifier, "dpid": identifier, "dpidsha1": identifier, "dpidmd5": identifier, "mac": identifier, "macsha1": identifier, "macmd5": identifier,
+	"uid": identifier, "uid2": identifier, "userid": identifier, "user_id": identifier, "buyeruid": identifier, "customdata": identifier, "customerid": identifier,
+	"email": identifier, "emailsha1": identifier, "emailsha256": identifier, "emailmd5": identifier, "hem": identifier, "phone": identifier, "ppid": identifier, "ppuid": identifier,
+	"fpid": identifier, "cookieid": identifier, "cookie_id": identifier, "sessionid": identifier, "session_id": identifier, "consent": identifier, "gpp": identifier,
+}
+
+// kindOf is what stands at a place.
+func kindOf(place string) personalKind {
+	if k, is := personal[place]; is {
+		return k
+	}
+	_, within, in := strings.Cut(place, ".ext.")
+	if !in {
+		return impersonal
+	}
+	if strings.HasSuffix(place, ".uids.id") || strings.Contains("."+within, ".buyeruids.") { // by the name of a buyer
+		return identifier
+	}
+	return personalInExt[within[strings.LastIndexByte(within, '.')+1:]]
+}
+
+// mostZip is how much of a postal code names an area, where nothing parts it.
+const mostZip = 5
+
 // discreetly returns what stands in the place of a value; false where it stays.
-func discreetly(place, value string) (instead string, ok bool) {
-	switch place {
-	case ".device.ip":
+func (k personalKind) discreetly(value string) (instead string, ok bool) {
+	switch k {
+	case addressFour:
 		return anywhere, value != ""
-	case ".device.ipv6":
+	case addressSix:
 		return anySix, value != ""
-	case ".device.ifa", ".device.didsha1", ".device.didmd5", ".device.dpidsha1", ".device.dpidmd5", ".device.macsha1", ".device.macmd5",
-		".user.id", ".user.buyeruid", ".user.eids.uids.id", ".user.ext.eids.uids.id", ".user.customdata":
+	case identifier:
 		return somebody, identifies(value) // zeros tell that it is refused
-	case ".device.geo.lat", ".device.geo.lon", ".user.geo.lat", ".user.geo.lon":
+	case coordinate:
 		degrees, err := strconv.ParseFloat(value, 64)
 		return strconv.FormatFloat(math.Round(degrees*nearby)/nearby, 'f', -1, 64), err == nil
+	case zipCode:
+		if at := strings.IndexAny(value, "- "); at > 0 {
+			instead = value[:at]
+		} else {
+			instead = value
+		}
+		instead = instead[:min(len(instead), mostZip)]
+		return instead, instead != value
+	case impersonal:
 	}
 	return "", false
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -18,6 +19,7 @@ type Listing struct {
 	Values []string // sources whose values are counted
 	Filter Dialect  // of the calls of filter
 	People bool     // write who somebody is, and where, as it stands in the log
+	Zips   bool     // write postal codes so, of which a model is made
 }
 
 // Listed is what became of a log.
@@ -75,7 +77,8 @@ type lister struct {
 	to        *bufio.Writer
 	extractor *Extractor
 	people    bool
-	values    int // counted
+	exactZip  bool // a model is made of it
+	values    int  // counted
 	listed    Listed
 }
 
@@ -91,8 +94,9 @@ func (l *lister) open(o Listing) error {
 			return fmt.Errorf("count values: %w", err)
 		}
 		l.listed.Values[name] = map[string]int64{}
+		l.exactZip = l.exactZip || strings.HasSuffix(name, "geo.zip")
 	}
-	l.extractor, l.people = b.extractor(), o.People
+	l.extractor, l.people, l.exactZip = b.extractor(), o.People, l.exactZip || o.Zips
 	return nil
 }
 
@@ -101,6 +105,12 @@ func (l *lister) line(doc []byte) error {
 	line, err := ParseLine(doc)
 	if err != nil {
 		return err
+	}
+	line.Request, line.Filter = valid(line.Request), valid(line.Filter)
+	if !l.people && line.Request != nil { // what is counted is what is written
+		if line.Request, err = Discreet(line.Request, l.exactZip); err != nil {
+			return err
+		}
 	}
 	partners, err := line.Asked()
 	if err != nil {
@@ -159,14 +169,6 @@ func (l *lister) add(source, value string) error {
 
 func (l *lister) write(line Line) error {
 	line.Prices, line.Currency = nil, ""
-	line.Request, line.Filter = valid(line.Request), valid(line.Filter)
-	if !l.people && line.Request != nil {
-		request, err := Discreet(line.Request)
-		if err != nil {
-			return err
-		}
-		line.Request = request
-	}
 	to := json.NewEncoder(l.to) // which keeps a line for itself until it is whole
 	to.SetEscapeHTML(false)
 	return to.Encode(line)

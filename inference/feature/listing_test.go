@@ -120,7 +120,7 @@ func TestAuctionsCountVocabularies(t *testing.T) {
 
 // What is counted is bounded, and its names are checked.
 func TestAuctionsRefuses(t *testing.T) {
-	user := Listing{Values: []string{"user.id"}}
+	user := Listing{Values: []string{"user.id"}, People: true}
 	full := lister{to: bufio.NewWriter(io.Discard), values: MaxValues - 1, listed: Listed{Values: map[string]map[string]int64{}}}
 	if err := full.open(user); err != nil {
 		t.Fatal(err)
