@@ -66,6 +66,9 @@ func printRemarks(out io.Writer, remarks []controller.Remark, told string) error
 		if r.Line > 0 {
 			at += fmt.Sprintf(":%d", r.Line)
 		}
+		if r.Column > 0 {
+			at += fmt.Sprintf(":%d", r.Column)
+		}
 		if r.Warning {
 			kind = "warning"
 		}

@@ -137,6 +137,15 @@ func (p *piece) UnmarshalYAML(node ast.Node) error {
 // ParseFleet reads a fleet file. An unknown or mistyped setting is an error
 // that shows its line.
 func ParseFleet(body []byte) (Fleet, error) {
+	f, err := parseFleet(body)
+	if err != nil {
+		return f, err
+	}
+	return f, f.check()
+}
+
+// parseFleet reads a fleet file without weighing what it says.
+func parseFleet(body []byte) (Fleet, error) {
 	file := fleetFile{
 		ECS: ECS{ControlPort: 9091}, JobsEvery: 15 * time.Second, LookEvery: 5 * time.Second, Policy: rollout.Defaults(), Deployments: rollout.FreeCanaries,
 	}
@@ -171,7 +180,7 @@ func ParseFleet(body []byte) (Fleet, error) {
 		}
 		f.Policies.Special = append(f.Policies.Special, special)
 	}
-	return f, f.check()
+	return f, nil
 }
 
 // single refuses a file of several documents, of which the library reads the
@@ -276,46 +285,49 @@ func (d *durations) Visit(n ast.Node) ast.Visitor {
 // fleetName is what may be a part of an S3 key and of a URL.
 const fleetName = `^[a-z0-9][a-z0-9-]{0,62}$`
 
+// check returns the first of what is wrong.
 func (f Fleet) check() error {
-	if !regexp.MustCompile(fleetName).MatchString(f.Name) {
-		return fmt.Errorf("fleet is %q: want a name of lower-case letters, digits and dashes", f.Name)
+	if all := f.wrongs(); len(all) > 0 {
+		return all[0]
 	}
-	if err := f.ECS.check(); err != nil {
-		return err
-	}
-	if len(f.Jobs) == 0 {
-		return errors.New(`jobs: want patterns of training job names, such as ["adfilter-*"]`)
-	}
-	for _, pattern := range f.Jobs {
-		if err := checkJobPattern(pattern); err != nil {
-			return err
+	return nil
+}
+
+// wrongs is what no controller would start with; of each part the first.
+func (f Fleet) wrongs() (all []error) {
+	wrong := func(err error) {
+		if err != nil {
+			all = append(all, err)
 		}
 	}
+	if !regexp.MustCompile(fleetName).MatchString(f.Name) {
+		wrong(fmt.Errorf("fleet is %q: want a name of lower-case letters, digits and dashes", f.Name))
+	}
+	wrong(f.ECS.check())
+	if len(f.Jobs) == 0 {
+		wrong(errors.New(`jobs: want patterns of training job names, such as ["adfilter-*"]`))
+	}
+	for _, pattern := range f.Jobs {
+		wrong(checkJobPattern(pattern))
+	}
 	if f.LookEvery < 100*time.Millisecond || f.JobsEvery < 100*time.Millisecond {
-		return errors.New("look_every and jobs_every: want 100ms or more")
+		wrong(errors.New("look_every and jobs_every: want 100ms or more"))
 	}
 	if d := f.Policies.Deployments; d != "" && d != rollout.FreeCanaries && d != rollout.KeepCanaries {
-		return fmt.Errorf("deployments is %q: want release, by which canaries go back to stable while the service is deployed, or pause, by which they stay until ECS replaces them", d)
+		wrong(fmt.Errorf("deployments is %q: want release, by which canaries go back to stable while the service is deployed, or pause, by which they stay until ECS replaces them", d))
 	}
-	if err := f.Prices.Check(); err != nil {
-		return err
-	}
-	if err := f.Admission.Validate(); err != nil {
-		return err // it says that it is about admission
-	}
-	if err := checkReceivers(f.Notify); err != nil {
-		return err
-	}
+	wrong(f.Prices.Check())
+	wrong(f.Admission.Validate()) // it says that it is about admission
+	wrong(checkReceivers(f.Notify))
 	if err := f.Policies.Default.Check(); err != nil {
-		return fmt.Errorf("policy: %w", err)
+		wrong(fmt.Errorf("policy: %w", err))
 	}
 	for i, p := range f.Policies.Special {
 		if p.Name == "" || len(p.Jobs) == 0 {
-			return fmt.Errorf("policies[%d]: want a name and the jobs it is for", i)
-		}
-		if err := p.Check(); err != nil {
-			return fmt.Errorf("policies[%d] (%s): %w", i, p.Name, err)
+			wrong(fmt.Errorf("policies[%d]: want a name and the jobs it is for", i))
+		} else if err := p.Check(); err != nil {
+			wrong(fmt.Errorf("policies[%d] (%s): %w", i, p.Name, err))
 		}
 	}
-	return nil
+	return all
 }

@@ -24,6 +24,7 @@ import (
 type Remark struct {
 	File    string `json:"file"`
 	Line    int    `json:"line,omitempty"`    // from 1 on; 0 where nothing of it is written
+	Column  int    `json:"column,omitempty"`  // the same
 	Setting string `json:"setting,omitempty"` // where it is about one
 	Warning bool   `json:"warning"`           // it is legal, and unwise; else no controller would start with it
 	Says    string `json:"says"`
@@ -43,7 +44,11 @@ func LintFleets(place string) (remarks []Remark, files int, err error) {
 		body, _ := os.ReadFile(file) // one that cannot be read has no lines
 		lines := linesOf(body)
 		if err != nil {
-			remarks = append(remarks, lines.wrong(file, err))
+			all := everythingWrong(file, body)
+			if len(all) == 0 { // the file itself cannot be read
+				all = []Remark{lines.wrong(file, err)}
+			}
+			remarks = append(remarks, all...)
 			continue
 		}
 		for _, w := range f.unwise() {
@@ -130,8 +135,9 @@ func (l lines) at(setting string) (line int) {
 func (l lines) wrong(file string, err error) Remark {
 	says, excerpt, _ := strings.Cut(err.Error(), "\n")
 	r := Remark{File: file, Says: says, Excerpt: excerpt}
-	if m := regexp.MustCompile(`^\[(\d+):\d+\] `).FindStringSubmatch(says); m != nil {
+	if m := regexp.MustCompile(`^\[(\d+):(\d+)\] `).FindStringSubmatch(says); m != nil {
 		r.Line, _ = strconv.Atoi(m[1]) // digits
+		r.Column, _ = strconv.Atoi(m[2])
 		r.Says = strings.TrimPrefix(says, m[0])
 		return r
 	}

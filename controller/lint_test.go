@@ -3,6 +3,7 @@ package controller_test
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -164,5 +165,72 @@ func TestLintJobPatterns(t *testing.T) {
 		if len(remarks) != 1 || remarks[0].Warning || remarks[0].Line != 2 || remarks[0].Setting != "jobs" || !strings.Contains(remarks[0].Says, says) {
 			t.Errorf("%s: %+v", pattern, remarks)
 		}
+	}
+}
+
+// TestLintTellsEverything tells all that is wrong in a file, each once, with the
+// place that it has in the file as it is written.
+func TestLintTellsEverything(t *testing.T) {
+	t.Parallel()
+	body := `fleet: Ads!
+jobs: ["adfilter-*", "[x"]
+ecs: {cluster: prod, service: inference}
+colour: red
+look_every: soon
+jobs_every: later
+policy:
+  hold_for: -1s
+  explore: 7
+  shadow:
+    soke: 3
+  judge:
+    margin: 7
+  steps:
+    - {percent: 5}
+    - {percent: 70}
+policies:
+  - name: x
+    jobs: [a]
+    hold_for: -1s
+    phase_wait: 0s
+  - name: "y"
+    jobs: [b]
+    explore: -1
+admission:
+  max_filter_rate: 3
+  manifest: nowhere.json
+`
+	want := []string{
+		"1: fleet is \"Ads!\"", "2: ", "4:1: unknown field \"colour\"", "5:13: \"soon\" is no duration", "6:13: \"later\" is no duration", "8: policy: hold_for", "9: policy: explore",
+		"11:5: unknown field \"soke\"", "13: policy: judge.margin", "16: policy: steps[1]", "20: policies[0] (x): hold_for", "21: policies[0] (x): phase_wait",
+		"24: policies[1] (y): explore", "26: check admission policy: max_filter_rate", "27: admission.manifest",
+	}
+	var got []string
+	for _, r := range lint(t, map[string]string{"ads.yaml": body}) {
+		at := strconv.Itoa(r.Line)
+		if r.Column > 0 {
+			at += ":" + strconv.Itoa(r.Column)
+		}
+		if !r.Warning {
+			got = append(got, at+": "+r.Says)
+		}
+	}
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			t.Errorf("it does not say %q", want[i])
+		case i >= len(want):
+			t.Errorf("it says %q, too", got[i])
+		case !strings.HasPrefix(got[i], want[i]):
+			t.Errorf("it says %q, want %q", got[i], want[i])
+		}
+	}
+	var many strings.Builder
+	many.WriteString(plainFleet)
+	for i := range 100 {
+		many.WriteString("colour" + strconv.Itoa(i) + ": red\n")
+	}
+	if n := len(lint(t, map[string]string{"ads.yaml": many.String()})); n != 20 {
+		t.Errorf("of a hundred errors it tells %d", n)
 	}
 }
