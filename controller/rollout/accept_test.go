@@ -119,9 +119,9 @@ func TestWrongClocksForgetNothing(t *testing.T) {
 // unless its target is gone.
 func TestWishOfWhoLookedEarlier(t *testing.T) {
 	s := State{
-		Stable: "v1", Previous: "v0", LastEvent: 7, Active: &Rollout{ID: "two", Phase: Canary},
+		Stable: "v1", Previous: "v0", LastEvent: 8, Active: &Rollout{ID: "two", Phase: Canary},
 		Finished: []Rollout{{ID: "one", Phase: RolledBack, Reason: Breaker, Since: start}},
-		Events:   []Event{{Seq: 4, Rollout: "two", Sentence: "it began"}, {Seq: 5, Reason: Paused, Sentence: "paused by bob"}, {Seq: 6, Rollout: "two", Sentence: "next step"}, {Seq: 7, Rollout: "three", Sentence: "found"}},
+		Events:   []Event{{Seq: 4, Rollout: "two", Sentence: "it began"}, {Seq: 5, Reason: Paused, Sentence: "paused by bob"}, {Seq: 6, Rollout: "two", Sentence: "next step"}, {Seq: 7, Rollout: "three", Sentence: "found"}, {Seq: 8, Reason: Tuned, Sentence: "a tuning job is over"}},
 	}
 	at := func(revision int64) Seen { return Seen{Revision: &revision} }
 	on := func(rollout string) Seen { return Seen{Rollout: &rollout} }
@@ -132,11 +132,12 @@ func TestWishOfWhoLookedEarlier(t *testing.T) {
 		says string // empty: taken
 	}{
 		{VerbPromote, Seen{}, ""},
-		{VerbPromote, at(7), ""},
+		{VerbPromote, at(8), ""},
+		{VerbPromote, at(7), ""}, // nor what training jobs wait for
 		{VerbPromote, at(6), ""}, // what became of another is no matter
-		{VerbPromote, at(5), "next step: look again (7)"},
-		{VerbPromote, at(1), "revision 1, and it is 7 now"}, // nobody remembers what came after it
-		{VerbPromote, at(8), "revision 8, and it is 7 now"},
+		{VerbPromote, at(5), "next step: look again (8)"},
+		{VerbPromote, at(1), "revision 1, and it is 8 now"}, // nobody remembers what came after it
+		{VerbPromote, at(9), "revision 9, and it is 8 now"},
 		{VerbPromote, on("two"), ""},
 		{VerbPromote, on("one"), "one was being tried when you looked; now two is in canary"},
 		{VerbPromote, on(""), "nothing was being tried when you looked; now two is in canary"},

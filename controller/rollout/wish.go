@@ -192,7 +192,7 @@ func (s State) since(revision int64, id string) error {
 		if e.Seq <= revision {
 			break
 		}
-		if e.Rollout == "" || e.Rollout == id {
+		if e.Rollout == "" && e.Reason != TuningAwaited && e.Reason != Tuned || e.Rollout == id { // training jobs that wait change nothing here
 			return fmt.Errorf("%w: since revision %d, at which you were looking: %s: look again (%d)", ErrConflict, revision, e.Sentence, s.LastEvent)
 		}
 	}
