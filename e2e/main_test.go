@@ -240,6 +240,13 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 			}
 			ts.Check(cloud(ts).Upload(context.Background(), bucket, key, body))
 		},
+		"tune": func(ts *testscript.TestScript, neg bool, args []string) { // tune NAME BUCKET COURSE..., ! tune NAME ends it
+			if neg {
+				ts.Check(cloud(ts).StopTuning(context.Background(), args[0]))
+				return
+			}
+			ts.Check(cloud(ts).Tune(context.Background(), args[0], args[1], args[2:]...))
+		},
 		"service": func(ts *testscript.TestScript, _ bool, args []string) {
 			var tasks int
 			_, err := fmt.Sscan(args[0], &tasks)

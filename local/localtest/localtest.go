@@ -185,3 +185,43 @@ func (c Cloud) Train(ctx context.Context, job, artifactFile, bucket string) erro
 	}
 	return nil
 }
+
+// Tune begins a tuning job that trains one job for each of the courses, all at
+// once; each is a value of sluice_job. The best has the highest validation:auc.
+func (c Cloud) Tune(ctx context.Context, name, bucket string, courses ...string) error {
+	_, err := c.sagemaker.CreateHyperParameterTuningJob(ctx, &sagemaker.CreateHyperParameterTuningJobInput{
+		HyperParameterTuningJobName: &name,
+		HyperParameterTuningJobConfig: &sagemakertypes.HyperParameterTuningJobConfig{
+			Strategy:       sagemakertypes.HyperParameterTuningJobStrategyTypeGrid,
+			ResourceLimits: &sagemakertypes.ResourceLimits{MaxParallelTrainingJobs: aws.Int32(int32(len(courses)))},
+			HyperParameterTuningJobObjective: &sagemakertypes.HyperParameterTuningJobObjective{
+				Type: sagemakertypes.HyperParameterTuningJobObjectiveTypeMaximize, MetricName: aws.String("validation:auc"),
+			},
+			ParameterRanges: &sagemakertypes.ParameterRanges{
+				CategoricalParameterRanges: []sagemakertypes.CategoricalParameterRange{{Name: aws.String("sluice_job"), Values: courses}},
+			},
+		},
+		TrainingJobDefinition: &sagemakertypes.HyperParameterTrainingJobDefinition{
+			AlgorithmSpecification: &sagemakertypes.HyperParameterAlgorithmSpecification{
+				TrainingImage: aws.String("sagemaker-xgboost:3.0-5"), TrainingInputMode: sagemakertypes.TrainingInputModeFile,
+			},
+			RoleArn:           aws.String("arn:aws:iam::000000000000:role/training"),
+			OutputDataConfig:  &sagemakertypes.OutputDataConfig{S3OutputPath: aws.String("s3://" + bucket + "/jobs")},
+			ResourceConfig:    &sagemakertypes.ResourceConfig{InstanceCount: aws.Int32(1), InstanceType: sagemakertypes.TrainingInstanceTypeMlM5Large, VolumeSizeInGB: aws.Int32(10)},
+			StoppingCondition: &sagemakertypes.StoppingCondition{MaxRuntimeInSeconds: aws.Int32(3600)},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("tune %s: %w", name, err)
+	}
+	return nil
+}
+
+// StopTuning stops a tuning job.
+func (c Cloud) StopTuning(ctx context.Context, name string) error {
+	_, err := c.sagemaker.StopHyperParameterTuningJob(ctx, &sagemaker.StopHyperParameterTuningJobInput{HyperParameterTuningJobName: &name})
+	if err != nil {
+		return fmt.Errorf("stop tuning job %s: %w", name, err)
+	}
+	return nil
+}

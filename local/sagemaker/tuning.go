@@ -36,6 +36,7 @@ func (s *Server) createTuningJob(ctx context.Context, in *sagemaker.CreateHyperP
 		return nil, err
 	}
 	config := in.HyperParameterTuningJobConfig
+	config.ResourceLimits.MaxNumberOfTrainingJobs = aws.Int32(int32(planned(config, rangesOf(config, definition)))) // AWS tells that of a grid, too
 	if config.Strategy == types.HyperParameterTuningJobStrategyTypeBayesian {
 		s.config.Log.WarnContext(ctx, "this machine does not know Bayesian optimization: hyperparameters are chosen at random", "tuning", *in.HyperParameterTuningJobName)
 	}
@@ -164,7 +165,7 @@ func (s *Server) advance(t *tuning) {
 		}
 	}
 	limits := t.HyperParameterTuningJobConfig.ResourceLimits
-	most := planned(t.HyperParameterTuningJobConfig, rangesOf(t.HyperParameterTuningJobConfig, t.TrainingJobDefinition))
+	most := int(*limits.MaxNumberOfTrainingJobs)
 	stopping := t.HyperParameterTuningJobStatus == types.HyperParameterTuningJobStatusStopping
 	for begun := len(children); !stopping && begun < most && running < int(*limits.MaxParallelTrainingJobs); begun, running = begun+1, running+1 {
 		if err := s.commit(s.child(t, begun)); err != nil {
