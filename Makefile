@@ -26,7 +26,7 @@ CHECKOV  := $(TOOLS)/checkov/bin/checkov
 EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -140,6 +140,10 @@ $(CFN_LINT):
 
 $(CHECKOV):
 	$(PYTHON) -m venv $(TOOLS)/checkov && $(TOOLS)/checkov/bin/python -m pip install -q checkov==3.3.30 || { rm -rf $(TOOLS)/checkov; exit 1; }
+
+moto: ## watch the training jobs of a moto server until their models are live; needs Python 3.9 or newer with venv
+	test -x $(TOOLS)/moto/bin/python || { $(PYTHON) -m venv $(TOOLS)/moto && $(TOOLS)/moto/bin/python -m pip install -q 'moto[server]==5.2.5' || { rm -rf $(TOOLS)/moto; exit 1; }; }
+	$(GO) test -count=1 -v -timeout 20m -run 'TestMoto$$' ./e2e -moto $(TOOLS)/moto/bin/python
 
 lint: $(LINT) ## check style, the arrows between packages, and the dashboard's types
 	$(LINT) run --allow-parallel-runners ./...

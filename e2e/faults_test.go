@@ -43,7 +43,8 @@ policy:
 type stack struct {
 	testing.TB
 	dir, endpoint string
-	lease         string // how long a silent leader stays one
+	lease         string   // how long a silent leader stays one
+	env           []string // of every process, besides where AWS is
 	cloud         localtest.Cloud
 	controller    *process
 	controllers   int
@@ -87,7 +88,7 @@ func (s *stack) launch(name string, args ...string) *process {
 // launchOf starts a command of some program.
 func (s *stack) launchOf(program, name string, args ...string) *process {
 	s.Helper()
-	p, err := launch(s.dir, name, append(credentials(), "AWS_ENDPOINT_URL="+s.endpoint), append([]string{program}, args...)...)
+	p, err := launch(s.dir, name, append(append(credentials(), "AWS_ENDPOINT_URL="+s.endpoint), s.env...), append([]string{program}, args...)...)
 	s.must(err)
 	s.Cleanup(p.kill)
 	return p
