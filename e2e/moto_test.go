@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/sluicehq/sluice/api"
@@ -53,6 +54,13 @@ func TestMoto(t *testing.T) {
 	train("second", "better")
 	s.fleet("second to be live", func(f api.Fleet) bool { return f.Last != nil && f.Last.ID == "second" && f.Last.Phase == "live" })
 	s.serves("second/output/model", tasks)
+	second, err := s.api.Rollout(t.Context(), "ads", "second")
+	s.must(err)
+	for _, phase := range []string{"shadow", "canary", "promoting"} {
+		if !slices.ContainsFunc(second.History, func(e api.Event) bool { return e.To == phase }) {
+			t.Errorf("second was never in phase %s: %+v", phase, second.History)
+		}
+	}
 	s.must(s.controller.stop())
 }
 
