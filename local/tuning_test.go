@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -23,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"go.etcd.io/bbolt"
 
 	"github.com/sluicehq/sluice/local"
 )
@@ -278,6 +280,7 @@ print("[9]#011validation-auc:%s" % (0.5 + int(a["--depth"]) / 100))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	forgetJobs(t, dir) // as if it had been cut off before it began any
 	s, tr = begin()
 	defer func() {
 		if err := s.Close(); err != nil {
@@ -305,6 +308,45 @@ print("[9]#011validation-auc:%s" % (0.5 + int(a["--depth"]) / 100))
 	}
 	if len(seen) != 5 || *out.BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value != best {
 		t.Errorf("%d different tries, the best %v of %v", len(seen), *out.BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value, best)
+	}
+}
+
+// forgetJobs removes the training jobs from what a server has stored.
+func forgetJobs(t *testing.T, dir string) {
+	t.Helper()
+	db, err := bbolt.Open(filepath.Join(dir, "state.db"), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("sagemaker.jobs")) })
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A seed makes two tuning jobs try the same.
+func TestTuningSeed(t *testing.T) {
+	tr := trainer{t, connect(t, start(t, local.Config{}).URL(), "testtest").sagemaker}
+	var tried [3]string
+	for i, name := range []string{"a", "b", "c"} {
+		err := tr.tune(name, nil, func(in *sagemaker.CreateHyperParameterTuningJobInput) {
+			c := in.HyperParameterTuningJobConfig
+			c.Strategy, c.ResourceLimits.MaxNumberOfTrainingJobs = types.HyperParameterTuningJobStrategyTypeRandom, aws.Int32(3)
+			c.ParameterRanges = &types.ParameterRanges{ContinuousParameterRanges: []types.ContinuousParameterRange{{Name: aws.String("eta"), MinValue: aws.String("0"), MaxValue: aws.String("1")}}}
+			if name != "c" {
+				c.RandomSeed = aws.Int32(7)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.tuned(name)
+		for _, c := range tr.children(name) {
+			tried[i] += c.TunedHyperParameters["eta"] + " "
+		}
+	}
+	if tried[0] != tried[1] || tried[0] == tried[2] || len(strings.Fields(tried[0])) != 3 {
+		t.Errorf("with a seed %s and %s are tried, without %s", tried[0], tried[1], tried[2])
 	}
 }
 
@@ -406,6 +448,9 @@ func TestTrainingLogs(t *testing.T) {
 	next := get(map[string]any{"nextToken": two.NextForwardToken, "limit": 2})
 	last := get(map[string]any{"limit": 2})
 	before := get(map[string]any{"limit": 2, "nextToken": last.NextBackwardToken})
+	if one := get(map[string]any{"limit": 1}); one.text() != "line 4" {
+		t.Errorf("the last one is %q", one.text())
+	}
 	if two.text() != "line 0 line 1" || next.text() != "line 2 line 3" || last.text() != "line 3 line 4" || before.text() != "line 1 line 2" {
 		t.Errorf("in pages: %q, %q; %q, before that %q", two.text(), next.text(), last.text(), before.text())
 	}
