@@ -8,7 +8,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -166,6 +168,59 @@ func (c Cloud) Stop(ctx context.Context, task string) error {
 		return fmt.Errorf("stop task %s: %w", task, err)
 	}
 	return nil
+}
+
+// Deploy begins a deployment of the service, in which every task is replaced.
+func (c Cloud) Deploy(ctx context.Context) error {
+	if _, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("ads"), Service: aws.String("inference"), ForceNewDeployment: true}); err != nil {
+		return fmt.Errorf("deploy the service: %w", err)
+	}
+	return nil
+}
+
+// Deploying is the deployment of the service that is under way; empty for none.
+func (c Cloud) Deploying(ctx context.Context) (string, error) {
+	out, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String("ads"), Services: []string{"inference"}})
+	if err != nil {
+		return "", fmt.Errorf("describe the service: %w", err)
+	}
+	for _, s := range out.Services {
+		for _, d := range s.Deployments {
+			if d.RolloutState == ecstypes.DeploymentRolloutStateInProgress {
+				return aws.ToString(d.Id), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// Protect protects a task of the service from scale-in, for 0 minutes no longer.
+func (c Cloud) Protect(ctx context.Context, task string, minutes int) error {
+	in := &ecs.UpdateTaskProtectionInput{Cluster: aws.String("ads"), Tasks: []string{task}}
+	if minutes > 0 {
+		in.ProtectionEnabled, in.ExpiresInMinutes = true, aws.Int32(int32(minutes))
+	}
+	out, err := c.ecs.UpdateTaskProtection(ctx, in)
+	if err != nil || len(out.Failures) > 0 {
+		return fmt.Errorf("protect task %s: %w %+v", task, err, out)
+	}
+	return nil
+}
+
+// Protected are the tasks of the service that are protected from scale-in, and
+// until when.
+func (c Cloud) Protected(ctx context.Context) (map[string]time.Time, error) {
+	out, err := c.ecs.GetTaskProtection(ctx, &ecs.GetTaskProtectionInput{Cluster: aws.String("ads")})
+	if err != nil {
+		return nil, fmt.Errorf("read who is protected: %w", err)
+	}
+	until := map[string]time.Time{}
+	for _, p := range out.ProtectedTasks {
+		if p.ProtectionEnabled {
+			until[path.Base(aws.ToString(p.TaskArn))] = aws.ToTime(p.ExpirationDate)
+		}
+	}
+	return until, nil
 }
 
 // Train completes a training job whose artifact is the file.
