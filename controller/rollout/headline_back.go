@@ -246,6 +246,9 @@ func (t teller) inVain() (claims []string, cure string) {
 	switch {
 	case t.Reason == HoldExpired && hold.Reason == DataInvalid:
 		return []string{n + " waited " + waited + " for counts that can be trusted; they did not come."}, "Look at the tasks and the load balancer that are named beneath; then `sluice try` it again."
+	case t.Reason == HoldExpired && hold.Reason == Deploying:
+		return []string{n + " waited " + waited + " for a deployment of the service, which does not end. Nothing was wrong with it.", n + " waited for a deployment that does not end."},
+			"ECS's events of the service say why; `sluice try` starts it again, and `--break-glass` does not wait."
 	case t.Reason == HoldExpired && hold.Reason == Doubtful:
 		return []string{n + " waited " + waited + " for a person to look at a doubt, and nobody came.", n + " waited for a person, and nobody came."},
 			"Compare with what training saw; `sluice try` starts it again, `hold_for` sets how long it waits."

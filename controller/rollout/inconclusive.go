@@ -130,6 +130,9 @@ func expired(r Rollout, v *judge.Verdict, p Policy) move {
 	if r.Reason == Inconclusive {
 		return move{RollingBack, r.Step, Inconclusive, fmt.Sprintf("%s: held for %v (hold_for) and nobody came; before that: %s", label(v), p.HoldFor, r.Sentence)}
 	}
+	if r.Reason == Deploying {
+		return move{RollingBack, r.Step, HoldExpired, fmt.Sprintf("held for %v (hold_for), and the deployment is not over: %s", p.HoldFor, r.Sentence)}
+	}
 	return move{RollingBack, r.Step, HoldExpired, fmt.Sprintf("held for %v (hold_for) and nobody came; before that: %s", p.HoldFor, r.Sentence)}
 }
 
