@@ -86,6 +86,7 @@ func kinds() map[string]Kind {
 		"ecs:DescribeServices":           Service,
 		"ecs:ListServiceDeployments":     Service,
 		"ecs:DescribeServiceDeployments": Deployment,
+		"ecs:ContinueServiceDeployment":  Deployment,
 		"ecs:DescribeServiceRevisions":   Revision,
 		"ecs:DescribeTasks":              Task,
 		"ecs:TagResource":                Task, // of all that has tags, the only one that Sluice tags
