@@ -48,7 +48,9 @@ func TestLint(t *testing.T) {
 		{"prices: {currency: EUR}\n", 4, "prices.cap", false, "want the price per mille"},
 		{"policies:\n  - {name: x}\n", 5, "policies[0]", false, "want a name and the jobs"},
 		{"admission: {manifest: nowhere.json}\n", 4, "admission.manifest", false, "no such file"},
+		{"deployments: ignore\n", 4, "deployments", false, `is "ignore": want release, by which canaries go back`},
 
+		{"deployments: pause\n", 4, "deployments", true, "release lets them go first"},
 		{"jobs_every: 1s\n", 4, "jobs_every", true, "SageMaker slows down"},
 		{"look_every: 5m\n", 4, "look_every", true, "harm is found 5m0s later"},
 		{"prices: {cap: 5000}\n", 4, "prices.cap", true, "hardly any bid is above"},
