@@ -140,6 +140,10 @@ func TestPlantedFaults(t *testing.T) {
 		{"fleet.yaml", `{Key: deregistration_delay.timeout_seconds, Value: "30"}`, `{Key: deregistration_delay.timeout_seconds, Value: "10"}`, `AuctionTargets: deregistration_delay.timeout_seconds is 10, and a task takes 25s`},
 		{"fleet.yaml", `{Key: deregistration_delay.timeout_seconds, Value: "30"}`, `{Key: deregistration_delay.timeout_seconds, Value: "300"}`, `AuctionTargets: deregistration_delay.timeout_seconds is 300`},
 		{"fleet.yaml", `{Key: target_health_state.unhealthy.connection_termination.enabled, Value: "false"}`, `{Key: target_health_state.unhealthy.connection_termination.enabled, Value: "true"}`, `AuctionTargets: the balancer cuts connections`},
+		{
+			"fleet.yaml", `NetworkMode: awsvpc`, `NetworkMode: bridge`, `AuctionDefinition: NetworkMode is bridge` + "\n" +
+				`ControllerDefinition: NetworkMode is bridge` + "\n" + `TaskDefinition: NetworkMode is bridge: controllers would need ec2:DescribeInstances`,
+		},
 		{"fleet.yaml", `StopTimeout: 40`, `StopTimeout: 20`, `TaskDefinition: StopTimeout is 20 seconds, and a task takes 25s`},
 		{"fleet.yaml", `TaskRoleArn: !GetAtt TaskRole.Arn`, `TaskRoleArn: !GetAtt ExecutionRole.Arn`, `TaskDefinition: the task has the role of the agent`},
 		{"fleet.yaml", `      NewInstancesProtectedFromScaleIn: true`, ``, `Machines: ManagedTerminationProtection wants NewInstancesProtectedFromScaleIn`},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/importer"
 	"go/parser"
 	"go/token"
@@ -35,7 +36,23 @@ type Code struct {
 	uses   map[string]map[string]bool // by function, the functions that it may call
 	calls  map[string][]Call          // by function
 	fields map[string][]field         // that a function sets
+	signs  map[string][]signature     // that a function makes by hand
+
+	// Who calls a method of an interface may call that method of every type
+	// that has all of the interface's, once the type is spoken of.
+	wants    map[string]map[string][]string // by function, methods of interfaces, each with all that the interface has
+	methods  map[string][]method            // of all types, by shape
+	has      map[string]map[string]bool     // shapes of the methods of a type
+	mentions map[string]map[string]bool     // types that a function speaks of
+	holds    map[string]map[string]bool     // types of the fields of a type
 }
+
+// method is a function that is a type's.
+type method struct{ of, function string }
+
+// signature is what makes a request one of AWS's, for a service; empty where the
+// code does not say which in so many words.
+type signature struct{ service, at string }
 
 // field is one of the input of an operation.
 type field struct{ service, operation, name string }
@@ -65,10 +82,13 @@ func Scan(folder string) (*Code, error) {
 			own = append(own, p)
 		}
 	}
+	sets := func() map[string]map[string]bool { return map[string]map[string]bool{} }
 	s := scan{
-		Code:    &Code{uses: map[string]map[string]bool{}, calls: map[string][]Call{}, fields: map[string][]field{}},
-		set:     token.NewFileSet(),
-		methods: map[string][]method{}, has: map[string]map[string]bool{}, wants: map[string]map[string][]string{},
+		Code: &Code{
+			uses: sets(), calls: map[string][]Call{}, fields: map[string][]field{}, signs: map[string][]signature{},
+			wants: map[string]map[string][]string{}, methods: map[string][]method{}, has: sets(), mentions: sets(), holds: sets(),
+		},
+		set: token.NewFileSet(),
 	}
 	if s.folder, err = filepath.Abs(folder); err != nil {
 		return nil, err
@@ -79,7 +99,6 @@ func Scan(folder string) (*Code, error) {
 			return nil, err
 		}
 	}
-	s.dispatch()
 	return s.Code, nil
 }
 
@@ -112,14 +131,7 @@ type scan struct {
 	*Code
 	set    *token.FileSet
 	folder string
-
-	methods map[string][]method            // of all types, by name and shape
-	has     map[string]map[string]bool     // methods of a type, by name and shape
-	wants   map[string]map[string][]string // by function, the methods of interfaces that it calls, each with all that the interface has
 }
-
-// method is a function that is a type's.
-type method struct{ of, function string }
 
 func (s *scan) read(p listed, from types.Importer) error {
 	var files []*ast.File
@@ -135,7 +147,7 @@ func (s *scan) read(p listed, from types.Importer) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.ImportPath, err)
 	}
-	s.types(checked)
+	s.declared(checked)
 	for _, f := range files {
 		for _, d := range f.Decls {
 			name := p.ImportPath + ".init" // what runs without being called
@@ -148,8 +160,8 @@ func (s *scan) read(p listed, from types.Importer) error {
 	return nil
 }
 
-// types notes which methods the types of a package have, embedded ones too.
-func (s *scan) types(p *types.Package) {
+// declared notes which methods the types of a package have, embedded ones too.
+func (s *scan) declared(p *types.Package) {
 	for _, name := range p.Scope().Names() {
 		named, is := p.Scope().Lookup(name).(*types.TypeName)
 		if !is || types.IsInterface(named.Type()) {
@@ -157,7 +169,12 @@ func (s *scan) types(p *types.Package) {
 		}
 		set := types.NewMethodSet(types.NewPointer(named.Type()))
 		has := map[string]bool{}
-		key := p.Path() + "." + name
+		key := typeKey(named)
+		if fields, is := named.Type().Underlying().(*types.Struct); is {
+			for f := range fields.Fields() {
+				s.hold(key, f.Type())
+			}
+		}
 		for i := range set.Len() {
 			m := set.At(i).Obj().(*types.Func)
 			has[shape(m)] = true
@@ -167,15 +184,49 @@ func (s *scan) types(p *types.Package) {
 	}
 }
 
+// hold notes that values of a type have others in them.
+func (s *scan) hold(key string, of types.Type) {
+	switch of := of.(type) {
+	case *types.Named:
+		put(s.holds, key, typeKey(of.Obj()))
+	case *types.Array:
+		s.hold(key, of.Elem())
+	case *types.Struct:
+		for f := range of.Fields() {
+			s.hold(key, f.Type())
+		}
+	}
+}
+
+func put(in map[string]map[string]bool, key, v string) {
+	if in[key] == nil {
+		in[key] = map[string]bool{}
+	}
+	in[key][v] = true
+}
+
+func typeKey(t *types.TypeName) string {
+	if t.Pkg() == nil {
+		return t.Name()
+	}
+	return t.Pkg().Path() + "." + t.Name()
+}
+
 // body notes what a declaration uses.
 func (s *scan) body(name string, d ast.Node, info *types.Info) {
 	ast.Inspect(d, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Ident:
-			if fn, is := info.Uses[n].(*types.Func); is {
-				s.use(name, fn, n.Pos())
+			switch o := info.Uses[n].(type) {
+			case *types.Func:
+				s.use(name, o, n.Pos())
+			case *types.TypeName:
+				put(s.mentions, name, typeKey(o))
 			}
+		case *ast.CallExpr:
+			s.sign(name, n, info)
 		case *ast.CompositeLit:
+			s.handmade(name, n, info)
 			for _, e := range n.Elts {
 				if kv, is := e.(*ast.KeyValueExpr); is {
 					if key, is := kv.Key.(*ast.Ident); is {
@@ -194,11 +245,57 @@ func (s *scan) body(name string, d ast.Node, info *types.Info) {
 	})
 }
 
-func (s *scan) use(by string, fn *types.Func, at token.Pos) {
-	if s.uses[by] == nil {
-		s.uses[by] = map[string]bool{}
+// sign notes a request that is signed by hand.
+func (s *scan) sign(by string, n *ast.CallExpr, info *types.Info) {
+	sel, is := n.Fun.(*ast.SelectorExpr)
+	if !is {
+		return
 	}
-	s.uses[by][full(fn)] = true
+	fn, is := info.Uses[sel.Sel].(*types.Func)
+	if !is || fn.Pkg() == nil || fn.Pkg().Path() != "github.com/aws/aws-sdk-go-v2/aws/signer/v4" || !strings.HasSuffix(fn.Name(), "HTTP") {
+		return
+	}
+	made := signature{at: s.place(n.Pos())}
+	for i, arg := range n.Args {
+		if v := info.Types[arg].Value; v != nil && fn.Signature().Params().At(i).Name() == "service" {
+			made.service = constant.StringVal(v)
+		}
+	}
+	s.signs[by] = append(s.signs[by], made)
+}
+
+// handmade notes an operation that no SDK calls: its error says which.
+func (s *scan) handmade(by string, n *ast.CompositeLit, info *types.Info) {
+	if named, is := info.Types[n].Type.(*types.Named); !is || named.String() != "github.com/aws/smithy-go.OperationError" {
+		return
+	}
+	said := map[string]string{}
+	for _, e := range n.Elts {
+		kv, is := e.(*ast.KeyValueExpr)
+		if !is {
+			continue
+		}
+		if key, is := kv.Key.(*ast.Ident); is && info.Types[kv.Value].Value != nil {
+			said[key.Name] = constant.StringVal(info.Types[kv.Value].Value)
+		}
+	}
+	if said["ServiceID"] != "" && said["OperationName"] != "" {
+		s.calls[by] = append(s.calls[by], Call{Service: strings.ToLower(said["ServiceID"]), Operation: said["OperationName"], At: s.place(n.Pos())})
+	}
+}
+
+// place is a file of the module and a line.
+func (s *scan) place(at token.Pos) string {
+	p := s.set.Position(at)
+	file, err := filepath.Rel(s.folder, p.Filename)
+	if err != nil {
+		file = p.Filename
+	}
+	return fmt.Sprintf("%s:%d", filepath.ToSlash(file), p.Line)
+}
+
+func (s *scan) use(by string, fn *types.Func, at token.Pos) {
+	put(s.uses, by, full(fn))
 	signature := fn.Signature()
 	if r := signature.Recv(); r != nil && types.IsInterface(r.Type()) {
 		if s.wants[by] == nil {
@@ -213,12 +310,7 @@ func (s *scan) use(by string, fn *types.Func, at token.Pos) {
 	// operation, whoever declares them.
 	for v := range signature.Params().Variables() {
 		if service, operation, is := input(v.Type()); is {
-			p := s.set.Position(at)
-			file, err := filepath.Rel(s.folder, p.Filename)
-			if err != nil {
-				file = p.Filename
-			}
-			s.calls[by] = append(s.calls[by], Call{Service: service, Operation: operation, At: fmt.Sprintf("%s:%d", filepath.ToSlash(file), p.Line)})
+			s.calls[by] = append(s.calls[by], Call{Service: service, Operation: operation, At: s.place(at)})
 		}
 	}
 }
@@ -226,20 +318,6 @@ func (s *scan) use(by string, fn *types.Func, at token.Pos) {
 func (s *scan) field(by string, t types.Type, name string) {
 	if service, operation, is := input(t); is {
 		s.fields[by] = append(s.fields[by], field{service, operation, name})
-	}
-}
-
-// dispatch lets whoever calls a method of an interface call that method of
-// every type that has all methods of the interface.
-func (s *scan) dispatch() {
-	for by, wanted := range s.wants {
-		for method, all := range wanted {
-			for _, one := range s.methods[method] {
-				if !slices.ContainsFunc(all, func(m string) bool { return !s.has[one.of][m] }) {
-					s.uses[by][one.function] = true
-				}
-			}
-		}
 	}
 }
 
@@ -308,31 +386,104 @@ func (c *Code) Reach(pattern string) ([]Call, error) {
 	}), nil
 }
 
+// Unnamed returns the places where such functions sign a request by hand, and
+// none of them says in an error of smithy which operation that is.
+func (c *Code) Unnamed(pattern string) (places []string, err error) {
+	seen, err := c.reached(pattern)
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]bool{}
+	for name := range seen {
+		for _, call := range c.calls[name] {
+			named[call.Service] = true
+		}
+	}
+	for name := range seen {
+		for _, s := range c.signs[name] {
+			if !named[s.service] {
+				places = append(places, s.at)
+			}
+		}
+	}
+	slices.Sort(places)
+	return places, nil
+}
+
 // reached are the functions that those can come to call.
 func (c *Code) reached(pattern string) (map[string]bool, error) {
 	r, err := regexp.Compile(pattern)
 	if err != nil {
 		return nil, err
 	}
-	seen, todo := map[string]bool{}, []string{}
+	w := walk{Code: c, seen: map[string]bool{}, alive: map[string]bool{}}
+	began := false
 	for name := range c.uses {
-		if r.MatchString(name) || strings.HasSuffix(name, ".init") {
-			seen[name], todo = true, append(todo, name)
+		if m := r.MatchString(name); m || strings.HasSuffix(name, ".init") {
+			began = began || m
+			w.reach(name)
 		}
 	}
-	if !slices.ContainsFunc(todo, r.MatchString) {
+	if !began {
 		return nil, fmt.Errorf("no function is called %s", pattern)
 	}
-	for len(todo) > 0 {
-		name := todo[0]
-		todo = todo[1:]
-		for next := range c.uses[name] {
-			if !seen[next] {
-				seen[next], todo = true, append(todo, next)
+	for w.step() {
+	}
+	return w.seen, nil
+}
+
+// walk follows calls until there is nothing new.
+type walk struct {
+	*Code
+	seen, alive map[string]bool // functions that are reached, types that are spoken of
+	todo        []string
+	wanted      []want
+}
+
+type want struct {
+	method string
+	all    []string
+}
+
+func (w *walk) reach(function string) {
+	if !w.seen[function] {
+		w.seen[function] = true
+		w.todo = append(w.todo, function)
+	}
+}
+
+func (w *walk) live(t string) {
+	if !w.alive[t] {
+		w.alive[t] = true
+		for inner := range w.holds[t] {
+			w.live(inner)
+		}
+	}
+}
+
+// step follows what is known, and reports whether that led anywhere.
+func (w *walk) step() bool {
+	for len(w.todo) > 0 {
+		name := w.todo[0]
+		w.todo = w.todo[1:]
+		for next := range w.uses[name] {
+			w.reach(next)
+		}
+		for t := range w.mentions[name] {
+			w.live(t)
+		}
+		for method, all := range w.wants[name] {
+			w.wanted = append(w.wanted, want{method, all})
+		}
+	}
+	for _, one := range w.wanted {
+		for _, m := range w.methods[one.method] {
+			if w.alive[m.of] && !slices.ContainsFunc(one.all, func(shape string) bool { return !w.has[m.of][shape] }) {
+				w.reach(m.function)
 			}
 		}
 	}
-	return seen, nil
+	return len(w.todo) > 0
 }
 
 // Lost returns the places that call AWS and that no function whose full name

@@ -144,6 +144,14 @@ func KindOf(action string) (Kind, bool) {
 	return k, known
 }
 
+// Needless are rights that the code can come to need, and the fleet of
+// deploy/aws never does; with the reason, which a rule holds.
+func Needless() map[string]string {
+	return map[string]string{
+		"ec2:DescribeInstances": "its tasks have an interface of their own (awsvpc), so that nobody asks where their hosts are",
+	}
+}
+
 // where says which resource a statement of that kind is to have.
 func (k Kind) where() string {
 	if k == Unknown {
@@ -155,12 +163,13 @@ func (k Kind) where() string {
 // Compare returns what is wrong with the rights of a role: what the calls need
 // and it lacks, and what it has and no call needs.
 func Compare(role string, calls []Call, statements []Statement) (wrong []string) {
-	need := map[string]Call{}
+	need := map[string]bool{}
 	for _, c := range calls {
 		for _, r := range Rights(c) {
-			if _, is := need[r.Action]; !is {
-				need[r.Action] = c
+			if Needless()[r.Action] != "" {
+				continue
 			}
+			need[r.Action] = true
 			if !slices.ContainsFunc(statements, func(s Statement) bool { return s.Effect == "Allow" && slices.Contains(s.Actions, r.Action) }) {
 				wrong = append(wrong, fmt.Sprintf("%s calls %s:%s, for which %s lacks %s: add it to deploy/aws/fleet.yaml, %s, and to the table in docs/operating.md",
 					c.At, c.Service, c.Operation, role, r.Action, r.Kind.where()))
@@ -169,7 +178,7 @@ func Compare(role string, calls []Call, statements []Statement) (wrong []string)
 	}
 	for _, s := range statements {
 		for _, a := range s.Actions {
-			if _, is := need[a]; !is && s.Effect == "Allow" {
+			if !need[a] && s.Effect == "Allow" {
 				wrong = append(wrong, fmt.Sprintf("%s (%s) may do %s, which nothing in its code needs: take it away in deploy/aws/fleet.yaml and in docs/operating.md", role, s.Where, a))
 			}
 		}

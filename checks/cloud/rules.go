@@ -204,6 +204,9 @@ func (s *stack) service(r Resource) {
 }
 
 func (s *stack) definition(r Resource) {
+	if mode := text(r.Properties["NetworkMode"]); mode != "awsvpc" {
+		s.fault(r, "NetworkMode is %s: controllers would need ec2:DescribeInstances to find such tasks, and security groups could not tell tasks from their machines", mode)
+	}
 	for _, c := range items(r.Properties["ContainerDefinitions"]) {
 		command := texts(at(c, "Command"))
 		if len(command) == 0 || command[0] != "task" {
