@@ -104,12 +104,12 @@ func TestRightsAreMissed(t *testing.T) {
 	calls := []cloud.Call{
 		{Service: "s3", Operation: "GetObject", Fields: []string{"Bucket", "VersionId"}, At: "here.go:1"},
 		{Service: "s3", Operation: "HeadBucket", At: "here.go:2"},
-		{Service: "ecs", Operation: "ListServiceDeployments", At: "here.go:3"},
+		{Service: "ecs", Operation: "DescribeCapacityProviders", At: "here.go:3"},
 	}
 	may := func(actions ...string) []cloud.Statement {
 		return []cloud.Statement{{Where: "role", Effect: "Allow", Actions: actions, Resources: []string{"*"}}}
 	}
-	full := []string{"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "ecs:ListServiceDeployments"}
+	full := []string{"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "ecs:DescribeCapacityProviders"}
 	if wrong := cloud.Compare("role", calls, may(full...)); len(wrong) > 0 {
 		t.Errorf("%v", wrong)
 	}

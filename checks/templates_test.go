@@ -144,6 +144,7 @@ func TestPlantedFaults(t *testing.T) {
 			"fleet.yaml", `NetworkMode: awsvpc`, `NetworkMode: bridge`, `AuctionDefinition: NetworkMode is bridge` + "\n" +
 				`ControllerDefinition: NetworkMode is bridge` + "\n" + `TaskDefinition: NetworkMode is bridge: controllers would need ec2:DescribeInstances`,
 		},
+		{"fleet.yaml", `        MaximumPercent: 150`, "        MaximumPercent: 150\n        Strategy: BLUE_GREEN", `Service: it is deployed otherwise than by ROLLING`},
 		{"fleet.yaml", `StopTimeout: 40`, `StopTimeout: 20`, `TaskDefinition: StopTimeout is 20 seconds, and a task takes 25s`},
 		{"fleet.yaml", `TaskRoleArn: !GetAtt TaskRole.Arn`, `TaskRoleArn: !GetAtt ExecutionRole.Arn`, `TaskDefinition: the task has the role of the agent`},
 		{"fleet.yaml", `      NewInstancesProtectedFromScaleIn: true`, ``, `Machines: ManagedTerminationProtection wants NewInstancesProtectedFromScaleIn`},

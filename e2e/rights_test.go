@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -197,6 +198,7 @@ func (q request) known() map[string]string {
 type container struct {
 	Name, Role string
 	Command    []string
+	Health     []string // command of the health check
 }
 
 // containers are those of a task definition of a stack, by name.
@@ -208,14 +210,20 @@ func containers(t *testing.T, stack map[string]cloud.Resource, definition string
 	for _, one := range list {
 		m, _ := one.(map[string]any)
 		c := container{Name: fmt.Sprint(m["Name"]), Role: role}
-		words, _ := m["Command"].([]any)
-		for _, w := range words {
-			c.Command = append(c.Command, fmt.Sprint(w))
-		}
+		health, _ := m["HealthCheck"].(map[string]any)
+		c.Command, c.Health = words(m["Command"]), words(health["Command"])
 		all[c.Name] = c
 	}
 	if len(all) == 0 {
 		t.Fatalf("the template has no %s", definition)
+	}
+	return all
+}
+
+func words(list any) (all []string) {
+	some, _ := list.([]any)
+	for _, w := range some {
+		all = append(all, fmt.Sprint(w))
 	}
 	return all
 }
@@ -370,7 +378,34 @@ func (d *deployed) work(t *testing.T, tasks int) {
 	d.must(err)
 	_, err = d.api.Unfreeze(t.Context(), api.StopAsk{Why: "it was"})
 	d.must(err)
+	d.healthy(t)
 	d.poison(t, first.Stable.Digest)
+}
+
+// healthy asks a controller and a task as ECS does, but for their addresses.
+func (d *deployed) healthy(t *testing.T) {
+	t.Helper()
+	all, err := d.api.Tasks(t.Context(), "ads", 10)
+	d.must(err)
+	i := slices.IndexFunc(all.Tasks, func(k api.Task) bool { return k.Ready })
+	if i < 0 {
+		t.Fatalf("no task is ready: %+v", all.Tasks)
+	}
+	host, _, err := net.SplitHostPort(all.Tasks[i].Address)
+	d.must(err)
+	for definition, at := range map[string][]string{
+		"ControllerDefinition": {"--listen", strings.TrimPrefix(d.api.Base, "http://")},
+		"TaskDefinition":       {"--http-listen", net.JoinHostPort(host, "9092")},
+	} {
+		c := containers(t, d.template, definition)["sluice"]
+		if len(c.Health) < 2 || c.Health[0] != "CMD" || c.Health[1] != "/sluice" {
+			t.Fatalf("%s: its health check is %q, and the image has neither a shell nor another program", definition, c.Health)
+		}
+		ask := exec.CommandContext(t.Context(), taskCommand()[0], append(c.Health[2:], at...)...)
+		if said, err := ask.CombinedOutput(); err != nil {
+			t.Errorf("%v: %v\n%s", ask, err, said)
+		}
+	}
 }
 
 // poison makes a task one that obeys nobody, which the controller stops.

@@ -85,7 +85,7 @@ func kinds() map[string]Kind {
 		"ecs:DescribeTaskDefinition":     Nothing,
 		"ecs:DescribeServices":           Service,
 		"ecs:ListServiceDeployments":     Service,
-		"ecs:DescribeServiceDeployments": Deployment,
+		"ecs:DescribeServiceDeployments": Deployment, // and the service, as the two below
 		"ecs:ContinueServiceDeployment":  Deployment,
 		"ecs:DescribeServiceRevisions":   Revision,
 		"ecs:DescribeTasks":              Task,
@@ -147,8 +147,13 @@ func KindOf(action string) (Kind, bool) {
 // Needless are rights that the code can come to need, and the fleet of
 // deploy/aws never does; with the reason, which a rule holds.
 func Needless() map[string]string {
+	const rolling = "its service is deployed by ROLLING and without hooks, of which ecs:DescribeServices tells all"
 	return map[string]string{
-		"ec2:DescribeInstances": "its tasks have an interface of their own (awsvpc), so that nobody asks where their hosts are",
+		"ec2:DescribeInstances":          "its tasks have an interface of their own (awsvpc), so that nobody asks where their hosts are",
+		"ecs:ListServiceDeployments":     rolling,
+		"ecs:DescribeServiceDeployments": rolling,
+		"ecs:DescribeServiceRevisions":   rolling,
+		"ecs:ContinueServiceDeployment":  rolling,
 	}
 }
 

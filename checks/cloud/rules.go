@@ -190,6 +190,10 @@ func (s *stack) maps(definition, container string, port int) bool {
 
 func (s *stack) service(r Resource) {
 	p := r.Properties
+	deployed := p["DeploymentConfiguration"]
+	if how := text(at(deployed, "Strategy")); how != "" && how != "ROLLING" || len(items(at(deployed, "LifecycleHooks"))) > 0 {
+		s.fault(r, "it is deployed otherwise than by ROLLING, or has hooks: controllers would need the rights of cloud.Needless to tell which tasks get auctions")
+	}
 	for _, l := range items(p["LoadBalancers"]) {
 		if port, is := number(at(l, "ContainerPort")); !is || !s.maps(text(p["TaskDefinition"]), text(at(l, "ContainerName")), port) {
 			s.fault(r, "its load balancer sends to port %s of container %q, which does not map it", text(at(l, "ContainerPort")), text(at(l, "ContainerName")))
