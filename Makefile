@@ -26,13 +26,19 @@ CHECKOV  := $(TOOLS)/checkov/bin/checkov
 EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto image image-check
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## build bin/sluice
 	$(GO) build -trimpath -o bin/sluice .
+
+image: ## build the container image for amd64 and arm64 into bin/image, without Docker
+	cd deploy/image && $(GO) run . -out $(CURDIR)/bin/image
+
+image-check: ## build it twice and compare, look at all that is in it, and run it from its root file system; running it needs root
+	cd deploy/image && $(GO) test -count=1 -v -timeout 30m .
 
 demo: build ## watch Sluice do what it is for, on this machine; Ctrl-C ends it
 	bin/sluice demo
