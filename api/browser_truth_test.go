@@ -289,11 +289,17 @@ func TestDashboardUnwell(t *testing.T) {
 	if err != nil || got != "! Degraded,p99 first" {
 		t.Errorf("title, what is low and where: %q (%v)", got, err)
 	}
+	allWell := chromedp.CSS(`.auctions .badge.good`)
+	do(ctx, t, chromedp.WaitNotPresent(allWell))
 	well := apitest.Scene("idle", time.Now())
 	f.Mu.Lock()
 	f.Seen = well.Seen
 	f.Mu.Unlock()
-	do(ctx, t, chromedp.WaitNotPresent(chromedp.CSS(`.unwell`)), chromedp.WaitNotPresent(chromedp.CSS(`.figure.low`)))
+	do(ctx, t, chromedp.WaitNotPresent(chromedp.CSS(`.unwell`)), chromedp.WaitNotPresent(chromedp.CSS(`.figure.low`)), chromedp.WaitVisible(allWell))
+	f.Mu.Lock()
+	f.Seen.Seen.Auctions = nil // what is not known is not well
+	f.Mu.Unlock()
+	do(ctx, t, chromedp.WaitNotPresent(allWell))
 }
 
 // What is not known of auctions is no zero, and each arm that there is has its

@@ -4,11 +4,20 @@
 import type { Auctions, Columns, Fleet, Traffic } from "./api.ts";
 import { h, svg } from "./dom.ts";
 import { clock, count, share, span, took } from "./format.ts";
+import { badge } from "./parts.ts";
 import { lookedAt } from "./store.ts";
 
-export function auctionsPanel(f: Fleet, now: number): HTMLElement {
+export function auctionsPanel(f: Fleet, now: number, warned: boolean): HTMLElement {
   return h("section", { class: `card auctions${f.unwell.length > 0 ? " bad" : f.auctions?.all ? "" : " calm"}`, "aria-label": "Auctions" },
-    h("header", {}, h("h2", {}, "Auctions"), when(f, now)), body(f));
+    h("header", {}, h("h2", {}, "Auctions"), when(f, now), h("span", { class: "spring" }), allWell(f, warned) ? badge("all well", "good") : null), body(f));
+}
+
+// allWell is whether everything that could be wrong is known to be right. What
+// is not known is not well.
+export function allWell(f: Fleet, warned: boolean): boolean {
+  const t = f.tasks;
+  return !warned && !!f.loop && !!f.auctions?.all && f.unwell.length === 0 && f.unheard.length === 0 &&
+    t.ready > 0 && t.ready >= t.desired && t.failed === 0 && t.unreachable === 0 && f.active?.phase !== "held" && f.active?.phase !== "rolling_back";
 }
 
 function when(f: Fleet, now: number): HTMLElement | null {

@@ -22,7 +22,7 @@ export function fleetsPage(s: Store): HTMLElement {
   const wanting = rows.filter((r) => r.needs.length > 0), fine = rows.filter((r) => r.needs.length === 0);
   return kept("main", "fleets", `${all.count}/${all.state}`, () => h("main", { class: "page" },
     h("section", { id: "trial", class: `card ${wanting.length > 0 ? "wanting" : ""}`, tabindex: "-1", "aria-label": "Fleets that need a person" },
-      h("header", {}, h("h1", {}, wanting.length === 0 ? "No fleet needs a person" : wanting.length === 1 ? "1 fleet needs a person" : `${wanting.length} fleets need a person`),
+      h("header", {}, h("h1", {}, wanting.length === 0 ? (all.value !== null && all.state === "there" ? "No fleet needs a person" : "Fleets") : wanting.length === 1 ? "1 fleet needs a person" : `${wanting.length} fleets need a person`),
         h("span", { class: "muted" }, list.length > 0 ? `of ${list.length}` : "")),
       missing(all, "The fleets"), rows.length === 0 || wanting.length === 0 ? null : h("ul", { class: "fleets" }, wanting.map((r) => row(r.f, r.needs, at)))),
     fine.length === 0 ? null : h("section", { class: "card", "aria-label": "Other fleets" },

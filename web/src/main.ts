@@ -105,7 +105,7 @@ function body(): HTMLElement {
   if (f === null) return h("main", {}, h("p", { class: "boot" }, blind(store) ? "Nothing to show yet." : "Looking…"));
   const at = now(store);
   return h("main", {},
-    auctionsPanel(f, at),
+    auctionsPanel(f, at, warning(store) !== null),
     h("div", { class: "hero" }, servingPanel(f, at), trialPanel(f, at)),
     evidencePanel(f), tasksPanel(f, store.tasks, at),
     h("div", { class: "past" }, historyPanel(store), logPanel(store)),

@@ -856,13 +856,17 @@ function warning(s) {
 var blind = (s) => s.link === "lost" || s.trouble !== "" || late(s);
 
 // src/auctions.ts
-function auctionsPanel(f, now2) {
+function auctionsPanel(f, now2, warned) {
   return h(
     "section",
     { class: `card auctions${f.unwell.length > 0 ? " bad" : f.auctions?.all ? "" : " calm"}`, "aria-label": "Auctions" },
-    h("header", {}, h("h2", {}, "Auctions"), when(f, now2)),
+    h("header", {}, h("h2", {}, "Auctions"), when(f, now2), h("span", { class: "spring" }), allWell(f, warned) ? badge("all well", "good") : null),
     body(f)
   );
+}
+function allWell(f, warned) {
+  const t = f.tasks;
+  return !warned && !!f.loop && !!f.auctions?.all && f.unwell.length === 0 && f.unheard.length === 0 && t.ready > 0 && t.ready >= t.desired && t.failed === 0 && t.unreachable === 0 && f.active?.phase !== "held" && f.active?.phase !== "rolling_back";
 }
 function when(f, now2) {
   if (!f.loop || !f.auctions?.all) return null;
@@ -1326,7 +1330,7 @@ function fleetsPage(s) {
       h(
         "header",
         {},
-        h("h1", {}, wanting.length === 0 ? "No fleet needs a person" : wanting.length === 1 ? "1 fleet needs a person" : `${wanting.length} fleets need a person`),
+        h("h1", {}, wanting.length === 0 ? all.value !== null && all.state === "there" ? "No fleet needs a person" : "Fleets" : wanting.length === 1 ? "1 fleet needs a person" : `${wanting.length} fleets need a person`),
         h("span", { class: "muted" }, list.length > 0 ? `of ${list.length}` : "")
       ),
       missing(all, "The fleets"),
@@ -7170,7 +7174,7 @@ function body2() {
   return h(
     "main",
     {},
-    auctionsPanel(f, at2),
+    auctionsPanel(f, at2, warning(store) !== null),
     h("div", { class: "hero" }, servingPanel(f, at2), trialPanel(f, at2)),
     evidencePanel(f),
     tasksPanel(f, store.tasks, at2),
