@@ -178,7 +178,7 @@ func TestDashboardHeadline(t *testing.T) {
 		proof string
 	}{
 		{back, "dsp-07 is filtered 25 points more than today; 3 are allowed. partner-blind is being taken back.", r.Verdict.Sentence},
-		{apitest.Scene("rolled_back", time.Now()), "dsp-07 is filtered 25 points more than today; 3 are allowed. Taken back after 55 s; 48,211 auctions saw it.", r.Verdict.Sentence},
+		{apitest.Scene("rolled_back", time.Now()), "dsp-07 is filtered 25 points more than today; 3 are allowed. Taken back after 55 s; 13,750 auctions saw it.", r.Verdict.Sentence},
 		{good, "partner-blind is as good as stable within the limits on every count. Next: 25 % of the tasks.", v.Sentence},
 		{apitest.Scene("shadow", time.Now()), "No harm seen so far from partner-blind. Some 48 s until everything is proven.", "filter rate +0.1 pt"},
 		{apitest.Scene("canary", time.Now()), "No harm seen so far from partner-blind. About 4,100 more answers until its filter rate for dsp-07 is proven.", "partner dsp-07 +2.6 pt"},

@@ -33,6 +33,13 @@ func estate(now time.Time) apitest.Several {
 	over.Logs = map[string][][]byte{"partner-blind": chunks}
 	bad, r := last, &over.Saved.Finished[0]
 	r.Verdict, r.Sentence = &bad, bad.Sentence
+	for _, told := range [][]rollout.Event{r.History, over.Saved.Events} {
+		for i := range told {
+			if told[i].Reason == rollout.CandidateWorse {
+				told[i].Sentence = bad.Sentence
+			}
+		}
+	}
 	running := apitest.PartnerBlind
 	running.Shift, running.Gap = 0, 12
 	chunks, last = apitest.Log("partner-blind", running, now.Add(-10*time.Second))

@@ -151,7 +151,7 @@ func TestDashboard(t *testing.T) {
 	if !strings.Contains(serving, stable) {
 		t.Errorf("it shows %q as serving, want %s", serving, stable)
 	}
-	for _, want := range []string{"anary 1 of 2", "partner dsp-07 +2.6 pt", "<img src=x", "41 %", "Canary step 2 of 2", "2,811 of about 6,900 pairs", "51,874 of 200,000 auctions spent", "What if"} {
+	for _, want := range []string{"anary 1 of 2", "partner dsp-07 +2.6 pt", "<img src=x", "41 %", "Canary step 2 of 2", "2,811 of about 6,900 pairs", "20,000 of 200,000 auctions spent", "What if"} {
 		if !strings.Contains(trial, want) {
 			t.Errorf("want %q in what is being tried:\n%s", want, trial)
 		}

@@ -274,19 +274,22 @@ func Scene(name string, now time.Time) *Fake {
 	return f
 }
 
+// canaryFor is how long the one canary has answered in the scenes.
+const canaryFor = 80 * time.Second
+
+// answered is how many auctions it answers in such a time.
+func answered(in time.Duration) int64 { return int64(each * in.Seconds()) }
+
 // begin makes partner-blind the rollout that is being carried out.
 func (f *Fake) begin(name, tried string, now time.Time) {
 	r := rollout.Rollout{
 		ID: "partner-blind", Source: f.Passports[0].Source, FoundAt: now.Add(-5 * time.Minute), Candidate: tried, Against: f.Saved.Stable,
 		Policy: "default", Phase: rollout.Shadow, Reason: rollout.Admitted, Sentence: "admitted: 32 golden vectors reproduced; predicted filter rate 18.2 % (17.9 to 18.5 %)",
-		Since: now.Add(-80 * time.Second), StepSince: now.Add(-75 * time.Second), Steps: 2, Generation: 12,
+		Since: now.Add(-canaryFor), StepSince: now.Add(-canaryFor), Steps: 2, Generation: 12,
 		Predicted: f.Passports[0].Predicted,
 	}
 	verdict := verdictUnsure(now.Add(-time.Second))
-	late := time.Duration(0)
-	if name == "held" { // for a while
-		late = 20 * time.Minute
-	}
+	late := map[string]time.Duration{"held": 20 * time.Minute, "unclear": 11 * time.Minute}[name] // for a while
 	note := func(from, to rollout.Phase, why rollout.Reason, say string, ago time.Duration) {
 		e := rollout.Event{At: now.Add(-ago - late), Rollout: r.ID, Candidate: r.Candidate, From: from, To: to, Reason: why, Sentence: say}
 		f.Tell(e)
@@ -304,11 +307,10 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 	} else {
 		r.Phase, r.Reason, r.Sentence = rollout.Canary, rollout.Accepted, "every proof is there: filter rate +0.1 pt, 95 % [-0.4, +0.6]"
 		r.CanaryTasks, r.ControlTasks = []string{taskID(0)}, []string{taskID(1)}
-		r.Exposed = 48_211
-		note(rollout.Shadow, rollout.Canary, rollout.Accepted, r.Sentence, 80*time.Second)
+		note(rollout.Shadow, rollout.Canary, rollout.Accepted, r.Sentence, canaryFor)
 		f.Seen.Seen.Tasks[0].Serving, f.Seen.Seen.Tasks[0].Shadow, f.Seen.Seen.Tasks[0].Protected = tried, f.Saved.Stable, true
-		f.Seen.Seen.Exposed = 51_874
-		verdict = verdictServed(now.Add(-time.Second))
+		f.Seen.Seen.Exposed = answered(canaryFor)
+		verdict = verdictServed(now.Add(-time.Second), answered(canaryFor-time.Second))
 	}
 	switch name {
 	case "gathering":
@@ -338,7 +340,8 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 		r.Reason, r.Sentence = rollout.Extended, "starved: goes on until 19:02:11 UTC, then back (inconclusive.starved: extend; 3 phase_waits of 2h0m0s)"
 		verdict.Outcome, verdict.Class, verdict.ETA = judge.Inconclusive, judge.Starved, 0
 		verdict.Sentence = "partner dsp-07 has too little traffic to tell a shift of 3 pt"
-		f.Seen.Seen.Exposed = 183_402
+		r.Since, r.StepSince = r.Since.Add(-late), r.StepSince.Add(-late)
+		f.Seen.Seen.Exposed = answered(canaryFor + late)
 	case "promoting":
 		r.Phase, r.Reason, r.Sentence, r.Since = rollout.Promoting, rollout.Accepted, "every proof is there", now.Add(-4*time.Second)
 		r.CanaryTasks, r.ControlTasks = nil, nil
@@ -350,7 +353,8 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 		f.Saved.Default = tried
 		note(rollout.Canary, rollout.Promoting, r.Reason, r.Sentence, 4*time.Second)
 	case "rolled_back":
-		bad := verdictWorse(now.Add(-25 * time.Second))
+		bad := verdictWorse(now.Add(-25*time.Second), answered(canaryFor-25*time.Second))
+		r.Exposed = answered(canaryFor - 25*time.Second)
 		r.Phase, r.Reason, r.Sentence, r.Since, r.Verdict = rollout.RolledBack, rollout.CandidateWorse, bad.Sentence, now.Add(-24*time.Second), bad
 		note(rollout.Canary, rollout.RollingBack, r.Reason, r.Sentence, 25*time.Second)
 		note(rollout.RollingBack, rollout.RolledBack, r.Reason, r.Sentence, 24*time.Second)
@@ -429,16 +433,16 @@ func verdictUnsure(at time.Time) *judge.Verdict {
 	}
 }
 
-func verdictServed(at time.Time) *judge.Verdict {
+func verdictServed(at time.Time, answered int64) *judge.Verdict {
 	v := verdictUnsure(at)
 	v.Progress, v.ETA = 0.41, 95*time.Second
 	v.Sentence = "partner dsp-07 +2.6 pt (candidate 24.4 %, stable 21.8 %), 95 % [-0.2, +5.4] reaches beyond -3 to +3 pt; not enough yet to tell"
 	v.Requests, v.Needed, v.Detectable = 2_811, 6_900, .0171
 	v.Findings = append(v.Findings,
-		finding(judge.GateFilterRateServed, "", judge.Acceptable, 18.4, 18.2, -1.6, 1.9, 5, 0.3, 400, 27, 20, 48_211),
-		changed(0.08, upTo(0.5, finding(judge.GateLatency, "", judge.Acceptable, 5.29, 2.76, -0.11, 0.27, 0, 0.2, 250, 88, 20, 48_211))),
+		finding(judge.GateFilterRateServed, "", judge.Acceptable, 18.4, 18.2, -1.6, 1.9, 5, 0.3, 400, 27, 20, answered),
+		changed(0.08, upTo(0.5, finding(judge.GateLatency, "", judge.Acceptable, 5.29, 2.76, -0.11, 0.27, 0, 0.2, 250, 88, 20, answered))),
 		finding(judge.GatePartnersServed, "dsp-07", judge.Unsure, 24.4, 21.8, -0.2, 5.4, 3, 11.2, 100, 0.6, 20, 2_811),
-		upTo(0.2, finding(judge.GateErrors, "", judge.Acceptable, 0.01, 0.01, -0.02, 0.03, 0, 0.9, 400, 61, 20, 48_211)),
+		upTo(0.2, finding(judge.GateErrors, "", judge.Acceptable, 0.01, 0.01, -0.02, 0.03, 0, 0.9, 400, 61, 20, answered)),
 	)
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.Threshold > 0 {
@@ -454,8 +458,8 @@ func verdictServed(at time.Time) *judge.Verdict {
 	return v
 }
 
-func verdictWorse(at time.Time) *judge.Verdict {
-	v := verdictServed(at)
+func verdictWorse(at time.Time, answered int64) *judge.Verdict {
+	v := verdictServed(at, answered)
 	v.Outcome, v.Gate, v.Partner, v.Culprits = judge.Worse, judge.GatePartnersServed, "dsp-07", []string{"dsp-07"}
 	v.Progress, v.ETA = 0.41, 0
 	v.Sentence = "partner dsp-07 is filtered more: candidate 47.1 %, stable 21.8 % (+25.3 pt, 95 % [+17.9, +32.7]), allowed -3 to +3 pt; evidence 5,200 of 100; 4,120 requests, 124 clusters"
@@ -475,7 +479,7 @@ func past(now time.Time) []rollout.Rollout {
 			Reason: why, Sentence: say, FoundAt: now.Add(-ago - 4*time.Minute), Since: now.Add(-ago), Steps: 2,
 		}
 		if phase == rollout.Live && why == "" {
-			r.Reason, r.Verdict, r.Step, r.Exposed = rollout.Accepted, verdictUnsure(r.Since), 1, 131_402
+			r.Reason, r.Verdict, r.Step, r.Exposed = rollout.Accepted, verdictUnsure(r.Since), 1, 45_000
 			r.Verdict.Outcome, r.Verdict.Progress = judge.Acceptable, 1
 			r.History = []rollout.Event{{Seq: 1, At: r.FoundAt, To: rollout.Canary, Reason: rollout.Accepted, Sentence: "every proof is there"}}
 		}
