@@ -2,10 +2,14 @@ package local
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -126,5 +130,39 @@ func TestBodyIsNotTheOneThatWasSigned(t *testing.T) {
 	}
 	if _, err := io.ReadAll(checked.Body); err == nil || !strings.Contains(err.Error(), "XAmzContentSHA256Mismatch") {
 		t.Errorf("%v", err)
+	}
+}
+
+// boto3 and s3cmd sign URLs by version 2.
+func TestURLsOfVersion2(t *testing.T) {
+	pair := credentials{"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+	const good = "http://s3.amazonaws.com/awsexamplebucket1/photos/puppy.jpg?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Expires=1175139620&Signature="
+	sign := func(toSign string) string {
+		h := hmac.New(sha1.New, []byte(pair.secretKey))
+		h.Write([]byte(toSign))
+		return url.QueryEscape(base64.StdEncoding.EncodeToString(h.Sum(nil)))
+	}
+	signed := good + sign("GET\n\n\n1175139620\n/awsexamplebucket1/photos/puppy.jpg")
+	for name, tt := range map[string]struct {
+		url  string
+		at   int64
+		code string
+	}{
+		"right":          {signed, 1175139620, ""},
+		"with a version": {good + sign("GET\n\n\n1175139620\n/awsexamplebucket1/photos/puppy.jpg?versionId=null") + "&versionId=null", 0, ""},
+		"too late":       {signed, 1175139621, "AccessDenied"},
+		"other object":   {strings.Replace(signed, "puppy", "kitten", 1), 0, "SignatureDoesNotMatch"},
+		"other version":  {signed + "&versionId=null", 0, "SignatureDoesNotMatch"},
+		"other key":      {strings.Replace(signed, "AKIAIOSFODNN7EXAMPLE", "AKIA", 1), 0, "InvalidAccessKeyId"},
+		"no time":        {strings.Replace(signed, "Expires=1175139620", "Expires=never", 1), 0, "AccessDenied"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tt.url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, refusal := pair.checkS3(r, "us-east-1", time.Unix(tt.at, 0))
+		if code := refusalCode(refusal != nil, func() string { return refusal.Code }); code != tt.code {
+			t.Errorf("%s: %q, want %q", name, code, tt.code)
+		}
 	}
 }
