@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
+	"time"
 )
 
 // maxInline is the largest content that lies in the index: with it, one write
@@ -32,7 +34,7 @@ func (s *Store) receive(ctx context.Context, b *body, algorithm string) (part, e
 	case errors.Is(err, io.EOF):
 		d.add(first)
 		_, err = s.limited(ctx, io.Discard).Write(first)
-		p = part{Size: int64(n), Blob: rand.Text(), Inline: true, raw: first}
+		p = part{Size: int64(n), Blob: orderedName(s.now()), Inline: true, raw: first}
 	case err == nil:
 		p, err = s.store(ctx, io.MultiReader(bytes.NewReader(first), b), d)
 	}
@@ -51,6 +53,11 @@ func (s *Store) receive(ctx context.Context, b *body, algorithm string) (part, e
 	}
 	p.MD5, p.Modified = hex.EncodeToString(d.md5.Sum(nil)), s.now()
 	return p, nil
+}
+
+// orderedName sorts behind those of before, so that the index grows at its end.
+func orderedName(now time.Time) string {
+	return strconv.FormatInt(now.UnixNano(), 36) + rand.Text()[:8]
 }
 
 // store writes a file, or nothing.

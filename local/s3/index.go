@@ -161,12 +161,21 @@ func (s *Store) write(batch []*write) (again []*write) {
 }
 
 func (ix index) buckets() *bbolt.Bucket  { return ix.tx.Bucket([]byte(bucketsName)) }
-func (ix index) contents() *bbolt.Bucket { return ix.tx.Bucket([]byte(contentsName)) }
+func (ix index) contents() *bbolt.Bucket { return dense(ix.tx.Bucket([]byte(contentsName))) }
 func (ix index) uploads() *bbolt.Bucket  { return ix.tx.Bucket([]byte(uploadsName)) }
 func (ix index) parts() *bbolt.Bucket    { return ix.tx.Bucket([]byte(partsName)) }
 
 func (ix index) versions(bucket string) *bbolt.Bucket {
-	return ix.tx.Bucket([]byte(versionsName)).Bucket([]byte(bucket))
+	return dense(ix.tx.Bucket([]byte(versionsName)).Bucket([]byte(bucket)))
+}
+
+// dense fills pages almost to the brim, since keys are mostly written in their
+// order; half-empty ones would be twice the memory to list.
+func dense(b *bbolt.Bucket) *bbolt.Bucket {
+	if b != nil {
+		b.FillPercent = 0.9
+	}
+	return b
 }
 
 func (ix index) bucket(name string) (bucketRecord, error) {
