@@ -230,12 +230,17 @@ func (q *request) tell(v version, b bucketRecord, w wanted) {
 	h := q.w.Header()
 	h.Set("Content-Type", "binary/octet-stream")
 	for name, value := range v.Meta {
-		switch {
-		case strings.HasPrefix(name, metaPrefix):
+		if strings.HasPrefix(name, metaPrefix) {
 			h[strings.ToLower(name)] = []string{value} // clients tell their names as they come
-		case name != tagsHeader && (name != classHeader || value != "STANDARD"):
+		}
+	}
+	for _, name := range append(describing(), redirectHeader) { // folders of before hold others
+		if value := v.Meta[name]; value != "" {
 			h.Set(name, value)
 		}
+	}
+	if class := v.class(); class != "STANDARD" {
+		h.Set(classHeader, class)
 	}
 	for _, name := range describing() {
 		if value := q.query.Get("response-" + strings.ToLower(name)); value != "" {
