@@ -53,6 +53,9 @@ type usage struct {
 // serve is a child. trees is the size of its model; releases how many models
 // it has to choose from; reply what an echo answers.
 func serve(ctx context.Context, k kind, trees, releases, reply int) error {
+	if k == s3Kind || k == s3SyncKind {
+		return serveS3(ctx, k)
+	}
 	data, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	check := flags.Bool("check", false, "fail where a goal is missed; what is missed is measured again, three times in all")
+	versitygw := flags.String("s3", "", "`program` of versitygw: compare the local S3 with its, instead")
 	scaling := flags.Bool("scale", false, "print what a request costs by connections, partners and trees instead")
 	python := flags.String("others", "", "`python` that has xgboost, tl2cgen and treelite, to compare with them")
 	root := flags.String("root", "..", "folder of the module that is measured")
@@ -55,19 +56,26 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *scaling {
 		return scale(ctx, out)
 	}
+	if *versitygw != "" {
+		return measure(out, *check, func() ([]row, error) { return objects(ctx, *versitygw) })
+	}
 	return table(ctx, out, *root, *python, *check)
 }
 
 // table measures and prints all rows.
 func table(ctx context.Context, out io.Writer, root, python string, check bool) error {
-	groups := []func() ([]row, error){
+	return measure(out, check,
 		func() ([]row, error) { return scoring(ctx, python) },
 		func() ([]row, error) { return beside(ctx, root) },
 		func() ([]row, error) { return codec(ctx, root) },
 		func() ([]row, error) { return servers(ctx) },
 		func() ([]row, error) { return swaps(ctx) },
 		func() ([]row, error) { return passes(ctx, root) },
-	}
+	)
+}
+
+// measure prints the rows of all groups.
+func measure(out io.Writer, check bool, groups ...func() ([]row, error)) error {
 	lines := [][]string{{"what", "Sluice", "the other", "ratio", "attainable", "floor"}}
 	missed := 0
 	for _, measure := range groups {
