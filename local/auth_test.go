@@ -110,8 +110,8 @@ func TestTornUploadStoresNothing(t *testing.T) {
 		return local.Fault{}
 	}})
 	b := newBucket(t, connect(t, s.URL(), "testtest"))
-	b.mustPut("key", "old")
-	r := signed(t, "PUT", s.URL()+"/bucket/key", "", strings.Repeat("x", 10000), strings.Repeat("x", 10000), time.Now())
+	b.mustPut("key", "old"+inFile)
+	r := signed(t, "PUT", s.URL()+"/bucket/key", "", strings.Repeat("x", 100_000), strings.Repeat("x", 100_000), time.Now())
 	u, err := url.Parse(s.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -121,17 +121,17 @@ func TestTornUploadStoresNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := bufio.NewWriter(c)
-	fmt.Fprintf(w, "PUT /bucket/key HTTP/1.1\r\nHost: %s\r\nContent-Length: 10000\r\nX-Torn: 1\r\n", u.Host)
+	fmt.Fprintf(w, "PUT /bucket/key HTTP/1.1\r\nHost: %s\r\nContent-Length: 100000\r\nX-Torn: 1\r\n", u.Host)
 	if err := r.Header.Write(w); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(w, "\r\n%s", strings.Repeat("x", 5000))
+	fmt.Fprintf(w, "\r\n%s", strings.Repeat("x", 50_000))
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	c.Close()
 	<-served
-	if got, err := b.get("key"); err != nil || got != "old" {
+	if got, err := b.get("key"); err != nil || got != "old"+inFile {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	eventually(t, "nothing is left of the torn upload", func() bool { return files(t, dir) == 1 })
