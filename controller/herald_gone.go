@@ -44,7 +44,7 @@ func (h *herald) leave(ctx context.Context) {
 	as, _ := h.receiver.settings()
 	h.record.parting = parting{time.Now().Unix(), as}
 	h.save(ctx)
-	h.log.ErrorContext(ctx, h.unheard().Sentence())
+	h.log.ErrorContext(ctx, "a receiver of notices is gone", "says", h.unheard().Sentence())
 }
 
 // away waits while the receiver is gone; false when ctx ends.

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -90,15 +89,16 @@ func TestNotice(fleet, public, by string, now time.Time) Notice {
 }
 
 // PageOf is where the page shows a rollout of a fleet, or without an ID the
-// fleet; public is the page's own address, and empty where nobody knows it.
+// fleet; public is the page's own address, and empty where nobody knows it. No
+// name of either holds what an address would have to escape.
 func PageOf(public, fleet, rollout string) string {
 	switch {
 	case public == "":
 		return ""
 	case rollout == "":
-		return public + "/#" + url.PathEscape(fleet)
+		return public + "/#" + fleet
 	}
-	return public + "/#" + url.PathEscape(fleet) + "/rollouts/" + url.PathEscape(rollout)
+	return public + "/#" + fleet + "/rollouts/" + rollout
 }
 
 // unwell is the worst of what is wrong with a fleet; "" for nothing, and before

@@ -106,21 +106,21 @@ func stopAskedTwice(t *testing.T, at int, done bool) {
 	d := &losing{world: w, at: at, done: done}
 	server := Store{Documents: d, Names: []string{"ads"}}
 	first := time.Now().UTC()
-	ask := func(id, why string) (*rollout.Stop, error) {
+	ask := func(why string) (*rollout.Stop, error) {
 		now := time.Now().UTC()
 		return server.SetStop(t.Context(), &rollout.Stop{By: "eve", Why: why, At: now},
-			rollout.Entry{What: rollout.AuditAsked, At: now, Wish: id, Verb: rollout.VerbFreeze, By: "eve", Why: why})
+			rollout.Entry{What: rollout.AuditAsked, At: now, Wish: "w", Verb: rollout.VerbFreeze, By: "eve", Why: why})
 	}
-	if _, err := ask("w", "outage"); (err == nil) != (at == 4) { // the answer is only told
+	if _, err := ask("outage"); (err == nil) != (at == 4) { // the answer is only told
 		t.Fatalf("write %d lost: %v", at, err)
 	}
 	for range 3 {
 		time.Sleep(time.Minute)
-		if set, err := ask("w", "outage"); err != nil || set == nil || at > 1 && !set.At.Equal(first) {
+		if set, err := ask("outage"); err != nil || set == nil || at > 1 && !set.At.Equal(first) {
 			t.Fatalf("write %d lost, done %v; asked again: %+v, %v", at, done, set, err)
 		}
 	}
-	if _, err := ask("w", "another reason"); !errors.Is(err, rollout.ErrConflict) {
+	if _, err := ask("another reason"); !errors.Is(err, rollout.ErrConflict) {
 		t.Errorf("another wish by the same id: %v", err)
 	}
 	entries, _, err := server.Audit(t.Context(), "", 10, func(string) bool { return true })
@@ -135,7 +135,7 @@ func stopAskedTwice(t *testing.T, at int, done bool) {
 	if _, err := server.SetStop(t.Context(), nil, end); err != nil {
 		t.Fatal(err)
 	}
-	if set, err := ask("w", "outage"); err != nil || set == nil {
+	if set, err := ask("outage"); err != nil || set == nil {
 		t.Errorf("asked again after its end: %+v, %v", set, err)
 	}
 	if stop, err := server.Stop(t.Context()); err != nil || stop != nil {

@@ -93,32 +93,47 @@ const (
 // personal lists the attributes of OpenRTB 2.0 to 2.6 that tell who somebody is,
 // or where. Consent strings are among them: they tell the tenth of a second in
 // which somebody gave it.
-var personal = map[string]personalKind{
-	".device.ip": addressFour, ".device.ipv6": addressSix,
-	".device.ifa": identifier, ".device.didsha1": identifier, ".device.didmd5": identifier, ".device.dpidsha1": identifier, ".device.dpidmd5": identifier,
-	".device.macsha1": identifier, ".device.macmd5": identifier,
-	".user.id": identifier, ".user.buyeruid": identifier, ".user.customdata": identifier, ".user.consent": identifier,
-	".user.eids.uids.id": identifier, ".regs.gpp": identifier,
-	".device.geo.lat": coordinate, ".device.geo.lon": coordinate, ".user.geo.lat": coordinate, ".user.geo.lon": coordinate,
-	".device.geo.zip": zipCode, ".user.geo.zip": zipCode,
+func personal(place string) personalKind {
+	switch place {
+	case ".device.ip":
+		return addressFour
+	case ".device.ipv6":
+		return addressSix
+	case ".device.ifa", ".device.didsha1", ".device.didmd5", ".device.dpidsha1", ".device.dpidmd5", ".device.macsha1", ".device.macmd5",
+		".user.id", ".user.buyeruid", ".user.customdata", ".user.consent", ".user.eids.uids.id", ".regs.gpp":
+		return identifier
+	case ".device.geo.lat", ".device.geo.lon", ".user.geo.lat", ".user.geo.lon":
+		return coordinate
+	case ".device.geo.zip", ".user.geo.zip":
+		return zipCode
+	}
+	return impersonal
 }
 
 // personalInExt lists members, by their own name, that do so wherever they stand
 // within an ext, which is everybody's to fill: those that exchanges send.
-var personalInExt = map[string]personalKind{
-	"ip": addressFour, "ipv4": addressFour, "ipv6": addressSix, "ip6": addressSix,
-	"lat": coordinate, "lon": coordinate, "lng": coordinate, "latitude": coordinate, "longitude": coordinate, "zip": zipCode, "postalcode": zipCode, "postal_code": zipCode,
-	"ifa": identifier, "ifv": identifier, "idfa": identifier, "idfv": identifier, "gaid": identifier, "aaid": identifier, "adid": identifier, "oaid": identifier,
-	"advertisingid": identifier, "advertising_id": identifier, "deviceid": identifier, "device_id": identifier, "imei": identifier, "imsi": identifier, "msisdn": identifier,
-	"didsha1": identifier, "didmd5": identifier, "dpid": identifier, "dpidsha1": identifier, "dpidmd5": identifier, "mac": identifier, "macsha1": identifier, "macmd5": identifier,
-	"uid": identifier, "uid2": identifier, "userid": identifier, "user_id": identifier, "buyeruid": identifier, "customdata": identifier, "customerid": identifier,
-	"email": identifier, "emailsha1": identifier, "emailsha256": identifier, "emailmd5": identifier, "hem": identifier, "phone": identifier, "ppid": identifier, "ppuid": identifier,
-	"fpid": identifier, "cookieid": identifier, "cookie_id": identifier, "sessionid": identifier, "session_id": identifier, "consent": identifier, "gpp": identifier,
+func personalInExt(name string) personalKind {
+	switch name {
+	case "ip", "ipv4":
+		return addressFour
+	case "ipv6", "ip6":
+		return addressSix
+	case "lat", "lon", "lng", "latitude", "longitude":
+		return coordinate
+	case "zip", "postalcode", "postal_code":
+		return zipCode
+	case "ifa", "ifv", "idfa", "idfv", "gaid", "aaid", "adid", "oaid", "advertisingid", "advertising_id", "deviceid", "device_id", "imei",
+		"imsi", "msisdn", "didsha1", "didmd5", "dpid", "dpidsha1", "dpidmd5", "mac", "macsha1", "macmd5", "uid", "uid2", "userid", "user_id",
+		"buyeruid", "customdata", "customerid", "email", "emailsha1", "emailsha256", "emailmd5", "hem", "phone", "ppid", "ppuid", "fpid",
+		"cookieid", "cookie_id", "sessionid", "session_id", "consent", "gpp":
+		return identifier
+	}
+	return impersonal
 }
 
 // kindOf is what stands at a place.
 func kindOf(place string) personalKind {
-	if k, is := personal[place]; is {
+	if k := personal(place); k != impersonal {
 		return k
 	}
 	_, within, in := strings.Cut(place, ".ext.")
@@ -128,7 +143,7 @@ func kindOf(place string) personalKind {
 	if strings.HasSuffix(place, ".uids.id") || strings.Contains("."+within, ".buyeruids.") { // by the name of a buyer
 		return identifier
 	}
-	return personalInExt[within[strings.LastIndexByte(within, '.')+1:]]
+	return personalInExt(within[strings.LastIndexByte(within, '.')+1:])
 }
 
 // mostZip is how much of a postal code names an area, where nothing parts it.
