@@ -194,7 +194,7 @@ func runs(t *testing.T, image v1.Image) {
 		return c
 	}
 	auctions, control, health := port(t), port(t), port(t)
-	task := inside("task", "--fleet", "demo", "--bucket", "sluice", "--task", "image", "--listen", auctions, "--control-listen", control, "--http-listen", health, "--drain-delay", "0s")
+	task := inside("task", "--fleet", "demo", "--bucket", "sluice", "--task", "image", "--listen", auctions, "--control-listen", control, "--http-listen", health, "--drain-delay", "0s", "--deadline", "10s", "--max-wait", "10s")
 	var log bytes.Buffer
 	task.Stdout, task.Stderr = &log, &log
 	if err := task.Start(); err != nil {
@@ -206,7 +206,7 @@ func runs(t *testing.T, image v1.Image) {
 	if said, err := inside("task", "--health", "--http-listen", health).CombinedOutput(); err != nil {
 		t.Errorf("health: %v\n%s", err, said)
 	}
-	said, err := inside("auction", "--target", auctions, "--rate", "50", "--duration", "3s", "--max-failed", "0").CombinedOutput()
+	said, err := inside("auction", "--target", auctions, "--rate", "50", "--duration", "3s", "--tmax", "20s", "--max-failed", "0").CombinedOutput()
 	if err != nil {
 		t.Errorf("auctions: %v\n%s\n%s", err, said, log.Bytes())
 	}
