@@ -23,6 +23,7 @@ func quotas(share float64) []*quota {
 	all := []*quota{
 		{name: "cluster_reads", burst: 100, rate: 20, operations: []string{"ListTasks", "DescribeTasks", "DescribeContainerInstances"}},
 		{name: "service_reads", burst: 100, rate: 20, operations: []string{"DescribeServices", "ListServices"}},
+		{name: "service_changes", burst: 50, rate: 5, operations: []string{"ContinueServiceDeployment"}},
 		{name: "deployments", burst: 50, rate: 20, operations: []string{"ListServiceDeployments", "DescribeServiceDeployments"}},
 		{name: "revisions", burst: 50, rate: 20, operations: []string{"DescribeServiceRevisions"}},
 		{name: "definitions", burst: 50, rate: 20, operations: []string{"DescribeTaskDefinition"}},

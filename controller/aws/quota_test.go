@@ -9,6 +9,9 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -262,14 +265,32 @@ func TestServicesAreAskedForTogether(t *testing.T) {
 	}
 }
 
-// Every call of ECS in this package has a quota.
+// Every call of ECS that this package makes has a quota.
 func TestEveryCallHasAQuota(t *testing.T) {
-	for operation := range map[string]bool{
-		"ListTasks": true, "DescribeTasks": true, "DescribeContainerInstances": true, "DescribeServices": true, "DescribeTaskDefinition": true,
-		"GetTaskProtection": true, "UpdateTaskProtection": true, "TagResource": true, "StopTask": true,
-	} {
-		if quotaOf(quotas(1), operation) == nil {
-			t.Errorf("%s has none", operation)
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
 		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\.ecs\.([A-Z]\w+)\(|ecs\.New(\w+)Paginator\(`).FindAllStringSubmatch(string(source), -1) {
+			operation := m[1] + m[2]
+			if operation == "Options" {
+				continue
+			}
+			if made++; quotaOf(quotas(1), operation) == nil {
+				t.Errorf("%s: %s has none", file, operation)
+			}
+		}
+	}
+	if made < 10 {
+		t.Errorf("%d calls were found", made)
 	}
 }
