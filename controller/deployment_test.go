@@ -72,7 +72,7 @@ func TestDeploymentMakesRoom(t *testing.T) {
 				return nil
 			}
 			deployed = true
-			d.is = &rollout.Deployment{ID: "ecs-svc/2", Revision: "filter:2", Strategy: "ROLLING"}
+			d.is, d.err = &rollout.Deployment{ID: "ecs-svc/2", Revision: "filter:2", Strategy: "LINEAR"}, errors.New("how far it is nobody can tell yet")
 			s = pass()
 			if a := s.Active; a.Phase != rollout.Held || a.Reason != rollout.Deploying || len(a.CanaryTasks) > 0 || s.Deployment == nil {
 				t.Fatalf("deployed, and %+v", a)
@@ -80,7 +80,15 @@ func TestDeploymentMakesRoom(t *testing.T) {
 			if who := w.protects(); len(who) > 0 {
 				t.Fatalf("still protected: %v", who)
 			}
-			d.is, d.err = nil, errors.New("throttled")
+			far := *d.is
+			far.Idle = []string{"ecs-svc/2"}
+			d.is, d.err = &far, nil
+			pass()
+			d.is, d.err = &rollout.Deployment{ID: "ecs-svc/2"}, errors.New("throttled")
+			if s = pass(); len(s.Deployment.Idle) != 1 {
+				t.Fatalf("nobody can tell how far it is, and what was known is forgotten: %+v", s.Deployment)
+			}
+			d.is = nil
 			if s = pass(); s.Deployment == nil || s.Active.Phase != rollout.Held {
 				t.Fatalf("nobody can tell, and it is over: %+v", s.Active)
 			}

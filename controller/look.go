@@ -137,14 +137,18 @@ func (f *Reconciler) list(ctx context.Context) error {
 }
 
 // deployment leaves in seen which deployment is under way, as ECS told when the
-// tasks were listed, and which tasks get no auctions for its sake.
+// tasks were listed, and which tasks get no auctions for its sake. Of one that
+// has begun it may not be known yet how far it is: there is room made for it all
+// the same.
 func (f *Reconciler) deployment(ctx context.Context, s rollout.State, urgent bool, seen *rollout.Observation) (err error) {
 	seen.Deployment = s.Deployment
 	if f.Deployments != nil && !urgent && !f.memo.listing.failed {
 		ctx, cancel := f.memo.deploying.bound(ctx)
 		defer cancel()
-		d, failed := f.Deployments.Deployment(ctx)
-		if f.memo.deploying.failed, err = failed != nil, failed; err == nil {
+		var d *rollout.Deployment
+		d, err = f.Deployments.Deployment(ctx)
+		begun := d != nil && (s.Deployment == nil || s.Deployment.ID != d.ID)
+		if f.memo.deploying.failed = err != nil; err == nil || begun {
 			seen.Deployment, seen.DeploymentKnown = d, true
 		}
 	}

@@ -124,7 +124,8 @@ type Tasks interface {
 // Deployments are those of the service of one fleet.
 type Deployments interface {
 	// Deployment returns the one that is under way, as of the last List of its
-	// tasks; nil for none.
+	// tasks; nil for none. Beside an error it comes without what cannot be told of
+	// it now.
 	Deployment(ctx context.Context) (*rollout.Deployment, error)
 
 	// Answer lets a deployment that waits at a PAUSE hook go on, or sends it back.

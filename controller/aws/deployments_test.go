@@ -115,6 +115,20 @@ func TestDeploymentWithoutTheRight(t *testing.T) {
 	}
 }
 
+// While ECS turns away whoever asks how far a deployment is, it is told without
+// that: room is to be made for it all the same.
+func TestDeploymentWhileThrottled(t *testing.T) {
+	c := &cluster{services: []object{deployed("BLUE_GREEN", "IN_PROGRESS")}, refuse: map[string]apiError{"DescribeServiceDeployments": {"ThrottlingException", "Rate exceeded"}}}
+	_, tasks := openTasks(t, c)
+	list(t, tasks)
+	for range 2 { // asked, and held back
+		d, err := tasks.Deployment(t.Context())
+		if err == nil || d == nil || d.ID != "ecs-svc/2" || len(d.Idle) != 0 {
+			t.Errorf("%+v, %v", d, err)
+		}
+	}
+}
+
 // A hook is answered, and one that waits no more is no trouble.
 func TestAnswer(t *testing.T) {
 	c := &cluster{services: []object{deployed("CANARY", "IN_PROGRESS")}, refuse: map[string]apiError{}}
