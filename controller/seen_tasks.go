@@ -140,6 +140,10 @@ func taskField(t *rollout.Task, name string) any {
 		return &t.Tag
 	case `"protected"`:
 		return &t.Protected
+	case `"protected_until"`:
+		return &t.ProtectedUntil
+	case `"idle"`:
+		return &t.Idle
 	case `"memory_bytes"`:
 		return &t.MemoryBytes
 	case `"connections"`:

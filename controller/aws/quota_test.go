@@ -81,7 +81,8 @@ func TestQuotaWaitsForNothingInVain(t *testing.T) {
 		if err := q.take(late); err != nil {
 			t.Error(err)
 		}
-		tags := quotas(0.5)[6]
+		all := quotas(0.5)
+		tags := all[slices.IndexFunc(all, func(q *quota) bool { return q.name == "tags" })]
 		for range 10 {
 			if err := tags.take(t.Context()); err != nil {
 				t.Error(err)
