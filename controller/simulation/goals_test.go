@@ -58,7 +58,7 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		seen[s.Name] = true
-		fine := s.Shift == 0 && s.ErrorRatio == 0 && s.Slower == 0 && s.InvalidRatio == 0 && s.Grows == 0 && s.Dearest == 0 && !s.Crashes && !s.Bound
+		fine := s.Shift == 0 && s.ErrorRatio == 0 && s.Slower == 0 && s.InvalidRatio == 0 && s.Grows == 0 && s.Dearest == 0 && s.BidsOn == 0 && !s.Crashes && !s.Bound
 		if fine && s.Truth != Fine {
 			t.Errorf("%s does nothing and is called %s", s.Name, s.Truth)
 		}
