@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/api/browsertest"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -40,7 +41,7 @@ func asked(f *apitest.Fake) int {
 
 // contains waits until something that may be seen holds the words.
 func contains(where, words string) chromedp.Action[chromedp.Void] {
-	return chromedp.WaitVisible(`//*[` + where + `][contains(normalize-space(.), "` + words + `")]`)
+	return browsertest.Contains(where, words)
 }
 
 func pressEnter(ctx context.Context, t *testing.T, held bool) {

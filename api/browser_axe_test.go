@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/api/browsertest"
 )
 
 const axePath = "../web/node_modules/axe-core/axe.min.js"
@@ -42,7 +43,7 @@ func TestAccessible(t *testing.T) {
 		theme         string
 	}{{"light", 1280, 860, "light"}, {"dark", 1280, 860, "dark"}, {"phone", 390, 844, "light"}} {
 		t.Run(size.what, func(t *testing.T) {
-			ctx := browserFor(t, 10*time.Minute)
+			ctx := browsertest.Open(t, 10*time.Minute)
 			themed(ctx, t, size.theme)
 			do(ctx, t, chromedp.EmulateViewport(size.width, size.height))
 			for _, p := range allPages() {
@@ -103,7 +104,7 @@ func inspect(ctx context.Context, t *testing.T, page, script string) {
 // So are moments of a fleet's life at which more is on its page.
 func TestScenesAreAccessible(t *testing.T) {
 	script := axe(t)
-	ctx := browserFor(t, 10*time.Minute)
+	ctx := browsertest.Open(t, 10*time.Minute)
 	for _, scene := range []string{"fresh", "held", "promoting", "paused"} {
 		s := site(t, apitest.Scene(scene, time.Now()))
 		do(ctx, t, chromedp.Navigate(s.URL), chromedp.WaitVisible(chromedp.CSS(`.log`)))

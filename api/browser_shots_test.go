@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/api/browsertest"
 )
 
 // allPages are the addresses of every page of an estate, and what shows that it
@@ -44,7 +45,7 @@ func TestShotsOfPages(t *testing.T) {
 		dark          string
 	}{{"light", 1280, 860, "light"}, {"dark", 1280, 860, "dark"}, {"phone", 390, 844, "light"}} {
 		t.Run(size.what, func(t *testing.T) {
-			ctx := browserFor(t, 10*time.Minute)
+			ctx := browsertest.Open(t, 10*time.Minute)
 			do(ctx, t, chromedp.EmulateViewport(size.width, size.height))
 			themed(ctx, t, size.dark)
 			for _, p := range allPages() {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/api/apitest"
+	"github.com/sluicehq/sluice/api/browsertest"
 )
 
 // watched measures what the page does for a message, a tick or a frame: its
@@ -70,7 +71,7 @@ func BenchmarkFrames(b *testing.B) {
 		{"fleets", "#/", `.fleets .line`},
 	} {
 		b.Run(p.name, func(b *testing.B) {
-			ctx := browserFor(b, 10*time.Minute)
+			ctx := browsertest.Open(b, 10*time.Minute)
 			_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watched})
 			if err != nil {
 				b.Fatal(err)
