@@ -27,7 +27,8 @@ func everythingWrong(file string, body []byte) (remarks []Remark) {
 			}
 			_, own, special := strings.Cut(r.Setting, "].")
 			inherited := special && strings.HasPrefix(r.Setting, "policies[") && told["policy."+own] && original.at(r.Setting) == 0
-			if told[about] || inherited || len(remarks) == mostWrong {
+			taken := about == "ecs" && (told["ecs.cluster"] || told["ecs.service"]) // it is missing by now
+			if told[about] || inherited || taken || len(remarks) == mostWrong {
 				continue
 			}
 			told[about], remarks = true, append(remarks, r)

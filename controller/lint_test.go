@@ -150,6 +150,21 @@ func TestLintTogether(t *testing.T) {
 	}
 }
 
+// What is wrong with a part of ecs is told alone, though nothing can stand in its
+// place when the rest is read.
+func TestLintECS(t *testing.T) {
+	t.Parallel()
+	for _, ecs := range []string{
+		"{cluster: \"arn:aws-cn:ecs:cn-north-1:1:cluster/c\", service: \"arn:aws:ecs:eu-west-1:1:service/c/s\"}",
+		"\n  cluster: c\n  service: a service",
+	} {
+		remarks := lint(t, map[string]string{"ads.yaml": "fleet: ads\njobs: [\"*\"]\necs: " + ecs + "\n"})
+		if len(remarks) != 1 || remarks[0].Setting != "ecs.service" {
+			t.Errorf("%s: %+v", ecs, remarks)
+		}
+	}
+}
+
 // FuzzLint survives whatever stands in a file.
 func FuzzLint(f *testing.F) {
 	f.Add(plainFleet + "policy: {judge: {margin: 0.2}}\n")
