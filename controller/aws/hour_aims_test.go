@@ -178,6 +178,9 @@ func TestFleetIsReplaced(t *testing.T) {
 		a := openAccount(t, tt.tasks)
 		a.play(t, 1, time.Minute, func(t *testing.T) {
 			rates := a.perMinute(5, func() { a.deploy(t, 5*time.Minute) })
+			if asked := rates["ECS DescribeServiceDeployments"] + rates["ECS DescribeServiceRevisions"]; asked < 1 || asked > 7 {
+				t.Errorf("it is asked %.1f times a minute how far the deployment is, want 7 at most: %s", asked, line(rates))
+			}
 			if asked := of(rates, "ECS") - rates["ECS TagResource"]; asked > tt.most {
 				t.Errorf("%d tasks are replaced for %.0f calls a minute, want %.0f at most: %s", tt.tasks, asked, tt.most, line(rates))
 			}
@@ -190,8 +193,10 @@ func TestFleetIsReplaced(t *testing.T) {
 }
 
 // deploy replaces all tasks one after the other, each new one pending for
-// fifteen seconds.
+// fifteen seconds, in a deployment that shifts traffic.
 func (a *hourAccount) deploy(t *testing.T, within time.Duration) {
+	a.do(func() { a.deploys = true })
+	defer a.do(func() { a.deploys = false })
 	const steps = 20
 	n := len(a.tasks)
 	for step := range steps {

@@ -45,6 +45,7 @@ type hourAccount struct {
 
 	phantoms int // tasks that the service counts as running beyond those that do
 	desired  int
+	deploys  bool // by BLUE_GREEN
 	objects  map[string][]byte
 }
 
@@ -140,6 +141,10 @@ func (a *hourAccount) ecs(op string, tasks, instances []string, status, token st
 	switch op {
 	case "DescribeServices":
 		return a.service()
+	case "DescribeServiceDeployments":
+		return `{"serviceDeployments":[{"serviceDeploymentArn":"d","status":"IN_PROGRESS","lifecycleStage":"SCALE_UP","targetServiceRevision":{"arn":"service-revision/main/filter/77"}}]}`
+	case "DescribeServiceRevisions":
+		return `{"serviceRevisions":[{"serviceRevisionArn":"service-revision/main/filter/77","taskDefinition":"task-definition/filter:2"}]}`
 	case "ListTasks":
 		return a.list(status, token)
 	case "DescribeTasks":
@@ -168,8 +173,10 @@ func (a *hourAccount) service() string {
 			pending++
 		}
 	}
-	return fmt.Sprintf(`{"services":[{"serviceName":"filter","status":"ACTIVE","desiredCount":%d,"runningCount":%d,"pendingCount":%d,"events":[{"id":"%d"}]}]}`,
-		a.desired, running, pending, a.events)
+	state := map[bool]string{true: "IN_PROGRESS", false: "COMPLETED"}[a.deploys]
+	return fmt.Sprintf(`{"services":[{"serviceName":"filter","status":"ACTIVE","desiredCount":%d,"runningCount":%d,"pendingCount":%d,"events":[{"id":"%d"}],`+
+		`"deploymentConfiguration":{"strategy":"BLUE_GREEN"},"currentServiceDeployment":"d","deployments":[{"id":"ecs-svc/2","status":"PRIMARY","rolloutState":"%s","taskDefinition":"task-definition/filter:2"}]}]}`,
+		a.desired, running, pending, a.events, state)
 }
 
 func (a *hourAccount) list(status, token string) string {
@@ -312,9 +319,10 @@ func (a *hourAccount) control(t *testing.T, ctx context.Context, name string) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	documents := client.Documents("sluice")
-	ports := controller.Ports{
-		Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: client.Tasks(hourTasks(fleet)), Control: hourPorts{a},
-	}
+	tasks := client.Tasks(hourTasks(fleet))
+	ports := withDeployments(controller.Ports{
+		Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: hourPorts{a},
+	}, tasks)
 	c := controller.Controller{
 		Elector: controller.Elector{Documents: documents, Name: name, TTL: 15 * time.Second}, Log: log,
 		Fleets: []*controller.Reconciler{controller.NewReconciler(fleet, ports, name, log)},
