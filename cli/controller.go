@@ -146,23 +146,10 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	}
 	metrics := controller.NewMetrics(built().Version)
 	metrics.Watch(known)
-	client, err := aws.Open(ctx, aws.Options{
-		Region: c.region, Endpoint: c.endpoint,
-		MaxBackoff: time.Second, // the loop comes again by itself
-		ECSShare:   c.ecsShare,
-		Called: func(call aws.Call) {
-			metrics.Called(call.Service, call.Operation, string(call.Result), call.Attempts, call.Took)
-		},
-	})
+	client, err := c.account(ctx, metrics)
 	if err != nil {
 		return err
 	}
-	metrics.WatchQuotas(func() (all []controller.Quota) {
-		for _, q := range client.Quotas() {
-			all = append(all, controller.Quota(q))
-		}
-		return all
-	})
 	if err := c.tellWhere(ctx, client.Account(), fleets, log); err != nil {
 		return err
 	}
@@ -170,12 +157,9 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	if err := documents.Check(ctx); err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		err = errors.New("the port is in use")
-	}
+	listener, err := c.bind(ctx)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w: choose another address with --listen", c.listen, err)
+		return err
 	}
 	control := fleet.New(fleet.Options{Credentials: known})
 	defer control.Close()
@@ -183,22 +167,11 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	leader := &controller.Controller{Elector: controller.Elector{Documents: documents, Name: c.name, TTL: c.leaseTTL}, Log: log, Metrics: metrics}
 	store := awake{Store: controller.Store{Documents: documents}, fleets: map[string]*controller.Reconciler{}}
 	for _, f := range fleets {
-		tasks := client.Tasks(aws.TasksOptions{
-			Cluster: f.ECS.Cluster, Service: f.ECS.Service, ControlPort: f.ECS.ControlPort, Container: f.ECS.Container,
-			Every: f.LookEvery,
-			Unknown: func(why error) {
-				log.WarnContext(ctx, "instance types of tasks are not known: tasks are matched by all else", "fleet", f.Name, "err", why)
-			},
-			Unstaged: func(why error) {
-				log.WarnContext(ctx, "how far a deployment has shifted traffic is not known: all of its tasks count", "fleet", f.Name, "err", why)
-			},
-		})
-		ports := controller.Ports{Documents: documents, Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control, Deployments: tasks}
-		loop := controller.NewReconciler(f, ports, c.name, log)
-		loop.Metrics, loop.Public = metrics, strings.TrimSuffix(c.door.url, "/")
-		if loop.Receivers, err = notify.Open(f.Notify); err != nil {
-			return fmt.Errorf("fleet %s: %w", f.Name, err)
+		loop, err := c.loop(ctx, f, client, control, log)
+		if err != nil {
+			return err
 		}
+		loop.Metrics = metrics
 		leader.Fleets = append(leader.Fleets, loop)
 		store.Names = append(store.Names, f.Name)
 		store.fleets[f.Name] = loop
@@ -218,6 +191,64 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	g.Go(func() error { return leader.Run(ctx) })
 	g.Go(func() error { return api.Serve(ctx, listener, handler) })
 	return g.Wait()
+}
+
+// account is the AWS that the controller speaks to, whose calls are counted.
+func (c *controllerFlags) account(ctx context.Context, metrics *controller.Metrics) (*aws.Client, error) {
+	client, err := aws.Open(ctx, aws.Options{
+		Region: c.region, Endpoint: c.endpoint,
+		MaxBackoff: time.Second, // the loop comes again by itself
+		ECSShare:   c.ecsShare,
+		Called: func(call aws.Call) {
+			metrics.Called(call.Service, call.Operation, string(call.Result), call.Attempts, call.Took)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	metrics.WatchQuotas(func() (all []controller.Quota) {
+		for _, q := range client.Quotas() {
+			all = append(all, controller.Quota(q))
+		}
+		return all
+	})
+	return client, nil
+}
+
+// bind takes the address of the API and the dashboard.
+func (c *controllerFlags) bind(ctx context.Context) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = errors.New("the port is in use")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w: choose another address with --listen", c.listen, err)
+	}
+	return listener, nil
+}
+
+// loop is what looks after one fleet.
+func (c *controllerFlags) loop(ctx context.Context, f controller.Fleet, client *aws.Client, control *fleet.Control, log *slog.Logger) (*controller.Reconciler, error) {
+	tasks := client.Tasks(aws.TasksOptions{
+		Cluster: f.ECS.Cluster, Service: f.ECS.Service, ControlPort: f.ECS.ControlPort, Container: f.ECS.Container,
+		Every: f.LookEvery,
+		Unknown: func(why error) {
+			log.WarnContext(ctx, "instance types of tasks are not known: tasks are matched by all else", "fleet", f.Name, "err", why)
+		},
+		Unstaged: func(why error) {
+			log.WarnContext(ctx, "how far a deployment has shifted traffic is not known: all of its tasks count", "fleet", f.Name, "err", why)
+		},
+	})
+	ports := controller.Ports{
+		Documents: client.Documents(c.bucket), Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control, Deployments: tasks,
+	}
+	loop := controller.NewReconciler(f, ports, c.name, log)
+	loop.Public = strings.TrimSuffix(c.door.url, "/")
+	var err error
+	if loop.Receivers, err = notify.Open(f.Notify); err != nil {
+		return nil, fmt.Errorf("fleet %s: %w", f.Name, err)
+	}
+	return loop, nil
 }
 
 // tellWhere says which AWS this is, and by which setting. Fleets of another
