@@ -451,6 +451,11 @@ func TestFullDisk(t *testing.T) {
 	if err := os.WriteFile(ballast, make([]byte, 8<<20), 0o600); err == nil {
 		t.Fatal("the disk is not full")
 	}
+	for i, err := 0, error(nil); err == nil; i++ { // the index has room left in its file
+		if err = s.cloud.Upload(t.Context(), "training", fmt.Sprint("small-", i), make([]byte, 8<<10)); i > 1000 {
+			t.Fatal("the index never fills")
+		}
+	}
 	if _, err := s.controller.await(`msg=trouble .*`); err != nil {
 		t.Error(err)
 	}
