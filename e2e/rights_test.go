@@ -368,7 +368,7 @@ func (d *deployed) work(t *testing.T, tasks int) {
 	}
 	q := d.ask(rollout.VerbTry, api.Ask{Source: "s3://training/better.tar.gz", Why: "it is better"})
 	d.fleet("it to be tried", func(f api.Fleet) bool {
-		return f.Active != nil && f.Active.ID == q.Rollout && f.Active.Phase == string(rollout.Canary) && d.recorder.has("UpdateTaskProtection")
+		return f.Active != nil && f.Active.ID == q.Rollout && f.Active.Phase == string(rollout.Canary) && f.Active.Verdict != nil && d.recorder.has("UpdateTaskProtection")
 	})
 	d.ask(rollout.VerbPromote, api.Ask{Rollout: q.Rollout, Why: "it is known"})
 	d.fleet("it to be live", func(f api.Fleet) bool {
