@@ -85,16 +85,20 @@ func TestDashboardOfAViewer(t *testing.T) {
 	} {
 		s.must(os.WriteFile(filepath.Join(s.dir, name), []byte(text+"\n"), 0o600))
 	}
-	start := func(name, listen string) (*process, string) {
-		p := s.launch(name, "controller", "--fleets", "fleets", "--bucket", "sluice", "--listen", listen, "--lease", s.lease, "--people", "people", "--session-key-file", "keys", "--session", "1m")
+	start := func(name, listen, session string) (*process, string) {
+		p := s.launch(name, "controller", "--fleets", "fleets", "--bucket", "sluice", "--listen", listen, "--lease", s.lease, "--people", "people", "--session-key-file", "keys", "--session", session)
 		at, err := p.await(`dashboard=(http://\S+)`)
 		s.must(err)
 		return p, at
 	}
-	first, at := start("first", "127.0.0.1:0")
-	browsertest.Do(ctx, t, chromedp.Navigate(at), chromedp.WaitVisible(chromedp.CSS(`#signin #token`)), chromedp.SetValue(chromedp.CSS(`#token`), token),
-		chromedp.Click(chromedp.CSS(`#signin button`)), browsertest.Contains(`@class="who"`, "vera"),
-		chromedp.WaitVisible(`//*[contains(@class, "fleets")]//a[.="ads"]`), chromedp.Click(`//*[contains(@class, "fleets")]//a[.="video"]`),
+	enter := func() {
+		browsertest.Do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`#signin #token`)), chromedp.SetValue(chromedp.CSS(`#token`), token),
+			chromedp.Click(chromedp.CSS(`#signin button`)), browsertest.Contains(`@class="who"`, "vera"))
+	}
+	first, at := start("first", "127.0.0.1:0", "1h")
+	browsertest.Do(ctx, t, chromedp.Navigate(at))
+	enter()
+	browsertest.Do(ctx, t, chromedp.WaitVisible(`//*[contains(@class, "fleets")]//a[.="ads"]`), chromedp.Click(`//*[contains(@class, "fleets")]//a[.="video"]`),
 		browsertest.Contains(`self::h1`, "video"), chromedp.WaitVisible(chromedp.CSS(`.link.live`)))
 	got := evaluate(ctx, t, `Promise.all(["fleets/video/rollback", "fleets/ads/pause", "freeze"].map((path) =>
 		fetch("v1/" + path, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"why":"w"}' }).then((a) => a.status)))
@@ -105,8 +109,9 @@ func TestDashboardOfAViewer(t *testing.T) {
 
 	first.kill()
 	browsertest.Do(ctx, t, browsertest.Contains(`@role="alert"`, "Connection lost"), chromedp.WaitVisible(chromedp.CSS(`.stale`)))
-	start("second", strings.TrimPrefix(at, "http://"))
-	browsertest.Do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.link.live`)), chromedp.WaitNotPresent(chromedp.CSS(`.stale`)), browsertest.Contains(`@class="who"`, "vera"))
+	start("second", strings.TrimPrefix(at, "http://"), "1m") // what was sealed before lasts for its hour
+	browsertest.Do(ctx, t, chromedp.WaitVisible(chromedp.CSS(`.link.live`)), chromedp.WaitNotPresent(chromedp.CSS(`.stale`)), browsertest.Contains(`@class="who"`, "vera"), chromedp.Click(chromedp.CSS(`[data-sign=out]`)))
+	enter()
 	within(t, 2*time.Minute, "the session to be over", func() (bool, string) {
 		page := browsertest.Text(ctx, t, `body`)
 		return strings.Contains(page, "Sign in") && !strings.Contains(page, "vera"), page
