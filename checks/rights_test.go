@@ -99,6 +99,56 @@ func TestRightsAreTold(t *testing.T) {
 	}
 }
 
+// TestDoctorIsHarmless checks that who examines a fleet changes nothing of it,
+// and that docs/operating.md names the rights for it that a controller's role
+// does not have.
+func TestDoctorIsHarmless(t *testing.T) {
+	atRoot()
+	code, err := cloud.Scan(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, err := code.Reach(cloud.Doctor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var more []string
+	controller := roles(t)["ControllerRole"]
+	for _, c := range calls {
+		call := c.Service + ":" + c.Operation
+		if !regexp.MustCompile(`^\w+:(Get|Head|List|Describe)`).MatchString(call) && cloud.Harmless()[call] == "" {
+			t.Errorf("%s: a doctor calls %s, which may change something", c.At, call)
+		}
+		for _, r := range cloud.Rights(c) {
+			if cloud.Needless()[r.Action] != "" {
+				continue // a controller's all the same, of other fleets
+			}
+			has := func(s cloud.Statement) bool { return slices.Contains(s.Actions, r.Action) }
+			if !slices.ContainsFunc(controller, has) {
+				more = append(more, r.Action)
+			}
+			if r.Kind == cloud.Unknown {
+				t.Errorf("nobody said which kind of resource %s is about: see checks/cloud/rights.go", r.Action)
+			}
+		}
+	}
+	text, err := os.ReadFile("docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(text), "| `sluice doctor` |")
+	line, _, _ = strings.Cut(line, "\n")
+	var told []string
+	for _, m := range regexp.MustCompile("`([a-z0-9]+:[A-Za-z0-9]+)`").FindAllStringSubmatch(line, -1) {
+		told = append(told, m[1])
+	}
+	slices.Sort(more)
+	slices.Sort(told)
+	if more = slices.Compact(more); !slices.Equal(more, told) {
+		t.Errorf("docs/operating.md says that sluice doctor needs beside a controller's rights\n%v\nand it needs\n%v", told, more)
+	}
+}
+
 // TestRightsAreMissed sees both faults found, of every right there is.
 func TestRightsAreMissed(t *testing.T) {
 	calls := []cloud.Call{

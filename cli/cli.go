@@ -29,6 +29,7 @@ func commands() []*cobra.Command {
 		in(groupServe, controllerCommand()),
 		in(groupServe, taskCommand()),
 		in(groupServe, tokenCommand()),
+		in(groupServe, doctorCommand()),
 		in(groupServe, notifyCommand()),
 
 		in(groupSteer, statusCommand()),

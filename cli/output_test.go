@@ -21,7 +21,7 @@ import (
 func showing() []string {
 	return []string{
 		"demo", "status", "rollouts", "explain", "lint", "try", "pause", "resume", "abort", "promote", "rollback", "plan", "judge", "replay", "backtest",
-		"inspect", "log", "auction", "audit", "freeze", "unfreeze", "token",
+		"inspect", "log", "auction", "audit", "freeze", "unfreeze", "token", "doctor",
 	}
 }
 

@@ -58,6 +58,7 @@ func transcripts(t *testing.T, folder string) map[string][]typed {
 	keep(t, folder, "other.yaml", []byte("margin: 0.1\n"))
 	keep(t, folder, "ads.yaml", []byte(plainFleetFile+"policy:\n  judge:\n    margin: 0.2\n"))
 	keep(t, folder, "bad.yaml", []byte(plainFleetFile+"policy:\n  explore: 7\n"))
+	keep(t, folder, "sick.yaml", []byte("fleet: ads\njobs: [\"adfilter-*\"]\necs: {cluster: ads, service: inference}\n"))
 	scene := func(name string) *apitest.Fake { return apitest.Scene(name, time.Now()) }
 	const model = "local/demo/models/better.tar.gz"
 	return map[string][]typed{
@@ -77,6 +78,7 @@ func transcripts(t *testing.T, folder string) map[string][]typed {
 		"freeze":     {{line: "freeze --why outage --for 2h", fleet: scene("canary"), loose: true}, {line: "freeze", fleet: scene("canary")}},
 		"unfreeze":   {{line: "unfreeze --why over", fleet: scene("canary")}},
 		"notify":     {{line: "notify --fleets local/demo/fleet.yaml"}},
+		"doctor":     {{line: "doctor --fleet-file FOLDER/sick.yaml --bucket sluice"}},
 		"token":      {{line: "token ada@example.com --role root"}},
 		"explain":    {{line: "explain candidate_worse"}, {line: "explain judge.margin"}},
 		"lint":       {{line: "lint FOLDER/ads.yaml"}, {line: "lint FOLDER/bad.yaml"}},

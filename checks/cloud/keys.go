@@ -8,7 +8,7 @@ type Key struct {
 	Why     string
 }
 
-// Keys are all that controllers write. Tasks write nothing.
+// Keys are all that controllers write, and sluice doctor. Tasks write nothing.
 func Keys(fleet string) []Key {
 	of := "fleets/" + fleet + "/"
 	day, forever := Expiry{Earlier: 1}, Expiry{}
@@ -25,6 +25,7 @@ func Keys(fleet string) []Key {
 		{of + "silence.json", of + "silence.json", day, "only the last one counts"},
 		{of + "told/*.json", of + "told/oncall.json", Expiry{Earlier: 7}, "without it receivers miss what happened"},
 		{of + "rollouts/*.json", of + "rollouts/greedy.json", forever, "history is for ever"},
+		{of + "doctor/*", of + "doctor/ABC", Expiry{Earlier: 1, Current: 1}, "a probe that could not be deleted"},
 		{of + "looks/*/*", of + "looks/greedy/000001", Expiry{Earlier: 7}, "the last chunk of a log is written again and again; the log is for ever"},
 		{of + "judge/*.json.gz", of + "judge/greedy.json.gz", Expiry{Earlier: 1, Current: 90}, "a checkpoint is written with every look, and of no use once its rollout has ended"},
 	}

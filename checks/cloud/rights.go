@@ -111,6 +111,20 @@ func Planes() map[string]string {
 	}
 }
 
+// Doctor is the pattern of what the command begins with that examines a fleet: a
+// person's, with whatever rights they have. It may read, and change nothing that
+// counts.
+const Doctor = `sluice/cli\.doctorFlags\)\.run$`
+
+// Harmless are the calls of the doctor that are no reads, and why they may be.
+func Harmless() map[string]string {
+	return map[string]string{
+		"s3:PutObject":             "a key of its own, which nobody reads",
+		"s3:DeleteObject":          "the same key",
+		"ecs:UpdateTaskProtection": "of a task that does not exist",
+	}
+}
+
 // AnyCommand is the pattern of what all commands begin with.
 const AnyCommand = `sluice/cli\.`
 

@@ -6,6 +6,7 @@ package localtest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -58,6 +59,28 @@ func (c Cloud) Version(ctx context.Context, bucket string) error {
 	on := &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}
 	if _, err := c.s3.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: &bucket, VersioningConfiguration: on}); err != nil {
 		return fmt.Errorf("version bucket %s: %w", bucket, err)
+	}
+	return nil
+}
+
+// Expire gives a bucket a lifecycle: of keys that begin with one of the prefixes
+// earlier versions go after a day, and with current set the objects, too.
+func (c Cloud) Expire(ctx context.Context, bucket string, current bool, prefixes ...string) error {
+	var rules []s3types.LifecycleRule
+	for i, prefix := range prefixes {
+		rule := s3types.LifecycleRule{
+			ID: aws.String(strconv.Itoa(i)), Status: s3types.ExpirationStatusEnabled, Filter: &s3types.LifecycleRuleFilter{Prefix: &prefix},
+			NoncurrentVersionExpiration: &s3types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(1)},
+		}
+		if current {
+			rule.Expiration = &s3types.LifecycleExpiration{Days: aws.Int32(30)}
+		}
+		rules = append(rules, rule)
+	}
+	if _, err := c.s3.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
+		Bucket: &bucket, LifecycleConfiguration: &s3types.BucketLifecycleConfiguration{Rules: rules},
+	}); err != nil {
+		return fmt.Errorf("let versions of bucket %s go: %w", bucket, err)
 	}
 	return nil
 }
@@ -139,6 +162,35 @@ func (c Cloud) ServiceIn(ctx context.Context, cluster string, tasks int, command
 		return fmt.Errorf("create the service: %w", err)
 	}
 	return nil
+}
+
+// SoundService creates cluster ads with the service inference as deploy/aws has
+// them, as far as this machine knows: so many tasks that run the command with the
+// variables.
+func (c Cloud) SoundService(ctx context.Context, tasks int, variables map[string]string, command ...string) error {
+	ads, inference := aws.String("ads"), aws.String("inference")
+	container := ecstypes.ContainerDefinition{
+		Name: aws.String("sluice"), Image: aws.String("sluice"), Memory: aws.Int32(256), StopTimeout: aws.Int32(40), Command: command,
+		HealthCheck: &ecstypes.HealthCheck{Command: []string{"CMD", "true"}, Interval: aws.Int32(300)},
+	}
+	for name, value := range variables {
+		container.Environment = append(container.Environment, ecstypes.KeyValuePair{Name: &name, Value: &value})
+	}
+	for _, port := range []int32{9090, 9091, 9092} {
+		container.PortMappings = append(container.PortMappings, ecstypes.PortMapping{ContainerPort: aws.Int32(port)})
+	}
+	group := aws.String("arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/ads/1")
+	_, cluster := c.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: ads})
+	_, definition := c.ecs.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
+		Family: inference, NetworkMode: ecstypes.NetworkModeAwsvpc, ContainerDefinitions: []ecstypes.ContainerDefinition{container},
+	})
+	_, service := c.ecs.CreateService(ctx, &ecs.CreateServiceInput{
+		Cluster: ads, ServiceName: inference, TaskDefinition: inference, DesiredCount: aws.Int32(int32(tasks)),
+		AvailabilityZoneRebalancing: ecstypes.AvailabilityZoneRebalancingDisabled,
+		LoadBalancers:               []ecstypes.LoadBalancer{{ContainerName: container.Name, ContainerPort: aws.Int32(9090), TargetGroupArn: group}},
+		NetworkConfiguration:        &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-local"}}},
+	})
+	return errors.Join(cluster, definition, service)
 }
 
 // Processes returns the process ids of the running tasks of the service.
