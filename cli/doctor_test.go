@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +28,7 @@ import (
 type patient struct {
 	folder, endpoint string
 	cloud            localtest.Cloud
+	denied           atomic.Value // the action that is, a string
 }
 
 const patientFile = "fleet: ads\njobs: [\"adfilter-*\"]\necs: {cluster: ads, service: inference}\n"
@@ -35,7 +36,11 @@ const patientFile = "fleet: ads\njobs: [\"adfilter-*\"]\necs: {cluster: ads, ser
 func newPatient(t *testing.T) *patient {
 	t.Helper()
 	p := &patient{folder: t.TempDir()}
-	server, err := local.Start(t.Context(), local.Config{Dir: filepath.Join(p.folder, "aws"), Listen: "127.0.0.1:0"})
+	p.denied.Store("")
+	server, err := local.Start(t.Context(), local.Config{
+		Dir: filepath.Join(p.folder, "aws"), Listen: "127.0.0.1:0",
+		Faults: func(r *http.Request) local.Fault { return local.Deny(p.denied.Load().(string))(r) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +83,7 @@ type mistake struct {
 	flags   []string                        // besides the usual, or in place of them
 	file    [2]string                       // what of the fleet file is replaced, and by what
 	env     [2]string                       // a variable
-	deny    string                          // the operation for which there is no right
+	deny    string                          // the action for which there is no right
 	answers map[string]func(*http.Response) // of operations, changed on the way
 	finds   []string                        // severity and subject of all that is wrong or doubtful
 	says    string                          // in one of them, or in its way out or evidence
@@ -120,20 +125,7 @@ func (p *patient) through(t *testing.T, m mistake) string {
 			return nil
 		},
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m.deny == "" || operation(r) != m.deny {
-			proxy.ServeHTTP(w, r)
-			return
-		}
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.Header().Set("X-Amzn-ErrorType", "AccessDeniedException")
-		w.WriteHeader(http.StatusForbidden)
-		if r.Header.Get("X-Amz-Target") != "" {
-			fmt.Fprint(w, `{"__type": "AccessDeniedException", "message": "no"}`)
-			return
-		}
-		fmt.Fprint(w, `<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>`)
-	}))
+	server := httptest.NewServer(proxy)
 	t.Cleanup(server.Close)
 	return server.URL
 }
@@ -158,6 +150,8 @@ func (p *patient) examine(t *testing.T, m mistake) (findings []doctor.Finding, e
 	t.Setenv("AWS_ACCESS_KEY_ID", "test")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "testtest")
 	t.Setenv("AWS_REGION", "us-east-1")
+	p.denied.Store(m.deny)
+	defer p.denied.Store("")
 	if m.env[0] != "" {
 		t.Setenv(m.env[0], m.env[1])
 	}
@@ -250,11 +244,11 @@ func (p *patient) mistakes(t *testing.T) map[string]mistake {
 		"another token":          {flags: []string{"--control-token-file", filepath.Join(p.folder, "other-token")}, finds: []string{"wrong token"}, says: "2 of 2 tasks"},
 		"tasks of another one's": {flags: []string{"--bucket", "other"}, finds: []string{"wrong bucket"}, says: "no task would find a release"},
 
-		"no right to write":   {deny: "PUT", finds: []string{"wrong right"}, says: "s3:PutObject"},
-		"no right to list":    {deny: "GET list-type", finds: []string{"wrong right"}, says: "s3:ListBucket"},
-		"no right to tasks":   {deny: "ListTasks", finds: []string{"wrong right"}, says: "ecs:ListTasks"},
-		"no right to protect": {deny: "UpdateTaskProtection", finds: []string{"wrong right"}, says: "ecs:UpdateTaskProtection"},
-		"no right to jobs":    {deny: "ListTrainingJobs", finds: []string{"wrong right"}, says: "sagemaker:ListTrainingJobs"},
+		"no right to write":   {deny: "s3:PutObject", finds: []string{"wrong right"}, says: "s3:PutObject"},
+		"no right to list":    {deny: "s3:ListBucket", finds: []string{"wrong right"}, says: "s3:ListBucket"},
+		"no right to tasks":   {deny: "ecs:ListTasks", finds: []string{"wrong right"}, says: "ecs:ListTasks"},
+		"no right to protect": {deny: "ecs:UpdateTaskProtection", finds: []string{"wrong right"}, says: "ecs:UpdateTaskProtection"},
+		"no right to jobs":    {deny: "sagemaker:ListTrainingJobs", finds: []string{"wrong right"}, says: "sagemaker:ListTrainingJobs"},
 
 		"a store without conditions": {answers: answers{"PUT": func(r *http.Response) {
 			r.Header.Set("ETag", `"0"`)

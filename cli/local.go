@@ -13,6 +13,7 @@ import (
 func localCommand() *cobra.Command {
 	var o local.Config
 	var network string
+	var denied []string
 	c := &cobra.Command{
 		Use:   "local --dir FOLDER",
 		Short: "Serve S3, ECS and SageMaker on this machine",
@@ -31,6 +32,10 @@ func localCommand() *cobra.Command {
 			if o.Dir == "" {
 				return wrongUsage("no folder for the state: name one with --dir")
 			}
+			if err := local.CheckActions(denied); err != nil {
+				return wrongUsage("--deny: %w", err)
+			}
+			o.Faults = local.Deny(denied...)
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -47,6 +52,7 @@ func localCommand() *cobra.Command {
 	f.IntVar(&o.Zones, "zones", 1, "`number` of availability zones, each with a subnet named subnet-<zone>")
 	f.StringVar(&network, "task-network", "127.77.0.0/16", "`network` in 127.0.0.0/8 for addresses of awsvpc tasks; ::1/128 for one task, by IPv6")
 	f.BoolVar(&o.SilentHosts, "silent-hosts", false, "leave it to EC2 to tell where the container instances of tasks in bridge mode are, as on AWS")
+	f.StringArrayVar(&denied, "deny", nil, "`action` to deny to everybody, such as s3:PutObject; may be repeated")
 	f.StringVar(&o.Python, "python", "python3", "`program` that runs training scripts; it needs xgboost")
 	f.DurationVar(&o.StopLimit, "stop-limit", 10*time.Second, "`time` that tasks get to end when the server does")
 	return c

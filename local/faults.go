@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -14,8 +15,9 @@ type Fault struct {
 	Delay time.Duration // before anything else
 	// Status and Code answer instead of the service, such as 503 SlowDown,
 	// 409 ConditionalRequestConflict or 400 ThrottlingException.
-	Status int
-	Code   string
+	Status  int
+	Code    string
+	Message string // empty: that it was asked for
 	// Refuse tears the connection without serving the request.
 	Refuse bool
 	// LoseReply serves the request and tears the connection before the reply:
@@ -78,7 +80,7 @@ func (f Fault) play(next http.Handler, w http.ResponseWriter, r *http.Request) {
 }
 
 func (f Fault) answer(w http.ResponseWriter, r *http.Request) {
-	const message = "This fault was asked for."
+	message := cmp.Or(f.Message, "This fault was asked for.")
 	if r.Header.Get("X-Amz-Target") == "" {
 		s3.WriteError(w, r, &s3.Error{Status: f.Status, Code: f.Code, Message: message})
 		return

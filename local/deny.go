@@ -1,0 +1,86 @@
+package local
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Deny refuses whatever needs one of these actions, such as s3:PutObject, as
+// where no policy allows it.
+func Deny(actions ...string) Faults {
+	return func(r *http.Request) Fault {
+		action := Action(r)
+		if action == "" || !slices.Contains(actions, action) {
+			return Fault{}
+		}
+		code := "AccessDeniedException"
+		if strings.HasPrefix(action, "s3:") {
+			code = "AccessDenied"
+		}
+		status := http.StatusForbidden
+		if code != "AccessDenied" {
+			status = http.StatusBadRequest // as services of JSON say it
+		}
+		return Fault{Status: status, Code: code, Message: fmt.Sprintf(
+			"User: arn:aws:iam::%s:user/local is not authorized to perform: %s on resource: * because no identity-based policy allows the %s action", account, action, action)}
+	}
+}
+
+// CheckActions refuses what can be denied to nobody: the name of no action.
+func CheckActions(actions []string) error {
+	for _, a := range actions {
+		if service, name, _ := strings.Cut(a, ":"); !slices.Contains([]string{"s3", "ecs", "sagemaker"}, service) || name == "" || strings.Contains(name, "*") {
+			return fmt.Errorf("%q is no action of S3, ECS or SageMaker: want one such as s3:PutObject", a)
+		}
+	}
+	return nil
+}
+
+// Action is the right that a request takes, as IAM names it; empty where this
+// machine does not know.
+func Action(r *http.Request) string {
+	target := r.Header.Get("X-Amz-Target")
+	switch {
+	case strings.HasPrefix(target, "AmazonEC2ContainerService"):
+		return "ecs:" + Operation(r)
+	case strings.HasPrefix(target, "SageMaker."):
+		return "sagemaker:" + Operation(r)
+	case target != "" || forEC2(r) || forQuery(r):
+		return ""
+	}
+	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if key == "" {
+		return actionOfBucket(r)
+	}
+	verb := map[string]string{http.MethodGet: "Get", http.MethodHead: "Get", http.MethodPut: "Put", http.MethodPost: "Put", http.MethodDelete: "Delete"}[r.Method]
+	if verb == "" {
+		return ""
+	}
+	if r.URL.Query().Get("versionId") != "" && verb != "Put" {
+		return "s3:" + verb + "ObjectVersion"
+	}
+	return "s3:" + verb + "Object"
+}
+
+// actionOfBucket is for reading a bucket or one of its settings; of other
+// requests nobody asked yet.
+func actionOfBucket(r *http.Request) string {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return ""
+	}
+	settings := map[string]string{
+		"versioning": "s3:GetBucketVersioning", "lifecycle": "s3:GetLifecycleConfiguration", "object-lock": "s3:GetBucketObjectLockConfiguration",
+		"versions": "s3:ListBucketVersions", "location": "s3:GetBucketLocation",
+	}
+	for setting, action := range settings {
+		if r.URL.Query().Has(setting) {
+			return action
+		}
+	}
+	if r.URL.Path == "/" {
+		return "s3:ListAllMyBuckets"
+	}
+	return "s3:ListBucket"
+}
