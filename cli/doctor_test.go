@@ -202,8 +202,8 @@ func TestDoctor(t *testing.T) {
 		flags, answers := bucket(name)
 		mistakes["a bucket that is "+name] = mistake{flags: flags, answers: answers, finds: []string{finds}}
 	}
-	if left, err := p.cloud.RemoveAll(t.Context(), "sluice", "fleets/ads/doctor/"); left != 0 || err != nil {
-		t.Errorf("it left %d probes: %v", left, err)
+	if left, err := p.cloud.Versions(t.Context(), "sluice", "fleets/ads/doctor/"); left != 0 || err != nil {
+		t.Errorf("it left %d versions of its probe: %v", left, err)
 	}
 	for name, m := range mistakes {
 		t.Run(name, func(t *testing.T) {

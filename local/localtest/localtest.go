@@ -94,6 +94,16 @@ func (c Cloud) Newest(ctx context.Context, bucket, key string) (version string, 
 	return aws.ToString(head.VersionId), nil
 }
 
+// Versions counts the versions of all objects whose keys begin so, and what marks
+// that they were deleted.
+func (c Cloud) Versions(ctx context.Context, bucket, prefix string) (int, error) {
+	list, err := c.s3.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &bucket, Prefix: &prefix})
+	if err != nil {
+		return 0, fmt.Errorf("list versions of s3://%s/%s: %w", bucket, prefix, err)
+	}
+	return len(list.Versions) + len(list.DeleteMarkers), nil
+}
+
 // Restore makes an earlier version of an object the newest again.
 func (c Cloud) Restore(ctx context.Context, bucket, key, version string) error {
 	got, err := c.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, VersionId: &version})
