@@ -27,10 +27,8 @@ import (
 // whoever asks them in turn.
 func (c *Client) Examine(ctx context.Context, asked doctor.Asked, o TasksOptions) (f doctor.Facts, running []rollout.Task) {
 	asked.Region = c.account.Config.Region
-	for _, q := range c.quotas {
-		if q.name == "cluster_reads" {
-			asked.ReadsPerSecond = q.rate * q.share
-		}
+	if q := quotaOf(c.quotas, "ListTasks"); q != nil {
+		asked.ReadsPerSecond = q.rate * q.share
 	}
 	e := &exam{Client: c, at: place{Cluster: o.Cluster, Service: o.Service}, o: o, stopped: map[string]string{}, facts: doctor.Facts{Asked: asked}}
 	e.bucket(ctx)
