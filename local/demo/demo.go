@@ -170,7 +170,7 @@ func (s *stage) set(ctx context.Context) (err error) {
 func (s *stage) lines() string {
 	const key = training + "/models/mine/output/model.tar.gz"
 	return fmt.Sprintf("    export SLUICE_API=http://%s\n"+
-		"    curl -fsS --aws-sigv4 aws:amz:us-east-1:s3 --user test:testtest -T model.tar.gz %s/%s\n"+
+		"    curl -fsS --aws-sigv4 aws:amz:us-east-1:s3 --user test:testtest -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -T model.tar.gz %s/%s\n"+
 		"    %s try s3://%s --why 'my first model' --wait", s.page, s.endpoint, key, os.Args[0], key)
 }
 
