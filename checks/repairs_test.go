@@ -22,6 +22,7 @@ func repairs() []repair {
 	const operating, judge, fleet = "docs/operating.md", "docs/judge.md", "docs/fleet.md"
 	const stories = "controller/rollout:TestStories"
 	return []repair{
+		{operating, "Run it where controllers run and with their role", "cli:TestDoctor"},
 		{operating, "promote it by hand, or try it again", "e2e:TestUpgrade"},
 		{operating, "Give the bucket versioning.", "e2e:TestStateMended"},
 		{operating, "`--people` names who may see and steer,", "cli:TestTokensLetIn"},
