@@ -42,7 +42,7 @@ func doctorCommand() *cobra.Command {
 			"controllers run and with their role, and it tries their rights, too. Nothing of the fleet's changes: it\n" +
 			"writes and deletes one key that nobody reads, and asks to protect a task that does not exist. What it\n" +
 			"could not try it says. The status is 1 where anything is wrong.",
-		Example: "  sluice doctor --fleet-file ads.yaml --bucket sluice",
+		Example: "  sluice doctor --fleet-file local/demo/fleet.yaml --bucket sluice",
 		Args:    takes(0),
 		PreRunE: func(*cobra.Command, []string) error { return o.check() },
 		RunE:    func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr()) },
