@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,9 +38,14 @@ func evaluate(ctx context.Context, t *testing.T, script string) string {
 	return got
 }
 
+var day = flag.Bool("day", false, "follow a whole demo on its page")
+
 // TestDashboardOfADay follows the demo on its page: a model goes live, another is
 // taken back, and somebody goes back by hand and is found in the trail.
 func TestDashboardOfADay(t *testing.T) {
+	if !*day {
+		t.Skip("make day follows a whole demo on its page")
+	}
 	ctx := browsertest.Open(t, 10*time.Minute)
 	dir := t.TempDir()
 	demo, err := launch(dir, "demo", credentials(), "sluice", "demo", "--listen", "127.0.0.1:0", "--dir", filepath.Join(dir, "demo"), "--rate", "1000", "--connections", "200")
