@@ -26,7 +26,7 @@ CHECKOV  := $(TOOLS)/checkov/bin/checkov
 EXAMPLES ?= 100
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak day newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto image image-check
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto image image-check
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -78,9 +78,6 @@ versitygw: $(VERSITYGW) ## play whole rollouts with versitygw's S3 in place of o
 
 $(VERSITYGW):
 	GOBIN=$(TOOLS) $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
-
-day: ## follow a whole demo on its page, in a browser, up to a rollback by hand
-	$(GO) test -count=1 -v -timeout 15m -run 'TestDashboardOfADay$$' ./e2e -day
 
 soak: ## swap releases every 5 s under load for SOAK on TASKS tasks; no auction may fail
 	$(GO) test -count=1 -v -timeout 0 -run 'TestSoak$$' ./e2e -soak $(SOAK) -soak-tasks $(TASKS)

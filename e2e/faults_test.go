@@ -452,7 +452,11 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal("the disk is not full")
 	}
 	// Small objects lie in the index, whose file has room for some more: by that
-	// a controller, whose documents are small, goes on for a while.
+	// a controller takes a wish, and cannot store the release that it needs.
+	better := s.ask(rollout.VerbTry, api.Ask{Source: "s3://training/better.tar.gz"})
+	if _, err := s.controller.await(`msg=trouble .*`); err != nil {
+		t.Error(err)
+	}
 	err = nil
 	for i := 0; err == nil && i < 10_000; i++ {
 		err = s.cloud.Upload(t.Context(), "training", fmt.Sprint("small-", i), make([]byte, 8<<10))
@@ -468,7 +472,10 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("what serves is forgotten: %s", describe(f))
 	}
 	s.must(os.Remove(ballast))
-	s.ask(rollout.VerbPromote, api.Ask{Rollout: s.try("better")})
+	s.fleet("better to be tried", func(f api.Fleet) bool {
+		return f.Active != nil && f.Active.ID == better.Rollout && f.Active.Phase == string(rollout.Shadow)
+	})
+	s.ask(rollout.VerbPromote, api.Ask{Rollout: better.Rollout})
 	s.serves("better", 1)
 	readable(t, s.controller.printed())
 }
