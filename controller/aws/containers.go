@@ -49,31 +49,40 @@ func (t *Tasks) containerOf(ctx context.Context, d types.Task) (string, error) {
 // defined is the container that maps the control port by its task definition,
 // which never changes; empty where none does, or we may not ask.
 func (t *Tasks) defined(ctx context.Context, definition string) (string, error) {
+	return t.settled(ctx, t.containers, definition, "describe the task definition", func(ctx context.Context) (string, error) {
+		out, err := t.client.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &definition})
+		switch {
+		case err != nil:
+			return "", err
+		case out.TaskDefinition == nil:
+			return "", errors.New("the answer is empty: check --endpoint")
+		}
+		return mapping(out.TaskDefinition.ContainerDefinitions, t.o.ControlPort), nil
+	})
+}
+
+// settled asks once for what never changes, and remembers that ECS does not let
+// us, as nothing. What cannot be had now is asked for again.
+func (t *Tasks) settled(ctx context.Context, known map[string]string, of, doing string, ask func(context.Context) (string, error)) (string, error) {
 	t.mu.Lock()
-	name, known := t.containers[definition]
+	value, is := known[of]
 	t.mu.Unlock()
-	if known || definition == "" {
-		return name, nil
+	if is || of == "" {
+		return value, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.client.timeout)
 	defer cancel()
-	out, err := t.client.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &definition})
+	value, err := ask(ctx)
 	if err != nil && unavailable(err) {
-		return "", explain("describe the task definition", t.at(), err)
-	}
-	if err == nil && out.TaskDefinition == nil {
-		return "", explain("describe the task definition", t.at(), errors.New("the answer is empty: check --endpoint"))
-	}
-	if err == nil {
-		name = mapping(out.TaskDefinition.ContainerDefinitions, t.o.ControlPort)
+		return "", explain(doing, t.at(), err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.containers) >= maxDefinitions {
-		clear(t.containers)
+	if len(known) >= maxDefinitions {
+		clear(known)
 	}
-	t.containers[definition] = name
-	return name, nil
+	known[of] = value
+	return value, nil
 }
 
 // maxDefinitions bounds the task definitions that are remembered: a service

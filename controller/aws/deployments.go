@@ -185,28 +185,13 @@ func (t *Tasks) green(ctx context.Context, s types.Service, detail types.Service
 // definitionOf is the task definition of a service revision, which never
 // changes; empty where we may not ask.
 func (t *Tasks) definitionOf(ctx context.Context, revision string) (string, error) {
-	t.mu.Lock()
-	definition, known := t.revisions[revision]
-	t.mu.Unlock()
-	if known || revision == "" {
-		return definition, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, t.client.timeout)
-	defer cancel()
-	out, err := t.client.ecs.DescribeServiceRevisions(ctx, &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: []string{revision}})
-	if err != nil && unavailable(err) {
-		return "", explain("describe the service revision", t.at(), err)
-	}
-	if err == nil && len(out.ServiceRevisions) > 0 {
-		definition = aws.ToString(out.ServiceRevisions[0].TaskDefinition)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.revisions) >= maxDefinitions {
-		clear(t.revisions)
-	}
-	t.revisions[revision] = definition
-	return definition, nil
+	return t.settled(ctx, t.revisions, revision, "describe the service revision", func(ctx context.Context) (string, error) {
+		out, err := t.client.ecs.DescribeServiceRevisions(ctx, &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: []string{revision}})
+		if err != nil || len(out.ServiceRevisions) == 0 {
+			return "", err
+		}
+		return aws.ToString(out.ServiceRevisions[0].TaskDefinition), nil
+	})
 }
 
 // idle are the deployments whose tasks get no auctions: those of a weight of

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -129,12 +128,7 @@ func (c *Client) askS3(ctx context.Context, method, bucket, key, query string, i
 	if err := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }).SignHTTP(ctx, who, ask, nothing, "s3", c.account.Config.Region, time.Now()); err != nil {
 		return err
 	}
-	answer, err := c.account.Config.HTTPClient.Do(ask)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	said, err := io.ReadAll(io.LimitReader(answer.Body, maxSetting))
+	answer, said, err := c.once(ask, maxSetting)
 	if err != nil {
 		return err
 	}

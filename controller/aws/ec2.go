@@ -101,12 +101,7 @@ func (c *Client) askEC2(ctx context.Context, form url.Values, into *instances) e
 	if err := v4.NewSigner().SignHTTP(ctx, who, ask, hex.EncodeToString(sum[:]), "ec2", c.account.Config.Region, time.Now()); err != nil {
 		return err
 	}
-	answer, err := c.account.Config.HTTPClient.Do(ask)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	said, err := io.ReadAll(io.LimitReader(answer.Body, maxInstances))
+	answer, said, err := c.once(ask, maxInstances)
 	if err != nil {
 		return err
 	}
@@ -121,6 +116,17 @@ func (c *Client) askEC2(ctx context.Context, form url.Values, into *instances) e
 		return &smithy.DeserializationError{Err: fmt.Errorf("status %s", answer.Status)}
 	}
 	return &smithy.GenericAPIError{Code: why.Errors[0].Code, Message: why.Errors[0].Message}
+}
+
+// once sends a request that is signed by hand, and reads the answer, of most
+// bytes at most.
+func (c *Client) once(ask *http.Request, most int64) (answer *http.Response, said []byte, err error) {
+	if answer, err = c.account.Config.HTTPClient.Do(ask); err != nil {
+		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	said, err = io.ReadAll(io.LimitReader(answer.Body, most))
+	return answer, said, err
 }
 
 // addressOfEC2 is beside that of ECS, in every partition.
