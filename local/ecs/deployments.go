@@ -364,11 +364,7 @@ func (s *Server) described(d *types.ServiceDeployment) types.ServiceDeployment {
 func (s *Server) listServiceDeployments(_ context.Context, in *ecs.ListServiceDeploymentsInput) (*ecs.ListServiceDeploymentsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	cluster, err := s.clusterName(in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.findService(cluster, aws.ToString(in.Service))
+	v, err := s.namedService(in.Cluster, in.Service)
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,15 @@ func (s *Server) findService(cluster, arnOrName string) (*service, error) {
 	return v, nil
 }
 
+// namedService is the service that a request names. mu is held.
+func (s *Server) namedService(cluster, arnOrName *string) (*service, error) {
+	name, err := s.clusterName(cluster)
+	if err != nil {
+		return nil, err
+	}
+	return s.findService(name, aws.ToString(arnOrName))
+}
+
 // findDefinition takes an ARN, family:revision, or a family for its newest that
 // is active. mu is held.
 func (s *Server) findDefinition(name string) (*definition, error) {

@@ -149,11 +149,7 @@ func (s *Server) commitService(v *service) error {
 func (s *Server) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	cluster, err := s.clusterName(in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	old, err := s.findService(cluster, aws.ToString(in.Service))
+	old, err := s.namedService(in.Cluster, in.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +179,7 @@ func (s *Server) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*
 		v.NetworkConfiguration, anew = in.NetworkConfiguration, true
 	}
 	if in.CapacityProviderStrategy != nil {
-		if err := s.checkStrategy(cluster, in.CapacityProviderStrategy, ""); err != nil {
+		if err := s.checkStrategy(shortName(*v.ClusterArn), in.CapacityProviderStrategy, ""); err != nil {
 			return nil, err
 		}
 		v.CapacityProviderStrategy, v.LaunchType, anew = in.CapacityProviderStrategy, "", true
@@ -281,11 +277,7 @@ func (s *Server) describeServices(_ context.Context, in *ecs.DescribeServicesInp
 func (s *Server) deleteService(_ context.Context, in *ecs.DeleteServiceInput) (*ecs.DeleteServiceOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	cluster, err := s.clusterName(in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	old, err := s.findService(cluster, aws.ToString(in.Service))
+	old, err := s.namedService(in.Cluster, in.Service)
 	if err != nil {
 		return nil, err
 	}
