@@ -3,11 +3,13 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp"
 )
 
@@ -66,6 +68,9 @@ func Open(t testing.TB, patience time.Duration) context.Context {
 func Text(ctx context.Context, t testing.TB, where chromedp.CSS) string {
 	t.Helper()
 	got, err := chromedp.Run(ctx, chromedp.Text(where))
+	for drawnAnew(err) && ctx.Err() == nil {
+		got, err = chromedp.Run(ctx, chromedp.Text(where))
+	}
 	if err != nil {
 		t.Fatalf("read %s: %v", where, err)
 	}
@@ -78,12 +83,23 @@ func Do(ctx context.Context, t testing.TB, steps ...chromedp.Action[chromedp.Voi
 	for i, step := range steps {
 		patient, cancel := context.WithTimeout(ctx, 20*time.Second)
 		err := chromedp.Do(patient, step)
+		for drawnAnew(err) && patient.Err() == nil {
+			err = chromedp.Do(patient, step)
+		}
 		cancel()
 		if err != nil {
 			page, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.activeElement.outerHTML + "\n" + document.body.innerHTML`))
 			t.Fatalf("step %d: %v; the focus, and the page:\n%s", i+1, err, page)
 		}
 	}
+}
+
+// drawnAnew says that a step found its element and then did not, since the page
+// drew another one in its place. Nothing has been done to either: such steps are
+// safe to repeat.
+func drawnAnew(err error) bool {
+	var told *cdproto.Error
+	return errors.As(err, &told) && told.Code == -32000 && (strings.HasPrefix(told.Message, "Could not find node") || strings.HasPrefix(told.Message, "Node is detached"))
 }
 
 // Contains waits until an element, of those for which where is true in XPath,
