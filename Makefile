@@ -17,6 +17,7 @@ STEPS    ?= 2000
 NIGHTS   ?= 20s
 TIMES    ?= 200
 SIMULATE ?= middle
+PART     ?= rollouts worlds speed
 SECONDS_EACH ?= 60
 PYTHON   ?= python3
 OTHERS   := $(TOOLS)/others/bin/python
@@ -186,6 +187,6 @@ screenshots: ## take pictures of every page in both themes and on a phone into b
 clean: ## remove what was built
 	rm -rf bin .tools .venv .clients
 
-simulate: ## play thousands of rollouts for some hours and write what came of them to docs/judge; goes on where it was stopped; SIMULATE=full takes days
+simulate: ## play thousands of rollouts, up to some hours for each PART (rollouts, worlds, speed: all), and write what came of them to docs/judge; goes on where it was stopped; SIMULATE=full takes days
 	mkdir -p bin
-	$(GO) test -count=1 -v -timeout 0 -run 'TestSimulate$$' ./controller/simulation -simulate $(SIMULATE) -out $(CURDIR)/docs/judge -notebook $(CURDIR)/bin/simulate-$(SIMULATE)
+	for part in $(PART); do $(GO) test -count=1 -v -timeout 0 -run 'TestSimulate$$' ./controller/simulation -simulate $(SIMULATE) -part $$part -out $(CURDIR)/docs/judge -notebook $(CURDIR)/bin/simulate-$(SIMULATE)-$$part || exit 1; done

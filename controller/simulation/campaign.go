@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -128,8 +129,12 @@ func (r Row) play(seed int, p rollout.Policies) map[string]Result {
 	return all
 }
 
-// replay adds to rows how the judge of an earlier commit ends the same rollouts.
-func replay(n Notebook, rows []Row, by Earlier) error {
+// replay adds to rows how the judge of an earlier commit ends the same rollouts,
+// where there is one.
+func replay(n Notebook, rows []Row, by Earlier, say func(string)) error {
+	if by == nil {
+		return nil
+	}
 	var games []Game
 	for _, r := range rows {
 		for seed := range r.Results[Sluice] {
@@ -145,6 +150,7 @@ func replay(n Notebook, rows []Row, by Earlier) error {
 		r.Results[Before] = results[:n:n]
 		results = results[n:]
 	}
+	say(fmt.Sprintf("the judge of %s has played %d rows", EarlierCommit, len(rows)))
 	return nil
 }
 

@@ -65,7 +65,7 @@ func ratio(now, then []Result, of func(Result) float64) (middle float64, n int) 
 func spent(r Result) float64  { return float64(r.Requests) }
 func lasted(r Result) float64 { return float64(r.Looks) }
 
-func (r Report) duelTable() string {
+func besideTable(duels []Duel, played []Row) string {
 	var rows [][]string
 	line := func(name, kind string, now, then []Result) {
 		share, both := ratio(now, then, spent)
@@ -75,10 +75,10 @@ func (r Report) duelTable() string {
 			thousands(quantile(requests(then), .5)), thousands(quantile(requests(now), .5)), strconv.Itoa(both), times(share), times(time),
 		})
 	}
-	for _, d := range r.Duels {
+	for _, d := range duels {
 		line("duel: "+d.Name, string(Persistent), d.Now, d.Then)
 	}
-	for _, row := range append(r.played(), r.Worlds...) {
+	for _, row := range played {
 		line(row.Scenario.Name, string(row.Kind), row.Results[Sluice], row.Results[Before])
 	}
 	return markdown([]string{

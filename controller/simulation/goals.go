@@ -20,33 +20,39 @@ type Goal struct {
 // doubt is how unlikely luck must be before a test complains.
 const doubt = .001
 
-// Goals holds the report against what the judge was built for.
-func (r Report) Goals() []Goal {
-	goals, waiting := r.goals(), awaited()
+// Goals holds what was played of a part against what the judge was built for.
+func (r Report) Goals(of Part) []Goal {
+	goals, waiting := r.goals(of), awaited()
 	for i := range goals {
 		goals[i].Awaited = waiting[goals[i].Name]
 	}
 	return goals
 }
 
-func (r Report) goals() (goals []Goal) {
-	for _, s := range Scenarios() {
-		goals = append(goals, r.rights(s)...)
+func (r Report) goals(of Part) (goals []Goal) {
+	switch of {
+	case Rollouts:
+		for _, s := range Scenarios() {
+			goals = append(goals, r.rights(s)...)
+		}
+		goals = append(goals, r.pace()...)
+	case Uneven:
+		for _, w := range r.Worlds {
+			goals = append(goals, w.worldly()...)
+		}
+		for _, d := range r.Duels {
+			goals = append(goals, d.goal())
+		}
+	case Speed:
+		for _, f := range r.Races {
+			goals = append(goals, speed(f)...)
+		}
+		for _, w := range r.Wholes {
+			goals = append(goals, w.goals()...)
+		}
+		goals = append(goals, r.pairing())
 	}
-	for _, f := range r.Races {
-		goals = append(goals, speed(f)...)
-	}
-	for _, w := range r.Wholes {
-		goals = append(goals, w.goals()...)
-	}
-	goals = append(goals, r.pairing())
-	for _, w := range r.Worlds {
-		goals = append(goals, w.worldly()...)
-	}
-	for _, d := range r.Duels {
-		goals = append(goals, d.goal())
-	}
-	return append(goals, r.pace()...)
+	return goals
 }
 
 // rights are the goals of one scenario: on each kind of traffic, and on all.
@@ -160,9 +166,9 @@ func (r Report) pairing() Goal {
 
 // goalTable leaves out what holds on one kind of traffic; the table of wrong
 // decisions has it.
-func (r Report) goalTable() string {
+func goalTable(goals []Goal) string {
 	var rows [][]string
-	for _, g := range r.Goals() {
+	for _, g := range goals {
 		if g.part && g.Met {
 			continue
 		}

@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// A notebook is a file. It belongs to one program: what another one wrote, whose
-// judge may be another, is thrown away.
+// A notebook is a file. It belongs to one program and the parts that it plays:
+// what another one wrote, whose judge may be another, is thrown away.
 type notebook struct {
 	mu      sync.Mutex
 	file    *os.File
@@ -34,11 +34,12 @@ type page struct {
 
 // openNotebook reads the notebook at path, or begins it. Its last line may be
 // torn, where a program was killed.
-func openNotebook(path string) (*notebook, error) {
+func openNotebook(path string, parts []Part) (*notebook, error) {
 	program, err := digestOfProgram()
 	if err != nil {
 		return nil, err
 	}
+	program += fmt.Sprint(" ", parts) // chapters are numbered in their order
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("keep what is played: %w", err)
@@ -143,7 +144,7 @@ func TestNotebook(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "notebook")
 	broken := errors.New("broken")
 	run := func(fails int) (fresh, sum float64, err error) {
-		n, err := openNotebook(file)
+		n, err := openNotebook(file, Parts())
 		if err != nil {
 			return 0, 0, err
 		}

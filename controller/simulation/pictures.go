@@ -36,8 +36,11 @@ func traces() []Trace {
 // floored is a logarithm that fits a picture.
 func floored(e float64) float64 { return math.Max(-4, math.Min(14, math.Log(e))) }
 
-// Pictures draws the report, by file name.
+// Pictures draws what was played of [Rollouts], by file name.
 func (r Report) Pictures() map[string]Picture {
+	if len(r.Rows) == 0 {
+		return nil
+	}
 	return map[string]Picture{
 		"evidence.svg":        r.evidence(),
 		"false-rollbacks.svg": r.falseRollbacks(),

@@ -19,7 +19,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
@@ -37,38 +36,55 @@ type Report struct {
 	Duels  []Duel
 }
 
-// Run simulates everything, and says how it goes on. An earlier judge plays the
+// Run simulates some parts, and says how it goes on. An earlier judge plays the
 // same streams, unless there is none. What a notebook has is not played again.
-func Run(n Notebook, size Size, by Earlier, say func(string)) (r Report, err error) {
+func Run(n Notebook, size Size, parts []Part, by Earlier, say func(string)) (r Report, err error) {
 	r = Report{Size: size}
-	if r.Rows, err = campaign(n, Kinds(), Scenarios(), policies(), size.rollouts, func(row Row) { say(row.summary()) }); err != nil {
-		return r, err
-	}
-	if r.Races, err = Races(n, size); err != nil {
-		return r, err
-	}
-	say("the races are run")
-	if r.Wholes, err = Wholes(n, size.Wholes); err != nil {
-		return r, err
-	}
-	if r.Hasty, err = campaign(n, []Kind{Short}, shifts(), hasty(), func(Scenario, Kind) int { return size.Shifts }, func(Row) {}); err != nil {
-		return r, err
-	}
-	r.Traces = traces()
-	if r.Worlds, err = campaign(n, []Kind{Persistent}, Worlds(), policies(), func(Scenario, Kind) int { return size.Worlds }, func(row Row) { say(row.summary()) }); err != nil {
-		return r, err
-	}
-	if by == nil {
-		return r, nil
-	}
-	for _, rows := range [][]Row{r.Worlds, r.Rows} {
-		if err := replay(n, rows, by); err != nil {
+	for _, part := range parts {
+		switch part {
+		case Rollouts:
+			err = r.playRollouts(n, by, say)
+		case Uneven:
+			err = r.playWorlds(n, by, say)
+		case Speed:
+			err = r.race(n, say)
+		}
+		if err != nil {
 			return r, err
 		}
-		say(fmt.Sprintf("the judge of %s has played %d rows", EarlierCommit, len(rows)))
 	}
-	r.Duels, err = Duels(n, size.Worlds, by)
-	return r, err
+	return r, nil
+}
+
+func (r *Report) playRollouts(n Notebook, by Earlier, say func(string)) (err error) {
+	if r.Rows, err = campaign(n, Kinds(), Scenarios(), policies(), r.Size.rollouts, func(row Row) { say(row.summary()) }); err != nil {
+		return err
+	}
+	if r.Hasty, err = campaign(n, []Kind{Short}, shifts(), hasty(), func(Scenario, Kind) int { return r.Size.Shifts }, func(Row) {}); err != nil {
+		return err
+	}
+	r.Traces = traces()
+	return replay(n, r.Rows, by, say)
+}
+
+func (r *Report) playWorlds(n Notebook, by Earlier, say func(string)) (err error) {
+	if r.Worlds, err = campaign(n, []Kind{Persistent}, Worlds(), policies(), func(Scenario, Kind) int { return r.Size.Worlds }, func(row Row) { say(row.summary()) }); err != nil {
+		return err
+	}
+	if err = replay(n, r.Worlds, by, say); err != nil || by == nil {
+		return err
+	}
+	r.Duels, err = Duels(n, r.Size.Worlds, by)
+	return err
+}
+
+func (r *Report) race(n Notebook, say func(string)) (err error) {
+	if r.Races, err = Races(n, r.Size); err != nil {
+		return err
+	}
+	say("the races are run")
+	r.Wholes, err = Wholes(n, r.Size.Wholes)
+	return err
 }
 
 // methods are the names of all judges, ours first.
@@ -95,30 +111,42 @@ func (r Report) played() []Row {
 	return slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return len(row.Results[Sluice]) == 0 })
 }
 
-// Markdown writes the tables, goals first.
-func (r Report) Markdown() string {
-	var b strings.Builder
-	part := func(title, text string, table string) { fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", title, text, table) }
-	part("Goals", "Written by `make simulate SIMULATE="+r.Size.Name+"`. Shares with the upper end of their 95 % confidence interval, one-sided, exact.", r.goalTable())
-	part("Wrong decisions", "Of all rollouts, rolled back though the candidate is fine, or promoted though it is not; "+
-		"the same streams for every method.", r.wrongTable())
-	part("Where Sluice's rollouts end, and when", "Requests are those answered by all tasks under comparison, median and 90 % quantile of the decided "+
-		"rollouts; exposed are those that the candidate answered. Minutes include soaking (2, 5 and 10 minutes).", r.endTable())
-	part("When the others decide", "Rolled back, and the median of the requests and minutes that it took; what offends them for a quarter of an hour in no way, they promote.",
-		r.othersTable())
+// Tables writes what was played, goals first: a page for each part.
+func (r Report) Tables() map[Part]string {
+	pages := map[Part]string{}
+	part := func(of Part, title, text, table string) {
+		if pages[of] == "" {
+			pages[of] = "### Goals\n\nWritten by `make simulate SIMULATE=" + r.Size.Name + " PART=" + string(of) +
+				"`. Shares with the upper end of their 95 % confidence interval, one-sided, exact.\n\n" + goalTable(r.Goals(of)) + "\n"
+		}
+		pages[of] += "### " + title + "\n\n" + text + "\n\n" + table + "\n"
+	}
+	if len(r.Rows) > 0 {
+		part(Rollouts, "Wrong decisions", "Of all rollouts, rolled back though the candidate is fine, or promoted though it is not; "+
+			"the same streams for every method.", r.wrongTable())
+		part(Rollouts, "Where Sluice's rollouts end, and when", "Requests are those answered by all tasks under comparison, median and 90 % quantile of the decided "+
+			"rollouts; exposed are those that the candidate answered. Minutes include soaking (2, 5 and 10 minutes).", r.endTable())
+		part(Rollouts, "When the others decide", "Rolled back, and the median of the requests and minutes that it took; what offends them for a quarter of an hour in no way, they promote.",
+			r.othersTable())
+		part(Rollouts, "Side by side with "+EarlierCommit, "On the same streams; requests and time are medians, seed by seed.", besideTable(nil, r.played()))
+	}
+	if len(r.Worlds) > 0 {
+		part(Uneven, "Worlds that are uneven, live, changing, clumped", "Over connections that last, with 12 partners and 300 requests per task and look; the same streams for every judge. "+
+			"Shares of all rollouts with their 95 % confidence interval, exact; requests and minutes of the decided ones.", r.worldTable())
+	}
+	if len(r.Duels) > 0 {
+		part(Uneven, "Side by side with "+EarlierCommit, "On the same streams. Duels are of the served filter rate alone, over connections that last, eight tasks against eight that served stable for two minutes; "+
+			"requests are those of both arms, medians of those that spoke.", besideTable(r.Duels, r.Worlds))
+	}
 	if len(r.Wholes) > 0 {
-		part("Speed of whole rollouts", "Rollouts without any change and without soaking, from the first shadow look to the promotion, against an oracle that takes the "+
+		part(Speed, "Speed of whole rollouts", "Rollouts without any change and without soaking, from the first shadow look to the promotion, against an oracle that takes the "+
 			"same phases, knows all variances, and looks once at the end of each, when all proofs that are asked for stand together with 80 % power: in the last phase those of pairs by live ones alone, as the judge must.", r.wholeTable())
 	}
-	part("Worlds that are uneven, live, changing, clumped", "Over connections that last, with 12 partners and 300 requests per task and look; the same streams for every judge. "+
-		"Shares of all rollouts with their 95 % confidence interval, exact; requests and minutes of the decided ones.", r.worldTable())
-	if len(r.Duels) > 0 {
-		part("Side by side with "+EarlierCommit, "On the same streams. Duels are of the served filter rate alone, over connections that last, eight tasks against eight that served stable for two minutes; "+
-			"requests are those of both arms, medians of those that spoke.", r.duelTable())
+	if len(r.Races) > 0 {
+		part(Speed, "Speed of single gates", "Against a sample of fixed size with 80 % power at the gate's own alpha, which knows the clusters' variance beforehand and "+
+			"looks once. Eight tasks against eight, no soaking. Pairs that prove are live ones; harm is by all.", r.raceTable())
 	}
-	part("Speed of single gates", "Against a sample of fixed size with 80 % power at the gate's own alpha, which knows the clusters' variance beforehand and "+
-		"looks once. Eight tasks against eight, no soaking. Pairs that prove are live ones; harm is by all.", r.raceTable())
-	return b.String()
+	return pages
 }
 
 func (r Report) wrongTable() string {
