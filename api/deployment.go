@@ -3,6 +3,7 @@ package api
 import (
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -16,6 +17,10 @@ type Deployment struct {
 	Since    time.Time `json:"since"`
 	Hook     *Hook     `json:"hook,omitempty"` // at which it waits for an answer
 	Sentence string    `json:"sentence"`
+
+	// Builds is how auctions fare on its tasks, against those on the others that get
+	// some, where its hooks are answered: worse, acceptable, unsure or no_data.
+	Builds string `json:"builds,omitempty"`
 }
 
 // Hook is a PAUSE hook at which a deployment waits.
@@ -25,7 +30,7 @@ type Hook struct {
 	Timeout string     `json:"timeout,omitempty"` // what ECS does then: CONTINUE or ROLLBACK
 }
 
-func shapeDeployment(s rollout.State) *Deployment {
+func shapeDeployment(s rollout.State, builds *judge.BuildsVerdict) *Deployment {
 	d := s.Deployment
 	if d == nil {
 		return nil
@@ -37,6 +42,10 @@ func shapeDeployment(s rollout.State) *Deployment {
 	if d.Hook != nil {
 		out.Hook = &Hook{ID: d.Hook.ID, Until: moment(d.Hook.Until), Timeout: d.Hook.Timeout}
 		out.Sentence += "; it waits at the PAUSE hook " + d.Hook.ID
+	}
+	if builds != nil {
+		out.Builds = string(builds.Outcome)
+		out.Sentence += "; " + builds.Sentence
 	}
 	return out
 }

@@ -209,7 +209,7 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 		last := shapeRollout(past[0], v.governs(fleet, past[0].ID), w.at)
 		out.Last = &last
 	}
-	out.Freeze, out.Deployment = shapeFreeze(s.Frozen), shapeDeployment(s)
+	out.Freeze, out.Deployment = shapeFreeze(s.Frozen), shapeDeployment(s, w.look.Seen.Builds)
 	if s.Pause != nil {
 		out.Pause = &Pause{By: s.Pause.By, Why: s.Pause.Why, At: s.Pause.At.UTC()}
 	}

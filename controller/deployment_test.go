@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
 )
@@ -148,6 +149,59 @@ func TestHookIsAnswered(t *testing.T) {
 			t.Errorf("answered %v, want yes", d.answers)
 		}
 	})
+}
+
+// twoBuilds are tasks that answer 200 auctions a second each, of which so many in
+// a thousand go without a score on those of the deployment.
+type twoBuilds struct {
+	fakeControl
+	spoiled int64
+}
+
+func (c *twoBuilds) Status(ctx context.Context, t rollout.Task) (rollout.Task, error) {
+	t, err := c.fakeControl.Status(ctx, t)
+	h := &rollout.Health{Answered: 200 * time.Now().Unix(), Deadline: 50 * time.Millisecond}
+	if t.Stratum.Deployment == "ecs-svc/2" {
+		h.Degraded = h.Answered * c.spoiled / 1000
+	}
+	t.Ready, t.Health = true, h
+	return t, err
+}
+
+// bothSides are tasks of a deployment beside as many that it replaces.
+type bothSides struct{ fakeTasks }
+
+func (b bothSides) List(ctx context.Context) ([]rollout.Task, int, error) {
+	all, _, err := b.fakeTasks.List(ctx)
+	return all, len(all) / 2, err
+}
+
+// A new build that spoils auctions is sent back at its hook, though the fleet as
+// a whole fares well; one that does not goes on, once that is proven.
+func TestHookIsAnsweredByHowAuctionsFare(t *testing.T) {
+	for spoiled, on := range map[int64]bool{0: true, 8: false} {
+		synctest.Test(t, func(t *testing.T) {
+			w, r, d, pass := deployable(t)
+			r.Control, r.Fleet.Policies.AnswerHooks = &twoBuilds{fakeControl{w}, spoiled}, true
+			r.Tasks = bothSides{fakeTasks{w}}
+			for _, id := range []string{"a", "b"} {
+				w.tasks[id].Stratum.Deployment = "ecs-svc/2"
+			}
+			d.is = &rollout.Deployment{ID: "ecs-svc/2", Strategy: "CANARY", Hook: &rollout.Hook{ID: "h", Of: "arn"}}
+			looks := 0
+			for ; len(d.answers) == 0 && looks < 100; looks++ {
+				pass()
+				time.Sleep(5 * time.Second)
+			}
+			if looks < 3 || len(d.answers) != 1 || d.answers[0] != on {
+				t.Errorf("%d in a thousand spoiled: answered %v after %d looks, want %v", spoiled, d.answers, looks, on)
+			}
+			look, err := r.store.Look(t.Context(), "ads")
+			if err != nil || len(look.Seen.Unwell) > 0 || look.Seen.Builds == nil {
+				t.Errorf("it is told as %+v (%v)", look.Seen, err)
+			}
+		})
+	}
 }
 
 // Nobody is called for a rollout that makes room for a deployment.

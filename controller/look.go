@@ -43,6 +43,9 @@ func (f *Reconciler) observe(ctx context.Context, s rollout.State, now time.Time
 	seen.Auctions = f.memo.auctions.Look(s, busy.Tasks, seen.Desired, now)
 	busy.Auctions = seen.Auctions
 	seen.Unwell = rollout.FindUnwell(s, busy, now)
+	if policies := f.Fleet.Policies; policies.AnswerHooks {
+		seen.Builds = f.memo.builds.Look(seen.Deployment, busy.Tasks, policies.Default.Judge, now)
+	}
 	seen.Unheard = f.unheard()
 	seen.Audited = f.memo.auditedOf(s.Unaudited)
 	seen.Archived, seen.Indexed = f.memo.archivedOf(s.Finished), f.memo.indexed.Load() == f.epoch

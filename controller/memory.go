@@ -50,6 +50,7 @@ type memory struct {
 	pasts       watch.Pasts
 	pace        watch.Pace
 	auctions    watch.Auctions
+	builds      watch.Builds
 }
 
 func newMemory() memory {

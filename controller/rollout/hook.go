@@ -20,7 +20,7 @@ func (s *State) answer(seen Observation, p Policies, now time.Time) []Action {
 	if say == "" {
 		return nil
 	}
-	if told := d.Hook.ID + " " + say; s.Answered != told {
+	if told := fmt.Sprint(d.Hook.ID, " ", on); s.Answered != told {
 		s.Answered = told
 		s.tell(Event{At: now, Reason: HookAnswered, Sentence: say})
 	}
@@ -28,13 +28,17 @@ func (s *State) answer(seen Observation, p Policies, now time.Time) []Action {
 }
 
 // fitness is what is known of the tasks that a deployment has started: they are
-// unfit where one cannot serve what the fleet trusts, and fit once all of them
-// do and auctions fare well. Empty while neither is so.
+// unfit where one cannot serve what the fleet trusts, or auctions fare worse on
+// them than on the others; and fit once all of them serve it, auctions fare well,
+// and no worse on them where both get some. Empty while neither is so.
 func (s State) fitness(d Deployment, seen Observation) (fit bool, say string) {
 	of := cmp.Or(d.Revision, d.ID)
 	fresh, serving := 0, 0
+	busy := map[bool]bool{} // whether tasks get auctions, of the deployment and others
 	for _, t := range seen.Tasks {
-		if t.Stratum.Deployment != d.ID {
+		is := t.Stratum.Deployment == d.ID
+		busy[is] = busy[is] || !t.Idle
+		if !is {
 			continue
 		}
 		if t.FailedRelease == s.Default && t.Failure != "" && !transient(t) {
@@ -44,8 +48,18 @@ func (s State) fitness(d Deployment, seen Observation) (fit bool, say string) {
 			serving++
 		}
 	}
+	if v := seen.Builds; v != nil && v.Outcome == judge.Worse {
+		return false, fmt.Sprintf("%s goes back: %s", of, v.Sentence)
+	}
 	if fresh == 0 || serving < fresh || fresh < seen.Desired || len(seen.Unwell) > 0 {
 		return false, ""
 	}
-	return true, fmt.Sprintf("%s goes on: all of its %s serve %s, and nothing is wrong with auctions", of, judge.Some(fresh, "task"), Short(s.Default))
+	fares := "nothing is wrong with auctions"
+	if busy[true] && busy[false] {
+		if seen.Builds == nil || seen.Builds.Outcome != judge.Acceptable {
+			return false, ""
+		}
+		fares = seen.Builds.Sentence
+	}
+	return true, fmt.Sprintf("%s goes on: all of its %s serve %s, and %s", of, judge.Some(fresh, "task"), Short(s.Default), fares)
 }

@@ -328,6 +328,10 @@ type Observation struct {
 
 	Deployment      *Deployment `json:"deployment,omitempty"` // of the service, that is under way; nil for none
 	DeploymentKnown bool        `json:"-"`                    // else nobody can tell now whether there is one
+
+	// Builds is how auctions fare on the tasks of the deployment against those on the
+	// others; nil where not both get some, or nobody asked.
+	Builds *judge.BuildsVerdict `json:"builds,omitempty"`
 }
 
 // Unheard is a receiver of notices who has said that it wants none any more.

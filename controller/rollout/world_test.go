@@ -45,6 +45,7 @@ type world struct {
 
 	now           time.Time
 	deployment    *Deployment
+	builds        *judge.BuildsVerdict
 	deployUnknown bool
 }
 
@@ -72,7 +73,7 @@ func (w *world) start(id string) {
 
 func (w *world) observe(s State, now time.Time) Observation {
 	w.now = now
-	seen := Observation{Deployment: w.deployment, DeploymentKnown: !w.deployUnknown, Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)), Audited: audited(s), Stop: w.stop, StopKnown: !w.stopUnknown}
+	seen := Observation{Deployment: w.deployment, Builds: w.builds, DeploymentKnown: !w.deployUnknown, Pace: w.pace, Jobs: w.jobs, Desired: w.desired, Crashed: w.crashed, Published: slices.Sorted(maps.Keys(w.published)), Archived: slices.Sorted(maps.Keys(w.archived)), Audited: audited(s), Stop: w.stop, StopKnown: !w.stopUnknown}
 	if w.stopUnknown {
 		seen.Stop = nil
 	}
@@ -278,8 +279,10 @@ func (w *world) hear(word string, s State, now time.Time) (_ *Request, err error
 	case "hook": // hook=ID, at which the deployment waits
 		d := *w.deployment
 		d.Hook, w.deployment = &Hook{ID: name, Of: "arn"}, &d
+	case "builds": // builds=OUTCOME, of auctions on the deployment's tasks against the others
+		w.builds = &judge.BuildsVerdict{Outcome: judge.Outcome(name), Sentence: "of the auctions on its tasks so many went wrong"}
 	case "deployed":
-		w.deployment = nil
+		w.deployment, w.builds = nil, nil
 	case "deploy?": // nobody can tell
 		w.deployUnknown = name != "over"
 	case "scaled", "rebalanced", "replaced": // ECS ends it, for that

@@ -229,6 +229,8 @@ export interface Columns {
 
 /** Deployment is a deployment of a fleet's service that is under way, as ECS tells it. */
 export interface Deployment {
+  /** Builds is how auctions fare on its tasks, against those on the others that get some, where its hooks are answered: worse, acceptable, unsure or no_data. */
+  builds?: string;
   /** at which it waits for an answer */
   hook?: Hook;
   id: string;
