@@ -8,7 +8,8 @@
 // Outputs are written by the SDK's exported serializers. Inputs have none for
 // reading, so they are filled by reflection: a member's name on the wire and
 // in Go differ only in case. Both are facts of one SDK version and no promise,
-// which is why a test plays every snapshot that AWS ships with that version.
+// which is why a test plays every snapshot of what is served that AWS ships with
+// that version.
 package awsjson
 
 import (

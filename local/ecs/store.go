@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecs/document"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/schemas"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
@@ -15,21 +14,6 @@ import (
 
 	"github.com/sluicehq/sluice/local/awsjson"
 )
-
-// Codec speaks ECS. Its table names every union of the SDK's version.
-func Codec() *awsjson.Codec {
-	return awsjson.NewCodec(schemas.AmazonEC2ContainerServiceV20141113, true, []awsjson.Union{
-		awsjson.UnionOf[types.DescribeGatewayConfiguration](&types.DescribeGatewayConfigurationMemberHostSharedAlb{}),
-		awsjson.UnionOf[types.GatewayConfiguration](&types.GatewayConfigurationMemberHostSharedAlb{}),
-		awsjson.UnionOf[types.GatewayConnectionResources](&types.GatewayConnectionResourcesMemberHostSharedAlb{}),
-		awsjson.UnionOf[types.GatewayElbAccessLogDestination](&types.GatewayElbAccessLogDestinationMemberS3{}),
-		awsjson.UnionOf[types.GatewayInfrastructureResources](&types.GatewayInfrastructureResourcesMemberHostSharedAlb{}),
-		awsjson.UnionOf[types.GatewayRouteResources](&types.GatewayRouteResourcesMemberHostSharedAlb{}),
-		awsjson.UnionOf[types.ServiceConnectContainerConfiguration](&types.ServiceConnectContainerConfigurationMemberLogLevel{}),
-		awsjson.UnionOf[types.SharingStrategy](&types.SharingStrategyMemberNvidiaMps{}),
-		awsjson.UnionOf[types.UpdateGatewayConfiguration](&types.UpdateGatewayConfigurationMemberHostSharedAlb{}),
-	}, awsjson.DocumentOf(func(v any) document.Interface { return document.NewLazyDocument(v) }))
-}
 
 // store keeps every record in bbolt, in the SDK's own JSON. What it has saved
 // is on the disk.
