@@ -166,8 +166,8 @@ generate: ## regenerate Thrift code, the document of the API and what is made fr
 	$(GO) generate ./api ./web
 
 verify: ## fail when what is generated is not what is committed
-	@before=$$(mktemp -d) && cp -r idl/gen $$before/gen && cp -r web/static $$before/static && $(MAKE) --no-print-directory -s generate && \
-	  diff -r $$before/gen idl/gen && diff -r $$before/static web/static && echo "what is generated is up to date" ; \
+	@before=$$(mktemp -d) && cp -r idl/gen $$before/gen && cp -r web/static web/packed $$before && $(MAKE) --no-print-directory -s generate && \
+	  diff -r $$before/gen idl/gen && diff -r $$before/static web/static && diff -r $$before/packed web/packed && echo "what is generated is up to date" ; \
 	  status=$$?; rm -rf $$before; exit $$status
 	$(GO) mod verify >/dev/null
 	$(GO) vet ./...

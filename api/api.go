@@ -235,6 +235,10 @@ func New(f Fleets, dashboard fs.FS, log *slog.Logger, o Options) http.Handler {
 		past: newKept[row](rowsKept), admitted: newKept[Passport](passportsKept),
 	}
 	s.tides = newTides(s.views, o.Every)
+	var err error
+	if s.document, err = newAsset("openapi.json.gz", document); err != nil {
+		panic(err) // it is built in
+	}
 	r := chi.NewRouter()
 	r.Use(headers, knownHost(o.Hosts))
 	r.MethodNotAllowed(notAllowed(r))
@@ -278,6 +282,8 @@ type server struct {
 	tides   *tides
 	traces  *traces
 	opening chan struct{} // holds the one archive that is in memory for its manifest
+
+	document asset
 
 	past     *kept[row] // by fleet/id
 	admitted *kept[Passport]

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -28,7 +29,12 @@ func files(dashboard fs.FS) (http.HandlerFunc, error) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		assets["/"+name], err = newAsset(dashboard, name)
+		body, err := fs.ReadFile(dashboard, name)
+		if err != nil {
+			return err
+		}
+		a, err := newAsset(name, body)
+		assets["/"+a.name] = a
 		return err
 	})
 	if err != nil {
@@ -45,16 +51,20 @@ func files(dashboard fs.FS) (http.HandlerFunc, error) {
 	}, nil
 }
 
-func newAsset(dashboard fs.FS, name string) (a asset, err error) {
-	if a.plain, err = fs.ReadFile(dashboard, name); err != nil {
-		return a, err
-	}
-	if a.packed, err = pack(a.plain, gzip.BestCompression); err != nil {
-		return a, err
+// newAsset makes one of a file. What is packed already, and says so by its name,
+// is sent as it is.
+func newAsset(file string, body []byte) (a asset, err error) {
+	name, is := strings.CutSuffix(file, ".gz")
+	if a.name = name; is {
+		a.packed = body
+		a.plain, err = unpack(body)
+	} else {
+		a.plain = body
+		a.packed, err = pack(body, gzip.BestCompression)
 	}
 	sum := sha256.Sum256(a.plain)
-	a.name, a.tag = name, hex.EncodeToString(sum[:8])
-	return a, nil
+	a.tag = hex.EncodeToString(sum[:8])
+	return a, err
 }
 
 func (a asset) serve(w http.ResponseWriter, r *http.Request) {

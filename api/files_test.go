@@ -6,6 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -25,6 +28,7 @@ func TestFirstLoad(t *testing.T) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
+		name = strings.TrimSuffix(name, ".gz")
 		plain := ask(h, "GET", "/"+name, "")
 		packed := ask(h, "GET", "/"+name, "", "Accept-Encoding", "br, gzip;q=0.5")
 		if packed.Header().Get("Content-Encoding") != "gzip" || packed.Header().Get("Vary") != "Accept-Encoding" || packed.Header().Get("Content-Type") != plain.Header().Get("Content-Type") {
@@ -65,6 +69,32 @@ func TestFiles(t *testing.T) {
 	}
 	if w := ask(h, "HEAD", "/", "", "Accept-Encoding", "gzip"); w.Code != 200 || w.Body.Len() > 0 {
 		t.Errorf("HEAD: %d, %d bytes", w.Code, w.Body.Len())
+	}
+}
+
+// The document is what is committed, for those who unpack it and those who do not.
+func TestDocumentIsPacked(t *testing.T) {
+	h := apitest.Handler(apitest.Scene("idle", noon), api.Options{})
+	want, err := os.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := ask(h, "GET", "/v1/openapi.json", "")
+	packed := ask(h, "GET", "/v1/openapi.json", "", "Accept-Encoding", "gzip")
+	z, err := gzip.NewReader(packed.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(z); err != nil || string(body) != string(want) || plain.Body.String() != string(want) {
+		t.Errorf("%d and %d bytes, want %d: %v", plain.Body.Len(), len(body), len(want), err)
+	}
+	for _, w := range []*httptest.ResponseRecorder{plain, packed, ask(h, "HEAD", "/v1/openapi.json", "")} {
+		if w.Code != 200 || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%d: %v", w.Code, w.Header())
+		}
+	}
+	if plain.Header().Get("Content-Encoding") != "" || packed.Header().Get("Content-Encoding") != "gzip" || plain.Header().Get("ETag") == packed.Header().Get("ETag") {
+		t.Errorf("plain: %v\npacked: %v", plain.Header(), packed.Header())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"strings"
@@ -37,6 +38,19 @@ func pack(body []byte, level int) ([]byte, error) {
 		return nil, fmt.Errorf("pack: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// unpack returns what was packed.
+func unpack(packed []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("unpack: %w", err)
+	}
+	body, err := io.ReadAll(z)
+	if err != nil {
+		return nil, fmt.Errorf("unpack: %w", err)
+	}
+	return body, nil
 }
 
 // A stream that is packed is one gzip file (RFC 1952) that has no end: whoever
