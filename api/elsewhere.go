@@ -3,13 +3,13 @@ package api
 import (
 	"cmp"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // TakenBack is a rollout that was taken back, of an artifact that somebody looks
@@ -50,6 +50,6 @@ func (s *server) takenBack(r *http.Request, is func(rollout.Rollout) bool) (foun
 		})
 	}
 	_ = all.Wait() // none fails
-	slices.SortFunc(found, func(a, b TakenBack) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Fleet, b.Fleet)) })
+	sorting.By(found, func(a, b *TakenBack) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Fleet, b.Fleet)) })
 	return found[:min(len(found), takenBackTold)]
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference/release"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // mostScanned is how many entries a list with a filter looks through for one
@@ -147,7 +148,7 @@ func (w *walk) over(ctx context.Context, from string) (next *cursor, err error) 
 }
 
 func newestFirst(list []Rollout) {
-	slices.SortStableFunc(list, func(a, b Rollout) int { return b.Since.Compare(a.Since) })
+	sorting.StableBy(list, func(a, b *Rollout) int { return b.Since.Compare(a.Since) })
 }
 
 // ended are up to n of those that are over, from that one on or from the newest:

@@ -9,6 +9,7 @@ import (
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference/release"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Here the controller's words become the words of the interface. The two are
@@ -303,7 +304,7 @@ func shapeTasks(l rollout.Look, s rollout.State) []Task {
 	}
 	order := []string{cohortCanary, cohortControl, cohortRest}
 	states := []string{taskUnreachable, taskFailed, taskNotReady, taskPreparing, taskReady}
-	slices.SortFunc(tasks, func(a, b Task) int {
+	sorting.By(tasks, func(a, b *Task) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(order, a.Cohort), slices.Index(order, b.Cohort)),
 			cmp.Compare(slices.Index(states, a.State), slices.Index(states, b.State)),

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // view is a fleet as it was read at one moment.
@@ -305,7 +305,7 @@ func merge(fresh, archived []rollout.Rollout) []rollout.Rollout {
 			out, seen[r.ID] = append(out, r), true
 		}
 	}
-	slices.SortStableFunc(out, func(a, b rollout.Rollout) int { return b.Since.Compare(a.Since) })
+	sorting.StableBy(out, func(a, b *rollout.Rollout) int { return b.Since.Compare(a.Since) })
 	return out
 }
 

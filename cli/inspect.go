@@ -21,6 +21,7 @@ import (
 	"github.com/sluicehq/sluice/inference/feature"
 	gbdt "github.com/sluicehq/sluice/inference/model"
 	"github.com/sluicehq/sluice/inference/release"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // inspectFlags are those of `sluice inspect`.
@@ -353,7 +354,7 @@ func (p *page) comparisons(list []preview.Comparison, rows int) {
 	table := [][]string{{"PARTNER", "REQUESTS", "STABLE", "CANDIDATE", "DIFFERENCE", "95 % INTERVAL", "ALLOWED", "", "BIDS LOST"}}
 	first := slices.Clone(list) // what is beyond, then the busiest
 	rank := map[preview.Standing]int{preview.Beyond: -1}
-	slices.SortStableFunc(first, func(a, b preview.Comparison) int { return rank[a.Standing] - rank[b.Standing] })
+	sorting.StableBy(first, func(a, b *preview.Comparison) int { return rank[a.Standing] - rank[b.Standing] })
 	for _, c := range first[:min(rows, len(list))] {
 		lost := "-"
 		if c.Bids != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/sluicehq/sluice/controller/history"
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // traffic is what is known of a fleet's traffic, for a forecast.
@@ -126,7 +127,7 @@ func listStrata(strata map[rollout.Stratum]int) (list []strataTasks) {
 	for at, n := range strata {
 		list = append(list, strataTasks{at, n})
 	}
-	slices.SortFunc(list, func(a, b strataTasks) int { return cmp.Compare(a.String(), b.String()) })
+	sorting.By(list, func(a, b *strataTasks) int { return cmp.Compare(a.String(), b.String()) })
 	return list
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/controller/tally"
 	"github.com/sluicehq/sluice/controller/watch"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // judging is what is remembered of one rollout that is being judged: what is
@@ -289,7 +290,7 @@ func (f *Reconciler) lookAtCounts(ctx context.Context, s rollout.State, j *judgi
 	}
 	_ = g.Wait() // who cannot be asked is in Silent
 	slices.Sort(look.Silent)
-	slices.SortFunc(look.Reports, func(a, b tally.Report) int {
+	sorting.By(look.Reports, func(a, b *tally.Report) int {
 		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Generation, b.Generation))
 	})
 	return look, several(silent)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Remark is what whoever wrote a fleet file should know of it.
@@ -73,7 +74,7 @@ func LintFleets(place string) (remarks []Remark, files int, err error) {
 			remarks = append(remarks, Remark{File: file, Line: linesOf(body).of(setting), Setting: setting, Says: says})
 		}
 	}
-	slices.SortStableFunc(remarks, func(a, b Remark) int {
+	sorting.StableBy(remarks, func(a, b *Remark) int {
 		if a.File != b.File {
 			return strings.Compare(a.File, b.File)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/controller/watch"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // memory is what a reconciler need not look up again. All of it can be lost:
@@ -130,7 +131,7 @@ func (m *memory) date(crashed []rollout.Crash, now time.Time) []rollout.Crash {
 
 // setTasks takes over what ECS has listed.
 func (m *memory) setTasks(tasks []rollout.Task, desired int) {
-	slices.SortFunc(tasks, func(a, b rollout.Task) int { return cmp.Compare(a.ID, b.ID) }) // as Decide wants them
+	sorting.By(tasks, func(a, b *rollout.Task) int { return cmp.Compare(a.ID, b.ID) }) // as Decide wants them
 	m.tasks, m.desired = tasks, desired
 	m.addresses = make(map[string]string, len(tasks))
 	for _, t := range tasks {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/local/s3"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 const (
@@ -203,7 +204,7 @@ func canonicalQuery(raw string) string {
 			pairs = append(pairs, [2]string{encode(name, false), encode(value, false)})
 		}
 	}
-	slices.SortFunc(pairs, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+	sorting.By(pairs, func(a, b *[2]string) int { return slices.Compare(a[:], b[:]) })
 	var canonical []string
 	for _, pair := range pairs {
 		canonical = append(canonical, pair[0]+"="+pair[1])

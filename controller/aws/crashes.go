@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // newlyEnded bounds the ended tasks that one call looks at for the first time:
@@ -84,7 +85,7 @@ func (e ends) crashes() (all []rollout.Crash) {
 			all = append(all, *c)
 		}
 	}
-	slices.SortFunc(all, func(a, b rollout.Crash) int {
+	sorting.By(all, func(a, b *rollout.Crash) int {
 		if c := a.At.Compare(b.At); c != 0 {
 			return c
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 const (
@@ -140,7 +140,7 @@ func (d *Documents) List(ctx context.Context, prefix string, limit int) ([]strin
 	}
 	var newest []entry
 	keep := func() {
-		slices.SortFunc(newest, func(a, b entry) int {
+		sorting.By(newest, func(a, b *entry) int {
 			return cmp.Or(b.at.Compare(a.at), cmp.Compare(b.key, a.key))
 		})
 		newest = newest[:min(limit, len(newest))]

@@ -20,6 +20,7 @@ import (
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/inference/release"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Bounds of one pass over the training jobs. What exceeds them comes in the
@@ -173,8 +174,8 @@ func (j *Jobs) oldestFirst() []jobKey {
 	for key := range j.known {
 		keys = append(keys, key)
 	}
-	slices.SortFunc(keys, func(a, b jobKey) int {
-		return cmp.Or(j.known[a].ended.Compare(j.known[b].ended), cmp.Compare(j.known[a].name, j.known[b].name))
+	sorting.By(keys, func(a, b *jobKey) int {
+		return cmp.Or(j.known[*a].ended.Compare(j.known[*b].ended), cmp.Compare(j.known[*a].name, j.known[*b].name))
 	})
 	return keys
 }
@@ -225,7 +226,7 @@ func (j *Jobs) found(patterns []string, since time.Time) (jobs []rollout.Job) {
 		job.Tuning = tunings[k.parent]
 		jobs = append(jobs, job)
 	}
-	slices.SortStableFunc(jobs, func(a, b rollout.Job) int { return a.CompletedAt.Compare(b.CompletedAt) })
+	sorting.StableBy(jobs, func(a, b *rollout.Job) int { return a.CompletedAt.Compare(b.CompletedAt) })
 	return jobs
 }
 
@@ -277,7 +278,7 @@ func source(d *sagemaker.DescribeTrainingJobOutput) release.Source {
 // no document could hold it.
 func metrics(list []types.MetricData) map[string]float64 {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b types.MetricData) int {
+	sorting.StableBy(list, func(a, b *types.MetricData) int {
 		return aws.ToTime(a.Timestamp).Compare(aws.ToTime(b.Timestamp))
 	})
 	values := map[string]float64{}

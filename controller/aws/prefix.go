@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/inference/release"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // A training job whose output is not compressed leaves objects under a prefix
@@ -67,7 +67,7 @@ func (a *Artifacts) look(ctx context.Context, bucket, key string) (*folder, erro
 	if len(f.objects) == 0 {
 		return nil, fmt.Errorf("look at %v: %w", at, controller.ErrNotFound)
 	}
-	slices.SortFunc(f.objects, func(a, b types.Object) int { return cmp.Compare(*a.Key, *b.Key) })
+	sorting.By(f.objects, func(a, b *types.Object) int { return cmp.Compare(*a.Key, *b.Key) })
 	return f, nil
 }
 

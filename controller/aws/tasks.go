@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 const (
@@ -111,7 +112,7 @@ func (t *Tasks) List(ctx context.Context) (tasks []rollout.Task, desired int, er
 		}
 		tasks = append(tasks, task)
 	}
-	slices.SortFunc(tasks, func(a, b rollout.Task) int { return strings.Compare(a.ID, b.ID) })
+	sorting.By(tasks, func(a, b *rollout.Task) int { return strings.Compare(a.ID, b.ID) })
 	return tasks, desired, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Severity says how much a finding matters.
@@ -90,7 +92,7 @@ func Examine(f Facts) (all []Finding) {
 	all = append(all, tasks(f, ported)...)
 	all = append(all, jobs(f)...)
 	all = append(all, unreachable()...)
-	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(rank(a.Severity), rank(b.Severity)) })
+	sorting.StableBy(all, func(a, b *Finding) int { return cmp.Compare(rank(a.Severity), rank(b.Severity)) })
 	return all
 }
 

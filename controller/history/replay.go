@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Part is one chunk of a log, as it was fetched.
@@ -87,7 +88,8 @@ type replaying struct {
 func run(parts []Part, other Policy, begin func() func(judge.Statistics, judge.Policy) judge.Verdict) Replay {
 	r := replaying{begin: begin, then: begin(), now: begin(), other: other}
 	r.Then.First, r.Now.First = map[judge.Outcome]Ruling{}, map[judge.Outcome]Ruling{}
-	parts = slices.SortedFunc(slices.Values(parts), func(a, b Part) int { return a.Chunk - b.Chunk })
+	parts = slices.Clone(parts)
+	sorting.By(parts, func(a, b *Part) int { return a.Chunk - b.Chunk })
 	for i, p := range parts {
 		if r.Unread = r.part(i, p); r.Unread != nil {
 			break

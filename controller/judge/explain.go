@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // maxGrowth bounds how many looks back the evidence is shown.
@@ -254,7 +256,7 @@ func greatest(all []Driver, total float64) []Driver {
 	if !(total > 0) {
 		return nil
 	}
-	slices.SortStableFunc(all, func(a, b Driver) int { return cmp.Compare(math.Abs(b.Share), math.Abs(a.Share)) })
+	sorting.StableBy(all, func(a, b *Driver) int { return cmp.Compare(math.Abs(b.Share), math.Abs(a.Share)) })
 	all = all[:min(maxDrivers, len(all))]
 	for i := range all {
 		all[i].Share /= total

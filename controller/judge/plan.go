@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Traffic describes what a fleet gets, for a forecast. What is zero is not
@@ -95,7 +97,7 @@ func Plan(t Traffic, p Policy) Forecast {
 	f.Gates = append(f.Gates, t.overall(p)...)
 	f.Gates = append(f.Gates, t.byPartner(p)...)
 	f.Gates = append(f.Gates, t.rare(GateErrors, p), t.rare(GateInvalidScores, p), t.latency(p), t.missedBids(p))
-	slices.SortStableFunc(f.Gates, func(a, b GateForecast) int {
+	sorting.StableBy(f.Gates, func(a, b *GateForecast) int {
 		return cmp.Or(order(b.Required, a.Required), cmp.Compare(b.slowness(), a.slowness()))
 	})
 	for _, g := range f.Gates {
@@ -239,7 +241,7 @@ func (t Traffic) overall(p Policy) []GateForecast {
 // byPartner forecasts every partner, and the small ones as one.
 func (t Traffic) byPartner(p Policy) (all []GateForecast) {
 	partners := slices.Clone(t.Partners)
-	slices.SortStableFunc(partners, func(a, b PartnerTraffic) int { return cmp.Compare(b.Share, a.Share) })
+	sorting.StableBy(partners, func(a, b *PartnerTraffic) int { return cmp.Compare(b.Share, a.Share) })
 	covered, rest := 0.0, 0.0
 	for _, k := range partners {
 		k.Share = share(k.Share, 0)

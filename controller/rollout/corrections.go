@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // maxTags bounds the tags written in one pass, as ECS throttles them.
@@ -331,7 +332,9 @@ func ByID(tasks []Task) []Task {
 	if slices.IsSortedFunc(tasks, order) {
 		return tasks
 	}
-	return slices.SortedFunc(slices.Values(tasks), order)
+	tasks = slices.Clone(tasks)
+	sorting.By(tasks, func(a, b *Task) int { return order(*a, *b) })
+	return tasks
 }
 
 // markings keeps what ECS shows in line with what tasks do.

@@ -3,6 +3,8 @@ package rollout
 import (
 	"slices"
 	"time"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // MaxFreeze bounds how long a freeze that comes every week may last.
@@ -64,7 +66,7 @@ func (p Policies) Calendar(from, until time.Time) (times []Frozen) {
 	for _, f := range p.Freezes {
 		times = append(times, f.ahead(from, until)...)
 	}
-	slices.SortStableFunc(times, func(a, b Frozen) int { return a.Since.Compare(b.Since) })
+	sorting.StableBy(times, func(a, b *Frozen) int { return a.Since.Compare(b.Since) })
 	return times
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Urgent reports whether a person waits for stable: a rollback or an abort has
@@ -19,7 +21,7 @@ func (s State) Urgent() bool {
 func (s *State) hear(p Policies, now time.Time) {
 	asked := s.Requests
 	s.Requests = nil
-	slices.SortStableFunc(asked, func(a, b Request) int { return a.Verb.turn() - b.Verb.turn() })
+	sorting.StableBy(asked, func(a, b *Request) int { return a.Verb.turn() - b.Verb.turn() })
 	var pause, resume *Request // of this very look
 	for _, q := range asked {
 		if !slices.ContainsFunc(s.Wishes, func(w Wish) bool { return w.ID == q.ID }) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Losses is what became of members of the cohorts of canary steps that ECS no
@@ -166,7 +167,7 @@ func (l Losses) with(lost []Loss, canaries, controls int, now time.Time) Losses 
 	if len(lost) == 0 {
 		return l
 	}
-	slices.SortFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Task, b.Task) })
+	sorting.By(lost, func(a, b *Loss) int { return cmp.Compare(a.Task, b.Task) })
 	first := &lost[0]
 	if canaries > 0 && controls > 0 && now.Sub(l.At) >= lossApart {
 		chance := float64(canaries) / float64(canaries+controls)

@@ -1,9 +1,8 @@
 package tally
 
 import (
-	"slices"
-
 	"github.com/sluicehq/sluice/controller/judge"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // walk writes or reads the state, whichever the codec does.
@@ -122,7 +121,7 @@ func (s *State) derive() {
 			s.index[name] = i
 		}
 	}
-	slices.SortFunc(s.rows, compareRows)
+	sorting.By(s.rows, func(a, b *row) int { return compareRows(*a, *b) })
 }
 
 func integers[T ~int | ~int64](c *codec, list []T) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Summary is what a load has seen, so far or in all.
@@ -177,7 +179,7 @@ func (t *tally) summary(open int) Summary {
 	for name, r := range t.releases {
 		s.Releases = append(s.Releases, r.summary(name))
 	}
-	slices.SortFunc(s.Releases, func(a, b Release) int {
+	sorting.By(s.Releases, func(a, b *Release) int {
 		return cmp.Or(cmp.Compare(b.Answers, a.Answers), cmp.Compare(a.Release, b.Release))
 	})
 	for _, r := range s.Releases {

@@ -3,6 +3,8 @@ package feature
 import (
 	"slices"
 	"strings"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // source is one place in an auction from which a feature can be read: a text
@@ -132,7 +134,7 @@ func Vocabulary() []Description {
 		text := s.text != nil || s.textOf != nil || s.name == partnerSource
 		all = append(all, Description{s.name, text, s.told.path, s.told.unit, s.told.absent})
 	}
-	slices.SortFunc(all, func(a, b Description) int { return strings.Compare(a.Name, b.Name) })
+	sorting.By(all, func(a, b *Description) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // masks is QuickScorer: the leaves of a tree, from left to right, are the bits
@@ -242,7 +244,7 @@ func (m *masks) rows(features []int, pace int) int {
 
 // newColumn puts the splits of one feature in order.
 func newColumn(splits []split) column {
-	slices.SortFunc(splits, func(a, b split) int { return cmp.Compare(a.threshold, b.threshold) })
+	sorting.By(splits, func(a, b *split) int { return cmp.Compare(a.threshold, b.threshold) })
 	c := column{trees: make([]uint32, len(splits)), masks: make([]uint64, len(splits)), marks: []mark{{}}}
 	var at []float32
 	for i, s := range splits {

@@ -3,6 +3,8 @@ package model
 import (
 	"cmp"
 	"slices"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // A split rules out leaves whichever way a row goes: those on its left where
@@ -112,7 +114,7 @@ func (b *sidesBuilder) at(row uint32) []uint64 {
 // sortByThreshold returns, for a number that has reached none, one, … of the
 // thresholds, how many splits it goes right at.
 func sortByThreshold(splits []split) (ends []uint32) {
-	slices.SortFunc(splits, func(a, b split) int { return cmp.Compare(a.threshold, b.threshold) })
+	sorting.By(splits, func(a, b *split) int { return cmp.Compare(a.threshold, b.threshold) })
 	ends = make([]uint32, 1, len(splits)+1)
 	for i, s := range splits {
 		if i == 0 || s.threshold != splits[i-1].threshold {

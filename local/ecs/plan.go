@@ -2,8 +2,9 @@ package ecs
 
 import (
 	"cmp"
-	"slices"
 	"time"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // goal is what a service should look like.
@@ -60,7 +61,7 @@ func plan(g goal, members []member) (start int, stop []string) {
 // surplus picks up to n tasks to stop, the unready before the ready and the
 // new before the old, as long as least healthy ones remain.
 func surplus(members []member, n int, healthy *int, least int) (stop []string) {
-	slices.SortFunc(members, func(a, b member) int {
+	sorting.By(members, func(a, b *member) int {
 		if a.healthy != b.healthy {
 			if b.healthy {
 				return -1

@@ -21,6 +21,8 @@ import (
 
 	"github.com/inetaf/tcpproxy"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Target is where connections may go.
@@ -336,6 +338,6 @@ func (b *Balancer) Counts() (counts []Count, refused int64) {
 			Flows: len(s.flows), TotalFlows: s.total, DialFailures: s.failures,
 		})
 	}
-	slices.SortFunc(counts, func(a, b Count) int { return compare(a.Task, b.Task) })
+	sorting.By(counts, func(a, b *Count) int { return compare(a.Task, b.Task) })
 	return counts, b.refused
 }

@@ -3,7 +3,8 @@ package nlb
 import (
 	"cmp"
 	"hash/fnv"
-	"slices"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // rank is the order in which a flow tries the targets: by rendezvous hashing,
@@ -18,7 +19,7 @@ func rank(flow string, targets []Target) []Target {
 	for i, t := range targets {
 		list[i] = scored{score(flow, t.ID), t}
 	}
-	slices.SortFunc(list, func(a, b scored) int { return cmp.Or(cmp.Compare(b.score, a.score), compare(a.t.ID, b.t.ID)) })
+	sorting.By(list, func(a, b *scored) int { return cmp.Or(cmp.Compare(b.score, a.score), compare(a.t.ID, b.t.ID)) })
 	ranked := make([]Target, len(list))
 	for i := range list {
 		ranked[i] = list[i].t

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluicehq/sluice/amazon"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // Options say which service to balance, and where.
@@ -138,7 +139,7 @@ func merge(counts, more []Count) []Count {
 		counts[i].TotalFlows += c.TotalFlows
 		counts[i].DialFailures += c.DialFailures
 	}
-	slices.SortFunc(counts, func(a, b Count) int { return compare(a.Task, b.Task) })
+	sorting.By(counts, func(a, b *Count) int { return compare(a.Task, b.Task) })
 	return counts
 }
 

@@ -4,9 +4,10 @@ import (
 	"encoding/xml"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 type tag struct {
@@ -60,7 +61,7 @@ func tagsOf(header string) ([]tag, error) {
 			tags = append(tags, tag{key, value})
 		}
 	}
-	slices.SortFunc(tags, func(a, b tag) int { return strings.Compare(a.Key, b.Key) })
+	sorting.By(tags, func(a, b *tag) int { return strings.Compare(a.Key, b.Key) })
 	return tags, checkTags(tags, maxObjectTags)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/sluicehq/sluice/local/awsjson"
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // logGroup is the one log group of this machine.
@@ -137,7 +138,7 @@ func (l *Logs) streams() (all []stream) {
 		at := *j.CreationTime
 		all = append(all, stream{fmt.Sprintf("%s/algo-1-%d", name, at.Unix()), name, at.UnixMilli()})
 	}
-	slices.SortFunc(all, func(a, b stream) int { return cmp.Compare(a.name, b.name) })
+	sorting.By(all, func(a, b *stream) int { return cmp.Compare(a.name, b.name) })
 	return all
 }
 
@@ -165,7 +166,7 @@ func (l *Logs) describeStreams(in logsInput) (any, error) {
 		all = append(all, one)
 	}
 	if in.OrderBy == "LastEventTime" {
-		slices.SortStableFunc(all, func(a, b told) int { return cmp.Compare(a.last, b.last) })
+		sorting.StableBy(all, func(a, b *told) int { return cmp.Compare(a.last, b.last) })
 	}
 	if in.Descending {
 		slices.Reverse(all)
@@ -293,7 +294,7 @@ func (l *Logs) filterEvents(in logsInput) (any, error) {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(a.at, b.at) })
+	sorting.StableBy(all, func(a, b *found) int { return cmp.Compare(a.at, b.at) })
 	from, to, next, err := window(len(all), min(cmp.Or(in.Limit, maxLogEvents), maxLogEvents), in.NextToken)
 	if err != nil {
 		return nil, err

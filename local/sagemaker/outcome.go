@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
+
+	"github.com/sluicehq/sluice/sorting"
 )
 
 // told is a tuning job as it is shown: with what its children came to, unless it
@@ -198,7 +200,7 @@ func (s *Server) listChildren(_ context.Context, in *sagemaker.ListTrainingJobsF
 }
 
 func sortByObjective(all []types.HyperParameterTrainingJobSummary, order types.SortOrder) {
-	slices.SortStableFunc(all, func(a, b types.HyperParameterTrainingJobSummary) int {
+	sorting.StableBy(all, func(a, b *types.HyperParameterTrainingJobSummary) int {
 		x, y := a.FinalHyperParameterTuningJobObjectiveMetric, b.FinalHyperParameterTuningJobObjectiveMetric
 		switch {
 		case x == nil && y == nil:
@@ -215,7 +217,7 @@ func sortByObjective(all []types.HyperParameterTrainingJobSummary, order types.S
 }
 
 func sortBy[T any](all []T, position func(T) string, order types.SortOrder) {
-	slices.SortFunc(all, func(a, b T) int { return cmp.Compare(position(a), position(b)) })
+	sorting.By(all, func(a, b *T) int { return cmp.Compare(position(*a), position(*b)) })
 	if order == types.SortOrderDescending {
 		slices.Reverse(all)
 	}
