@@ -62,17 +62,22 @@ func (s *Service) Serves(target string) bool { return strings.HasPrefix(target, 
 // Operations are the names of what the service answers, sorted.
 func (s *Service) Operations() []string { return slices.Sorted(maps.Keys(s.operations)) }
 
-// Handle lets h answer the operation that its input type names. An error of h
-// that is a smithy.APIError reaches the caller as that exception; any other is
-// logged and reaches the caller as a ServerException.
-func Handle[In any, Out smithy.Serializable](s *Service, h func(context.Context, *In) (Out, error)) {
-	name := strings.TrimSuffix(reflect.TypeFor[In]().Name(), "Input")
-	s.operations[name] = func(ctx context.Context, body []byte) (smithy.Serializable, error) {
-		in := new(In)
-		if err := s.codec.Unmarshal(body, in); err != nil {
+// Handle lets h, a func(context.Context, *In) (Out, error) of the SDK's types,
+// answer the operation that its input type names. An error of h that is a
+// smithy.APIError reaches the caller as that exception; any other is logged and
+// reaches the caller as a ServerException.
+func (s *Service) Handle(h any) {
+	call := reflect.ValueOf(h)
+	of := call.Type().In(1).Elem()
+	s.operations[strings.TrimSuffix(of.Name(), "Input")] = func(ctx context.Context, body []byte) (smithy.Serializable, error) {
+		in := reflect.New(of)
+		if err := s.codec.Unmarshal(body, in.Interface()); err != nil {
 			return nil, &smithy.GenericAPIError{Code: "SerializationException", Message: err.Error()}
 		}
-		return h(ctx, in)
+		out := call.Call([]reflect.Value{reflect.ValueOf(ctx), in})
+		err, _ := reflect.TypeAssert[error](out[1])
+		reply, _ := reflect.TypeAssert[smithy.Serializable](out[0])
+		return reply, err
 	}
 }
 
