@@ -15,7 +15,6 @@ import (
 	"time"
 	_ "time/tzdata" // zones of freezes, on machines that have none
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -27,6 +26,7 @@ import (
 	"github.com/sluicehq/sluice/controller/notify"
 	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/identity"
+	"github.com/sluicehq/sluice/scrape"
 	"github.com/sluicehq/sluice/web"
 )
 
@@ -276,7 +276,7 @@ func (c *controllerFlags) tellWhere(ctx context.Context, account *amazon.Account
 // ops is what orchestrators and Prometheus may ask of a controller.
 func ops(c *controller.Controller, m *controller.Metrics) *api.Ops {
 	return &api.Ops{
-		Metrics: promhttp.HandlerFor(m.Registry(), promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
+		Metrics: scrape.Handler(m.Registry()),
 		Healthy: func() error { return c.Healthy(time.Now()) },
 		Ready: func() (api.Leadership, error) {
 			epoch := c.Standing().Epoch

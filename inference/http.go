@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/sluicehq/sluice/scrape"
 )
 
 // httpServer answers what orchestrators and Prometheus ask.
@@ -17,7 +17,7 @@ func (t *Task) httpServer() *http.Server {
 		_, _ = w.Write([]byte("ok\n")) // whoever asked may have gone
 	})
 	mux.HandleFunc("GET /readyz", t.readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(t.m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.Handle("GET /metrics", scrape.Handler(t.m.registry))
 	return &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10,
