@@ -156,7 +156,7 @@ func reach(of reflect.Type, within map[reflect.Type]bool) {
 		return
 	}
 	within[of] = true
-	switch of.Kind() {
+	switch of.Kind() { //nolint:exhaustive // no other kind leads to further types
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		reach(of.Elem(), within)
 	case reflect.Struct:
