@@ -25,6 +25,8 @@ CONTRACT := $(TOOLS)/contract/bin/schemathesis
 CFN_LINT := $(TOOLS)/cfn-lint/bin/cfn-lint
 CHECKOV  := $(TOOLS)/checkov/bin/checkov
 EXAMPLES ?= 100
+# The program tells its commit wherever there is one, whatever GOFLAGS says.
+STAMP = $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo -buildvcs=true)
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
 .PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto image image-check
@@ -33,7 +35,7 @@ help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## build bin/sluice
-	$(GO) build -trimpath -o bin/sluice .
+	$(GO) build -trimpath $(STAMP) -o bin/sluice .
 
 image: ## build the container image for amd64 and arm64 into bin/image, without Docker
 	cd deploy/image && $(GO) run . -out $(CURDIR)/bin/image

@@ -26,6 +26,7 @@ type Version struct {
 	Commit  string `json:"commit"`
 	Changed bool   `json:"changed"` // with changes that are not in the commit
 	Go      string `json:"go"`
+	Detail  string `json:"detail,omitempty"` // why the commit is unknown
 }
 
 // readiness is the answer to /readyz.

@@ -9,6 +9,23 @@ import (
 	"testing"
 )
 
+// What make builds tells its commit wherever git knows one, whatever GOFLAGS says,
+// and is built elsewhere all the same.
+func TestMakeNotesTheCommit(t *testing.T) {
+	atRoot()
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("there is no make")
+	}
+	for git, noted := range map[string]bool{"": true, "GIT_DIR=/nowhere": false} {
+		build := exec.CommandContext(t.Context(), "make", "--no-print-directory", "-n", "build")
+		build.Env = append(build.Environ(), git)
+		said, err := build.CombinedOutput()
+		if err != nil || strings.Contains(string(said), " -buildvcs=true ") != noted {
+			t.Errorf("with %q make would run (%v)\n%s", git, err, said)
+		}
+	}
+}
+
 // mostBytes is 1.2 times the stripped program of f4d4974, for Linux on amd64.
 // Every task fetches it before it serves its first auction, and a library that
 // is linked for little costs more than anything written here.

@@ -101,6 +101,9 @@ func imageFor(arch, source, work string, of commit) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	if parts.commit != of.revision {
+		return nil, fmt.Errorf("the program notes the commit %q, want %s: build from a clone, since Go notes none in a git worktree", parts.commit, of.revision)
+	}
 	files, err := rootFS(program, source, parts)
 	if err != nil {
 		return nil, err

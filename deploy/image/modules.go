@@ -18,6 +18,7 @@ import (
 // modules are what the program is linked from, as it says itself.
 type modules struct {
 	version string // of Sluice
+	commit  string // that it notes; empty for none
 	tool    string // Go's version
 	linked  []*debug.Module
 }
@@ -28,6 +29,11 @@ func modulesOf(program string) (modules, error) {
 		return modules{}, fmt.Errorf("read what the program is made of: %w", err)
 	}
 	m := modules{version: info.Main.Version, tool: strings.TrimPrefix(info.GoVersion, "go")}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			m.commit = s.Value
+		}
+	}
 	for _, d := range info.Deps {
 		if d.Replace != nil {
 			d = d.Replace
