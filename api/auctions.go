@@ -58,6 +58,7 @@ type Columns struct {
 type Unwell struct {
 	Reason   string `json:"reason"` // missing, silent, failed, degraded or late
 	Sentence string `json:"sentence"`
+	WayOut   string `json:"way_out"` // what to do first
 }
 
 // shapeAuctions is nil where the controller does not measure them.
@@ -95,10 +96,10 @@ func known(d time.Duration) *float64 {
 	return &s
 }
 
-func shapeUnwell(found []rollout.Unwell) []Unwell {
-	out := make([]Unwell, 0, len(found))
-	for _, u := range found {
-		out = append(out, Unwell(u))
+func shapeUnwell(s rollout.State, seen rollout.Observation, now time.Time) []Unwell {
+	out := make([]Unwell, 0, len(seen.Unwell))
+	for _, u := range seen.Unwell {
+		out = append(out, Unwell{u.Reason, u.Sentence, u.WayOut(s, seen, now)})
 	}
 	return out
 }

@@ -280,6 +280,7 @@ func TestDashboardUnwell(t *testing.T) {
 	do(ctx, t, chromedp.Navigate(s.URL),
 		contains(`contains(@class,"unwell")`, "21 % of 104,000 auctions in the last 52 s were forwarded without a score"),
 		contains(`contains(@class,"unwell")`, "they are to be answered within 50 ms"),
+		contains(`contains(@class,"unwell")]/*[contains(@class,"way")`, "See which reason grows in the tasks' sluice_degraded_total"), chromedp.WaitVisible(chromedp.CSS(`.unwell .way code`)),
 		contains(`@id="said"`, "The fleet is unwell."), chromedp.WaitVisible(chromedp.CSS(`.trial.calm`)))
 	if got := text(ctx, t, `.auctions`); !strings.Contains(got, "2,000") || !strings.Contains(got, "21 %") || !strings.Contains(got, "87 ms") {
 		t.Errorf("the auctions are\n%s", got)

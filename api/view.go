@@ -179,7 +179,7 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 	out := Fleet{
 		Fleet: fleet, At: w.at.UTC(), Queue: []Rollout{}, Requests: []Request{}, Tunings: shapeTunings(s.Tunings),
 		Tasks: countTasks(w.tasks, w.look.Seen.Desired), LastEvent: s.LastEvent,
-		Auctions: shapeAuctions(w.look.Seen.Auctions), Unwell: shapeUnwell(w.look.Seen.Unwell), Unheard: []Unheard{},
+		Auctions: shapeAuctions(w.look.Seen.Auctions), Unwell: shapeUnwell(s, w.look.Seen, w.at), Unheard: []Unheard{},
 	}
 	for _, u := range w.look.Seen.Unheard {
 		out.Unheard = append(out.Unheard, Unheard{Receiver: u.Receiver, Since: u.Since.UTC(), Sentence: u.Sentence()})

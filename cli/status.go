@@ -80,6 +80,9 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 	}
 	for _, u := range f.Unwell {
 		p.field("UNWELL", u.Sentence)
+		if u.WayOut != "" { // an earlier server tells none
+			p.field("way out", u.WayOut)
+		}
 	}
 	p.auctions(f)
 	p.field("serves", servesText(f))

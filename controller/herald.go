@@ -44,12 +44,12 @@ type herald struct {
 
 	wake   chan struct{}
 	mu     sync.Mutex
-	told   bool          // what a pass has seen
-	state  rollout.State // its events are what there is to tell
-	extras []Notice      // beside events, oldest first
-	unwell string        // what is wrong with the fleet
-	since  time.Time     // when unwell began or ended
-	left   parting       // of the record, for the loop
+	told   bool             // what a pass has seen
+	state  rollout.State    // its events are what there is to tell
+	extras []Notice         // beside events, oldest first
+	unwell rollout.Headline // what is wrong with the fleet, and what to do
+	since  time.Time        // when unwell began or ended
+	left   parting          // of the record, for the loop
 }
 
 // record is what a receiver has been told.
@@ -65,10 +65,10 @@ func recordKey(fleet, receiver string) string {
 }
 
 // saw hands over what a pass has seen and decided.
-func (h *herald) saw(s rollout.State, wrong string, now time.Time) {
+func (h *herald) saw(s rollout.State, wrong rollout.Headline, now time.Time) {
 	h.mu.Lock()
 	h.told, h.state = true, s
-	if (wrong == "") != (h.unwell == "") || h.since.IsZero() {
+	if (wrong.Text == "") != (h.unwell.Text == "") || h.since.IsZero() {
 		h.since = now
 	}
 	h.unwell = wrong
@@ -227,17 +227,17 @@ func (h *herald) waiting() int {
 // are numbered, so that a repetition by another leader has the same ID.
 func (h *herald) health(now time.Time) (n *Notice, after record, wait time.Duration) {
 	after = h.record
-	if h.since.IsZero() || (h.unwell != "") == after.Unwell || !h.receiver.wants(KindFleetUnwell) {
+	if h.since.IsZero() || (h.unwell.Text != "") == after.Unwell || !h.receiver.wants(KindFleetUnwell) {
 		return nil, after, 0
 	}
 	steady := unwellAfter
-	if h.unwell == "" {
+	if h.unwell.Text == "" {
 		steady = wellAfter
 	}
 	if left := h.since.Add(steady).Sub(now); left > 0 {
 		return nil, after, left
 	}
-	n = &Notice{Kind: KindFleetUnwell, Over: h.unwell == "", At: h.since, Fleet: h.fleet, Headline: h.unwell, Link: h.page()}
+	n = &Notice{Kind: KindFleetUnwell, Over: h.unwell.Text == "", At: h.since, Fleet: h.fleet, Headline: h.unwell.Text, WayOut: h.unwell.WayOut, Link: h.page()}
 	if after.Unwell = !n.Over; after.Unwell {
 		after.Troubles++
 	}

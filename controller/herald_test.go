@@ -295,7 +295,7 @@ func TestHeraldOfAFleetWithAPast(t *testing.T) {
 		}
 		stop()
 		h := &herald{fleet: "ads", receiver: Receiver{Name: "r"}, record: record{Revision: 3}}
-		h.saw(rollout.State{LastEvent: 9, Events: []rollout.Event{{Seq: 8, To: rollout.Held, At: time.Now()}, {Seq: 9, To: rollout.Live, At: time.Now()}}}, "", time.Now())
+		h.saw(rollout.State{LastEvent: 9, Events: []rollout.Event{{Seq: 8, To: rollout.Held, At: time.Now()}, {Seq: 9, To: rollout.Live, At: time.Now()}}}, rollout.Headline{}, time.Now())
 		var told []string
 		for range 3 {
 			n, after, _ := h.next(time.Now())
@@ -335,7 +335,7 @@ func TestHeraldOfAnUnwellFleet(t *testing.T) {
 		time.Sleep(2 * wellAfter)
 		stop()
 		want := []string{"first live", "fleet_unwell", "fleet_unwell over"}
-		if got := b.told(); !slices.Equal(got, want) || !strings.Contains(b.got[1].Headline, "3 of 4 tasks are ready") || b.got[2].ID != b.got[1].ID+".over" {
+		if got := b.told(); !slices.Equal(got, want) || !strings.Contains(b.got[1].Headline, "3 of 4 tasks are ready") || !strings.Contains(b.got[1].WayOut, "those that cannot be reached") || b.got[2].WayOut != "" || b.got[2].ID != b.got[1].ID+".over" {
 			t.Errorf("told %q, want %q: %+v", got, want, b.got)
 		}
 	})

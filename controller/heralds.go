@@ -43,8 +43,9 @@ func (f *Reconciler) tookOver(h *herald) *Notice {
 
 // announce hands what was decided and seen to the heralds.
 func (f *Reconciler) announce(s rollout.State, seen rollout.Observation) {
-	wrong := unwell(s, seen)
+	now := time.Now()
+	wrong := unwell(s, seen, now)
 	for _, h := range f.heralds {
-		h.saw(s, wrong, time.Now())
+		h.saw(s, wrong, now)
 	}
 }

@@ -40,7 +40,7 @@ type Notice struct {
 	Fleet string
 
 	Headline string // for a person, in one line
-	WayOut   string // what to do; empty where that is not about a rollout
+	WayOut   string // what to do; empty where there is nothing
 	Sentence string // the reason in full, with numbers
 	Link     string // to the page; empty where its address is not known
 
@@ -101,13 +101,14 @@ func PageOf(public, fleet, rollout string) string {
 	return public + "/#" + fleet + "/rollouts/" + rollout
 }
 
-// unwell is the worst of what is wrong with a fleet; "" for nothing, and before
-// the first release, without which no task can take auctions.
-func unwell(s rollout.State, seen rollout.Observation) string {
+// unwell is the worst of what is wrong with a fleet, and what to do first; empty
+// for nothing, and before the first release, without which no task can take auctions.
+func unwell(s rollout.State, seen rollout.Observation, now time.Time) (said rollout.Headline) {
 	if len(seen.Unwell) == 0 || s.Stable == "" {
-		return ""
+		return said
 	}
-	return seen.Unwell[0].Sentence
+	worst := seen.Unwell[0]
+	return rollout.Headline{Text: worst.Sentence, WayOut: worst.WayOut(s, seen, now)}
 }
 
 // Receiver is somebody who is told what happens to a fleet.

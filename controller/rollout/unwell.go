@@ -60,7 +60,7 @@ func FindUnwell(s State, seen Observation, now time.Time) (found []Unwell) {
 		return found
 	}
 	if all.Answered == 0 && all.FailedCount == 0 && a.Over >= 3*time.Minute/4 && a.Before >= LeastBefore {
-		say(UnwellSilent, "No auction came in the last %s; %s a second did before. Look at the load balancer and at whoever calls.", lasting(a.Over), few(a.Before))
+		say(UnwellSilent, "No auction came in the last %s; %s a second did before.", lasting(a.Over), few(a.Before))
 	}
 	if all.Failed != nil && *all.Failed > MostFailed && all.FailedCount >= LeastBad {
 		say(UnwellFailed, "%s in the last %s got no answer, %s of all; more than %s is too many.",

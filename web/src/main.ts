@@ -15,7 +15,7 @@ import { clock, local, span, words } from "./format.ts";
 import { keysHint, keysOn } from "./keys.ts";
 import { repaint, settle } from "./own.ts";
 import { listenPages, pageBody, pageTitle, ways } from "./pages.ts";
-import { button } from "./parts.ts";
+import { button, typed } from "./parts.ts";
 import { followed } from "./patch.ts";
 import { historyPanel, logPanel } from "./past.ts";
 import { here, to, toFleets } from "./route.ts";
@@ -86,7 +86,7 @@ function alarm(): HTMLElement {
   return h("div", { class: "alarms" },
     store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
     w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment(w.moment)) : null,
-    (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence)),
+    (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence, u.way_out ? h("span", { class: "way" }, typed(u.way_out)) : null)),
     (store.view?.unheard ?? []).map((u) => h("p", { class: "alarm warn", "data-key": `unheard/${u.receiver}` }, local(u.sentence, u.since), ".")),
     frozen ? h("p", { class: "alarm warn", "data-key": "freeze" }, `${frozen.sentence.charAt(0).toUpperCase()}${frozen.sentence.slice(1)}. Nothing starts or advances; a rollback still works.`) : null,
     deployment ? h("p", { class: "alarm warn", "data-key": "deployment" }, `${deployment.sentence}. A rollback still works.`) : null,
@@ -250,7 +250,7 @@ function say(before: Fleet | null, f: Fleet): void {
   const told = (v: Fleet | null) => (v?.active ? `${v.active.id} ${v.active.phase} ${v.active.step} ${v.active.reason}` : v?.last?.id ?? "");
   const said = document.getElementById("said");
   if (said !== null && wrong(f) !== "" && wrong(before) !== wrong(f)) {
-    said.textContent = `The fleet is unwell. ${f.unwell.map((u) => u.sentence).join(" ")}`;
+    said.textContent = `The fleet is unwell. ${f.unwell.map((u) => [u.sentence, u.way_out].join(" ")).join(" ")}`;
     return;
   }
   if (said === null || (before !== null && told(before) === told(f))) return;

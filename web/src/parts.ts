@@ -52,13 +52,16 @@ export const button = (act: string, text: string, kind = "", more: Record<string
 // notesOf are what whoever sees a release should know of it.
 export const notesOf = (r: Release | null): HTMLElement[] => (r?.notes ?? []).map((note) => h("p", { class: "note" }, note));
 
+// typed sets off what stands between backticks: it is for a terminal.
+export const typed = (text: string) => text.split("`").map((part, i) => (i % 2 === 1 ? h("code", {}, part) : part));
+
 // said is the headline of a rollout as it was at a moment, the way out, and the
 // proof. An earlier server tells the sentence alone.
 export function said(r: { headline?: string; way_out?: string; sentence: string }, at: string, proof = r.sentence): HTMLElement[] {
   if (!r.headline) return [h("p", { class: "sentence" }, proof)];
   return [
     h("p", { class: "sentence" }, local(r.headline, at)),
-    h("p", { class: "way" }, local(r.way_out ?? "", at).split("`").map((part, i) => (i % 2 === 1 ? h("code", {}, part) : part))),
+    h("p", { class: "way" }, typed(local(r.way_out ?? "", at))),
     h("p", { class: "proof muted" }, proof),
   ];
 }

@@ -996,6 +996,8 @@ export interface Unwell {
   /** missing, silent, failed, degraded or late */
   reason: Ill;
   sentence: string;
+  /** what to do first */
+  way_out: string;
 }
 
 export type Verb = "pause" | "resume" | "abort" | "promote" | "rollback" | "try";

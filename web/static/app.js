@@ -372,11 +372,12 @@ var until = (iso, now2) => {
 };
 var button = (act2, text, kind = "", more2 = {}) => h("button", { type: "button", class: kind, "data-do": act2, ...more2 }, text);
 var notesOf = (r) => (r?.notes ?? []).map((note) => h("p", { class: "note" }, note));
+var typed = (text) => text.split("`").map((part, i) => i % 2 === 1 ? h("code", {}, part) : part);
 function said(r, at2, proof3 = r.sentence) {
   if (!r.headline) return [h("p", { class: "sentence" }, proof3)];
   return [
     h("p", { class: "sentence" }, local(r.headline, at2)),
-    h("p", { class: "way" }, local(r.way_out ?? "", at2).split("`").map((part, i) => i % 2 === 1 ? h("code", {}, part) : part)),
+    h("p", { class: "way" }, typed(local(r.way_out ?? "", at2))),
     h("p", { class: "proof muted" }, proof3)
   ];
 }
@@ -577,14 +578,14 @@ async function open(f, wish2, past2, tell, why = "") {
   let conflict = { now: f, refused: "", why };
   const older2 = wish2.verb === "rollback" ? fetched(waiting(), releases()) : null;
   while (conflict !== null) {
-    const { now: now2, ...typed } = conflict;
-    conflict = await new Promise((resolve) => show(now2, wish2, past2, older2, typed, tell, resolve));
+    const { now: now2, ...typed2 } = conflict;
+    conflict = await new Promise((resolve) => show(now2, wish2, past2, older2, typed2, tell, resolve));
   }
 }
-function show(f, wish2, past2, older2, typed, tell, done) {
+function show(f, wish2, past2, older2, typed2, tell, done) {
   const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: provenName() || (localStorage.getItem(nameKey) ?? ""), readonly: provenName() !== "" });
-  const why = h("input", { id: "why", name: "why", required: wish2.verb !== "pause" && wish2.verb !== "resume", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed.why });
-  const failed2 = h("p", { class: "failed", role: "alert" }, typed.refused && `Not stored: ${typed.refused}. Above is how things stand now.`);
+  const why = h("input", { id: "why", name: "why", required: wish2.verb !== "pause" && wish2.verb !== "resume", maxlength: 500, autocomplete: "off", placeholder: "shown with all that follows", value: typed2.why });
+  const failed2 = h("p", { class: "failed", role: "alert" }, typed2.refused && `Not stored: ${typed2.refused}. Above is how things stand now.`);
   const go = h("button", { type: "submit", id: "confirm", class: dangerous(wish2.verb) ? "danger" : "primary" });
   let targets = [];
   const choice = chooser(wish2.release ?? "");
@@ -1093,11 +1094,11 @@ function moment(iso) {
 }
 var spans = { "": "until somebody ends it", "1": "for an hour", "4": "for 4 hours", "24": "for a day", "72": "for 3 days" };
 var nameKey2 = "sluice.name";
-function openStop(s, verb, tell, typed = { why: "", hours: "" }) {
+function openStop(s, verb, tell, typed2 = { why: "", hours: "" }) {
   const fleet2 = s.fleet;
   const name = h("input", { id: "by", name: "by", required: true, maxlength: 100, autocomplete: "name", value: provenName() || (localStorage.getItem(nameKey2) ?? ""), readonly: provenName() !== "" });
-  const why = h("input", { id: "why", name: "why", required: true, maxlength: 500, autocomplete: "off", placeholder: "shown on every fleet", value: typed.why });
-  const hours = h("select", { id: "hours" }, Object.entries(spans).map(([n, text]) => h("option", { value: n, selected: n === typed.hours }, text)));
+  const why = h("input", { id: "why", name: "why", required: true, maxlength: 500, autocomplete: "off", placeholder: "shown on every fleet", value: typed2.why });
+  const hours = h("select", { id: "hours" }, Object.entries(spans).map(([n, text]) => h("option", { value: n, selected: n === typed2.hours }, text)));
   const failed2 = h("p", { class: "failed", role: "alert" });
   const go = h("button", { type: "submit", id: "confirm", class: verb === "freeze" ? "danger" : "primary" }, verb === "freeze" ? "Freeze all fleets" : "End the freeze");
   const box = h(
@@ -7155,7 +7156,7 @@ function alarm() {
     { class: "alarms" },
     store.strange ? h("p", { class: "alarm warn", role: "alert", "data-key": "strange" }, "There is no fleet ", h("b", {}, store.strange), ` any more, or here; this is ${store.fleet}.`) : null,
     w ? h("p", { class: `alarm ${w.grave ? "bad" : "warn"}`, role: "alert", "data-key": "warning" }, w.text, moment2(w.moment)) : null,
-    (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence)),
+    (store.view?.unwell ?? []).map((u) => h("p", { class: "alarm bad unwell", "data-key": u.reason }, h("b", {}, "Unwell: "), u.sentence, u.way_out ? h("span", { class: "way" }, typed(u.way_out)) : null)),
     (store.view?.unheard ?? []).map((u) => h("p", { class: "alarm warn", "data-key": `unheard/${u.receiver}` }, local(u.sentence, u.since), ".")),
     frozen ? h("p", { class: "alarm warn", "data-key": "freeze" }, `${frozen.sentence.charAt(0).toUpperCase()}${frozen.sentence.slice(1)}. Nothing starts or advances; a rollback still works.`) : null,
     deployment ? h("p", { class: "alarm warn", "data-key": "deployment" }, `${deployment.sentence}. A rollback still works.`) : null,
@@ -7313,7 +7314,7 @@ function say(before, f) {
   const told2 = (v) => v?.active ? `${v.active.id} ${v.active.phase} ${v.active.step} ${v.active.reason}` : v?.last?.id ?? "";
   const said2 = document.getElementById("said");
   if (said2 !== null && wrong(f) !== "" && wrong(before) !== wrong(f)) {
-    said2.textContent = `The fleet is unwell. ${f.unwell.map((u) => u.sentence).join(" ")}`;
+    said2.textContent = `The fleet is unwell. ${f.unwell.map((u) => [u.sentence, u.way_out].join(" ")).join(" ")}`;
     return;
   }
   if (said2 === null || before !== null && told2(before) === told2(f)) return;
