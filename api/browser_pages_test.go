@@ -97,13 +97,22 @@ func TestPageRollout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Difference: dsp-07", "Candidate and stable: dsp-07", "Evidence: ", "Share of the compared", "Latency: what 99 of 100", "Latency: what half", "Latency: requests slower", "Value of the bids", "Calls saved"} {
+	for _, want := range []string{"Difference: Partners, as served, dsp-07 at this look", "Canary, control and stable, dsp-07 at this look", "Evidence: ", "Share of the compared", "Latency: what 99 of 100", "Latency: what half", "Latency: requests slower", "Value of the bids", "Calls saved"} {
 		if !strings.Contains(charts, want) {
 			t.Errorf("want a chart %q in\n%s", want, charts)
 		}
 	}
 	if strings.Contains(charts, "no words") {
 		t.Errorf("charts without words:\n%s", charts)
+	}
+	for gate, title := range map[string]string{"partners_served": "Difference: Partners, as served, dsp-07 at this look", "partners_paired": "Difference: dsp-07"} {
+		do(ctx, t, chromedp.Evaluate[chromedp.Void](`{ const e = document.querySelector("[data-set=gate]"); e.value = "`+gate+`"; e.dispatchEvent(new Event("input", { bubbles: true })) }`), contains(`self::h3`, title))
+		drawn, err := chromedp.Run(ctx, chromedp.Evaluate[string](`{ const all = [...document.querySelectorAll(".gates tr")].find((tr) => tr.textContent.includes("`+
+			map[string]string{"partners_served": "Partners, as served", "partners_paired": "Partners, same requests"}[gate]+`"));
+			const told = /[+\u2212][\d.]+.pt/; told.exec(all.innerText)[0] + " drawn as " + told.exec(document.querySelector(".chart p").innerText)[0] }`))
+		if row, chart, _ := strings.Cut(drawn, " drawn as "); err != nil || row != chart {
+			t.Errorf("%s: the evidence is %s (%v)", gate, drawn, err)
+		}
 	}
 	if first := text(ctx, t, `.multiples li`); !strings.HasPrefix(first, "dsp-07") {
 		t.Errorf("the first partner is %q", first)

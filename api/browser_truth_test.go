@@ -395,3 +395,22 @@ func TestDashboardUnheard(t *testing.T) {
 	do(ctx, t, chromedp.Navigate(s.URL), contains(`contains(@class,"alarm")`, words), contains(`contains(@class,"alarm")`, "under notify in the fleet file"),
 		chromedp.Navigate(s.URL+"/#/"), contains(`self::h1`, "1 fleet needs a person"), contains(`self::li`, words))
 }
+
+// Of a fleet at which nobody has looked the page knows no tasks, and says so; a
+// rollout that stands still is at no verdict soon, and tasks that load are no alarm.
+func TestDashboardSaysNoMoreThanIsKnown(t *testing.T) {
+	ctx := browser(t)
+	fresh, held, moving := apitest.Scene("fresh", time.Now()), apitest.Scene("held", time.Now()), apitest.Scene("promoting", time.Now())
+	do(ctx, t, chromedp.Navigate(site(t, fresh).URL), contains(`contains(@class,"tasks")`, "Not known: no controller has looked yet."))
+	if all := text(ctx, t, `#app`); strings.Contains(all, "tasks ready") || strings.Contains(all, "No task is running") {
+		t.Errorf("nobody has looked:\n%s", all)
+	}
+	do(ctx, t, chromedp.Navigate(site(t, held).URL), contains(`contains(@class,"progress")`, "of the proof"))
+	if trial := text(ctx, t, `.trial`); strings.Contains(trial, "verdict in") {
+		t.Errorf("it stands still:\n%s", trial)
+	}
+	do(ctx, t, chromedp.Navigate(site(t, moving).URL), contains(`contains(@class,"share")`, "1 loading"), chromedp.WaitVisible(`//*[contains(@class,"share")]//*[contains(@class,"low")][contains(., "1 failed")]`))
+	if low := text(ctx, t, `.share .low`); strings.Contains(low, "loading") {
+		t.Errorf("an alarm about %q", low)
+	}
+}

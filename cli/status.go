@@ -101,7 +101,11 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 		p.field("asked", q.Verb+" by "+q.By+", not yet acted on")
 	}
 	p.field("next", nextText(f))
-	p.field("tasks", tasksText(f.Tasks))
+	if f.Loop == nil {
+		p.field("tasks", "not known: no controller has looked yet")
+	} else {
+		p.field("tasks", tasksText(f.Tasks))
+	}
 	if f.Back != nil {
 		p.field("roll back", "sluice rollback --fleet "+f.Fleet+" --why '…'   goes to "+releaseText(*f.Back))
 	}

@@ -12,14 +12,18 @@ import (
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
-// standing tells how far a verdict is; with its sentence where nothing else
-// says why the rollout stands where it does.
-func (p *page) standing(v api.Verdict, sentence bool) {
-	p.field("", bar(v.Progress)+etaText(v))
+// standing tells how far a verdict is; where the rollout goes on until there is
+// one, when that is and its sentence, which nothing else says then.
+func (p *page) standing(v api.Verdict, goesOn bool) {
+	text := bar(v.Progress)
+	if goesOn {
+		text += etaText(v)
+	}
+	p.field("", text)
 	if text := neededText(v); text != "" {
 		p.field("", text)
 	}
-	if sentence {
+	if goesOn {
 		p.field("verdict", verdictText(v))
 	}
 	if v.Otherwise != "" {

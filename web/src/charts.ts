@@ -24,7 +24,9 @@ type Base = Pick<Chart, "at" | "steps" | "place" | "now">;
 export function charts(s: Series, gate: string, place: number, now: number): Chart[] {
   const base: Base = { at: s.points.map((p) => p.at), steps: s.points.map((p) => p.step), place, now };
   const g = s.gates.find((one) => one.gate === gate);
-  const named = g?.partner?.[place < 0 ? s.points.length - 1 : place], one = s.partners.find((p) => p.name === named);
+  // Of each partner the log tells by its pairs, where there are any: that is no chart of any other gate.
+  const told = s.gates.some((other) => other.gate === "partners_paired") ? "partners_paired" : "partners_served";
+  const named = g?.partner?.[place < 0 ? s.points.length - 1 : place], one = gate === told ? s.partners.find((p) => p.name === named) : undefined;
   const alone = g?.partner ? { ...base, steps: turns(base.steps, g.partner) } : base;
   return [
     ...(g && one ? partner(s, one, base) : g ? [difference(g, alone), rates(s, g, alone)] : []),
@@ -63,7 +65,7 @@ function rates(s: Series, g: SeriesGate, base: Base): Chart {
   const paired = g.gate === "filter_rate_served" ? s.gates.find((one) => one.gate === "filter_rate_paired") : undefined;
   const c = lastOf(g.candidate, at), d = lastOf(g.stable, at);
   return {
-    ...base, key: "rates", title: served ? "Canary, control and stable" : "Candidate and stable, same requests",
+    ...base, key: "rates", title: `${served ? "Canary, control and stable" : "Candidate and stable, same requests"}${whom(g, at)}`,
     says: c === null || d === null ? "Not known at this look." : `${served ? "Canaries" : "The candidate"} ${percent(c)}, ${served ? "controls" : "stable"} ${percent(d)}, since ${served ? "this step began" : "the rollout began"}.`,
     unit: (v) => percent(v),
     lines: [

@@ -26,7 +26,7 @@ export function servingPanel(f: Fleet, now: number): HTMLElement {
         ? h("span", {}, f.back.digest === s?.digest ? "all tasks to " : "to ", code(f.back.digest), " ", h("b", {}, origin(f.back)),
           f.back.digest === s?.digest && f.active ? [", giving up ", h("b", {}, f.active.id)] : null)
         : h("span", { class: "muted" }, "no earlier release")),
-    share(f.tasks, f.active?.candidate ?? ""),
+    f.loop ? share(f.tasks, f.active?.candidate ?? "") : null,
     f.default && s && f.default.digest !== s.digest
       ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null);
 }
@@ -36,13 +36,13 @@ export const origin = (r: Release): string => r.job || r.source || "unknown orig
 // share draws which part of the tasks serves what.
 function share(c: TaskCounts, candidate: string): HTMLElement {
   const parts: [string, number, string][] = [["stable", c.on_stable, "stable"], ["candidate", c.on_candidate, "candidate"], ["other", c.on_other, "something else"]];
-  const trouble: [number, string][] = [[c.unreachable, "unreachable"], [c.failed, "failed"], [c.preparing, "loading"]];
+  const trouble: [number, string][] = [[c.unreachable, "unreachable"], [c.failed, "failed"]];
   return h("div", { class: "share" },
     stack(parts.map(([kind, n]) => [kind, n])),
     h("p", {}, h("b", { class: c.ready < c.desired ? "low" : null }, `${c.ready} of ${c.desired}`), " tasks ready",
       candidate !== "" ? `; ${c.on_stable} on stable, ${c.on_candidate} on the candidate` : "",
       c.on_other > 0 ? `; ${c.on_other} on something else` : "",
-      trouble.filter(([n]) => n > 0).map(([n, t]) => h("b", { class: "low" }, `; ${n} ${t}`))));
+      c.preparing > 0 ? `; ${c.preparing} loading` : "", trouble.filter(([n]) => n > 0).map(([n, t]) => h("b", { class: "low" }, `; ${n} ${t}`))));
 }
 
 // stack draws shares beside each other, in SVG since the page allows no styles
@@ -85,7 +85,7 @@ function unlisted(f: Fleet, fetch: Fetched<Tasks>, now: number): HTMLElement | n
     return h("p", { class: fetch.why === "" ? "muted" : "note", "data-key": "unlisted" }, `${text}${since} ${runs}`);
   }
   if (fetch.value === null || fetch.value.total > 0) return null;
-  return h("p", { class: "muted", "data-key": "unlisted" }, f.tasks.total > 0 ? `The list is from before: ${runs}` : "No task is running.");
+  return h("p", { class: "muted", "data-key": "unlisted" }, !f.loop ? "Not known: no controller has looked yet." : f.tasks.total > 0 ? `The list is from before: ${runs}` : "No task is running.");
 }
 
 function legend(f: Fleet): HTMLElement {

@@ -79,11 +79,12 @@ function idlePanel(f: Fleet, now: number): HTMLElement {
       last.verdict ? button("evidence", "Show its evidence", "link", { "data-rollout": last.id }) : null));
 }
 
+// progress says when the verdict is due, but of a rollout that stands still.
 function progress(r: Rollout, now: number): HTMLElement | null {
   const v = r.verdict;
   if (v === null) return null;
   const done = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
-  const eta = v.eta_seconds > 0 ? Date.parse(v.at) + 1000 * v.eta_seconds - now : 0;
+  const eta = v.eta_seconds > 0 && r.phase !== "held" ? Date.parse(v.at) + 1000 * v.eta_seconds - now : 0;
   return h("div", { class: "progress" },
     h("progress", { max: 100, value: done, "aria-label": "Progress towards a verdict" }, `${done} %`),
     h("span", { class: "figures" }, h("b", {}, `${done}\u00a0%`), " of the proof", seenOf(v), eta > 1000 ? [", verdict in about ", h("b", {}, span(eta))] : null));

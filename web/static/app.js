@@ -409,14 +409,14 @@ function servingPanel(f, now2) {
         f.back.digest === s?.digest && f.active ? [", giving up ", h("b", {}, f.active.id)] : null
       ) : h("span", { class: "muted" }, "no earlier release")
     ),
-    share2(f.tasks, f.active?.candidate ?? ""),
+    f.loop ? share2(f.tasks, f.active?.candidate ?? "") : null,
     f.default && s && f.default.digest !== s.digest ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null
   );
 }
 var origin = (r) => r.job || r.source || "unknown origin";
 function share2(c, candidate) {
   const parts = [["stable", c.on_stable, "stable"], ["candidate", c.on_candidate, "candidate"], ["other", c.on_other, "something else"]];
-  const trouble2 = [[c.unreachable, "unreachable"], [c.failed, "failed"], [c.preparing, "loading"]];
+  const trouble2 = [[c.unreachable, "unreachable"], [c.failed, "failed"]];
   return h(
     "div",
     { class: "share" },
@@ -428,6 +428,7 @@ function share2(c, candidate) {
       " tasks ready",
       candidate !== "" ? `; ${c.on_stable} on stable, ${c.on_candidate} on the candidate` : "",
       c.on_other > 0 ? `; ${c.on_other} on something else` : "",
+      c.preparing > 0 ? `; ${c.preparing} loading` : "",
       trouble2.filter(([n]) => n > 0).map(([n, t]) => h("b", { class: "low" }, `; ${n} ${t}`))
     )
   );
@@ -470,7 +471,7 @@ function unlisted(f, fetch2, now2) {
     return h("p", { class: fetch2.why === "" ? "muted" : "note", "data-key": "unlisted" }, `${text}${since2} ${runs2}`);
   }
   if (fetch2.value === null || fetch2.value.total > 0) return null;
-  return h("p", { class: "muted", "data-key": "unlisted" }, f.tasks.total > 0 ? `The list is from before: ${runs2}` : "No task is running.");
+  return h("p", { class: "muted", "data-key": "unlisted" }, !f.loop ? "Not known: no controller has looked yet." : f.tasks.total > 0 ? `The list is from before: ${runs2}` : "No task is running.");
 }
 function legend(f) {
   const item = (kind, text) => h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), text);
@@ -6061,7 +6062,8 @@ function leading(s, place) {
 function charts(s, gate, place, now2) {
   const base = { at: s.points.map((p) => p.at), steps: s.points.map((p) => p.step), place, now: now2 };
   const g = s.gates.find((one2) => one2.gate === gate);
-  const named = g?.partner?.[place < 0 ? s.points.length - 1 : place], one = s.partners.find((p) => p.name === named);
+  const told2 = s.gates.some((other) => other.gate === "partners_paired") ? "partners_paired" : "partners_served";
+  const named = g?.partner?.[place < 0 ? s.points.length - 1 : place], one = gate === told2 ? s.partners.find((p) => p.name === named) : void 0;
   const alone2 = g?.partner ? { ...base, steps: turns(base.steps, g.partner) } : base;
   return [
     ...g && one ? partner(s, one, base) : g ? [difference(g, alone2), rates(s, g, alone2)] : [],
@@ -6102,7 +6104,7 @@ function rates(s, g, base) {
   return {
     ...base,
     key: "rates",
-    title: served ? "Canary, control and stable" : "Candidate and stable, same requests",
+    title: `${served ? "Canary, control and stable" : "Candidate and stable, same requests"}${whom(g, at2)}`,
     says: c === null || d === null ? "Not known at this look." : `${served ? "Canaries" : "The candidate"} ${percent(c)}, ${served ? "controls" : "stable"} ${percent(d)}, since ${served ? "this step began" : "the rollout began"}.`,
     unit: (v) => percent(v),
     lines: [
@@ -6990,7 +6992,7 @@ function progress(r, now2) {
   const v = r.verdict;
   if (v === null) return null;
   const done = Math.round(100 * Math.max(0, Math.min(1, v.progress)));
-  const eta = v.eta_seconds > 0 ? Date.parse(v.at) + 1e3 * v.eta_seconds - now2 : 0;
+  const eta = v.eta_seconds > 0 && r.phase !== "held" ? Date.parse(v.at) + 1e3 * v.eta_seconds - now2 : 0;
   return h(
     "div",
     { class: "progress" },
@@ -7160,7 +7162,7 @@ function alarm() {
     (store.view?.unheard ?? []).map((u) => h("p", { class: "alarm warn", "data-key": `unheard/${u.receiver}` }, local(u.sentence, u.since), ".")),
     frozen ? h("p", { class: "alarm warn", "data-key": "freeze" }, `${frozen.sentence.charAt(0).toUpperCase()}${frozen.sentence.slice(1)}. Nothing starts or advances; a rollback still works.`) : null,
     deployment ? h("p", { class: "alarm warn", "data-key": "deployment" }, `${deployment.sentence}. A rollback still works.`) : null,
-    p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances.") : null
+    p ? h("p", { class: "alarm warn", "data-key": "pause" }, "Paused by ", h("b", {}, p.by), ` ${span(now(store) - Date.parse(p.at))} ago`, p.why ? `: ${p.why}` : "", ". Nothing starts or advances; a rollback still works.") : null
   );
 }
 function moment2(at2) {
