@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluicehq/sluice/content"
 	"github.com/sluicehq/sluice/inference/auction"
 	"github.com/sluicehq/sluice/inference/auction/world"
 )
@@ -161,7 +162,7 @@ func (o *auctionFlags) secure() error {
 	if o.ca == "" {
 		return nil
 	}
-	pem, err := os.ReadFile(o.ca)
+	pem, err := content.Read(o.ca, 1<<20)
 	if err != nil {
 		return fmt.Errorf("read --ca: %w", err)
 	}

@@ -3,9 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/api/oidc"
+	"github.com/sluicehq/sluice/content"
 	"github.com/sluicehq/sluice/identity"
 )
 
@@ -108,12 +107,7 @@ func readKeys(file string) (keys [][]byte, err error) {
 	if file == "" {
 		return nil, nil
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	body, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	body, err := content.Read(file, 64<<10)
 	if err != nil {
 		return nil, err
 	}

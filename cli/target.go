@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/content"
 )
 
 // target is the controller that a command asks, and the fleet that it is about.
@@ -45,7 +46,7 @@ func (t *target) signIn() error {
 	if t.token == "" {
 		return nil
 	}
-	body, err := os.ReadFile(t.token)
+	body, err := content.Read(t.token, 64<<10)
 	if err != nil {
 		return fmt.Errorf("read the token (--token-file): %w", err)
 	}

@@ -21,7 +21,9 @@ func taskIn(env func(string) string) *cobra.Command {
 		Use:   "task --fleet NAME --bucket BUCKET",
 		Short: "Serve auctions over Thrift: one inference task",
 		Long: "Every flag may be given as a variable too: --fleet as SLUICE_FLEET, and so on.\n" +
-			"SLUICE_TASK_ADDRESS is the address for ports whose flag names none.",
+			"SLUICE_TASK_ADDRESS is the address for ports whose flag names none.\n" +
+			"Wherever a flag names a file of tokens, certificates or keys, env:NAME is what that variable holds\n" +
+			"instead, and env:NAME:KEY one key of the JSON object in it.",
 		Example: "  sluice task --fleet demo --bucket sluice --task mine --listen 127.0.0.1:0 \\\n" +
 			"    --control-listen 127.0.0.1:0 --http-listen 127.0.0.1:0",
 		Args: takes(0),

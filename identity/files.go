@@ -7,10 +7,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"time"
+
+	"github.com/sluicehq/sluice/content"
 )
 
 const (
@@ -86,31 +87,16 @@ func (s *source[T]) isGood(value T, now time.Time) error {
 
 func (s *source[T]) read() (contents [][]byte, err error) {
 	for _, name := range s.names {
-		b, failed := readFile(name)
+		b, failed := content.Read(name, maxFileBytes)
 		contents, err = append(contents, b), errors.Join(err, failed)
 	}
 	return contents, err
 }
 
+// isRegular reports whether a name may be read again: a variable stays as it is.
 func isRegular(name string) bool {
 	info, err := os.Stat(name)
-	return err == nil && info.Mode().IsRegular()
-}
-
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	if len(b) > maxFileBytes {
-		return nil, fmt.Errorf("%s has more than %d bytes", name, maxFileBytes)
-	}
-	return b, nil
+	return content.IsVariable(name) || err == nil && info.Mode().IsRegular()
 }
 
 // parsePair reads a certificate with its chain, and its key.

@@ -3,6 +3,7 @@ package identity_test
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"log/slog"
 	"os"
@@ -312,6 +313,49 @@ func TestPipesAreReadOnce(t *testing.T) {
 	identity.LookNow(k)
 	if k.Trouble() != nil || !k.Accepts([]byte(olderToken)) {
 		t.Errorf("of a pipe: %v", k.Trouble())
+	}
+}
+
+// TestVariables reads a key and a CA out of one secret in JSON and the token out
+// of another variable, and the certificate in a file beside them goes on rotating.
+func TestVariables(t *testing.T) {
+	pki := identitytest.New(t)
+	ca, key := identitytest.Bytes(t, pki.Server.CA), identitytest.Bytes(t, pki.Server.Key)
+	secret, err := json.Marshal(map[string]string{"ca": string(ca), "key": string(key)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SLUICE_TEST_PAIR", string(secret))
+	t.Setenv("SLUICE_TEST_TOKEN", olderToken)
+	cert := filepath.Join(t.TempDir(), "cert")
+	identitytest.Put(t, cert, identitytest.Bytes(t, pki.Server.Cert))
+	k, err := identity.Open(identity.Files{
+		Cert: cert, Key: "env:SLUICE_TEST_PAIR:key", CA: "env:SLUICE_TEST_PAIR:ca", Token: "env:SLUICE_TEST_TOKEN",
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k.Token() != olderToken || k.Expires().IsZero() {
+		t.Errorf("it holds the token %q, and a certificate until %v", k.Token(), k.Expires())
+	}
+	identity.LookNow(k)
+	if err := k.Trouble(); err != nil {
+		t.Errorf("read again: %v", err)
+	}
+	identitytest.Put(t, cert, []byte("no certificate"))
+	identity.LookNow(k)
+	if err := k.Trouble(); err == nil || !strings.Contains(err.Error(), cert) {
+		t.Errorf("a file beside variables is not read again: %v", err)
+	}
+	for says, files := range map[string]identity.Files{
+		"there is no variable SLUICE_TEST_NONE": {Token: "env:SLUICE_TEST_NONE"},
+		"env:SLUICE_TEST_PAIR:token":            {Token: "env:SLUICE_TEST_PAIR:token"},
+		"holds something else than text":        {Token: "env:SLUICE_TEST_NUMBER:token"},
+	} {
+		t.Setenv("SLUICE_TEST_NUMBER", `{"token": 1234567890123456789}`)
+		if _, err := identity.Open(files, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "BEGIN") || strings.Contains(err.Error(), "123456") {
+			t.Errorf("it says %v, want %q and no secret", err, says)
+		}
 	}
 }
 

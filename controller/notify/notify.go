@@ -15,9 +15,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 
+	"github.com/sluicehq/sluice/content"
 	"github.com/sluicehq/sluice/controller"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
@@ -89,14 +89,7 @@ const maxSecretFile = 16 << 10
 
 // readFile returns what a file of secrets says.
 func readFile(name string) (string, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return "", err
-	}
-	if info.Size() > maxSecretFile {
-		return "", fmt.Errorf("%s has %d bytes, want %d at most", name, info.Size(), maxSecretFile)
-	}
-	body, err := os.ReadFile(name)
+	body, err := content.Read(name, maxSecretFile)
 	return strings.TrimSpace(string(body)), err
 }
 
