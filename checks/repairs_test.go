@@ -25,6 +25,7 @@ func repairs() []repair {
 		{operating, "Run it where controllers run and with their role", "cli:TestDoctor"},
 		{operating, "promote it by hand, or try it again", "e2e:TestUpgrade"},
 		{operating, "Give the bucket versioning.", "e2e:TestStateMended"},
+		{operating, "what they said before stays in force, and status, page, log and `sluice_files_bad` say so, until `sluice lint s3://BUCKET/FOLDER/` is content.", "e2e:TestFleetFilesChange"},
 		{operating, "`--people` names who may see and steer,", "cli:TestTokensLetIn"},
 		{operating, "without it a controller listens on loopback alone.", "cli:TestControllersAreNotOpenByMistake"},
 		{operating, "close them to everybody else, and let tasks know the controller by one of these, or both:", "inference:TestPortsOverTLS"},

@@ -24,7 +24,6 @@ import (
 	"github.com/sluicehq/sluice/controller/aws"
 	"github.com/sluicehq/sluice/controller/fleet"
 	"github.com/sluicehq/sluice/controller/notify"
-	"github.com/sluicehq/sluice/controller/rollout"
 	"github.com/sluicehq/sluice/identity"
 	"github.com/sluicehq/sluice/scrape"
 	"github.com/sluicehq/sluice/web"
@@ -34,7 +33,7 @@ import (
 type controllerFlags struct {
 	fleets, bucket, region, endpoint, listen, name string
 	hosts, proxies                                 []string
-	leaseTTL                                       time.Duration
+	leaseTTL, fleetsEvery                          time.Duration
 	health                                         bool
 	ecsShare                                       float64
 	control                                        identity.Files
@@ -48,7 +47,9 @@ func controllerCommand() *cobra.Command {
 		Use:   "controller --bucket BUCKET",
 		Short: "Watch for models and roll them out; serve the API and the dashboard",
 		Long: "Any number may run: one leads, all answer. Credentials are found as by every AWS program.\n" +
-			"docs/operating.md tells what rights it needs, docs/fleet.md what a fleet file says.",
+			"docs/operating.md tells what rights it needs, docs/fleet.md what a fleet file says.\n" +
+			"Wherever a flag names a file with a secret, env:NAME is what that variable holds instead, and\n" +
+			"env:NAME:KEY one key of the JSON object in it.",
 		Example: "  sluice controller --bucket sluice --fleets local/demo/fleet.yaml --listen 127.0.0.1:0",
 		Args:    takes(0),
 		PreRunE: func(*cobra.Command, []string) error {
@@ -65,7 +66,8 @@ func controllerCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.fleets, "fleets", "fleets", "fleet `file`, or folder of *.yaml fleet files")
+	f.StringVar(&o.fleets, "fleets", "fleets", fleetPlaces+"; read again when they change")
+	f.DurationVar(&o.fleetsEvery, "fleets-every", 30*time.Second, "`time` between two looks at fleet files at least; twice that at most")
 	f.StringVar(&o.bucket, "bucket", os.Getenv("SLUICE_BUCKET"), "S3 `bucket` that keeps releases and fleet documents (SLUICE_BUCKET)")
 	f.StringVar(&o.region, "region", "", "AWS `region`; as for every AWS program where it is left out")
 	f.StringVar(&o.endpoint, "endpoint", "", "base `address` of AWS, before all that environment and profile say; as for every AWS program where it is left out")
@@ -94,6 +96,8 @@ func (c *controllerFlags) check() error {
 		return wrongUsage("--control-cert needs --control-ca, by which tasks are known")
 	case c.leaseTTL < time.Second || c.leaseTTL > controller.MaxTTL:
 		return wrongUsage("--lease is %v: want a second to %v", c.leaseTTL, controller.MaxTTL)
+	case c.fleetsEvery < time.Second || c.fleetsEvery > time.Hour:
+		return wrongUsage("--fleets-every is %v: want a second to an hour", c.fleetsEvery)
 	case !(c.ecsShare >= 0.01 && c.ecsShare <= 1):
 		return wrongUsage("--ecs-share is %v: want 0.01 to 1", c.ecsShare)
 	}
@@ -131,7 +135,18 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("read the credentials for tasks (--control-token-file, --control-cert, --control-key, --control-ca): %w", err)
 	}
-	fleets, err := controller.ReadFleets(c.fleets)
+	metrics := controller.NewMetrics(built().Version)
+	metrics.Watch(known)
+	client, err := c.account(ctx, metrics)
+	if err != nil {
+		return err
+	}
+	files, err := fleetFiles(c.fleets, func() (*aws.Client, error) { return client, nil })
+	if err != nil {
+		return err
+	}
+	follower := &controller.Follower{Files: files, Every: c.fleetsEvery, Log: log, Metrics: metrics}
+	fleets, err := follower.Begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,18 +154,14 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range fleets {
-		if signIn == nil && f.Policies.SecondPerson() {
-			return wrongUsage("fleet %s wants a second person (second_person), and nobody would be asked who they are: name a file of --people", f.Name)
-		}
-	}
-	metrics := controller.NewMetrics(built().Version)
-	metrics.Watch(known)
-	client, err := c.account(ctx, metrics)
+	control := fleet.New(fleet.Options{Credentials: known})
+	defer control.Close()
+	crew := crew{flags: c, client: client, control: control, known: signIn != nil, refused: follower.Refused, log: log, metrics: metrics}
+	loops, err := crew.loops(ctx, fleets)
 	if err != nil {
 		return err
 	}
-	if err := c.tellWhere(ctx, client.Account(), fleets, log); err != nil {
+	if err := c.tellWhere(ctx, client.Account(), log); err != nil {
 		return err
 	}
 	documents := client.Documents(c.bucket)
@@ -161,21 +172,24 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	control := fleet.New(fleet.Options{Credentials: known})
-	defer control.Close()
-
-	leader := &controller.Controller{Elector: controller.Elector{Documents: documents, Name: c.name, TTL: c.leaseTTL}, Log: log, Metrics: metrics}
-	store := awake{Store: controller.Store{Documents: documents}, fleets: map[string]*controller.Reconciler{}}
-	for _, f := range fleets {
-		loop, err := c.loop(ctx, f, client, control, log)
+	now, instead := &running{}, make(chan []*controller.Reconciler)
+	now.set(loops)
+	follower.Take = func(ctx context.Context, fleets []controller.Fleet) error {
+		loops, err := crew.loops(ctx, fleets)
 		if err != nil {
 			return err
 		}
-		loop.Metrics = metrics
-		leader.Fleets = append(leader.Fleets, loop)
-		store.Names = append(store.Names, f.Name)
-		store.fleets[f.Name] = loop
+		select {
+		case instead <- loops:
+			now.set(loops)
+		case <-ctx.Done():
+		}
+		return ctx.Err()
 	}
+	leader := &controller.Controller{
+		Elector: controller.Elector{Documents: documents, Name: c.name, TTL: c.leaseTTL}, Fleets: loops, Instead: instead, Log: log, Metrics: metrics,
+	}
+	store := awake{Store: controller.Store{Documents: documents, Declared: now.names}, running: now}
 	proxies, err := c.proxyNetworks()
 	if err != nil {
 		return err
@@ -189,6 +203,7 @@ func (c *controllerFlags) run(ctx context.Context, out io.Writer) error {
 	log.InfoContext(ctx, "serving", "dashboard", "http://"+listener.Addr().String(), "fleets", len(fleets))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return leader.Run(ctx) })
+	g.Go(func() error { follower.Run(ctx); return nil })
 	g.Go(func() error { return api.Serve(ctx, listener, handler) })
 	return g.Wait()
 }
@@ -227,23 +242,64 @@ func (c *controllerFlags) bind(ctx context.Context) (net.Listener, error) {
 	return listener, nil
 }
 
+// crew makes what looks after fleets, at the start and whenever fleet files
+// change.
+type crew struct {
+	flags   *controllerFlags
+	client  *aws.Client
+	control *fleet.Control
+	known   bool         // people sign in
+	refused func() error // why the fleet files are not in force as they are now
+	log     *slog.Logger
+	metrics *controller.Metrics
+}
+
+// loops are those of all fleets, or none where one of them cannot be looked
+// after here.
+func (c crew) loops(ctx context.Context, fleets []controller.Fleet) (all []*controller.Reconciler, err error) {
+	for _, f := range fleets {
+		if !c.known && f.Policies.SecondPerson() {
+			return nil, wrongUsage("fleet %s wants a second person (second_person), and nobody would be asked who they are: name a file of --people", f.Name)
+		}
+		if err := c.within(f); err != nil {
+			return nil, err
+		}
+		loop, err := c.loop(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, loop)
+	}
+	return all, nil
+}
+
+// within refuses a fleet of another region.
+func (c crew) within(f controller.Fleet) error {
+	account := c.client.Account()
+	if in := f.ECS.Region(); in != "" && in != account.Config.Region {
+		return fmt.Errorf("fleet %s: its ECS service is in region %s, and this controller speaks to %s (%s): set --region, or give fleets of another region a controller there",
+			f.Name, in, account.Config.Region, account.RegionFrom)
+	}
+	return nil
+}
+
 // loop is what looks after one fleet.
-func (c *controllerFlags) loop(ctx context.Context, f controller.Fleet, client *aws.Client, control *fleet.Control, log *slog.Logger) (*controller.Reconciler, error) {
-	tasks := client.Tasks(aws.TasksOptions{
+func (c crew) loop(ctx context.Context, f controller.Fleet) (*controller.Reconciler, error) {
+	tasks := c.client.Tasks(aws.TasksOptions{
 		Cluster: f.ECS.Cluster, Service: f.ECS.Service, ControlPort: f.ECS.ControlPort, Container: f.ECS.Container,
 		Every: f.LookEvery,
 		Unknown: func(why error) {
-			log.WarnContext(ctx, "instance types of tasks are not known: tasks are matched by all else", "fleet", f.Name, "err", why)
+			c.log.WarnContext(ctx, "instance types of tasks are not known: tasks are matched by all else", "fleet", f.Name, "err", why)
 		},
 		Unstaged: func(why error) {
-			log.WarnContext(ctx, "how far a deployment has shifted traffic is not known: all of its tasks count", "fleet", f.Name, "err", why)
+			c.log.WarnContext(ctx, "how far a deployment has shifted traffic is not known: all of its tasks count", "fleet", f.Name, "err", why)
 		},
 	})
 	ports := controller.Ports{
-		Documents: client.Documents(c.bucket), Artifacts: client.Artifacts(), Jobs: client.Jobs(), Tasks: tasks, Control: control, Deployments: tasks,
+		Documents: c.client.Documents(c.flags.bucket), Artifacts: c.client.Artifacts(), Jobs: c.client.Jobs(), Tasks: tasks, Control: c.control, Deployments: tasks,
 	}
-	loop := controller.NewReconciler(f, ports, c.name, log)
-	loop.Public = strings.TrimSuffix(c.door.url, "/")
+	loop := controller.NewReconciler(f, ports, c.flags.name, c.log)
+	loop.Public, loop.Refused, loop.Metrics = strings.TrimSuffix(c.flags.door.url, "/"), c.refused, c.metrics
 	var err error
 	if loop.Receivers, err = notify.Open(f.Notify); err != nil {
 		return nil, fmt.Errorf("fleet %s: %w", f.Name, err)
@@ -251,15 +307,8 @@ func (c *controllerFlags) loop(ctx context.Context, f controller.Fleet, client *
 	return loop, nil
 }
 
-// tellWhere says which AWS this is, and by which setting. Fleets of another
-// region are refused.
-func (c *controllerFlags) tellWhere(ctx context.Context, account *amazon.Account, fleets []controller.Fleet, log *slog.Logger) error {
-	for _, f := range fleets {
-		if in := f.ECS.Region(); in != "" && in != account.Config.Region {
-			return fmt.Errorf("fleet %s: its ECS service is in region %s, and this controller speaks to %s (%s): set --region, or give fleets of another region a controller there",
-				f.Name, in, account.Config.Region, account.RegionFrom)
-		}
-	}
+// tellWhere says which AWS this is, and by which setting.
+func (c *controllerFlags) tellWhere(ctx context.Context, account *amazon.Account, log *slog.Logger) error {
 	bucket, err := account.Store(ctx, c.bucket)
 	if err != nil {
 		return err
@@ -284,45 +333,4 @@ func ops(c *controller.Controller, m *controller.Metrics) *api.Ops {
 		},
 		Version: built(),
 	}
-}
-
-// awake is the store as the API sees it: what a person asks wakes the loop, so
-// that a leader in this process acts at once.
-type awake struct {
-	controller.Store
-	fleets map[string]*controller.Reconciler
-}
-
-// Request notes what a person asks and wakes the loop.
-func (a awake) Request(ctx context.Context, name string, q rollout.Request) (rollout.Request, error) {
-	q, err := a.Store.Request(ctx, name, q)
-	if f := a.fleets[name]; err == nil && f != nil {
-		f.Wake()
-	}
-	return q, err
-}
-
-// SetStop freezes all fleets, or ends that, and wakes their loops.
-func (a awake) SetStop(ctx context.Context, stop *rollout.Stop, e rollout.Entry) (*rollout.Stop, error) {
-	set, err := a.Store.SetStop(ctx, stop, e)
-	for _, f := range a.fleets {
-		f.Wake()
-	}
-	return set, err
-}
-
-func (a awake) policy(name, id string) (rollout.Policy, bool) {
-	f := a.fleets[name]
-	if f == nil {
-		return rollout.Policy{}, false
-	}
-	return f.Fleet.Policies.For(id), true
-}
-
-func (a awake) calendar(name string, from, until time.Time) ([]rollout.Frozen, bool) {
-	f := a.fleets[name]
-	if f == nil {
-		return nil, false
-	}
-	return f.Fleet.Policies.Calendar(from, until), true
 }

@@ -48,7 +48,7 @@ func doctorCommand() *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr()) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.file, "fleet-file", "", "`file` of the fleet, as controllers read it")
+	f.StringVar(&o.file, "fleet-file", "", "`file` of the fleet, as controllers read it: here, in S3 (s3://BUCKET/KEY), or env:NAME")
 	f.StringVar(&o.bucket, "bucket", os.Getenv("SLUICE_BUCKET"), "S3 `bucket` that keeps releases and fleet documents (SLUICE_BUCKET)")
 	f.StringVar(&o.region, "region", "", "AWS `region`; as for every AWS program where it is left out")
 	f.StringVar(&o.endpoint, "endpoint", "", "base `address` of AWS, before all that environment and profile say; as for every AWS program where it is left out")
@@ -80,7 +80,15 @@ func (o *doctorFlags) check() error {
 }
 
 func (o *doctorFlags) run(ctx context.Context, out, errOut io.Writer) error {
-	fleets, err := controller.ReadFleets(o.file)
+	client, err := aws.Open(ctx, aws.Options{Region: o.region, Endpoint: o.endpoint, Attempts: 2, ECSShare: o.share})
+	if err != nil {
+		return err
+	}
+	files, err := fleetFiles(o.file, func() (*aws.Client, error) { return client, nil })
+	if err != nil {
+		return err
+	}
+	fleets, err := controller.ReadFleets(ctx, files)
 	if err != nil {
 		return err
 	}
@@ -90,10 +98,6 @@ func (o *doctorFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	known, err := identity.Open(o.control, slog.New(slog.NewTextHandler(errOut, nil)))
 	if err != nil {
 		return fmt.Errorf("read the credentials for tasks (--control-token-file, --control-cert, --control-key, --control-ca): %w", err)
-	}
-	client, err := aws.Open(ctx, aws.Options{Region: o.region, Endpoint: o.endpoint, Attempts: 2, ECSShare: o.share})
-	if err != nil {
-		return err
 	}
 	facts := o.examine(ctx, client, fleets[0], known)
 	if ctx.Err() != nil {

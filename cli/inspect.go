@@ -61,7 +61,7 @@ func inspectCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.fleets, "fleet-file", "", "fleet `file`, or folder of *.yaml fleet files, by whose policy to admit and compare; the release format's own bounds where it is left out")
+	f.StringVar(&o.fleets, "fleet-file", "", fleetPlaces+", by whose policy to admit and compare; the release format's own bounds where it is left out")
 	f.StringVar(&o.fleet, "fleet", "", "`name` of the fleet, where there are several")
 	f.StringVar(&o.job, "job", "", "training `job` whose policy to take, where the fleet has several")
 	f.StringVar(&o.stable, "stable", "", "`file` of the release to compare with, or s3://BUCKET/KEY")
@@ -96,7 +96,7 @@ type modelFacts struct {
 }
 
 func (o *inspectFlags) run(ctx context.Context, in io.Reader, out io.Writer, file string) error {
-	fleet, err := o.fleetOf()
+	fleet, err := o.fleetOf(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,16 +122,16 @@ func (o *inspectFlags) run(ctx context.Context, in io.Reader, out io.Writer, fil
 
 // fleetOf is the fleet whose policy to take; without a file, one that bounds
 // nothing.
-func (o *inspectFlags) fleetOf() (controller.Fleet, error) {
+func (o *inspectFlags) fleetOf(ctx context.Context) (controller.Fleet, error) {
 	if o.fleets == "" {
 		return controller.Fleet{Prices: rollout.Prices{}.Sane(), Policies: rollout.Policies{Default: rollout.Defaults()}}, nil
 	}
-	return fleetIn(o.fleets, o.fleet)
+	return fleetIn(ctx, o.fleets, o.fleet)
 }
 
 // fleetIn is the fleet of that name in a fleet file or folder, or the only one.
-func fleetIn(place, name string) (controller.Fleet, error) {
-	fleets, err := controller.ReadFleets(place)
+func fleetIn(ctx context.Context, place, name string) (controller.Fleet, error) {
+	fleets, err := readFleets(ctx, place)
 	if err != nil {
 		return controller.Fleet{}, err
 	}

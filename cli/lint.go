@@ -18,15 +18,20 @@ func lintCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lint FILE",
 		Short: "Say what is wrong or unwise in a fleet file, and in which line",
-		Long: "The file is read as the controller reads it; a folder has a file per fleet. Errors would keep the\n" +
-			"controller from starting. Warnings are legal and unwise, and do not fail without --strict.",
+		Long: "The file is read as the controller reads it, here, in S3 (s3://BUCKET/FOLDER/) or in a variable\n" +
+			"(env:NAME); a folder has a file per fleet. Errors would keep the controller from starting, or from\n" +
+			"taking a change. Warnings are legal and unwise, and do not fail without --strict.",
 		Example: "  sluice lint local/demo/fleet.yaml",
 		Args:    takes(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return wrongUsage("no file: name a fleet file, or a folder of them")
 			}
-			remarks, files, err := controller.LintFleets(args[0])
+			place, err := filesHere(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			remarks, files, err := controller.LintFleets(c.Context(), place)
 			if err != nil {
 				return err
 			}

@@ -29,7 +29,7 @@ func notifyCommand() *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return n.run(c.Context(), c.OutOrStdout()) },
 	}
 	f := c.Flags()
-	f.StringVar(&n.fleets, "fleets", "fleets", "fleet `file`, or folder of *.yaml fleet files")
+	f.StringVar(&n.fleets, "fleets", "fleets", fleetPlaces)
 	f.StringVar(&n.to, "to", "", "`name` of the one receiver to try; all where it is left out")
 	f.StringVar(&n.url, "url", "", "`address` of the dashboard, for the link")
 	return c
@@ -39,7 +39,7 @@ func notifyCommand() *cobra.Command {
 const testWithin = 15 * time.Second
 
 func (n *notifyFlags) run(ctx context.Context, out io.Writer) error {
-	fleets, err := controller.ReadFleets(n.fleets)
+	fleets, err := readFleets(ctx, n.fleets)
 	if err != nil {
 		return err
 	}

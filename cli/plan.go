@@ -41,7 +41,7 @@ func planCommand() *cobra.Command {
 	}
 	p.flags(c) // current traffic is asked there
 	f := c.Flags()
-	f.StringVar(&p.fleets, "fleet-file", "", "fleet `file`, or folder of *.yaml fleet files, whose policy to plan for; the default policy where it is left out")
+	f.StringVar(&p.fleets, "fleet-file", "", fleetPlaces+", whose policy to plan for; the default policy where it is left out")
 	f.StringVar(&p.job, "job", "", "training `job` whose policy to take, where the fleet has several")
 	f.StringVar(&p.traffic, "traffic", "", "`file` that describes the traffic (YAML, see docs/judge/reference.md), instead of asking a controller")
 	f.IntVar(&p.tasks, "tasks", 0, "`number` of tasks of the fleet, instead of those it has")
@@ -68,7 +68,7 @@ func (p *planFlags) check() error {
 
 // run says what the judge will be able to tell, and when.
 func (p *planFlags) run(ctx context.Context, out io.Writer) error {
-	policy, err := p.policy()
+	policy, err := p.policy(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,11 +85,11 @@ func (p *planFlags) run(ctx context.Context, out io.Writer) error {
 
 // policy is the one that the fleet file has for the job. The file also names
 // the fleet, if nothing else does.
-func (p *planFlags) policy() (rollout.Policy, error) {
+func (p *planFlags) policy(ctx context.Context) (rollout.Policy, error) {
 	if p.fleets == "" {
 		return rollout.Defaults(), nil
 	}
-	fleet, err := fleetIn(p.fleets, p.fleet)
+	fleet, err := fleetIn(ctx, p.fleets, p.fleet)
 	if err != nil {
 		return rollout.Policy{}, err
 	}

@@ -1,10 +1,9 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -37,19 +36,16 @@ type Fleet struct {
 	Policies  rollout.Policies `yaml:",inline"` // "policy", "policies" for jobs that want another, "replace_poisoned"
 }
 
-// maxFleetFile bounds a fleet file.
-const maxFleetFile = 1 << 20
-
-// ReadFleets reads every *.yaml file of a folder, or the one file named.
-func ReadFleets(place string) ([]Fleet, error) {
-	files, err := fleetFiles(place)
+// ReadFleets reads all fleet files of a place.
+func ReadFleets(ctx context.Context, place FleetFiles) ([]Fleet, error) {
+	files, err := place.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var fleets []Fleet
 	declared, steered := map[string]string{}, map[string]string{} // file, by fleet and by service
 	for _, file := range files {
-		f, err := readFleet(file)
+		f, err := readFleet(ctx, place, file)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
@@ -65,36 +61,39 @@ func ReadFleets(place string) ([]Fleet, error) {
 	return fleets, nil
 }
 
-func readFleet(file string) (Fleet, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return Fleet{}, err
-	}
-	if info.Size() > maxFleetFile {
-		return Fleet{}, fmt.Errorf("the file has %d bytes, want %d at most", info.Size(), maxFleetFile)
-	}
-	body, err := os.ReadFile(file)
+func readFleet(ctx context.Context, place FleetFiles, file string) (Fleet, error) {
+	body, err := place.Read(ctx, file, maxFleetFile)
 	if err != nil {
 		return Fleet{}, err
 	}
 	f, err := ParseFleet(body)
-	for i := range f.Notify {
-		f.Notify[i].within(filepath.Dir(file))
+	if err == nil {
+		err = f.locate(file)
 	}
 	if err != nil || f.Admission.Manifest == "" {
 		return f, err
 	}
-	f.Admission.ManifestBody, err = readManifest(filepath.Dir(file), f.Admission.Manifest)
+	f.Admission.ManifestBody, err = readManifest(ctx, place, file, f.Admission.Manifest)
 	return f, err
 }
 
-// readManifest reads the manifest for models that come without one. Its path
-// is relative to the fleet file.
-func readManifest(folder, file string) (string, error) {
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(folder, file)
+// locate finds the files with secrets that a fleet file names.
+func (f Fleet) locate(file string) error {
+	for i := range f.Notify {
+		if err := f.Notify[i].locate(file); err != nil {
+			return err
+		}
 	}
-	body, err := os.ReadFile(file)
+	return nil
+}
+
+// readManifest reads the manifest for models that come without one.
+func readManifest(ctx context.Context, place FleetFiles, file, manifest string) (string, error) {
+	name, err := beside(file, manifest)
+	var body []byte
+	if err == nil {
+		body, err = place.Read(ctx, name, maxManifestFile)
+	}
 	if err == nil {
 		err = release.CheckManifest(body)
 	}

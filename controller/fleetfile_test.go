@@ -109,10 +109,10 @@ func TestParseFleetErrors(t *testing.T) {
 
 func TestReadFleets(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := ReadFleets(filepath.Join(dir, "none.yaml")); err == nil || !strings.Contains(err.Error(), "--fleets") {
+	if _, err := ReadFleets(t.Context(), Disk(filepath.Join(dir, "none.yaml"))); err == nil || !strings.Contains(err.Error(), "--fleets") {
 		t.Errorf("a missing file gives %v", err)
 	}
-	if _, err := ReadFleets(dir); err == nil || !strings.Contains(err.Error(), "*.yaml") {
+	if _, err := ReadFleets(t.Context(), Disk(dir)); err == nil || !strings.Contains(err.Error(), "*.yaml") {
 		t.Errorf("an empty folder gives %v", err)
 	}
 	for _, name := range []string{"a.yaml", "b.yaml"} {
@@ -120,10 +120,10 @@ func TestReadFleets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := ReadFleets(dir); err == nil || !strings.Contains(err.Error(), "twice") {
+	if _, err := ReadFleets(t.Context(), Disk(dir)); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("a fleet declared twice gives %v", err)
 	}
-	if fleets, err := ReadFleets(filepath.Join(dir, "a.yaml")); err != nil || len(fleets) != 1 {
+	if fleets, err := ReadFleets(t.Context(), Disk(filepath.Join(dir, "a.yaml"))); err != nil || len(fleets) != 1 {
 		t.Errorf("one file gives %v, %v", fleets, err)
 	}
 }
@@ -143,7 +143,7 @@ func TestServiceOfTwoFleets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := ReadFleets(dir); err == nil || !strings.Contains(err.Error(), "give each a service of its own") {
+	if _, err := ReadFleets(t.Context(), Disk(dir)); err == nil || !strings.Contains(err.Error(), "give each a service of its own") {
 		t.Errorf("two fleets with one service give %v", err)
 	}
 }
@@ -185,15 +185,15 @@ func TestReadManifest(t *testing.T) {
 		}
 	}
 	keep("fleet.yaml", goodFleet+"\nadmission: {manifest: contract.json}\n")
-	if _, err := ReadFleets(folder); err == nil || !strings.Contains(err.Error(), "admission.manifest: open ") {
+	if _, err := ReadFleets(t.Context(), Disk(folder)); err == nil || !strings.Contains(err.Error(), "admission.manifest: open ") {
 		t.Errorf("without it: %v", err)
 	}
 	keep("contract.json", "{}")
-	if _, err := ReadFleets(folder); err == nil || !strings.Contains(err.Error(), "admission.manifest: manifest: ") {
+	if _, err := ReadFleets(t.Context(), Disk(folder)); err == nil || !strings.Contains(err.Error(), "admission.manifest: manifest: ") {
 		t.Errorf("with a broken one: %v", err)
 	}
 	keep("contract.json", string(manifest))
-	if fleets, err := ReadFleets(folder); err != nil || fleets[0].Admission.ManifestBody != string(manifest) {
+	if fleets, err := ReadFleets(t.Context(), Disk(folder)); err != nil || fleets[0].Admission.ManifestBody != string(manifest) {
 		t.Errorf("with a good one: %v", err)
 	}
 }
@@ -227,7 +227,7 @@ func TestSecretsLieBesideTheFleetFile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ads.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fleets, err := ReadFleets(dir)
+	fleets, err := ReadFleets(t.Context(), Disk(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,5 +268,34 @@ func TestECSNames(t *testing.T) {
 		if err == nil && e.Region() != tt.region {
 			t.Errorf("%s %s is in %q, want %q", tt.cluster, tt.service, e.Region(), tt.region)
 		}
+	}
+}
+
+// TestWhatLiesBeside finds what fleet files name, wherever they lie.
+func TestWhatLiesBeside(t *testing.T) {
+	for _, tt := range []struct{ file, name, want, says string }{
+		{"fleets/ads.yaml", "keys/hook", "fleets/keys/hook", ""},
+		{"fleets/ads.yaml", "/run/hook", "/run/hook", ""},
+		{"fleets/ads.yaml", "env:HOOK:secret", "env:HOOK:secret", ""},
+		{"s3://bucket/fleets/ads.yaml", "env:HOOK", "env:HOOK", ""},
+		{"s3://bucket/fleets/ads.yaml", "/run/hook", "/run/hook", ""},
+		{"s3://bucket/fleets/ads.yaml", "hook", "", "from where no secret is read: name a variable"},
+		{"env:FLEET", "hook", "", "lies beside nothing"},
+	} {
+		got, err := secretBeside(tt.file, tt.name)
+		if tt.says == "" && (err != nil || got != tt.want) || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
+			t.Errorf("%s in %s: %q, %v", tt.name, tt.file, got, err)
+		}
+	}
+	if got, err := beside("s3://bucket/fleets/ads.yaml", "manifest.json"); err != nil || got != "s3://bucket/fleets/manifest.json" {
+		t.Errorf("a manifest in S3: %q, %v", got, err)
+	}
+	t.Setenv("SLUICE_TEST_FLEET", strings.Replace(goodFleet, "policy:", "notify: [{name: a, slack: {url_file: slack.url}}]\npolicy:", 1))
+	if _, err := ReadFleets(t.Context(), Disk("env:SLUICE_TEST_FLEET")); err == nil || !strings.Contains(err.Error(), "env:SLUICE_TEST_FLEET: notify, a: slack.url lies beside nothing") {
+		t.Errorf("a secret beside a variable: %v", err)
+	}
+	t.Setenv("SLUICE_TEST_FLEET", goodFleet)
+	if fleets, err := ReadFleets(t.Context(), Disk("env:SLUICE_TEST_FLEET")); err != nil || len(fleets) != 1 {
+		t.Errorf("a fleet file in a variable: %v, %v", fleets, err)
 	}
 }

@@ -57,7 +57,7 @@ func (c *Controller) Healthy(now time.Time) error {
 	if stood > c.Elector.TTL+passTimeout+stuckAfter {
 		return fmt.Errorf("nobody has seen to the lease for %v", stood.Round(time.Second))
 	}
-	for _, f := range c.Fleets {
+	for _, f := range c.fleets() {
 		if began := f.passing.Load(); began != nil && now.Sub(*began) > passTimeout+stuckAfter {
 			return fmt.Errorf("a pass over fleet %s has taken %v", f.Fleet.Name, now.Sub(*began).Round(time.Second))
 		}

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,20 @@ type Controller struct {
 	Log     *slog.Logger
 	Metrics *Metrics // nil: nothing is counted
 
+	// Instead brings the loops that take the place of those there are, as fleet
+	// files say something else; nil: none come.
+	Instead <-chan []*Reconciler
+
 	standing atomic.Pointer[Standing]
+	now      atomic.Pointer[[]*Reconciler] // Fleets, or what came instead
+}
+
+// fleets are those that it looks after now.
+func (c *Controller) fleets() []*Reconciler {
+	if now := c.now.Load(); now != nil {
+		return *now
+	}
+	return c.Fleets
 }
 
 // Run leads whenever the lease can be had, until ctx ends; then it gives the
@@ -26,16 +40,11 @@ func (c *Controller) Run(ctx context.Context) error {
 	var stop context.CancelFunc = func() {}
 	var loops sync.WaitGroup
 	leading := int64(0)
-	var watch sync.WaitGroup
-	defer watch.Wait()
-	c.watchLooks(ctx, &watch)
+	watched := c.take(ctx, c.fleets())
+	defer func() { watched() }()
 	raised := make(chan int64, 1)
 	ahead := raised
 	var trouble trouble
-	c.Elector.Traces = nil
-	for _, f := range c.Fleets {
-		c.Elector.Traces = append(c.Elector.Traces, release.FleetKey(f.Fleet.Name))
-	}
 	for ctx.Err() == nil {
 		began := time.Now()
 		epoch := c.hold(ctx, began, &trouble)
@@ -60,6 +69,12 @@ func (c *Controller) Run(ctx context.Context) error {
 		case used := <-ahead:
 			c.Elector.Raise(used)
 			ahead = nil // whoever goes on raising epochs is followed once in a while
+		case others := <-c.Instead:
+			stop()
+			loops.Wait()
+			watched()
+			c.Elector.Raise(leading) // the new loops know nothing of what those before did: as after a restart, they begin under an epoch of their own
+			leading, watched = 0, c.take(ctx, others)
 		}
 		next.Stop()
 	}
@@ -69,6 +84,25 @@ func (c *Controller) Run(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	return c.Elector.Release(last)
+}
+
+// take makes fleets those that are looked after, and begins to watch whether
+// somebody looks at them; what it returns ends that.
+func (c *Controller) take(ctx context.Context, fleets []*Reconciler) (end func()) {
+	for _, before := range c.fleets() {
+		if !slices.ContainsFunc(fleets, func(f *Reconciler) bool { return f.Fleet.Name == before.Fleet.Name }) {
+			c.Metrics.forget(before.Fleet.Name)
+		}
+	}
+	c.now.Store(&fleets)
+	c.Elector.Traces = nil
+	for _, f := range fleets {
+		c.Elector.Traces = append(c.Elector.Traces, release.FleetKey(f.Fleet.Name))
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	c.watchLooks(ctx, &watch)
+	return func() { stop(); watch.Wait() }
 }
 
 // hold returns the epoch under which this process may act, or zero.
@@ -90,7 +124,7 @@ func (c *Controller) hold(ctx context.Context, now time.Time, trouble *trouble) 
 // ones comes to raised, where there is room.
 func (c *Controller) lead(ctx context.Context, epoch int64, raised chan<- int64, loops *sync.WaitGroup) context.CancelFunc {
 	ctx, stop := context.WithCancel(ctx)
-	for _, f := range c.Fleets {
+	for _, f := range c.fleets() {
 		f.epoch, f.own, f.until, f.silent = epoch, false, c.Elector.Until, c.Elector.silent
 		f.raise = func(used int64) {
 			select {

@@ -466,3 +466,81 @@ func TestLookTellsOfEpochs(t *testing.T) {
 		})
 	}
 }
+
+// wayFunc is a way that takes everything.
+type wayFunc func(Notice)
+
+func (f wayFunc) Deliver(_ context.Context, n Notice) error {
+	f(n)
+	return nil
+}
+
+// TestFleetsAreExchanged gives a leader other fleets while another controller
+// waits for the lease: nobody else ever leads, the new loops begin under an epoch
+// of their own, and the fleet that is gone is neither looked at nor told of.
+func TestFleetsAreExchanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, log, metrics := newWorld(), slog.New(slog.DiscardHandler), NewMetrics("v1")
+		instead := make(chan []*Reconciler)
+		var told []string
+		run := func(name string, instead chan []*Reconciler, m *Metrics) (*Controller, func(fleet string) *Reconciler) {
+			loop := func(fleet string) *Reconciler {
+				f := testFleet()
+				f.Name = fleet
+				r := NewReconciler(f, Ports{w, w, w, fakeTasks{w}, fakeControl{w}, nil}, name, log)
+				r.Metrics = m
+				r.Receivers = []Receiver{{Name: "oncall", Kinds: []Kind{KindControllerSilent}, Way: wayFunc(func(n Notice) { told = append(told, n.Headline) })}}
+				return r
+			}
+			c := &Controller{Elector: Elector{Documents: w, Name: name, TTL: 15 * time.Second}, Fleets: []*Reconciler{loop("ads")}, Instead: instead, Log: log, Metrics: m}
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- c.Run(ctx) }()
+			t.Cleanup(func() {
+				stop()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+			return c, loop
+		}
+		leader, loop := run("one", instead, metrics)
+		time.Sleep(time.Second)
+		others := make(chan []*Reconciler)
+		waits, second := run("two", others, NewMetrics("v1"))
+		time.Sleep(20 * time.Second)
+		before := leader.Standing().Epoch
+		looked := func(fleet string) string {
+			_, etag, _ := w.Get(t.Context(), lookKey(fleet)) // empty where there is none
+			return etag
+		}
+		if before == 0 || looked("ads") == "" || gathered(t, metrics)["sluice_passes_total{fleet=ads,result=ok}"] == 0 {
+			t.Fatalf("it leads under %d: %v", before, gathered(t, metrics))
+		}
+		instead <- []*Reconciler{loop("native"), loop("video")}
+		time.Sleep(10 * time.Second) // the other one sees the change later
+		others <- []*Reconciler{second("native"), second("video")}
+		for range 300 {
+			time.Sleep(time.Second)
+			if waits.Standing().Epoch != 0 {
+				t.Fatal("another controller leads meanwhile")
+			}
+		}
+		last := looked("ads")
+		time.Sleep(20 * time.Second)
+		if now := leader.Standing().Epoch; now != before+1 || looked("native") == "" || looked("video") == "" || looked("ads") != last {
+			t.Errorf("it leads under %d after %d, and looks are %q, %q, and of the fleet that is gone %q after %q", now, before, looked("native"), looked("video"), looked("ads"), last)
+		}
+		for name := range gathered(t, metrics) {
+			if strings.Contains(name, "fleet=ads") {
+				t.Errorf("it tells of a fleet that is gone: %s", name)
+			}
+		}
+		if len(told) > 0 {
+			t.Errorf("people are called: %v", told)
+		}
+		if err := errors.Join(leader.Healthy(time.Now()), leader.Ready(time.Now())); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,11 +1,9 @@
 package controller
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -34,18 +32,18 @@ type Remark struct {
 
 // LintFleets reads fleet files as ReadFleets does, every one of them, and says
 // what is wrong and what is unwise. The error is of the place itself.
-func LintFleets(place string) (remarks []Remark, files int, err error) {
-	named, err := fleetFiles(place)
+func LintFleets(ctx context.Context, place FleetFiles) (remarks []Remark, files int, err error) {
+	named, err := place.List(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	var read []Fleet
 	for _, file := range named {
-		f, err := readFleet(file)
-		body, _ := os.ReadFile(file) // one that cannot be read has no lines
+		f, err := readFleet(ctx, place, file)
+		body, _ := place.Read(ctx, file, maxFleetFile) // one that cannot be read has no lines
 		lines := linesOf(body)
 		if err != nil {
-			all := everythingWrong(file, body)
+			all := everythingWrong(ctx, place, file, body)
 			if len(all) == 0 { // the file itself cannot be read
 				all = []Remark{lines.wrong(file, err)}
 			}
@@ -64,13 +62,13 @@ func LintFleets(place string) (remarks []Remark, files int, err error) {
 		read = append(read, f)
 	}
 	if len(read) == len(named) {
-		if _, err := ReadFleets(place); err != nil { // what only shows in all of them together
+		if _, err := ReadFleets(ctx, place); err != nil { // what only shows in all of them together
 			file, says, _ := strings.Cut(err.Error(), ": ")
 			setting := "fleet"
 			if !strings.HasPrefix(says, setting) {
 				setting = "ecs"
 			}
-			body, _ := os.ReadFile(file)
+			body, _ := place.Read(ctx, file, maxFleetFile)
 			remarks = append(remarks, Remark{File: file, Line: linesOf(body).of(setting), Setting: setting, Says: says})
 		}
 	}
@@ -294,18 +292,4 @@ func unwiseJudge(j judge.Policy) (list []warning) {
 	warn(j.Breaker.Crashes < 0, "breaker.crashes", "a model that crashes tasks is not taken back for it")
 	warn(j.Breaker.ErrorShare > 0.5, "breaker.error_share", "gross harm is only told once %v of all requests fail", j.Breaker.ErrorShare)
 	return list
-}
-
-// fleetFiles are the files of a place: all *.yaml of a folder, or the one named.
-func fleetFiles(place string) ([]string, error) {
-	files := []string{place}
-	if info, err := os.Stat(place); err != nil {
-		return nil, fmt.Errorf("read the fleet file: %w; name a file or folder with --fleets", err)
-	} else if info.IsDir() {
-		files, _ = filepath.Glob(filepath.Join(place, "*.yaml")) // the pattern is fine
-	}
-	if len(files) == 0 {
-		return nil, errors.New(place + " has no *.yaml file: write one per fleet, or name another folder with --fleets")
-	}
-	return files, nil
 }

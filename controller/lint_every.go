@@ -2,7 +2,7 @@ package controller
 
 import (
 	"bytes"
-	"path/filepath"
+	"context"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -15,11 +15,11 @@ const mostWrong = 20
 // everythingWrong are the errors of a file. A reader ends at the first one: so
 // what is told is taken out of what is read, line by line, and the rest is read
 // again, in which the defaults stand in its place.
-func everythingWrong(file string, body []byte) (remarks []Remark) {
+func everythingWrong(ctx context.Context, place FleetFiles, file string, body []byte) (remarks []Remark) {
 	original, told := linesOf(body), map[string]bool{}
 	for more := true; more; {
 		more = false
-		for _, err := range errorsOf(body, filepath.Dir(file)) {
+		for _, err := range errorsOf(ctx, place, file, body) {
 			r := original.wrong(file, err)
 			about := r.Setting
 			if about == "" {
@@ -41,14 +41,17 @@ func everythingWrong(file string, body []byte) (remarks []Remark) {
 }
 
 // errorsOf are those that show at once.
-func errorsOf(body []byte, folder string) []error {
+func errorsOf(ctx context.Context, place FleetFiles, file string, body []byte) []error {
 	f, err := parseFleet(body)
 	if err != nil {
 		return []error{err}
 	}
 	all := f.wrongs()
+	if err := f.locate(file); err != nil {
+		all = append(all, err)
+	}
 	if f.Admission.Manifest != "" {
-		if _, err := readManifest(folder, f.Admission.Manifest); err != nil {
+		if _, err := readManifest(ctx, place, file, f.Admission.Manifest); err != nil {
 			all = append(all, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sluicehq/sluice/controller"
+	"github.com/sluicehq/sluice/controller/controllertest"
 )
 
 const plainFleet = "fleet: ads\njobs: [\"adfilter-*\"]\necs: {cluster: prod, service: inference}\n"
@@ -21,7 +22,7 @@ func lint(t *testing.T, files map[string]string) (remarks []controller.Remark) {
 			t.Fatal(err)
 		}
 	}
-	remarks, read, err := controller.LintFleets(folder)
+	remarks, read, err := controller.LintFleets(t.Context(), controller.Disk(folder))
 	if err != nil || read != len(files) {
 		t.Fatalf("%d of %d files: %v", read, len(files), err)
 	}
@@ -145,7 +146,7 @@ func TestLintTogether(t *testing.T) {
 	if remarks := lint(t, map[string]string{"a.yaml": "fleet: [\n", "b.yaml": other + "colour: red\n", "c.yaml": plainFleet}); len(remarks) != 2 || remarks[0].Line == 0 || remarks[1].Line != 4 {
 		t.Errorf("two broken files of three: %+v", remarks)
 	}
-	if _, _, err := controller.LintFleets(t.TempDir()); err == nil || !strings.Contains(err.Error(), "has no *.yaml file") {
+	if _, _, err := controller.LintFleets(t.Context(), controller.Disk(t.TempDir())); err == nil || !strings.Contains(err.Error(), "has no *.yaml file") {
 		t.Error(err)
 	}
 }
@@ -250,4 +251,19 @@ admission:
 	if n := len(lint(t, map[string]string{"ads.yaml": many.String()})); n != 20 {
 		t.Errorf("of a hundred errors it tells %d", n)
 	}
+}
+
+func TestDiskIsAPlaceOfFleetFiles(t *testing.T) {
+	folder := t.TempDir()
+	controllertest.FleetFiles(t, func() controller.FleetFiles { return controller.Disk(folder) },
+		func(name, body string) {
+			if err := os.WriteFile(filepath.Join(folder, name), []byte(body), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		func(name string) {
+			if err := os.Remove(filepath.Join(folder, name)); err != nil {
+				t.Fatal(err)
+			}
+		})
 }

@@ -28,6 +28,8 @@ type Reconciler struct {
 	Receivers []Receiver // who is told what happens
 	Public    string     // address of the page, without a slash at its end; empty: notices have no link
 
+	Refused func() error // why the fleet files are not in force as they are now; nil: nobody knows
+
 	epoch   int64
 	own     bool             // the state carries our epoch by our own hand
 	until   func() time.Time // when this process may act no more

@@ -27,6 +27,7 @@ type Metrics struct {
 	leader, known     prometheus.Gauge
 	notices           *prometheus.CounterVec
 	noticesDue        *prometheus.GaugeVec
+	filesBad          prometheus.Gauge
 
 	quotas func() []Quota // nil: nobody knows
 
@@ -54,6 +55,7 @@ func NewMetrics(version string) *Metrics {
 		known:       f.gauge("sluice_lease_known_seconds", "Unix time at which this controller last knew who leads."),
 		notices:     f.counters("sluice_notices_total", "Attempts to tell a receiver something, by what came of them: told, failed, busy, undeliverable or gone.", "fleet", "receiver", "result"),
 		noticesDue:  f.gauges("sluice_notices_waiting", "Notices that a receiver has not been told yet; only from the leader.", "fleet", "receiver"),
+		filesBad:    f.gauge("sluice_files_bad", "1 where the fleet files, as they are now, cannot be read or are refused, so that what they said before stays in force."),
 		fleets:      map[string]tellings{},
 	}
 	f.gauges("sluice_controller_info", "The version of this controller.", "version").WithLabelValues(version).Set(1)
@@ -165,6 +167,30 @@ func (m *Metrics) held(epoch int64, err error, now time.Time) {
 		clear(m.fleets)
 	}
 	m.epoch = epoch
+}
+
+// forget leaves out a fleet that is looked after no more.
+func (m *Metrics) forget(fleet string) {
+	if m == nil {
+		return
+	}
+	of := prometheus.Labels{"fleet": fleet}
+	for _, v := range []*prometheus.MetricVec{
+		m.passes.MetricVec, m.passSeconds.MetricVec, m.passed.MetricVec, m.succeeded.MetricVec,
+		m.finished.MetricVec, m.exposed.MetricVec, m.notices.MetricVec, m.noticesDue.MetricVec,
+	} {
+		v.DeletePartialMatch(of)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.fleets, fleet)
+}
+
+// refused takes note of whether the fleet files, as they are now, are in force.
+func (m *Metrics) refused(err error) {
+	if m != nil {
+		m.filesBad.Set(oneIf(err != nil))
+	}
 }
 
 // ended takes note of a pass.

@@ -43,6 +43,18 @@ type Ports struct {
 	Deployments Deployments // nil: nobody can tell of any
 }
 
+// FleetFiles are the fleet files of one place, and what lies beside them. One
+// goroutine asks at a time.
+type FleetFiles interface {
+	// List returns the names of the fleet files, in their order; an error where
+	// there is none.
+	List(ctx context.Context) (names []string, err error)
+
+	// Read returns what a file says, limit bytes at most: one that List has named,
+	// or another that lies beside it, is a variable or has a whole path.
+	Read(ctx context.Context, name string, limit int) ([]byte, error)
+}
+
 // Documents are the controller's memory: S3 objects written conditionally.
 type Documents interface {
 	// Get returns a document and its ETag, or ErrNotFound.

@@ -3,7 +3,6 @@ package controller
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 )
@@ -97,13 +96,17 @@ func (n Notify) check() error {
 	return nil
 }
 
-// within makes paths of files those that lie beside the fleet file.
-func (n *Notify) within(folder string) {
-	for _, file := range n.files() {
-		if *file != "" && !filepath.IsAbs(*file) {
-			*file = filepath.Join(folder, *file)
+// locate makes names of files those that lie beside the fleet file.
+func (n *Notify) locate(file string) (err error) {
+	for _, secret := range n.files() {
+		if *secret == "" {
+			continue
+		}
+		if *secret, err = secretBeside(file, *secret); err != nil {
+			return fmt.Errorf("notify, %s: %w", n.Name, err)
 		}
 	}
+	return nil
 }
 
 func (n *Notify) files() (all []*string) {

@@ -25,6 +25,9 @@ func (f *Reconciler) show(ctx context.Context, seen rollout.Observation, actions
 	for _, a := range actions {
 		look.Wanted = append(look.Wanted, a.String())
 	}
+	if f.Refused != nil {
+		troubles = errors.Join(troubles, f.Refused())
+	}
 	if troubles != nil {
 		look.Errors = strings.Split(troubles.Error(), "\n") // one line each
 	}

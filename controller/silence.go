@@ -55,7 +55,7 @@ func markKey(fleet string) string { return "fleets/" + fleet + "/silence.json" }
 func (c *Controller) watchLooks(ctx context.Context, running *sync.WaitGroup) {
 	apart := fnv.New32a()
 	_, _ = apart.Write([]byte(c.Elector.Name)) // it cannot fail
-	for _, f := range c.Fleets {
+	for _, f := range c.fleets() {
 		w := &watchman{
 			fleet: f.Fleet.Name, link: PageOf(f.Public, f.Fleet.Name, ""), store: c.Elector.Documents, log: c.Log, metrics: c.Metrics,
 			after: silentFor + 2*f.Fleet.LookEvery + time.Duration(apart.Sum32()%8)*silentEvery/4,

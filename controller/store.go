@@ -25,6 +25,15 @@ import (
 type Store struct {
 	Documents Documents
 	Names     []string // of the fleets, as declared
+
+	Declared func() []string // the same where that changes; nil: Names
+}
+
+func (s Store) names() []string {
+	if s.Declared != nil {
+		return s.Declared()
+	}
+	return s.Names
 }
 
 // maxTries bounds how often a write is tried anew after somebody else wrote.
@@ -38,7 +47,7 @@ func pastsKey(fleet, id string) string    { return "fleets/" + fleet + "/judge/"
 func checkpointKey(fleet, id string) string { return "fleets/" + fleet + "/judge/" + id + ".json.gz" }
 
 // Fleets returns the names of the fleets.
-func (s Store) Fleets(context.Context) []string { return slices.Sorted(slices.Values(s.Names)) }
+func (s Store) Fleets(context.Context) []string { return slices.Sorted(slices.Values(s.names())) }
 
 // State returns a fleet's state; one of which nothing is known yet is empty.
 func (s Store) State(ctx context.Context, fleet string) (rollout.State, error) {
@@ -47,7 +56,7 @@ func (s Store) State(ctx context.Context, fleet string) (rollout.State, error) {
 }
 
 func (s Store) load(ctx context.Context, fleet string) (state rollout.State, etag string, err error) {
-	if !slices.Contains(s.Names, fleet) {
+	if !slices.Contains(s.names(), fleet) {
 		return state, "", fmt.Errorf("fleet %q: %w", fleet, ErrNotFound)
 	}
 	body, etag, err := s.Documents.Get(ctx, release.FleetKey(fleet))
@@ -290,7 +299,7 @@ func (s Store) Admitted(ctx context.Context, digests []string) ([]release.Passpo
 // allIndexed reports whether the leaders of all fleets name the releases that
 // they store.
 func (s Store) allIndexed(ctx context.Context) bool {
-	for _, fleet := range s.Names {
+	for _, fleet := range s.names() {
 		state, err := s.State(ctx, fleet)
 		if err != nil || !state.Indexed && state.LastEvent > 0 {
 			return false

@@ -180,6 +180,12 @@ func TestS3Contract(t *testing.T) {
 			t.Run("documents", func(t *testing.T) {
 				controllertest.Documents(t, func() controller.Documents { return client.Documents("documents") })
 			})
+			t.Run("fleet files", func(t *testing.T) {
+				b := bucket(t, endpoint, "declared", true)
+				b.Write(t, "elsewhere/x.yaml", []byte("no fleet of this place"))
+				controllertest.FleetFiles(t, func() controller.FleetFiles { return fleetFiles(t, client, "s3://declared/fleets/") },
+					func(name, body string) { b.Write(t, "fleets/"+name, []byte(body)) }, func(name string) { b.Delete(t, "fleets/"+name) })
+			})
 			t.Run("artifacts", func(t *testing.T) {
 				controllertest.Artifacts(t, client.Artifacts(), bucket(t, endpoint, "artifacts", false))
 			})

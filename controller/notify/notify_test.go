@@ -246,7 +246,7 @@ func TestOpenRefuses(t *testing.T) {
 		"no such file":                          {Slack: &controller.Slack{URLFile: "/nowhere"}},
 		"want a secret on each line":            {Webhook: &controller.Webhook{URL: "https://h", SecretFile: file(t, "whsec_hunter2")}},
 		"has 0 secrets":                         {Webhook: &controller.Webhook{URL: "https://h", SecretFile: file(t, "# none\n")}},
-		"more than 16384 bytes":                           {Webhook: &controller.Webhook{URL: "https://h", SecretFile: file(t, strings.Repeat("x", 20_000))}},
+		"more than 16384 bytes":                 {Webhook: &controller.Webhook{URL: "https://h", SecretFile: file(t, strings.Repeat("x", 20_000))}},
 		"want one such as smtp.example.com:587": {Email: &controller.Email{Server: "smtp", From: email.From, To: email.To}},
 		`"Ads <ads@example.com>" is no address`: {Email: &controller.Email{Server: email.Server, From: email.From, To: []string{"Ads <ads@example.com>"}}},
 		`"a@b\r\nBcc: c@d" is no address`:       {Email: &controller.Email{Server: email.Server, From: "a@b\r\nBcc: c@d", To: email.To}},
