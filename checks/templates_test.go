@@ -135,7 +135,9 @@ func TestPlantedFaults(t *testing.T) {
 		{"fleet.yaml", `{ContainerPort: 9090, Protocol: tcp}`, `{ContainerPort: 9089, Protocol: tcp}`, `Service: its load balancer sends to port 9090 of container "sluice", which does not map it` +
 			"\n" + `TaskDefinition: container sluice listens on :9090 (--listen)`},
 		{"fleet.yaml", `            - {ContainerPort: 9091, Protocol: tcp} # controllers`, "", `TaskDefinition: container sluice listens on :9091 (--control-listen) and does not map`},
-		{"fleet.yaml", `{ContainerName: sluice, ContainerPort: 8080,`, `{ContainerName: files, ContainerPort: 8080,`, `ControllerService: its load balancer sends to port 8080 of container "files"`},
+		{"fleet.yaml", `{ContainerName: sluice, ContainerPort: 8080,`, `{ContainerName: dashboard, ContainerPort: 8080,`, `ControllerService: its load balancer sends to port 8080 of container "dashboard"`},
+		{"fleet.yaml", `Secrets: [{Name: CONTROL_TOKEN,`, `Secrets: [{Name: TOKEN,`, `TaskDefinition: container sluice reads the variable CONTROL_TOKEN, and none of its Secrets is called so`},
+		{"fleet.yaml", `            - {Name: PEOPLE, ValueFrom: !Ref People}`, "", `ControllerDefinition: container sluice reads the variable PEOPLE`},
 		{"fleet.yaml", `        - {Key: load_balancing.cross_zone.enabled, Value: "true"}`, "", `Balancer: connections of one zone`},
 		{"fleet.yaml", `{Key: deregistration_delay.timeout_seconds, Value: "30"}`, `{Key: deregistration_delay.timeout_seconds, Value: "10"}`, `AuctionTargets: deregistration_delay.timeout_seconds is 10, and a task takes 25s`},
 		{"fleet.yaml", `{Key: deregistration_delay.timeout_seconds, Value: "30"}`, `{Key: deregistration_delay.timeout_seconds, Value: "300"}`, `AuctionTargets: deregistration_delay.timeout_seconds is 300`},

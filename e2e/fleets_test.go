@@ -29,7 +29,10 @@ func TestFleetFilesChange(t *testing.T) {
 		fmt.Sprintf(`SECRETS={"token": %q, "keys": %q}`, control, strings.Repeat("k", 64)),
 		"PEOPLE=ada@example.com admin " + identity.HashToken(ada),
 	}
-	put := func(file, body string) { t.Helper(); s.must(s.cloud.Upload(t.Context(), "sluice", "config/"+file, []byte(body))) }
+	put := func(file, body string) {
+		t.Helper()
+		s.must(s.cloud.Upload(t.Context(), "sluice", "config/"+file, []byte(body)))
+	}
 	slow := strings.Replace(fleetFile, "percent: 50, soak: 200ms", "percent: 50, soak: 1h", 1)
 	put("ads.yaml", slow)
 	s.must(s.cloud.Train(t.Context(), "first", absolute(t, "baseline"), "training"))

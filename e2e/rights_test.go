@@ -199,6 +199,7 @@ type container struct {
 	Name, Role string
 	Command    []string
 	Health     []string // command of the health check
+	Secrets    []string // variables that ECS fills
 }
 
 // containers are those of a task definition of a stack, by name.
@@ -212,6 +213,11 @@ func containers(t *testing.T, stack map[string]cloud.Resource, definition string
 		c := container{Name: fmt.Sprint(m["Name"]), Role: role}
 		health, _ := m["HealthCheck"].(map[string]any)
 		c.Command, c.Health = words(m["Command"]), words(health["Command"])
+		secrets, _ := m["Secrets"].([]any)
+		for _, one := range secrets {
+			named, _ := one.(map[string]any)
+			c.Secrets = append(c.Secrets, fmt.Sprint(named["Name"]))
+		}
 		all[c.Name] = c
 	}
 	if len(all) == 0 {
@@ -247,7 +253,7 @@ func fleetTemplate(t *testing.T) map[string]cloud.Resource {
 }
 
 // deployed is a stack whose controllers and tasks run as the template starts
-// them, each with its files and under its role's name.
+// them, each with its secrets and under its role's name.
 type deployed struct {
 	*stack
 	template     map[string]cloud.Resource
@@ -276,51 +282,45 @@ func deploy(t *testing.T, tasks int) *deployed {
 		d.must(err)
 		d.must(d.cloud.Upload(t.Context(), "training", name+".tar.gz", body))
 	}
-	task := containers(t, d.template, "TaskDefinition")
-	d.write(task["files"], map[string]string{"TOKEN": strings.Repeat("t", 48)})
-	program := taskCommand()[0]
-	d.must(d.cloud.ServiceIn(t.Context(), "sluice-ads", tasks, append([]string{
-		"/usr/bin/env", "AWS_SDK_UA_APP_ID=" + task["sluice"].Role, "SLUICE_DRAIN_DELAY=100ms", "SLUICE_DRAIN_TIMEOUT=2s", program,
-	}, d.here(task["sluice"].Command)...)...))
+	task := containers(t, d.template, "TaskDefinition")["sluice"]
+	command := []string{"/usr/bin/env", "AWS_SDK_UA_APP_ID=" + task.Role, "SLUICE_DRAIN_DELAY=100ms", "SLUICE_DRAIN_TIMEOUT=2s"}
+	command = append(append(command, d.secrets(task)...), taskCommand()[0])
+	d.must(d.cloud.ServiceIn(t.Context(), "sluice-ads", tasks, append(command, task.Command...)...))
 	return d
 }
 
-// here is a command with the files of the template's containers in the test's
-// folder.
-func (d *deployed) here(command []string) (all []string) {
-	for _, word := range command {
-		all = append(all, strings.ReplaceAll(word, "/etc/sluice", d.dir))
-	}
-	return all
-}
+// controlToken is by what tasks know the controllers.
+func controlToken() string { return strings.Repeat("t", 48) }
 
-// write runs a container that writes files.
-func (d *deployed) write(c container, secrets map[string]string) {
+// secrets are the variables that ECS fills for a container.
+func (d *deployed) secrets(c container) (env []string) {
 	d.Helper()
-	run := exec.CommandContext(d.Context(), "sh", "-c", strings.Join(d.here(c.Command), " "))
-	for name, v := range secrets {
-		run.Env = append(run.Env, name+"="+v)
+	known := map[string]string{
+		"CONTROL_TOKEN": controlToken(), "SESSION_KEYS": strings.Repeat("k", 64),
+		"PEOPLE": "ada@example.com admin " + identity.HashToken(d.token),
 	}
-	if said, err := run.CombinedOutput(); err != nil {
-		d.Fatalf("%s: %v\n%s", run, err, said)
+	for _, name := range c.Secrets {
+		if known[name] == "" {
+			d.Fatalf("nobody said what %s holds", name)
+		}
+		env = append(env, name+"="+known[name])
 	}
+	return env
 }
 
 // control starts a controller as the template does, but for its port.
 func (d *deployed) control(t *testing.T, fleetFile string) {
 	t.Helper()
-	c := containers(t, d.template, "ControllerDefinition")
-	d.write(c["files"], map[string]string{
-		"TOKEN": strings.Repeat("t", 48), "KEYS": strings.Repeat("k", 64), "FLEET": fleetFile,
-		"PEOPLE": "ada@example.com admin " + identity.HashToken(d.token),
-	})
-	command := d.here(c["sluice"].Command)
+	c := containers(t, d.template, "ControllerDefinition")["sluice"]
+	d.must(d.cloud.Upload(t.Context(), "sluice", "config/ads.yaml", []byte(fleetFile)))
+	command := slices.Clone(c.Command)
 	for i, word := range command {
 		if word == "0.0.0.0:8080" {
 			command[i] = "127.0.0.1:0"
 		}
 	}
-	env := append(credentials(), "AWS_ENDPOINT_URL="+d.endpoint, "AWS_SDK_UA_APP_ID="+c["sluice"].Role)
+	env := append(credentials(), "AWS_ENDPOINT_URL="+d.endpoint, "AWS_SDK_UA_APP_ID="+c.Role)
+	env = append(env, d.secrets(c)...)
 	p, err := launch(d.dir, "controller", env, append([]string{"sluice"}, command...)...)
 	d.must(err)
 	d.Cleanup(p.kill)
@@ -340,10 +340,11 @@ func TestRights(t *testing.T) {
 	d := deploy(t, tasks)
 	told := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer told.Close()
-	d.must(os.WriteFile(filepath.Join(d.dir, "hook"), []byte("whsec_"+strings.Repeat("QUFB", 11)), 0o600))
+	hook := filepath.Join(t.TempDir(), "hook")
+	d.must(os.WriteFile(hook, []byte("whsec_"+strings.Repeat("QUFB", 11)), 0o600))
 	file := strings.NewReplacer("cluster: ads", "cluster: sluice-ads", `jobs: ["*"]`, `jobs: ["adfilter-*"]`,
 		"shadow: {tasks: 4, sample: 1, soak: 200ms}", "shadow: {skip: true}").Replace(fleetFile) // at once to canaries, which are protected
-	d.control(t, file+"replace_poisoned: true\n"+fmt.Sprintf("notify:\n- {name: oncall, webhook: {url: %q, secret_file: hook}}\n", told.URL))
+	d.control(t, file+"replace_poisoned: true\n"+fmt.Sprintf("notify:\n- {name: oncall, webhook: {url: %q, secret_file: %q}}\n", told.URL, hook))
 	d.work(t, tasks)
 	d.named()
 	d.keys()
@@ -411,7 +412,9 @@ func (d *deployed) healthy(t *testing.T) {
 // poison makes a task one that obeys nobody, which the controller stops.
 func (d *deployed) poison(t *testing.T, digest string) {
 	t.Helper()
-	known, err := identity.Open(identity.Files{Token: filepath.Join(d.dir, "token")}, nil)
+	file := filepath.Join(t.TempDir(), "token")
+	d.must(os.WriteFile(file, []byte(controlToken()), 0o600))
+	known, err := identity.Open(identity.Files{Token: file}, nil)
 	d.must(err)
 	stranger := fleet.New(fleet.Options{Credentials: known})
 	defer stranger.Close()

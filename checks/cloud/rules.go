@@ -213,6 +213,13 @@ func (s *stack) definition(r Resource) {
 	}
 	for _, c := range items(r.Properties["ContainerDefinitions"]) {
 		command := texts(at(c, "Command"))
+		for _, word := range command {
+			variable, is := strings.CutPrefix(word, "env:")
+			variable, _, _ = strings.Cut(variable, ":")
+			if is && !slices.ContainsFunc(items(at(c, "Secrets")), func(one any) bool { return text(at(one, "Name")) == variable }) {
+				s.fault(r, "container %s reads the variable %s, and none of its Secrets is called so", text(at(c, "Name")), variable)
+			}
+		}
 		if len(command) == 0 || command[0] != "task" {
 			continue
 		}
@@ -289,7 +296,7 @@ func knownActions() []string {
 	return []string{
 		"ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage",
 		"logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents",
-		"secretsmanager:GetSecretValue", "ssm:GetParameters", "cloudwatch:PutMetricData", "s3:*",
+		"secretsmanager:GetSecretValue", "cloudwatch:PutMetricData", "s3:*",
 	}
 }
 
