@@ -84,6 +84,8 @@ func (s *server) follow(ctx context.Context, fleet string, out *stream) error {
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("follow %s: %w", fleet, ctx.Err())
+		case errors.Is(w.err, ErrNotFound): // it is declared no more: who asks again is told
+			return fmt.Errorf("follow %s: %w", fleet, w.err)
 		case w == last:
 			err = out.alive()
 		case w.err != nil:

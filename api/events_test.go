@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -266,5 +268,51 @@ func TestLittleWaitsForWhoDoesNotRead(t *testing.T) {
 	stop()
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// fewer has all of its fleets but the last, once that is gone.
+type fewer struct {
+	apitest.Several
+	gone *atomic.Bool
+}
+
+func (f fewer) Fleets(ctx context.Context) []string {
+	names := f.Several.Fleets(ctx)
+	if f.gone.Load() {
+		return names[:len(names)-1]
+	}
+	return names
+}
+
+// A fleet that is declared no more ends its streams, and nobody else's.
+func TestStreamOfAFleetThatGoes(t *testing.T) {
+	t.Parallel()
+	several := fewer{apitest.Several{Names: []string{"ads", "native"}, Of: map[string]*apitest.Fake{
+		"ads": {Saved: rollout.State{Fleet: "ads"}}, "native": {Saved: rollout.State{Fleet: "native"}},
+	}}, &atomic.Bool{}}
+	c := apitest.Serve(t, several, api.Options{Every: 10 * time.Millisecond})
+	stream := func(fleet string) io.Reader {
+		t.Helper()
+		r, err := http.Get(c.Base + "/v1/fleets/" + fleet + "/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Body.Close() })
+		if r.StatusCode != http.StatusOK {
+			t.Fatalf("a stream of %s: %s", fleet, r.Status)
+		}
+		return r.Body
+	}
+	stays, goes := stream("ads"), stream("native")
+	several.gone.Store(true)
+	if said, _ := io.ReadAll(goes); strings.Contains(string(said), "event: trouble") { // it ends, be it with an error
+		t.Errorf("the stream of a fleet that goes:\n%s", said)
+	}
+	if _, err := c.Fleet(t.Context(), "native"); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("asked again: %v", err)
+	}
+	if _, err := io.ReadFull(stays, make([]byte, len("retry: 2000"))); err != nil {
+		t.Errorf("the stream of the other: %v", err)
 	}
 }
