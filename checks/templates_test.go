@@ -41,7 +41,7 @@ func worlds() map[string]cloud.World {
 	}
 	all := maps.Clone(plain)
 	maps.Copy(all, cloud.World{
-		"Launch": "FARGATE", "HostName": "sluice.example.com", "Auctions": 1,
+		"Launch": "FARGATE", "Notices": "arn:aws:secretsmanager:us-east-1:000000000000:secret:notices", "HostName": "sluice.example.com", "Auctions": 1,
 		"CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/1", "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarms",
 	})
 	return map[string]cloud.World{"on machines": plain, "on Fargate, with all": all}

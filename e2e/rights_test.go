@@ -244,7 +244,7 @@ func fleetTemplate(t *testing.T) map[string]cloud.Resource {
 	stack, err := template.Resolve(cloud.World{
 		"Fleet": "ads", "Bucket": "sluice", "TrainingBucket": "training", "TrainingJobs": "adfilter-*", "Image": "registry/sluice:1",
 		"People": "arn:aws:secretsmanager:us-east-1:000000000000:secret:people", "Vpc": "vpc-1", "Subnets": []any{"subnet-a"},
-		"AuctionNetwork": "10.0.0.0/8", "PeopleNetwork": "10.0.0.0/8", "HostName": "sluice.example.com",
+		"AuctionNetwork": "10.0.0.0/8", "PeopleNetwork": "10.0.0.0/8", "HostName": "sluice.example.com", "Notices": "arn:aws:secretsmanager:us-east-1:000000000000:secret:notices",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -297,7 +297,8 @@ func (d *deployed) secrets(c container) (env []string) {
 	d.Helper()
 	known := map[string]string{
 		"CONTROL_TOKEN": controlToken(), "SESSION_KEYS": strings.Repeat("k", 64),
-		"PEOPLE": "ada@example.com admin " + identity.HashToken(d.token),
+		"PEOPLE":  "ada@example.com admin " + identity.HashToken(d.token),
+		"NOTICES": fmt.Sprintf(`{"oncall": "whsec_%s"}`, strings.Repeat("QUFB", 11)),
 	}
 	for _, name := range c.Secrets {
 		if known[name] == "" {
@@ -340,11 +341,9 @@ func TestRights(t *testing.T) {
 	d := deploy(t, tasks)
 	told := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer told.Close()
-	hook := filepath.Join(t.TempDir(), "hook")
-	d.must(os.WriteFile(hook, []byte("whsec_"+strings.Repeat("QUFB", 11)), 0o600))
 	file := strings.NewReplacer("cluster: ads", "cluster: sluice-ads", `jobs: ["*"]`, `jobs: ["adfilter-*"]`,
 		"shadow: {tasks: 4, sample: 1, soak: 200ms}", "shadow: {skip: true}").Replace(fleetFile) // at once to canaries, which are protected
-	d.control(t, file+"replace_poisoned: true\n"+fmt.Sprintf("notify:\n- {name: oncall, webhook: {url: %q, secret_file: %q}}\n", told.URL, hook))
+	d.control(t, file+"replace_poisoned: true\n"+fmt.Sprintf("notify:\n- {name: oncall, webhook: {url: %q, secret_file: env:NOTICES:oncall}}\n", told.URL))
 	d.work(t, tasks)
 	d.named()
 	d.keys()
