@@ -73,7 +73,10 @@ func (c *Controller) Run(ctx context.Context) error {
 			stop()
 			loops.Wait()
 			watched()
-			c.Elector.Raise(leading) // the new loops know nothing of what those before did: as after a restart, they begin under an epoch of their own
+			// The new loops know nothing of what those before did: as after a restart,
+			// they begin under an epoch of their own.
+			c.Elector.Raise(leading)
+			c.Elector.silent = "" // people have been told
 			leading, watched = 0, c.take(ctx, others)
 		}
 		next.Stop()

@@ -517,6 +517,7 @@ func TestFleetsAreExchanged(t *testing.T) {
 		if before == 0 || looked("ads") == "" || gathered(t, metrics)["sluice_passes_total{fleet=ads,result=ok}"] == 0 {
 			t.Fatalf("it leads under %d: %v", before, gathered(t, metrics))
 		}
+		leader.Elector.silent = "three" // of which people were told when it began to lead
 		instead <- []*Reconciler{loop("native"), loop("video")}
 		time.Sleep(10 * time.Second) // the other one sees the change later
 		others <- []*Reconciler{second("native"), second("video")}
