@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,9 +19,11 @@ func demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Play a day of training jobs on this machine, and watch",
 		Long: "It starts AWS, a fleet of tasks, a load balancer, auctions and a controller, each a process of\n" +
-			"its own, and lets training jobs complete: good ones, bad ones and hostile ones. The dashboard's\n" +
-			"address is printed; Ctrl-C ends all of it.",
+			"its own, and lets training jobs complete: good ones, bad ones, hostile ones, one while\n" +
+			"the service is deployed, and ten of a tuning job. The dashboard's address is printed; Ctrl-C ends\n" +
+			"all of it.",
 		Example: "  sluice demo\n" +
+			"  sluice demo --scene deployment,tuning    # these two, and no other\n" +
 			"  sluice demo --once --json    # to the end, which takes a minute or two",
 		Args: takes(0),
 		PreRunE: func(*cobra.Command, []string) error {
@@ -29,6 +33,14 @@ func demoCommand() *cobra.Command {
 				return wrongUsage("-o tells how a demo ended: add --once")
 			case o.Tasks < 4 || o.Tasks > 64:
 				return wrongUsage("--tasks is %d: want 4 to 64, so that there is something to compare", o.Tasks)
+			}
+			if o.Chaos && len(o.Scenes) > 0 && !slices.Contains(o.Scenes, "better") {
+				return wrongUsage("--chaos kills in scene better: add it to --scene, or leave --chaos out")
+			}
+			for _, name := range o.Scenes {
+				if !slices.Contains(demo.Scenes(), name) {
+					return wrongUsage("there is no scene %q: --scene takes %s", name, strings.Join(demo.Scenes(), ", "))
+				}
 			}
 			return nil
 		},
@@ -47,7 +59,14 @@ func demoCommand() *cobra.Command {
 	f := c.Flags()
 	f.BoolVar(&o.Once, "once", false, "play to the end, print what became of every job, and fail if anything is not as it must be")
 	as.formats(c)
-	f.BoolVar(&o.Chaos, "chaos", false, "kill a canary task once and the controller twice; always on with --once")
+	f.BoolVar(&o.Chaos, "chaos", false, "kill a canary task once and the controller twice, in scene better; always on with --once")
+	f.StringSliceVar(&o.Scenes, "scene", nil, "`scenes` of the day to play after the first model, with commas ("+strings.Join(demo.Scenes(), ", ")+"); all where it is left out")
+	scenes := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return demo.Scenes(), cobra.ShellCompDirectiveNoFileComp
+	}
+	if err := c.RegisterFlagCompletionFunc("scene", scenes); err != nil {
+		panic(err) // the flag has just been added
+	}
 	f.StringVar(&o.Listen, "listen", "", "`address` of the dashboard; 127.0.0.1:8080, or another port if that is taken, where it is left out")
 	f.StringVar(&o.Dir, "dir", "", "`folder` to keep state and logs in; a temporary one where it is left out")
 	f.Float64Var(&o.Rate, "rate", 2000, "`number` of auctions a second")

@@ -49,7 +49,7 @@ func TestExamples(t *testing.T) {
 	}
 	within(t, 5*time.Minute, "partner-blind to be taken back", func() (bool, string) {
 		said := demo.printed()
-		return strings.Contains(said, "partner-blind  rolled_back"), said
+		return strings.Contains(said, "partner-blind       rolled_back"), said
 	})
 	for _, name := range commandNames(t) {
 		if name == "demo" { // it plays already

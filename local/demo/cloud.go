@@ -31,6 +31,7 @@ const (
 	training = "training" // where training jobs leave their artifacts
 	cluster  = "ads"
 	service  = "inference"
+	family   = "inference" // of its task definitions
 	roleARN  = "arn:aws:iam::000000000000:role/training"
 )
 
@@ -73,28 +74,36 @@ func (c *cloud) set(ctx context.Context, s *stage) error {
 	if _, err := c.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(cluster)}); err != nil {
 		return fmt.Errorf("create the cluster: %w", err)
 	}
+	if err := c.define(ctx, s.program, "sluice"); err != nil {
+		return err
+	}
+	created := &ecs.CreateServiceInput{
+		Cluster: aws.String(cluster), ServiceName: aws.String(service), TaskDefinition: aws.String(family), DesiredCount: aws.Int32(int32(s.Tasks)),
+		NetworkConfiguration: &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-" + zones()[0].name, "subnet-" + zones()[1].name}}},
+	}
+	if _, err := c.ecs.CreateService(ctx, created); err != nil {
+		return fmt.Errorf("create the service: %w", err)
+	}
+	return nil
+}
+
+// define registers a revision of the tasks' definition.
+func (c *cloud) define(ctx context.Context, program, image string) error {
 	container := ecstypes.ContainerDefinition{
-		Name: aws.String("task"), Image: aws.String("sluice"), Memory: aws.Int32(256),
+		Name: aws.String("task"), Image: &image, Memory: aws.Int32(256),
 		Command: []string{
-			s.program, "task", "--fleet", fleet, "--bucket", bucket, "--drain-delay", "500ms", "--drain-timeout", "3s",
+			program, "task", "--fleet", fleet, "--bucket", bucket, "--drain-delay", "500ms", "--drain-timeout", "3s",
 			"--deadline", "1s",
 		}, // one machine does everything here
 	}
 	for _, port := range []int32{9090, 9091, 9092} {
 		container.PortMappings = append(container.PortMappings, ecstypes.PortMapping{ContainerPort: aws.Int32(port)})
 	}
-	family := &ecs.RegisterTaskDefinitionInput{
-		Family: aws.String("inference"), NetworkMode: ecstypes.NetworkModeAwsvpc, ContainerDefinitions: []ecstypes.ContainerDefinition{container},
+	revision := &ecs.RegisterTaskDefinitionInput{
+		Family: aws.String(family), NetworkMode: ecstypes.NetworkModeAwsvpc, ContainerDefinitions: []ecstypes.ContainerDefinition{container},
 	}
-	if _, err := c.ecs.RegisterTaskDefinition(ctx, family); err != nil {
+	if _, err := c.ecs.RegisterTaskDefinition(ctx, revision); err != nil {
 		return fmt.Errorf("register the task definition: %w", err)
-	}
-	created := &ecs.CreateServiceInput{
-		Cluster: aws.String(cluster), ServiceName: aws.String(service), TaskDefinition: aws.String("inference"), DesiredCount: aws.Int32(int32(s.Tasks)),
-		NetworkConfiguration: &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-" + zones()[0].name, "subnet-" + zones()[1].name}}},
-	}
-	if _, err := c.ecs.CreateService(ctx, created); err != nil {
-		return fmt.Errorf("create the service: %w", err)
 	}
 	return nil
 }

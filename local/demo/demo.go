@@ -22,11 +22,12 @@ import (
 
 // Options say how to play.
 type Options struct {
-	Once        bool   // play to the end, and fail if anything is not as it must be
-	JSON        bool   // with Once: print what became of every job as JSON
-	Chaos       bool   // kill a canary task once and the controller twice; always with Once
-	Listen      string // address of the API and the page; empty: 127.0.0.1:8080, or another port if that is taken
-	Dir         string // of everything that is kept; empty: a temporary one
+	Once        bool     // play to the end, and fail if anything is not as it must be
+	JSON        bool     // with Once: print what became of every job as JSON
+	Chaos       bool     // kill a canary task once and the controller twice; always with Once
+	Scenes      []string // of the day, those to play after the first model; empty: all
+	Listen      string   // address of the API and the page; empty: 127.0.0.1:8080, or another port if that is taken
+	Dir         string   // of everything that is kept; empty: a temporary one
 	Rate        float64
 	Connections int
 	Tasks       int
@@ -36,7 +37,7 @@ type Options struct {
 var fleetFile string
 
 // onceTimeout bounds a demo that plays to its end.
-const onceTimeout = 4 * time.Minute
+const onceTimeout = 6 * time.Minute
 
 // fleet is the name of the fleet in the demo, canaryOnly that of its policy
 // without a shadow phase.

@@ -29,6 +29,8 @@ type watcher struct {
 
 	tornHeld, killedTask, killedInCanary, killedInPromotion bool
 
+	maintenance maintenance // of the service, while it is in a canary step
+
 	firstCanary time.Duration // from partner-blind's completion to its canary cohort in place
 	taskBytes   int64         // largest resident memory of a task seen
 
@@ -45,24 +47,22 @@ func (s *stage) play(ctx context.Context) ([]actor, error) {
 	s.watcher = w
 	var played []actor
 	var serving []byte // artifact of the live release
-	for i, sc := range story() {
-		artifacts := map[string][]byte{}
-		var cast []actor
-		for _, j := range sc.jobs {
-			artifact, err := s.artifact(sc, j.name, serving)
-			if err != nil {
-				return nil, err
-			}
-			artifacts[j.name] = artifact
-			s.say("Training job %s completes: %s", j.name, j.what)
-			cast = append(cast, actor{job: j})
-			if err := s.submit(ctx, sc, j.name, artifact); err != nil {
-				return nil, err
-			}
-			pause(ctx, 200*time.Millisecond) // jobs of a scene end one after the other
+	for i, sc := range chosen(s.Scenes) {
+		begin := s.complete
+		if sc.tuned {
+			begin = s.tune
+		}
+		cast, artifacts, err := begin(ctx, sc, serving)
+		if err != nil {
+			return nil, err
 		}
 		if err := w.until(ctx, cast, artifacts); err != nil {
 			return nil, err
+		}
+		if sc.name == maintained().name {
+			if err := w.released(ctx); err != nil {
+				return nil, err
+			}
 		}
 		for _, a := range cast {
 			if a.rollout.Phase == rollout.Live {
@@ -76,10 +76,32 @@ func (s *stage) play(ctx context.Context) ([]actor, error) {
 			}
 		}
 	}
+	if err := w.foreign(ctx); err != nil {
+		return nil, err
+	}
 	if wasRun(s.proof()) {
 		return nil, fmt.Errorf("the pickle was opened: %s exists", s.proof())
 	}
 	return played, nil
+}
+
+// complete lets the jobs of a scene end, one after the other.
+func (s *stage) complete(ctx context.Context, sc scene, serving []byte) (cast []actor, artifacts map[string][]byte, err error) {
+	artifacts = map[string][]byte{}
+	for _, j := range sc.jobs {
+		artifact, err := s.artifact(sc, j.name, serving)
+		if err != nil {
+			return nil, nil, err
+		}
+		artifacts[j.name] = artifact
+		s.say("Training job %s completes: %s", j.name, j.what)
+		cast = append(cast, actor{job: j})
+		if err := s.submit(ctx, sc, j.name, artifact); err != nil {
+			return nil, nil, err
+		}
+		pause(ctx, 200*time.Millisecond)
+	}
+	return cast, artifacts, nil
 }
 
 func (s *stage) artifact(sc scene, name string, serving []byte) ([]byte, error) {
@@ -170,11 +192,20 @@ func (w *watcher) look(ctx context.Context) error {
 	}
 	before := w.state
 	w.state = state
+	passed := 0
 	for _, e := range state.Events {
-		if e.Seq > w.told {
-			w.told = e.Seq
+		switch {
+		case e.Seq <= w.told:
+			continue
+		case e.Reason == rollout.NotBest: // all but one of a tuning job's
+			passed++
+		default:
 			w.stage.say("%s", telling(e, cmp.Or(state.Find(e.Rollout), before.Find(e.Rollout))))
 		}
+		w.told = e.Seq
+	}
+	if passed > 0 {
+		w.stage.say("%-19s %-14s %s: %d others of the tuning job are not tried.", "fleet", rollout.Superseded, rollout.NotBest, passed)
 	}
 	return nil
 }
@@ -229,7 +260,7 @@ func telling(e rollout.Event, of *rollout.Rollout) string {
 	if e.To == rollout.Canary {
 		to = fmt.Sprintf("canary step %d", e.Step+1)
 	}
-	return fmt.Sprintf("%-14s %-14s %s: %s", who, to, e.Reason, e.Headline(of, rollout.Policy{}).Text)
+	return fmt.Sprintf("%-19s %-14s %s: %s", who, to, e.Reason, e.Headline(of, rollout.Policy{}).Text)
 }
 
 // meddle completes a torn upload once somebody waits for it, and with --chaos
@@ -243,6 +274,9 @@ func (w *watcher) meddle(ctx context.Context, artifacts map[string][]byte) error
 		w.tornHeld = true
 		s.say("The upload of torn is completed")
 		return s.cloud.upload(ctx, r.ID, artifacts[r.ID])
+	}
+	if r.ID == patient {
+		return w.maintain(ctx)
 	}
 	if !s.Chaos || r.ID != "better" {
 		return nil
@@ -268,7 +302,7 @@ func (w *watcher) apart() (wrong []string) {
 	for _, step := range slices.Sorted(maps.Keys(w.unmatched)) {
 		wrong = append(wrong, step+": canaries and controls are from different zones")
 	}
-	if w.matched == 0 {
+	if w.matched == 0 && slices.ContainsFunc([]string{"better", "partner-blind", "burst", "deployment", "tuning"}, w.stage.plays) {
 		wrong = append(wrong, "no step was seen in place")
 	}
 	return wrong
@@ -276,7 +310,7 @@ func (w *watcher) apart() (wrong []string) {
 
 // spared says what chaos should have killed and did not.
 func (w *watcher) spared() (wrong []string) {
-	if !w.stage.Chaos {
+	if !w.stage.Chaos || !w.stage.plays("better") {
 		return nil
 	}
 	for what, killed := range map[string]bool{

@@ -19,9 +19,11 @@ type job struct {
 
 // scene is a set of jobs that complete together.
 type scene struct {
-	jobs []job
-	make func(s *stage, name string) ([]byte, error) // artifact of a job; nil for the trained model of that name
-	torn bool                                        // the artifact is uploaded in two halves
+	name  string // by which it can be chosen; scenes of the same name are chosen together
+	jobs  []job
+	make  func(s *stage, name string) ([]byte, error) // artifact of a job; nil for the trained model of that name
+	torn  bool                                        // the artifact is uploaded in two halves
+	tuned bool                                        // the jobs are the children of a tuning job
 }
 
 // blindTo is the partner whose good traffic the partner-blind model filters.
@@ -30,17 +32,19 @@ const blindTo = "solvane"
 // story is the demo's table of jobs.
 func story() []scene {
 	return []scene{
-		{jobs: []job{{"baseline", "the first model", rollout.Live, rollout.FirstRelease, nil}}},
-		{jobs: []job{{"better", "trained on more data", rollout.Live, rollout.Accepted, through(rollout.Shadow, rollout.Canary, rollout.Promoting)}}},
-		{jobs: []job{{"partner-blind", "filters one partner's good traffic", rollout.RolledBack, rollout.CandidateWorse, namesPartner}}},
-		{jobs: []job{{"greedy", "filters far too much", rollout.RolledBack, rollout.CandidateWorse, touchedNobody}}},
-		{jobs: []job{{"skewed", "features in another order than it says", rollout.Refused, "golden", nil}}},
-		{jobs: []job{{"torn", "half-uploaded copy of what serves", rollout.Live, rollout.AlreadyLive, waited}}, torn: true},
-		{jobs: []job{
+		{name: opening, jobs: []job{{"baseline", "the first model", rollout.Live, rollout.FirstRelease, nil}}},
+		{name: "better", jobs: []job{{"better", "trained on more data", rollout.Live, rollout.Accepted, allTheWay}}},
+		{name: "partner-blind", jobs: []job{{"partner-blind", "filters one partner's good traffic", rollout.RolledBack, rollout.CandidateWorse, namesPartner}}},
+		{name: "greedy", jobs: []job{{"greedy", "filters far too much", rollout.RolledBack, rollout.CandidateWorse, touchedNobody}}},
+		{name: "skewed", jobs: []job{{"skewed", "features in another order than it says", rollout.Refused, "golden", nil}}},
+		{name: "torn", jobs: []job{{"torn", "half-uploaded copy of what serves", rollout.Live, rollout.AlreadyLive, waited}}, torn: true},
+		{name: "burst", jobs: []job{
 			{"burst-1", "good, but soon replaced", rollout.Superseded, rollout.Newer, nil},
 			{"burst-2", "good, but soon replaced", rollout.Superseded, rollout.Newer, nil},
 			{"burst-3", "the newest of three", rollout.Live, rollout.Accepted, nil},
 		}},
+		maintained(),
+		tuned(),
 		hostile("hostile-pickle", "a pickle that would run code", "pickle", func(s *stage, _ string) ([]byte, error) { return pickle(s.proof()) }),
 		hostile("hostile-path", "a tar with ../", "unsafe_path", func(*stage, string) ([]byte, error) { return escape() }),
 		hostile("hostile-bomb", "10 GB claimed in 1 kB", "too_large", func(*stage, string) ([]byte, error) { return bomb() }),
@@ -48,7 +52,33 @@ func story() []scene {
 }
 
 func hostile(name, what string, reason rollout.Reason, with func(*stage, string) ([]byte, error)) scene {
-	return scene{jobs: []job{{name, what, rollout.Refused, reason, nil}}, make: with}
+	return scene{name: "hostile", jobs: []job{{name, what, rollout.Refused, reason, nil}}, make: with}
+}
+
+// opening is the scene that every other one needs.
+const opening = "baseline"
+
+// Scenes are the names of those that can be chosen, in the order of the day.
+func Scenes() (names []string) {
+	for _, s := range story() {
+		if s.name != opening && !slices.Contains(names, s.name) {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// chosen is the story as far as somebody wants to see it: all of it where no
+// scene is named.
+func chosen(names []string) []scene {
+	return slices.DeleteFunc(story(), func(s scene) bool {
+		return len(names) > 0 && s.name != opening && !slices.Contains(names, s.name)
+	})
+}
+
+// plays reports whether a scene is part of what is played.
+func (o Options) plays(name string) bool {
+	return slices.ContainsFunc(chosen(o.Scenes), func(s scene) bool { return s.name == name })
 }
 
 // through checks that a rollout went through all of the phases.
@@ -61,6 +91,11 @@ func through(phases ...rollout.Phase) func(rollout.Rollout) error {
 		}
 		return nil
 	}
+}
+
+// allTheWay checks that a rollout left no phase out.
+func allTheWay(r rollout.Rollout) error {
+	return through(rollout.Shadow, rollout.Canary, rollout.Promoting)(r)
 }
 
 // namesPartner checks that served counts alone found the harm in a canary step,

@@ -23,12 +23,14 @@ type summary struct {
 	Measured measured `json:"measured"`
 }
 
-// measured is how quick and how large things were on this machine, this time.
+// measured is how quick and how large things were on this machine, this time. What
+// no scene of those that were played shows is left out.
 type measured struct {
-	FirstCanary     float64 `json:"first_canary_seconds"`   // training job completed to canary cohort in place, without a shadow phase
-	BackOnStable    float64 `json:"back_on_stable_seconds"` // verdict to last task back on stable, the longest
-	ControllerBytes int64   `json:"controller_bytes"`       // largest resident memory
-	TaskBytes       int64   `json:"task_bytes"`             // of a task, the largest seen
+	FirstCanary     float64 `json:"first_canary_seconds,omitzero"`   // training job completed to canary cohort in place, without a shadow phase
+	BackOnStable    float64 `json:"back_on_stable_seconds,omitzero"` // verdict to last task back on stable, the longest
+	Deployment      float64 `json:"deployment_seconds,omitzero"`     // of the service in mid-canary, by ECS
+	ControllerBytes int64   `json:"controller_bytes"`                // largest resident memory
+	TaskBytes       int64   `json:"task_bytes"`                      // of a task, the largest seen
 }
 
 // ending is what became of one job.
@@ -63,6 +65,9 @@ func (s *stage) sumUp(played []actor) error {
 	}
 	sum.Wrong = append(sum.Wrong, s.watcher.spared()...)
 	sum.Wrong = append(sum.Wrong, s.watcher.apart()...)
+	if s.plays(maintained().name) {
+		sum.Wrong = append(sum.Wrong, s.watcher.maintenance.wrong()...)
+	}
 	sum.Measured = s.measured(played)
 	found, err := s.closeTap()
 	if err != nil {
@@ -93,7 +98,7 @@ func (s *stage) sumUp(played []actor) error {
 }
 
 func (s *stage) measured(played []actor) measured {
-	m := measured{FirstCanary: s.watcher.firstCanary.Seconds(), TaskBytes: s.watcher.taskBytes, ControllerBytes: s.controller.peakBytes()}
+	m := measured{FirstCanary: s.watcher.firstCanary.Seconds(), TaskBytes: s.watcher.taskBytes, ControllerBytes: s.controller.peakBytes(), Deployment: s.watcher.maintenance.seconds()}
 	for _, a := range played {
 		var verdict time.Time
 		for _, e := range a.rollout.History {
@@ -185,8 +190,16 @@ func (sum summary) print(s *stage) error {
 	a := sum.Auctions
 	fmt.Fprintf(w, "\nauctions\tsent\tanswered\tfailed\tdegraded\tp50\tp99\n\t%d\t%d\t%d\t%d\t%d us\t%d us\n", a.Sent, a.Answered, a.Failed, a.Degraded, a.P50, a.P99)
 	m := sum.Measured
-	fmt.Fprintf(w, "\nmeasured\tjob to first canary\tverdict to stable\tcontroller\ta task\n\t%.1f s\t%.2f s\t%d MiB\t%d MiB\n",
-		m.FirstCanary, m.BackOnStable, m.ControllerBytes>>20, m.TaskBytes>>20)
+	fmt.Fprintf(w, "\nmeasured\tjob to first canary\tverdict to stable\tdeployment in mid-canary\tcontroller\ta task\n\t%s\t%s\t%s\t%d MiB\t%d MiB\n",
+		took(m.FirstCanary), took(m.BackOnStable), took(m.Deployment), m.ControllerBytes>>20, m.TaskBytes>>20)
 	fmt.Fprintf(w, "\n%.0f seconds in all\n", sum.Seconds)
 	return w.Flush()
+}
+
+// took is how long something took, where that was seen.
+func took(seconds float64) string {
+	if seconds == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f s", seconds)
 }

@@ -256,6 +256,15 @@ func (c Cloud) Deploying(ctx context.Context) (string, error) {
 	return "", nil
 }
 
+// LastDeployment is what ECS tells of the newest deployment of the service.
+func (c Cloud) LastDeployment(ctx context.Context) (d ecstypes.ServiceDeploymentBrief, err error) {
+	out, err := c.ecs.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: aws.String("ads"), Service: aws.String("inference")})
+	if err != nil || len(out.ServiceDeployments) == 0 {
+		return d, fmt.Errorf("list the deployments of the service: %w %+v", err, out)
+	}
+	return out.ServiceDeployments[0], nil
+}
+
 // Protect protects a task of the service from scale-in, for 0 minutes no longer.
 func (c Cloud) Protect(ctx context.Context, task string, minutes int) error {
 	in := &ecs.UpdateTaskProtectionInput{Cluster: aws.String("ads"), Tasks: []string{task}}
@@ -332,6 +341,15 @@ func (c Cloud) Tune(ctx context.Context, name, bucket string, courses ...string)
 		return fmt.Errorf("tune %s: %w", name, err)
 	}
 	return nil
+}
+
+// Best is the training job that SageMaker calls the best of a tuning job.
+func (c Cloud) Best(ctx context.Context, name string) (string, error) {
+	out, err := c.sagemaker.DescribeHyperParameterTuningJob(ctx, &sagemaker.DescribeHyperParameterTuningJobInput{HyperParameterTuningJobName: &name})
+	if err != nil || out.BestTrainingJob == nil {
+		return "", fmt.Errorf("ask for the best of tuning job %s: %w %+v", name, err, out)
+	}
+	return aws.ToString(out.BestTrainingJob.TrainingJobName), nil
 }
 
 // StopTuning stops a tuning job.
