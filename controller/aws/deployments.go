@@ -46,6 +46,9 @@ func (t *Tasks) Deployment(ctx context.Context) (*rollout.Deployment, error) {
 	t.mu.Lock()
 	s := t.service
 	t.mu.Unlock()
+	if len(s.TaskSets) > 0 {
+		return setsUnderWay(s.Service), nil
+	}
 	p := underWay(s.Service)
 	if p == nil {
 		return nil, nil //nolint:nilnil // there is none

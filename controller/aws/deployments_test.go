@@ -94,6 +94,51 @@ func TestDeployment(t *testing.T) {
 	}
 }
 
+// CodeDeploy and external controllers keep task sets, of which ECS tells less: a
+// second one with tasks is a deployment, whichever of the two is primary by now.
+func TestDeploymentOfTaskSets(t *testing.T) {
+	set := func(id, status string, created time.Time, running, pending int) object {
+		return object{
+			"id": "ecs-svc/" + id, "status": status, "createdAt": seconds(created), "runningCount": running, "pendingCount": pending,
+			"taskDefinition": "arn:aws:ecs:eu-central-1:1:task-definition/filter:" + id,
+		}
+	}
+	old, young := epoch.Add(-time.Hour), epoch
+	of := func(controller string, sets ...object) object {
+		s := service(4)
+		s["deploymentController"], s["taskSets"], s["deployments"] = object{"type": controller}, sets, []object{}
+		return s
+	}
+	want := func(strategy string, idle ...string) *rollout.Deployment {
+		return &rollout.Deployment{ID: "ecs-svc/8", Revision: "filter:8", Strategy: strategy, Since: epoch, Idle: idle}
+	}
+	for name, tt := range map[string]struct {
+		service object
+		want    *rollout.Deployment
+	}{
+		"one set":          {of("CODE_DEPLOY", set("7", "PRIMARY", old, 4, 0)), nil},
+		"one that starts":  {of("CODE_DEPLOY", set("7", "PRIMARY", old, 0, 4)), nil},
+		"one that is gone": {of("CODE_DEPLOY", set("7", "DRAINING", old, 0, 0), set("8", "PRIMARY", young, 4, 0)), nil},
+		"green starts":     {of("CODE_DEPLOY", set("7", "PRIMARY", old, 4, 0), set("8", "ACTIVE", young, 0, 1)), want("CODE_DEPLOY", "ecs-svc/8")},
+		"green runs":       {of("CODE_DEPLOY", set("8", "ACTIVE", young, 4, 0), set("7", "PRIMARY", old, 4, 0)), want("CODE_DEPLOY", "ecs-svc/8")},
+		"blue waits":       {of("CODE_DEPLOY", set("7", "ACTIVE", old, 4, 0), set("8", "PRIMARY", young, 4, 0)), want("CODE_DEPLOY", "ecs-svc/7")},
+		"blue goes":        {of("CODE_DEPLOY", set("7", "DRAINING", old, 1, 0), set("8", "PRIMARY", young, 4, 0)), want("CODE_DEPLOY", "ecs-svc/7")},
+		"no primary":       {of("CODE_DEPLOY", set("7", "ACTIVE", old, 4, 0), set("8", "ACTIVE", young, 4, 0)), want("CODE_DEPLOY")},
+		"external":         {of("EXTERNAL", set("7", "PRIMARY", old, 4, 0), set("8", "ACTIVE", young, 4, 0)), want("EXTERNAL")},
+		"external, alone":  {of("EXTERNAL", set("8", "PRIMARY", young, 4, 0)), nil},
+	} {
+		f, tasks := openTasks(t, &cluster{services: []object{tt.service}, tasks: []object{awsvpc("a", "10.0.0.1")}})
+		list(t, tasks)
+		got, err := tasks.Deployment(t.Context())
+		if err != nil || !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, tt.want)
+		}
+		if n := f.count("DescribeServiceDeployments") + f.count("ListServiceDeployments"); n > 0 {
+			t.Errorf("%s: ECS is asked %d times for a deployment that it does not know", name, n)
+		}
+	}
+}
+
 // Where we may not ask how far a deployment is, all tasks count as ever, and that
 // is told once.
 func TestDeploymentWithoutTheRight(t *testing.T) {

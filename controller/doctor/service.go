@@ -29,7 +29,7 @@ func service(f Facts) (all []Finding) {
 	}
 	if s.Controller != "" && s.Controller != "ECS" {
 		all = append(all, Finding{
-			Doubtful, "deployments", "Deployments of the service are " + s.Controller + "'s: how far one is, ECS does not tell.",
+			Doubtful, "deployments", "Deployments of the service are " + s.Controller + "'s: one is known by its second task set alone, and how far it is, ECS does not tell.",
 			"Let ECS deploy it (deployment controller ECS), by rolling update, blue/green, linear or canary.", "",
 		})
 	}
