@@ -13,7 +13,8 @@ import (
 
 // Losses is what became of members of the cohorts of canary steps that ECS no
 // longer runs. A candidate that makes tasks hang shows nowhere else: ECS ends
-// them for their health checks, and they count nothing.
+// them for their health checks, and they count nothing. Those of the shadow phase
+// are remembered only so that people are told why ECS ended them.
 type Losses struct {
 	Canary  int `json:"canary"`
 	Control int `json:"control"`
@@ -33,6 +34,7 @@ type Losses struct {
 type Loss struct {
 	Task      string    `json:"task"`
 	Arm       judge.Arm `json:"arm"`
+	Shadow    bool      `json:"shadow,omitempty"`    // before any canary step: it says nothing of the candidate, and counts for nothing
 	Unhealthy bool      `json:"unhealthy,omitempty"` // ECS ended it for its health checks
 	Ended     Reason    `json:"ended,omitempty"`     // ECS ended it for this, which says nothing of the candidate
 	Bet       float64   `json:"bet,omitempty"`       // what it has added to the evidence
@@ -67,17 +69,23 @@ func (p LossPolicy) check() error {
 
 // watchLosses counts the members that ECS no longer runs, before others take
 // their places, and notes why ECS ended them: it may say so later. While the
-// service is deployed all tasks go, and nothing is made of that.
+// service is deployed all tasks go, and nothing is made of that; nor of those that
+// go in the shadow phase.
 func (s *State) watchLosses(seen Observation, now time.Time) {
 	r := s.Active
-	if r.Comparing() != Canary {
+	comparing := r.Comparing()
+	if comparing != Canary && comparing != Shadow {
 		return
 	}
 	canaries, controls := len(r.CanaryTasks), len(r.ControlTasks)
-	if s.Deployment != nil {
+	if s.Deployment != nil || comparing == Shadow {
 		canaries, controls = 0, 0
 	}
-	r.Losses = r.Losses.with(r.lost(seen.Tasks), canaries, controls, now)
+	lost := r.lost(seen.Tasks)
+	for i := range lost {
+		lost[i].Shadow = comparing == Shadow
+	}
+	r.Losses = r.Losses.with(lost, canaries, controls, now)
 	for _, c := range seen.Crashed {
 		if i := slices.IndexFunc(r.Losses.Latest, func(l Loss) bool { return l.Task == c.Task }); i >= 0 && c.Unhealthy {
 			r.Losses.Latest[i].Unhealthy = true
@@ -129,11 +137,7 @@ func (l *Losses) explain(why Reason, ends []Crash) (tasks []string) {
 		one := &l.Latest[i]
 		l.Evidence -= one.Bet
 		one.Ended, one.Bet = why, 0
-		if one.Arm == judge.Candidate {
-			l.Canary--
-		} else {
-			l.Control--
-		}
+		l.count(*one, -1)
 		tasks = append(tasks, c.Task)
 		if why != Deploying {
 			l.Scheduled++
@@ -179,21 +183,28 @@ func (l Losses) with(lost []Loss, canaries, controls int, now time.Time) Losses 
 		l.Evidence, l.At = l.Evidence+first.Bet, now
 	}
 	for _, one := range lost {
-		if one.Arm == judge.Candidate {
-			l.Canary++
-		} else {
-			l.Control++
-		}
+		l.count(one, 1)
 	}
 	l.Latest = append(l.Latest, lost...)
 	l.Latest = l.Latest[max(0, len(l.Latest)-maxLosses):]
 	return l
 }
 
+// count adds a loss to those of its arm, or takes it off again.
+func (l *Losses) count(one Loss, by int) {
+	switch {
+	case one.Shadow:
+	case one.Arm == judge.Candidate:
+		l.Canary += by
+	default:
+		l.Control += by
+	}
+}
+
 // unhealthy counts the members of an arm that ECS ended for their health checks.
 func (l Losses) unhealthy(arm judge.Arm) (n int) {
 	for _, one := range l.Latest {
-		if one.Unhealthy && one.Arm == arm {
+		if one.Unhealthy && one.Arm == arm && !one.Shadow {
 			n++
 		}
 	}

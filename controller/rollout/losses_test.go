@@ -160,3 +160,32 @@ func TestScheduledLossesAreNone(t *testing.T) {
 		t.Errorf("a canary that a deployment replaces is evidence: %+v", s.Active.Losses)
 	}
 }
+
+// TestShadowLossesCountForNothing loses tasks of the shadow phase: people are told
+// why ECS ended them, and neither arm of the canary steps has them.
+func TestShadowLossesCountForNothing(t *testing.T) {
+	for _, phase := range []Phase{Shadow, Held} {
+		s := State{Active: &Rollout{ID: "r", Phase: phase, HeldFrom: Shadow, ControlTasks: []string{"a", "b"}}}
+		s.watchLosses(Observation{}, start)
+		s.Active.ControlTasks = []string{"c"}
+		seen := Observation{Tasks: []Task{{ID: "c"}}, Crashed: []Crash{{Task: "a", Ended: ScaledIn}, {Task: "b", Unhealthy: true}}}
+		for range 2 {
+			s.watchLosses(seen, start)
+		}
+		if len(s.Events) != 1 || s.Events[0].Reason != ScaledIn || s.Events[0].Rollout != "r" {
+			t.Errorf("%s: told is %+v", phase, s.Events)
+		}
+		if l := s.Active.Losses; l.Canary != 0 || l.Control != 0 || l.Evidence != 0 || l.Scheduled != 1 || !s.Lost("a") {
+			t.Errorf("%s: %+v", phase, l)
+		}
+		s.Active.Phase = Canary
+		for i := range 3 {
+			canary := fmt.Sprint("canary-", i)
+			s.Active.CanaryTasks = []string{canary}
+			s.watchLosses(Observation{Tasks: seen.Tasks, Crashed: []Crash{{Task: canary, Unhealthy: true}}}, start)
+		}
+		if _, gone := s.Active.losing(LossPolicy{Unhealthy: 3}); !gone {
+			t.Errorf("%s: a task that was ended in the shadow phase keeps three lost canaries from being held against the candidate: %+v", phase, s.Active.Losses)
+		}
+	}
+}
