@@ -256,13 +256,15 @@ func (c Cloud) Deploying(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// LastDeployment is what ECS tells of the newest deployment of the service.
-func (c Cloud) LastDeployment(ctx context.Context) (d ecstypes.ServiceDeploymentBrief, err error) {
+// LastDeployment is from when to when ECS was about the newest deployment of the
+// service, and how it stands: SUCCESSFUL, for one. Until it ends, ended is zero.
+func (c Cloud) LastDeployment(ctx context.Context) (status string, began, ended time.Time, err error) {
 	out, err := c.ecs.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: aws.String("ads"), Service: aws.String("inference")})
 	if err != nil || len(out.ServiceDeployments) == 0 {
-		return d, fmt.Errorf("list the deployments of the service: %w %+v", err, out)
+		return "", began, ended, fmt.Errorf("list the deployments of the service: %w %+v", err, out)
 	}
-	return out.ServiceDeployments[0], nil
+	d := out.ServiceDeployments[0]
+	return string(d.Status), aws.ToTime(d.StartedAt), aws.ToTime(d.FinishedAt), nil
 }
 
 // Protect protects a task of the service from scale-in, for 0 minutes no longer.
