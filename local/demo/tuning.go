@@ -33,8 +33,16 @@ type trial struct {
 // is neither the first nor the last.
 func children() []trial {
 	return []trial{
-		{"baseline", .881}, {"burst-1", .902}, {"greedy", .794}, {"burst-3", .905}, {"partner-blind", .868},
-		{"burst-2", .917}, {"better", .899}, {"burst-1", .896}, {"baseline", .873}, {"greedy", .781},
+		{"baseline", .881},
+		{"burst-1", .902},
+		{"greedy", .794},
+		{"burst-3", .905},
+		{"partner-blind", .868},
+		{"burst-2", .917},
+		{"better", .899},
+		{"burst-1", .896},
+		{"baseline", .873},
+		{"greedy", .781},
 	}
 }
 
