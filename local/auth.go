@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/sluicehq/sluice/amazon"
 	"github.com/sluicehq/sluice/local/awsjson"
 )
 
@@ -113,4 +114,10 @@ func (c credentials) sign(r *http.Request, a authorization, body []byte, at time
 	}
 	made, _ := parseAuthorization(again.Header.Get("Authorization"))
 	return made.signature
+}
+
+// userARN names a user in the partition of the region that a request is for.
+func userARN(r *http.Request, name string) string {
+	a, _ := parseAuthorization(r.Header.Get("Authorization"))
+	return "arn:" + amazon.Partition(a.region) + ":iam::" + account + ":user/" + name
 }

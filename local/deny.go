@@ -24,7 +24,7 @@ func Deny(actions ...string) Faults {
 			status = http.StatusBadRequest // as services of JSON say it
 		}
 		return Fault{Status: status, Code: code, Message: fmt.Sprintf(
-			"User: arn:aws:iam::%s:user/local is not authorized to perform: %s on resource: * because no identity-based policy allows the %s action", account, action, action)}
+			"User: %s is not authorized to perform: %s on resource: * because no identity-based policy allows the %s action", userARN(r, "local"), action, action)}
 	}
 }
 

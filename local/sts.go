@@ -36,7 +36,7 @@ type queryError struct {
 // deny everything, as to somebody without rights: whoever asks them first, as
 // SageMaker's SDK asks IAM what a role may do, goes on without.
 func (d *door) serveQuery(w http.ResponseWriter, r *http.Request) {
-	arn := "arn:aws:iam::" + account + ":user/" + d.auth.accessKey
+	arn := userARN(r, d.auth.accessKey)
 	refuse := func(status int, code, message string) {
 		writeXML(w, status, queryError{Type: "Sender", Code: code, Message: message, RequestID: rand.Text()})
 	}

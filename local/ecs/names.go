@@ -7,10 +7,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/sluicehq/sluice/amazon"
 )
 
 func (s *Server) arn(resource string) string {
-	return fmt.Sprintf("arn:aws:ecs:%s:%s:%s", s.config.Region, s.config.Account, resource)
+	return fmt.Sprintf("arn:%s:ecs:%s:%s:%s", amazon.Partition(s.config.Region), s.config.Region, s.config.Account, resource)
 }
 
 // shortName is what callers may give instead of an ARN: its last part.

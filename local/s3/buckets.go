@@ -5,7 +5,13 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"github.com/sluicehq/sluice/amazon"
 )
+
+func (s *Store) arn(bucket string) string {
+	return "arn:" + amazon.Partition(s.region) + ":s3:::" + bucket
+}
 
 func (s *Store) listBuckets(q *request) error {
 	most, err := q.number("max-buckets", maxBuckets, 1, maxBuckets)
@@ -112,7 +118,7 @@ func (s *Store) createBucket(q *request) error {
 		return err
 	}
 	q.w.Header().Set("Location", "/"+q.bucket)
-	q.w.Header().Set("X-Amz-Bucket-Arn", "arn:aws:s3:::"+q.bucket)
+	q.w.Header().Set("X-Amz-Bucket-Arn", s.arn(q.bucket))
 	return q.empty(http.StatusOK)
 }
 
@@ -137,7 +143,7 @@ func (s *Store) headBucket(q *request) error {
 		return err
 	}
 	q.w.Header().Set("X-Amz-Bucket-Region", s.region)
-	q.w.Header().Set("X-Amz-Bucket-Arn", "arn:aws:s3:::"+q.bucket)
+	q.w.Header().Set("X-Amz-Bucket-Arn", s.arn(q.bucket))
 	q.w.Header().Set("X-Amz-Access-Point-Alias", "false")
 	q.w.Header().Set("Content-Type", "application/xml")
 	return q.empty(http.StatusOK)

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/sluicehq/sluice/amazon"
 )
 
 func validation(format string, args ...any) error {
@@ -22,7 +24,7 @@ func validation(format string, args ...any) error {
 }
 
 func (s *Server) arn(name string) string {
-	return fmt.Sprintf("arn:aws:sagemaker:%s:%s:training-job/%s", s.config.Region, s.config.Account, name)
+	return fmt.Sprintf("arn:%s:sagemaker:%s:%s:training-job/%s", amazon.Partition(s.config.Region), s.config.Region, s.config.Account, name)
 }
 
 func (s *Server) createTrainingJob(_ context.Context, in *sagemaker.CreateTrainingJobInput) (*sagemaker.CreateTrainingJobOutput, error) {

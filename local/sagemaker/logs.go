@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"github.com/sluicehq/sluice/amazon"
 	"github.com/sluicehq/sluice/local/awsjson"
 	"github.com/sluicehq/sluice/sorting"
 )
@@ -112,7 +113,7 @@ func invalid(format string, args ...any) error {
 }
 
 func (l *Logs) arn() string {
-	return fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s", l.jobs.config.Region, l.jobs.config.Account, logGroup)
+	return fmt.Sprintf("arn:%s:logs:%s:%s:log-group:%s", amazon.Partition(l.jobs.config.Region), l.jobs.config.Region, l.jobs.config.Account, logGroup)
 }
 
 func (l *Logs) groups(in logsInput) (any, error) {

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
+
+	"github.com/sluicehq/sluice/amazon"
 )
 
 // objectiveParameter is the hyperparameter by which a child knows what is tuned.
@@ -63,7 +65,7 @@ func (s *Server) createTuningJob(ctx context.Context, in *sagemaker.CreateHyperP
 }
 
 func (s *Server) tuningARN(name string) string {
-	return fmt.Sprintf("arn:aws:sagemaker:%s:%s:hyper-parameter-tuning-job/%s", s.config.Region, s.config.Account, name)
+	return fmt.Sprintf("arn:%s:sagemaker:%s:%s:hyper-parameter-tuning-job/%s", amazon.Partition(s.config.Region), s.config.Region, s.config.Account, name)
 }
 
 // tuningOf is the name of the tuning job whose child a job is; empty for none.
