@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/sluicehq/sluice/inference/release"
@@ -23,6 +24,27 @@ func model(name string) ([]byte, error) {
 		return nil, fmt.Errorf("find the model: %w: run make models", err)
 	}
 	return b, nil
+}
+
+// packedAnew returns an artifact of other bytes, and so of another digest, that
+// holds the same files.
+func packedAnew(artifact []byte) ([]byte, error) {
+	files, err := gzip.NewReader(bytes.NewReader(artifact))
+	if err != nil {
+		return nil, fmt.Errorf("unpack what serves: %w", err)
+	}
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.NoCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(z, io.LimitReader(files, 64<<20)); err != nil {
+		return nil, fmt.Errorf("pack what serves anew: %w", err)
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // pickle returns an artifact whose model is a Python pickle that would run a

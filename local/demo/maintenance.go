@@ -26,9 +26,9 @@ const (
 // maintained is the scene in which others work on the service.
 func maintained() scene {
 	return scene{
-		name: "deployment",
-		jobs: []job{{patient, "good, and in a canary step when somebody updates the service", rollout.Live, rollout.Accepted, madeWay}},
-		make: func(*stage, string) ([]byte, error) { return model("burst-1") },
+		name:  "deployment",
+		jobs:  []job{{patient, "what serves, trained again on the same data", rollout.Live, rollout.Accepted, madeWay}},
+		again: true,
 	}
 }
 

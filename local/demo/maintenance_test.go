@@ -1,12 +1,15 @@
 package demo
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/sluicehq/sluice/inference/release"
 )
 
 // TestMaintenance plants what a demo must not end with.
@@ -78,5 +81,27 @@ func TestTuned(t *testing.T) {
 	}
 	if live != 1 {
 		t.Errorf("%d children are to go live", live)
+	}
+}
+
+// TestPackedAnew checks that a release is another one, and holds the same.
+func TestPackedAnew(t *testing.T) {
+	for _, name := range []string{"baseline", "burst-3"} {
+		before, err := model(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := packedAnew(before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was, err := release.Open(before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is, err := release.Open(after)
+		if err != nil || release.Digest(before) == release.Digest(after) || !reflect.DeepEqual(was.Manifest, is.Manifest) {
+			t.Errorf("%s packed anew: %v", name, err)
+		}
 	}
 }

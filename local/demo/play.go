@@ -108,6 +108,8 @@ func (s *stage) artifact(sc scene, name string, serving []byte) ([]byte, error) 
 	switch {
 	case sc.torn:
 		return serving, nil
+	case sc.again:
+		return packedAnew(serving)
 	case sc.make != nil:
 		return sc.make(s, name)
 	}

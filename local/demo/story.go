@@ -22,7 +22,8 @@ type scene struct {
 	name  string // by which it can be chosen; scenes of the same name are chosen together
 	jobs  []job
 	make  func(s *stage, name string) ([]byte, error) // artifact of a job; nil for the trained model of that name
-	torn  bool                                        // the artifact is uploaded in two halves
+	torn  bool                                        // the artifact is what serves, uploaded in two halves
+	again bool                                        // the artifact is what serves, packed anew
 	tuned bool                                        // the jobs are the children of a tuning job
 }
 
