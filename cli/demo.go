@@ -24,7 +24,7 @@ func demoCommand() *cobra.Command {
 			"all of it.",
 		Example: "  sluice demo\n" +
 			"  sluice demo --scene deployment,tuning    # these two, and no other\n" +
-			"  sluice demo --once --json    # to the end, which takes a minute or two",
+			"  sluice demo --once --json    # to the end, which takes some two minutes",
 		Args: takes(0),
 		PreRunE: func(*cobra.Command, []string) error {
 			o.JSON = as.data()
