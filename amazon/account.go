@@ -19,10 +19,12 @@ import (
 
 // Services as the SDK names them.
 const (
-	S3        = "S3"
-	ECS       = "ECS"
-	SageMaker = "SageMaker"
-	EC2       = "EC2"
+	S3            = "S3"
+	ECS           = "ECS"
+	SageMaker     = "SageMaker"
+	EC2           = "EC2"
+	LoadBalancing = "Elastic Load Balancing v2"
+	AutoScaling   = "Auto Scaling"
 )
 
 // usualRegion is signed for where an endpoint of one's own makes none necessary.
@@ -156,7 +158,7 @@ func (a *Account) Endpoint(service string) Endpoint {
 	if ignore {
 		return Endpoint{}
 	}
-	own := "AWS_ENDPOINT_URL_" + strings.ToUpper(service)
+	own := "AWS_ENDPOINT_URL_" + strings.ReplaceAll(strings.ToUpper(service), " ", "_")
 	if at, ok, _ := env.GetServiceBaseEndpoint(ctx, service); ok {
 		return Endpoint{at, own}
 	}

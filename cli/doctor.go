@@ -112,6 +112,7 @@ func (o *doctorFlags) examine(ctx context.Context, client *aws.Client, f control
 	facts, running := client.Examine(ctx, doctor.Asked{
 		Fleet: f.Name, Bucket: o.bucket, ServiceRegion: f.ECS.Region(), Jobs: f.Jobs, LookEvery: f.LookEvery,
 		ControlPort: f.ECS.ControlPort, Container: f.ECS.Container, Drain: usual.DrainDelay + usual.DrainTimeout, DrainDelay: usual.DrainDelay,
+		Idle: usual.IdleTimeout, HealthPort: healthPort,
 	}, aws.TasksOptions{Cluster: f.ECS.Cluster, Service: f.ECS.Service, ControlPort: f.ECS.ControlPort, Container: f.ECS.Container})
 	control := fleet.New(fleet.Options{Credentials: known, DialTimeout: dialWithin, Timeout: answerWithin})
 	defer control.Close()

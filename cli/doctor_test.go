@@ -117,7 +117,14 @@ func (p *patient) through(t *testing.T, m mistake) string {
 		t.Fatal(err)
 	}
 	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(at); r.Out.Host = r.In.Host },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(at)
+			r.Out.Host = r.In.Host
+			if r.In.Header.Get("X-Amz-Target") == "" && r.In.Method == http.MethodPost { // what a form asks for is in its body
+				_, action, _ := strings.Cut(local.Action(r.Out), ":")
+				r.Out.Header.Set(actionHeader, action)
+			}
+		},
 		ModifyResponse: func(r *http.Response) error {
 			if change := m.answers[operation(r.Request)]; change != nil {
 				change(r)
@@ -130,9 +137,15 @@ func (p *patient) through(t *testing.T, m mistake) string {
 	return server.URL
 }
 
+// actionHeader tells the way back what a form asked for.
+const actionHeader = "X-Planted-Action"
+
 // operation names what a request asks for; of S3 by method, and what of a bucket
 // is meant.
 func operation(r *http.Request) string {
+	if action := r.Header.Get(actionHeader); action != "" {
+		return action
+	}
 	if r.Header.Get("X-Amz-Target") != "" {
 		return local.Operation(r)
 	}
@@ -231,6 +244,15 @@ func (p *patient) mistakes(t *testing.T) map[string]mistake {
 	defined := func(pattern, by string) answers {
 		return answers{"DescribeTaskDefinition": replace(t, pattern, by)}
 	}
+	targets := func(pattern, by string) answers {
+		return answers{"DescribeTargetGroups": replace(t, pattern, by)}
+	}
+	setting := func(pattern, by string) answers {
+		return answers{"DescribeTargetGroupAttributes": replace(t, pattern, by)}
+	}
+	scaling := func(pattern, by string) answers {
+		return answers{"DescribeAutoScalingGroups": replace(t, pattern, by)}
+	}
 	return map[string]mistake{
 		"the bucket elsewhere":   {flags: []string{"--region", "eu-west-1"}, finds: []string{"wrong call"}, says: "set --region us-east-1"},
 		"wrong credentials":      {env: [2]string{"AWS_SECRET_ACCESS_KEY", "wrong"}, finds: []string{"wrong call"}, says: "AWS_SECRET_ACCESS_KEY"},
@@ -268,13 +290,34 @@ func (p *patient) mistakes(t *testing.T) map[string]mistake {
 
 		"zones that are balanced": {answers: service(`"availabilityZoneRebalancing":"DISABLED"`, `"availabilityZoneRebalancing":"ENABLED"`), finds: []string{"doubtful rebalancing"}},
 		"another deployer":        {answers: service(`"deploymentController":\{"type":"ECS"\}`, `"deploymentController":{"type":"CODE_DEPLOY"}`), finds: []string{"doubtful deployments"}, says: "CODE_DEPLOY"},
-		"spot":                    {answers: service(`"availabilityZoneRebalancing"`, `"capacityProviderStrategy":[{"capacityProvider":"FARGATE_SPOT","weight":1}],"availabilityZoneRebalancing"`), finds: []string{"doubtful spot"}},
+		"spot":                    {answers: service(`"capacityProvider":"machines"`, `"capacityProvider":"FARGATE_SPOT"`), finds: []string{"doubtful spot"}},
 		"one task":                {answers: service(`"desiredCount":2`, `"desiredCount":1`), finds: []string{"wrong tasks"}, says: "1 task:"},
 		"tasks that do not start": {answers: service(`"runningCount":2`, `"runningCount":1`), finds: []string{"doubtful tasks"}, says: "1 of 2"},
 		"no load balancer":        {answers: service(`"loadBalancers":\[[^\]]*\]`, `"loadBalancers":[]`), finds: []string{"doubtful balancer"}},
 		"auctions to controllers": {answers: service(`"containerPort":9090`, `"containerPort":9091`), finds: []string{"wrong balancer"}, says: "9091"},
 		"all tasks at once":       {answers: service(`"minimumHealthyPercent":100`, `"minimumHealthyPercent":0`), finds: []string{"doubtful deployments"}, says: "0 %"},
 		"too many for the quota":  {answers: service(`"(desired|running)Count":2`, `"${1}Count":4000`), finds: []string{"doubtful quota"}, says: "Set look_every to 8.1s"},
+
+		"no health check of models":  {answers: targets("/readyz", "/"), finds: []string{"wrong balancer_health"}, says: "HTTP /readyz on port 9092"},
+		"a health check of TCP":      {answers: targets("<HealthCheckProtocol>HTTP<", "<HealthCheckProtocol>TCP<"), finds: []string{"wrong balancer_health"}, says: "asks TCP"},
+		"a health check of auctions": {answers: targets("<HealthCheckPort>9092<", "<HealthCheckPort>traffic-port<"), finds: []string{"wrong balancer_health"}, says: "port traffic-port"},
+		"a balancer of HTTP":         {answers: targets("<Protocol>TCP<", "<Protocol>HTTP<"), finds: []string{"wrong balancer"}, says: "by Thrift on TCP"},
+		"targets of no balancer":     {answers: targets("<LoadBalancerArns>.*</LoadBalancerArns>", ""), finds: []string{"wrong balancer"}, says: "Let a listener forward to it"},
+		"targets of no listener":     {answers: answers{"DescribeListeners": replace(t, "targetgroup/ads/1", "targetgroup/other/1")}, finds: []string{"wrong balancer"}, says: "No listener"},
+		"zones that are kept apart":  {answers: answers{"DescribeLoadBalancerAttributes": replace(t, "true", "false")}, finds: []string{"doubtful cross_zone"}, says: "load_balancing.cross_zone.enabled"},
+		"a group that keeps zones":   {answers: setting("use_load_balancer_configuration", "false"), finds: []string{"doubtful cross_zone"}},
+		"a hasty balancer":           {answers: setting("<Value>30<", "<Value>5<"), finds: []string{"doubtful deregistration"}, says: "after 5s, and the task takes up to 25s"},
+		"AWS's own patience":         {answers: setting("<Value>30<", "<Value>300<"), finds: []string{"doubtful deregistration"}, says: "stays for 5m0s"},
+		"a balancer that cuts":       {answers: setting("(target_health_state.unhealthy.connection_termination.enabled</Key><Value>)false", "${1}true"), finds: []string{"doubtful cut"}, says: "Set target_health_state."},
+		"a header that nobody reads": {answers: setting("(proxy_protocol_v2.enabled</Key><Value>)false", "${1}true"), finds: []string{"wrong proxy_protocol"}, says: "Start tasks with --proxy-protocol"},
+		"a header that nobody sends": {answers: defined(`"--drain-delay","5s"`, `"--proxy-protocol"`), finds: []string{"wrong proxy_protocol"}, says: "start tasks without"},
+		"AWS's own idle time-out":    {answers: answers{"DescribeListenerAttributes": replace(t, "<Attributes>.*</Attributes>", "")}, finds: []string{"wrong idle"}, says: "after 350s, and a task ends it after 10m0s"},
+		"tasks of more patience":     {answers: defined(`"--drain-delay","5s"`, `"--idle-timeout","15m"`), finds: []string{"wrong idle"}, says: "to more than 900"},
+
+		"machines that may go":      {answers: answers{"DescribeCapacityProviders": replace(t, `"managedTerminationProtection":"ENABLED"`, `"managedTerminationProtection":"DISABLED"`)}, finds: []string{"doubtful scaling"}, says: "capacity provider machines"},
+		"new machines that may go":  {answers: scaling("(<NewInstancesProtectedFromScaleIn>)true", "${1}false"), finds: []string{"doubtful scaling"}, says: "--new-instances-protected-from-scale-in"},
+		"an old machine that may":   {answers: scaling("(<ProtectedFromScaleIn>)true", "${1}false"), finds: []string{"doubtful scaling"}, says: "--instance-ids i-us-east-1a"},
+		"a scaling group that went": {answers: scaling("<AutoScalingGroups>.*</AutoScalingGroups>", ""), finds: []string{"wrong call"}, says: "machines not found"},
 
 		"a closed port":           {answers: answers{"DescribeTasks": replace(t, `127\.77\.\d+\.\d+`, "127.78.0.1")}, finds: []string{"wrong reach"}, says: "security group"},
 		"tasks that nobody keeps": {answers: answers{"GetTaskProtection": replace(t, `(?s)^.*?"taskArn":"([^"]+)".*$`, `{"protectedTasks":[],"failures":[{"arn":"$1","reason":"TASK_NOT_VALID"}]}`)}, finds: []string{"wrong protection"}},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/sluicehq/sluice/inference"
 )
+
+// healthPort is where a task answers /readyz unless it is told otherwise.
+const healthPort = 9092
 
 func taskCommand() *cobra.Command { return taskIn(os.Getenv) }
 
@@ -55,7 +59,7 @@ func taskIn(env func(string) string) *cobra.Command {
 	f.StringVar(&s.Name, "task", "", "`name` of this task; its ARN, from the container agent, where it is left out")
 	f.StringVar(&s.DataAddress, "listen", ":9090", "`address` for auctions")
 	f.StringVar(&s.ControlAddress, "control-listen", ":9091", "`address` for the controller")
-	f.StringVar(&s.HTTPAddress, "http-listen", ":9092", "`address` for /healthz, /readyz and /metrics")
+	f.StringVar(&s.HTTPAddress, "http-listen", fmt.Sprintf(":%d", healthPort), "`address` for /healthz, /readyz and /metrics")
 	f.StringVar(&s.ControlFiles.Token, "control-token-file", "", "`file` of the tokens that controllers may send, one per line; read again when it changes")
 	f.StringVar(&s.ControlFiles.Cert, "control-cert", "", "`file` of the control port's certificate, in PEM; read again when it changes")
 	f.StringVar(&s.ControlFiles.Key, "control-key", "", "`file` of its key")

@@ -1,8 +1,11 @@
 package local
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -15,13 +18,12 @@ func Deny(actions ...string) Faults {
 		if action == "" || !slices.Contains(actions, action) {
 			return Fault{}
 		}
-		code := "AccessDeniedException"
-		if strings.HasPrefix(action, "s3:") {
-			code = "AccessDenied"
-		}
-		status := http.StatusForbidden
-		if code != "AccessDenied" {
-			status = http.StatusBadRequest // as services of JSON say it
+		status, code := http.StatusForbidden, "AccessDenied"
+		switch {
+		case r.Header.Get("X-Amz-Target") != "":
+			status, code = http.StatusBadRequest, "AccessDeniedException" // as services of JSON say it
+		case forEC2(r):
+			code = "UnauthorizedOperation"
 		}
 		return Fault{Status: status, Code: code, Message: fmt.Sprintf(
 			"User: %s is not authorized to perform: %s on resource: * because no identity-based policy allows the %s action", userARN(r, "local"), action, action)}
@@ -30,9 +32,10 @@ func Deny(actions ...string) Faults {
 
 // CheckActions refuses what can be denied to nobody: the name of no action.
 func CheckActions(actions []string) error {
+	deniable := []string{"s3", "ecs", "sagemaker", "ec2", "elasticloadbalancing", "autoscaling"}
 	for _, a := range actions {
-		if service, name, _ := strings.Cut(a, ":"); !slices.Contains([]string{"s3", "ecs", "sagemaker"}, service) || name == "" || strings.Contains(name, "*") {
-			return fmt.Errorf("%q is no action of S3, ECS or SageMaker: want one such as s3:PutObject", a)
+		if service, name, _ := strings.Cut(a, ":"); !slices.Contains(deniable, service) || name == "" || strings.Contains(name, "*") {
+			return fmt.Errorf("%q is no action of %s: want one such as s3:PutObject", a, strings.Join(deniable, ", "))
 		}
 	}
 	return nil
@@ -47,8 +50,10 @@ func Action(r *http.Request) string {
 		return "ecs:" + Operation(r)
 	case strings.HasPrefix(target, "SageMaker."):
 		return "sagemaker:" + Operation(r)
-	case target != "" || forEC2(r) || forQuery(r):
+	case target != "":
 		return ""
+	case forEC2(r) || forQuery(r):
+		return actionOfForm(r)
 	}
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if key == "" {
@@ -83,4 +88,22 @@ func actionOfBucket(r *http.Request) string {
 		return "s3:ListAllMyBuckets"
 	}
 	return "s3:ListBucket"
+}
+
+// maxForm bounds a form, in bytes.
+const maxForm = 1 << 20
+
+// actionOfForm reads a form and puts it back.
+func actionOfForm(r *http.Request) string {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxForm))
+	if err != nil {
+		return ""
+	}
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), r.Body))
+	form, err := url.ParseQuery(string(body))
+	a, signed := parseAuthorization(r.Header.Get("Authorization"))
+	if err != nil || !signed || form.Get("Action") == "" {
+		return ""
+	}
+	return a.service + ":" + form.Get("Action")
 }

@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -43,7 +44,22 @@ func TestActions(t *testing.T) {
 			t.Errorf("%s %s: denied for another's sake: %+v", tt.method, tt.path, f)
 		}
 	}
-	for action, good := range map[string]bool{"s3:PutObject": true, "ecs:ListTasks": true, "PutObject": false, "s3:": false, "s3:*": false, "iam:PassRole": false} {
+	// Of forms the service is what they are signed for.
+	for service, want := range map[string]string{"ec2": "ec2:DescribeInstances", "elasticloadbalancing": "elasticloadbalancing:DescribeInstances", "sts": "sts:DescribeInstances", "": ""} {
+		const body = "Action=DescribeInstances&Version=2016-11-15"
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+		if r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0"); service == "" {
+			r.Header.Del("Authorization")
+		}
+		if got := local.Action(r); got != want {
+			t.Errorf("a form for %q takes %q, want %q", service, got, want)
+		}
+		if after, err := io.ReadAll(r.Body); service != "" && (err != nil || string(after) != body) {
+			t.Errorf("a form for %q is %q after the look: %v", service, after, err)
+		}
+	}
+	for action, good := range map[string]bool{"s3:PutObject": true, "ecs:ListTasks": true, "autoscaling:DescribeAutoScalingGroups": true, "PutObject": false, "s3:": false, "s3:*": false, "iam:PassRole": false} {
 		if err := local.CheckActions([]string{action}); (err == nil) != good {
 			t.Errorf("%s: %v", action, err)
 		}

@@ -3,6 +3,7 @@ package local
 import (
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -26,13 +27,14 @@ type jsonService interface {
 
 // door checks signatures and hands requests to the service they are for:
 // those with an X-Amz-Target to the one it names, those of the query protocol to
-// STS, all others to S3.
+// STS or to what tells of load balancers and machines, all others to S3.
 type door struct {
 	auth     credentials
 	s3       http.Handler // which checks signatures by itself
 	json     []jsonService
 	metadata http.HandlerFunc
 	ec2      http.HandlerFunc // forms, signed for it
+	query    func(service string, form url.Values) (answer ecs.QueryAnswer, known bool, err error)
 }
 
 // ServeHTTP implements http.Handler.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/local/ecs"
 	"github.com/sluicehq/sluice/local/s3"
 )
 
@@ -81,7 +82,15 @@ func (f Fault) play(next http.Handler, w http.ResponseWriter, r *http.Request) {
 
 func (f Fault) answer(w http.ResponseWriter, r *http.Request) {
 	message := cmp.Or(f.Message, "This fault was asked for.")
-	if r.Header.Get("X-Amz-Target") == "" {
+	switch {
+	case r.Header.Get("X-Amz-Target") != "":
+	case forEC2(r):
+		ecs.WriteEC2Error(w, f.Status, f.Code, message)
+		return
+	case forQuery(r):
+		writeXML(w, f.Status, queryError{Type: "Sender", Code: f.Code, Message: message, RequestID: "local"})
+		return
+	default:
 		s3.WriteError(w, r, &s3.Error{Status: f.Status, Code: f.Code, Message: message})
 		return
 	}

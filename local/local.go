@@ -145,7 +145,7 @@ func (s *Server) serve(ctx context.Context, c Config, listener net.Listener) err
 	}
 	door := &door{
 		auth: credentials{c.AccessKey, c.SecretKey}, s3: front,
-		json: []jsonService{tasks.Handler(), jobs.Handler(), jobs.Logs()}, metadata: tasks.ServeMetadata, ec2: tasks.ServeEC2,
+		json: []jsonService{tasks.Handler(), jobs.Handler(), jobs.Logs()}, metadata: tasks.ServeMetadata, ec2: tasks.ServeEC2, query: tasks.Query,
 	}
 	s.http = &http.Server{
 		Handler: c.Faults.wrap(door), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,

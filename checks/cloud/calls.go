@@ -280,7 +280,7 @@ func (s *scan) handmade(by string, n *ast.CompositeLit, info *types.Info) {
 		}
 	}
 	if said["ServiceID"] != "" && said["OperationName"] != "" {
-		s.calls[by] = append(s.calls[by], Call{Service: strings.ToLower(said["ServiceID"]), Operation: said["OperationName"], At: s.place(n.Pos())})
+		s.calls[by] = append(s.calls[by], Call{Service: strings.ReplaceAll(strings.ToLower(said["ServiceID"]), " ", ""), Operation: said["OperationName"], At: s.place(n.Pos())})
 	}
 }
 
@@ -387,7 +387,8 @@ func (c *Code) Reach(pattern string) ([]Call, error) {
 }
 
 // Unnamed returns the places where such functions sign a request by hand, and
-// none of them says in an error of smithy which operation that is.
+// none of them says in an error of smithy which operation that is. Who signs for
+// whatever service it is handed leaves that to each of its callers.
 func (c *Code) Unnamed(pattern string) (places []string, err error) {
 	seen, err := c.reached(pattern)
 	if err != nil {
@@ -401,13 +402,25 @@ func (c *Code) Unnamed(pattern string) (places []string, err error) {
 	}
 	for name := range seen {
 		for _, s := range c.signs[name] {
-			if !named[s.service] {
+			if s.service == "" {
+				places = append(places, c.silent(seen, name)...)
+			} else if !named[s.service] {
 				places = append(places, s.at)
 			}
 		}
 	}
 	slices.Sort(places)
 	return places, nil
+}
+
+// silent are the functions that call another, and name no operation.
+func (c *Code) silent(seen map[string]bool, function string) (callers []string) {
+	for name := range seen {
+		if c.uses[name][function] && len(c.calls[name]) == 0 {
+			callers = append(callers, name)
+		}
+	}
+	return callers
 }
 
 // reached are the functions that those can come to call.

@@ -3,6 +3,7 @@ package cloud
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Kind is a kind of resource, as the service authorization reference names
@@ -22,6 +23,7 @@ const (
 	AutoMLJob  Kind = "automl-job"
 	Deployment Kind = "service-deployment"
 	Revision   Kind = "service-revision"
+	Provider   Kind = "capacity-provider"
 	Unknown    Kind = "" // the tables below do not say
 )
 
@@ -94,6 +96,14 @@ func kinds() map[string]Kind {
 		"ecs:UpdateTaskProtection":       Task,
 		"ecs:StopTask":                   Task,
 		"ecs:DescribeContainerInstances": Machine,
+		"ecs:DescribeCapacityProviders":  Provider,
+
+		"elasticloadbalancing:DescribeTargetGroups":           Nothing,
+		"elasticloadbalancing:DescribeTargetGroupAttributes":  Nothing,
+		"elasticloadbalancing:DescribeLoadBalancerAttributes": Nothing,
+		"elasticloadbalancing:DescribeListeners":              Nothing,
+		"elasticloadbalancing:DescribeListenerAttributes":     Nothing,
+		"autoscaling:DescribeAutoScalingGroups":               Nothing,
 
 		"sagemaker:ListTrainingJobs":                Nothing,
 		"sagemaker:DescribeTrainingJob":             Job,
@@ -139,7 +149,7 @@ func Rights(c Call) (rights []Right) {
 		rights = append(rights, e.rights...)
 	}
 	if !excepted {
-		action := c.Service + ":" + c.Operation
+		action := strings.TrimSuffix(c.Service, "v2") + ":" + c.Operation // rights of Elastic Load Balancing know no version
 		rights = append(rights, Right{action, kinds()[action]})
 	}
 	return rights

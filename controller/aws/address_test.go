@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluicehq/sluice/amazon"
 	"github.com/sluicehq/sluice/controller/aws"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
@@ -167,9 +168,9 @@ func TestHostsThatEC2Denies(t *testing.T) {
 	}
 }
 
-// EC2 is found beside ECS, in every partition and of every kind, as its own
-// module finds it.
-func TestAddressOfEC2(t *testing.T) {
+// What is asked by hand is found beside ECS, in every partition and of every
+// kind, as the modules of the SDK find it.
+func TestAddresses(t *testing.T) {
 	for _, tt := range []struct {
 		region, set, want string
 	}{
@@ -184,6 +185,9 @@ func TestAddressOfEC2(t *testing.T) {
 		{"us-iso-east-1", "", "https://ec2.us-iso-east-1.c2s.ic.gov/"},
 		{"us-isob-east-1", "AWS_USE_FIPS_ENDPOINT", "https://ec2-fips.us-isob-east-1.sc2s.sgov.gov/"},
 		{"eu-west-1", "AWS_ENDPOINT_URL_EC2", "http://127.0.0.1:1/"},
+		{"eu-west-1", "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2", "http://127.0.0.1:1/"},
+		{"eu-west-1", "AWS_ENDPOINT_URL_AUTO_SCALING", "http://127.0.0.1:1/"},
+		{"eu-west-1", "AWS_ENDPOINT_URL", "http://127.0.0.1:1/"},
 	} {
 		t.Run(tt.region+tt.set, func(t *testing.T) {
 			t.Setenv("AWS_CONFIG_FILE", "/dev/null")
@@ -197,8 +201,14 @@ func TestAddressOfEC2(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := aws.AddressOfEC2(t.Context(), client); err != nil || got != tt.want {
-				t.Errorf("%s, %v; want %s", got, err, tt.want)
+			for service, host := range map[string]string{amazon.EC2: "ec2", amazon.LoadBalancing: "elasticloadbalancing", amazon.AutoScaling: "autoscaling"} {
+				want := strings.Replace(tt.want, "ec2", host, 1)
+				if of, own := strings.CutPrefix(tt.set, "AWS_ENDPOINT_URL_"); own && of != strings.ReplaceAll(strings.ToUpper(service), " ", "_") {
+					want = "https://" + host + ".eu-west-1.amazonaws.com/"
+				}
+				if got, err := aws.AddressOf(t.Context(), client, service); err != nil || got != want {
+					t.Errorf("%s, %v; want %s", got, err, want)
+				}
 			}
 		})
 	}

@@ -46,6 +46,8 @@ func (e *exam) service(ctx context.Context) {
 		}
 		return m, err
 	})
+	e.targets(ctx, *found)
+	e.scaling(ctx, *found)
 	if shifting := strategy(*found); shifting != "" && shifting != types.DeploymentStrategyRolling {
 		e.try(ctx, trial{right: "ecs:ListServiceDeployments", needed: true, doing: "list deployments", at: e.at}, func(ctx context.Context) (m middleware.Metadata, err error) {
 			_, err = e.ecs.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: &e.o.Cluster, Service: &e.o.Service, MaxResults: aws.Int32(1)})
@@ -57,7 +59,7 @@ func (e *exam) service(ctx context.Context) {
 func serviceOf(s types.Service) *doctor.Service {
 	of := &doctor.Service{
 		Scheduling: string(s.SchedulingStrategy), Rebalancing: s.AvailabilityZoneRebalancing == types.AvailabilityZoneRebalancingEnabled,
-		Desired: int(s.DesiredCount), Running: int(s.RunningCount), LeastHealthy: 100,
+		Desired: int(s.DesiredCount), Running: int(s.RunningCount), LeastHealthy: 100, Launch: string(s.LaunchType),
 	}
 	if s.DeploymentController != nil {
 		of.Controller = string(s.DeploymentController.Type)
@@ -70,13 +72,17 @@ func serviceOf(s types.Service) *doctor.Service {
 	}
 	for _, b := range s.LoadBalancers {
 		of.Groups = append(of.Groups, aws.ToString(b.TargetGroupArn)+aws.ToString(b.LoadBalancerName))
+		of.Classic = of.Classic || b.LoadBalancerName != nil && b.TargetGroupArn == nil
 		of.Ports = append(of.Ports, int(aws.ToInt32(b.ContainerPort)))
 	}
 	return of
 }
 
 func definitionOf(d types.TaskDefinition) *doctor.Definition {
-	of := &doctor.Definition{Name: id(aws.ToString(d.TaskDefinitionArn))}
+	of := &doctor.Definition{
+		Name:   id(aws.ToString(d.TaskDefinitionArn)),
+		Hosted: d.NetworkMode != types.NetworkModeAwsvpc && d.NetworkMode != types.NetworkModeHost,
+	}
 	for _, c := range d.ContainerDefinitions {
 		container := doctor.Container{
 			Name: aws.ToString(c.Name), HealthCheck: c.HealthCheck != nil && len(c.HealthCheck.Command) > 0,

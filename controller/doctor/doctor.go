@@ -44,6 +44,8 @@ type Facts struct {
 	Bucket     Bucket
 	Service    *Service    // nil where it is not known, as the next two
 	Definition *Definition // that the service starts tasks by
+	Targets    []Targets   // the groups of targets of the service, those of which anything is known
+	Scaling    []Scaling   // the groups of machines of its capacity providers, likewise
 	Jobs       *Jobs
 	Tasks      []Task // those that were tried
 }
@@ -59,6 +61,8 @@ type Asked struct {
 	ReadsPerSecond        float64       // that ECS grants this controller for good, of what lists tasks
 	Drain                 time.Duration // that a task takes to end unless it is told otherwise, of which
 	DrainDelay            time.Duration // the first part is this
+	Idle                  time.Duration // after which a task ends a silent connection, likewise
+	HealthPort            int           // that a task answers /readyz on, likewise
 }
 
 // Outcome is what came of asking.
@@ -88,6 +92,8 @@ func Examine(f Facts) (all []Finding) {
 	all = append(all, bucket(f)...)
 	all = append(all, service(f)...)
 	all = append(all, definition(f)...)
+	all = append(all, balancers(f)...)
+	all = append(all, scaling(f)...)
 	ported := !slices.ContainsFunc(all, func(f Finding) bool { return f.About == "control_port" })
 	all = append(all, tasks(f, ported)...)
 	all = append(all, jobs(f)...)
@@ -183,14 +189,6 @@ func place(f Facts) (all []Finding) {
 // unreachable is what no call tells without changing something.
 func unreachable() []Finding {
 	return []Finding{
-		{
-			Untried, "balancer", "The load balancer's target group was not looked at.",
-			"See that its health check asks /readyz on the port of --http-listen, that cross-zone is on, and that the listener's idle time-out is longer than a task's --idle-timeout; deploy/aws/fleet.yaml has them so.", "",
-		},
-		{
-			Untried, "scaling", "The scaling group of the machines was not looked at.",
-			"See that its capacity provider has managed termination protection, and new instances are protected from scale-in.", "",
-		},
 		{
 			Untried, "writes", "Rights of which only a change would tell were not tried: ecs:TagResource, ecs:StopTask, ecs:ContinueServiceDeployment, and s3:PutObject beside the probe's folder.",
 			"Compare the role with the one in deploy/aws/fleet.yaml.", "",

@@ -11,11 +11,11 @@ import (
 
 // sound are the facts of a fleet that lacks nothing.
 func sound() doctor.Facts {
-	skew, on := time.Second, "Enabled"
+	skew, on, yes, idle := time.Second, "Enabled", "true", "601"
 	return doctor.Facts{
 		Asked: doctor.Asked{
 			Fleet: "ads", Bucket: "sluice", Region: "eu-west-1", Jobs: []string{"adfilter-*"}, LookEvery: 5 * time.Second,
-			ControlPort: 9091, ReadsPerSecond: 10, Drain: 25 * time.Second, DrainDelay: 5 * time.Second,
+			ControlPort: 9091, ReadsPerSecond: 10, Drain: 25 * time.Second, DrainDelay: 5 * time.Second, Idle: 10 * time.Minute, HealthPort: 9092,
 		},
 		Trials: []doctor.Trial{{Right: "s3:ListBucket", Needed: true, Outcome: doctor.Granted}},
 		Skew:   &skew,
@@ -25,15 +25,20 @@ func sound() doctor.Facts {
 		},
 		Service:    &doctor.Service{Controller: "ECS", Scheduling: "REPLICA", Desired: 4, Running: 4, LeastHealthy: 100, Ports: []int{9090}, Groups: []string{"ads"}},
 		Definition: &doctor.Definition{Name: "inference:1", Containers: []doctor.Container{{Name: "files"}, {Name: "sluice", Ports: []int{9090, 9091}, HealthCheck: true}}},
-		Jobs:       &doctor.Jobs{Completed: []string{"adfilter-1"}, All: true},
-		Tasks:      []doctor.Task{{ID: "a", Address: "10.0.0.1:9091"}, {ID: "b", Address: "10.0.0.2:9091"}},
+		Targets: []doctor.Targets{{
+			Name: "ads", Protocol: "TCP", Health: doctor.Health{Protocol: "HTTP", Port: "9092", Path: "/readyz"}, Balancers: 1,
+			Attributes: &map[string]string{"deregistration_delay.timeout_seconds": "50"}, CrossZone: &yes, Listeners: &[]doctor.Listener{{Port: 9090, Idle: &idle}},
+		}},
+		Scaling: []doctor.Scaling{{Provider: "machines", Termination: "ENABLED", Group: &doctor.Group{Name: "machines", New: true, Machines: 2}}},
+		Jobs:    &doctor.Jobs{Completed: []string{"adfilter-1"}, All: true},
+		Tasks:   []doctor.Task{{ID: "a", Address: "10.0.0.1:9091"}, {ID: "b", Address: "10.0.0.2:9091"}},
 	}
 }
 
 // found are severity and subject of all findings but those that are always told.
 func found(f doctor.Facts) (all []string) {
 	for _, one := range doctor.Examine(f) {
-		if one.Severity != doctor.Well && (one.Severity != doctor.Untried || !slices.Contains([]string{"balancer", "scaling", "writes", "artifacts"}, one.About)) {
+		if one.Severity != doctor.Well && (one.Severity != doctor.Untried || !slices.Contains([]string{"writes", "artifacts"}, one.About)) {
 			all = append(all, string(one.Severity)+" "+one.About)
 		}
 	}
@@ -96,6 +101,29 @@ func TestExamine(t *testing.T) {
 		"a quota that is too small": {func(f *doctor.Facts) {
 			f.Service.Desired, f.Service.Running, f.Asked.LookEvery = 1001, 1001, 2200*time.Millisecond
 		}, "doubtful quota", "takes 23 calls"},
+		"a colour that nobody looked at": {func(f *doctor.Facts) {
+			f.Targets = append(f.Targets, doctor.Targets{Name: "green", Protocol: "TLS", Health: doctor.Health{Protocol: "TCP", Port: "traffic-port"}, Balancers: 1})
+		}, "wrong balancer_health", "whether a model serves"},
+		"a health port of one's own":   {second(func(c *doctor.Container) { c.Options = map[string]string{"http-listen": "0.0.0.0:80"} }), "wrong balancer_health", ""},
+		"ports of the machine":         {func(f *doctor.Facts) { f.Definition.Hosted, f.Targets[0].Health.Port = true, "32768" }, "", ""},
+		"the task's patience, exactly": {func(f *doctor.Facts) { *(*f.Targets[0].Listeners)[0].Idle = "600" }, "wrong idle", "after 600s"},
+		"a time-out that is not known": {func(f *doctor.Facts) { (*f.Targets[0].Listeners)[0].Idle = nil }, "", ""},
+		"the drain, a second short":    {func(f *doctor.Facts) { (*f.Targets[0].Attributes)["deregistration_delay.timeout_seconds"] = "24" }, "doubtful deregistration", "after 24s"},
+		"four times the drain":         {func(f *doctor.Facts) { (*f.Targets[0].Attributes)["deregistration_delay.timeout_seconds"] = "100" }, "", ""},
+		"a second more":                {func(f *doctor.Facts) { (*f.Targets[0].Attributes)["deregistration_delay.timeout_seconds"] = "101" }, "doubtful deregistration", "1m41s"},
+		"zones that the group joins": {func(f *doctor.Facts) {
+			*f.Targets[0].CrossZone, (*f.Targets[0].Attributes)["load_balancing.cross_zone.enabled"] = "false", "true"
+		}, "", ""},
+		"zones that the balancer keeps": {func(f *doctor.Facts) { *f.Targets[0].CrossZone = "false" }, "doubtful cross_zone", "zone alone"},
+		"a header that nobody reads": {func(f *doctor.Facts) {
+			f.Definition.Containers[1].Options = map[string]string{"proxy-protocol": "false"}
+			(*f.Targets[0].Attributes)["proxy_protocol_v2.enabled"] = "true"
+		}, "wrong proxy_protocol", "do not expect"},
+		"a header that nobody sends":        {second(func(c *doctor.Container) { c.Options = map[string]string{"proxy-protocol": ""} }), "wrong proxy_protocol", "wait for"},
+		"a balancer of the old kind":        {func(f *doctor.Facts) { f.Service.Classic, f.Targets = true, nil }, "untried balancer", "Classic"},
+		"machines of nobody's":              {func(f *doctor.Facts) { f.Service.Launch, f.Scaling = "EC2", nil }, "untried scaling", "no capacity provider"},
+		"a group that nobody may see":       {func(f *doctor.Facts) { f.Scaling[0].Group = nil }, "", ""},
+		"machines that may go":              {func(f *doctor.Facts) { f.Scaling[0].Group.Unprotected = []string{"i-1"} }, "doubtful scaling", "1 of 2 machines are"},
 		"jobs of other names":               {func(f *doctor.Facts) { f.Asked.Jobs = []string{"adfilter-?", "bids-*"} }, "doubtful jobs", `"bids-*"`},
 		"jobs of other names among so many": {func(f *doctor.Facts) { f.Asked.Jobs, f.Jobs.All = []string{"bids-*"}, false }, "untried jobs", `"bids-*"`},
 	} {

@@ -19,6 +19,8 @@ type Service struct {
 	Providers    []string // of capacity
 	Ports        []int    // of containers, that load balancers send auctions to
 	Groups       []string // target groups, or load balancers
+	Launch       string   // EC2, FARGATE, EXTERNAL, where no capacity provider is named
+	Classic      bool     // one of the load balancers is of the old kind, without target groups
 }
 
 // service is about what ECS does to tasks for reasons of its own.
@@ -60,6 +62,12 @@ func service(f Facts) (all []Finding) {
 		all = append(all, Finding{
 			Doubtful, "balancer", "No load balancer knows the service: nothing takes tasks out that are not ready.",
 			"Attach a target group to the container's port for auctions.", "",
+		})
+	}
+	if s.Classic {
+		all = append(all, Finding{
+			Untried, "balancer", "A Classic Load Balancer was not looked at.",
+			"Put a Network Load Balancer in its place, whose health check can ask another port.", strings.Join(s.Groups, ", "),
 		})
 	}
 	if slices.Contains(s.Ports, f.Asked.ControlPort) {
@@ -104,6 +112,7 @@ func quota(a Asked, tasks int) []Finding {
 // Definition is the task definition by which the service starts tasks.
 type Definition struct {
 	Name       string
+	Hosted     bool // ports of containers are others on the machine (bridge mode)
 	Containers []Container
 }
 

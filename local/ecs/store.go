@@ -223,5 +223,6 @@ func (s *Server) Handler() *awsjson.Service {
 	h.Handle(s.listTagsForResource)
 	h.Handle(s.listContainerInstances)
 	h.Handle(s.describeContainerInstances)
+	awsjson.HandlePlain(h, "DescribeCapacityProviders", s.describeCapacityProviders)
 	return h
 }

@@ -190,15 +190,16 @@ func (c Cloud) SoundService(ctx context.Context, tasks int, variables map[string
 		container.PortMappings = append(container.PortMappings, ecstypes.PortMapping{ContainerPort: aws.Int32(port)})
 	}
 	group := aws.String("arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/ads/1")
-	_, cluster := c.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: ads})
+	machines := ecstypes.CapacityProviderStrategyItem{CapacityProvider: aws.String("machines"), Weight: 1}
+	_, cluster := c.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: ads, CapacityProviders: []string{*machines.CapacityProvider}})
 	_, definition := c.ecs.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: inference, NetworkMode: ecstypes.NetworkModeAwsvpc, ContainerDefinitions: []ecstypes.ContainerDefinition{container},
 	})
 	_, service := c.ecs.CreateService(ctx, &ecs.CreateServiceInput{
 		Cluster: ads, ServiceName: inference, TaskDefinition: inference, DesiredCount: aws.Int32(int32(tasks)),
-		AvailabilityZoneRebalancing: ecstypes.AvailabilityZoneRebalancingDisabled,
-		LoadBalancers:               []ecstypes.LoadBalancer{{ContainerName: container.Name, ContainerPort: aws.Int32(9090), TargetGroupArn: group}},
-		NetworkConfiguration:        &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-local"}}},
+		AvailabilityZoneRebalancing: ecstypes.AvailabilityZoneRebalancingDisabled, CapacityProviderStrategy: []ecstypes.CapacityProviderStrategyItem{machines},
+		LoadBalancers:        []ecstypes.LoadBalancer{{ContainerName: container.Name, ContainerPort: aws.Int32(9090), TargetGroupArn: group}},
+		NetworkConfiguration: &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-local"}}},
 	})
 	return errors.Join(cluster, definition, service)
 }

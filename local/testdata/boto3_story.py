@@ -121,7 +121,58 @@ assert ecs.list_task_definition_families(status="ACTIVE")["families"] == []
 until("the service is gone", lambda: not ecs.describe_clusters(clusters=["ads"])["clusters"][0]["activeServicesCount"])
 assert ecs.delete_cluster(cluster="ads")["cluster"]["status"] == "INACTIVE"
 
+# What stands around a service, field by field as AWS's own model names them.
+ecs.create_cluster(clusterName="far", capacityProviders=["machines", "FARGATE"])
+ecs.register_task_definition(family="far", networkMode="awsvpc", containerDefinitions=[
+    {"name": "far", "image": "none", "memory": 64, "command": ["true"]}])
+elb = "arn:aws:elasticloadbalancing:us-east-1:000000000000:"
+group, balancer, listener = elb + "targetgroup/far/1", elb + "loadbalancer/net/far/1", elb + "listener/net/far/1/1"
+ecs.create_service(
+    cluster="far", serviceName="far", taskDefinition="far", desiredCount=0,
+    capacityProviderStrategy=[{"capacityProvider": "machines", "weight": 1}],
+    loadBalancers=[{"containerName": "far", "containerPort": 9090, "targetGroupArn": group}],
+    networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-local"]}})
+elbv2 = boto3.client("elbv2")
+assert elbv2.describe_target_groups(TargetGroupArns=[group])["TargetGroups"] == [{
+    "TargetGroupArn": group, "TargetGroupName": "far", "Protocol": "TCP", "Port": 9090, "VpcId": "vpc-local",
+    "HealthCheckProtocol": "HTTP", "HealthCheckPort": "9092", "HealthCheckEnabled": True, "HealthCheckIntervalSeconds": 10,
+    "HealthCheckTimeoutSeconds": 5, "HealthyThresholdCount": 2, "UnhealthyThresholdCount": 2, "HealthCheckPath": "/readyz",
+    "Matcher": {"HttpCode": "200"}, "LoadBalancerArns": [balancer], "TargetType": "ip", "IpAddressType": "ipv4"}]
+assert elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"] == [{
+    "ListenerArn": listener, "LoadBalancerArn": balancer, "Port": 9090, "Protocol": "TCP",
+    "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}]}]
+attributes = lambda answer: {a["Key"]: a["Value"] for a in answer["Attributes"]}
+assert attributes(elbv2.describe_target_group_attributes(TargetGroupArn=group)) == {
+    "deregistration_delay.timeout_seconds": "30", "deregistration_delay.connection_termination.enabled": "false",
+    "target_health_state.unhealthy.connection_termination.enabled": "false", "proxy_protocol_v2.enabled": "false",
+    "load_balancing.cross_zone.enabled": "use_load_balancer_configuration"}
+assert attributes(elbv2.describe_load_balancer_attributes(LoadBalancerArn=balancer)) == {
+    "load_balancing.cross_zone.enabled": "true", "deletion_protection.enabled": "false"}
+assert attributes(elbv2.describe_listener_attributes(ListenerArn=listener)) == {"tcp.idle_timeout.seconds": "900"}
+for error, ask in {
+    elbv2.exceptions.TargetGroupNotFoundException: lambda: elbv2.describe_target_groups(TargetGroupArns=[group + "2"]),
+    elbv2.exceptions.LoadBalancerNotFoundException: lambda: elbv2.describe_listeners(LoadBalancerArn=group),
+    elbv2.exceptions.ListenerNotFoundException: lambda: elbv2.describe_listener_attributes(ListenerArn=balancer),
+}.items():
+    assert isinstance(refused(400, ask), error), error
+scaling = boto3.client("autoscaling")
+found = ecs.describe_capacity_providers(capacityProviders=["machines", "FARGATE", "absent"])
+assert found["failures"] == [{"arn": "arn:aws:ecs:us-east-1:000000000000:capacity-provider/absent", "reason": "MISSING"}], found
+scaling_group = found["capacityProviders"][0]["autoScalingGroupProvider"].pop("autoScalingGroupArn")
+assert found["capacityProviders"] == [
+    {"capacityProviderArn": "arn:aws:ecs:us-east-1:000000000000:capacity-provider/machines", "name": "machines", "status": "ACTIVE",
+     "type": "EC2_AUTOSCALING", "autoScalingGroupProvider": {
+         "managedScaling": {"status": "ENABLED", "targetCapacity": 100}, "managedTerminationProtection": "ENABLED", "managedDraining": "ENABLED"}},
+    {"capacityProviderArn": "arn:aws:ecs:us-east-1:000000000000:capacity-provider/FARGATE", "name": "FARGATE", "status": "ACTIVE", "type": "FARGATE"}], found
+assert scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["machines"])["AutoScalingGroups"] == [{
+    "AutoScalingGroupName": "machines", "AutoScalingGroupARN": scaling_group, "MinSize": 0, "MaxSize": 1, "DesiredCapacity": 1,
+    "NewInstancesProtectedFromScaleIn": True, "Instances": [{
+        "InstanceId": "i-us-east-1a", "AvailabilityZone": "us-east-1a", "LifecycleState": "InService", "HealthStatus": "Healthy",
+        "ProtectedFromScaleIn": True}]}]
+assert scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["absent"])["AutoScalingGroups"] == []
+
 wrong = dict(aws_access_key_id="test", aws_secret_access_key="wrong")
 refused(403, lambda: boto3.client("s3", **wrong).list_buckets())
 refused(403, lambda: boto3.client("ecs", **wrong).list_clusters())
+refused(403, lambda: boto3.client("elbv2", **wrong).describe_target_groups())
 refused(403, lambda: boto3.client("sagemaker", **wrong).list_training_jobs())

@@ -3,8 +3,11 @@ package local
 import (
 	"crypto/rand"
 	"encoding/xml"
+	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/aws/smithy-go"
 )
 
 // forQuery reports whether a request speaks the query protocol, as those for the
@@ -32,8 +35,15 @@ type queryError struct {
 	RequestID string   `xml:"RequestId"`
 }
 
-// serveQuery says who the one caller is that this machine knows. Other services
-// deny everything, as to somebody without rights: whoever asks them first, as
+// queryAnswer is what a call is answered with.
+type queryAnswer struct {
+	XMLName   xml.Name
+	Result    any
+	RequestID string `xml:"ResponseMetadata>RequestId"`
+}
+
+// serveQuery says who the one caller is that this machine knows, and what stands
+// around its services. Other services deny everything, as to somebody without rights: whoever asks them first, as
 // SageMaker's SDK asks IAM what a role may do, goes on without.
 func (d *door) serveQuery(w http.ResponseWriter, r *http.Request) {
 	arn := userARN(r, d.auth.accessKey)
@@ -50,7 +60,15 @@ func (d *door) serveQuery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a, _ := parseAuthorization(r.Header.Get("Authorization"))
+	answer, known, err := d.query(a.service, r.PostForm)
+	var api smithy.APIError
 	switch action := r.PostForm.Get("Action"); {
+	case known && errors.As(err, &api):
+		refuse(http.StatusBadRequest, api.ErrorCode(), api.ErrorMessage())
+	case known:
+		writeXML(w, http.StatusOK, queryAnswer{
+			XMLName: xml.Name{Space: answer.Namespace, Local: action + "Response"}, Result: answer.Result, RequestID: rand.Text(),
+		})
 	case a.service != "sts":
 		refuse(http.StatusForbidden, "AccessDenied", "User: "+arn+" is not authorized to perform: "+a.service+":"+action+" on this machine; it has S3, ECS and SageMaker, training logs and STS.")
 	case action != "GetCallerIdentity":
