@@ -85,6 +85,13 @@ func repairs() []repair {
 		{operating, "Try a policy so before you change the fleet file, and `sluice plan --fleet-file ads.yaml` after.", "e2e:TestScripts"},
 		{operating, "Everything a held rollout waits for has a deadline (`hold_for`); after it, the rollout goes back.", stories},
 
+		{operating, "Note what serves: `release` of `/readyz` of any task, or the page before it is closed.", "inference:TestTaskBoots"},
+		{operating, "Create a bucket as the first was, with versions and the lifecycle of `deploy/aws/bucket.yaml`, and stop the controllers.", "e2e:TestBucketLost"},
+		{operating, "Start them with the new one as `--bucket`.", "e2e:TestBucketLost"},
+		{operating, "Give them the artifact that serves:", "e2e:TestBucketLost"},
+		{operating, "End the protection of the canaries of before,", "e2e:TestBucketLost"},
+		{operating, "Deploy the service with the new `--bucket`.", "e2e:TestBucketLost"},
+
 		{operating, "Read CHANGELOG.md. Then exchange processes one at a time, in any order: the controllers by stopping one and starting the newer, the tasks by a rolling deployment of the ECS service.", "e2e:TestUpgrade"},
 		{operating, "To go back, do the same with the older version.", "e2e:TestUpgrade"},
 		{operating, "A server that Ctrl-C or SIGTERM ends in good order ends with 0.", "e2e:TestScripts"},

@@ -43,6 +43,7 @@ policy:
 type stack struct {
 	testing.TB
 	dir, endpoint string
+	bucket        string   // of the controllers
 	lease         string   // how long a silent leader stays one
 	env           []string // of every process, besides where AWS is
 	cloud         localtest.Cloud
@@ -60,7 +61,7 @@ func newStack(t testing.TB, endpoint string, tasks int) *stack {
 // newStackOf does so with tasks that run a command.
 func newStackOf(t testing.TB, endpoint string, tasks int, command ...string) *stack {
 	t.Helper()
-	s := &stack{TB: t, dir: t.TempDir(), endpoint: endpoint, lease: "1s", cloud: localtest.Open(endpoint)}
+	s := &stack{TB: t, dir: t.TempDir(), endpoint: endpoint, bucket: "sluice", lease: "1s", cloud: localtest.Open(endpoint)}
 	s.must(s.cloud.Buckets(t.Context(), "sluice", "training"))
 	for _, name := range []string{"baseline", "better", "burst-1", "burst-2", "burst-3"} {
 		body, err := model(name)
@@ -104,7 +105,7 @@ func (s *stack) startControllerOf(program string) {
 	s.Helper()
 	s.controllers++
 	name := fmt.Sprintf("controller-%d", s.controllers)
-	s.controller = s.launchOf(program, name, "controller", "--fleets", "fleet.yaml", "--bucket", "sluice",
+	s.controller = s.launchOf(program, name, "controller", "--fleets", "fleet.yaml", "--bucket", s.bucket,
 		"--listen", "127.0.0.1:0", "--lease", s.lease)
 	s.Cleanup(func() { s.explain(name) }) // before the controller is killed
 	at, err := s.controller.await(`dashboard=(http://\S+)`)

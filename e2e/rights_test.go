@@ -162,6 +162,8 @@ func (q request) resources(kind cloud.Kind) (arns []string) {
 		ids("task", "tasks", "task", "resourceArn")
 	case cloud.Machine:
 		ids("container-instance", "containerInstances")
+	case cloud.Provider:
+		ids("capacity-provider", "capacityProviders")
 	case cloud.Deployment:
 		ids("service-deployment", "serviceDeploymentArns")
 	case cloud.Revision:

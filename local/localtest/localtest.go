@@ -21,6 +21,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	sagemakertypes "github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
+	"github.com/aws/smithy-go"
 )
 
 // Cloud is AWS on this machine, with its default credentials.
@@ -145,6 +146,20 @@ func (c Cloud) RemoveAll(ctx context.Context, bucket, prefix string) (n int, err
 	return n, nil
 }
 
+// LoseBucket removes a bucket with all that is in it, whoever still writes there.
+func (c Cloud) LoseBucket(ctx context.Context, bucket string) error {
+	for {
+		if _, err := c.RemoveAll(ctx, bucket, ""); err != nil {
+			return err
+		}
+		_, err := c.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket})
+		var answer smithy.APIError
+		if !errors.As(err, &answer) || answer.ErrorCode() != "BucketNotEmpty" || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
 // Service creates cluster ads with the service inference: so many tasks that
 // run the command, with ports 9090 to 9092.
 func (c Cloud) Service(ctx context.Context, tasks int, command ...string) error {
@@ -236,6 +251,25 @@ func (c Cloud) Stop(ctx context.Context, task string) error {
 // Deploy begins a deployment of the service, in which every task is replaced.
 func (c Cloud) Deploy(ctx context.Context) error {
 	if _, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("ads"), Service: aws.String("inference"), ForceNewDeployment: true}); err != nil {
+		return fmt.Errorf("deploy the service: %w", err)
+	}
+	return nil
+}
+
+// Redeploy begins a deployment of the service with tasks that run another command.
+func (c Cloud) Redeploy(ctx context.Context, command ...string) error {
+	was, err := c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("inference")})
+	if err != nil {
+		return fmt.Errorf("describe the task definition: %w", err)
+	}
+	d := was.TaskDefinition
+	d.ContainerDefinitions[0].Command = command
+	if _, err := c.ecs.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
+		Family: d.Family, NetworkMode: d.NetworkMode, ContainerDefinitions: d.ContainerDefinitions,
+	}); err != nil {
+		return fmt.Errorf("register the task definition: %w", err)
+	}
+	if _, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("ads"), Service: aws.String("inference"), TaskDefinition: d.Family}); err != nil {
 		return fmt.Errorf("deploy the service: %w", err)
 	}
 	return nil
