@@ -5,6 +5,8 @@ LINT     := $(TOOLS)/golangci-lint
 LINT_VERSION := v2.15.0
 GREMLINS := $(TOOLS)/gremlins
 GREMLINS_VERSION := v0.6.0
+GOVULNCHECK := $(TOOLS)/govulncheck
+GOVULNCHECK_VERSION := v1.9.0
 VERSITYGW := $(TOOLS)/versitygw
 VERSITYGW_VERSION := v1.8.0
 PURE     ?= controller/rollout controller/judge controller/tally controller/history controller/admit controller/preview inference/model inference/feature inference/release
@@ -29,7 +31,7 @@ EXAMPLES ?= 100
 STAMP = $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo -buildvcs=true)
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto image image-check
+.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto image image-check release release-check vulncheck
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,7 +43,23 @@ image: ## build the container image for amd64 and arm64 into bin/image, without 
 	cd deploy/image && $(GO) run . -out $(CURDIR)/bin/image
 
 image-check: ## build it twice and compare, look at all that is in it, and run it from its root file system; running it needs root
-	cd deploy/image && $(GO) test -count=1 -v -timeout 30m .
+	cd deploy/image && $(GO) test -count=1 -v -timeout 30m -run '^TestImage' .
+
+release: ## make a release of the tag at this commit into bin/release, signed with the SSH key in the file KEY
+	@test -n "$(KEY)" || { echo "no key to sign with: make release KEY=~/.ssh/release; see deploy/image/README.md"; exit 1; }
+	cd deploy/image && $(GO) run . -release -key $(abspath $(KEY)) -out $(CURDIR)/bin/release
+
+release-check: ## make a release twice and compare, verify it as users do, and see what was tampered with found; needs ssh-keygen
+	cd deploy/image && $(GO) test -count=1 -v -timeout 30m -run '^TestRelease' .
+
+# govulncheck ends with 3 where it finds something, and with 1 where it cannot look.
+vulncheck: $(GOVULNCHECK) ## look for known vulnerabilities in what the program calls; needs the way to vuln.go.dev, or VULNDB=file:///a/copy of its data
+	@said=$$(mktemp); status=0; $(GOVULNCHECK) $(if $(VULNDB),-db $(VULNDB)) . 2>$$said || status=$$?; cat $$said >&2; \
+	  ! grep -q 'fetching vulnerabilities' $$said || echo "NOT CHECKED: the list of vulnerabilities cannot be read; let this machine reach vuln.go.dev, or name a copy of its data: VULNDB=file:///..."; \
+	  rm -f $$said; exit $$status
+
+$(GOVULNCHECK):
+	GOBIN=$(TOOLS) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 
 demo: build ## watch Sluice do what it is for, on this machine; Ctrl-C ends it
 	bin/sluice demo

@@ -1,6 +1,7 @@
 // Command image builds Sluice's container image as an OCI layout, without
 // Docker: a static program for amd64 and arm64, root certificates, licences and
 // a bill of materials, and no shell. Two builds of one commit are the same bytes.
+// With -release it makes a whole release, of which the image is a part.
 package main
 
 import (
@@ -24,8 +25,19 @@ import (
 
 func main() {
 	source := flag.String("source", "../..", "`folder` of the repository")
-	out := flag.String("out", "", "`folder` of the OCI layout; what is there is replaced")
+	out := flag.String("out", "", "`folder` of the OCI layout, or of the release; what is there is replaced")
+	whole := flag.Bool("release", false, "make a whole release of the tag at the commit")
+	key := flag.String("key", "", "`file` of the SSH key to sign the release with")
 	flag.Parse()
+	if *whole {
+		version, err := release(*source, *out, *key)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "release:", err)
+			os.Exit(1)
+		}
+		fmt.Printf("%s in %s, signed\n", version, *out)
+		return
+	}
 	digest, err := build(*source, *out)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
@@ -94,7 +106,7 @@ func write(index v1.ImageIndex, out string) (v1.Hash, error) {
 // imageFor is the image of one architecture.
 func imageFor(arch, source, work string, of commit) (v1.Image, error) {
 	program := filepath.Join(work, "sluice-"+arch)
-	if err := compile(arch, source, program); err != nil {
+	if err := compile("linux", arch, source, program); err != nil {
 		return nil, err
 	}
 	parts, err := modulesOf(program)
@@ -143,14 +155,14 @@ func imageFor(arch, source, work string, of commit) (v1.Image, error) {
 }
 
 // compile builds the program so that it needs nothing beside it.
-func compile(arch, source, program string) error {
+func compile(system, arch, source, program string) error {
 	program, err := filepath.Abs(program)
 	if err != nil {
 		return err
 	}
 	c := exec.Command("go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o", program, ".")
 	c.Dir, c.Stderr = source, os.Stderr
-	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0")
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("build the program: %w", err)
 	}
