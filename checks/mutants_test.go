@@ -370,7 +370,7 @@ func mutants() []mutant {
 		},
 		{
 			10, "canaries may be ended for their health checks without end", "controller/rollout/losses.go",
-			"if one.Unhealthy && one.Arm == arm {", "if one.Unhealthy && one.Arm == arm && arm == judge.Control {", "TestStories",
+			"if one.Unhealthy && one.Arm == arm && !one.Shadow {", "if one.Unhealthy && one.Arm == arm && !one.Shadow && arm == judge.Control {", "TestStories",
 		},
 		{
 			10, "a control task that chance ends frees canaries from their bound", "controller/rollout/losses.go",
@@ -378,7 +378,7 @@ func mutants() []mutant {
 		},
 		{
 			10, "every task that goes with its host is evidence", "controller/rollout/losses.go",
-			"slices.SortFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Task, b.Task) })", "slices.SortFunc(lost, func(a, b Loss) int { return cmp.Compare(a.Arm, b.Arm) })", "TestLossesAreFair",
+			"sorting.By(lost, func(a, b *Loss) int { return cmp.Compare(a.Task, b.Task) })", "sorting.By(lost, func(a, b *Loss) int { return cmp.Compare(a.Arm, b.Arm) })", "TestLossesAreFair",
 		},
 		{
 			10, "a canary step waits for tasks that nobody will start", "controller/rollout/few.go",

@@ -141,7 +141,8 @@ func discardFrame(in *bufio.Reader) error {
 }
 
 // BenchmarkGoodput measures how many scored answers come in time at the
-// capacity of a server on one core, and when twice as many are asked for.
+// capacity of a server on one core, and when two and three times as many are
+// asked for.
 func BenchmarkGoodput(b *testing.B) {
 	address := startServer(b)
 	call := usualCall(b, FramedBinary)
@@ -152,7 +153,7 @@ func BenchmarkGoodput(b *testing.B) {
 		load(b, address, 4, call, calls)
 		capacity := calls / time.Since(began).Seconds()
 		b.ReportMetric(capacity, "capacity/s")
-		for _, times := range []float64{0.8, 2} {
+		for _, times := range []float64{0.8, 2, 3} {
 			good, degraded, late := offer(b, address, call, 128, times*capacity, seconds*time.Second)
 			b.Logf("at %.1fx of %.0f/s: %d good, %d forwarded, %d late", times, capacity, good, degraded, late)
 			b.ReportMetric(float64(good)/seconds/capacity, fmt.Sprintf("goodput-at-%.1fx", times))
