@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -197,7 +198,8 @@ func (s *stack) try(name string) string {
 	s.Helper()
 	q := s.ask(rollout.VerbTry, api.Ask{Source: "s3://training/" + name + ".tar.gz"})
 	s.fleet(name+" to be tried", func(f api.Fleet) bool {
-		return f.Active != nil && f.Active.ID == q.Rollout && f.Active.Phase == string(rollout.Shadow) || f.Last != nil && f.Last.ID == q.Rollout
+		phases := []string{string(rollout.Shadow), string(rollout.Canary)} // the first may be over before anybody looks
+		return f.Active != nil && f.Active.ID == q.Rollout && slices.Contains(phases, f.Active.Phase) || f.Last != nil && f.Last.ID == q.Rollout
 	})
 	return q.Rollout
 }

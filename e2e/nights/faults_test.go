@@ -76,7 +76,7 @@ func seededFaults() []seeded {
 		},
 		{
 			"canaries that health checks end do not count", "eaten", 100_000, "controller/rollout/losses.go",
-			"if one.Unhealthy && one.Arm == arm {", "if one.Unhealthy && one.Arm == arm && arm == judge.Control {",
+			"if one.Unhealthy && one.Arm == arm && !one.Shadow {", "if one.Unhealthy && one.Arm == arm && !one.Shadow && arm == judge.Control {",
 		},
 		{
 			"epochs begin anew where the lease was removed", "leaderless", 50_000, "controller/lease.go",
