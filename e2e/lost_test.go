@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sluicehq/sluice/api"
 	"github.com/sluicehq/sluice/controller/rollout"
+	"github.com/sluicehq/sluice/local"
 )
 
 // TestBucketLost loses the bucket for good in the middle of a canary step, with
@@ -88,6 +90,34 @@ func TestBucketLost(t *testing.T) {
 	s.ask(rollout.VerbPromote, api.Ask{Rollout: id})
 	s.serves("better", tasks)
 	s.failed(auctions, 0)
+}
+
+// TestRegionLost loses a region: its AWS, its controller and its tasks. In another
+// one a service that has never served goes on from the copy of the bucket, with
+// what served, what was tried and who asked for it.
+func TestRegionLost(t *testing.T) {
+	t.Parallel()
+	const tasks = 2
+	weather, endpoint := startAWS(t)
+	here := newStack(t, endpoint, tasks)
+	here.startController()
+	here.try("baseline")
+	here.serves("baseline", tasks)
+	here.ask(rollout.VerbPromote, api.Ask{Rollout: here.try("better"), Why: "nobody is judged here"})
+	served := here.serves("better", tasks)
+
+	_, elsewhere := startAWS(t)
+	there := newStack(t, elsewhere, tasks)
+	there.must(here.cloud.Replicate(t.Context(), "sluice", there.cloud))
+	weather.set(func(*http.Request) local.Fault { return local.Fault{Refuse: true} })
+	here.controller.kill()
+
+	there.startController()
+	if got := there.serves("better", tasks); got.Stable.Digest != served.Stable.Digest || got.Previous == nil || got.Previous.Digest != served.Previous.Digest || got.LastEvent < served.LastEvent {
+		t.Errorf("it goes on with %s after event %d; %s served before, up to event %d", describe(got), got.LastEvent, describe(served), served.LastEvent)
+	}
+	there.ask(rollout.VerbRollback, api.Ask{Why: "the region was lost, and the history was not"})
+	there.serves("baseline", tasks)
 }
 
 // asTold runs the command that docs/operating.md has for a lost bucket, with what

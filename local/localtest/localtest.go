@@ -146,6 +146,32 @@ func (c Cloud) RemoveAll(ctx context.Context, bucket, prefix string) (n int, err
 	return n, nil
 }
 
+// Replicate copies what is in a bucket to the bucket of that name elsewhere, as
+// S3's replication does to another region.
+func (c Cloud) Replicate(ctx context.Context, bucket string, to Cloud) error {
+	pages := s3.NewListObjectsV2Paginator(c.s3, &s3.ListObjectsV2Input{Bucket: &bucket})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, o := range page.Contents {
+			object, err := c.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: o.Key})
+			if err != nil {
+				return err
+			}
+			body, err := io.ReadAll(object.Body)
+			if err := errors.Join(err, object.Body.Close()); err != nil {
+				return err
+			}
+			if err := to.Upload(ctx, bucket, aws.ToString(o.Key), body); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // LoseBucket removes a bucket with all that is in it, whoever still writes there.
 func (c Cloud) LoseBucket(ctx context.Context, bucket string) error {
 	for {
