@@ -275,9 +275,9 @@ func TestSummary(t *testing.T) {
 	}{
 		{"idle", "basel", "Waits for the next training job.", "", "", 0},
 		{"shadow", "better", "Canary step 1 of 2, once every proof is there.", "canary", "held", 2*time.Hour - 80*time.Second},
-		{"canary", "better", "Canary step 2 of 2, once every proof is there.", "canary", "held", 2*time.Hour - 80*time.Second},
-		{"held", "better", "Goes on by itself when the data can be trusted again.", "canary", "rolling_back", 23*time.Hour + 41*time.Minute},
-		{"promoting", "better", "4 of 8 tasks serve it alone; live when all do.", "live", "rolling_back", 30*time.Minute - 4*time.Second},
+		{"canary", "better", "Canary step 2 of 2, once every proof is there and it has run for long enough.", "canary", "held", 2*time.Hour - 80*time.Second},
+		{"held", "better", "Goes on by itself when the data can be trusted again; nobody has to resume it.", "canary", "rolling_back", 23*time.Hour + 56*time.Minute},
+		{"promoting", "better", "5 of 8 tasks serve it alone; live when all do. Task b21df1de172f could not load it: not enough memory: 61 MiB wanted, 40 MiB free.", "live", "rolling_back", 30*time.Minute - 4*time.Second},
 		{"rolled_back", "basel", "Waits for the next training job.", "", "", 0},
 	} {
 		t.Run(tt.scene, func(t *testing.T) {
@@ -291,6 +291,9 @@ func TestSummary(t *testing.T) {
 			}
 			if f.Back == nil || f.Back.Digest != apitest.Digest(tt.back) {
 				t.Errorf("back leads to %+v, want %s", f.Back, tt.back)
+			}
+			if c := f.Tasks; c.OnStable+c.OnCandidate+c.OnOther+c.Unreachable != c.Total {
+				t.Errorf("the parts are not all of them: %+v", c)
 			}
 			n := f.Next
 			if n.Sentence != tt.next || n.Phase != tt.phase || n.Otherwise != tt.otherwise {
@@ -410,6 +413,11 @@ func TestNextCountsWhoHasArrived(t *testing.T) {
 	f.Seen.Seen.Tasks[1].Serving, f.Seen.Seen.Tasks[1].Shadow = f.Saved.Active.Candidate, ""
 	if got := says(); got != "1 of 8 tasks serve it alone; live when all do." {
 		t.Errorf("promoting: %q", got)
+	}
+	f.Seen.Seen.Tasks[1].Failure = "of an earlier one" // which it got over
+	f.Seen.Seen.Tasks[2].Failure, f.Seen.Seen.Tasks[3].Failure = "not enough memory", "it is torn"
+	if got, want := says(), "1 of 8 tasks serve it alone; live when all do. 2 tasks could not load it; task "+f.Seen.Seen.Tasks[2].ID[:12]+" says: not enough memory."; got != want {
+		t.Errorf("promoting: %q, want %q", got, want)
 	}
 }
 

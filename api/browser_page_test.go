@@ -134,6 +134,11 @@ func TestDashboardPhone(t *testing.T) {
 	if err != nil || got != "" {
 		t.Errorf("%s (%v)", got, err)
 	}
+	do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(site(t, apitest.Scene("canary", time.Now())).URL), chromedp.WaitVisible(chromedp.CSS(`.arms`)))
+	wider, err := chromedp.Run(ctx, chromedp.Evaluate[int](`(([e]) => e.scrollWidth - e.clientWidth)(document.querySelectorAll(".scroll:has(.arms)"))`))
+	if err != nil || wider > 1 {
+		t.Errorf("the table of the arms is cut by %d (%v)", wider, err)
+	}
 }
 
 // A page that nobody sees holds no connection, of which a browser has few, but

@@ -19,7 +19,7 @@ import (
 
 // estate is a control plane with a fleet in each of several scenes: in "ads-eu" a
 // candidate was taken back whose looks are logged, in "ads-us" one is tried whose
-// looks are, "native" is paused, "video" waits for a person, "audio" is well.
+// looks are, "native" is paused, "video" is held, "audio" is well.
 func estate(now time.Time) apitest.Several {
 	s := apitest.Several{Names: []string{"ads-eu", "ads-us", "native", "video", "audio"}, Of: map[string]*apitest.Fake{
 		"ads-eu": apitest.Scene("rolled_back", now), "ads-us": apitest.Scene("canary", now), "native": apitest.Scene("paused", now),
@@ -63,26 +63,32 @@ func asks(now time.Time) []rollout.Entry {
 	}
 }
 
-// What needs a person stands on top, and leads to the fleet.
+// What needs a look stands on top, and leads to the fleet.
 func TestPageFleets(t *testing.T) {
 	ctx := browser(t)
 	e := estate(time.Now())
 	s := site(t, e)
-	do(ctx, t, chromedp.Navigate(s.URL), contains(`self::h1`, "2 fleets need a person"), chromedp.WaitVisible(chromedp.CSS(`.fleets .need.warn`)))
+	do(ctx, t, chromedp.Navigate(s.URL), contains(`self::h1`, "3 fleets need a look"), chromedp.WaitVisible(chromedp.CSS(`.fleets .need.warn`)))
 	first := text(ctx, t, `.fleets li`)
+	all := text(ctx, t, `.wanting`)
+	for _, want := range []string{"ads-eu", "partner-blind was taken back ", "1 more in the queue", "Paused by ada@laptop 7 min", "release freeze"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("want %q among those to look at:\n%s", want, all)
+		}
+	}
 	e.Of["audio"].Mu.Lock()
 	e.Of["audio"].Seen.Seen.Unwell = apitest.Scene("unwell", time.Now()).Seen.Seen.Unwell
 	e.Of["audio"].Mu.Unlock()
-	do(ctx, t, contains(`self::h1`, "3 fleets need a person"), contains(`self::p`, "Unwell: "))
-	if !strings.HasPrefix(first, "video") || !strings.Contains(first, "waits for a person") {
+	do(ctx, t, contains(`self::h1`, "4 fleets need a look"), contains(`self::p`, "Unwell: 21 % of 104,000 auctions"))
+	if !strings.HasPrefix(first, "video") || !strings.Contains(first, "is held for 4 min") || !strings.Contains(first, "Goes on by itself") || strings.Contains(first, "person") {
 		t.Errorf("on top is %q", first)
 	}
-	do(ctx, t, chromedp.Click(chromedp.CSS(`.fleets li a`)), chromedp.WaitVisible(chromedp.CSS(`.trial .verbs`)))
+	do(ctx, t, chromedp.Click(chromedp.CSS(`.fleets li a`)), chromedp.WaitVisible(chromedp.CSS(`.trial.calm`)))
 	where, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.hash + " " + document.querySelector("h1").textContent`))
-	if err != nil || where != "#video video" {
+	if err != nil || where != "#audio audio" {
 		t.Errorf("it leads to %q (%v)", where, err)
 	}
-	do(ctx, t, chromedp.Evaluate[chromedp.Void](`history.back()`), contains(`self::h1`, "3 fleets need a person"))
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`history.back()`), contains(`self::h1`, "4 fleets need a look"))
 }
 
 // A rollout that is over shows how it went: charts with words, what every partner
@@ -269,7 +275,7 @@ func TestPageKeys(t *testing.T) {
 	ctx := browser(t)
 	s := site(t, estate(time.Now()))
 	do(ctx, t, chromedp.Navigate(s.URL+"/#audio"), chromedp.WaitVisible(chromedp.CSS(`.back button`)),
-		chromedp.KeyEvent("h"), contains(`self::h1`, "History"), chromedp.KeyEvent("f"), contains(`self::h1`, "2 fleets need a person"),
+		chromedp.KeyEvent("h"), contains(`self::h1`, "History"), chromedp.KeyEvent("f"), contains(`self::h1`, "3 fleets need a look"),
 		chromedp.Navigate(s.URL+"/#audio"), chromedp.Click(chromedp.CSS(`[data-page=keys]`)), contains(`self::p`, "Keys are off"),
 		chromedp.Evaluate[chromedp.Void](`location.reload()`), contains(`self::p`, "Keys are off"), chromedp.KeyEvent("h"), chromedp.KeyEvent("r"),
 		chromedp.Click(chromedp.CSS(`[data-page=keys]`)), chromedp.WaitVisible(chromedp.CSS(`.hints kbd`)))

@@ -89,7 +89,7 @@ func TestDashboard(t *testing.T) {
 	if !strings.Contains(serving, stable) {
 		t.Errorf("it shows %q as serving, want %s", serving, stable)
 	}
-	for _, want := range []string{"anary 1 of 2", "partner dsp-07 +2.6 pt", "<img src=x", "41 %", "Canary step 2 of 2", "2,811 of about 6,900 pairs", "20,000 of 200,000 auctions spent", "What if"} {
+	for _, want := range []string{"anary 1 of 2", "partner dsp-07 +2.6 pt", "<img src=x", "41 %", "Canary step 2 of 2", "2,811 of about 6,900 pairs", "20,000 of 200,000 auctions spent; taken back once all are", "What if", "the step before: accepted", "the rest in about", "it has run for long enough", "Queue", "Tuning"} {
 		if !strings.Contains(trial, want) {
 			t.Errorf("want %q in what is being tried:\n%s", want, trial)
 		}
@@ -119,6 +119,17 @@ func TestDashboardIsLive(t *testing.T) {
 		chromedp.Click(chromedp.CSS(`.history details[data-rollout="partner-blind"] summary`)),
 		chromedp.WaitVisible(open))
 	evidence := text(ctx, t, open)
+	back, serves, was := text(ctx, t, `.back`), text(ctx, t, `.history [data-rollout=better] .badge`), text(ctx, t, `.history [data-rollout=baseline] summary`)
+	alarm, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.querySelector(".back button").matches(".danger")`))
+	if err != nil || alarm || !strings.HasPrefix(back, "Roll back to baseline…") || !strings.Contains(back, "giving up better") {
+		t.Errorf("nothing is tried, and the way back reads %q; in alarm: %v (%v)", back, alarm, err)
+	}
+	if serves != "serves" || !strings.HasPrefix(was, "was live") || !strings.Contains(was, "until ") {
+		t.Errorf("what serves is called %q, what did %q", serves, was)
+	}
+	if !strings.Contains(evidence, "5,200, enough") {
+		t.Errorf("the evidence reads %q", evidence)
+	}
 	f.Tell(rollout.Event{At: time.Now(), Rollout: "next-one", To: rollout.Shadow, Reason: rollout.Admitted, Sentence: "a new one comes"})
 	do(ctx, t,
 		chromedp.WaitVisible(`//section[contains(@class,"log")]//b[contains(., "next-one")]`),
@@ -239,6 +250,8 @@ func TestDashboardVerbs(t *testing.T) {
 			chromedp.KeyEvent("\r"), // the name is known: the reason has the focus, Enter confirms
 			chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
 	}
+	do(ctx, t, chromedp.Click(chromedp.CSS(`[data-do=resume]:not(.primary)`)), contains(`@id="effect"`, "instead of by itself"), // which needs nobody
+		chromedp.KeyEvent("\x1b"), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
 	do(ctx, t, chromedp.Click(chromedp.CSS(`[data-do=abort]`)), chromedp.WaitVisible(chromedp.CSS(`dialog[open] #cancel`)),
 		chromedp.KeyEvent("\x1b"), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
 	f.Mu.Lock()

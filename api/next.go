@@ -39,7 +39,10 @@ func next(s rollout.State, tasks []rollout.Task, p rollout.Policy, known bool) N
 	case rollout.Held:
 		return nextHeld(*r)
 	case rollout.Promoting:
-		n := Next{Sentence: fmt.Sprintf("%d of %d tasks serve it alone; live when all do.", serveAlone(tasks, r.Candidate), len(tasks)), Phase: string(rollout.Live)}
+		n := Next{
+			Sentence: fmt.Sprintf("%d of %d tasks serve it alone; live when all do.%s", serveAlone(tasks, r.Candidate), len(tasks), unloaded(tasks, r.Candidate)),
+			Phase:    string(rollout.Live),
+		}
 		if known {
 			n.Deadline, n.Otherwise = moment(r.Since.Add(p.PromoteWait)), string(rollout.RollingBack)
 		}
@@ -63,6 +66,26 @@ func serveAlone(tasks []rollout.Task, digest string) (n int) {
 		}
 	}
 	return n
+}
+
+// unloaded names a task that could not load what it was asked to, and says why.
+func unloaded(tasks []rollout.Task, digest string) string {
+	var first *rollout.Task
+	n := 0
+	for i := range tasks {
+		if t := &tasks[i]; t.Reachable && t.Failure != "" && t.Serving != digest {
+			if n++; first == nil {
+				first = t
+			}
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(" Task %s could not load it: %s.", rollout.Short(first.ID), first.Failure)
+	}
+	return fmt.Sprintf(" %d tasks could not load it; task %s says: %s.", n, rollout.Short(first.ID), first.Failure)
 }
 
 func nextAdmitting(s rollout.State, p rollout.Policy, known bool) Next {
@@ -100,7 +123,7 @@ func nextJudged(r rollout.Rollout, p rollout.Policy, known bool) Next {
 			n.Deadline, n.Otherwise = moment(r.Since.Add(longest)), string(rollout.RollingBack)
 		}
 	}
-	proof := "once every proof is there"
+	proof := "once every proof is there" + soaks(r, p, known)
 	switch {
 	case r.Phase == rollout.Shadow:
 		n.Phase, n.Step, n.Sentence = string(rollout.Canary), 1, fmt.Sprintf("Canary step 1 of %d, %s.", steps, proof)
@@ -122,16 +145,27 @@ func expected(r rollout.Rollout, p rollout.Policy, known bool) *time.Time {
 		return nil
 	}
 	at := r.Verdict.At.Add(r.Verdict.ETA)
-	if known {
-		soak := p.Shadow.Soak
-		if r.Phase == rollout.Canary && r.Step < len(p.Steps) {
-			soak = p.Steps[r.Step].Soak
-		}
-		if end := r.StepSince.Add(soak); end.After(at) {
-			at = end
-		}
+	if end := r.StepSince.Add(soak(r, p)); known && end.After(at) {
+		at = end
 	}
 	return moment(at)
+}
+
+// soak is how long the phase takes at least.
+func soak(r rollout.Rollout, p rollout.Policy) time.Duration {
+	if r.Phase == rollout.Canary && r.Step < len(p.Steps) {
+		return p.Steps[r.Step].Soak
+	}
+	return p.Shadow.Soak
+}
+
+// soaks tells so where it is what the phase takes longest for.
+func soaks(r rollout.Rollout, p rollout.Policy, known bool) string {
+	at := expected(r, p, known)
+	if at == nil || !known || !at.After(r.Verdict.At.Add(r.Verdict.ETA)) {
+		return ""
+	}
+	return " and it has run for long enough"
 }
 
 func nextHeld(r rollout.Rollout) Next {
@@ -145,7 +179,7 @@ func nextHeld(r rollout.Rollout) Next {
 	case rollout.Doubtful:
 		n.Sentence = "Needs a person: promote or abort it, or resume to go on comparing."
 	case rollout.DataInvalid:
-		n.Sentence = "Goes on by itself when the data can be trusted again."
+		n.Sentence = "Goes on by itself when the data can be trusted again; nobody has to resume it."
 	case rollout.Paused:
 		n.Sentence = "Goes on when somebody resumes."
 	case rollout.FreezeBegins:

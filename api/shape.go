@@ -333,6 +333,9 @@ func countTasks(tasks []Task, desired int) TaskCounts {
 		case cohortControl:
 			c.Control++
 		}
+		if t.State == taskUnreachable { // what it answers with is not known
+			continue
+		}
 		switch t.Serves {
 		case servesStable:
 			c.OnStable++

@@ -301,7 +301,7 @@ type TaskCounts struct {
 
 	Canary      int `json:"canary"`
 	Control     int `json:"control"`
-	OnStable    int `json:"on_stable"`
+	OnStable    int `json:"on_stable"` // of those that can be reached
 	OnCandidate int `json:"on_candidate"`
 	OnOther     int `json:"on_other"` // another release, or none
 }

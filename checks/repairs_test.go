@@ -40,7 +40,7 @@ func repairs() []repair {
 		{operating, "Any controller that is alive tells, so run two.", "controller:TestSilence"},
 		{operating, "To exchange a secret, add the new one, let the receiver know it, remove the old one; files are read for every notice.", "controller/notify:TestWebhook"},
 
-		{operating, "`sluice status --watch` (or the dashboard; with several fleets its first page has those that need a person on top): whether auctions are well, what serves, what is being tried, how it stands in one line, the way out, the proof, what happens next and when.", "cli:TestStatusText"},
+		{operating, "`sluice status --watch` (or the dashboard; with several fleets its first page has those that need a look on top): whether auctions are well, what serves, what is being tried, how it stands in one line, the way out, the proof, what happens next and when.", "cli:TestStatusText"},
 		{operating, "**`sluice rollback --why \"…\"`**. All tasks go back to stable at once; no step, no judge, no count is asked.", "controller:TestRestoredWhateverIsDown"},
 		{operating, "the same command goes to the one before it. `--to DIGEST` goes to any other; `sluice rollouts` shows them.", "e2e:TestScripts"},
 		{operating, "`sluice pause` lets nothing start or advance. Danger is still acted on. `sluice resume` lets it go on.", stories},

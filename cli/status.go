@@ -92,10 +92,10 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 	}
 	p.trying(f)
 	for _, q := range f.Queue {
-		p.field("waits", cmp.Or(q.Headline, q.ID+"  "+q.Sentence))
+		p.field("queue", cmp.Or(q.Headline, q.ID+"  "+q.Sentence))
 	}
 	for _, t := range f.Tunings {
-		p.field("waits", t.Sentence)
+		p.field("tuning", t.Sentence)
 	}
 	for _, q := range f.Requests {
 		p.field("asked", q.Verb+" by "+q.By+", not yet acted on")
@@ -238,7 +238,7 @@ func tasksText(c api.TaskCounts) string {
 	for _, x := range []struct {
 		n    int
 		name string
-	}{{c.OnOther, "on something else"}, {c.Unreachable, "unreachable"}, {c.Failed, "failed"}, {c.Preparing, "preparing"}} {
+	}{{c.OnOther, "on something else"}, {c.Unreachable, "unreachable"}, {c.Failed, "failed to load"}, {c.Preparing, "preparing"}} {
 		if x.n > 0 {
 			text += fmt.Sprintf(", %d %s", x.n, x.name)
 		}

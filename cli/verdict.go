@@ -77,7 +77,7 @@ func budgetText(r api.Rollout) string {
 			parts = append(parts, fmt.Sprintf("%s of %s %s (%.0f %%)", thousands(b.have), thousands(b.of), b.what, 100*float64(b.have)/float64(b.of)))
 		}
 	}
-	return strings.Join(parts, "; ") + " spent; back when all is"
+	return strings.Join(parts, "; ") + " spent; taken back once all are"
 }
 
 // neededText says how much of what the furthest proof needs is there, and what

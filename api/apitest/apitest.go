@@ -256,7 +256,7 @@ func Scene(name string, now time.Time) *Fake {
 		n = 1000
 	}
 	f.Seen.Seen.Tasks, f.Seen.Seen.Desired = tasks(n, stable, now), n
-	f.Seen.Seen.Auctions = auctionsOf(n, name != "idle" && name != "unwell" && name != "paused" && name != "shadow" && name != "rolled_back", now)
+	f.answer(now)
 	for _, r := range slices.Backward(f.Over) {
 		f.Tell(rollout.Event{At: r.Since, Rollout: r.ID, Candidate: r.Candidate, From: rollout.Canary, To: r.Phase, Reason: r.Reason, Sentence: r.Sentence, By: r.By})
 	}
@@ -271,6 +271,7 @@ func Scene(name string, now time.Time) *Fake {
 		return f
 	}
 	f.begin(name, tried, now)
+	f.answer(now)
 	return f
 }
 
@@ -289,7 +290,8 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 		Predicted: f.Passports[0].Predicted,
 	}
 	verdict := verdictUnsure(now.Add(-time.Second))
-	late := map[string]time.Duration{"held": 20 * time.Minute, "unclear": 11 * time.Minute}[name] // for a while
+	late := map[string]time.Duration{"held": 5 * time.Minute, "doubtful": 2 * time.Minute, "unclear": 11 * time.Minute}[name] // for a while
+	r.Since, r.StepSince = r.Since.Add(-late), r.StepSince.Add(-late)
 	note := func(from, to rollout.Phase, why rollout.Reason, say string, ago time.Duration) {
 		e := rollout.Event{At: now.Add(-ago - late), Rollout: r.ID, Candidate: r.Candidate, From: from, To: to, Reason: why, Sentence: say}
 		f.Tell(e)
@@ -309,13 +311,13 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 		r.CanaryTasks, r.ControlTasks = []string{taskID(0)}, []string{taskID(1)}
 		note(rollout.Shadow, rollout.Canary, rollout.Accepted, r.Sentence, canaryFor)
 		f.Seen.Seen.Tasks[0].Serving, f.Seen.Seen.Tasks[0].Shadow, f.Seen.Seen.Tasks[0].Protected = tried, f.Saved.Stable, true
-		f.Seen.Seen.Exposed = answered(canaryFor)
+		f.Seen.Seen.Exposed = answered(canaryFor + late)
 		verdict = verdictServed(now.Add(-time.Second), answered(canaryFor-time.Second))
 	}
 	switch name {
 	case "gathering":
-		old := *verdict
-		old.At, old.Outcome, old.Sentence = now.Add(-4*time.Second), judge.Acceptable, "ACCEPTABLE: filter_rate_paired +0.1 pt; each proven at E >= 20 (= 1/0.05)"
+		old := *proven(verdict)
+		old.At, old.Sentence = now.Add(-4*time.Second), "ACCEPTABLE: filter_rate_paired +0.1 pt; each proven at E >= 20 (= 1/0.05)"
 		r.Step, r.Sentence, r.Verdict = 1, old.Sentence, &old
 		r.Since, r.StepSince = now.Add(-3*time.Second), time.Time{}
 		note(rollout.Canary, rollout.Canary, rollout.Accepted, r.Sentence, 3*time.Second)
@@ -323,11 +325,11 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 	case "crowd":
 		f.Seen.Seen.Tasks[100].Reachable, f.Seen.Seen.Tasks[100].Error = false, "connection refused"
 	case "held":
-		r.Phase, r.Reason, r.HeldFrom, r.HeldUntil = rollout.Held, rollout.DataInvalid, rollout.Canary, now.Add(23*time.Hour+41*time.Minute)
-		r.Sentence = "the data cannot be trusted: task 5b1f0a93c2de has not reported for 1m4s; 3 of 4 compared tasks report"
+		r.Phase, r.Reason, r.HeldFrom, r.HeldUntil = rollout.Held, rollout.DataInvalid, rollout.Canary, now.Add(23*time.Hour+56*time.Minute)
+		r.Sentence = "the data cannot be trusted: task " + taskID(1)[:12] + " has not reported for 5m4s; 1 of 2 compared tasks report"
 		verdict.Outcome, verdict.Gate, verdict.Sentence = judge.Invalid, judge.GateData, r.Sentence
 		note(rollout.Canary, rollout.Held, r.Reason, r.Sentence, -time.Minute)
-		r.Since = now.Add(-19 * time.Minute)
+		r.Since = now.Add(time.Minute - late)
 		f.Seen.Seen.Tasks[1].Reachable, f.Seen.Seen.Tasks[1].Error = false, "dial tcp 127.0.0.12:9091: connection refused"
 	case "doubtful":
 		r.Phase, r.Reason, r.HeldFrom, r.HeldUntil = rollout.Held, rollout.Doubtful, rollout.Canary, now.Add(23*time.Hour+59*time.Minute)
@@ -335,18 +337,17 @@ func (f *Fake) begin(name, tried string, now time.Time) {
 		verdict.Gate, verdict.Sentence, verdict.Holds = judge.GateDrift, r.Sentence, true
 		verdict.Requests, verdict.Needed, verdict.ETA = 0, 0, 0
 		note(rollout.Canary, rollout.Held, r.Reason, r.Sentence, -time.Minute)
-		r.Since = now.Add(-time.Minute)
+		r.Since = now.Add(time.Minute - late)
 	case "unclear":
 		r.Reason, r.Sentence = rollout.Extended, "starved: goes on until 19:02:11 UTC, then back (inconclusive.starved: extend; 3 phase_waits of 2h0m0s)"
 		verdict.Outcome, verdict.Class, verdict.ETA = judge.Inconclusive, judge.Starved, 0
 		verdict.Sentence = "partner dsp-07 has too little traffic to tell a shift of 3 pt"
-		r.Since, r.StepSince = r.Since.Add(-late), r.StepSince.Add(-late)
-		f.Seen.Seen.Exposed = answered(canaryFor + late)
 	case "promoting":
 		r.Phase, r.Reason, r.Sentence, r.Since = rollout.Promoting, rollout.Accepted, "every proof is there", now.Add(-4*time.Second)
 		r.CanaryTasks, r.ControlTasks = nil, nil
+		r.Verdict, verdict = proven(verdict), nil // nothing is compared any more
 		for i := range 5 {
-			f.Seen.Seen.Tasks[i].Serving = tried
+			f.Seen.Seen.Tasks[i].Serving, f.Seen.Seen.Tasks[i].Shadow = tried, ""
 		}
 		f.Seen.Seen.Tasks[5].Preparing = tried
 		f.Seen.Seen.Tasks[6].Failure = "not enough memory: 61 MiB wanted, 40 MiB free"
@@ -458,11 +459,25 @@ func verdictServed(at time.Time, answered int64) *judge.Verdict {
 	return v
 }
 
+// proven makes a verdict that of a moment at which every proof is there.
+func proven(v *judge.Verdict) *judge.Verdict {
+	v.Outcome, v.Progress, v.ETA, v.Needed, v.Gate, v.Partner = judge.Acceptable, 1, 0, 0, "", ""
+	v.Sentence = "ACCEPTABLE: filter_rate_paired +0.1 pt; each proven at E >= 20 (= 1/0.05)"
+	for i, f := range v.Findings {
+		if f.Outcome != judge.Acceptable {
+			alpha := f.Alpha
+			v.Findings[i] = finding(f.Gate, f.Partner, judge.Acceptable, 22.4, 21.8, -1.1, 2.3, 3, 1.2, f.Threshold, 24, f.Required, f.Requests)
+			v.Findings[i].Alpha = alpha
+		}
+	}
+	return v
+}
+
 func verdictWorse(at time.Time, answered int64) *judge.Verdict {
 	v := verdictServed(at, answered)
 	v.Outcome, v.Gate, v.Partner, v.Culprits = judge.Worse, judge.GatePartnersServed, "dsp-07", []string{"dsp-07"}
 	v.Progress, v.ETA = 0.41, 0
-	v.Sentence = "partner dsp-07 is filtered more: candidate 47.1 %, stable 21.8 % (+25.3 pt, 95 % [+17.9, +32.7]), allowed -3 to +3 pt; evidence 5,200 of 100; 4,120 requests, 124 clusters"
+	v.Sentence = "partner dsp-07 is filtered more: candidate 47.1 %, stable 21.8 % (+25.3 pt, 95 % [+17.9, +32.7]), allowed -3 to +3 pt; evidence: E = 5,200 >= 100 (= 1/0.01); 4,120 requests, 124 clusters"
 	f := finding(judge.GatePartnersServed, "dsp-07", judge.Worse, 47.1, 21.8, 17.9, 32.7, 3, 5200, 100, 0, 20, 4_120)
 	f.Alpha, f.Growth = .01, []float64{-.2, .1, .6, 1.3, 1.9, 2.6, 3.8, 5.1, 7, 8.6}
 	f.Drivers = []judge.Driver{{Name: "dsp-07", Share: .97}}
@@ -479,8 +494,7 @@ func past(now time.Time) []rollout.Rollout {
 			Reason: why, Sentence: say, FoundAt: now.Add(-ago - 4*time.Minute), Since: now.Add(-ago), Steps: 2,
 		}
 		if phase == rollout.Live && why == "" {
-			r.Reason, r.Verdict, r.Step, r.Exposed = rollout.Accepted, verdictUnsure(r.Since), 1, 45_000
-			r.Verdict.Outcome, r.Verdict.Progress = judge.Acceptable, 1
+			r.Reason, r.Verdict, r.Step, r.Exposed = rollout.Accepted, proven(verdictUnsure(r.Since)), 1, 45_000
 			r.History = []rollout.Event{{Seq: 1, At: r.FoundAt, To: rollout.Canary, Reason: rollout.Accepted, Sentence: "every proof is there"}}
 		}
 		return r

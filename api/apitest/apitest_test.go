@@ -2,9 +2,11 @@ package apitest
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/controller/judge"
 	"github.com/sluicehq/sluice/controller/rollout"
 )
 
@@ -34,6 +36,34 @@ func TestScenesAddUp(t *testing.T) {
 			}
 		}
 		auctionsAddUp(t, name, f)
+		proofsAgree(t, name, f, now)
+	}
+}
+
+// proofsAgree holds what is said to be proven against its findings, and that
+// nothing has happened that is yet to come.
+func proofsAgree(t *testing.T, name string, f *Fake, now time.Time) {
+	t.Helper()
+	all := f.Over
+	if f.Saved.Active != nil {
+		all = append(slices.Clone(all), *f.Saved.Active)
+	}
+	for _, r := range all {
+		if v := r.Verdict; v != nil && v.Outcome == judge.Acceptable {
+			for _, g := range v.Findings {
+				if g.Outcome != judge.Acceptable {
+					t.Errorf("%s: %s is accepted, and %s of it is %s", name, r.ID, g.Gate, g.Outcome)
+				}
+			}
+		}
+		if r.Phase == rollout.Promoting && (r.Verdict == nil || r.Verdict.Outcome != judge.Acceptable || f.Seen.Seen.Verdict != nil) {
+			t.Errorf("%s: promoted by %+v, judged meanwhile by %+v", name, r.Verdict, f.Seen.Seen.Verdict)
+		}
+	}
+	for _, e := range f.Saved.Events {
+		if e.At.After(now) {
+			t.Errorf("%s: %s of %s happens in %v", name, e.To, e.Rollout, e.At.Sub(now))
+		}
 	}
 }
 
@@ -56,11 +86,11 @@ func addsUp(t *testing.T, name string, r rollout.Rollout, exposed int64, now tim
 		}
 		return
 	}
-	if until.IsZero() || name == "held" || name == "doubtful" || name == "promoting" { // canaries go on
+	if until.IsZero() || r.Phase == rollout.Held || r.Phase == rollout.Promoting { // canaries go on
 		until = now
 	}
 	most := each * until.Sub(from).Seconds()
-	if least := most / 2; float64(exposed) > most+each || name != "held" && name != "doubtful" && float64(exposed) < least {
+	if least := most / 2; float64(exposed) > most+each || float64(exposed) < least {
 		t.Errorf("%s: a canary answered %d auctions in %v, at %v a second", name, exposed, until.Sub(from), each)
 	}
 }
@@ -69,13 +99,21 @@ func addsUp(t *testing.T, name string, r rollout.Rollout, exposed int64, now tim
 func auctionsAddUp(t *testing.T, name string, f *Fake) {
 	t.Helper()
 	a := f.Seen.Seen.Auctions
-	tasks, rate, answered := 0, 0., int64(0)
-	for _, arm := range []*rollout.Traffic{a.Canary, a.Control, a.Rest} {
-		if arm != nil {
-			tasks, rate, answered = tasks+arm.Tasks, rate+arm.Rate, answered+arm.Answered
+	tasks, rate, answered, degraded, told := 0, 0., int64(0), int64(0), 0
+	for _, task := range f.Seen.Seen.Tasks {
+		if task.Reachable {
+			told++
 		}
 	}
-	if tasks != a.All.Tasks || tasks != len(f.Seen.Seen.Tasks) || math.Abs(rate-a.All.Rate) > 1e-6 || answered != a.All.Answered {
+	for _, arm := range []*rollout.Traffic{a.Canary, a.Control, a.Rest} {
+		if arm != nil {
+			tasks, rate, answered, degraded = tasks+arm.Tasks, rate+arm.Rate, answered+arm.Answered, degraded+arm.DegradedCount
+		}
+	}
+	if name != "unwell" && degraded != a.All.DegradedCount {
+		t.Errorf("%s: arms degraded %d, all of them %d", name, degraded, a.All.DegradedCount)
+	}
+	if tasks != a.All.Tasks || tasks != told || math.Abs(rate-a.All.Rate) > 1e-6 || answered != a.All.Answered {
 		t.Errorf("%s: arms of %d tasks answer %v a second, %d; all %d of them %v, %d", name, tasks, rate, answered, a.All.Tasks, a.All.Rate, a.All.Answered)
 	}
 	if want := int64(a.All.Rate * a.Over.Seconds()); a.All.Answered != want {

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -12,18 +13,41 @@ const (
 	slots = 40
 )
 
-// auctionsOf is what n tasks answer, one of them as a canary where there is one.
-func auctionsOf(n int, canary bool, now time.Time) *rollout.Auctions {
+// answer makes the auctions those that the tasks which can be reached answer.
+func (f *Fake) answer(now time.Time) {
 	const every = 15 * time.Second
+	n, canaries, controls := 0, 0, 0
+	for _, t := range f.Seen.Seen.Tasks {
+		r := f.Saved.Active
+		switch {
+		case !t.Reachable:
+			continue
+		case r != nil && t.Serving == r.Candidate:
+			canaries++
+		case r != nil && len(r.CanaryTasks) > 0 && slices.Contains(r.ControlTasks, t.ID):
+			controls++
+		}
+		n++
+	}
 	all := traffic(n, .182, 0, .0118)
 	a := &rollout.Auctions{Over: 52 * time.Second, Deadline: 50 * time.Millisecond, Before: each * float64(n), All: all, Rest: all}
-	a.Slots = rollout.Slots{Begin: now.Add(-slots * every).Truncate(every), Every: every, All: columns(all, 0)}
-	a.Slots.Rest = a.Slots.All
-	if canary {
-		a.Canary, a.Control, a.Rest = traffic(1, .184, .0002, .0127), traffic(1, .182, .0001, .0121), traffic(n-2, .182, 0, .0116)
-		a.Slots.Canary, a.Slots.Control, a.Slots.Rest = columns(a.Canary, slots-5), columns(a.Control, slots-5), columns(a.Rest, 0)
+	if canaries > 0 {
+		a.Canary, a.Rest = traffic(canaries, .184, 3, .0127), traffic(n-canaries-controls, .182, 0, .0116)
+		all = traffic(n, .182, 3, .0118)
 	}
-	return a
+	if controls > 0 {
+		a.Control = traffic(controls, .182, 1, .0121)
+		all = traffic(n, .182, 4, .0118)
+	}
+	a.All = all
+	a.Slots = rollout.Slots{Begin: now.Add(-slots * every).Truncate(every), Every: every, All: columns(a.All, 0), Rest: columns(a.Rest, 0)}
+	if a.Canary != nil {
+		a.Slots.Canary = columns(a.Canary, slots-5)
+	}
+	if a.Control != nil {
+		a.Slots.Control = columns(a.Control, slots-5)
+	}
+	f.Seen.Seen.Auctions = a
 }
 
 // degrade lets so much of the auctions be forwarded without a score, and says so.
@@ -37,10 +61,11 @@ func (f *Fake) degrade(share float64) {
 	f.Seen.Seen.Unwell = rollout.FindUnwell(f.Saved, f.Seen.Seen, f.Seen.At)
 }
 
-func traffic(tasks int, filtered, degraded, p99 float64) *rollout.Traffic {
+func traffic(tasks int, filtered float64, degraded int64, p99 float64) *rollout.Traffic {
 	failed, rate := 0., each*float64(tasks)
+	share := float64(degraded) / (52 * rate)
 	return &rollout.Traffic{
-		Tasks: tasks, Rate: rate, Answered: int64(52 * rate), Filtered: &filtered, Degraded: &degraded, Failed: &failed,
+		Tasks: tasks, Rate: rate, Answered: int64(52 * rate), Filtered: &filtered, Degraded: &share, DegradedCount: degraded, Failed: &failed,
 		P50: 410 * time.Microsecond, P99: time.Duration(p99 * float64(time.Second)),
 	}
 }

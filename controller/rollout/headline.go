@@ -223,7 +223,7 @@ func (t teller) waits() string {
 func (t teller) end() time.Duration { return t.policy.end(t.Since).Sub(t.Since) }
 
 func (t teller) promoting() Headline {
-	n, way := t.name(), "Nothing to do: it is live once every task serves it"+t.until("it is taken back", t.policy.PromoteWait, "some do not")
+	n, way := t.name(), "Nothing to do unless a task cannot load it; it is live once every task serves it"+t.until("it is taken back", t.policy.PromoteWait, "some do not")
 	switch t.Reason { //nolint:exhaustive // the reasons to promote; one that is unknown is told plainly
 	case Accepted:
 		return Headline{fit(n+" is as good as stable within the limits on every count, and goes to all tasks.", n+" is as good as stable, and goes to all tasks."), way}

@@ -7,7 +7,7 @@ import { asked, missing } from "./asked.ts";
 import { h } from "./dom.ts";
 import { clock, count, local, short, words } from "./format.ts";
 import { own } from "./own.ts";
-import { badge, tone } from "./parts.ts";
+import { endBadge } from "./parts.ts";
 import type { Route } from "./route.ts";
 import { toRelease, toRollout } from "./route.ts";
 import type { Store } from "./store.ts";
@@ -48,7 +48,7 @@ function table(s: Store, list: Rollout[], at: number): HTMLElement {
     h("tbody", {}, list.map((r) => h("tr", {},
       h("td", {}, h("time", { datetime: r.since, title: r.since }, clock(r.since, at))),
       h("th", { scope: "row" }, h("a", { href: toRollout(s.fleet, r.id) }, r.id), r.by ? h("small", {}, ` by ${r.by}`) : null),
-      h("td", {}, badge(r.phase, tone(r.phase)), " ", h("span", { class: "reason" }, r.reason)),
+      h("td", {}, endBadge(r, s.view?.stable?.digest), " ", h("span", { class: "reason" }, r.reason)),
       h("td", { class: r.candidate === "" ? "none" : null }, r.candidate === "" ? "—" : h("a", { href: toRelease(s.fleet, r.candidate), title: r.candidate }, h("code", {}, short(r.candidate)))),
       h("td", { class: r.exposed > 0 ? "number" : "number none", "data-label": "auctions" }, r.exposed > 0 ? count(r.exposed) : "—"),
       h("td", {}, h("p", { class: "gist", title: r.sentence }, r.headline ? local(r.headline, r.since) : r.sentence))))));

@@ -32,7 +32,7 @@ function body(f: Fleet): (HTMLElement | null)[] {
   if (!f.loop) return [h("p", { class: "muted" }, "Not known: no controller has looked yet.")];
   if (a === null) return [h("p", { class: "muted" }, "Not known: the controller that looked last does not measure them.")];
   if (a.all === null) return [h("p", { class: "muted" }, f.tasks.total === 0 ? "No task is running that could answer any." : "Not known yet: no task has told twice what it answered.")];
-  return [tiles(f, a, a.all), a.canary || a.control ? arms(a) : null];
+  return [tiles(f, a, a.all), a.canary || a.control ? arms(f, a) : null];
 }
 
 const unknown = "?"; // which is not zero
@@ -92,10 +92,11 @@ function runs(values: (number | null)[]): [number, number][][] {
   return all.filter((run) => run.length > 1);
 }
 
-// arms compares them, as far as there are any.
-function arms(a: Auctions): HTMLElement {
+// arms compares them, as far as there are any. What moves over to all tasks is no
+// canary any more.
+function arms(f: Fleet, a: Auctions): HTMLElement {
   const rows: [string, string, Traffic | null][] = [
-    ["canary", "candidate", a.canary], ["control", "control", a.control], ["rest", "stable", a.rest],
+    [f.active?.phase === "promoting" ? "candidate" : "canary", "candidate", a.canary], ["control", "control", a.control], ["rest", "stable", a.rest],
   ];
   const head = ["", "tasks", "auctions/s", "filtered", "degraded", "failed", "p50", "p99"];
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Auctions per arm" },
@@ -104,5 +105,5 @@ function arms(a: Auctions): HTMLElement {
       h("tbody", {}, rows.map(([name, kind, t]) => (t === null ? null : h("tr", { "data-key": name },
         h("th", { scope: "row" }, h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), name)),
         [count(t.tasks), rate(t.rate), shareOf(t.filtered), shareOf(t.degraded), shareOf(t.failed), tookOr(t.p50_seconds), tookOr(t.p99_seconds)]
-          .map((text) => h("td", { class: "number" }, text))))))));
+          .map((text, i) => h("td", { class: "number", "data-label": head[i + 1] ?? "" }, text))))))));
 }

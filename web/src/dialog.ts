@@ -203,6 +203,14 @@ function label(verb: Verb, to?: Release): string {
   }
 }
 
+function resumed(r: Rollout): string {
+  switch (r.reason) {
+    case "approval": return `The step is approved and ${r.id} goes on.`;
+    case "data": return `${r.id} goes on at once, instead of by itself once its counts can be trusted; it is held again if they cannot.`;
+    default: return `${r.id} goes on being compared.`;
+  }
+}
+
 function effectOf(f: Fleet, wish: Asked, to?: Release): string {
   const stable = f.stable ? `${short(f.stable.digest)} (${origin(f.stable)})` : "nothing";
   const r: Rollout | null = f.active;
@@ -215,7 +223,7 @@ function effectOf(f: Fleet, wish: Asked, to?: Release): string {
     case "abort": return `It is given up; stable ${stable} stays, on all tasks.`;
     case "promote": return `It becomes stable on all ${f.tasks.total} tasks without further proof. The judge no longer watches it.`;
     case "pause": return "Nothing starts or advances until somebody resumes. A rollback still works.";
-    case "resume": return r?.phase === "held" && r.reason === "approval" ? `The step is approved and ${r.id} goes on.` : "Rollouts start and advance again.";
+    case "resume": return r?.phase === "held" && !f.pause ? resumed(r) : "Rollouts start and advance again.";
     case "try": return "";
   }
 }

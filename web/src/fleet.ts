@@ -21,24 +21,32 @@ export function servingPanel(f: Fleet, now: number): HTMLElement {
         ...notesOf(s),
       ],
     h("div", { class: "back" },
-      button("rollback", "Roll back…", "danger", f.back ? {} : { disabled: "" }),
+      button("rollback", f.back ? `Roll back to ${nameOf(f.back)}…` : "Roll back…", urgent(f) ? "danger" : "", f.back ? {} : { disabled: "" }),
       f.back
-        ? h("span", {}, f.back.digest === s?.digest ? "all tasks to " : "to ", code(f.back.digest), " ", h("b", {}, origin(f.back)),
-          f.back.digest === s?.digest && f.active ? [", giving up ", h("b", {}, f.active.id)] : null)
+        ? h("span", {}, "all tasks to ", code(f.back.digest), givenUp(f).map((name) => [", giving up ", h("b", {}, name)]).flat())
         : h("span", { class: "muted" }, "no earlier release")),
     f.loop ? share(f.tasks, f.active?.candidate ?? "") : null,
     f.default && s && f.default.digest !== s.digest
       ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null);
 }
 
+// givenUp is what a rollback ends: what is tried, or else what serves.
+const givenUp = (f: Fleet): string[] => (f.back?.digest === f.stable?.digest ? (f.active ? [f.active.id] : []) : f.stable ? [nameOf(f.stable)] : []);
+
+// urgent is whether somebody may be in a hurry to go back: auctions fare badly, or
+// a candidate answers some.
+const urgent = (f: Fleet): boolean => f.unwell.length > 0 || (f.active !== null && f.active.phase !== "queued" && f.active.phase !== "admitting");
+
+const nameOf = (r: Release): string => r.job || short(r.digest);
+
 export const origin = (r: Release): string => r.job || r.source || "unknown origin";
 
 // share draws which part of the tasks serves what.
 function share(c: TaskCounts, candidate: string): HTMLElement {
   const parts: [string, number, string][] = [["stable", c.on_stable, "stable"], ["candidate", c.on_candidate, "candidate"], ["other", c.on_other, "something else"]];
-  const trouble: [number, string][] = [[c.unreachable, "unreachable"], [c.failed, "failed"]];
+  const trouble: [number, string][] = [[c.unreachable, "unreachable"], [c.failed, "failed to load"]];
   return h("div", { class: "share" },
-    stack(parts.map(([kind, n]) => [kind, n])),
+    stack([...parts.map(([kind, n]): [string, number] => [kind, n]), ["rail", c.unreachable]]),
     h("p", {}, h("b", { class: c.ready < c.desired ? "low" : null }, `${c.ready} of ${c.desired}`), " tasks ready",
       candidate !== "" ? `; ${c.on_stable} on stable, ${c.on_candidate} on the candidate` : "",
       c.on_other > 0 ? `; ${c.on_other} on something else` : "",

@@ -1,4 +1,4 @@
-// All fleets, those that need a person on top.
+// All fleets, those that need a look on top.
 
 import type { Rollout, Summary } from "./api.ts";
 import { overview } from "./api.ts";
@@ -7,7 +7,7 @@ import { h } from "./dom.ts";
 import { origin } from "./fleet.ts";
 import { count, local, percent, short, span } from "./format.ts";
 import { kept } from "./own.ts";
-import { ago, badge, tone, until } from "./parts.ts";
+import { ago, badge, needsPerson, tone, until } from "./parts.ts";
 import type { Tone } from "./parts.ts";
 import { to, toRollout } from "./route.ts";
 import type { Store } from "./store.ts";
@@ -21,8 +21,8 @@ export function fleetsPage(s: Store): HTMLElement {
   const rows = list.map((f) => ({ f, needs: needsOf(f, at) })).sort((a, b) => weight(b.needs) - weight(a.needs));
   const wanting = rows.filter((r) => r.needs.length > 0), fine = rows.filter((r) => r.needs.length === 0);
   return kept("main", "fleets", `${all.count}/${all.state}`, () => h("main", { class: "page" },
-    h("section", { id: "trial", class: `card ${wanting.length > 0 ? "wanting" : ""}`, tabindex: "-1", "aria-label": "Fleets that need a person" },
-      h("header", {}, h("h1", {}, wanting.length === 0 ? (all.value !== null && all.state === "there" ? "No fleet needs a person" : "Fleets") : wanting.length === 1 ? "1 fleet needs a person" : `${wanting.length} fleets need a person`),
+    h("section", { id: "trial", class: `card ${wanting.length > 0 ? "wanting" : ""}`, tabindex: "-1", "aria-label": "Fleets that need a look" },
+      h("header", {}, h("h1", {}, wanting.length === 0 ? (all.value !== null && all.state === "there" ? "No fleet needs a look" : "Fleets") : wanting.length === 1 ? "1 fleet needs a look" : `${wanting.length} fleets need a look`),
         h("span", { class: "muted" }, list.length > 0 ? `of ${list.length}` : "")),
       missing(all, "The fleets"), rows.length === 0 || wanting.length === 0 ? null : h("ul", { class: "fleets" }, wanting.map((r) => row(r.f, r.needs, at)))),
     fine.length === 0 ? null : h("section", { class: "card", "aria-label": "Other fleets" },
@@ -45,13 +45,17 @@ export function needsOf(f: Summary, at: number): Need[] {
   if (t.failed > 0) add(70, "bad", `${count(t.failed)} of ${count(t.total)} tasks could not take their release.`);
   if (t.unreachable > 0) add(65, "bad", `${count(t.unreachable)} of ${count(t.total)} tasks cannot be reached.`);
   if (lost > 0 && t.failed === 0 && t.unreachable === 0) add(20, "warn", `${count(t.ready)} of ${count(t.desired)} tasks are ready.`);
-  if (f.active?.phase === "held") add(90, "warn", h("b", {}, f.active.id), ` waits for a person. ${plain(f.active)}`, ...(f.active.held_until ? [" Until ", until(f.active.held_until, at), "; then it goes back."] : []));
+  if (f.active?.phase === "held") add(needsPerson(f.active) ? 90 : 68, "warn", h("b", {}, f.active.id), ` is held for ${span(at - Date.parse(f.active.since))}. ${plain(f.active)} ${f.next.sentence}`, ...(f.active.held_until ? [" Until ", until(f.active.held_until, at), "; then it goes back."] : []));
   if (f.active?.phase === "rolling_back") add(60, "bad", h("b", {}, f.active.id), ` is being taken back. ${plain(f.active)}`);
   if (f.pause) add(50, "warn", "Paused by ", h("b", {}, f.pause.by), ` ${span(at - Date.parse(f.pause.at))} ago${f.pause.why ? `: ${f.pause.why}` : ""}. Nothing starts or advances.`);
+  const last = f.last;
+  if (!f.active && last && ["rolled_back", "refused"].includes(last.phase) && at - Date.parse(last.since) < lately) add(25, last.phase === "refused" ? "warn" : "bad", h("b", {}, last.id), ` was ${last.phase === "refused" ? "refused" : "taken back"} ${span(at - Date.parse(last.since))} ago. ${plain(last)}`);
   f.unheard.forEach((u) => add(35, "warn", local(u.sentence, u.since), "."));
   if (f.loop && f.loop.errors.length > 0) add(30, "warn", `The controller meets errors: ${f.loop.errors[0]}${f.loop.errors.length > 1 ? `; and ${f.loop.errors.length - 1} more` : ""}`);
   return needs.sort((a, b) => b.weight - a.weight);
 }
+
+const lately = 3_600_000; // for which what was taken back is news
 
 const plain = (r: Rollout) => (r.headline ? local(r.headline, r.since) : `${r.sentence}.`);
 
@@ -61,7 +65,7 @@ function row(f: Summary, needs: Need[], at: number): HTMLElement {
     h("div", { class: "line" }, h("a", { class: "name", href: to(f.fleet) }, f.fleet),
       a ? [badge(a.phase === "canary" ? `canary ${a.step} of ${a.steps}` : a.phase, tone(a.phase)), h("a", { href: toRollout(f.fleet, a.id) }, a.id),
         a.verdict && (a.phase === "shadow" || a.phase === "canary") ? h("span", { class: "muted" }, `${percent(a.verdict.progress, 0)} of the proof`) : null] : f.trouble ? null : badge("nothing tried", "calm"),
-      f.queue > 0 ? h("span", { class: "muted" }, `${f.queue} waiting`) : null,
+      f.queue > 0 ? h("span", { class: "muted" }, `${f.queue} more in the queue`) : null,
       h("span", { class: "spring" }),
       f.trouble ? null : h("span", { class: "muted" }, `${count(f.tasks.ready)} of ${count(f.tasks.desired)} tasks ready`)),
     needs.map((n) => h("p", { class: `need ${n.tone}` }, n.text)),

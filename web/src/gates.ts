@@ -105,5 +105,5 @@ function meter(side: "against" | "for", have: number, want: number): HTMLElement
     svg("svg", { viewBox: "0 0 60 6", "aria-hidden": "true", preserveAspectRatio: "none" },
       svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
       svg("rect", { width: 60 * share, height: 6, rx: 3, class: "fill" })),
-    h("span", { class: "figures" }, `${evidence(have)} of ${evidence(want)}`));
+    h("span", { class: "figures" }, have < want ? `${evidence(have)} of ${evidence(want)}` : `${evidence(have)}, enough`));
 }

@@ -1,6 +1,6 @@
 // Small pieces that several panels share.
 
-import type { Outcome, Phase, Release } from "./api.ts";
+import type { Outcome, Phase, Release, Rollout } from "./api.ts";
 import { h } from "./dom.ts";
 import { clock, local, short, span, words } from "./format.ts";
 
@@ -34,6 +34,16 @@ export function outcomeTone(outcome: Outcome): Tone {
 }
 
 export const badge = (text: string, t: Tone) => h("span", { class: `badge ${t}` }, words(text));
+
+// endBadge says how a rollout ended; of what went live, whether it still serves.
+export function endBadge(r: Rollout, stable: string | undefined): HTMLElement {
+  if (r.phase !== "live") return badge(r.phase, tone(r.phase));
+  return r.candidate !== "" && r.candidate === stable ? badge("serves", "good") : badge("was live", "calm");
+}
+
+// needsPerson is whether a held rollout waits for one; the others go on by
+// themselves.
+export const needsPerson = (r: Rollout): boolean => r.phase === "held" && ["approval", "doubtful", "inconclusive", "paused"].includes(r.reason);
 
 export const code = (digest: string) => h("code", { title: digest }, digest === "" ? "—" : short(digest));
 

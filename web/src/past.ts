@@ -8,7 +8,7 @@ import { clock, count, local, span, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
 import { kept } from "./own.ts";
-import { ago, badge, button, code, said, tone } from "./parts.ts";
+import { ago, badge, button, code, endBadge, said, tone } from "./parts.ts";
 import type { Store } from "./store.ts";
 import { now } from "./store.ts";
 
@@ -18,15 +18,23 @@ export function historyPanel(s: Store): HTMLElement {
     h("header", {}, h("h2", {}, "History")),
     text !== "" ? h("p", { class: s.rollouts.why === "" ? "muted" : "note", "data-key": "missing" }, text)
       : over.length === 0 ? h("p", { class: "muted", "data-key": "missing" }, "No rollout has ended yet.") : null,
-    over.map((r) => entry(s, r)),
+    over.map((r) => entry(s, r, replaced(over, r))),
     all.length >= pastLimit ? h("p", { class: "muted" }, `These are the newest ${over.length}; `, h("code", {}, `sluice rollouts --fleet ${s.fleet} --limit 500`), " lists older ones.") : null);
 }
 
-function entry(s: Store, r: Rollout): HTMLElement {
-  const at = now(s), version = [r.phase, r.sentence, span(at - Date.parse(r.since)), s.details.get(r.id)?.why, s.details.get(r.id)?.value !== null, s.view?.stable?.digest].join("|");
+// replaced is when something else came to serve in place of what r made live;
+// empty where that is still to come, or not known.
+export function replaced(newestFirst: Rollout[], r: Rollout): string {
+  if (r.phase !== "live") return "";
+  const later = newestFirst.slice(0, newestFirst.indexOf(r));
+  return later.reverse().find((o) => (o.phase === "live" ? o.candidate !== r.candidate : o.id.startsWith("rollback-") && o.against !== r.candidate))?.since ?? "";
+}
+
+function entry(s: Store, r: Rollout, until: string): HTMLElement {
+  const at = now(s), version = [r.phase, r.sentence, span(at - Date.parse(r.since)), s.details.get(r.id)?.why, s.details.get(r.id)?.value !== null, s.view?.stable?.digest, until].join("|");
   return kept("details", `past/${s.fleet}/${r.id}`, version, () => h("details", { "data-rollout": r.id, class: tone(r.phase) },
     h("summary", {},
-      badge(r.phase, tone(r.phase)), h("b", { class: "name" }, r.id),
+      endBadge(r, s.view?.stable?.digest), until === "" || r.candidate === s.view?.stable?.digest ? null : h("span", { class: "muted" }, "until ", clock(until, at)), h("b", { class: "name" }, r.id),
       h("span", { class: "reason" }, r.reason), h("span", { class: "spring" }), ago(r.since, at),
       h("span", { class: "gist" }, r.headline || r.sentence)),
     h("div", { class: "more" }, whole(s, r, at))));
@@ -51,7 +59,7 @@ function whole(s: Store, r: Rollout, at: number): (HTMLElement | null)[] {
 
 export function logPanel(s: Store): HTMLElement {
   return h("section", { class: "card log", "aria-label": "Log" },
-    h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first")),
+    h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first; older ones by scrolling")),
     s.events.length === 0 ? h("p", { class: "muted" }, s.view?.last_event === 0 ? "Nothing has happened yet." : "Waiting for the log…") : log([...s.events].reverse(), now(s), false),
     s.missed ? h("p", { class: "muted" }, "Older events are no longer remembered; rollouts keep their own in the history.") : null);
 }

@@ -11,7 +11,7 @@ import { h } from "./dom.ts";
 import { clock, count, gateName, local, percent, short, words } from "./format.ts";
 import { gatesTable } from "./gates.ts";
 import { kept } from "./own.ts";
-import { ago, badge, button, outcomeTone, said, tone } from "./parts.ts";
+import { ago, badge, button, endBadge, outcomeTone, said, tone } from "./parts.ts";
 import { partnersPanel } from "./partners.ts";
 import { log } from "./past.ts";
 import type { Route } from "./route.ts";
@@ -39,7 +39,7 @@ function whole(s: Store, id: string): Asked<Rollout> {
 function head(s: Store, r: Rollout): HTMLElement {
   const serves = r.phase === "live" && r.candidate !== "" && r.candidate === s.view?.stable?.digest;
   return h("section", { id: "trial", class: `card trial ${tone(r.phase)}`, tabindex: "-1", "aria-label": "Rollout" },
-    h("header", {}, h("h1", { class: "name" }, r.id), badge(r.step && !r.final ? `${r.phase} ${r.step} of ${r.steps}` : r.phase, tone(r.phase)),
+    h("header", {}, h("h1", { class: "name" }, r.id), r.final ? endBadge(r, s.view?.stable?.digest) : badge(r.step ? `${r.phase} ${r.step} of ${r.steps}` : r.phase, tone(r.phase)),
       h("span", { class: "reason" }, r.reason), h("span", { class: "spring" }), ago(r.since, now(s))),
     ...said(r, r.since),
     h("dl", { class: "facts" }, facts(s, r).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),

@@ -933,6 +933,7 @@ export interface TaskCounts {
   on_candidate: number;
   /** another release, or none */
   on_other: number;
+  /** of those that can be reached */
   on_stable: number;
   preparing: number;
   ready: number;

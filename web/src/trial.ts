@@ -6,7 +6,7 @@ import { clock, count, percent, points, share, span, units, words } from "./form
 import { gatesTable } from "./gates.ts";
 import { moneyTable } from "./money.ts";
 import { passport, takenBack } from "./takenback.ts";
-import { ago, badge, button, code, notesOf, said, tone, until } from "./parts.ts";
+import { ago, badge, button, code, needsPerson, notesOf, said, tone, until } from "./parts.ts";
 
 export function trialPanel(f: Fleet, now: number): HTMLElement {
   const r = f.active;
@@ -23,7 +23,8 @@ export function trialPanel(f: Fleet, now: number): HTMLElement {
     h("div", { class: "verbs" }, verbs(f, r)),
     h("div", { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
-      h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
+      h("span", { class: "muted" }, r.phase === "canary" && r.reason === "accepted" ? "the step before: " : null,
+        h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason)),
       r.verdict && !gathering && r.phase !== "promoting" ? verdictBadge(r.verdict, r.phase) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now) }, span(now - Date.parse(r.since))))),
     ...said(r, f.at, judged ? r.verdict?.sentence : gathering ? `It came to this step by: ${r.sentence}` : r.sentence),
@@ -59,7 +60,7 @@ function verbs(f: Fleet, r: Rollout): (HTMLElement | null)[] {
   return [
     r.phase === "rolling_back" ? null : button("abort", "Abort…", "warn", { "data-rollout": r.id }),
     tried ? button("promote", "Promote now…", "", { "data-rollout": r.id }) : null,
-    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", "primary", { "data-rollout": r.id }) : null,
+    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", needsPerson(r) ? "primary" : "", { "data-rollout": r.id }) : null,
     h("span", { class: "spring" }),
     h("span", { class: "by" }, r.exposed > 0 ? [h("b", {}, count(r.exposed)), " auctions answered by it"] : "no auction answered by it yet"),
   ];
@@ -79,7 +80,8 @@ function idlePanel(f: Fleet, now: number): HTMLElement {
       last.verdict ? button("evidence", "Show its evidence", "link", { "data-rollout": last.id }) : null));
 }
 
-// progress says when the verdict is due, but of a rollout that stands still.
+// progress says when the proof is due, but of a rollout that stands still. The
+// step may last longer.
 function progress(r: Rollout, now: number): HTMLElement | null {
   const v = r.verdict;
   if (v === null) return null;
@@ -87,7 +89,7 @@ function progress(r: Rollout, now: number): HTMLElement | null {
   const eta = v.eta_seconds > 0 && r.phase !== "held" ? Date.parse(v.at) + 1000 * v.eta_seconds - now : 0;
   return h("div", { class: "progress" },
     h("progress", { max: 100, value: done, "aria-label": "Progress towards a verdict" }, `${done} %`),
-    h("span", { class: "figures" }, h("b", {}, `${done}\u00a0%`), " of the proof", seenOf(v), eta > 1000 ? [", verdict in about ", h("b", {}, span(eta))] : null));
+    h("span", { class: "figures" }, h("b", {}, `${done}\u00a0%`), " of the proof", seenOf(v), eta > 1000 ? [", the rest in about ", h("b", {}, span(eta))] : null));
 }
 
 const seenOf = (v: Verdict): (Node | string)[] =>
@@ -116,8 +118,8 @@ type Row = [string, (Node | string)[]];
 // waiting are the wishes that are not acted on yet, and the models that come after this one.
 const waiting = (f: Fleet): Row[] => [
   ...f.requests.map((q): Row => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
-  ...f.queue.map((w): Row => ["Waits", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]]),
-  ...(f.tunings ?? []).map((t): Row => ["Waits", [t.sentence]]),
+  ...f.queue.map((w): Row => ["Queue", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]]),
+  ...(f.tunings ?? []).map((t): Row => ["Tuning", [t.sentence]]),
 ];
 
 const terms = (rows: Row[]) => rows.length === 0 ? null : h("dl", { class: "next" }, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
@@ -132,7 +134,7 @@ function budget(r: Rollout): (Node | string)[] {
     svg("svg", { viewBox: "0 0 60 6", "aria-hidden": "true", preserveAspectRatio: "none" },
       svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
       svg("rect", { width: 60 * Math.min(1, have / of), height: 6, rx: 3, class: "fill" })),
-    h("span", {}, h("b", {}, count(have)), ` of ${count(of)} ${what} spent; back when all is`))] : []));
+    h("span", {}, h("b", {}, count(have)), ` of ${count(of)} ${what} spent; taken back once all are`))] : []));
 }
 
 const road: Phase[] = ["queued", "admitting", "shadow", "canary", "promoting", "live"];
@@ -168,7 +170,7 @@ export function evidencePanel(f: Fleet): HTMLElement | null {
   const v = r.verdict;
   return h("section", { class: "card", "aria-label": "Evidence" },
     h("header", {}, h("h2", {}, "Evidence"),
-      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, r.gathering ? "gathering" : words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
+      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, r.gathering ? "gathering" : words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`, r.phase === "promoting" ? ", as it was when the tasks began to move over" : ""),
       alarms(v),
       (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad names" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null),
     gatesTable(findings), v?.money ? moneyTable(v.money) : null);

@@ -364,6 +364,11 @@ function outcomeTone(outcome) {
   }
 }
 var badge = (text, t) => h("span", { class: `badge ${t}` }, words(text));
+function endBadge(r, stable) {
+  if (r.phase !== "live") return badge(r.phase, tone(r.phase));
+  return r.candidate !== "" && r.candidate === stable ? badge("serves", "good") : badge("was live", "calm");
+}
+var needsPerson = (r) => r.phase === "held" && ["approval", "doubtful", "inconclusive", "paused"].includes(r.reason);
 var code = (digest) => h("code", { title: digest }, digest === "" ? "—" : short(digest));
 var ago = (iso, now2) => h("time", { datetime: iso, title: `${clock(iso, 0)} (${iso})` }, `${span(now2 - Date.parse(iso))} ago`);
 var until = (iso, now2) => {
@@ -398,29 +403,24 @@ function servingPanel(f, now2) {
     h(
       "div",
       { class: "back" },
-      button("rollback", "Roll back…", "danger", f.back ? {} : { disabled: "" }),
-      f.back ? h(
-        "span",
-        {},
-        f.back.digest === s?.digest ? "all tasks to " : "to ",
-        code(f.back.digest),
-        " ",
-        h("b", {}, origin(f.back)),
-        f.back.digest === s?.digest && f.active ? [", giving up ", h("b", {}, f.active.id)] : null
-      ) : h("span", { class: "muted" }, "no earlier release")
+      button("rollback", f.back ? `Roll back to ${nameOf(f.back)}…` : "Roll back…", urgent(f) ? "danger" : "", f.back ? {} : { disabled: "" }),
+      f.back ? h("span", {}, "all tasks to ", code(f.back.digest), givenUp(f).map((name) => [", giving up ", h("b", {}, name)]).flat()) : h("span", { class: "muted" }, "no earlier release")
     ),
     f.loop ? share2(f.tasks, f.active?.candidate ?? "") : null,
     f.default && s && f.default.digest !== s.digest ? h("p", { class: "muted" }, "fresh tasks load ", code(f.default.digest), " ", origin(f.default)) : null
   );
 }
+var givenUp = (f) => f.back?.digest === f.stable?.digest ? f.active ? [f.active.id] : [] : f.stable ? [nameOf(f.stable)] : [];
+var urgent = (f) => f.unwell.length > 0 || f.active !== null && f.active.phase !== "queued" && f.active.phase !== "admitting";
+var nameOf = (r) => r.job || short(r.digest);
 var origin = (r) => r.job || r.source || "unknown origin";
 function share2(c, candidate) {
   const parts = [["stable", c.on_stable, "stable"], ["candidate", c.on_candidate, "candidate"], ["other", c.on_other, "something else"]];
-  const trouble2 = [[c.unreachable, "unreachable"], [c.failed, "failed"]];
+  const trouble2 = [[c.unreachable, "unreachable"], [c.failed, "failed to load"]];
   return h(
     "div",
     { class: "share" },
-    stack(parts.map(([kind, n]) => [kind, n])),
+    stack([...parts.map(([kind, n]) => [kind, n]), ["rail", c.unreachable]]),
     h(
       "p",
       {},
@@ -757,6 +757,16 @@ function label(verb, to2) {
       return "Try";
   }
 }
+function resumed(r) {
+  switch (r.reason) {
+    case "approval":
+      return `The step is approved and ${r.id} goes on.`;
+    case "data":
+      return `${r.id} goes on at once, instead of by itself once its counts can be trusted; it is held again if they cannot.`;
+    default:
+      return `${r.id} goes on being compared.`;
+  }
+}
 function effectOf(f, wish2, to2) {
   const stable = f.stable ? `${short(f.stable.digest)} (${origin(f.stable)})` : "nothing";
   const r = f.active;
@@ -773,7 +783,7 @@ function effectOf(f, wish2, to2) {
     case "pause":
       return "Nothing starts or advances until somebody resumes. A rollback still works.";
     case "resume":
-      return r?.phase === "held" && r.reason === "approval" ? `The step is approved and ${r.id} goes on.` : "Rollouts start and advance again.";
+      return r?.phase === "held" && !f.pause ? resumed(r) : "Rollouts start and advance again.";
     case "try":
       return "";
   }
@@ -886,7 +896,7 @@ function body(f) {
   if (!f.loop) return [h("p", { class: "muted" }, "Not known: no controller has looked yet.")];
   if (a === null) return [h("p", { class: "muted" }, "Not known: the controller that looked last does not measure them.")];
   if (a.all === null) return [h("p", { class: "muted" }, f.tasks.total === 0 ? "No task is running that could answer any." : "Not known yet: no task has told twice what it answered.")];
-  return [tiles(f, a, a.all), a.canary || a.control ? arms(a) : null];
+  return [tiles(f, a, a.all), a.canary || a.control ? arms(f, a) : null];
 }
 var unknown = "?";
 var rate = (perSecond) => perSecond < 10 ? String(Number(perSecond.toPrecision(2))) : count(Math.round(perSecond));
@@ -945,9 +955,9 @@ function runs(values) {
   });
   return all.filter((run) => run.length > 1);
 }
-function arms(a) {
+function arms(f, a) {
   const rows2 = [
-    ["canary", "candidate", a.canary],
+    [f.active?.phase === "promoting" ? "candidate" : "canary", "candidate", a.canary],
     ["control", "control", a.control],
     ["rest", "stable", a.rest]
   ];
@@ -963,7 +973,7 @@ function arms(a) {
         "tr",
         { "data-key": name },
         h("th", { scope: "row" }, h("span", { class: "key" }, h("i", { class: kind, "aria-hidden": "true" }), name)),
-        [count(t.tasks), rate(t.rate), shareOf(t.filtered), shareOf(t.degraded), shareOf(t.failed), tookOr(t.p50_seconds), tookOr(t.p99_seconds)].map((text) => h("td", { class: "number" }, text))
+        [count(t.tasks), rate(t.rate), shareOf(t.filtered), shareOf(t.degraded), shareOf(t.failed), tookOr(t.p50_seconds), tookOr(t.p99_seconds)].map((text, i) => h("td", { class: "number", "data-label": head2[i + 1] ?? "" }, text))
       )))
     )
   );
@@ -1229,7 +1239,7 @@ function table(s, list, at2) {
       {},
       h("td", {}, h("time", { datetime: r.since, title: r.since }, clock(r.since, at2))),
       h("th", { scope: "row" }, h("a", { href: toRollout(s.fleet, r.id) }, r.id), r.by ? h("small", {}, ` by ${r.by}`) : null),
-      h("td", {}, badge(r.phase, tone(r.phase)), " ", h("span", { class: "reason" }, r.reason)),
+      h("td", {}, endBadge(r, s.view?.stable?.digest), " ", h("span", { class: "reason" }, r.reason)),
       h("td", { class: r.candidate === "" ? "none" : null }, r.candidate === "" ? "—" : h("a", { href: toRelease(s.fleet, r.candidate), title: r.candidate }, h("code", {}, short(r.candidate)))),
       h("td", { class: r.exposed > 0 ? "number" : "number none", "data-label": "auctions" }, r.exposed > 0 ? count(r.exposed) : "—"),
       h("td", {}, h("p", { class: "gist", title: r.sentence }, r.headline ? local(r.headline, r.since) : r.sentence))
@@ -1328,11 +1338,11 @@ function fleetsPage(s) {
     { class: "page" },
     h(
       "section",
-      { id: "trial", class: `card ${wanting.length > 0 ? "wanting" : ""}`, tabindex: "-1", "aria-label": "Fleets that need a person" },
+      { id: "trial", class: `card ${wanting.length > 0 ? "wanting" : ""}`, tabindex: "-1", "aria-label": "Fleets that need a look" },
       h(
         "header",
         {},
-        h("h1", {}, wanting.length === 0 ? all.value !== null && all.state === "there" ? "No fleet needs a person" : "Fleets" : wanting.length === 1 ? "1 fleet needs a person" : `${wanting.length} fleets need a person`),
+        h("h1", {}, wanting.length === 0 ? all.value !== null && all.state === "there" ? "No fleet needs a look" : "Fleets" : wanting.length === 1 ? "1 fleet needs a look" : `${wanting.length} fleets need a look`),
         h("span", { class: "muted" }, list.length > 0 ? `of ${list.length}` : "")
       ),
       missing(all, "The fleets"),
@@ -1361,13 +1371,16 @@ function needsOf(f, at2) {
   if (t.failed > 0) add(70, "bad", `${count(t.failed)} of ${count(t.total)} tasks could not take their release.`);
   if (t.unreachable > 0) add(65, "bad", `${count(t.unreachable)} of ${count(t.total)} tasks cannot be reached.`);
   if (lost > 0 && t.failed === 0 && t.unreachable === 0) add(20, "warn", `${count(t.ready)} of ${count(t.desired)} tasks are ready.`);
-  if (f.active?.phase === "held") add(90, "warn", h("b", {}, f.active.id), ` waits for a person. ${plain(f.active)}`, ...f.active.held_until ? [" Until ", until(f.active.held_until, at2), "; then it goes back."] : []);
+  if (f.active?.phase === "held") add(needsPerson(f.active) ? 90 : 68, "warn", h("b", {}, f.active.id), ` is held for ${span(at2 - Date.parse(f.active.since))}. ${plain(f.active)} ${f.next.sentence}`, ...f.active.held_until ? [" Until ", until(f.active.held_until, at2), "; then it goes back."] : []);
   if (f.active?.phase === "rolling_back") add(60, "bad", h("b", {}, f.active.id), ` is being taken back. ${plain(f.active)}`);
   if (f.pause) add(50, "warn", "Paused by ", h("b", {}, f.pause.by), ` ${span(at2 - Date.parse(f.pause.at))} ago${f.pause.why ? `: ${f.pause.why}` : ""}. Nothing starts or advances.`);
+  const last2 = f.last;
+  if (!f.active && last2 && ["rolled_back", "refused"].includes(last2.phase) && at2 - Date.parse(last2.since) < lately) add(25, last2.phase === "refused" ? "warn" : "bad", h("b", {}, last2.id), ` was ${last2.phase === "refused" ? "refused" : "taken back"} ${span(at2 - Date.parse(last2.since))} ago. ${plain(last2)}`);
   f.unheard.forEach((u) => add(35, "warn", local(u.sentence, u.since), "."));
   if (f.loop && f.loop.errors.length > 0) add(30, "warn", `The controller meets errors: ${f.loop.errors[0]}${f.loop.errors.length > 1 ? `; and ${f.loop.errors.length - 1} more` : ""}`);
   return needs.sort((a, b) => b.weight - a.weight);
 }
+var lately = 36e5;
 var plain = (r) => r.headline ? local(r.headline, r.since) : `${r.sentence}.`;
 function row(f, needs, at2) {
   const a = f.active, last2 = f.last;
@@ -1383,7 +1396,7 @@ function row(f, needs, at2) {
         h("a", { href: toRollout(f.fleet, a.id) }, a.id),
         a.verdict && (a.phase === "shadow" || a.phase === "canary") ? h("span", { class: "muted" }, `${percent(a.verdict.progress, 0)} of the proof`) : null
       ] : f.trouble ? null : badge("nothing tried", "calm"),
-      f.queue > 0 ? h("span", { class: "muted" }, `${f.queue} waiting`) : null,
+      f.queue > 0 ? h("span", { class: "muted" }, `${f.queue} more in the queue`) : null,
       h("span", { class: "spring" }),
       f.trouble ? null : h("span", { class: "muted" }, `${count(f.tasks.ready)} of ${count(f.tasks.desired)} tasks ready`)
     ),
@@ -6483,7 +6496,7 @@ function meter(side, have, want) {
       svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
       svg("rect", { width: 60 * share3, height: 6, rx: 3, class: "fill" })
     ),
-    h("span", { class: "figures" }, `${evidence(have)} of ${evidence(want)}`)
+    h("span", { class: "figures" }, have < want ? `${evidence(have)} of ${evidence(want)}` : `${evidence(have)}, enough`)
   );
 }
 
@@ -6591,19 +6604,25 @@ function historyPanel(s) {
     { class: "card history", "aria-label": "History" },
     h("header", {}, h("h2", {}, "History")),
     text !== "" ? h("p", { class: s.rollouts.why === "" ? "muted" : "note", "data-key": "missing" }, text) : over.length === 0 ? h("p", { class: "muted", "data-key": "missing" }, "No rollout has ended yet.") : null,
-    over.map((r) => entry(s, r)),
+    over.map((r) => entry(s, r, replaced(over, r))),
     all.length >= pastLimit ? h("p", { class: "muted" }, `These are the newest ${over.length}; `, h("code", {}, `sluice rollouts --fleet ${s.fleet} --limit 500`), " lists older ones.") : null
   );
 }
-function entry(s, r) {
-  const at2 = now(s), version = [r.phase, r.sentence, span(at2 - Date.parse(r.since)), s.details.get(r.id)?.why, s.details.get(r.id)?.value !== null, s.view?.stable?.digest].join("|");
+function replaced(newestFirst, r) {
+  if (r.phase !== "live") return "";
+  const later = newestFirst.slice(0, newestFirst.indexOf(r));
+  return later.reverse().find((o) => o.phase === "live" ? o.candidate !== r.candidate : o.id.startsWith("rollback-") && o.against !== r.candidate)?.since ?? "";
+}
+function entry(s, r, until2) {
+  const at2 = now(s), version = [r.phase, r.sentence, span(at2 - Date.parse(r.since)), s.details.get(r.id)?.why, s.details.get(r.id)?.value !== null, s.view?.stable?.digest, until2].join("|");
   return kept("details", `past/${s.fleet}/${r.id}`, version, () => h(
     "details",
     { "data-rollout": r.id, class: tone(r.phase) },
     h(
       "summary",
       {},
-      badge(r.phase, tone(r.phase)),
+      endBadge(r, s.view?.stable?.digest),
+      until2 === "" || r.candidate === s.view?.stable?.digest ? null : h("span", { class: "muted" }, "until ", clock(until2, at2)),
       h("b", { class: "name" }, r.id),
       h("span", { class: "reason" }, r.reason),
       h("span", { class: "spring" }),
@@ -6641,7 +6660,7 @@ function logPanel(s) {
   return h(
     "section",
     { class: "card log", "aria-label": "Log" },
-    h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first")),
+    h("header", {}, h("h2", {}, "Log"), h("span", { class: "muted" }, "newest first; older ones by scrolling")),
     s.events.length === 0 ? h("p", { class: "muted" }, s.view?.last_event === 0 ? "Nothing has happened yet." : "Waiting for the log…") : log([...s.events].reverse(), now(s), false),
     s.missed ? h("p", { class: "muted" }, "Older events are no longer remembered; rollouts keep their own in the history.") : null
   );
@@ -6689,7 +6708,7 @@ function head(s, r) {
       "header",
       {},
       h("h1", { class: "name" }, r.id),
-      badge(r.step && !r.final ? `${r.phase} ${r.step} of ${r.steps}` : r.phase, tone(r.phase)),
+      r.final ? endBadge(r, s.view?.stable?.digest) : badge(r.step ? `${r.phase} ${r.step} of ${r.steps}` : r.phase, tone(r.phase)),
       h("span", { class: "reason" }, r.reason),
       h("span", { class: "spring" }),
       ago(r.since, now(s))
@@ -6935,7 +6954,12 @@ function trialPanel(f, now2) {
       "div",
       { class: "stand" },
       h("strong", { class: "state" }, stateText(r)),
-      h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason),
+      h(
+        "span",
+        { class: "muted" },
+        r.phase === "canary" && r.reason === "accepted" ? "the step before: " : null,
+        h("span", { class: "reason", title: "the reason, as in the log and the history" }, r.reason)
+      ),
       r.verdict && !gathering && r.phase !== "promoting" ? verdictBadge(r.verdict, r.phase) : null,
       h("span", { class: "since" }, "for ", h("time", { datetime: r.since, title: clock(r.since, now2) }, span(now2 - Date.parse(r.since))))
     ),
@@ -6964,7 +6988,7 @@ function verbs(f, r) {
   return [
     r.phase === "rolling_back" ? null : button("abort", "Abort…", "warn", { "data-rollout": r.id }),
     tried ? button("promote", "Promote now…", "", { "data-rollout": r.id }) : null,
-    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", "primary", { "data-rollout": r.id }) : null,
+    r.phase === "held" && !f.pause ? button("resume", r.reason === "approval" ? "Approve the step…" : "Resume…", needsPerson(r) ? "primary" : "", { "data-rollout": r.id }) : null,
     h("span", { class: "spring" }),
     h("span", { class: "by" }, r.exposed > 0 ? [h("b", {}, count(r.exposed)), " auctions answered by it"] : "no auction answered by it yet")
   ];
@@ -6997,7 +7021,7 @@ function progress(r, now2) {
     "div",
     { class: "progress" },
     h("progress", { max: 100, value: done, "aria-label": "Progress towards a verdict" }, `${done} %`),
-    h("span", { class: "figures" }, h("b", {}, `${done} %`), " of the proof", seenOf(v), eta > 1e3 ? [", verdict in about ", h("b", {}, span(eta))] : null)
+    h("span", { class: "figures" }, h("b", {}, `${done} %`), " of the proof", seenOf(v), eta > 1e3 ? [", the rest in about ", h("b", {}, span(eta))] : null)
   );
 }
 var seenOf = (v) => v.needed ? [", ", h("b", {}, count(v.requests ?? 0)), ` of about ${count(v.needed)} ${units(v.gate ?? "")}`] : [];
@@ -7020,8 +7044,8 @@ function nextList(f, r, now2) {
 }
 var waiting2 = (f) => [
   ...f.requests.map((q) => ["Asked", [h("b", {}, q.verb), ` by ${q.by}; the controller acts on its next look`]]),
-  ...f.queue.map((w) => ["Waits", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]]),
-  ...(f.tunings ?? []).map((t) => ["Waits", [t.sentence]])
+  ...f.queue.map((w) => ["Queue", [h("span", { title: w.sentence }, w.headline || `${w.id}: ${w.sentence}`)]]),
+  ...(f.tunings ?? []).map((t) => ["Tuning", [t.sentence]])
 ];
 var terms = (rows2) => rows2.length === 0 ? null : h("dl", { class: "next" }, rows2.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]).flat());
 function budget(r) {
@@ -7038,7 +7062,7 @@ function budget(r) {
       svg("rect", { width: 60, height: 6, rx: 3, class: "rail" }),
       svg("rect", { width: 60 * Math.min(1, have / of), height: 6, rx: 3, class: "fill" })
     ),
-    h("span", {}, h("b", {}, count(have)), ` of ${count(of)} ${what2} spent; back when all is`)
+    h("span", {}, h("b", {}, count(have)), ` of ${count(of)} ${what2} spent; taken back once all are`)
   )] : []);
 }
 var road = ["queued", "admitting", "shadow", "canary", "promoting", "live"];
@@ -7082,7 +7106,7 @@ function evidencePanel(f) {
       "header",
       {},
       h("h2", {}, "Evidence"),
-      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, r.gathering ? "gathering" : words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`),
+      h("span", { class: "muted" }, "candidate against stable; verdict ", h("b", {}, r.gathering ? "gathering" : words(v?.outcome ?? "")), ` after ${count(v?.looks ?? 0)} looks`, r.phase === "promoting" ? ", as it was when the tasks began to move over" : ""),
       alarms(v),
       (v?.culprits ?? []).length > 0 ? h("span", { class: "badge bad names" }, `named: ${(v?.culprits ?? []).join(", ")}`) : null
     ),
