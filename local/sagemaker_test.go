@@ -176,6 +176,8 @@ func TestTrainingScript(t *testing.T) {
 rows = open(os.path.join(os.environ["SM_CHANNEL_TRAIN"], "part-1")).read()
 open(os.path.join(os.environ["SM_MODEL_DIR"], "xgboost-model"), "w").write(rows)
 print("args", sys.argv[1:])
+if open(sys.argv[sys.argv.index("--rows") + 1]).read() != rows:
+    sys.exit("--rows is another file")
 print("validation-auc:0.5")
 print("validation-auc:0.875")
 sys.exit(int(os.environ.get("FAIL", "0")))
@@ -189,7 +191,7 @@ sys.exit(int(os.environ.get("FAIL", "0")))
 		}}}
 		in.AlgorithmSpecification.MetricDefinitions = []types.MetricDefinition{{Name: aws.String("auc"), Regex: aws.String(`validation-auc:([0-9.]+)`)}}
 	}
-	hyper := map[string]string{"sagemaker_program": `"` + script + `"`, "max_depth": "5"}
+	hyper := map[string]string{"sagemaker_program": `"` + script + `"`, "max_depth": "5", "rows": "/opt/ml/input/data/train/part-1"}
 	tr.create("script", hyper, set)
 	tr.create("broken", hyper, set, func(in *sagemaker.CreateTrainingJobInput) { in.Environment = map[string]string{"FAIL": "7"} })
 	out := tr.ended("script")

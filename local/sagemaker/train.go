@@ -70,7 +70,7 @@ func (s *Server) runScript(ctx context.Context, j *job, program, dir string, env
 	args := []string{program}
 	params := map[string]string{}
 	for _, k := range slices.Sorted(maps.Keys(j.HyperParameters)) {
-		if v := unquote(j.HyperParameters[k]); !strings.HasPrefix(k, "sagemaker_") && !strings.HasPrefix(k, "sluice_") && k != objectiveParameter {
+		if v := here(unquote(j.HyperParameters[k]), dir); !strings.HasPrefix(k, "sagemaker_") && !strings.HasPrefix(k, "sluice_") && k != objectiveParameter {
 			args = append(args, "--"+k, v)
 			params[k] = v
 		}
@@ -90,6 +90,15 @@ func (s *Server) runScript(ctx context.Context, j *job, program, dir string, env
 		return nil, fmt.Errorf("%s: %w; its last words, more in %s: %s", program, err, log.file.Name(), out.last())
 	}
 	return out.metrics, nil
+}
+
+// here is the value of a hyperparameter on this machine: a path below /opt/ml,
+// where containers of SageMaker have all of a job, lies in the job's own folder.
+func here(v, dir string) string {
+	if inside, ok := strings.CutPrefix(v, "/opt/ml/"); ok {
+		return filepath.Join(dir, inside)
+	}
+	return v
 }
 
 // script is where the script of a job lies: in the folder that it was submitted
