@@ -14,6 +14,7 @@ from botocore import xform_name
 # What the CLI adds to the services, and the options that it has.
 OWN = {
     ("s3", "cp"): set(),
+    ("s3", "mb"): set(),
     ("logs", "tail"): {"follow"},
     ("ecr", "get-login-password"): set(),
     ("cloudformation", "deploy"): {"stack-name", "template-file", "parameter-overrides", "capabilities"},
