@@ -97,3 +97,22 @@ func TestTargetsAreListed(t *testing.T) {
 		}
 	}
 }
+
+// TestChangesAreToldOnce checks that CHANGELOG.md tells no change twice, as
+// merges leave it behind when both sides have worded one anew.
+func TestChangesAreToldOnce(t *testing.T) {
+	atRoot()
+	text, err := os.ReadFile("CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, section := range strings.Split(string(text), "\n## ") {
+		told := map[string]bool{}
+		for _, m := range regexp.MustCompile(`(?m)^- \*\*([^*]+)\*\*`).FindAllStringSubmatch(section, -1) {
+			if told[m[1]] {
+				t.Errorf("CHANGELOG.md tells %q twice", m[1])
+			}
+			told[m[1]] = true
+		}
+	}
+}
