@@ -59,13 +59,17 @@ func (r *ruling) detectable() float64 {
 }
 
 // needed is how many units the required proof should take in all. That of rates
-// of rare events grows with them.
+// of rare events grows with them. It is 0 where nobody can tell: so little is
+// known yet that it would be more than a million times what has been seen.
 func (r *ruling) needed() int64 {
-	units := r.basis.n * min(1e6, r.more())
+	units, more := r.basis.n, r.more()
 	if !(r.band.margin > 0) {
-		units = float64(r.Requests) / max(1e-6, r.progress)
+		units, more = float64(r.Requests), 1/max(0, r.progress)
 	}
-	return int64(min(1e15, math.Ceil(units)))
+	if more > 1e6 {
+		return 0
+	}
+	return int64(min(1e15, math.Ceil(units*more)))
 }
 
 // more is how many times as many units a required proof should take.

@@ -33,8 +33,9 @@ func TestWhatIsMissing(t *testing.T) {
 		{"one window of two", ruling{band: b, basis: estimate{known: true, info: 1e9, n: 100, events: 50, windows: 1}}, 2, 200, math.Sqrt(19. / 1e9)},
 		{"no window", ruling{band: b, basis: estimate{known: true, info: 1e9, n: 100, events: 50}}, 2, 200, math.Sqrt(19. / 1e9)},
 		{"a rate of rare events", ruling{Finding: Finding{Requests: 300}, progress: .4}, 0, 750, 0},
-		{"hardly begun", ruling{Finding: Finding{Requests: 3}, progress: 1e-9}, 0, 3_000_000, 0},
-		{"no information", ruling{band: b, basis: estimate{known: true, ready: true, n: 5}}, math.Inf(1), 5_000_000, 0},
+		{"hardly begun", ruling{Finding: Finding{Requests: 3}, progress: 1e-9}, 0, 0, 0},
+		{"not begun", ruling{Finding: Finding{Requests: 8097}}, 0, 0, 0},
+		{"no information", ruling{band: b, basis: estimate{known: true, ready: true, n: 5}}, math.Inf(1), 0, 0},
 	} {
 		if got := tt.r.more(); got != tt.more && math.Abs(got-tt.more) > 1e-9*tt.more {
 			t.Errorf("%s: %v times as many, want %v", tt.what, got, tt.more)
