@@ -185,6 +185,18 @@ func (c *cloud) ended(ctx context.Context, s rollout.State, id string) (r rollou
 	return r, true, json.Unmarshal(body, &r)
 }
 
+// known is a rollout as far as it can be told: one that has ended since the state
+// before, with the verdict that ended it, may be in the archive alone.
+func (c *cloud) known(ctx context.Context, now, before rollout.State, id string) *rollout.Rollout {
+	if r := now.Find(id); r != nil || id == "" {
+		return r
+	}
+	if r, found, err := c.ended(ctx, now, id); found && err == nil {
+		return &r
+	}
+	return before.Find(id)
+}
+
 // killTask kills the process of a task, as a broken host would.
 func (c *cloud) killTask(ctx context.Context, id string) error {
 	described, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: []string{id}})

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -202,7 +201,7 @@ func (w *watcher) look(ctx context.Context) error {
 		case e.Reason == rollout.NotBest: // all but one of a tuning job's
 			passed++
 		default:
-			w.stage.say("%s", telling(e, cmp.Or(state.Find(e.Rollout), before.Find(e.Rollout))))
+			w.stage.say("%s", telling(e, w.stage.cloud.known(ctx, state, before, e.Rollout)))
 		}
 		w.told = e.Seq
 	}
