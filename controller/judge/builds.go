@@ -37,9 +37,10 @@ type BuildsVerdict struct {
 	Sentence string  `json:"sentence"` // with the numbers
 }
 
-// momentTime is how long a moment of a task is: what goes wrong within it is one
-// misfortune.
-const momentTime = 30 * time.Second
+// MomentLength is how long a task's rare events are counted as one cluster, at
+// least. Errors come in bursts: what a task suffers within half a minute says
+// no more than one such time.
+const MomentLength = 30 * time.Second
 
 // Look adds what was counted until now, and weighs all of it. Harm must be beyond
 // [Policy.ErrorRatio] times the other build's and above [Policy.ErrorFloor], with
@@ -89,7 +90,7 @@ func (b *Builds) take(f Fare, now time.Time) {
 		t = &fareOfTask{began: now}
 		b.tasks[f.Task] = t
 	}
-	if now.Sub(t.began) >= momentTime {
+	if now.Sub(t.began) >= MomentLength {
 		t.began, t.now = now, Moment{}
 	}
 	b.counted.ByMoment[a].grow(t.now.N, t.now.X, n, x)

@@ -6,11 +6,6 @@ import (
 	"github.com/sluicehq/sluice/controller/judge"
 )
 
-// momentLength is how long a task's rare events are counted as one cluster, at
-// least. Errors come in bursts: what a task suffers within half a minute says
-// no more than one such time.
-const momentLength = 30 * time.Second
-
 // moments are rare events by task and time.
 type moments struct {
 	since  time.Time // when the open ones began
@@ -27,7 +22,7 @@ func (s *State) closeMoments(now time.Time) {
 	if m.since.IsZero() || now.Before(m.since) {
 		m.since = now
 	}
-	if now.Sub(m.since) < momentLength {
+	if now.Sub(m.since) < judge.MomentLength {
 		return
 	}
 	m.since = now
