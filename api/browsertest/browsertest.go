@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,11 +96,18 @@ func Do(ctx context.Context, t testing.TB, steps ...chromedp.Action[chromedp.Voi
 }
 
 // drawnAnew says that a step found its element and then did not, since the page
-// drew another one in its place. Nothing has been done to either: such steps are
+// drew another one in its place: the browser words that in as many ways as it
+// has questions about elements. Nothing has been done to either: such steps are
 // safe to repeat.
 func drawnAnew(err error) bool {
 	var told *cdproto.Error
-	return errors.As(err, &told) && told.Code == -32000 && (strings.HasPrefix(told.Message, "Could not find node") || strings.HasPrefix(told.Message, "Node is detached"))
+	if !errors.As(err, &told) || told.Code != -32000 {
+		return false
+	}
+	said := strings.ToLower(told.Message)
+	return slices.ContainsFunc([]string{"node", "object with given id", "box model", "content quads"}, func(lost string) bool {
+		return strings.Contains(said, lost)
+	})
 }
 
 // Contains waits until an element, of those for which where is true in XPath,
