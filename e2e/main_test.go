@@ -155,10 +155,10 @@ func (p *process) await(pattern string) (string, error) {
 
 // TestScripts runs the program as people do, in a shell of sorts. Besides the
 // commands of testscript there are those of scriptCommands; $RECORDED is the
-// folder of recorded counts.
+// folder of recorded counts, $DEPLOY what teams take along.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	recorded, err := filepath.Abs(filepath.Join("..", "docs", "judge"))
+	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(append(e.Vars, credentials()[2:]...), "RECORDED="+recorded)
+			e.Vars = append(append(e.Vars, credentials()[2:]...), "RECORDED="+filepath.Join(root, "docs", "judge"), "DEPLOY="+filepath.Join(root, "deploy"))
 			e.Values[running{}] = map[string]*process{}
 			return nil
 		},
