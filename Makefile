@@ -31,7 +31,7 @@ EXAMPLES ?= 100
 STAMP = $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo -buildvcs=true)
 BENCH_TAGS = $(shell test -x $(OTHERS) && command -v gcc >/dev/null && echo -tags others)
 
-.PHONY: help build demo test race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto image image-check release release-check vulncheck
+.PHONY: help build demo test mcp race arm64 fuzz bench lint generate verify models models-fuzz clean interop soak newcomer recovery nights faults mutants gremlins bench-check bench-scale simulate screenshots contract clients calls sagemaker-sdk deploy-check versitygw bench-s3 moto image image-check release release-check vulncheck
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,6 +66,10 @@ demo: build ## watch Sluice do what it is for, on this machine; Ctrl-C ends it
 
 test: ## run every test
 	$(GO) test ./...
+	cd deploy/mcp && $(GO) test ./...
+
+mcp: ## build bin/sluice-mcp, by which assistants ask
+	cd deploy/mcp && $(GO) build -trimpath $(STAMP) -o $(CURDIR)/bin/sluice-mcp .
 
 arm64: ## run the tests of scoring and of the judge as arm64 programs, under qemu-user, but for its simulations
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -skip '^TestSimulation' -timeout 60m -exec qemu-aarch64 ./inference/model ./inference/feature ./inference/release ./controller/judge ./controller/tally
