@@ -41,11 +41,22 @@ func shapeDeployment(s rollout.State, builds *judge.BuildsVerdict) *Deployment {
 	}
 	if d.Hook != nil {
 		out.Hook = &Hook{ID: d.Hook.ID, Until: moment(d.Hook.Until), Timeout: d.Hook.Timeout}
-		out.Sentence += "; it waits at the PAUSE hook " + d.Hook.ID
+		out.Sentence += "; it waits at the PAUSE hook " + d.Hook.ID + unanswered(*d.Hook)
 	}
 	if builds != nil {
 		out.Builds = string(builds.Outcome)
 		out.Sentence += "; " + builds.Sentence
 	}
 	return out
+}
+
+// unanswered says what becomes of a hook that nobody answers, and how to do it by
+// hand.
+func unanswered(h rollout.Hook) string {
+	const by = ", to which aws ecs continue-service-deployment is the answer by hand"
+	then := map[string]string{"CONTINUE": "goes on", "ROLLBACK": "goes back"}[h.Timeout]
+	if h.Until.IsZero() || then == "" {
+		return by
+	}
+	return " until " + h.Until.UTC().Format("15:04 UTC") + ", when it " + then + " without an answer" + by
 }
