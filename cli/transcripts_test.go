@@ -41,11 +41,11 @@ func TestMain(m *testing.M) {
 
 // typed is a command line that people type, and how the world is then.
 type typed struct {
-	line  string        // behind sluice, at the top of the repository
-	fleet *apitest.Fake // that the controller has; nil for none
-	until string        // of a server: what it prints when it is up, the last that is kept
-	most  int           // lines that are kept; 0 for all
-	loose bool          // its numbers are other ones each time
+	line  string               // behind sluice, at the top of the repository
+	fleet func() *apitest.Fake // that the controller has at that moment; nil for none
+	until string               // of a server: what it prints when it is up, the last that is kept
+	most  int                  // lines that are kept; 0 for all
+	loose bool                 // its numbers are other ones each time
 }
 
 // transcripts are what is typed of each command beside its help. folder is one
@@ -59,7 +59,10 @@ func transcripts(t *testing.T, folder string) map[string][]typed {
 	keep(t, folder, "ads.yaml", []byte(plainFleetFile+"policy:\n  judge:\n    margin: 0.2\n"))
 	keep(t, folder, "bad.yaml", []byte(plainFleetFile+"policy:\n  explore: 7\n"))
 	keep(t, folder, "sick.yaml", []byte("fleet: ads\njobs: [\"adfilter-*\"]\necs: {cluster: ads, service: inference}\n"))
-	scene := func(name string) *apitest.Fake { return apitest.Scene(name, time.Now()) }
+	scene := func(name string) func() *apitest.Fake {
+		return func() *apitest.Fake { return apitest.Scene(name, time.Now()) }
+	}
+	logs := func() *apitest.Fake { return withLogs(t) }
 	const model = "local/demo/models/better.tar.gz"
 	return map[string][]typed{
 		"help":       {{line: "help"}},
@@ -84,8 +87,8 @@ func transcripts(t *testing.T, folder string) map[string][]typed {
 		"lint":       {{line: "lint FOLDER/ads.yaml"}, {line: "lint FOLDER/bad.yaml"}},
 		"plan":       {{line: "plan --tasks 40 --requests 200 --partners 10"}},
 		"judge":      {{line: "judge < docs/judge/rollback.jsonl", most: 4}},
-		"replay":     {{line: "replay bad", fleet: withLogs(t)}},
-		"backtest":   {{line: "backtest --policy FOLDER/other.yaml", fleet: withLogs(t)}},
+		"replay":     {{line: "replay bad", fleet: logs}},
+		"backtest":   {{line: "backtest --policy FOLDER/other.yaml", fleet: logs}},
 		"inspect":    {{line: "inspect " + model + " --fleet-file local/demo/fleet.yaml"}, {line: "inspect local/demo/models/skewed.tar.gz"}},
 		"manifest":   {{line: "manifest", fleet: scene("idle")}},
 		"score":      {{line: "score --model " + model + " < FOLDER/rows.csv"}},
@@ -190,7 +193,7 @@ func (w *typist) typed(t *testing.T, one typed) string {
 	t.Helper()
 	t.Setenv("SLUICE_API", "")
 	if one.fleet != nil {
-		t.Setenv("SLUICE_API", serveAll(t, one.fleet))
+		t.Setenv("SLUICE_API", serveAll(t, one.fleet()))
 	}
 	line, in := strings.NewReplacer("FOLDER", w.folder, "TARGET", w.target).Replace(one.line), io.Reader(strings.NewReader(""))
 	args, file, reads := strings.Cut(line, " < ")
