@@ -28,7 +28,7 @@ var shots = flag.String("shots", "", "write pictures of the dashboard in every s
 // browser opens one, for a minute.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	return browsertest.Open(t, time.Minute)
+	return browsertest.Open(t, 3*time.Minute)
 }
 
 // text is what the page shows there.

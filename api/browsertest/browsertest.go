@@ -82,7 +82,7 @@ func Text(ctx context.Context, t testing.TB, where chromedp.CSS) string {
 func Do(ctx context.Context, t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	for i, step := range steps {
-		patient, cancel := context.WithTimeout(ctx, 20*time.Second)
+		patient, cancel := context.WithTimeout(ctx, time.Minute)
 		err := chromedp.Do(patient, step)
 		for drawnAnew(err) && patient.Err() == nil {
 			err = chromedp.Do(patient, step)
