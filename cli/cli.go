@@ -131,7 +131,11 @@ func root() *cobra.Command {
 // known returns the arguments once it is sure that there is such a command,
 // with two dashes before every long flag.
 func known(root *cobra.Command, args []string, errOut io.Writer) ([]string, error) {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[0], "__") { // cobra's own, for completion
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return args, nil
+	}
+	if strings.HasPrefix(args[0], "__") { // cobra's own, for completion
+		plainFlags(root)
 		return args, nil
 	}
 	c, rest, err := root.Find(args)

@@ -186,7 +186,7 @@ func TestCompletion(t *testing.T) {
 	c := apitest.Serve(t, apitest.Scene("canary", time.Now()), api.Options{})
 	for want, args := range map[string][]string{
 		"rollback\t":            {"roll"},
-		"--timeout":             {"rollback", "--ti"},
+		"--timeout\ttime that":  {"rollback", "--ti"},
 		"demo\n":                {"status", "--api", c.Base, "--fleet", ""},
 		"partner-blind\tcanary": {"abort", "--api", c.Base, ""},
 		"fish\n":                {"completion", ""},

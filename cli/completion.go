@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // completionCommand is `sluice completion`.
@@ -24,7 +27,9 @@ func completionCommand() *cobra.Command {
 			}
 			switch args[0] {
 			case "bash":
-				return c.Root().GenBashCompletionV2(c.OutOrStdout(), true)
+				err := c.Root().GenBashCompletionV2(c.OutOrStdout(), true)
+				fmt.Fprint(c.OutOrStdout(), bashWords)
+				return err
 			case "zsh":
 				return c.Root().GenZshCompletion(c.OutOrStdout())
 			case "fish":
@@ -32,6 +37,27 @@ func completionCommand() *cobra.Command {
 			}
 			return wrongUsage("there is no completion for %q: want bash, zsh or fish", args[0])
 		},
+	}
+}
+
+// bashWords takes the place of what cobra's script asks the package
+// bash-completion for, which many machines lack: the words up to the cursor.
+const bashWords = `
+__sluice_init_completion()
+{
+    local line=${COMP_LINE:0:COMP_POINT}
+    read -ra words <<<"${line}"
+    [[ ${line} == *[[:blank:]] ]] && words+=("")
+    cword=$((${#words[@]} - 1))
+    cur=${words[cword]} prev=${words[cword - 1]}
+}
+`
+
+// plainFlags takes the backquotes out of what is said of flags, which help
+// does by itself and completion does not.
+func plainFlags(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		c.Flags().VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
 	}
 }
 
