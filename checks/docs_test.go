@@ -4,8 +4,11 @@ package checks
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -70,6 +73,54 @@ func TestFoldersAreMapped(t *testing.T) {
 		if e.IsDir() && !private && !strings.Contains(table, "`"+e.Name()+"`") {
 			t.Errorf("README.md's map does not show %s", e.Name())
 		}
+	}
+}
+
+// TestPackagesAreMapped checks that ARCHITECTURE.md's table of folders has a
+// row for every package, or names it in the row of the folder that it is in,
+// and no row for what is not there.
+func TestPackagesAreMapped(t *testing.T) {
+	atRoot()
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, house, _ := strings.Cut(string(text), "\n## The house\n")
+	house, _, _ = strings.Cut(house, "\n## ")
+	rows := map[string]string{".": ""}
+	for _, row := range regexp.MustCompile("(?m)^\\| (.*?) \\| (.*) \\|$").FindAllStringSubmatch(house, -1) {
+		for _, name := range regexp.MustCompile("`(.+?)`").FindAllStringSubmatch(row[1], -1) {
+			rows[name[1]] = row[2]
+			if _, err := os.Stat(name[1]); err != nil {
+				t.Errorf("ARCHITECTURE.md has a row for %s: %v", name[1], err)
+			}
+		}
+	}
+	err = filepath.WalkDir(".", func(file string, e fs.DirEntry, err error) error {
+		name := e.Name()
+		if err == nil && e.IsDir() && (name == "testdata" || name == "gen" || name == "node_modules" || strings.HasSuffix(name, "test") || strings.HasPrefix(name, ".") && name != ".") {
+			return fs.SkipDir
+		}
+		if err != nil || filepath.Ext(file) != ".go" || e.IsDir() {
+			return err
+		}
+		folder := filepath.ToSlash(filepath.Dir(file))
+		above := folder
+		for { // the nearest folder that has a row
+			if _, has := rows[above]; has {
+				break
+			}
+			above = path.Dir(above)
+		}
+		first, _, _ := strings.Cut(strings.TrimPrefix(folder, above+"/"), "/")
+		if folder != above && !strings.Contains(rows[above], "`"+first+"`") {
+			t.Errorf("ARCHITECTURE.md's table of folders does not say what %s is", folder)
+			rows[folder] = ""
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
