@@ -1,20 +1,15 @@
 package api
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/controller/rollout"
@@ -28,73 +23,6 @@ type Client struct {
 	Token string // proves who asks; empty for none
 	HTTP  *http.Client
 }
-
-const (
-	callTimeout = 15 * time.Second // the server itself gives up after ten, and says why
-	maxAnswer   = 32 << 20         // bytes
-	maxLine     = 8 << 20          // bytes of one message of a stream
-)
-
-// ErrUnreachable means that nobody answered.
-var ErrUnreachable = errors.New("nobody answered")
-
-// unreached is an error of a call that was not answered.
-type unreached struct{ error }
-
-func (u unreached) Unwrap() []error { return []error{ErrUnreachable, u.error} }
-
-// unsent is an error of a call that nobody was sent.
-type unsent struct{ error }
-
-func (u unsent) Unwrap() []error { return []error{ErrNotStored, u.error} }
-
-// Refusal is an answer that is not a success. It is ErrNotFound, ErrConflict,
-// ErrBadRequest, ErrTooMany, ErrUnauthorized, ErrForbidden or ErrNotStored (by
-// errors.Is) where the server meant that.
-type Refusal struct {
-	Status  int
-	Message string
-
-	notStored bool
-}
-
-func (r *Refusal) Error() string { return r.Message }
-
-// Unwrap returns what the answer stands for.
-func (r *Refusal) Unwrap() error {
-	switch r.Status {
-	case http.StatusNotFound:
-		return ErrNotFound
-	case http.StatusConflict:
-		return ErrConflict
-	case http.StatusBadRequest:
-		return ErrBadRequest
-	case http.StatusTooManyRequests:
-		return ErrTooMany
-	case http.StatusUnauthorized:
-		return ErrUnauthorized
-	case http.StatusForbidden:
-		return ErrForbidden
-	}
-	if r.notStored {
-		return ErrNotStored
-	}
-	return nil
-}
-
-// UnknownError means that nobody knows whether a wish is stored. To ask again
-// with the same ID is safe: it is the same wish, and has one effect.
-type UnknownError struct {
-	ID  string // of the wish
-	Err error  // of the last try
-}
-
-func (e *UnknownError) Error() string {
-	return fmt.Sprintf("unknown whether it is stored: %v", e.Err)
-}
-
-// Unwrap returns the error of the last try.
-func (e *UnknownError) Unwrap() error { return e.Err }
 
 // Me returns who asks, as far as the server knows.
 func (c Client) Me(ctx context.Context) (m Me, err error) {
@@ -310,6 +238,20 @@ func (c Client) wish(ctx context.Context, path, id string, what any, into func()
 	}
 }
 
+// UnknownError means that nobody knows whether a wish is stored. To ask again
+// with the same ID is safe: it is the same wish, and has one effect.
+type UnknownError struct {
+	ID  string // of the wish
+	Err error  // of the last try
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("unknown whether it is stored: %v", e.Err)
+}
+
+// Unwrap returns the error of the last try.
+func (e *UnknownError) Unwrap() error { return e.Err }
+
 // How Ask goes on without an answer.
 const (
 	askTries = 3
@@ -339,217 +281,4 @@ func fleetPath(fleet string, rest ...string) string {
 		p += "/" + url.PathEscape(r)
 	}
 	return p
-}
-
-func (c Client) get(ctx context.Context, path string, into any) error {
-	return c.call(ctx, http.MethodGet, path, nil, nil, into)
-}
-
-func (c Client) call(ctx context.Context, method, path string, body []byte, header http.Header, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	answer, err := c.send(ctx, method, path, body, header)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	return c.decode(answer, into)
-}
-
-func (c Client) decode(answer *http.Response, into any) error {
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(into); err != nil {
-		return fmt.Errorf("read the answer of %s: %w", c.base(), err)
-	}
-	return nil
-}
-
-// base is where the API is, with its scheme.
-func (c Client) base() string {
-	if strings.Contains(c.Base, "://") {
-		return strings.TrimSuffix(c.Base, "/")
-	}
-	return "http://" + strings.TrimSuffix(c.Base, "/")
-}
-
-// send returns a success; everything else is an error.
-func (c Client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {
-	var connected atomic.Bool
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
-	q, err := http.NewRequestWithContext(traced, method, c.base()+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, unsent{fmt.Errorf("ask %s: %w", c.base(), err)}
-	}
-	for k, v := range header {
-		q.Header[k] = v
-	}
-	if body != nil {
-		q.Header.Set("Content-Type", "application/json")
-	}
-	if c.Token != "" {
-		q.Header.Set("Authorization", "Bearer "+c.Token)
-	}
-	h := c.HTTP
-	if h == nil {
-		h = &http.Client{}
-	}
-	answer, err := h.Do(q)
-	switch {
-	case err != nil && connected.Load():
-		return nil, unreached{fmt.Errorf("hear from the controller's API at %s: %w: is it stopped, or overloaded? every controller answers, see --api", c.base(), cause(err))}
-	case err != nil:
-		return nil, unsent{unreached{fmt.Errorf("reach the controller's API at %s: %w: is it running there? --api or SLUICE_API says where it is", c.base(), cause(err))}}
-	case answer.StatusCode < 300:
-		return answer, nil
-	}
-	defer answer.Body.Close()
-	return nil, c.refusal(answer)
-}
-
-// refusal is what an answer that is not a success says.
-func (c Client) refusal(answer *http.Response) error {
-	var p problem
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
-	if err != nil || json.Unmarshal(text, &p) != nil || cmp.Or(p.Detail, p.Error) == "" {
-		p = problem{Detail: fmt.Sprintf("%s answered %s: is it a sluice controller?", c.base(), answer.Status)}
-	}
-	return &Refusal{Status: answer.StatusCode, Message: cmp.Or(p.Detail, p.Error), notStored: p.Stored != nil && !*p.Stored}
-}
-
-// errSlow means that the time for a call was over.
-var errSlow = errors.New("no answer came in time")
-
-// cause is an error of HTTP without the address that was asked.
-func cause(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return errSlow
-	}
-	if asked := (*url.Error)(nil); errors.As(err, &asked) {
-		return asked.Err
-	}
-	return err
-}
-
-// News is one message of a stream: exactly one field is set.
-type News struct {
-	Event   *Event
-	Look    *Fleet
-	Gap     bool   // events were missed that nobody remembers
-	Trouble string // the fleet cannot be read just now
-}
-
-// errStop ends a stream from within.
-var errStop = errors.New("stop")
-
-// Follow hands what happens after the event with that sequence number to
-// each, until each returns false, the stream breaks or ctx ends. With after
-// -1 all that is remembered comes first. A stream that broke can be taken up
-// again after the last event.
-func (c Client) Follow(ctx context.Context, fleet string, after int64, each func(News) bool) error {
-	header := http.Header{"Accept": {"text/event-stream"}}
-	if after >= 0 {
-		header.Set("Last-Event-ID", strconv.FormatInt(after, 10))
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	silence := time.AfterFunc(streamSilent, func() { cancel(errSilent) })
-	defer silence.Stop()
-	answer, err := c.send(ctx, http.MethodGet, fleetPath(fleet, "events"), nil, header)
-	if err != nil {
-		return heard(ctx, err)
-	}
-	defer answer.Body.Close()
-	err = readStream(living{answer.Body, silence}, func(kind string, data []byte) error {
-		n, ok, err := decodeNews(kind, data)
-		switch {
-		case err != nil:
-			return err
-		case ok && !each(n):
-			return errStop
-		}
-		return nil
-	})
-	if errors.Is(err, errStop) {
-		return nil
-	}
-	return fmt.Errorf("follow %s: %w", fleet, heard(ctx, err))
-}
-
-// streamSilent is for how long a stream may be silent: its server, or the way to
-// it, is gone then, whether or not anybody has said so.
-const streamSilent = 3 * streamQuiet
-
-var errSilent = unreached{fmt.Errorf("nothing came for %v", streamSilent)}
-
-// heard is the error of a stream, or that it was silent.
-func heard(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, ErrUnreachable) {
-		return cause
-	}
-	return err
-}
-
-// living puts off the end of the patience with each sign of life.
-type living struct {
-	io.Reader
-	silence *time.Timer
-}
-
-func (l living) Read(p []byte) (int, error) {
-	n, err := l.Reader.Read(p)
-	if n > 0 {
-		l.silence.Reset(streamSilent)
-	}
-	return n, err
-}
-
-func decodeNews(kind string, data []byte) (n News, ok bool, err error) {
-	switch kind {
-	case "event":
-		err = json.Unmarshal(data, &n.Event)
-	case "look":
-		err = json.Unmarshal(data, &n.Look)
-	case "gap":
-		n.Gap = true
-	case "trouble":
-		var t trouble
-		err = json.Unmarshal(data, &t)
-		n.Trouble = t.Error
-	default:
-		return n, false, nil // of a newer server
-	}
-	if err != nil {
-		return n, false, fmt.Errorf("decode %s: %w", kind, err)
-	}
-	return n, true, nil
-}
-
-// readStream hands every message of a stream of server-sent events to each. It
-// ends with an error, io.ErrUnexpectedEOF when the server closed.
-func readStream(in io.Reader, each func(kind string, data []byte) error) error {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	kind, data := "", []byte(nil)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		value = strings.TrimPrefix(value, " ")
-		switch name {
-		case "event":
-			kind = value
-		case "data":
-			data = append(data, value...)
-		case "":
-			if lines.Text() == "" && len(data) > 0 {
-				if err := each(kind, data); err != nil {
-					return err
-				}
-			}
-			if lines.Text() == "" {
-				kind, data = "", nil
-			}
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read the stream: %w", err)
-	}
-	return io.ErrUnexpectedEOF
 }
