@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -121,6 +122,40 @@ func TestPackagesAreMapped(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestFilesThatAreNamedExist checks that ARCHITECTURE.md and CONTRIBUTING.md
+// send nobody to a file that is not there, or has another name now.
+func TestFilesThatAreNamedExist(t *testing.T) {
+	atRoot()
+	var files []string
+	err := filepath.WalkDir(".", func(file string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && (e.Name() == "node_modules" || e.Name() == ".git" || e.Name() == ".tools") {
+			return fs.SkipDir
+		}
+		files = append(files, "/"+filepath.ToSlash(file))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([A-Za-z0-9_./*-]+\\.(?:go|ts|py|sh|md|thrift|txt))`")
+	for _, document := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md"} {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := named.FindAllStringSubmatch(string(text), -1)
+		if len(found) < 10 {
+			t.Errorf("%s names %d files", document, len(found))
+		}
+		for _, name := range found {
+			is := regexp.MustCompile("/" + strings.ReplaceAll(regexp.QuoteMeta(name[1]), `\*`, "[^/]*") + "$")
+			if name[1] != "cli/NAME.go" && !slices.ContainsFunc(files, is.MatchString) {
+				t.Errorf("%s names %s, which is not there", document, name[1])
+			}
+		}
 	}
 }
 
