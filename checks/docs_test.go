@@ -89,7 +89,7 @@ func TestPackagesAreMapped(t *testing.T) {
 	_, house, _ := strings.Cut(string(text), "\n## The house\n")
 	house, _, _ = strings.Cut(house, "\n## ")
 	rows := map[string]string{".": ""}
-	for _, row := range regexp.MustCompile("(?m)^\\| (.*?) \\| (.*) \\|$").FindAllStringSubmatch(house, -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| (.*?) \| (.*) \|$`).FindAllStringSubmatch(house, -1) {
 		for _, name := range regexp.MustCompile("`(.+?)`").FindAllStringSubmatch(row[1], -1) {
 			rows[name[1]] = row[2]
 			if _, err := os.Stat(name[1]); err != nil {
