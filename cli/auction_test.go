@@ -105,6 +105,12 @@ func TestAuction(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
+	other := s.Releases[0]
+	other.Release = "another release"
+	s.Releases = append(s.Releases, other)
+	if table := summaryTable(s, false, false); !strings.Contains(table, s.Releases[0].Release[:12]) || !strings.Contains(table, other.Release[:12]) {
+		t.Errorf("not both releases in\n%s", table)
+	}
 }
 
 func TestAuctionRefuses(t *testing.T) {
