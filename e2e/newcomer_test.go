@@ -77,7 +77,11 @@ func TestDemoTellsHowToTryAModel(t *testing.T) {
 	}
 	ctx, enough := context.WithCancel(t.Context())
 	trying := shell(ctx, here, env, strings.Join(lines, " && "))
-	said := &strings.Builder{}
+	said, err := os.Create(filepath.Join(here, "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
 	trying.Stdout, trying.Stderr, trying.WaitDelay = said, said, time.Second
 	if err := trying.Start(); err != nil {
 		t.Fatal(err)
@@ -95,7 +99,8 @@ func TestDemoTellsHowToTryAModel(t *testing.T) {
 				return true, r.Phase
 			}
 		}
-		return false, string(list)
+		so, _ := os.ReadFile(said.Name()) // for whoever reads why
+		return false, string(list) + "\nand the three lines said\n" + string(so)
 	})
 	enough()
 	<-ended
