@@ -186,7 +186,11 @@ const dangerLooks = time.Second
 // look takes down what there is to see, so that a wish is about that, whatever
 // happens until it is taken. Danger does not wait for it, and means things as
 // they stand where they cannot be seen; so does what is asked again by its key.
+// A try names all that it is about, and waits for its turn whatever serves then.
 func (w *wish) look(ctx context.Context, fleet string) error {
+	if w.verb == rollout.VerbTry {
+		return nil
+	}
 	if w.verb.Danger() {
 		if w.verb != rollout.VerbRollback || w.body.Release != "" || w.body.ID != "" {
 			return nil

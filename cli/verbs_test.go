@@ -387,6 +387,29 @@ func TestVerbsSayWhatTheySaw(t *testing.T) {
 	}
 }
 
+// A try is taken whatever goes live right before it, as where a workflow asks at
+// such a moment.
+func TestTryWaitsForItsTurn(t *testing.T) {
+	f := apitest.Scene("canary", noon)
+	c := apitest.Serve(t, &succeeded{f}, api.Options{})
+	if got, err := run(t, "try", "s3://b/k", "--why", "w", "--api", c.Base); err != nil || len(f.Asked) != 1 || f.Asked[0].Verb != rollout.VerbTry {
+		t.Errorf("%q %v; stored %+v", got, err, f.Asked)
+	}
+}
+
+// succeeded is a control plane whose candidate goes live just before a wish
+// arrives.
+type succeeded struct{ *apitest.Fake }
+
+func (s *succeeded) Request(ctx context.Context, fleet string, q rollout.Request) (rollout.Request, error) {
+	s.Tell(rollout.Event{Rollout: s.Saved.Active.ID, Reason: rollout.Accepted, Sentence: "it is live"})
+	s.Tell(rollout.Event{Reason: rollout.Resumed, Sentence: "resumed by somebody"})
+	s.Mu.Lock()
+	s.Saved.Stable, s.Saved.Active = s.Saved.Active.Candidate, nil
+	s.Mu.Unlock()
+	return s.Fake.Request(ctx, fleet, q)
+}
+
 // ended is a control plane whose rollout ends just before a wish arrives.
 type ended struct {
 	*apitest.Fake
