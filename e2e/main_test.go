@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 
 // patience bounds every wait of these tests. It is long, since a machine may
 // be busy; what is waited for comes in a second or two.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // until asks again and again until it is told yes, and fails with what it was
 // told last.
