@@ -469,6 +469,21 @@ func TestFiguresAgree(t *testing.T) {
 	}
 }
 
+// Where the interval rules nothing out, no shift is told that could be found: of
+// pairs without any difference the variance promises more than is known.
+func TestNoShiftWithoutAnInterval(t *testing.T) {
+	for _, high := range []float64{.4, 1} {
+		f := apitest.Scene("canary", noon)
+		v := f.Seen.Seen.Verdict
+		v.Gate, v.Partner, v.Detectable = v.Findings[0].Gate, v.Findings[0].Partner, 1e-4
+		v.Findings[0].Low, v.Findings[0].High, v.Findings[0].Detectable = -1, high, 1e-4
+		got, want := activeAt(t, f, "/v1/fleets/demo").Verdict, map[bool]float64{true: 1e-4}[high < 1]
+		if got.Detectable != want || got.Findings[0].Detectable != want {
+			t.Errorf("between -100 and %+.0f pt a shift of %v is told, of the gate's %v; want %v", 100*high, got.Detectable, got.Findings[0].Detectable, want)
+		}
+	}
+}
+
 // A task that does not obey the leader is shown with what helps.
 func TestTasksThatDoNotObey(t *testing.T) {
 	f := apitest.Scene("idle", noon)

@@ -108,6 +108,11 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 		Sentence: v.Sentence, Otherwise: otherwise(v), Looks: v.Looks, At: v.At.UTC(), Progress: finite(v.Progress), ETASeconds: v.ETA.Seconds(),
 		Requests: v.Requests, Needed: v.Needed, Detectable: finite(v.Detectable), Money: shapeMoney(v.Money),
 	}
+	for _, f := range v.Findings {
+		if f.Gate == v.Gate && f.Partner == v.Partner && boundless(f) {
+			out.Detectable = 0
+		}
+	}
 	if !agree(v) {
 		out.Requests, out.Needed = 0, 0
 	}
@@ -144,6 +149,10 @@ func otherwise(v *judge.Verdict) string {
 	return ""
 }
 
+// boundless reports whether a finding rules no difference out, as before there is any
+// event: then what its variance promises cannot be told yet.
+func boundless(f judge.Finding) bool { return f.Low <= -1 && f.High >= 1 }
+
 func shapeFinding(f judge.Finding) Finding {
 	out := Finding{
 		Gate: string(f.Gate), Partner: f.Partner, Outcome: string(f.Outcome),
@@ -152,6 +161,9 @@ func shapeFinding(f judge.Finding) Finding {
 		Evidence: finite(f.Evidence), Threshold: finite(f.Threshold), Proof: finite(f.Proof), Required: finite(f.Required),
 		Requests: f.Requests, Clusters: f.Clusters, Windows: f.Windows, Sentence: f.Sentence,
 		Alpha: finite(f.Alpha), Needed: f.Needed, Detectable: finite(f.Detectable), Otherwise: f.Otherwise,
+	}
+	if boundless(f) {
+		out.Detectable = 0
 	}
 	for _, g := range f.Growth {
 		out.Growth = append(out.Growth, finite(g))
