@@ -103,18 +103,16 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 	if v == nil {
 		return nil
 	}
+	requests, needed := v.Units()
 	out := &Verdict{
 		Outcome: string(v.Outcome), Class: string(v.Class), Breaker: v.Breaker, Holds: v.Holds, Gate: string(v.Gate), Partner: v.Partner, Culprits: v.Culprits,
 		Sentence: v.Sentence, Otherwise: otherwise(v), Looks: v.Looks, At: v.At.UTC(), Progress: finite(v.Progress), ETASeconds: v.ETA.Seconds(),
-		Requests: v.Requests, Needed: v.Needed, Detectable: finite(v.Detectable), Money: shapeMoney(v.Money),
+		Requests: requests, Needed: needed, Detectable: finite(v.Detectable), Money: shapeMoney(v.Money),
 	}
 	for _, f := range v.Findings {
 		if f.Gate == v.Gate && f.Partner == v.Partner && boundless(f) {
 			out.Detectable = 0
 		}
-	}
-	if !agree(v) {
-		out.Requests, out.Needed = 0, 0
 	}
 	if findings {
 		for _, s := range v.Spent {
@@ -125,18 +123,6 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 		}
 	}
 	return out
-}
-
-// asFar is by how much two measures of one progress may differ.
-const asFar = .1
-
-// agree reports whether the requests behind a proof, of those it needs, are as
-// far as the proof is.
-func agree(v *judge.Verdict) bool {
-	if v.Needed <= 0 {
-		return true
-	}
-	return v.Outcome != judge.NoData && math.Abs(float64(v.Requests)/float64(v.Needed)-v.Progress) <= asFar
 }
 
 // otherwise is what would have changed the verdict: what its gate says.

@@ -88,6 +88,19 @@ func (r *ruling) more() float64 {
 	return max(1, min(burnIn/max(1, e.events), r.sufficient()/e.info), minWindows/max(1, float64(e.windows)))
 }
 
+// asFar is by how much two measures of one progress may differ.
+const asFar = .1
+
+// Units are the requests or pairs behind the proof that is furthest away, and how
+// many it needs; zero where they tell another story than Progress does, as of a
+// difference that more of the same will not prove, or one that is never seen.
+func (v *Verdict) Units() (seen, needed int64) {
+	if v.Needed > 0 && (v.Outcome == NoData || math.Abs(float64(v.Requests)/float64(v.Needed)-v.Progress) > asFar) {
+		return 0, 0
+	}
+	return v.Requests, v.Needed
+}
+
 // grow remembers the evidence of this look, and how much is known.
 func (s *State) grow(rulings []ruling, t *Statistics) {
 	if s.past.Grown == s.past.Looks {

@@ -341,12 +341,13 @@ func verdicts() (all []told) {
 	add("several partners", 41*time.Second, judge.Verdict{Outcome: judge.Worse, Gate: judge.GatePartnersServed, Partner: "solvane", Culprits: []string{"solvane", "dsp-07", "dsp-09"}}, of("solvane", rates(.5, .2, -.05, .05)))
 
 	for _, g := range []judge.Gate{judge.GateFilterRateServed, judge.GatePartnersPaired, judge.GateErrors, judge.GateInvalidScores, judge.GateLatency, judge.GateMissedBids, judge.GateMissedValue} {
-		v := judge.Verdict{Outcome: judge.Unsure, Gate: g, Requests: 8_220, Needed: 16_440, ETA: 40 * time.Second}
+		v := judge.Verdict{Outcome: judge.Unsure, Gate: g, Requests: 8_220, Needed: 16_440, Progress: .5, ETA: 40 * time.Second}
 		if g == judge.GatePartnersPaired {
 			v.Partner = "solvane"
 		}
 		add("half way", time.Minute, v, judge.Finding{Partner: v.Partner})
 	}
+	add("two stories", time.Minute, judge.Verdict{Outcome: judge.Unsure, Gate: judge.GateFilterRatePaired, Requests: 11_000, Needed: 87_000, Progress: .87, ETA: time.Second}, judge.Finding{})
 	add("nobody knows when", time.Minute, judge.Verdict{Outcome: judge.Unsure, Gate: judge.GateLatency}, judge.Finding{})
 	add("nearly there", time.Minute, judge.Verdict{Outcome: judge.Unsure, Gate: judge.GateLatency, Requests: 9, Needed: 9, ETA: 130 * time.Second}, judge.Finding{})
 	add("one task alone", time.Minute, judge.Verdict{Outcome: judge.Unsure, Gate: judge.GateBreaker, Suspect: "5b1f0a93c2de7d1c"}, judge.Finding{})

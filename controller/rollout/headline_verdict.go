@@ -94,7 +94,8 @@ func (t teller) unsure(v *judge.Verdict) string {
 	if of == "" {
 		of = "everything"
 	}
-	if left := v.Needed - v.Requests; v.Needed > 0 && left > 0 {
+	if seen, needed := v.Units(); needed > seen {
+		left := needed - seen
 		more := calm + " About " + about(left, unit(v.Gate)) + " until " + of + " is proven"
 		if v.ETA > 0 {
 			return fit(more+", some "+lasting(v.ETA)+".", more+".", calm+" Some "+lasting(v.ETA)+" until "+of+" is proven.", calm)
