@@ -215,6 +215,25 @@ func (e estimate) weighRare(b band) logs {
 	return logs{below: proof, above: proof}
 }
 
+// interval is the anytime-valid 95 % confidence sequence of the difference: those
+// that neither evidence rules out. Before there are events enough for the
+// Gaussian form, that is what [estimate.weighRare] has not proven to lie beyond.
+func (e estimate) interval(margin float64) (low, high float64) {
+	low, high = confidence(e.d, e.info, e.nu, margin)
+	if e.ready {
+		return low, high
+	}
+	inside, beyond := 0., 1.
+	for range 30 { // to a billionth
+		if at := (inside + beyond) / 2; e.weighRare(band{-at, at, at}).below < requiredLog {
+			inside = at
+		} else {
+			beyond = at
+		}
+	}
+	return min(e.d, max(low, -beyond)), max(e.d, min(high, beyond)) // a past may have moved it
+}
+
 // progress says how far on the way to both proofs the estimate is: information
 // grows with traffic, and 15/margin^2 of it suffices in most cases when the
 // difference is as intended.

@@ -193,6 +193,50 @@ func TestWeighRare(t *testing.T) {
 	near(t, "against", logs{tooHigh: math.Log(30), tooLow: math.Log(10)}.against(), math.Log(20), 1e-12)
 }
 
+// Where hardly anything happens, the interval ends where the proof does: a margin
+// is proven if, and only if, the interval lies within it. 300 pairs of 300
+// requests without a flip rule out 1.5 points: ln 40 of evidence, by the mean of
+// (1-x/2)^300, (1-x/5)^300 and (1-x/20)^300 over (1-x)^300.
+func TestIntervalOfRareEvents(t *testing.T) {
+	none := estimate{known: true, paired: true, n: 300, phi: 1, info: 1e6, nu: 1, effective: [Arms]float64{300, 300}}
+	low, high := none.interval(.02)
+	near(t, "no flip of 300", high, .0149401, 1e-7)
+	if low != -high {
+		t.Errorf("%v to %v", low, high)
+	}
+	some := none
+	some.events, some.n, some.phi, some.d = 5, 9000, 1.5, -3./9000
+	for what, e := range map[string]estimate{"none": none, "some": some} {
+		_, end := e.interval(.02)
+		for _, margin := range []float64{.999 * end, 1.001 * end} {
+			if proven := e.weighRare(band{-margin, margin, margin}).below >= requiredLog; proven != (margin > end) {
+				t.Errorf("%s: %v is proven: %v, and the interval ends at %v", what, margin, proven, end)
+			}
+		}
+	}
+	moved := none
+	moved.d = .3
+	if low, high := moved.interval(.02); low != -none.ends(t) || high != .3 {
+		t.Errorf("moved by its past it lies in %v to %v", low, high)
+	}
+	few := none
+	few.effective[1] = 2
+	if low, high := few.interval(.02); low != -1 || high != 1 {
+		t.Errorf("of two clusters: %v to %v", low, high)
+	}
+	ready := estimate{known: true, ready: true, d: .01, info: 1e4, nu: math.Inf(1)}
+	low, high = ready.interval(.02)
+	if wantLow, wantHigh := confidence(.01, 1e4, math.Inf(1), .02); low != wantLow || high != wantHigh {
+		t.Errorf("with events enough: %v to %v", low, high)
+	}
+}
+
+func (e estimate) ends(t *testing.T) float64 {
+	t.Helper()
+	_, high := e.interval(.02)
+	return high
+}
+
 // Progress is the part of the information that suffices in most cases; a
 // difference that is no better than that needs as much as it needs.
 func TestProgress(t *testing.T) {

@@ -25,7 +25,7 @@ func (r *ruling) show(best proof) {
 	}
 	r.Outcome = Unsure
 	r.Difference, r.CandidateRate, r.StableRate = e.d, e.rates[CandidateArm], e.rates[ControlArm]
-	r.Low, r.High = confidence(e.d, e.info, e.nu, r.band.margin)
+	r.Low, r.High = e.interval(r.band.margin)
 	r.Proof = expCapped(best.worst())
 	r.progress = e.progress(r.band, best)
 	if r.asked && best.worst() >= requiredLog && e.within(r.band) {

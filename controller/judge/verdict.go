@@ -194,7 +194,7 @@ func (t *Statistics) describe(v voice) Finding {
 	f.StableRate = t.stableRate(v.stream)
 	f.CandidateRate = math.Max(0, math.Min(1, f.StableRate+e.d))
 	f.Difference = e.d
-	f.Low, f.High = confidence(e.d, e.info, e.nu, v.band.margin)
+	f.Low, f.High = e.interval(v.band.margin)
 	return f
 }
 
