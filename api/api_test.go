@@ -469,17 +469,17 @@ func TestFiguresAgree(t *testing.T) {
 	}
 }
 
-// Where the interval rules nothing out, no shift is told that could be found: of
+// A shift is told that could be found where the interval is as narrow as that: of
 // pairs without any difference the variance promises more than is known.
-func TestNoShiftWithoutAnInterval(t *testing.T) {
-	for _, high := range []float64{.4, 1} {
+func TestShiftThatCouldBeTold(t *testing.T) {
+	for _, tt := range []struct{ half, shift, want float64 }{{.018, .02, .02}, {.03, .02, .02}, {.05, .02, 0}, {.015, 1e-4, 0}, {1, 1e-4, 0}, {1, 0, 0}} {
 		f := apitest.Scene("canary", noon)
 		v := f.Seen.Seen.Verdict
-		v.Gate, v.Partner, v.Detectable = v.Findings[0].Gate, v.Findings[0].Partner, 1e-4
-		v.Findings[0].Low, v.Findings[0].High, v.Findings[0].Detectable = -1, high, 1e-4
-		got, want := activeAt(t, f, "/v1/fleets/demo").Verdict, map[bool]float64{true: 1e-4}[high < 1]
-		if got.Detectable != want || got.Findings[0].Detectable != want {
-			t.Errorf("between -100 and %+.0f pt a shift of %v is told, of the gate's %v; want %v", 100*high, got.Detectable, got.Findings[0].Detectable, want)
+		v.Gate, v.Partner, v.Detectable = v.Findings[0].Gate, v.Findings[0].Partner, tt.shift
+		v.Findings[0].Low, v.Findings[0].High, v.Findings[0].Detectable = -tt.half, tt.half, tt.shift
+		got := activeAt(t, f, "/v1/fleets/demo").Verdict
+		if got.Detectable != tt.want || got.Findings[0].Detectable != tt.want {
+			t.Errorf("within %v: a shift of %v is told, of the gate's %v; want %v", tt.half, got.Detectable, got.Findings[0].Detectable, tt.want)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func shapeVerdict(v *judge.Verdict, findings bool) *Verdict {
 		Requests: requests, Needed: needed, Detectable: finite(v.Detectable), Money: shapeMoney(v.Money),
 	}
 	for _, f := range v.Findings {
-		if f.Gate == v.Gate && f.Partner == v.Partner && boundless(f) {
+		if f.Gate == v.Gate && f.Partner == v.Partner && !tellable(v.Detectable, f) {
 			out.Detectable = 0
 		}
 	}
@@ -135,9 +135,10 @@ func otherwise(v *judge.Verdict) string {
 	return ""
 }
 
-// boundless reports whether a finding rules no difference out, as before there is any
-// event: then what its variance promises cannot be told yet.
-func boundless(f judge.Finding) bool { return f.Low <= -1 && f.High >= 1 }
+// tellable reports whether a finding could tell a shift that its variance
+// promises. Before there are events enough it could not, and its interval, as a
+// rule somewhat less to either side than that shift, is far wider.
+func tellable(shift float64, f judge.Finding) bool { return shift >= (f.High-f.Low)/4 }
 
 func shapeFinding(f judge.Finding) Finding {
 	out := Finding{
@@ -148,7 +149,7 @@ func shapeFinding(f judge.Finding) Finding {
 		Requests: f.Requests, Clusters: f.Clusters, Windows: f.Windows, Sentence: f.Sentence,
 		Alpha: finite(f.Alpha), Needed: f.Needed, Detectable: finite(f.Detectable), Otherwise: f.Otherwise,
 	}
-	if boundless(f) {
+	if !tellable(f.Detectable, f) {
 		out.Detectable = 0
 	}
 	for _, g := range f.Growth {
