@@ -17,6 +17,11 @@ type Fleet struct {
 	Default  *Release `json:"default"`  // what a fresh task loads
 	Back     *Release `json:"back"`     // where a rollback without a name leads
 
+	// WentBack is the rollback by hand that has been since a release went live last,
+	// while nothing is being tried: Back may be what somebody has just fled from, so
+	// that commands want to be told where to go.
+	WentBack string `json:"went_back,omitempty"`
+
 	Candidate *Release `json:"candidate"` // of the active rollout; null before it is admitted
 
 	Active *Rollout  `json:"active"` // being carried out

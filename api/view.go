@@ -184,6 +184,7 @@ func (v *views) summary(ctx context.Context, fleet string, f *shared, w view) (F
 	for _, u := range w.look.Seen.Unheard {
 		out.Unheard = append(out.Unheard, Unheard{Receiver: u.Receiver, Since: u.Since.UTC(), Sentence: u.Sentence()})
 	}
+	out.WentBack = s.Returned()
 	candidate := ""
 	if s.Active != nil {
 		candidate = s.Active.Candidate

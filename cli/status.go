@@ -107,7 +107,11 @@ func printStatus(out io.Writer, f api.Fleet, tasks api.Tasks) error {
 		p.field("tasks", tasksText(f.Tasks))
 	}
 	if f.Back != nil {
-		p.field("roll back", "sluice rollback --fleet "+f.Fleet+" --why '…'   goes to "+releaseText(*f.Back))
+		to := ""
+		if f.WentBack != "" {
+			to = " --to " + rollout.Short(f.Back.Digest)
+		}
+		p.field("roll back", "sluice rollback --fleet "+f.Fleet+to+" --why '…'   goes to "+releaseText(*f.Back))
 	}
 	if len(tasks.Tasks) > 0 {
 		p.line("")

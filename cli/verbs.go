@@ -206,6 +206,9 @@ func (w *wish) look(ctx context.Context, fleet string) error {
 		return err
 	case w.verb != rollout.VerbRollback:
 		w.body.Seen = api.See(f)
+	case f.Back != nil && f.WentBack != "":
+		return fmt.Errorf("%w: %s went back by hand since a release went live last, so that the one before, %s, may be what somebody has just left: say where to go, as --to %s",
+			api.ErrConflict, f.WentBack, releaseText(*f.Back), rollout.Short(f.Back.Digest))
 	case f.Back != nil:
 		w.body.Release = f.Back.Digest
 	}

@@ -387,6 +387,30 @@ func TestVerbsSayWhatTheySaw(t *testing.T) {
 	}
 }
 
+// Who goes back after somebody else has is asked where to: the one before may be
+// what that one has fled from. While a candidate is tried there is no doubt.
+func TestSecondRollbackNamesItsRelease(t *testing.T) {
+	f := apitest.Scene("idle", noon)
+	f.Saved.WentBack = "rollback-7"
+	c := apitest.Serve(t, f, api.Options{})
+	before := apitest.Digest("basel")
+	_, err := run(t, "rollback", "--why", "w", "--api", c.Base)
+	if exitCode(t.Context(), err) != exitRefused || !strings.Contains(err.Error(), "rollback-7 went back by hand") || !strings.HasSuffix(err.Error(), "say where to go, as --to "+before[:12]) || len(f.Asked) > 0 {
+		t.Errorf("%v; stored %+v", err, f.Asked)
+	}
+	if said, err := run(t, "status", "--api", c.Base); err != nil || !strings.Contains(said, "sluice rollback --fleet demo --to "+before[:12]+" --why") {
+		t.Errorf("%v\n%s", err, said)
+	}
+	if said, err := run(t, "rollback", "--to", before[:12], "--why", "w", "--api", c.Base); err != nil || len(f.Asked) != 1 || f.Asked[0].Release != before {
+		t.Errorf("named: %q %v; stored %+v", said, err, f.Asked)
+	}
+	tried := apitest.Scene("canary", noon)
+	tried.Saved.WentBack = "rollback-7"
+	if said, err := run(t, "rollback", "--why", "w", "--api", apitest.Serve(t, tried, api.Options{}).Base); err != nil || len(tried.Asked) != 1 {
+		t.Errorf("from a canary: %q %v", said, err)
+	}
+}
+
 // A try is taken whatever goes live right before it, as where a workflow asks at
 // such a moment.
 func TestTryWaitsForItsTurn(t *testing.T) {

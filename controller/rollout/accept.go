@@ -307,6 +307,16 @@ func (s State) Back() string {
 	return s.Previous
 }
 
+// Returned is the rollback by hand since which a rollback without a name may lead
+// to what somebody has fled from; empty for none, and while a candidate is being
+// tried, which is what to go back from.
+func (s State) Returned() string {
+	if s.begun() {
+		return ""
+	}
+	return s.WentBack
+}
+
 // begun reports whether tasks have been asked for something because of the
 // active rollout.
 func (s State) begun() bool {

@@ -109,6 +109,10 @@ type State struct {
 	Previous string `json:"previous"` // the one it trusted before
 	Default  string `json:"default"`  // what a fresh task loads
 
+	// WentBack is the rollback by hand since a release went live last; empty for none.
+	// What was before it is what somebody has fled from.
+	WentBack string `json:"went_back,omitempty"`
+
 	Active *Rollout  `json:"active"` // the one being carried out; nil when idle
 	Queue  []Rollout `json:"queue"`  // waiting, oldest first
 

@@ -184,14 +184,17 @@ func (s *State) enter(m move, seen Observation, p Policy, now time.Time) {
 		s.Default = r.Candidate
 		s.reform(r, m.to)
 	case RollingBack:
-		if m.why == RollbackByHand && r.Asked.Release != s.Stable {
-			s.Previous, s.Stable = s.Stable, r.Asked.Release
+		if m.why == RollbackByHand {
+			s.WentBack = r.ID
+			if r.Asked.Release != s.Stable {
+				s.Previous, s.Stable = s.Stable, r.Asked.Release
+			}
 		}
 		s.Default = s.Stable
 		s.reform(r, m.to)
 	case Live:
 		if m.why != AlreadyLive {
-			s.Previous, s.Stable = s.Stable, r.Candidate
+			s.Previous, s.Stable, s.WentBack = s.Stable, r.Candidate, ""
 		}
 	case Queued, Admitting, RolledBack, Refused, Superseded:
 	}

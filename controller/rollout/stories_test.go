@@ -157,3 +157,30 @@ func telling(e Event) string {
 	}
 	return fmt.Sprintf("%s: %s -> %s%s %s (%s)", who, e.From, e.To, step, e.Reason, e.Sentence)
 }
+
+// Since somebody has gone back by hand, and until a release goes live, nobody
+// goes back without saying where to, but from a candidate.
+func TestReturned(t *testing.T) {
+	var seen []string
+	tell(t, `0s job=one artifact=one:ok:v1
+31s
+2m job=two artifact=two:ok:v2 verdict=unsure
+150s
+160s ask=promote
+4m ask=rollback
+7m job=three artifact=three:ok:v3 verdict=unsure
+450s
+8m ask=rollback
+9m job=four artifact=four:ok:v4 verdict=unsure
+570s
+10m ask=promote
+`, func(s State, now time.Time) {
+		at := now.Sub(start).Truncate(time.Second).String() + " " + s.Returned()
+		if len(seen) == 0 || strings.Fields(seen[len(seen)-1] + " -")[1] != strings.Fields(at + " -")[1] {
+			seen = append(seen, at)
+		}
+	})
+	if got := strings.Join(seen, "; "); got != "0s ; 4m0s rollback-q9; 7m30s ; 8m0s three; 9m30s " {
+		t.Errorf("it is %q", got)
+	}
+}

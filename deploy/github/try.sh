@@ -8,6 +8,7 @@ for tool in sluice jq; do
 done
 
 run="$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID"
+WHY=$(printf '%s' "$WHY" | tr -s '[:cntrl:]' ' ') # the message of a commit has lines
 why="${WHY:-commit ${GITHUB_SHA:0:12}, $run}"
 # A step that is repeated after a lost reply asks for the same; a run that somebody starts again asks anew.
 asked=(--why "$why" --wait --timeout "$TIMEOUT" --key "github-$GITHUB_RUN_ID-$GITHUB_RUN_ATTEMPT-$(printf '%s' "$SOURCE" | sha256sum | cut -c1-12)" -o json)
@@ -20,17 +21,18 @@ done <<<"$INTENDED"
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 code=0
-sluice try "$SOURCE" "${asked[@]}" "${fleet[@]}" >"$work/wish" 2>"$work/error" || code=$?
+sluice try "${asked[@]}" "${fleet[@]}" -- "$SOURCE" >"$work/wish" 2>"$work/error" || code=$?
 cat "$work/error" >&2
 
 rollout=$(jq -r '.rollout // empty' "$work/wish" || true)
-phase="" headline=$(head -n 1 "$work/error")
+phase=unknown headline=$(head -n 1 "$work/error")
 told=$headline
 if [ -n "$rollout" ] && sluice rollouts "$rollout" "${fleet[@]}" -o json >"$work/rollout"; then
   phase=$(jq -r '.phase // empty' "$work/rollout")
   headline=$(jq -r '.headline // .sentence // empty' "$work/rollout" | head -n 1)
   told=$(sluice rollouts "$rollout" "${fleet[@]}" || cat "$work/error")
 fi
+[ -n "$rollout" ] || phase=""
 [ "$code" != 5 ] || headline="Still under way after $TIMEOUT, and goes on without this workflow. $headline"
 
 {
@@ -41,9 +43,9 @@ fi
 
 # Indented, it is told as it stands, whatever names of partners there are in it.
 {
-  echo "### $SOURCE: ${phase:-not tried}"
+  echo "### Sluice: ${phase:-not tried}"
   echo
-  printf '%s\n' "$headline" | sed 's/^/    /'
+  printf '%s\n' "$SOURCE" "$headline" | sed 's/^/    /'
   echo
   echo "<details><summary>What was measured</summary>"
   echo
@@ -55,7 +57,9 @@ fi
 } >"$work/said"
 cat "$work/said" >>"$GITHUB_STEP_SUMMARY"
 
-if [ -n "$GH_TOKEN" ] && [ -n "$PULL_REQUEST" ]; then
+if [ -n "$GH_TOKEN" ] && [ -n "$PULL_REQUEST" ] && ! command -v gh >/dev/null; then
+  echo "::warning::The verdict could not be told on the pull request: gh is not on this runner"
+elif [ -n "$GH_TOKEN" ] && [ -n "$PULL_REQUEST" ]; then
   gh pr comment "$PULL_REQUEST" --repo "$GITHUB_REPOSITORY" --body-file "$work/said" ||
     echo "::warning::The verdict could not be told on the pull request: it takes the permission pull-requests: write"
 fi

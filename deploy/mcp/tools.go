@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
@@ -77,7 +78,7 @@ func newServer(steer bool) *mcp.Server {
 		func(q list) []string { return append(q.flags(), "--limit", strconv.Itoa(q.limit())) })
 	read(s, "replay", "A rollout's looks judged anew, which proves or refutes its verdicts.",
 		func(q one) []string { return append(q.flags(), "--", q.Rollout) })
-	read(s, "manifest", "The manifest of a release: what it was trained on, its contract, its claims.",
+	read(s, "manifest", "The manifest of a release, but for its golden vectors: what it was trained on, its contract, its claims.",
 		func(q manifest) []string { return append(q.flags(), after(q.Release)...) })
 	read(s, "explain", "What a word of Sluice means, and what to do.",
 		func(q word) []string { return after(q.Word) })
@@ -108,28 +109,55 @@ func read[In any](s *mcp.Server, name, does string, args func(In) []string) {
 
 // readAs offers a command under another name.
 func readAs[In any](s *mcp.Server, name, command, does string, args func(In) []string) {
-	add(s, &mcp.Tool{Name: name, Description: does, Annotations: &mcp.ToolAnnotations{ReadOnlyHint: true, OpenWorldHint: new(bool)}}, command, args)
-}
-
-// write offers a command that changes what serves or will.
-func write[In any](s *mcp.Server, name, does string, args func(In) []string) {
-	add(s, &mcp.Tool{Name: name, Description: does, Annotations: &mcp.ToolAnnotations{OpenWorldHint: new(bool)}}, name, func(q In) []string {
-		return append([]string{"--by=" + asker()}, args(q)...)
-	})
-}
-
-func add[In any](s *mcp.Server, t *mcp.Tool, command string, args func(In) []string) {
+	t := &mcp.Tool{Name: name, Description: does, Annotations: &mcp.ToolAnnotations{ReadOnlyHint: true, OpenWorldHint: new(bool)}}
 	mcp.AddTool(s, t, func(ctx context.Context, _ *mcp.CallToolRequest, q In) (*mcp.CallToolResult, any, error) {
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		var out, errOut bytes.Buffer
-		code := cli.Run(ctx, append([]string{command}, args(q)...), strings.NewReader(""), &out, &errOut)
-		text := cut(out.String())
-		if code != 0 {
-			text = strings.TrimSpace(text + "\n" + cut(errOut.String()))
-		}
-		return &mcp.CallToolResult{IsError: code != 0, Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
+		return carryOut(ctx, append([]string{command}, args(q)...)), nil, nil
 	})
+}
+
+// write offers a command that changes what serves or will. Some commands do
+// without a reason; an assistant does not.
+func write[In interface{ because() string }](s *mcp.Server, name, does string, args func(In) []string) {
+	t := &mcp.Tool{Name: name, Description: does, Annotations: &mcp.ToolAnnotations{OpenWorldHint: new(bool)}}
+	mcp.AddTool(s, t, func(ctx context.Context, _ *mcp.CallToolRequest, q In) (*mcp.CallToolResult, any, error) {
+		if strings.TrimSpace(q.because()) == "" {
+			return said(false, "say why: the reason is shown with all that follows, and kept"), nil, nil
+		}
+		return carryOut(ctx, append([]string{name, "--by=" + asker()}, args(q)...)), nil, nil
+	})
+}
+
+// carryOut runs a command as a person would, and returns what it prints.
+func carryOut(ctx context.Context, args []string) *mcp.CallToolResult {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var out, errOut bytes.Buffer
+	if code := cli.Run(ctx, args, strings.NewReader(""), &out, &errOut); code != 0 {
+		return said(false, strings.TrimSpace(out.String()+"\n"+errOut.String()))
+	}
+	if args[0] == "manifest" {
+		return said(true, withoutGolden(out.Bytes()))
+	}
+	return said(true, out.String())
+}
+
+func said(done bool, text string) *mcp.CallToolResult {
+	return &mcp.CallToolResult{IsError: !done, Content: []mcp.Content{&mcp.TextContent{Text: cut(text)}}}
+}
+
+// withoutGolden leaves the golden vectors and auctions out of a manifest: they are
+// nearly all of its length, and for programs.
+func withoutGolden(manifest []byte) string {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(manifest, &keys) != nil {
+		return string(manifest)
+	}
+	delete(keys, "golden")
+	short, err := json.Marshal(keys)
+	if err != nil {
+		return string(manifest)
+	}
+	return string(short)
 }
 
 // cut leaves as much as is read at once.
@@ -147,13 +175,15 @@ func (q fleet) flags() []string {
 	return []string{"--fleet=" + q.Fleet}
 }
 
+func (q reason) because() string { return q.Why }
+
 func (q reason) flags() []string { return append(q.fleet.flags(), "--why="+q.Why) }
 
 func (q list) limit() int {
 	if q.Limit == 0 {
 		return 10
 	}
-	return min(q.Limit, mostRows)
+	return max(1, min(q.Limit, mostRows))
 }
 
 // after is an argument that is no flag, whatever it begins with.

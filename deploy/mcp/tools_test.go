@@ -60,6 +60,8 @@ func TestReads(t *testing.T) {
 		{"rollouts", map[string]any{"limit": 2}, id},
 		{"rollout", map[string]any{"rollout": id}, "candidate_worse"},
 		{"audit", nil, ""},
+		{"rollouts", map[string]any{"limit": -5}, id},
+		{"manifest", nil, `"of":`},
 		{"explain", map[string]any{"word": "candidate_worse"}, "candidate_worse"},
 		{"explain", nil, "partners_paired"},
 	} {
@@ -85,6 +87,7 @@ func TestRefusals(t *testing.T) {
 		{"rollout", map[string]any{"rollout": "--api=http://127.0.0.1:1"}, "knows no rollout"},
 		{"explain", map[string]any{"word": "--help"}, "nothing is called"},
 		{"rollback", map[string]any{"why": ""}, "say why"},
+		{"pause", map[string]any{"why": " "}, "say why"},
 		{"rollback", nil, "why"},
 		{"try", map[string]any{"why": "w", "source": "models/x"}, "want s3://bucket/key"},
 	} {
@@ -120,6 +123,16 @@ func TestSteersOnlyWhenTold(t *testing.T) {
 	}
 	if len(f.Asked) != 1 || f.Asked[0].By != "an assistant of ada" || f.Asked[0].Why != "the exchange is down" {
 		t.Errorf("asked was %+v", f.Asked)
+	}
+}
+
+// A manifest comes without what is for programs.
+func TestManifestWithoutGolden(t *testing.T) {
+	if got := withoutGolden([]byte(`{"format":1,"golden":[{}],"trained_on":{"rows":5}}`)); got != `{"format":1,"trained_on":{"rows":5}}` {
+		t.Errorf("it is %s", got)
+	}
+	if got := withoutGolden([]byte("no JSON")); got != "no JSON" {
+		t.Errorf("it is %q", got)
 	}
 }
 

@@ -365,6 +365,8 @@ export interface Fleet {
   unheard: Unheard[];
   /** the worst first; empty where nothing is known to be wrong */
   unwell: Unwell[];
+  /** WentBack is the rollback by hand that has been since a release went live last, while nothing is being tried: Back may be what somebody has just fled from, so that commands want to be told where to go. */
+  went_back?: string;
 }
 
 /** FleetCalendar is that of one fleet. */
