@@ -192,9 +192,16 @@ func TestCompletion(t *testing.T) {
 		"fish\n":                {"completion", ""},
 		"nlb\t":                 {"help", ""},
 		":4\n":                  {"abort", "--api", "127.0.0.1:1", ""}, // nobody to ask, and no files
+
+		"nightly-0412\trefused":                {"rollouts", "--api", c.Base, ""},
+		apitest.Digest("basel")[:12] + "\tbas": {"rollback", "--api", c.Base, "--to", ""},
+		apitest.Digest("blind")[:12] + "\tpar": {"manifest", "--api", c.Base, ""},
 	} {
 		if said, err := run(t, append([]string{"__complete"}, args...)...); err != nil || !strings.Contains(said, want) {
 			t.Errorf("%q: %v, want %q in\n%s", args, err, want, said)
 		}
+	}
+	if said, err := run(t, "__complete", "promote", "--api", c.Base, ""); err != nil || strings.Contains(said, "nightly-0412") {
+		t.Errorf("what is over is offered to be promoted: %v\n%s", err, said)
 	}
 }

@@ -8,6 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/sluicehq/sluice/api"
+	"github.com/sluicehq/sluice/controller/rollout"
 )
 
 // completionCommand is `sluice completion`.
@@ -77,13 +80,39 @@ func completeFleets(t *target) cobra.CompletionFunc {
 }
 
 func completeRollouts(t *target) cobra.CompletionFunc {
+	return completeSome(t, func(api.Rollout) bool { return true })
+}
+
+// completeOpenRollouts offers those that a wish can still be about.
+func completeOpenRollouts(t *target) cobra.CompletionFunc {
+	return completeSome(t, func(r api.Rollout) bool { return !r.Final })
+}
+
+// completeReleases offers digests.
+func completeReleases(t *target) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, _ string) (digests []string, _ cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(c.Context(), completionTimeout)
+		defer cancel()
+		if t.signIn() == nil && len(args) == 0 {
+			list, _ := t.client.Releases(ctx, listed)
+			for _, r := range list {
+				digests = append(digests, rollout.Short(r.Digest)+"\t"+r.Job)
+			}
+		}
+		return digests, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func completeSome(t *target, some func(api.Rollout) bool) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, _ string) (ids []string, _ cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(c.Context(), completionTimeout)
 		defer cancel()
 		if fleet, err := t.only(ctx); err == nil && len(args) == 0 {
 			list, _ := t.client.Rollouts(ctx, fleet, listed)
 			for _, r := range list {
-				ids = append(ids, r.ID+"\t"+r.Phase)
+				if some(r) {
+					ids = append(ids, r.ID+"\t"+r.Phase)
+				}
 			}
 		}
 		return ids, cobra.ShellCompDirectiveNoFileComp

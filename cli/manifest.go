@@ -18,6 +18,8 @@ func manifestCommand() *cobra.Command {
 			"as the release does. A digest may be cut short.",
 		Example: "  sluice manifest > serving.json",
 		Args:    takes(1),
+
+		ValidArgsFunction: completeReleases(&t),
 		RunE: func(c *cobra.Command, args []string) error {
 			return printManifest(c.Context(), c.OutOrStdout(), &t, args)
 		},

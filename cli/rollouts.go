@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -114,7 +116,11 @@ func printRollout(out io.Writer, r api.Rollout) error {
 		p.field("predicted", fmt.Sprintf("filter rate %s [%s, %s]", percent(r.Predicted.Estimate), percent(r.Predicted.Low), percent(r.Predicted.High)))
 	}
 	if r.Intended != nil {
-		p.field("intended", fmt.Sprintf("filter rate %s: %s", points(r.Intended.FilterRate), r.Intended.Why))
+		say := "filter rate " + points(r.Intended.FilterRate)
+		for _, name := range slices.Sorted(maps.Keys(r.Intended.Partners)) {
+			say += ", of " + name + " " + points(r.Intended.Partners[name])
+		}
+		p.field("intended", say+": "+r.Intended.Why)
 	}
 	if v := r.Verdict; v != nil {
 		p.field("verdict", fmt.Sprintf("after %s, %s", judge.Some(v.Looks, "look"), verdictText(*v)))

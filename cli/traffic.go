@@ -196,8 +196,10 @@ func (t *traffic) take(s judge.Statistics) {
 	if stable := failed[judge.ControlArm]; stable.N > 0 {
 		t.ErrorRate = stable.X / stable.N
 	}
+	// Pairs of the overall stream are also those of shadow tasks, whose requests are none of these.
+	unscored := s.Ratios[judge.ServedInvalid].ByCluster
 	if requests := failed[judge.CandidateArm].N + failed[judge.ControlArm].N; requests > 0 {
-		t.PerRequest = float64(scored) / requests
+		t.PerRequest = (unscored[judge.CandidateArm].N + unscored[judge.ControlArm].N) / requests
 	}
 	for i, p := range s.Partners {
 		k := judge.PartnerTraffic{Name: p.Name}

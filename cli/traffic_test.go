@@ -24,6 +24,7 @@ func TestSeenTraffic(t *testing.T) {
 	s.Streams[judge.Overall].Bids = judge.PairSums{N: 20}
 	for a := range judge.Arms {
 		s.Ratios[judge.ServedErrors].ByCluster[a] = judge.ClusterSums{N: 800, X: 8}
+		s.Ratios[judge.ServedInvalid].ByCluster[a] = judge.ClusterSums{N: 7200} // others were scored in the shadow phase
 	}
 	w, err := history.New(history.Header{Rollout: "better"})
 	if err != nil {
@@ -51,7 +52,7 @@ func TestSeenTraffic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.PerRequest != 10 || got.FlipRate != .05 || got.BidRate != .1 || got.ErrorRate != .01 || len(got.Partners) != 2 {
+	if got.PerRequest != 9 || got.FlipRate != .05 || got.BidRate != .1 || got.ErrorRate != .01 || len(got.Partners) != 2 {
 		t.Errorf("%+v", got)
 	}
 	if want := (judge.PartnerTraffic{Name: "acme", Share: .75, FilterRate: .5, FlipRate: .03}); got.Partners[0] != want {

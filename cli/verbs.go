@@ -100,11 +100,15 @@ func rollbackCommand() *cobra.Command {
 		Use:   "rollback",
 		Short: "Go back to a release at once, without steps or judge",
 		Long: "Without --to it is the release that served before this one, or the one that serves while a\n" +
-			"candidate is being tried. sluice status shows which.",
+			"candidate is being tried. sluice status shows which. Once somebody has gone back by hand, and\n" +
+			"until a release goes live, it wants --to.",
 		Example: "  sluice rollback --why 'revenue of acme is down' --wait",
 		Args:    takes(0),
 	})
 	c.Flags().StringVar(&w.to, "to", "", "`digest` of the release to go back to, or the beginning of it; the one before where it is left out")
+	if err := c.RegisterFlagCompletionFunc("to", completeReleases(&w.target)); err != nil {
+		panic(err) // the flag has just been added
+	}
 	return c
 }
 
@@ -131,7 +135,7 @@ func (w *wish) breaksGlass(c *cobra.Command) *cobra.Command {
 // onRollout is a verb that may name a rollout.
 func (w *wish) onRollout(c *cobra.Command) *cobra.Command {
 	c.Args = takes(1)
-	c.ValidArgsFunction = completeRollouts(&w.target)
+	c.ValidArgsFunction = completeOpenRollouts(&w.target)
 	c.PreRunE = func(_ *cobra.Command, args []string) error {
 		if len(args) == 1 {
 			w.body.Rollout = args[0]

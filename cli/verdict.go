@@ -118,7 +118,7 @@ func (p *page) findings(list []api.Finding) {
 			row[5] = fmt.Sprintf("[%+.2f, %+.2f] pt", 100*f.Low, 100*f.High)
 		}
 		if f.SincePast { // not that of the two rates
-			row[4] += " since"
+			row[4] += " vs before"
 		}
 		if f.Low <= -1 && f.High >= 1 { // nothing is known of it
 			row[5] = "-"
@@ -128,6 +128,17 @@ func (p *page) findings(list []api.Finding) {
 		}
 		if f.BandLow <= -1 { // less is always fine
 			row[6] = fmt.Sprintf("up to %+.2f pt", 100*f.BandHigh)
+		}
+		switch judge.Gate(f.Gate) { //nolint:exhaustive // the others compare two rates
+		case judge.GatePrediction: // which is held against what was predicted, not against stable
+			row[4] = "-"
+			if f.Requests > 0 {
+				row[5], row[6] = percent(f.Low)+" to "+percent(f.High), percent(f.BandLow)+" to "+percent(f.BandHigh)
+			}
+		case judge.GateLive: // of two differences
+			if f.Requests > 0 {
+				row[2], row[3] = points(f.CandidateRate), points(f.StableRate)
+			}
 		}
 		rows = append(rows, row)
 	}

@@ -3,6 +3,7 @@ package rollout
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -278,8 +279,12 @@ func meaning(c *release.Change) string {
 		return ""
 	}
 	say := fmt.Sprintf("; the filter rate is meant to change by %+.1f points", 100*c.FilterRate)
-	if n := len(c.Partners); n > 0 {
-		say += fmt.Sprintf(", and otherwise for %d partners", n)
+	names := slices.Sorted(maps.Keys(c.Partners))
+	for _, name := range names[:min(3, len(names))] {
+		say += fmt.Sprintf(", that of %s by %+.1f", middle(name, maxName), 100*c.Partners[name])
+	}
+	if n := len(names) - 3; n > 0 {
+		say += ", and of " + judge.Some(n, "more partner")
 	}
 	return say + ": " + c.Why
 }

@@ -145,7 +145,10 @@ func TestBoundsOfRequests(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.what, err, tt.says)
 		}
 	}
-	if say := meaning(&release.Change{FilterRate: -.05, Why: "less", Partners: partners(2)}); say != "; the filter rate is meant to change by -5.0 points, and otherwise for 2 partners: less" {
+	if say := meaning(&release.Change{FilterRate: -.05, Why: "less", Partners: partners(2)}); say != "; the filter rate is meant to change by -5.0 points, that of a by +10.0, that of xa by +10.0: less" {
+		t.Errorf("%q", say)
+	}
+	if say := meaning(&release.Change{Why: "less", Partners: partners(5)}); !strings.HasSuffix(say, ", and of 2 more partners: less") {
 		t.Errorf("%q", say)
 	}
 	if say := meaning(&release.Change{FilterRate: .05, Why: "more"}) + meaning(nil); say != "; the filter rate is meant to change by +5.0 points: more" {
