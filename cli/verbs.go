@@ -169,6 +169,9 @@ func (w *wish) ask(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return w.again(err, fleet)
 	}
+	if w.verb == rollout.VerbRollback {
+		stored.TakenBack = w.warnings(ctx, stored.Release)
+	}
 	if w.data() {
 		err = w.print(out, stored)
 	} else {
@@ -217,6 +220,15 @@ func (w *wish) look(ctx context.Context, fleet string) error {
 		w.body.Release = f.Back.Digest
 	}
 	return nil
+}
+
+// warnings are what a release has been taken back for. They come once the wish is
+// stored, and nobody waits for them.
+func (w *wish) warnings(ctx context.Context, digest string) []api.TakenBack {
+	ctx, cancel := context.WithTimeout(ctx, dangerLooks)
+	defer cancel()
+	p, _ := w.client.Release(ctx, digest) // good to know
+	return p.TakenBack
 }
 
 // again adds to an error how to ask for the same, where nobody knows whether it
@@ -299,15 +311,18 @@ func told(q api.Request, fleet string) string {
 	case rollout.VerbAbort, rollout.VerbPromote:
 		return "Asked to " + q.Verb + " " + q.Rollout + "."
 	case rollout.VerbRollback:
-		return "Asked to roll " + fleet + " back to " + rollout.Short(q.Release) + "."
+		return "Asked to roll " + fleet + " back to " + rollout.Short(q.Release) + "." + warned(q)
 	case rollout.VerbTry:
-		say := "Asked to try " + q.Source + " as " + q.Rollout + "."
-		for _, t := range q.TakenBack {
-			say += "\nWARNING    taken back in " + t.Fleet + " " + span(q.At.Sub(t.At)) + " ago: " + t.Headline
-		}
-		return say
+		return "Asked to try " + q.Source + " as " + q.Rollout + "." + warned(q)
 	}
 	return "Asked to " + q.Verb + "."
+}
+
+func warned(q api.Request) (say string) {
+	for _, t := range q.TakenBack {
+		say += "\nWARNING    taken back in " + t.Fleet + " " + span(q.At.Sub(t.At)) + " ago: " + t.Headline
+	}
+	return say
 }
 
 // whoami is who asks, as far as this machine knows.

@@ -411,6 +411,19 @@ func TestSecondRollbackNamesItsRelease(t *testing.T) {
 	}
 }
 
+// Who goes back to what was taken back is told so, once it is on its way.
+func TestRollbackToWhatWasTakenBack(t *testing.T) {
+	f := apitest.Scene("rolled_back", time.Now())
+	base := apitest.Serve(t, f, api.Options{}).Base
+	said, err := run(t, "rollback", "--to", apitest.Digest("blind"), "--why", "w", "--api", base)
+	if err != nil || len(f.Asked) != 1 || !strings.Contains(said, "\nWARNING    taken back in demo ") || !strings.Contains(said, "dsp-07 is filtered") {
+		t.Errorf("%q %v; stored %+v", said, err, f.Asked)
+	}
+	if said, err := run(t, "rollback", "--to", apitest.Digest("basel"), "--why", "w", "--api", base); err != nil || strings.Contains(said, "WARNING") {
+		t.Errorf("to what was live: %q %v", said, err)
+	}
+}
+
 // A try is taken whatever goes live right before it, as where a workflow asks at
 // such a moment.
 func TestTryWaitsForItsTurn(t *testing.T) {
@@ -468,6 +481,7 @@ func TestUnknownIsAskedAgain(t *testing.T) {
 	active := f.Saved.Active
 	for _, verb := range []string{"rollback", "promote", "pause"} {
 		f.Saved.Active, f.Saved.Requests, f.Asked, down = active, nil, nil, true
+		h = apitest.Handler(f, api.Options{}) // which has seen nothing of before
 		_, err := run(t, verb, "--api", s.URL, "--why", "x")
 		if exitCode(t.Context(), err) != exitUnknown {
 			t.Fatalf("%s: %v, want exit code %d", verb, err, exitUnknown)
