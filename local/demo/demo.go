@@ -160,6 +160,9 @@ func (s *stage) set(ctx context.Context) (err error) {
 	if err := s.startController(); err != nil {
 		return err
 	}
+	if err := s.controller.answers(ctx, s.page); err != nil { // what is said of it is true at once
+		return err
+	}
 	s.say("The page is at http://%s, auctions go to %s, logs are in %s", s.page, s.target, s.Dir)
 	s.say("S3 is at %s: training jobs leave their models in s3://%s, releases are kept in s3://%s", s.endpoint, training, bucket)
 	s.say("Elsewhere: export SLUICE_API=http://%s AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=testtest AWS_REGION=us-east-1", s.page, s.endpoint)

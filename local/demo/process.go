@@ -1,8 +1,10 @@
 package demo
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,6 +61,28 @@ func (s *stage) start(name string, args ...string) (*process, error) {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	return p, nil
+}
+
+// mostPatience bounds the wait for a process that has been started.
+const mostPatience = time.Minute
+
+// answers waits until the process takes connections there.
+func (p *process) answers(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, mostPatience, fmt.Errorf("%s does not answer at %s within %v", p.name, address, mostPatience))
+	defer cancel()
+	for {
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err == nil {
+			return c.Close()
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended before it answered at %s: its log says why", p.name, address)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // kill ends the process as a crash would.
