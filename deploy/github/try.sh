@@ -8,7 +8,7 @@ for tool in sluice jq; do
 done
 
 run="$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID"
-WHY=$(printf '%s' "$WHY" | tr -s '[:cntrl:]' ' ') # the message of a commit has lines
+WHY=$(printf '%s' "$WHY" | tr -s '[:cntrl:]' ' ' | sed 's/^ *//; s/ *$//') # the message of a commit has lines
 why="${WHY:-commit ${GITHUB_SHA:0:12}, $run}"
 # A step that is repeated after a lost reply asks for the same; a run that somebody starts again asks anew.
 asked=(--why "$why" --wait --timeout "$TIMEOUT" --key "github-$GITHUB_RUN_ID-$GITHUB_RUN_ATTEMPT-$(printf '%s' "$SOURCE" | sha256sum | cut -c1-12)" -o json)
@@ -33,6 +33,7 @@ if [ -n "$rollout" ] && sluice rollouts "$rollout" "${fleet[@]}" -o json >"$work
   told=$(sluice rollouts "$rollout" "${fleet[@]}" || cat "$work/error")
 fi
 [ -n "$rollout" ] || phase=""
+told=${told:0:50000} # GitHub takes 65,536 characters
 [ "$code" != 5 ] || headline="Still under way after $TIMEOUT, and goes on without this workflow. $headline"
 
 {
@@ -57,10 +58,11 @@ fi
 } >"$work/said"
 cat "$work/said" >>"$GITHUB_STEP_SUMMARY"
 
-if [ -n "$GH_TOKEN" ] && [ -n "$PULL_REQUEST" ] && ! command -v gh >/dev/null; then
+if [ -z "$GH_TOKEN" ] || [ -z "$PULL_REQUEST" ]; then
+  : # there is nobody to tell
+elif ! command -v gh >/dev/null; then
   echo "::warning::The verdict could not be told on the pull request: gh is not on this runner"
-elif [ -n "$GH_TOKEN" ] && [ -n "$PULL_REQUEST" ]; then
-  gh pr comment "$PULL_REQUEST" --repo "$GITHUB_REPOSITORY" --body-file "$work/said" ||
-    echo "::warning::The verdict could not be told on the pull request: it takes the permission pull-requests: write"
+elif ! gh pr comment "$PULL_REQUEST" --repo "$GITHUB_REPOSITORY" --body-file "$work/said"; then
+  echo "::warning::The verdict could not be told on the pull request: it takes the permission pull-requests: write"
 fi
 exit "$code"
